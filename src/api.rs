@@ -1,0 +1,195 @@
+//! The addon's interface: five routes, one form of question and answer.
+//!
+//! [`handle`] is one call from end to end: who calls, what is asked, the plan, its execution, the log. It knows neither
+//! statuses nor connections. It is run in a task of its own, so that a caller who hangs up never cuts a call to Odoo in
+//! half.
+
+mod auth;
+mod envelope;
+mod error;
+
+use std::{net::IpAddr, sync::Arc};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+pub use self::{
+    envelope::{Call, Envelope},
+    error::{BodyError, Error},
+};
+use crate::{
+    app::App,
+    execute::{self, Done},
+    log::{self, Finished, OdooCall, Received, State, milliseconds},
+    odoo,
+    plan::{self, Rules},
+};
+
+/// The five routes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route {
+    CreateData,
+    CreateUpdateData,
+    UpdateData,
+    SearchData,
+    CallFunction,
+}
+
+impl Route {
+    pub const ALL: [Self; 5] =
+        [Self::CreateData, Self::CreateUpdateData, Self::UpdateData, Self::SearchData, Self::CallFunction];
+
+    /// The last segment of the path, behind `/api/`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CreateData => "create_data",
+            Self::CreateUpdateData => "create_update_data",
+            Self::UpdateData => "update_data",
+            Self::SearchData => "search_data",
+            Self::CallFunction => "call_function",
+        }
+    }
+}
+
+/// A request to one of the routes, as it came in.
+#[derive(Debug)]
+pub struct Request {
+    pub route: Route,
+    pub headers: HeaderMap,
+    pub address: IpAddr,
+    pub body: Result<Bytes, BodyError>,
+}
+
+/// What is to be answered, and under which id it stands in the log.
+#[derive(Debug)]
+pub struct Reply {
+    pub call_id: Uuid,
+    /// The `id` of the caller's envelope.
+    pub envelope_id: Value,
+    pub verdict: Result<Done, Error>,
+    /// A session that Odoo rotated during the call.
+    pub cookie: Option<HeaderValue>,
+}
+
+impl Reply {
+    /// For a request that never became a call.
+    pub fn refusal(error: Error) -> Self {
+        Self { call_id: Uuid::now_v7(), envelope_id: Value::Null, verdict: Err(error), cookie: None }
+    }
+
+    /// For a call that the gateway itself failed on.
+    pub fn internal() -> Self {
+        Self::refusal(Error::Internal)
+    }
+
+    /// The JSON object that the caller gets.
+    ///
+    /// What Odoo or the plan decided is a `result`, done or not; what never came to a decision is an `error`.
+    pub fn body(&self) -> Value {
+        let mut body = json!({"jsonrpc": "2.0", "id": self.envelope_id});
+        let (key, value) = match &self.verdict {
+            Ok(done) => ("result", success(done)),
+            Err(error) if error.is_decision() => ("result", error.as_result()),
+            Err(error) => ("error", error.as_error()),
+        };
+        body[key] = value;
+        body
+    }
+}
+
+fn success(done: &Done) -> Value {
+    let mut result = json!({"is_success": true, "result": done.result, "messages": done.message});
+    if !done.warnings.is_empty() {
+        result["warnings"] = done.warnings.iter().map(plan::Warning::to_json).collect();
+    }
+    result
+}
+
+/// Answers one request, and has it in the log before the answer is given.
+pub async fn handle(app: Arc<App>, request: Request) -> Reply {
+    let call_id = Uuid::now_v7();
+    let Envelope { id: envelope_id, call } = match &request.body {
+        Ok(body) => Envelope::read(body),
+        Err(error) => Envelope { id: Value::Null, call: Err(Error::Body(error.clone())) },
+    };
+    let received = Received {
+        id: call_id,
+        route: request.route.name(),
+        address: request.address,
+        size: request.body.as_ref().map_or(0, Bytes::len),
+        model: call.as_ref().ok().map(|call| call.model.clone()),
+        payload: call.as_ref().ok().map(|call| Value::Object(call.vals.clone())),
+    };
+    let mut reply = Reply { call_id, envelope_id, verdict: Err(Error::NoCredentials { tried: None }), cookie: None };
+    let entry = match app.log.begin(received) {
+        Ok(entry) => entry,
+        Err(error) => {
+            reply.verdict = Err(error.into());
+            return reply;
+        }
+    };
+    let mut caller = None;
+    reply.verdict = answer(&app, request.route, &request.headers, call, &mut caller).await;
+    reply.cookie = caller.as_ref().and_then(odoo::Caller::rotated_cookie);
+    if let Err(error) = entry.finish(finished(&reply, caller.as_ref())).await {
+        // The call has been carried out or refused; that is still the truth, though the log lacks it.
+        tracing::error!(call = %call_id, %error, "a call is not in the log");
+        if let Ok(done) = &mut reply.verdict {
+            done.warnings.push(plan::Warning {
+                code: "not_logged",
+                path: String::new(),
+                message: format!("this call is not in the gateway's log: {error}"),
+            });
+        }
+    }
+    reply
+}
+
+async fn answer(
+    app: &App,
+    route: Route,
+    headers: &HeaderMap,
+    call: Result<Call, Error>,
+    caller: &mut Option<odoo::Caller>,
+) -> Result<Done, Error> {
+    // What cannot be read at all is refused as such; of what can be read, nothing is said to a stranger.
+    let call = match call {
+        Err(error @ (Error::Body(_) | Error::NotJson(_) | Error::NotAnObject(_))) => return Err(error),
+        call => call,
+    };
+    let credential = auth::credential(headers)?;
+    let caller = caller.insert(app.odoo.caller(credential).await?);
+    let Call { model, vals } = call?;
+    let rules = Rules { compat: &app.config.compat };
+    let plan = match route {
+        Route::CreateData => plan::create_data(caller, &model, &vals, rules).await,
+        Route::CreateUpdateData => plan::create_update_data(caller, &model, &vals, rules).await,
+        Route::UpdateData => plan::update_data(caller, &model, &vals, rules).await,
+        Route::SearchData => plan::search_data(caller, &model, &vals, rules).await,
+        Route::CallFunction => plan::call_function(caller, &model, &vals, rules).await,
+    }?;
+    Ok(execute::execute(caller, plan).await?)
+}
+
+fn finished(reply: &Reply, caller: Option<&odoo::Caller>) -> Finished {
+    let error = reply.verdict.as_ref().err();
+    let mut body = reply.body();
+    Finished {
+        caller: caller.map(|caller| log::Caller {
+            credential: caller.credential().kind(),
+            uid: caller.identity().uid,
+            login: caller.identity().login.clone(),
+        }),
+        state: if error.is_none() { State::Done } else { State::Failed },
+        result: body.get_mut("result").or(None).map(Value::take).unwrap_or_else(|| body["error"].take()),
+        error: error.map(Error::code),
+        detail: error.and_then(Error::detail),
+        odoo: caller.map(odoo::Caller::trace).unwrap_or_default().into_iter().map(odoo_call).collect(),
+    }
+}
+
+fn odoo_call(made: odoo::Made) -> OdooCall {
+    OdooCall { model: made.model, method: made.method, ms: milliseconds(made.took), error: made.failed }
+}

@@ -1,0 +1,103 @@
+//! The body of a request: a JSON-RPC envelope around `{"model", "vals"}`, or that object alone.
+
+use serde_json::{Map, Value};
+
+use super::Error;
+use crate::plan::kind_of;
+
+/// What is asked, and of which model.
+#[derive(Debug, PartialEq)]
+pub struct Call {
+    pub model: String,
+    pub vals: Map<String, Value>,
+}
+
+/// A body, taken apart. The id is there even where the rest is of no use, so that the answer can carry it.
+#[derive(Debug)]
+pub struct Envelope {
+    pub id: Value,
+    pub call: Result<Call, Error>,
+}
+
+impl Envelope {
+    pub fn read(body: &[u8]) -> Self {
+        // Python's reader, which is what the addon's callers have met so far, takes a byte order mark.
+        let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+        match serde_json::from_slice(body) {
+            Ok(Value::Object(mut body)) => Self { id: body.remove("id").unwrap_or_default(), call: call(body) },
+            Ok(other) => Self { id: Value::Null, call: Err(Error::NotAnObject(kind_of(&other))) },
+            Err(error) => Self { id: Value::Null, call: Err(Error::NotJson(error.to_string())) },
+        }
+    }
+}
+
+fn call(mut body: Map<String, Value>) -> Result<Call, Error> {
+    let (mut params, within) = match body.remove("params") {
+        Some(Value::Object(params)) => (params, "params."),
+        Some(other) => {
+            return Err(Error::WrongKind { name: "params".to_owned(), due: "an object", kind: kind_of(&other) });
+        }
+        None => (body, ""),
+    };
+    let model = match params.remove("model") {
+        Some(Value::String(model)) if !model.is_empty() => model,
+        None | Some(Value::String(_)) => return Err(Error::Missing(format!("{within}model"))),
+        Some(other) => {
+            return Err(Error::WrongKind {
+                name: format!("{within}model"),
+                due: "a model's name",
+                kind: kind_of(&other),
+            });
+        }
+    };
+    match params.remove("vals") {
+        Some(Value::Object(vals)) => Ok(Call { model, vals }),
+        None => Err(Error::Missing(format!("{within}vals"))),
+        Some(other) => Err(Error::WrongKind { name: format!("{within}vals"), due: "an object", kind: kind_of(&other) }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[track_caller]
+    fn check_refused(body: &str, expected: &str) {
+        assert_eq!(Envelope::read(body.as_bytes()).call.unwrap_err().to_string(), expected);
+    }
+
+    #[test]
+    fn the_envelope_may_be_left_out() {
+        let with = Envelope::read(br#"{"jsonrpc": "2.0", "id": 7, "params": {"model": "m", "vals": {"a": 1}}}"#);
+        let without = Envelope::read(b"\xef\xbb\xbf{\"model\": \"m\", \"vals\": {\"a\": 1}}");
+        assert_eq!(with.id, json!(7));
+        assert_eq!(without.id, Value::Null);
+        assert_eq!(with.call.unwrap(), without.call.unwrap());
+    }
+
+    #[test]
+    fn what_is_missing_or_of_the_wrong_kind_is_named() {
+        check_refused(r#"{"params": {"model": "m"}}"#, "`params.vals` is missing");
+        check_refused(r#"{"params": {"vals": {}}}"#, "`params.model` is missing");
+        check_refused(r#"{"vals": {}}"#, "`model` is missing");
+        check_refused(r#"{"params": []}"#, "`params` must be an object, not a list");
+        check_refused(r#"{"model": "m", "vals": "x"}"#, "`vals` must be an object, not a text");
+        check_refused(r#"{"model": 1, "vals": {}}"#, "`model` must be a model's name, not a number");
+    }
+
+    #[test]
+    fn what_is_no_json_object_is_refused_with_the_place() {
+        check_refused("{bad", "the body is no JSON: key must be a string at line 1 column 2");
+        check_refused("[]", "the body must be a JSON object, not a list");
+        check_refused("", "the body is no JSON: EOF while parsing a value at line 1 column 0");
+        check_refused(r#"{"model": NaN}"#, "the body is no JSON: expected value at line 1 column 11");
+    }
+
+    #[test]
+    fn a_body_nested_without_end_is_refused() {
+        let deep = "[".repeat(100_000);
+        assert!(Envelope::read(deep.as_bytes()).call.unwrap_err().to_string().contains("recursion limit"));
+    }
+}

@@ -1,0 +1,149 @@
+//! Why a call was not carried out, and how that is told to the caller.
+//!
+//! The caller gets a stable code, a sentence that names what to mend, and whether sending the call again can do harm.
+//! Odoo's traceback is for the log.
+
+use http::HeaderName;
+use serde_json::{Value, json};
+
+use crate::{
+    log, odoo,
+    odoo::{Error as OdooError, Retry},
+    plan,
+};
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Body(BodyError),
+    #[error("the body is no JSON: {0}")]
+    NotJson(String),
+    #[error("the body must be a JSON object, not {0}")]
+    NotAnObject(&'static str),
+    #[error("`{0}` is missing")]
+    Missing(String),
+    #[error("`{name}` must be {due}, not {kind}")]
+    WrongKind { name: String, due: &'static str, kind: &'static str },
+    #[error("no credentials: send the session cookie of /web/session/authenticate, `Authorization: Bearer KEY` or `x-api-key: KEY`{}", not_taken(tried.as_deref()))]
+    NoCredentials { tried: Option<String> },
+    #[error("the header `{0}` holds no key that can be read")]
+    UnreadableCredential(HeaderName),
+    #[error(transparent)]
+    Plan(plan::Error),
+    #[error(transparent)]
+    Log(#[from] log::Error),
+    /// A mistake of the gateway itself.
+    #[error("the gateway failed on this call; its log has the call's id")]
+    Internal,
+}
+
+/// Why a request's body did not come in whole.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum BodyError {
+    #[error("the body is larger than the {0} that [limits] body allows")]
+    TooLarge(bytesize::ByteSize),
+    #[error("the body did not come within {} s", .0.as_secs())]
+    TimedOut(std::time::Duration),
+    #[error("the connection ended within the body")]
+    Broken,
+}
+
+fn not_taken(scheme: Option<&str>) -> String {
+    scheme.map(|scheme| format!(" (`Authorization: {scheme}` is not taken)")).unwrap_or_default()
+}
+
+impl From<plan::Error> for Error {
+    fn from(error: plan::Error) -> Self {
+        Self::Plan(error)
+    }
+}
+
+impl From<odoo::Error> for Error {
+    fn from(error: odoo::Error) -> Self {
+        Self::Plan(plan::Error::Odoo(error))
+    }
+}
+
+impl Error {
+    /// The stable code that callers may branch on.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Body(BodyError::TooLarge(_)) => "body_too_large",
+            Self::Body(BodyError::TimedOut(_)) => "body_timeout",
+            Self::Body(BodyError::Broken) => "body_broken",
+            Self::NotJson(_) => "invalid_json",
+            Self::NotAnObject(_) | Self::WrongKind { .. } => "invalid_envelope",
+            Self::Missing(_) => "missing_parameter",
+            Self::NoCredentials { .. } => "no_credentials",
+            Self::UnreadableCredential(_) => "unreadable_credential",
+            Self::Plan(error) => error.code(),
+            Self::Log(_) => "log_failed",
+            Self::Internal => "internal",
+        }
+    }
+
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::Plan(plan::Error::Odoo(error)) => error.retry(),
+            Self::Log(_) | Self::Body(BodyError::TimedOut(_) | BodyError::Broken) => Retry::Safe,
+            Self::Internal => Retry::Unsafe,
+            _ => Retry::No,
+        }
+    }
+
+    /// What went wrong between the gateway and Odoo, if that is where it did.
+    pub fn odoo(&self) -> Option<&OdooError> {
+        match self {
+            Self::Plan(plan::Error::Odoo(error)) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Odoo or the plan has looked at the call and refused it; everything else never came to a decision.
+    pub fn is_decision(&self) -> bool {
+        match self {
+            Self::Plan(plan::Error::Odoo(error)) => matches!(error, OdooError::Fault(_) | OdooError::UnknownModel(_)),
+            Self::Plan(_) => true,
+            _ => false,
+        }
+    }
+
+    /// For the log alone: Odoo's traceback.
+    pub fn detail(&self) -> Option<String> {
+        match self.odoo() {
+            Some(OdooError::Fault(fault)) if !fault.debug.is_empty() => Some(fault.debug.clone()),
+            _ => None,
+        }
+    }
+
+    /// As the addon answers what was refused, with the gateway's `error` beside it.
+    pub(super) fn as_result(&self) -> Value {
+        json!({"is_success": false, "messages": self.to_string(), "error": self.facts()})
+    }
+
+    /// As Odoo answers what never reached a method: a JSON-RPC error object. Odoo's clients know a session that is gone by
+    /// its number 100.
+    pub(super) fn as_error(&self) -> Value {
+        let message = self.to_string();
+        let code = match self.odoo() {
+            Some(OdooError::SessionExpired) => 100,
+            _ => 200,
+        };
+        let mut data = self.facts();
+        data["name"] = json!(format!("odoo_gateway.{}", self.code()));
+        data["message"] = json!(message);
+        json!({"code": code, "message": message, "data": data})
+    }
+
+    fn facts(&self) -> Value {
+        let mut facts = json!({"code": self.code(), "retry": self.retry().as_str()});
+        if let Self::Plan(error) = self {
+            for (key, value) in [("field", error.field()), ("path", error.path())] {
+                if let Some(value) = value {
+                    facts[key] = json!(value);
+                }
+            }
+        }
+        facts
+    }
+}

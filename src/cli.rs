@@ -1,0 +1,59 @@
+//! The command line: `odoo-gateway serve` and `odoo-gateway check`.
+//!
+//! Data goes to standard output, everything else to standard error. Exit status 0 is success, 1 a failure, 2 a mistake in
+//! the command line itself.
+
+mod check;
+mod serve;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::Config;
+
+/// A gateway in front of Odoo: webhook-style JSON in, the fewest Odoo calls out, a log of it all.
+#[derive(Debug, Parser)]
+#[command(name = "odoo-gateway", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway until SIGTERM or Ctrl-C
+    Serve(Configured),
+    /// Check the configuration, the log directory and Odoo; one line each
+    Check(Configured),
+}
+
+#[derive(Debug, Args)]
+struct Configured {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", default_value = "gateway.toml", env = "ODOO_GATEWAY_CONFIG")]
+    config: PathBuf,
+}
+
+/// Runs what the command line says.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match dispatch(cli.command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("odoo-gateway: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    match command {
+        Command::Serve(args) => runtime.block_on(serve::run(Config::load(&args.config)?)),
+        Command::Check(args) => runtime.block_on(check::run(&args.config)),
+    }
+}

@@ -1,0 +1,70 @@
+//! `odoo-gateway serve`: from a configuration to a running gateway, and down again in order.
+
+use std::{process::ExitCode, sync::Arc};
+
+use anyhow::Context;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{admin, app::App, config::Config, http, http::server::Server};
+
+/// Serves until SIGTERM or SIGINT. The addresses go to standard output once both listeners are bound.
+pub(super) async fn run(config: Config) -> anyhow::Result<ExitCode> {
+    let app = App::build(config)?;
+    let limits = &app.config.limits;
+    let bind = async |what: &str, key: &str, address| {
+        let server = Server::bind(address, limits.header_timeout)
+            .await
+            .with_context(|| format!("cannot listen on {address} ([{key}] listen)"))?;
+        println!("{what} http://{}", server.address()?);
+        anyhow::Ok(server)
+    };
+    let public = bind("listening on", "server", app.config.server.listen).await?;
+    let private = bind("admin on", "admin", app.config.admin.listen).await?;
+    let stop = stop_signal()?;
+    tracing::info!(odoo = %app.config.upstream.url, database = app.odoo.database(), "the gateway is up");
+    say_whether_odoo_answers(app.clone());
+
+    let drain = app.config.server.drain;
+    let calls = app.clone();
+    let served =
+        public.serve(move |address, request| http::serve(calls.clone(), address, request), stop.clone(), drain);
+    let asked = app.clone();
+    let administered = private.serve(move |_, request| admin::serve(asked.clone(), request), stop.clone(), drain);
+    tokio::join!(served, administered);
+
+    // Calls whose callers have hung up are still under way.
+    app.calls.close();
+    let is_drained = time::timeout(drain, app.calls.wait()).await.is_ok();
+    if !is_drained {
+        tracing::error!(calls = app.calls.len(), "calls were still under way when the drain was over");
+    }
+    app.log.close().await;
+    Ok(if is_drained { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// An Odoo that is down does not stop the start, but whoever started the gateway should see it.
+fn say_whether_odoo_answers(app: Arc<App>) {
+    tokio::spawn(async move {
+        match app.odoo.version().await {
+            Ok(version) => tracing::info!(version, "Odoo answers"),
+            Err(error) => tracing::warn!(%error, "Odoo does not answer yet"),
+        }
+    });
+}
+
+fn stop_signal() -> anyhow::Result<CancellationToken> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let stop = CancellationToken::new();
+    let stopping = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! { _ = terminate.recv() => {} _ = interrupt.recv() => {} }
+        tracing::info!("stopping: no new calls, those under way may finish");
+        stopping.cancel();
+    });
+    Ok(stop)
+}

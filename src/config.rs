@@ -1,0 +1,257 @@
+//! `gateway.toml`: read, completed with the defaults, checked.
+//!
+//! The repository's own `gateway.toml` is the one source of defaults. A key the user's file lacks is taken from there; a
+//! key that the gateway does not know, or a value of the wrong kind, is refused with file, line and the known keys, since
+//! a setting that is silently ignored is worse than none.
+
+use std::{
+    fmt,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use bytesize::ByteSize;
+use jiff::fmt::serde::unsigned_duration::friendly::compact::required as duration;
+use serde::Deserialize;
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+const DEFAULTS: &str = include_str!("../gateway.toml");
+
+/// Keys that no default can know: which Odoo stands behind this gateway.
+const REQUIRED: [(&str, &str); 2] = [("upstream", "url"), ("upstream", "database")];
+
+/// The whole configuration, complete and checked.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub server: Server,
+    pub admin: Admin,
+    pub upstream: Upstream,
+    pub log: Log,
+    pub compat: Compat,
+    pub limits: Limits,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    pub listen: SocketAddr,
+    #[serde(with = "duration")]
+    pub drain: Duration,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Admin {
+    pub listen: SocketAddr,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Upstream {
+    /// Scheme, host and port (and a path prefix, if any) without a trailing slash.
+    #[serde(deserialize_with = "origin")]
+    pub url: reqwest::Url,
+    pub database: String,
+    pub protocol: Protocol,
+    #[serde(with = "duration")]
+    pub connect_timeout: Duration,
+    #[serde(with = "duration")]
+    pub timeout: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Protocol {
+    Auto,
+    Session,
+    #[serde(rename = "json-2")]
+    Json2,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    pub directory: PathBuf,
+    pub redact: Vec<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Compat {
+    pub strict: bool,
+    pub company_filter: CompanyFilter,
+    pub company_filter_skip: Vec<String>,
+}
+
+/// Which records a lookup may find in a model that has a company.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CompanyFilter {
+    /// The company's own, else one that belongs to no company.
+    Prefer,
+    /// The company's own only.
+    Exact,
+    /// Any.
+    Off,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    pub body: ByteSize,
+    #[serde(with = "duration")]
+    pub header_timeout: Duration,
+    #[serde(with = "duration")]
+    pub body_timeout: Duration,
+}
+
+/// Why a configuration cannot be used, in words for the person who wrote it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("cannot read `{}`: {source}", path.display())]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("{}:{line}: {message}", path.display())]
+    Invalid { path: PathBuf, line: Line, message: String },
+}
+
+/// A line number, or nothing where the mistake is a key that stands nowhere.
+#[derive(Debug, Clone, Copy)]
+pub struct Line(Option<usize>);
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(line) => write!(f, "{line}"),
+            None => f.write_str("?"),
+        }
+    }
+}
+
+impl Config {
+    /// Reads and completes the file. `log.directory` comes back relative to the file's folder.
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        let text =
+            std::fs::read_to_string(path).map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
+        let mut config = Self::parse(&text, path)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        config.log.directory = folder.join(&config.log.directory);
+        Ok(config)
+    }
+
+    fn parse(text: &str, path: &Path) -> Result<Self, Error> {
+        let invalid = |error: toml::de::Error| {
+            let line =
+                error.span().and_then(|span| text.get(..span.start)).map(|before| before.matches('\n').count() + 1);
+            // The parser ends its own sentences with a line of its own.
+            Error::Invalid {
+                path: path.to_owned(),
+                line: Line(line),
+                message: error.message().trim().replace('\n', "; "),
+            }
+        };
+        let mut table = DeTable::parse(text).map_err(invalid)?;
+        let mut defaults = DeTable::parse(DEFAULTS).map_err(invalid)?.into_inner();
+        for (section, key) in REQUIRED {
+            if let Some(DeValue::Table(section)) = defaults.get_mut(section).map(Spanned::get_mut) {
+                section.remove(key);
+            }
+        }
+        complete(table.get_mut(), defaults);
+        Self::deserialize(toml::Deserializer::from(table)).map_err(invalid)
+    }
+}
+
+/// Adds the defaults that `table` lacks. The table keeps its spans, so that errors still name the user's lines.
+fn complete<'t>(table: &mut DeTable<'t>, defaults: DeTable<'t>) {
+    for (key, default) in defaults {
+        match (table.get_mut(&key).map(Spanned::get_mut), default.get_ref()) {
+            (Some(DeValue::Table(section)), DeValue::Table(_)) => {
+                if let DeValue::Table(default) = default.into_inner() {
+                    complete(section, default);
+                }
+            }
+            (Some(_), _) => {}
+            (None, _) => {
+                table.insert(key, default);
+            }
+        }
+    }
+}
+
+fn origin<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<reqwest::Url, D::Error> {
+    use serde::de::Error;
+    let text = String::deserialize(deserializer)?;
+    let url = reqwest::Url::parse(&text).map_err(|error| D::Error::custom(format!("`{text}` is no URL: {error}")))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err(D::Error::custom(format!("`{text}` is no http or https URL")));
+    }
+    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+        return Err(D::Error::custom("give scheme, host and port only: no user, password, query or fragment"));
+    }
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEAST: &str = "[upstream]\nurl = \"http://odoo:8069\"\ndatabase = \"shop\"\n";
+
+    fn refusal(text: &str) -> String {
+        Config::parse(text, Path::new("gateway.toml")).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_a_file_leaves_out_is_taken_from_the_compiled_in_file() {
+        let config = Config::parse(LEAST, Path::new("gateway.toml")).unwrap();
+        assert_eq!(config.upstream.url.as_str(), "http://odoo:8069/");
+        assert_eq!(config.server.listen, "127.0.0.1:8080".parse().unwrap());
+        assert_eq!(config.limits.body, ByteSize::mib(128));
+    }
+
+    #[test]
+    fn a_section_may_be_given_in_part() {
+        let config = Config::parse(&format!("{LEAST}timeout = \"1m 30s\""), Path::new("gateway.toml")).unwrap();
+        assert_eq!(config.upstream.timeout, Duration::from_secs(90));
+        assert_eq!(config.upstream.connect_timeout, Duration::from_secs(5));
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line_and_the_known_ones() {
+        let refusal = refusal(&format!("{LEAST}databse = \"x\"\n"));
+        assert!(refusal.starts_with("gateway.toml:4: unknown field `databse`"), "{refusal}");
+        assert!(refusal.contains("`database`"), "{refusal}");
+    }
+
+    #[test]
+    fn an_unknown_section_is_named() {
+        assert!(refusal(&format!("{LEAST}[sever]\n")).contains("unknown field `sever`"));
+    }
+
+    #[test]
+    fn a_missing_database_is_named() {
+        assert!(refusal("[upstream]\nurl = \"http://odoo:8069\"\n").contains("missing field `database`"));
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_kind_is_named_with_its_line() {
+        assert!(
+            refusal(&format!("{LEAST}timeout = 3\n")).starts_with("gateway.toml:4: "),
+            "{}",
+            refusal(&format!("{LEAST}timeout = 3\n"))
+        );
+        assert!(
+            refusal("[upstream]\nurl = \"odoo\"\ndatabase = \"x\"").starts_with("gateway.toml:2: `odoo` is no URL")
+        );
+    }
+
+    #[test]
+    fn what_is_no_toml_is_named_with_its_line() {
+        assert!(refusal("[upstream]\nurl = \n").starts_with("gateway.toml:2: "));
+    }
+}

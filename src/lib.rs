@@ -1,0 +1,17 @@
+//! A gateway in front of Odoo for external systems that push webhook-style JSON.
+//!
+//! The life of a call: [`http`] accepts it, [`api`] finds out who calls and what is asked, [`plan`] turns the payload
+//! into Odoo RPCs, [`odoo`] makes them, [`log`] keeps what happened, and `http::respond` answers. ARCHITECTURE.md has
+//! the map and the invariants.
+
+pub mod admin;
+pub mod api;
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod execute;
+pub mod http;
+pub mod log;
+pub mod odoo;
+pub mod plan;
+pub mod proxy;

@@ -1,0 +1,65 @@
+//! The JSON-2 door: `/json/2/<model>/<method>` with an API key alone (Odoo 19 and later).
+//!
+//! Arguments go by name, and the status tells a refusal from a result. The database goes in a header, without which Odoo
+//! lists all of its databases on every request.
+
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value};
+
+use super::{
+    error::{Error, Fault, Why},
+    rpc::{Effect, Rpc},
+    session::path_safe,
+    transport::{Response, Transport},
+};
+
+const DATABASE: HeaderName = HeaderName::from_static("x-odoo-database");
+
+pub(super) async fn call(
+    transport: &Transport,
+    database: &str,
+    key: &SecretString,
+    rpc: &Rpc,
+    user: &Map<String, Value>,
+) -> Result<Value, Error> {
+    // Here the path is what is called, so a name that does not survive in it must not turn into another one.
+    let (model, method) = (path_safe(&rpc.model), path_safe(&rpc.method));
+    if model != rpc.model || model.is_empty() || model.starts_with('.') {
+        return Err(Error::UnknownModel(rpc.model.clone()));
+    }
+    if method != rpc.method || method.is_empty() || method.starts_with('.') {
+        return Err(Error::Fault(unknown_method(rpc)));
+    }
+    let mut bearer = HeaderValue::try_from(format!("Bearer {}", key.expose_secret())).map_err(|_| Error::WrongKey)?;
+    bearer.set_sensitive(true);
+    let name = HeaderValue::try_from(database).map_err(|_| Error::NoSuchDatabase(database.to_owned()))?;
+    let path = format!("/json/2/{model}/{method}");
+    let response = transport
+        .post(&path, [(header::AUTHORIZATION, bearer), (DATABASE, name)], &rpc.by_name(user), rpc.effect)
+        .await?;
+    open(&response, database, rpc.effect)
+}
+
+fn open(response: &Response, database: &str, effect: Effect) -> Result<Value, Error> {
+    let garbled = |error: serde_json::Error| Error::NoAnswer { effect, why: Why::Garbled(error.to_string()) };
+    if response.status.is_success() {
+        return serde_json::from_slice(&response.body).map_err(garbled);
+    }
+    let fault = serde_json::from_slice::<Fault>(&response.body).ok().filter(|fault| !fault.name.is_empty());
+    match (response.status, fault) {
+        (StatusCode::UNAUTHORIZED, _) => Err(Error::WrongKey),
+        (_, Some(fault)) => Err(Error::Fault(fault)),
+        // Without a database to serve, Odoo answers a page instead of an object.
+        (StatusCode::NOT_FOUND, None) => Err(Error::NoSuchDatabase(database.to_owned())),
+        (status, None) => Err(Error::NoAnswer { effect, why: Why::Status(status.as_u16()) }),
+    }
+}
+
+fn unknown_method(rpc: &Rpc) -> Fault {
+    Fault {
+        name: "builtins.AttributeError".to_owned(),
+        message: format!("The method '{}.{}' does not exist", rpc.model, rpc.method),
+        debug: String::new(),
+    }
+}

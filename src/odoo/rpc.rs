@@ -1,0 +1,158 @@
+//! One call to Odoo, independent of the door it goes through.
+//!
+//! Arguments carry both their position and their name: `call_kw` takes them by position, which holds for every version
+//! (names changed between 14 and 19), JSON-2 takes them by name.
+
+use serde_json::{Map, Value, json};
+
+/// Whether Odoo's data may have changed once the call was sent. What is not known to read counts as a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    Read,
+    Write,
+}
+
+/// A method call on a model (`ids` is none) or on records.
+#[derive(Debug, Clone)]
+pub struct Rpc {
+    pub model: String,
+    pub method: String,
+    pub effect: Effect,
+    pub ids: Option<Vec<i64>>,
+    /// In the order of the method's signature, each with its name in Odoo 19.
+    pub args: Vec<(&'static str, Value)>,
+    pub kwargs: Map<String, Value>,
+    /// Added to the user's own language and time zone.
+    pub context: Map<String, Value>,
+}
+
+impl Rpc {
+    fn new(model: &str, method: &str, effect: Effect, ids: Option<Vec<i64>>, args: Vec<(&'static str, Value)>) -> Self {
+        Self {
+            model: model.to_owned(),
+            method: method.to_owned(),
+            effect,
+            ids,
+            args,
+            kwargs: Map::new(),
+            context: Map::new(),
+        }
+    }
+
+    /// The fields of a model: `{name: {attribute: value}}`, of the attributes asked for alone.
+    pub fn fields_get(model: &str, attributes: &[&str]) -> Self {
+        Self::new(
+            model,
+            "fields_get",
+            Effect::Read,
+            None,
+            vec![("allfields", json!([])), ("attributes", json!(attributes))],
+        )
+    }
+
+    /// The records that match, as `[{"id", field…}]`.
+    pub fn search_read(model: &str, domain: Value, fields: Value, page: Page) -> Self {
+        let args = vec![
+            ("domain", domain),
+            ("fields", fields),
+            ("offset", json!(page.offset)),
+            ("limit", page.limit.map_or(Value::Null, Value::from)),
+            ("order", page.order.map_or(Value::Null, Value::from)),
+        ];
+        Self::new(model, "search_read", Effect::Read, None, args)
+    }
+
+    /// The records that match, with their relations read along (Odoo 17 and later): `{"length", "records"}`.
+    pub fn web_search_read(model: &str, domain: Value, specification: Value, page: Page) -> Self {
+        let args = vec![
+            ("domain", domain),
+            ("specification", specification),
+            ("offset", json!(page.offset)),
+            ("limit", page.limit.map_or(Value::Null, Value::from)),
+            ("order", page.order.map_or(Value::Null, Value::from)),
+            // The length is not used: a count limit of 1 keeps Odoo from counting a whole table.
+            ("count_limit", json!(1)),
+        ];
+        Self::new(model, "web_search_read", Effect::Read, None, args)
+    }
+
+    /// The given records, as `[{"id", field…}]`.
+    pub fn read(model: &str, ids: Vec<i64>, fields: Value) -> Self {
+        Self::new(model, "read", Effect::Read, Some(ids), vec![("fields", fields)])
+    }
+
+    /// New records in one transaction: a list of their ids.
+    pub fn create(model: &str, records: Vec<Value>) -> Self {
+        Self::new(model, "create", Effect::Write, None, vec![("vals_list", Value::Array(records))])
+    }
+
+    /// The same values into each record, in one transaction: `true`.
+    pub fn write(model: &str, ids: Vec<i64>, values: Map<String, Value>) -> Self {
+        Self::new(model, "write", Effect::Write, Some(ids), vec![("vals", Value::Object(values))])
+    }
+
+    /// Creates (no ids) or writes, and reads the result back in the same transaction (Odoo 17 and later): `[{"id", …}]`.
+    pub fn web_save(model: &str, ids: Vec<i64>, values: Map<String, Value>, specification: Value) -> Self {
+        let args = vec![("vals", Value::Object(values)), ("specification", specification)];
+        Self::new(model, "web_save", Effect::Write, Some(ids), args)
+    }
+
+    /// Any public method, with named arguments.
+    pub fn method(model: &str, method: &str, ids: Option<Vec<i64>>, kwargs: Map<String, Value>) -> Self {
+        Self { kwargs, ..Self::new(model, method, Effect::Write, ids, Vec::new()) }
+    }
+
+    /// Declares that a method only reads.
+    #[must_use]
+    pub fn reads(self) -> Self {
+        Self { effect: Effect::Read, ..self }
+    }
+
+    #[must_use]
+    pub fn with_context(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.context.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// As `call_kw` takes it: `{"model", "method", "args", "kwargs"}`; `kwargs` must be there even when empty.
+    pub(super) fn by_position(&self, user: &Map<String, Value>) -> Value {
+        let ids = self.ids.iter().map(|ids| json!(ids));
+        let args: Vec<Value> = ids.chain(self.args.iter().map(|(_, value)| value.clone())).collect();
+        let mut kwargs = self.kwargs.clone();
+        kwargs.insert("context".to_owned(), self.whole_context(user));
+        json!({"model": self.model, "method": self.method, "args": args, "kwargs": kwargs})
+    }
+
+    /// As JSON-2 takes it: one object of named arguments, with `ids` and `context` among them.
+    pub(super) fn by_name(&self, user: &Map<String, Value>) -> Value {
+        let mut body = self.kwargs.clone();
+        body.extend(self.args.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+        if let Some(ids) = &self.ids {
+            body.insert("ids".to_owned(), json!(ids));
+        }
+        body.insert("context".to_owned(), self.whole_context(user));
+        Value::Object(body)
+    }
+
+    /// A call's context replaces the user's in Odoo, through either door, so the user's language must be sent along.
+    fn whole_context(&self, user: &Map<String, Value>) -> Value {
+        let mut context = user.clone();
+        context.extend(self.context.clone());
+        Value::Object(context)
+    }
+}
+
+/// Which part of the matching records is wanted.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    pub offset: u64,
+    pub limit: Option<u64>,
+    pub order: Option<String>,
+}
+
+impl Page {
+    /// The first `limit` records.
+    pub fn first(limit: u64) -> Self {
+        Self { limit: Some(limit), ..Self::default() }
+    }
+}

@@ -1,0 +1,353 @@
+//! Python literals, as `search_domain` carries them: what `ast.literal_eval` takes, read into JSON and never evaluated.
+//!
+//! Tuples and sets become arrays. What JSON cannot hold exactly (bytes, complex numbers, infinities, integers beyond 64
+//! bits, lone surrogates) is refused, and so is every name but True, False and None. JSON's own true, false and null are
+//! taken too, since callers who build domains from JSON write them. Errors name the character they were found at.
+//! The grammar is that of the Python language reference, section 2.4 (literals) and 6.2 (displays).
+
+mod number;
+mod text;
+
+use serde_json::{Map, Value};
+
+/// Nested brackets beyond this are refused: no domain needs them, and the parser's stack is finite.
+const MAX_DEPTH: usize = 100;
+
+/// What is wrong with a literal, and at which character (counted from 1).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} at character {at}")]
+pub struct Error {
+    pub at: usize,
+    pub what: String,
+}
+
+/// Reads one literal. The whole text must be that literal, comments and white space aside.
+pub fn parse(text: &str) -> Result<Value, Error> {
+    let chars: Vec<char> = text.chars().collect();
+    let mut parser = Parser { chars: &chars, at: 0, depth: 0 };
+    parser.skip_lines();
+    let value = parser.expression_list()?;
+    parser.skip_lines();
+    match parser.peek() {
+        None => Ok(value),
+        Some(c) => Err(parser.error(format!("unexpected `{c}`"))),
+    }
+}
+
+struct Parser<'t> {
+    chars: &'t [char],
+    at: usize,
+    /// How many brackets are open: between them, line ends are white space.
+    depth: usize,
+}
+
+impl Parser<'_> {
+    fn peek(&self) -> Option<char> {
+        self.chars.get(self.at).copied()
+    }
+
+    fn peek_at(&self, ahead: usize) -> Option<char> {
+        self.chars.get(self.at + ahead).copied()
+    }
+
+    fn next(&mut self) -> Option<char> {
+        let c = self.peek()?;
+        self.at += 1;
+        Some(c)
+    }
+
+    fn error(&self, what: impl Into<String>) -> Error {
+        Error { at: self.at + 1, what: what.into() }
+    }
+
+    fn error_at(&self, at: usize, what: impl Into<String>) -> Error {
+        Error { at: at + 1, what: what.into() }
+    }
+
+    /// White space and comments; line ends too where a bracket is open.
+    fn skip(&mut self) {
+        while let Some(c) = self.peek() {
+            match c {
+                ' ' | '\t' | '\x0c' => self.at += 1,
+                '\n' | '\r' if self.depth > 0 => self.at += 1,
+                '\\' if matches!(self.peek_at(1), Some('\n' | '\r')) => {
+                    self.at += if self.peek_at(1) == Some('\r') && self.peek_at(2) == Some('\n') { 3 } else { 2 };
+                }
+                '#' => {
+                    while self.peek().is_some_and(|c| c != '\n' && c != '\r') {
+                        self.at += 1;
+                    }
+                }
+                _ => return,
+            }
+        }
+    }
+
+    /// White space, comments and line ends around the whole literal.
+    fn skip_lines(&mut self) {
+        self.skip();
+        while matches!(self.peek(), Some('\n' | '\r')) {
+            self.at += 1;
+            self.skip();
+        }
+    }
+
+    /// A value, or several with commas between them: a tuple that needs no brackets.
+    fn expression_list(&mut self) -> Result<Value, Error> {
+        let first = self.value()?;
+        self.skip();
+        if self.peek() != Some(',') {
+            return Ok(first);
+        }
+        let mut items = vec![first];
+        while self.peek() == Some(',') {
+            self.at += 1;
+            self.skip();
+            if matches!(self.peek(), None | Some(')' | '\n' | '\r')) {
+                break;
+            }
+            items.push(self.value()?);
+            self.skip();
+        }
+        Ok(Value::Array(items))
+    }
+
+    fn value(&mut self) -> Result<Value, Error> {
+        self.skip();
+        match self.peek() {
+            None => Err(self.error("the literal ends where a value is due")),
+            Some('[') => self.bracketed(Self::list),
+            Some('(') => self.bracketed(Self::tuple),
+            Some('{') => self.bracketed(Self::dict_or_set),
+            Some('+' | '-') => self.signed(),
+            Some(c) if c.is_ascii_digit() => self.number(""),
+            Some('.') if self.peek_at(1).is_some_and(|c| c.is_ascii_digit()) => self.number(""),
+            Some('"' | '\'') => self.strings(),
+            Some(c) if c.is_alphabetic() || c == '_' => {
+                if self.string_prefix().is_some() {
+                    self.strings()
+                } else {
+                    self.name()
+                }
+            }
+            Some(c) => Err(self.error(format!("unexpected `{c}`"))),
+        }
+    }
+
+    fn bracketed(&mut self, inside: fn(&mut Self) -> Result<Value, Error>) -> Result<Value, Error> {
+        if self.depth == MAX_DEPTH {
+            return Err(self.error(format!("more than {MAX_DEPTH} brackets inside one another")));
+        }
+        self.at += 1;
+        self.depth += 1;
+        let value = inside(self)?;
+        self.depth -= 1;
+        Ok(value)
+    }
+
+    fn list(&mut self) -> Result<Value, Error> {
+        self.items(']').map(Value::Array)
+    }
+
+    /// `()`, `(1,)` and `(1, 2)` are tuples; `(1)` is 1.
+    fn tuple(&mut self) -> Result<Value, Error> {
+        self.skip();
+        if self.peek() == Some(')') {
+            self.at += 1;
+            return Ok(Value::Array(Vec::new()));
+        }
+        let value = self.expression_list()?;
+        self.close(')')?;
+        Ok(value)
+    }
+
+    fn dict_or_set(&mut self) -> Result<Value, Error> {
+        self.skip();
+        if self.peek() == Some('}') {
+            self.at += 1;
+            return Ok(Value::Object(Map::new()));
+        }
+        let start = self.at;
+        let first = self.value()?;
+        self.skip();
+        if self.peek() != Some(':') {
+            return self.rest_of_items(first, '}').map(Value::Array);
+        }
+        let mut entries = Map::new();
+        let (mut key, mut key_at) = (first, start);
+        loop {
+            self.skip();
+            if self.next() != Some(':') {
+                self.at -= 1;
+                return Err(self.error("`:` is due after a key"));
+            }
+            let Value::String(name) = key else { return Err(self.error_at(key_at, "a key must be a text")) };
+            entries.insert(name, self.value()?);
+            self.skip();
+            if self.peek() == Some(',') {
+                self.at += 1;
+                self.skip();
+            } else {
+                self.close('}')?;
+                return Ok(Value::Object(entries));
+            }
+            if self.peek() == Some('}') {
+                self.at += 1;
+                return Ok(Value::Object(entries));
+            }
+            key_at = self.at;
+            key = self.value()?;
+        }
+    }
+
+    fn items(&mut self, close: char) -> Result<Vec<Value>, Error> {
+        self.skip();
+        if self.peek() == Some(close) {
+            self.at += 1;
+            return Ok(Vec::new());
+        }
+        let first = self.value()?;
+        self.rest_of_items(first, close)
+    }
+
+    fn rest_of_items(&mut self, first: Value, close: char) -> Result<Vec<Value>, Error> {
+        let mut items = vec![first];
+        loop {
+            self.skip();
+            if self.peek() != Some(',') {
+                self.close(close)?;
+                return Ok(items);
+            }
+            self.at += 1;
+            self.skip();
+            if self.peek() == Some(close) {
+                self.at += 1;
+                return Ok(items);
+            }
+            items.push(self.value()?);
+        }
+    }
+
+    fn close(&mut self, bracket: char) -> Result<(), Error> {
+        self.skip();
+        match self.peek() {
+            Some(c) if c == bracket => {
+                self.at += 1;
+                Ok(())
+            }
+            Some(c) => Err(self.error(format!("`,` or `{bracket}` is due, not `{c}`"))),
+            None => Err(self.error(format!("`{bracket}` is missing"))),
+        }
+    }
+
+    fn name(&mut self) -> Result<Value, Error> {
+        let start = self.at;
+        while self.peek().is_some_and(|c| c.is_alphanumeric() || c == '_') {
+            self.at += 1;
+        }
+        let name: String = self.chars[start..self.at].iter().collect();
+        match name.as_str() {
+            "True" | "true" => Ok(Value::Bool(true)),
+            "False" | "false" => Ok(Value::Bool(false)),
+            "None" | "null" => Ok(Value::Null),
+            // The one call that literal_eval takes.
+            "set" if self.peek() == Some('(') && self.peek_at(1) == Some(')') => {
+                self.at += 2;
+                Ok(Value::Array(Vec::new()))
+            }
+            _ => Err(self.error_at(start, format!("`{name}` is a name, not a value: write the value itself"))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: Value) {
+        assert_eq!(parse(text), Ok(expected), "{text}");
+    }
+
+    #[track_caller]
+    fn check_refused(text: &str, expected: &str) {
+        assert_eq!(parse(text).unwrap_err().to_string(), expected, "{text}");
+    }
+
+    #[test]
+    fn lists_tuples_sets_and_dicts_nest_and_may_end_in_a_comma() {
+        check("[('a', '=', 1), ['b', 'in', (1, 2,)], ]", json!([["a", "=", 1], ["b", "in", [1, 2]]]));
+        check("{'k': [1], 'l': {}, }", json!({"k": [1], "l": {}}));
+        check("{1, 2}", json!([1, 2]));
+        check("set()", json!([]));
+        check("((1), (1,), ())", json!([1, [1], []]));
+        check("1, 2", json!([1, 2]));
+    }
+
+    #[test]
+    fn numbers_come_in_every_base_with_underscores_and_exponents() {
+        check("[0x1F, 0o17, 0b101, 1_000, 00]", json!([31, 15, 5, 1000, 0]));
+        check("[1.5, .5, 1., 1e3, 1_0.5E-1, -2, +3, - 4, -(5)]", json!([1.5, 0.5, 1.0, 1000.0, 1.05, -2, 3, -4, -5]));
+        check(
+            "[9223372036854775807, -9223372036854775808, 18446744073709551615]",
+            json!([i64::MAX, i64::MIN, u64::MAX]),
+        );
+    }
+
+    #[test]
+    fn strings_come_with_every_prefix_quote_and_escape_and_are_joined() {
+        check(r#"'it\'s ' "a" u'b' R'\n' "#, json!("it's ab\\n"));
+        check(
+            r"'\x41\u00e9\U0001F600\101\t\q\
+end'",
+            json!("A\u{e9}\u{1F600}A\t\\qend"),
+        );
+        check("'''two\r\nlines 'quoted' '''", json!("two\nlines 'quoted' "));
+        check("\"\"\"x\"\"\"", json!("x"));
+        check("''", json!(""));
+    }
+
+    #[test]
+    fn comments_and_line_ends_may_stand_between() {
+        check("\n[ # one\n 1, \\\n 2 # two\n]\n# done\n", json!([1, 2]));
+    }
+
+    #[test]
+    fn the_constants_are_pythons_and_jsons() {
+        check("[True, False, None, true, false, null]", json!([true, false, null, true, false, null]));
+    }
+
+    #[test]
+    fn what_is_no_literal_is_named_with_its_place() {
+        check_refused(
+            "[('name', '=', __import__('os').getcwd())]",
+            "`__import__` is a name, not a value: write the value itself at character 16",
+        );
+        check_refused("[('a', '=', 'x'", "`)` is missing at character 16");
+        check_refused("[1 2]", "`,` or `]` is due, not `2` at character 4");
+        check_refused("", "the literal ends where a value is due at character 1");
+        check_refused("[1]]", "unexpected `]` at character 4");
+        check_refused("'abc", "a string that does not end at character 1");
+        check_refused("--1", "a number is due after a sign at character 2");
+        check_refused("1+2", "unexpected `+` at character 2");
+        check_refused("[uid]", "`uid` is a name, not a value: write the value itself at character 2");
+        check_refused("b'x'", "bytes have no place here: write a text at character 1");
+        check_refused("f'x'", "a string cannot begin with `f` at character 1");
+        check_refused("012", "an integer with a leading zero at character 1");
+        check_refused("1__0", "unexpected `_` in a number at character 2");
+        check_refused("99999999999999999999", "an integer beyond 64 bits at character 1");
+        check_refused("1e999", "a number too large at character 1");
+        check_refused("2j", "a complex number has no place here at character 1");
+        check_refused(r"'\ud800'", "no character: half of a pair, or beyond Unicode at character 2");
+        check_refused("{1: 2}", "a key must be a text at character 2");
+    }
+
+    #[test]
+    fn brackets_beyond_the_limit_are_refused_not_overflown() {
+        let deep = |n: usize| format!("{}{}", "[".repeat(n), "]".repeat(n));
+        assert!(parse(&deep(100)).is_ok());
+        assert!(parse(&deep(100_000)).unwrap_err().what.starts_with("more than 100 brackets"));
+    }
+}

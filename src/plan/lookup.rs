@@ -1,0 +1,212 @@
+//! Lookups: which record does `{"code": "TH"}` mean?
+//!
+//! All lookups of a payload are collected as questions first, each different one once, and then asked together: one query
+//! for all the values of one field of one model, `[field, "in", values]`. A query's rows are matched to the questions by
+//! value, which is sound only where `read` gives what `search` compares; every other question is asked by itself.
+
+use std::collections::HashMap;
+
+use futures_util::future;
+use serde_json::{Value, json};
+
+use super::{Error, known::Known};
+use crate::{
+    config::CompanyFilter,
+    odoo::{Caller, Kind, Page, Rpc},
+};
+
+/// More rows than this beside one for each value, and a query's values are asked for one by one instead: somewhere in
+/// them is a value that half of the table has.
+const SPARE_ROWS: u64 = 200;
+/// A value that more records have than this is refused, even where several may be linked.
+pub(super) const MOST: usize = 100;
+
+/// "Which records of `model` have `value` in `field`?"
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Question {
+    pub(super) model: String,
+    pub(super) field: String,
+    pub(super) value: Value,
+    /// The company to look in, where the model has one and the lookup is filtered by it.
+    company: Option<i64>,
+    /// Its value can be recognised in what `read` gives.
+    is_comparable: bool,
+}
+
+/// How lookups are filtered by company.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Filter<'c> {
+    pub(super) mode: CompanyFilter,
+    pub(super) skip: &'c [String],
+}
+
+/// The different questions of one payload.
+#[derive(Debug, Default)]
+pub(super) struct Questions {
+    asked: Vec<Question>,
+    index: HashMap<String, usize>,
+}
+
+impl Questions {
+    /// Notes a lookup and gives its number. `None` where the related model has no such field.
+    ///
+    /// A lookup by id is never filtered by company: an id means one record. A dotted path leads through other models and
+    /// is left for Odoo to judge.
+    pub(super) fn add(
+        &mut self,
+        known: &Known,
+        filter: Filter<'_>,
+        company: Option<i64>,
+        model: &str,
+        field: &str,
+        value: &Value,
+    ) -> Option<usize> {
+        let mut question = Question {
+            model: model.to_owned(),
+            field: field.to_owned(),
+            value: value.clone(),
+            company: None,
+            is_comparable: value.is_i64(),
+        };
+        if field != "id"
+            && let Some(schema) = known.get(model)
+        {
+            let described = schema.field(field);
+            if described.is_none() && !field.contains('.') {
+                return None;
+            }
+            question.is_comparable = described.is_some_and(|field| match field.kind {
+                Kind::Text => field.is_column && value.is_string(),
+                Kind::Integer => field.is_column && value.is_i64(),
+                _ => false,
+            });
+            let is_filtered = filter.mode != CompanyFilter::Off
+                && schema.has_company()
+                && !filter.skip.iter().any(|skip| skip == model);
+            question.company = company.filter(|_| is_filtered);
+        }
+        let key = json!([question.model, question.field, question.value, question.company]).to_string();
+        Some(*self.index.entry(key).or_insert_with(|| {
+            self.asked.push(question);
+            self.asked.len() - 1
+        }))
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.asked.len()
+    }
+
+    pub(super) fn get(&self, number: usize) -> &Question {
+        &self.asked[number]
+    }
+
+    /// Asks Odoo everything, side by side, and gives the matching ids of each question.
+    pub(super) async fn ask(&self, caller: &Caller, filter: Filter<'_>) -> Result<Answers, Error> {
+        let mut batches: Vec<Vec<usize>> = Vec::new();
+        for (number, question) in self.asked.iter().enumerate() {
+            let fits = |batch: &&mut Vec<usize>| {
+                let first = &self.asked[batch[0]];
+                first.is_comparable
+                    && question.is_comparable
+                    && (&first.model, &first.field, first.company)
+                        == (&question.model, &question.field, question.company)
+            };
+            match batches.iter_mut().find(fits) {
+                Some(batch) => batch.push(number),
+                None => batches.push(vec![number]),
+            }
+        }
+        let found = future::try_join_all(batches.iter().map(|batch| self.ask_batch(caller, filter, batch))).await?;
+        let mut answers = Answers { ids: vec![Vec::new(); self.asked.len()] };
+        for (number, ids) in found.into_iter().flatten() {
+            answers.ids[number] = ids;
+        }
+        Ok(answers)
+    }
+
+    async fn ask_batch(
+        &self,
+        caller: &Caller,
+        filter: Filter<'_>,
+        batch: &[usize],
+    ) -> Result<Vec<(usize, Vec<i64>)>, Error> {
+        let mut found = Vec::new();
+        let mut rest = batch.to_vec();
+        if batch.len() > 1 {
+            let limit = batch.len() as u64 + SPARE_ROWS;
+            let rows = rows(caller.call(&self.query(filter, batch, limit)).await?);
+            if (rows.len() as u64) < limit {
+                rest.clear();
+                let has_strangers = rows.iter().any(|row| !batch.iter().any(|&number| self.asked[number].is_in(row)));
+                for &number in batch {
+                    let question = &self.asked[number];
+                    let ids = question.choose(rows.iter().filter(|row| question.is_in(row)));
+                    // A row that fits no value was matched by Odoo on other grounds than equality: let Odoo say which.
+                    if ids.is_empty() && has_strangers {
+                        rest.push(number);
+                    } else {
+                        found.push((number, ids));
+                    }
+                }
+            }
+        }
+        let alone = rest.into_iter().map(|number| async move {
+            let rows = rows(caller.call(&self.query(filter, &[number], MOST as u64 + 1)).await?);
+            Ok::<_, Error>((number, self.asked[number].choose(rows.iter())))
+        });
+        found.extend(future::try_join_all(alone).await?);
+        Ok(found)
+    }
+
+    fn query(&self, filter: Filter<'_>, batch: &[usize], limit: u64) -> Rpc {
+        let first = &self.asked[batch[0]];
+        let mut domain = match batch {
+            [_] => vec![json!([first.field, "=", first.value])],
+            _ => vec![json!([
+                first.field,
+                "in",
+                batch.iter().map(|&number| &self.asked[number].value).collect::<Vec<_>>()
+            ])],
+        };
+        let mut fields = if batch.len() > 1 { vec![json!(first.field)] } else { vec![json!("id")] };
+        let mut page = Page::first(limit);
+        if let Some(company) = first.company {
+            domain.push(match filter.mode {
+                CompanyFilter::Exact => json!(["company_id", "=", company]),
+                _ => json!(["company_id", "in", [company, false]]),
+            });
+            fields.push(json!("company_id"));
+            // The company's own come first, records of no company last, so that a limit does not cut off the wrong ones.
+            page.order = Some("company_id, id".to_owned());
+        }
+        Rpc::search_read(&first.model, Value::Array(domain), Value::Array(fields), page)
+    }
+}
+
+impl Question {
+    fn is_in(&self, row: &Value) -> bool {
+        row.get(&self.field) == Some(&self.value)
+    }
+
+    /// The ids of the rows, of the company's own alone where it has any.
+    fn choose<'r>(&self, rows: impl Iterator<Item = &'r Value>) -> Vec<i64> {
+        let is_own = |row: &Value| self.company.is_some() && row["company_id"][0].as_i64() == self.company;
+        let (own, shared): (Vec<&Value>, Vec<&Value>) = rows.partition(|row| is_own(row));
+        let chosen = if own.is_empty() { shared } else { own };
+        chosen.into_iter().filter_map(|row| row["id"].as_i64()).collect()
+    }
+}
+
+/// The matching ids of each question, by its number.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    pub(super) ids: Vec<Vec<i64>>,
+}
+
+fn rows(result: Value) -> Vec<Value> {
+    match result {
+        Value::Array(rows) => rows,
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,147 @@
+//! The syntax of `search_field` and `result_field`: names, and behind a relation the fields wanted of it.
+//!
+//! `["name", "order_line{product_uom_qty, product_id{default_code}}"]`, to any depth up to a cap.
+
+use serde_json::Value;
+
+const MAX_DEPTH: usize = 20;
+
+/// A field that is wanted, with what is wanted of the records it leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pick {
+    pub name: String,
+    /// Empty where the field is wanted as it is.
+    pub within: Vec<Pick>,
+}
+
+/// What is wrong with a list of fields, in words that follow the parameter's name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    #[error("must be a list of field names, not {0}")]
+    NotAList(&'static str),
+    #[error("must hold texts only, not {0}")]
+    NotAText(&'static str),
+    #[error("`{text}`: {what} at character {at}")]
+    Syntax { text: String, at: usize, what: &'static str },
+}
+
+/// Reads the list that a caller sent. A name that comes twice is wanted once, with all that is wanted within it.
+pub fn parse(value: &Value) -> Result<Vec<Pick>, Error> {
+    let items = match value {
+        Value::Null | Value::Bool(false) => return Ok(Vec::new()),
+        Value::String(text) if text.is_empty() => return Ok(Vec::new()),
+        Value::Array(items) => items,
+        other => return Err(Error::NotAList(super::kind_of(other))),
+    };
+    let mut picks = Vec::new();
+    for item in items {
+        let Value::String(text) = item else { return Err(Error::NotAText(super::kind_of(item))) };
+        let chars: Vec<char> = text.chars().collect();
+        let mut parser = Parser { text, chars: &chars, at: 0 };
+        let pick = parser.pick(0)?;
+        if parser.at < chars.len() {
+            return Err(parser.error("nothing may follow"));
+        }
+        merge(&mut picks, pick);
+    }
+    Ok(picks)
+}
+
+fn merge(picks: &mut Vec<Pick>, pick: Pick) {
+    match picks.iter_mut().find(|known| known.name == pick.name) {
+        Some(known) => pick.within.into_iter().for_each(|inner| merge(&mut known.within, inner)),
+        None => picks.push(pick),
+    }
+}
+
+struct Parser<'t> {
+    text: &'t str,
+    chars: &'t [char],
+    at: usize,
+}
+
+impl Parser<'_> {
+    fn peek(&self) -> Option<char> {
+        self.chars.get(self.at).copied()
+    }
+
+    fn skip(&mut self) {
+        while self.peek().is_some_and(char::is_whitespace) {
+            self.at += 1;
+        }
+    }
+
+    fn error(&self, what: &'static str) -> Error {
+        Error::Syntax { text: self.text.chars().take(80).collect(), at: self.at + 1, what }
+    }
+
+    fn pick(&mut self, depth: usize) -> Result<Pick, Error> {
+        self.skip();
+        let start = self.at;
+        while self.peek().is_some_and(|c| !matches!(c, '{' | '}' | ',') && !c.is_whitespace()) {
+            self.at += 1;
+        }
+        let name: String = self.chars[start..self.at].iter().collect();
+        if name.is_empty() {
+            return Err(self.error("a field's name is due"));
+        }
+        self.skip();
+        let mut within = Vec::new();
+        if self.peek() == Some('{') {
+            if depth == MAX_DEPTH {
+                return Err(self.error("more than 20 levels"));
+            }
+            loop {
+                self.at += 1;
+                merge(&mut within, self.pick(depth + 1)?);
+                match self.peek() {
+                    Some(',') => {}
+                    Some('}') => break,
+                    Some(_) => return Err(self.error("`,` or `}` is due")),
+                    None => return Err(self.error("`}` is missing")),
+                }
+            }
+            self.at += 1;
+            self.skip();
+        }
+        Ok(Pick { name, within })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn pick(name: &str, within: Vec<Pick>) -> Pick {
+        Pick { name: name.to_owned(), within }
+    }
+
+    #[test]
+    fn names_may_have_fields_within_them_to_any_depth() {
+        let picks = parse(&json!(["name", "a{b, c{d,e}, f}"])).unwrap();
+        let c = pick("c", vec![pick("d", vec![]), pick("e", vec![])]);
+        assert_eq!(picks, vec![pick("name", vec![]), pick("a", vec![pick("b", vec![]), c, pick("f", vec![])])]);
+    }
+
+    #[test]
+    fn a_name_that_comes_twice_is_wanted_once() {
+        assert_eq!(
+            parse(&json!(["a", "a{b}", "a{c}"])).unwrap(),
+            vec![pick("a", vec![pick("b", vec![]), pick("c", vec![])])]
+        );
+    }
+
+    #[test]
+    fn mistakes_are_named_with_their_place() {
+        let refusal = |value: Value| parse(&value).unwrap_err().to_string();
+        assert_eq!(refusal(json!(["a{b"])), "`a{b`: `}` is missing at character 4");
+        assert_eq!(refusal(json!(["a{}"])), "`a{}`: a field's name is due at character 3");
+        assert_eq!(refusal(json!(["a{b} c"])), "`a{b} c`: nothing may follow at character 6");
+        assert_eq!(refusal(json!([""])), "``: a field's name is due at character 1");
+        assert_eq!(refusal(json!("name")), "must be a list of field names, not a text");
+        assert_eq!(refusal(json!([1])), "must hold texts only, not a number");
+        assert!(refusal(json!(["a{".repeat(50)])).contains("more than 20 levels"));
+    }
+}

@@ -1,0 +1,68 @@
+//! `search_data`: a domain, a page, and the fields wanted.
+
+use serde_json::{Map, Value};
+
+use super::{
+    Error, Fields, Plan, Rules, Step,
+    known::with_schemas,
+    literal, picks,
+    selection::Selection,
+    vals::{Vals, note_unread, wrong},
+};
+use crate::odoo::{Caller, Page};
+
+const PARAMETERS: [&str; 5] = ["search_field", "search_domain", "limit", "offset", "order"];
+
+/// Plans the search. Without fields named within relations, Odoo is not asked for the model's fields: it names an unknown
+/// one itself.
+pub async fn search_data(
+    caller: &Caller,
+    model: &str,
+    vals: &Map<String, Value>,
+    rules: Rules<'_>,
+) -> Result<Plan, Error> {
+    let Vals { payload, mut warnings, .. } = Vals::read(vals, rules)?;
+    note_unread(&payload, &PARAMETERS, "payload.", &mut warnings)?;
+    let domain = domain(payload.get("search_domain"))?;
+    let page = Page {
+        offset: count(&payload, "offset")?.unwrap_or(0),
+        limit: count(&payload, "limit")?,
+        order: match payload.get("order") {
+            None | Some(Value::Null | Value::Bool(false)) => None,
+            Some(Value::String(order)) => Some(order.clone()).filter(|order| !order.trim().is_empty()),
+            Some(other) => return Err(wrong("payload.order", "a text such as \"date desc, id\"", other)),
+        },
+    };
+    let picks = picks::parse(payload.get("search_field").unwrap_or(&Value::Null))
+        .map_err(|source| Error::Picks { parameter: "search_field", source })?;
+    let fields = if picks.iter().all(|pick| pick.within.is_empty()) {
+        Fields::Named(picks.into_iter().map(|pick| pick.name).collect())
+    } else {
+        Fields::Nested(with_schemas(caller, |known| Selection::read(known, model, &picks, "search_field")).await?)
+    };
+    Ok(Plan { step: Step::Search { model: model.to_owned(), domain, page, fields }, warnings: warnings.into_vec() })
+}
+
+/// A domain as a Python literal in a text (the addon's form), or as a JSON list.
+fn domain(value: Option<&Value>) -> Result<Value, Error> {
+    const PATH: &str = "payload.search_domain";
+    let domain = match value {
+        None | Some(Value::Null | Value::Bool(false)) => return Ok(Value::Array(Vec::new())),
+        Some(Value::String(text)) if text.trim().is_empty() => return Ok(Value::Array(Vec::new())),
+        Some(Value::String(text)) => {
+            literal::parse(text).map_err(|source| Error::Domain { path: PATH.to_owned(), source })?
+        }
+        Some(other) => other.clone(),
+    };
+    if domain.is_array() { Ok(domain) } else { Err(wrong(PATH, "a list of conditions", &domain)) }
+}
+
+fn count(payload: &Map<String, Value>, name: &str) -> Result<Option<u64>, Error> {
+    match payload.get(name) {
+        None | Some(Value::Null | Value::Bool(false)) => Ok(None),
+        Some(value) => {
+            let count = value.as_u64().filter(|count| *count <= i32::MAX as u64);
+            count.map(Some).ok_or_else(|| wrong(&format!("payload.{name}"), "a whole number from 0", value))
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Passes requests on to Odoo: the session routes, so that callers log in as they did before.
+//!
+//! The path goes out byte for byte as it came in (reqwest would rewrite it, hyper's client does not). Odoo sees its own
+//! host, never the gateway's: it stores the host by which an administrator logs in as the address of its links in mails.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, Method, Request, Uri, header, uri};
+use http_body_util::{BodyExt, Full};
+use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use serde_json::Value;
+
+use crate::{
+    api::Error,
+    config,
+    http::Response,
+    odoo::{Effect, Error as OdooError, Why},
+};
+
+const AUTHENTICATE: &str = "/web/session/authenticate";
+
+/// Headers that belong to one connection (RFC 9110, section 7.6.1), and those by which a caller could tell an Odoo in
+/// proxy mode that it is called by another name.
+const NOT_PASSED: [HeaderName; 13] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::CONTENT_LENGTH,
+    header::FORWARDED,
+    HeaderName::from_static("x-forwarded-host"),
+    HeaderName::from_static("x-forwarded-for"),
+    HeaderName::from_static("x-forwarded-proto"),
+];
+
+#[derive(Debug)]
+pub struct Proxy {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    scheme: uri::Scheme,
+    authority: uri::Authority,
+    /// A path before Odoo's own, where `[upstream] url` has one; without a trailing slash.
+    prefix: String,
+    url: String,
+    database: String,
+    timeout: Duration,
+}
+
+impl Proxy {
+    pub fn build(config: &config::Upstream) -> Result<Self, rustls::Error> {
+        let mut connector = HttpConnector::new();
+        connector.enforce_http(false);
+        connector.set_connect_timeout(Some(config.connect_timeout));
+        let tls = rustls::ClientConfig::builder().try_with_platform_verifier()?.with_no_client_auth();
+        let connector =
+            HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(connector);
+        let not_usable = || rustls::Error::General(format!("`{}` is no address to pass requests to", config.url));
+        let address = Uri::try_from(config.url.as_str()).map_err(|_| not_usable())?.into_parts();
+        let (Some(scheme), Some(authority)) = (address.scheme, address.authority) else { return Err(not_usable()) };
+        Ok(Self {
+            client: Client::builder(TokioExecutor::new()).build(connector),
+            scheme,
+            authority,
+            prefix: config.url.path().trim_end_matches('/').to_owned(),
+            url: config.url.as_str().trim_end_matches('/').to_owned(),
+            database: config.database.clone(),
+            timeout: config.timeout,
+        })
+    }
+
+    /// Sends the request to Odoo and gives its answer, whose body is streamed.
+    pub async fn forward(&self, request: Request<Bytes>) -> Result<Response, Error> {
+        if request.uri().path() == AUTHENTICATE && request.method() == Method::POST {
+            self.check_database(request.body())?;
+        }
+        let (mut head, body) = request.into_parts();
+        let path = head.uri.path_and_query().map_or("/", uri::PathAndQuery::as_str);
+        head.uri = Uri::builder()
+            .scheme(self.scheme.clone())
+            .authority(self.authority.clone())
+            .path_and_query(format!("{}{path}", self.prefix))
+            .build()
+            .map_err(|_| Error::Internal)?;
+        head.version = http::Version::HTTP_11;
+        head.extensions.clear();
+        strip(&mut head.headers);
+        // The client sets the host of the address it connects to.
+        head.headers.remove(header::HOST);
+        let effect = if head.method.is_safe() { Effect::Read } else { Effect::Write };
+        let answer =
+            tokio::time::timeout(self.timeout, self.client.request(Request::from_parts(head, Full::new(body)))).await;
+        let mut response = match answer {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) if error.is_connect() => {
+                return Err(OdooError::Unreachable { url: self.url.clone(), reason: words(&error) }.into());
+            }
+            Ok(Err(error)) => return Err(OdooError::NoAnswer { effect, why: Why::Broken(words(&error)) }.into()),
+            Err(_) => return Err(OdooError::NoAnswer { effect, why: Why::TimedOut(self.timeout) }.into()),
+        };
+        strip(response.headers_mut());
+        Ok(response.map(|body| body.map_err(Into::into).boxed_unsync()))
+    }
+
+    /// A session of another database would carry every later call there, past `[upstream] database`. A body that cannot be
+    /// read here may mean something else to Odoo, so it is not passed on.
+    fn check_database(&self, body: &[u8]) -> Result<(), Error> {
+        let body: Value = serde_json::from_slice(body).map_err(|error| Error::NotJson(error.to_string()))?;
+        match &body["params"]["db"] {
+            Value::String(theirs) if *theirs != self.database => {
+                Err(OdooError::OtherDatabase { theirs: theirs.clone(), ours: self.database.clone() }.into())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Removes what must not pass, and what the `Connection` header names besides.
+fn strip(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in NOT_PASSED.iter().chain(&named) {
+        headers.remove(name);
+    }
+}
+
+/// The innermost words of an error.
+fn words(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_of_one_connection_and_a_callers_forwarding_are_not_passed() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("connection", "x-one, close"),
+            ("x-one", "1"),
+            ("x-forwarded-host", "evil"),
+            ("te", "trailers"),
+            ("cookie", "a=b"),
+        ] {
+            headers.insert(HeaderName::from_static(name), value.parse().unwrap());
+        }
+        strip(&mut headers);
+        assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["cookie"]);
+    }
+}
