@@ -152,7 +152,8 @@ impl Fault {
             "odoo.exceptions.MissingError" => "missing_record",
             "odoo.exceptions.ValidationError" => "validation_error",
             "odoo.exceptions.UserError" | "odoo.exceptions.RedirectWarning" => "user_error",
-            "builtins.AttributeError" => "unknown_method",
+            // An unknown model has been told from an unknown method before; see `is_unknown_model`.
+            "builtins.AttributeError" | "werkzeug.exceptions.NotFound" => "unknown_method",
             _ if self.is_conflict() => "conflict",
             _ => "odoo_error",
         }

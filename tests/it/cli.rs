@@ -1,0 +1,152 @@
+//! The program at the command line: start, stop, check, help, and what a mistake looks like.
+
+use std::{
+    process::{Command, Output},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use serde_json::json;
+use tokio::sync::Notify;
+
+use crate::support::{
+    client::Client,
+    fault::{Fault, FaultProxy},
+    gateway::{Gateway, PROGRAM, configuration},
+    odoo::odoo,
+};
+
+/// Runs a command on a configuration file of this text.
+fn run(command: &str, config: &str) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("gateway.toml");
+    std::fs::write(&file, config).unwrap();
+    Command::new(PROGRAM).args([command, "--config"]).arg(file).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[tokio::test]
+async fn check_says_a_line_for_each_thing_and_exits_0_when_all_is_well() {
+    let odoo = odoo().await;
+    let checked = run("check", &configuration(&odoo.url, &odoo.database, ""));
+    let said = text(&checked.stdout);
+    let first_words: Vec<Vec<&str>> = said.lines().map(|line| line.split_whitespace().take(2).collect()).collect();
+    let all = ["configuration", "log", "odoo", "database", "credentials"].map(|what| vec!["ok", what]);
+    assert_eq!(first_words, all, "{said}");
+    assert!(said.contains("version 19 answers"));
+    assert_eq!(checked.status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn check_fails_on_a_database_that_odoo_does_not_serve() {
+    let checked = run("check", &configuration(&odoo().await.url, "no_such_database", ""));
+    assert_eq!(checked.status.code(), Some(1));
+    assert!(text(&checked.stdout).contains("FAIL  database"), "{}", text(&checked.stdout));
+}
+
+#[test]
+fn check_fails_on_an_odoo_that_is_not_there() {
+    let checked = run("check", &configuration("http://127.0.0.1:9", "none", ""));
+    assert_eq!(checked.status.code(), Some(1));
+    assert!(
+        text(&checked.stdout).contains("FAIL  odoo           Odoo cannot be reached at http://127.0.0.1:9"),
+        "{}",
+        text(&checked.stdout)
+    );
+}
+
+#[test]
+fn a_mistake_in_the_configuration_stops_the_start_with_file_line_and_known_keys() {
+    let started = run("serve", "[upstream]\nurl = \"http://127.0.0.1:9\"\ndatabse = \"x\"\n");
+    assert_eq!(started.status.code(), Some(1));
+    let said = text(&started.stderr);
+    assert!(said.contains("gateway.toml:3: unknown field `databse`") && said.contains("`database`"), "{said}");
+    let missing = Command::new(PROGRAM).args(["serve", "--config", "no-such-file.toml"]).output().unwrap();
+    assert_eq!(
+        (missing.status.code(), text(&missing.stderr).contains("cannot read `no-such-file.toml`")),
+        (Some(1), true)
+    );
+}
+
+#[test]
+fn help_names_the_commands_that_there_are() {
+    let help = text(&Command::new(PROGRAM).arg("--help").output().unwrap().stdout);
+    assert!(help.contains("serve") && help.contains("check"), "{help}");
+    assert_eq!(Command::new(PROGRAM).arg("no-such-command").output().unwrap().status.code(), Some(2));
+}
+
+#[test]
+fn an_address_that_is_taken_is_named() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let config = configuration("http://127.0.0.1:9", "none", "").replacen("127.0.0.1:0", &address.to_string(), 1);
+    let started = run("serve", &config);
+    assert_eq!(started.status.code(), Some(1));
+    assert!(
+        text(&started.stderr).contains(&format!("cannot listen on {address} ([server] listen)")),
+        "{}",
+        text(&started.stderr)
+    );
+}
+
+#[tokio::test]
+async fn a_stop_lets_calls_under_way_finish_and_exits_0() {
+    let odoo = odoo().await;
+    let proxy = FaultProxy::before(odoo).await;
+    let gateway = Gateway::before(&proxy.url, &odoo.database, "");
+    let client = Client::with_bearer(&gateway).await;
+    let (reached, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let hold = Fault::Hold { reached: reached.clone(), release: release.clone() };
+    proxy.run(move |_, rpc| if rpc.ends_with("/create") { hold.clone() } else { Fault::Pass });
+    let name = format!("drained {}", uuid::Uuid::new_v4());
+    let vals = json!({"payload": {"name": name}});
+    let call = tokio::spawn(async move { client.call("create_data", "res.partner", vals).await });
+    reached.notified().await;
+    gateway.terminate();
+    // It takes no new connection any more, and the call is still there.
+    while tokio::net::TcpStream::connect(gateway.url.trim_start_matches("http://")).await.is_ok() {}
+    release.notify_one();
+    assert_eq!(call.await.unwrap()["is_success"], true);
+    assert_eq!(gateway.wait().0.code(), Some(0));
+    assert_eq!(odoo.search_count("res.partner", json!([["name", "=", name]])).await, 1);
+}
+
+#[tokio::test]
+async fn a_caller_who_hangs_up_does_not_cut_a_call_to_odoo_in_half() {
+    let odoo = odoo().await;
+    let proxy = FaultProxy::before(odoo).await;
+    let gateway = Gateway::before(&proxy.url, &odoo.database, "");
+    let client = Client::with_bearer(&gateway).await;
+    let (reached, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let hold = Fault::Hold { reached: reached.clone(), release: release.clone() };
+    proxy.run(move |_, rpc| if rpc.ends_with("/create") { hold.clone() } else { Fault::Pass });
+    let name = format!("hung up {}", uuid::Uuid::new_v4());
+    let vals = json!({"payload": {"name": name}});
+    let call = tokio::spawn(async move { client.call("create_data", "res.partner", vals).await });
+    reached.notified().await;
+    call.abort();
+    assert!(call.await.unwrap_err().is_cancelled());
+    release.notify_one();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while gateway.log().is_empty() {
+        assert!(Instant::now() < deadline, "the call is not in the log");
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(gateway.log()[0]["state"], "done");
+    assert_eq!(odoo.search_count("res.partner", json!([["name", "=", name]])).await, 1);
+}
+
+#[tokio::test]
+async fn the_admin_listener_tells_health_and_readiness_and_nothing_else() {
+    let gateway = Gateway::start().await;
+    assert_eq!(gateway.get_admin("/health").await, (200, json!({"status": "pass"})));
+    assert_eq!(
+        gateway.get_admin("/ready").await,
+        (200, json!({"ready": true, "log": "writable", "odoo": {"version": 19}}))
+    );
+    assert_eq!(gateway.get_admin("/api/create_data").await.0, 404);
+    assert_eq!(Client::nobody(&gateway).send("GET", "/ready", Default::default(), None::<String>).await.status, 404);
+}

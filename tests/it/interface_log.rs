@@ -1,0 +1,126 @@
+//! The log of calls: what a line holds, and what it must never hold.
+
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::{Value, json};
+
+use crate::support::{client::Client, gateway::Gateway, odoo::odoo};
+
+#[tokio::test]
+async fn every_call_leaves_a_line_with_what_was_asked_and_what_came_of_it() {
+    let gateway = Gateway::start().await;
+    let client = Client::with_session(&gateway).await;
+    let payload = json!({"name": "log me", "country_id": {"code": "TH"}});
+    let body = json!({"id": 1, "params": {"model": "res.partner", "vals": {"payload": payload}}});
+    let answer = client.post("create_data", body.to_string()).await;
+    let log = gateway.log();
+    let line = log.last().unwrap();
+    assert_eq!(line["id"], answer.headers["gateway-call-id"].to_str().unwrap());
+    assert_eq!(
+        (&line["route"], &line["model"], &line["state"]),
+        (&json!("create_data"), &json!("res.partner"), &json!("done"))
+    );
+    assert_eq!(
+        line["caller"],
+        json!({"credential": "session", "uid": odoo().await.uid().await, "login": odoo().await.login})
+    );
+    assert_eq!(line["payload"]["payload"], payload);
+    assert_eq!(line["result"], answer.json["result"]);
+    assert!(line["duration_ms"].as_f64().unwrap() > 0.0);
+    let calls = line["odoo"].as_array().unwrap();
+    assert!(calls.iter().all(|call| call["ms"].as_f64().unwrap() > 0.0));
+    assert_eq!(calls.last().unwrap()["method"], "create");
+    assert!(line["time"].as_str().unwrap().ends_with('Z'));
+}
+
+#[tokio::test]
+async fn what_never_got_to_odoo_is_in_the_log_too() {
+    let gateway = Gateway::start().await;
+    let client = Client::nobody(&gateway);
+    client.post("create_data", "{bad").await;
+    client.post("search_data", r#"{"model": "res.partner", "vals": {}}"#).await;
+    let errors: Vec<Value> =
+        gateway.log().iter().map(|line| json!([line["route"], line["state"], line["error"]])).collect();
+    assert_eq!(
+        errors,
+        [json!(["create_data", "failed", "invalid_json"]), json!(["search_data", "failed", "no_credentials"])]
+    );
+}
+
+#[tokio::test]
+async fn no_password_key_or_cookie_reaches_the_log_or_standard_error() {
+    let (odoo, gateway) = (odoo().await, Gateway::start().await);
+    let session = Client::with_session(&gateway).await;
+    let key = Client::with_key(&gateway).await;
+    let secret = "correct horse battery staple";
+    let login = format!("secret-{}", uuid::Uuid::new_v4());
+    session
+        .call("create_data", "res.users", json!({"payload": {"name": "S", "login": login, "password": secret}}))
+        .await;
+    key.call(
+        "search_data",
+        "res.users",
+        json!({"payload": {"search_field": ["login"], "search_domain": [["login", "=", login]]}}),
+    )
+    .await;
+    let vals = json!({"search_key": {"login": login}, "payload": {"method": "write", "parameter": {"vals": {"password": secret}}}});
+    key.call("call_function", "res.users", vals).await;
+    Client::with_header(&gateway, "x-api-key", "wrong-but-still-secret")
+        .post("search_data", r#"{"model": "m", "vals": {}}"#)
+        .await;
+    let log = std::fs::read_to_string(gateway.log_file()).unwrap();
+    gateway.terminate();
+    let (_, said) = gateway.wait();
+    assert_eq!(log.lines().count(), 4);
+    for hidden in [secret, &odoo.key, "wrong-but-still-secret", "session_id"] {
+        assert!(!log.contains(hidden) && !said.contains(hidden), "{hidden} is in the log");
+    }
+}
+
+#[tokio::test]
+async fn the_log_is_for_its_owner_alone_and_for_one_gateway_at_a_time() {
+    let gateway = Gateway::start().await;
+    let file = gateway.log_file();
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&file), mode(file.parent().unwrap())), (0o600, 0o700));
+    let config = file.parent().unwrap().parent().unwrap().join("gateway.toml");
+    let second = std::process::Command::new(crate::support::gateway::PROGRAM)
+        .args(["serve", "--config"])
+        .arg(config)
+        .output()
+        .unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&second.stderr).contains("is in use by another gateway"));
+}
+
+#[tokio::test]
+async fn half_a_line_of_a_gateway_that_died_does_not_run_into_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("calls.jsonl"), "{\"id\": 1}\n{\"id\":").unwrap();
+    let more = format!("[log]\ndirectory = \"{}\"", folder.path().display());
+    let gateway = Gateway::before("http://127.0.0.1:9", "none", &more);
+    Client::nobody(&gateway).post("create_data", "{}").await;
+    let text = std::fs::read_to_string(folder.path().join("calls.jsonl")).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[..2], ["{\"id\": 1}", "{\"id\":"]);
+    assert_eq!(serde_json::from_str::<Value>(lines[2]).unwrap()["route"], "create_data");
+}
+
+#[tokio::test]
+async fn lines_of_calls_that_come_at_once_are_all_there_and_whole() {
+    let gateway = Gateway::start().await;
+    let client = Client::nobody(&gateway);
+    let calls: Vec<_> = (0..100)
+        .map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move { client.post("create_data", "{}").await })
+        })
+        .collect();
+    let mut ids = std::collections::HashSet::new();
+    for call in calls {
+        ids.insert(call.await.unwrap().headers["gateway-call-id"].to_str().unwrap().to_owned());
+    }
+    let logged: std::collections::HashSet<String> =
+        gateway.log().iter().map(|line| line["id"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(logged, ids);
+}

@@ -1,0 +1,12 @@
+//! The gateway as its users meet it: the real program, in front of a real Odoo.
+//!
+//! `tests/odoo/up` brings that Odoo up for this run, on a database of its own, and takes it down when the run ends.
+//! Nothing is skipped where there is none: the tests fail and say what is missing.
+
+mod bad_input;
+mod calls;
+mod cli;
+mod conformance;
+mod interface_log;
+mod sessions;
+mod support;

@@ -1,0 +1,116 @@
+//! The gateway itself: the built program with a configuration, a log folder and a port of its own.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    path::PathBuf,
+    process::{Child, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{client, odoo::odoo};
+
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_odoo-gateway");
+
+/// A gateway that runs until it is stopped or dropped.
+pub(crate) struct Gateway {
+    pub(crate) url: String,
+    pub(crate) admin: String,
+    folder: TempDir,
+    process: Child,
+}
+
+impl Gateway {
+    /// In front of the run's Odoo, with the defaults.
+    pub(crate) async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// In front of the run's Odoo; `more` follows the `[upstream]` section.
+    pub(crate) async fn start_with(more: &str) -> Self {
+        let odoo = odoo().await;
+        Self::before(&odoo.url, &odoo.database, more)
+    }
+
+    /// In front of whatever is, or is not, at `url`.
+    pub(crate) fn before(url: &str, database: &str, more: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = configuration(url, database, more);
+        std::fs::write(folder.path().join("gateway.toml"), config).unwrap();
+        let mut process = Command::new(PROGRAM)
+            .args(["serve", "--config"])
+            .arg(folder.path().join("gateway.toml"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let mut address = |what: &str| {
+            let line = lines.next().and_then(Result::ok).unwrap_or_default();
+            line.strip_prefix(what).map(str::to_owned).unwrap_or_else(|| {
+                let mut said = String::new();
+                process.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+                panic!("the gateway did not start: {said}")
+            })
+        };
+        let url = address("listening on ");
+        let admin = address("admin on ");
+        Self { url, admin, folder, process }
+    }
+
+    /// The lines of its log so far.
+    pub(crate) fn log(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.log_file()).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    pub(crate) fn log_file(&self) -> PathBuf {
+        self.folder.path().join("log/calls.jsonl")
+    }
+
+    /// The methods that the last call called in Odoo, schema and identity aside.
+    pub(crate) fn last_methods(&self) -> Vec<String> {
+        let log = self.log();
+        let made = log.last().unwrap()["odoo"].as_array().unwrap();
+        let methods = made.iter().map(|rpc| rpc["method"].as_str().unwrap().to_owned());
+        methods.filter(|method| method != "fields_get").collect()
+    }
+
+    pub(crate) fn terminate(&self) {
+        let sent = Command::new("kill").arg(self.process.id().to_string()).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits for the end of the process; gives its status and what it said on standard error.
+    pub(crate) fn wait(mut self) -> (ExitStatus, String) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while self.process.try_wait().unwrap().is_none() {
+            assert!(Instant::now() < deadline, "the gateway does not end");
+            std::thread::yield_now();
+        }
+        let mut said = String::new();
+        self.process.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        (self.process.wait().unwrap(), said)
+    }
+
+    pub(crate) async fn get_admin(&self, path: &str) -> (u16, Value) {
+        let response = client::http().get(format!("{}{path}", self.admin)).send().await.unwrap();
+        (response.status().as_u16(), response.json().await.unwrap())
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+pub(crate) fn configuration(url: &str, database: &str, more: &str) -> String {
+    format!(
+        "[server]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n\
+         [upstream]\nurl = \"{url}\"\ndatabase = \"{database}\"\n{more}\n"
+    )
+}

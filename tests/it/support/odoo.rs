@@ -1,0 +1,76 @@
+//! The real Odoo of this test run, and a direct line to it, past the gateway.
+
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+    sync::LazyLock,
+};
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+
+/// Brought up by the first test that asks, stopped when this process ends.
+static ODOO: LazyLock<Odoo> = LazyLock::new(Odoo::up);
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Odoo {
+    pub(crate) url: String,
+    pub(crate) database: String,
+    pub(crate) login: String,
+    pub(crate) password: String,
+    pub(crate) key: String,
+}
+
+/// The Odoo of this run; the first call takes a while.
+pub(crate) async fn odoo() -> &'static Odoo {
+    tokio::task::spawn_blocking(|| LazyLock::force(&ODOO)).await.expect("an Odoo to test against")
+}
+
+impl Odoo {
+    fn up() -> Self {
+        let up = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/odoo/up");
+        let run = Command::new(&up)
+            .args(["--json", "--for-pid", &std::process::id().to_string()])
+            .stderr(Stdio::inherit())
+            .output()
+            .unwrap_or_else(|error| panic!("{} cannot be run: {error}", up.display()));
+        assert!(run.status.success(), "tests/odoo/up failed; these tests need the real Odoo that it brings up");
+        serde_json::from_slice(&run.stdout).expect("tests/odoo/up --json prints one object")
+    }
+
+    /// Calls a method as the test's own user; an Odoo error is an `Err` with Odoo's words.
+    pub(crate) async fn call(&self, model: &str, method: &str, args: Value, kwargs: Value) -> Result<Value, String> {
+        let args = json!([self.database, self.uid().await, self.password, model, method, args, kwargs]);
+        self.rpc("object", "execute_kw", args).await
+    }
+
+    async fn rpc(&self, service: &str, method: &str, args: Value) -> Result<Value, String> {
+        let body = json!({"jsonrpc": "2.0", "params": {"service": service, "method": method, "args": args}});
+        let request = super::client::http().post(format!("{}/jsonrpc", self.url)).json(&body);
+        let mut answer: Value = request.send().await.expect("Odoo answers").json().await.expect("Odoo answers JSON");
+        match answer.get("error") {
+            Some(error) => Err(error["data"]["message"].as_str().unwrap_or_default().to_owned()),
+            None => Ok(answer["result"].take()),
+        }
+    }
+
+    pub(crate) async fn search_count(&self, model: &str, domain: Value) -> Value {
+        self.call(model, "search_count", json!([domain]), json!({})).await.expect("a count")
+    }
+
+    /// An id of a new record.
+    pub(crate) async fn create(&self, model: &str, values: Value) -> i64 {
+        self.call(model, "create", json!([values]), json!({})).await.expect("a new record").as_i64().expect("an id")
+    }
+
+    /// The test's own user. Asked once: a login costs Odoo half a second of hashing.
+    pub(crate) async fn uid(&self) -> i64 {
+        static UID: OnceCell<i64> = OnceCell::const_new();
+        let login = async || {
+            let uid = self.rpc("common", "login", json!([self.database, self.login, self.password])).await;
+            uid.expect("a login").as_i64().expect("the login and password of the test's own Odoo")
+        };
+        *UID.get_or_init(login).await
+    }
+}
