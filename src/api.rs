@@ -23,7 +23,7 @@ use crate::{
     app::App,
     execute::{self, Done},
     log::{self, Finished, OdooCall, Received, State, milliseconds},
-    odoo,
+    odoo::{self, Trace},
     plan::{self, Rules},
 };
 
@@ -88,14 +88,19 @@ impl Reply {
     ///
     /// What Odoo or the plan decided is a `result`, done or not; what never came to a decision is an `error`.
     pub fn body(&self) -> Value {
+        let (key, value) = self.content();
         let mut body = json!({"jsonrpc": "2.0", "id": self.envelope_id});
-        let (key, value) = match &self.verdict {
+        body[key] = value;
+        body
+    }
+
+    /// The envelope's one member that matters, and its name.
+    fn content(&self) -> (&'static str, Value) {
+        match &self.verdict {
             Ok(done) => ("result", success(done)),
             Err(error) if error.is_decision() => ("result", error.as_result()),
             Err(error) => ("error", error.as_error()),
-        };
-        body[key] = value;
-        body
+        }
     }
 }
 
@@ -131,9 +136,10 @@ pub async fn handle(app: Arc<App>, request: Request) -> Reply {
         }
     };
     let mut caller = None;
-    reply.verdict = answer(&app, request.route, &request.headers, call, &mut caller).await;
+    let trace = Arc::<Trace>::default();
+    reply.verdict = answer(&app, request.route, &request.headers, call, &trace, &mut caller).await;
     reply.cookie = caller.as_ref().and_then(odoo::Caller::rotated_cookie);
-    if let Err(error) = entry.finish(finished(&reply, caller.as_ref())).await {
+    if let Err(error) = entry.finish(finished(&reply, caller.as_ref(), &trace)).await {
         // The call has been carried out or refused; that is still the truth, though the log lacks it.
         tracing::error!(call = %call_id, %error, "a call is not in the log");
         if let Ok(done) = &mut reply.verdict {
@@ -152,6 +158,7 @@ async fn answer(
     route: Route,
     headers: &HeaderMap,
     call: Result<Call, Error>,
+    trace: &Arc<Trace>,
     caller: &mut Option<odoo::Caller>,
 ) -> Result<Done, Error> {
     // What cannot be read at all is refused as such; of what can be read, nothing is said to a stranger.
@@ -160,7 +167,7 @@ async fn answer(
         call => call,
     };
     let credential = auth::credential(headers)?;
-    let caller = caller.insert(app.odoo.caller(credential).await?);
+    let caller = caller.insert(app.odoo.caller(credential, trace.clone()).await?);
     let Call { model, vals } = call?;
     let rules = Rules { compat: &app.config.compat };
     let plan = match route {
@@ -173,9 +180,8 @@ async fn answer(
     Ok(execute::execute(caller, plan).await?)
 }
 
-fn finished(reply: &Reply, caller: Option<&odoo::Caller>) -> Finished {
+fn finished(reply: &Reply, caller: Option<&odoo::Caller>, trace: &Trace) -> Finished {
     let error = reply.verdict.as_ref().err();
-    let mut body = reply.body();
     Finished {
         caller: caller.map(|caller| log::Caller {
             credential: caller.credential().kind(),
@@ -183,10 +189,10 @@ fn finished(reply: &Reply, caller: Option<&odoo::Caller>) -> Finished {
             login: caller.identity().login.clone(),
         }),
         state: if error.is_none() { State::Done } else { State::Failed },
-        result: body.get_mut("result").or(None).map(Value::take).unwrap_or_else(|| body["error"].take()),
+        result: reply.content().1,
         error: error.map(Error::code),
         detail: error.and_then(Error::detail),
-        odoo: caller.map(odoo::Caller::trace).unwrap_or_default().into_iter().map(odoo_call).collect(),
+        odoo: trace.made().into_iter().map(odoo_call).collect(),
     }
 }
 

@@ -11,12 +11,13 @@ mod json2;
 mod rpc;
 mod schema;
 mod session;
+mod trace;
 mod transport;
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use dashmap::DashMap;
@@ -32,6 +33,7 @@ pub use self::{
     identity::Identity,
     rpc::{Effect, Page, Rpc},
     schema::{Field, Kind, Schema},
+    trace::{Made, Trace},
 };
 use crate::config::{self, Protocol};
 
@@ -111,14 +113,14 @@ impl Odoo {
         }
     }
 
-    /// The user behind a credential, from Odoo or from the last few minutes' memory.
-    pub async fn caller(self: &Arc<Self>, credential: Credential) -> Result<Caller, Error> {
+    /// The user behind a credential, from Odoo or from the last few minutes' memory. Whatever is asked of Odoo from here on
+    /// is noted in `trace`.
+    pub async fn caller(self: &Arc<Self>, credential: Credential, trace: Arc<Trace>) -> Result<Caller, Error> {
         self.check_door(&credential).await?;
-        let identity = self
-            .identities
-            .try_get_with(credential.fingerprint(), async { Identity::ask(self, &credential).await.map(Arc::new) });
-        let identity = identity.await.map_err(|error| Error::clone(&error))?;
-        Ok(Caller { odoo: self.clone(), identity, credential, rotated: Mutex::default(), trace: Mutex::default() })
+        let ask = async { Identity::ask(self, &credential, &trace).await.map(Arc::new) };
+        let identity = self.identities.try_get_with(credential.fingerprint(), ask).await;
+        let identity = identity.map_err(|error| Error::clone(&error))?;
+        Ok(Caller { odoo: self.clone(), identity, credential, rotated: Mutex::default(), trace })
     }
 
     async fn check_door(&self, credential: &Credential) -> Result<(), Error> {
@@ -135,24 +137,14 @@ impl Odoo {
 
 /// Odoo as one user sees it, for the length of one call to the gateway.
 ///
-/// Every RPC is made with the caller's own credential, and remembered with the time it took.
+/// Every RPC is made with the caller's own credential, and noted in the call's trace.
 #[derive(Debug)]
 pub struct Caller {
     odoo: Arc<Odoo>,
     credential: Credential,
     identity: Arc<Identity>,
     rotated: Mutex<Option<HeaderValue>>,
-    trace: Mutex<Vec<Made>>,
-}
-
-/// An RPC that was made.
-#[derive(Debug, Clone)]
-pub struct Made {
-    pub model: String,
-    pub method: String,
-    pub took: Duration,
-    /// The code of the error, if it failed.
-    pub failed: Option<&'static str>,
+    trace: Arc<Trace>,
 }
 
 impl Caller {
@@ -170,12 +162,7 @@ impl Caller {
 
     /// Makes one RPC. An answer that is no error is the method's own result, null where it returned nothing.
     pub async fn call(&self, rpc: &Rpc) -> Result<Value, Error> {
-        let started = Instant::now();
-        let result = self.send(rpc).await;
-        let failed = result.as_ref().err().map(Error::code);
-        let made = Made { model: rpc.model.clone(), method: rpc.method.clone(), took: started.elapsed(), failed };
-        self.trace.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(made);
-        result
+        self.trace.note(&rpc.model, &rpc.method, self.send(rpc)).await
     }
 
     async fn send(&self, rpc: &Rpc) -> Result<Value, Error> {
@@ -249,11 +236,6 @@ impl Caller {
             }
             Err(_) => result,
         }
-    }
-
-    /// What was called, in order, with times.
-    pub fn trace(&self) -> Vec<Made> {
-        self.trace.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
     }
 
     /// The `Set-Cookie` line of a session that Odoo rotated during this call: the caller must have it.

@@ -9,6 +9,7 @@ use super::{
     json2,
     rpc::{Effect, Rpc},
     session,
+    trace::Trace,
 };
 
 /// The user behind a credential.
@@ -24,10 +25,11 @@ pub struct Identity {
 
 impl Identity {
     /// Asks Odoo: one call for a session, two for a key.
-    pub(super) async fn ask(odoo: &Odoo, credential: &Credential) -> Result<Self, Error> {
+    pub(super) async fn ask(odoo: &Odoo, credential: &Credential, trace: &Trace) -> Result<Self, Error> {
         match credential {
             Credential::Session(cookie) => {
-                let info = session::info(&odoo.transport, cookie).await?.result;
+                let info = session::info(&odoo.transport, cookie);
+                let info = trace.note("session", "get_session_info", info).await?.result;
                 let theirs = info["db"].as_str().unwrap_or_default();
                 if theirs != odoo.database {
                     return Err(Error::OtherDatabase { theirs: theirs.to_owned(), ours: odoo.database.clone() });
@@ -44,7 +46,11 @@ impl Identity {
                 })
             }
             Credential::Key(key) => {
-                let call = async |rpc: Rpc| json2::call(&odoo.transport, &odoo.database, key, &rpc, &Map::new()).await;
+                let no_context = Map::new();
+                let call = async |rpc: Rpc| {
+                    let answer = json2::call(&odoo.transport, &odoo.database, key, &rpc, &no_context);
+                    trace.note(&rpc.model, &rpc.method, answer).await
+                };
                 let context = call(Rpc::method("res.users", "context_get", None, Map::new()).reads()).await?;
                 let Some(uid) = context["uid"].as_i64() else { return Err(unreadable("res.users.context_get")) };
                 let user = call(Rpc::read("res.users", vec![uid], json!(["login", "company_id"]))).await?;

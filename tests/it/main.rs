@@ -3,6 +3,8 @@
 //! `tests/odoo/up` brings that Odoo up for this run, on a database of its own, and takes it down when the run ends.
 //! Nothing is skipped where there is none: the tests fail and say what is missing.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod bad_input;
 mod calls;
 mod cli;

@@ -74,8 +74,11 @@ impl Gateway {
     pub(crate) fn last_methods(&self) -> Vec<String> {
         let log = self.log();
         let made = log.last().unwrap()["odoo"].as_array().unwrap();
-        let methods = made.iter().map(|rpc| rpc["method"].as_str().unwrap().to_owned());
-        methods.filter(|method| method != "fields_get").collect()
+        let is_upkeep = |rpc: &&Value| {
+            let method = rpc["method"].as_str().unwrap();
+            ["fields_get", "get_session_info", "context_get"].contains(&method) || rpc["model"] == "res.users"
+        };
+        made.iter().filter(|rpc| !is_upkeep(rpc)).map(|rpc| rpc["method"].as_str().unwrap().to_owned()).collect()
     }
 
     pub(crate) fn terminate(&self) {

@@ -1,0 +1,46 @@
+//! What was asked of Odoo on behalf of one call, in the order of the answers.
+
+use std::{
+    sync::{Mutex, MutexGuard},
+    time::{Duration, Instant},
+};
+
+use super::error::Error;
+
+/// The RPCs of one call to the gateway.
+#[derive(Debug, Default)]
+pub struct Trace(Mutex<Vec<Made>>);
+
+/// An RPC that was made.
+#[derive(Debug, Clone)]
+pub struct Made {
+    pub model: String,
+    pub method: String,
+    pub took: Duration,
+    /// The code of the error, if it failed.
+    pub failed: Option<&'static str>,
+}
+
+impl Trace {
+    pub fn made(&self) -> Vec<Made> {
+        self.lock().clone()
+    }
+
+    /// Waits for an RPC and notes it with the time it took.
+    pub(super) async fn note<T>(
+        &self,
+        model: &str,
+        method: &str,
+        rpc: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let started = Instant::now();
+        let result = rpc.await;
+        let failed = result.as_ref().err().map(Error::code);
+        self.lock().push(Made { model: model.to_owned(), method: method.to_owned(), took: started.elapsed(), failed });
+        result
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Made>> {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
