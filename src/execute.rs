@@ -1,18 +1,18 @@
-//! Carries out a plan: the one write or read that it comes down to, and what is answered.
+//! Carries out a plan, and shapes what came of it into the addon's answer.
 //!
 //! Where the answer holds fields of a record that was just written, Odoo 17 and later give them within the write's own
 //! transaction. Before, they are read after it; by then the write stands, so a failure to read is said beside the result
 //! and never taken for a failure to write.
 
+mod run;
+
 use serde_json::{Map, Value, json};
 
+pub use self::run::{Incomplete, Left};
 use crate::{
-    odoo::{Caller, Error as OdooError, Rpc},
-    plan::{Error, Fields, Plan, Selection, Step, Warning},
+    odoo::{Caller, Rpc},
+    plan::{self, Answer, Fields, On, Plan, Selection, Warning, Work, Write},
 };
-
-/// The first version whose `web_save`, `web_read` and `web_search_read` take a specification.
-const READS_BY_SPECIFICATION: u16 = 17;
 
 /// What came of a call that was carried out.
 #[derive(Debug)]
@@ -21,109 +21,138 @@ pub struct Done {
     /// The addon's sentence for it.
     pub message: String,
     pub warnings: Vec<Warning>,
+    pub atomicity: Option<Atomicity>,
 }
 
-/// Executes the plan. On an error nothing was written, unless the error says that this is not known.
+/// How a write keeps to all or nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Atomicity {
+    /// By Odoo's own transaction.
+    SingleCall,
+    /// By undoing what came before a refusal.
+    Compensated,
+}
+
+/// Why a call was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nothing was written, unless the error itself says that this is not known.
+    #[error(transparent)]
+    Refused(#[from] plan::Error),
+    /// Something is left of it, or may be.
+    #[error(transparent)]
+    Incomplete(#[from] Incomplete),
+}
+
+impl From<crate::odoo::Error> for Error {
+    fn from(error: crate::odoo::Error) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
+/// Executes the plan, or shows it where it is a dry run.
 pub async fn execute(caller: &Caller, plan: Plan) -> Result<Done, Error> {
-    let Plan { step, mut warnings } = plan;
-    let (result, message) = match step {
-        Step::Create { model, values, company, wanted } => {
-            let mut context = Map::new();
-            // As the addon does: what is made without a company of its own belongs to the caller's.
-            context.extend(company.map(|company| ("default_company_id".to_owned(), json!(company))));
-            let mut records = save(caller, &model, Vec::new(), values, &wanted, context, &mut warnings).await?;
-            (records.pop().unwrap_or_default(), "Record created successfully".to_owned())
+    if plan.dry_run {
+        let result = plan.render();
+        let message = "Dry run: nothing was written".to_owned();
+        return Ok(Done { result, message, warnings: plan.warnings, atomicity: None });
+    }
+    let mut warnings = plan.warnings;
+    let (result, message, atomicity) = match plan.work {
+        Work::Write(write) => {
+            let atomicity = if write.steps.len() > 1 { Atomicity::Compensated } else { Atomicity::SingleCall };
+            let (result, message) = save(caller, write, &mut warnings).await?;
+            (result, message.to_owned(), Some(atomicity))
         }
-        Step::Update { model, ids, values, echo, wanted } => {
-            let records = match ids.is_empty() {
-                true => Vec::new(),
-                false => save(caller, &model, ids.clone(), values, &wanted, Map::new(), &mut warnings).await?,
-            };
-            (updated(ids, echo, &wanted, records), "Record updated successfully".to_owned())
-        }
-        Step::Search { model, domain, page, fields } => {
+        Work::Search { model, domain, page, fields } => {
             let records = match fields {
                 Fields::Named(names) => caller.call(&Rpc::search_read(&model, domain, json!(names), page)).await?,
-                Fields::Nested(wanted) => match specification(caller, &wanted).await? {
+                Fields::Nested(wanted) => match wanted.specification_for(caller).await? {
                     Some(specification) => {
                         let mut found = caller.call(&Rpc::web_search_read(&model, domain, specification, page)).await?;
-                        shaped(found["records"].take(), &wanted)
+                        json!(shaped(found["records"].take(), &wanted))
                     }
                     None => {
-                        let mut records = caller.call(&Rpc::search_read(&model, domain, wanted.names(), page)).await?;
-                        wanted
-                            .expand(caller, records.as_array_mut().map(Vec::as_mut_slice).unwrap_or_default())
-                            .await?;
-                        records
+                        let records = caller.call(&Rpc::search_read(&model, domain, wanted.names(), page)).await?;
+                        json!(expanded(caller, records, &wanted).await?)
                     }
                 },
             };
-            (records, "Record search successfully".to_owned())
+            (records, "Record search successfully".to_owned(), None)
         }
-        Step::Method { rpc } => {
+        Work::Method { rpc, on } => {
             let message = format!("Function '{}' called successfully", rpc.method);
-            (caller.call_method(rpc).await?, message)
+            let result = match on {
+                On::Whichever => caller.call_method(rpc).await?,
+                On::Model => caller.call(&rpc).await?,
+            };
+            (result, message, None)
         }
     };
-    Ok(Done { result, message, warnings })
+    Ok(Done { result, message, warnings, atomicity })
 }
 
-/// Creates (no ids) or writes, and gives the records with their ids and what is wanted of them.
-async fn save(
-    caller: &Caller,
-    model: &str,
-    ids: Vec<i64>,
-    values: Map<String, Value>,
-    wanted: &Selection,
-    context: Map<String, Value>,
-    warnings: &mut Vec<Warning>,
-) -> Result<Vec<Value>, Error> {
-    if !wanted.fields.is_empty()
-        && let Some(specification) = specification(caller, wanted).await?
-    {
-        let rpc = Rpc { context, ..Rpc::web_save(model, ids, values, specification) };
-        let Value::Array(records) = shaped(caller.call(&rpc).await?, wanted) else { return Ok(Vec::new()) };
-        return Ok(records);
+/// Makes the calls of a write and puts the addon's answer together.
+async fn save(caller: &Caller, write: Write, warnings: &mut Vec<Warning>) -> Result<(Value, &'static str), Error> {
+    let Write { steps, answer, reads_back } = write;
+    let main = run::run(caller, steps).await?;
+    let wanted = answer.wanted();
+    let records = if reads_back { shaped(main.clone(), wanted) } else { Vec::new() };
+    match answer {
+        Answer::Created { wanted } => {
+            let id = main[0].as_i64().or_else(|| main[0]["id"].as_i64());
+            let bare = || json!({"id": id});
+            let record = match records.into_iter().next() {
+                Some(record) => record,
+                None if wanted.fields.is_empty() => bare(),
+                None => match read(caller, &wanted, id.into_iter().collect(), warnings).await.pop() {
+                    Some(record) => record,
+                    None => bare(),
+                },
+            };
+            Ok((record, "Record created successfully"))
+        }
+        Answer::Updated { ids, echo, wanted } => {
+            let records = if reads_back || wanted.fields.is_empty() || ids.is_empty() {
+                records
+            } else {
+                read(caller, &wanted, ids.clone(), warnings).await
+            };
+            Ok((updated(ids, echo, &wanted, records), "Record updated successfully"))
+        }
     }
-    let ids = if ids.is_empty() {
-        let made = caller.call(&Rpc { context, ..Rpc::create(model, vec![Value::Object(values)]) }).await?;
-        made.as_array().into_iter().flatten().filter_map(Value::as_i64).collect()
-    } else {
-        caller.call(&Rpc { context, ..Rpc::write(model, ids.clone(), values) }).await?;
-        ids
+}
+
+/// Reads what is wanted of records that were written; a failure is a warning.
+async fn read(caller: &Caller, wanted: &Selection, ids: Vec<i64>, warnings: &mut Vec<Warning>) -> Vec<Value> {
+    let read = async {
+        let records = caller.call(&Rpc::read(&wanted.model, ids, wanted.names())).await?;
+        expanded(caller, records, wanted).await
     };
-    if !wanted.fields.is_empty() {
-        match read(caller, model, ids.clone(), wanted).await {
-            Ok(records) => return Ok(records),
-            Err(error) => warnings.push(Warning {
+    match read.await {
+        Ok(records) => records,
+        Err(error) => {
+            warnings.push(Warning {
                 code: "result_not_read",
                 path: "result_field".to_owned(),
                 message: format!("the record was written, but `result_field` could not be read: {error}"),
-            }),
+            });
+            Vec::new()
         }
     }
-    Ok(ids.into_iter().map(|id| json!({"id": id})).collect())
 }
 
-async fn read(caller: &Caller, model: &str, ids: Vec<i64>, wanted: &Selection) -> Result<Vec<Value>, Error> {
-    let Value::Array(mut records) = caller.call(&Rpc::read(model, ids, wanted.names())).await? else {
-        return Ok(Vec::new());
-    };
-    wanted.expand(caller, &mut records).await?;
-    Ok(records)
-}
-
-/// A specification of what is wanted, where this Odoo takes one and one can say it.
-async fn specification(caller: &Caller, wanted: &Selection) -> Result<Option<Value>, OdooError> {
-    let takes_one = caller.version().await? >= READS_BY_SPECIFICATION;
-    Ok(wanted.specification().filter(|_| takes_one))
-}
-
-fn shaped(records: Value, wanted: &Selection) -> Value {
+fn shaped(records: Value, wanted: &Selection) -> Vec<Value> {
     match records {
         Value::Array(records) => records.into_iter().map(|record| wanted.shape(record)).collect(),
-        other => other,
+        _ => Vec::new(),
     }
+}
+
+async fn expanded(caller: &Caller, records: Value, wanted: &Selection) -> Result<Vec<Value>, plan::Error> {
+    let Value::Array(mut records) = records else { return Ok(Vec::new()) };
+    wanted.expand(caller, &mut records).await?;
+    Ok(records)
 }
 
 /// The addon's answer to an update: the ids, overwritten by the search key's own `id` where it has one. The wanted fields

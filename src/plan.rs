@@ -1,67 +1,71 @@
 //! From a call's `vals` to what Odoo is told: a payload is read against the models' schemas, its lookups are answered with
-//! as few queries as possible, and what comes out is one step to execute.
+//! as few queries as possible, and what comes out are the calls to make, in order, with how to undo each.
 //!
-//! Reading a payload and settling it are pure functions of schemas and answers; only [`write`], [`search`] and [`method`]
-//! ask Odoo, and they only read. Nothing is written before the whole plan stands.
+//! The way of a write: [`vals`] takes the parameters apart; [`draft`] reads the payload, with its lookups open;
+//! [`resolve`] answers them, and [`compile`] makes calls of it with the values that [`settle`] gives. Reading, settling and
+//! compiling are pure functions of schemas and answers. Planning only reads from Odoo; nothing is written before the whole
+//! plan stands.
 
+mod auto_create;
+mod compile;
 mod draft;
+mod error;
+mod files;
 mod known;
 pub mod literal;
 mod lookup;
 mod method;
 pub mod picks;
+mod render;
+mod resolve;
 mod search;
 mod selection;
+mod settle;
+mod steps;
 mod vals;
 mod write;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 pub use self::{
+    error::{Ambiguous, Error},
     method::call_function,
     search::search_data,
     selection::Selection,
-    vals::Vals,
+    steps::{Answer, At, Hole, Line, Looked, Place, Purpose, Root, Step, Write},
     write::{create_data, create_update_data, update_data},
 };
 use crate::{
     config::Compat,
-    odoo::{self, Page, Rpc},
+    odoo::{Page, Rpc},
 };
 
 /// What Odoo is to be told, and what the caller should know besides.
 #[derive(Debug)]
 pub struct Plan {
-    pub step: Step,
+    pub work: Work,
+    /// What was looked up for it.
+    pub lookups: Vec<Looked>,
     pub warnings: Vec<Warning>,
+    /// The plan is to be shown, and nothing done.
+    pub dry_run: bool,
 }
 
-/// The one step that a call comes down to.
+/// What a call comes down to.
 #[derive(Debug)]
-pub enum Step {
-    Create {
-        model: String,
-        values: Map<String, Value>,
-        company: Option<i64>,
-        wanted: Selection,
-    },
-    /// The same values into each record. `echo` is the search key, which the answer repeats.
-    Update {
-        model: String,
-        ids: Vec<i64>,
-        values: Map<String, Value>,
-        echo: Map<String, Value>,
-        wanted: Selection,
-    },
-    Search {
-        model: String,
-        domain: Value,
-        page: Page,
-        fields: Fields,
-    },
-    Method {
-        rpc: Rpc,
-    },
+pub enum Work {
+    Write(Write),
+    Search { model: String, domain: Value, page: Page, fields: Fields },
+    Method { rpc: Rpc, on: On },
+}
+
+/// What a method is called on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum On {
+    /// The records found, or the model where the method takes no records: Odoo knows which.
+    Whichever,
+    /// The model, because the caller says so.
+    Model,
 }
 
 /// The fields that a search answers.
@@ -114,98 +118,16 @@ impl Warnings {
         Ok(())
     }
 
+    pub(crate) fn is_strict(&self) -> bool {
+        self.strict
+    }
+
     pub(crate) fn extend(&mut self, other: Self) {
         self.noted.extend(other.noted);
     }
 
     pub(crate) fn into_vec(self) -> Vec<Warning> {
         self.noted
-    }
-}
-
-/// Why a call cannot be carried out as it was sent. Nothing was written.
-///
-/// Where the addon has a sentence for it, the sentence is the addon's: integrations match on it.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    #[error("'{field}': '{value}' found no match.")]
-    NoMatch { path: String, field: String, value: String },
-    #[error("'{field}': '{value}' matched more than 1 record")]
-    Ambiguous { path: String, field: String, value: String },
-    #[error("'{field}': the model `{model}` has no field `{lookup}` to look up by")]
-    UnknownLookupField { path: String, field: String, model: String, lookup: String },
-    #[error("many2many field '{field}': 'mode' must be 'add' or 'replace'")]
-    BadMode { path: String, field: String },
-    #[error("`{path}` {problem}")]
-    WrongKind { path: String, problem: String },
-    #[error("the model `{model}` has no field `{name}` (`{parameter}`)")]
-    UnknownField { parameter: &'static str, model: String, name: String },
-    #[error("`{parameter}`: the field `{name}` of `{model}` leads to no records, so nothing can be taken within it")]
-    NotRelational { parameter: &'static str, model: String, name: String },
-    #[error("Parameter 'search_key' in 'vals' not found!")]
-    NoSearchKey,
-    #[error("Missing 'method' in payload")]
-    NoMethod,
-    #[error("`{model}.{method}` is a private method: Odoo lets nobody call it from outside")]
-    PrivateMethod { model: String, method: String },
-    #[error("`{path}` is no domain: {source}")]
-    Domain { path: String, source: literal::Error },
-    #[error("`{parameter}` {source}")]
-    Picks { parameter: &'static str, source: picks::Error },
-    #[error("{} (strict)", .0.message)]
-    Strict(Warning),
-    #[error(transparent)]
-    Odoo(#[from] odoo::Error),
-}
-
-impl Error {
-    /// The stable code that callers may branch on.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::NoMatch { .. } => "no_match",
-            Self::Ambiguous { .. } => "ambiguous_match",
-            Self::UnknownLookupField { .. } => "unknown_lookup_field",
-            Self::BadMode { .. } | Self::WrongKind { .. } => "invalid_value",
-            Self::UnknownField { .. } => "unknown_field",
-            Self::NotRelational { .. } => "not_relational",
-            Self::NoSearchKey | Self::NoMethod => "missing_parameter",
-            Self::PrivateMethod { .. } => "private_method",
-            Self::Domain { .. } => "invalid_domain",
-            Self::Picks { .. } => "invalid_fields",
-            Self::Strict(warning) => warning.code,
-            Self::Odoo(error) => error.code(),
-        }
-    }
-
-    /// Where in `vals` the mistake stands.
-    pub fn path(&self) -> Option<&str> {
-        match self {
-            Self::NoMatch { path, .. }
-            | Self::Ambiguous { path, .. }
-            | Self::UnknownLookupField { path, .. }
-            | Self::BadMode { path, .. }
-            | Self::WrongKind { path, .. }
-            | Self::Domain { path, .. } => Some(path),
-            Self::UnknownField { parameter, .. }
-            | Self::NotRelational { parameter, .. }
-            | Self::Picks { parameter, .. } => Some(parameter),
-            Self::NoSearchKey => Some("search_key"),
-            Self::NoMethod | Self::PrivateMethod { .. } => Some("payload.method"),
-            Self::Strict(warning) => Some(&warning.path),
-            Self::Odoo(_) => None,
-        }
-    }
-
-    /// The field that the mistake is about.
-    pub fn field(&self) -> Option<&str> {
-        match self {
-            Self::NoMatch { field, .. }
-            | Self::Ambiguous { field, .. }
-            | Self::UnknownLookupField { field, .. }
-            | Self::BadMode { field, .. } => Some(field),
-            Self::UnknownField { name, .. } | Self::NotRelational { name, .. } => Some(name),
-            _ => None,
-        }
     }
 }
 

@@ -7,6 +7,7 @@ use http::HeaderName;
 use serde_json::{Value, json};
 
 use crate::{
+    execute::{self, Incomplete},
     log, odoo,
     odoo::{Error as OdooError, Retry},
     plan,
@@ -30,6 +31,8 @@ pub enum Error {
     UnreadableCredential(HeaderName),
     #[error(transparent)]
     Plan(plan::Error),
+    #[error(transparent)]
+    Incomplete(Incomplete),
     #[error(transparent)]
     Log(#[from] log::Error),
     /// A mistake of the gateway itself.
@@ -58,6 +61,15 @@ impl From<plan::Error> for Error {
     }
 }
 
+impl From<execute::Error> for Error {
+    fn from(error: execute::Error) -> Self {
+        match error {
+            execute::Error::Refused(error) => Self::Plan(error),
+            execute::Error::Incomplete(error) => Self::Incomplete(error),
+        }
+    }
+}
+
 impl From<odoo::Error> for Error {
     fn from(error: odoo::Error) -> Self {
         Self::Plan(plan::Error::Odoo(error))
@@ -77,6 +89,7 @@ impl Error {
             Self::NoCredentials { .. } => "no_credentials",
             Self::UnreadableCredential(_) => "unreadable_credential",
             Self::Plan(error) => error.code(),
+            Self::Incomplete(error) => error.cause.code(),
             Self::Log(_) => "log_failed",
             Self::Internal => "internal",
         }
@@ -86,7 +99,7 @@ impl Error {
         match self {
             Self::Plan(plan::Error::Odoo(error)) => error.retry(),
             Self::Log(_) | Self::Body(BodyError::TimedOut(_) | BodyError::Broken) => Retry::Safe,
-            Self::Internal => Retry::Unsafe,
+            Self::Internal | Self::Incomplete(_) => Retry::Unsafe,
             _ => Retry::No,
         }
     }
@@ -94,7 +107,8 @@ impl Error {
     /// What went wrong between the gateway and Odoo, if that is where it did.
     pub fn odoo(&self) -> Option<&OdooError> {
         match self {
-            Self::Plan(plan::Error::Odoo(error)) => Some(error),
+            Self::Plan(plan::Error::Odoo(error))
+            | Self::Incomplete(Incomplete { cause: plan::Error::Odoo(error), .. }) => Some(error),
             _ => None,
         }
     }
@@ -102,8 +116,9 @@ impl Error {
     /// Odoo or the plan has looked at the call and refused it; everything else never came to a decision.
     pub fn is_decision(&self) -> bool {
         match self {
-            Self::Plan(plan::Error::Odoo(error)) => matches!(error, OdooError::Fault(_) | OdooError::UnknownModel(_)),
-            Self::Plan(_) => true,
+            Self::Plan(_) | Self::Incomplete(_) => {
+                self.odoo().is_none_or(|error| matches!(error, OdooError::Fault(_) | OdooError::UnknownModel(_)))
+            }
             _ => false,
         }
     }
@@ -135,14 +150,28 @@ impl Error {
         json!({"code": code, "message": message, "data": data})
     }
 
+    /// The code, and what else a program may want to know: where the mistake is, which records it may be about, what is
+    /// left in Odoo.
     fn facts(&self) -> Value {
         let mut facts = json!({"code": self.code(), "retry": self.retry().as_str()});
-        if let Self::Plan(error) = self {
-            for (key, value) in [("field", error.field()), ("path", error.path())] {
-                if let Some(value) = value {
-                    facts[key] = json!(value);
-                }
+        let refused = match self {
+            Self::Plan(error) | Self::Incomplete(Incomplete { cause: error, .. }) => error,
+            _ => return facts,
+        };
+        for (key, value) in [("field", refused.field()), ("path", refused.path())] {
+            if let Some(value) = value {
+                facts[key] = json!(value);
             }
+        }
+        if let plan::Error::Ambiguous(ambiguous) = refused {
+            facts["candidates"] =
+                ambiguous.candidates.iter().map(|(id, name)| json!({"id": id, "name": name})).collect();
+        }
+        if let Self::Incomplete(error) = self {
+            let left = error.left.iter();
+            let left = left
+                .map(|left| json!({"model": left.model, "ids": left.ids, "fate": left.fate.as_str(), "why": left.why}));
+            facts["left"] = left.collect();
         }
         facts
     }

@@ -11,10 +11,12 @@ use serde_json::{Value, json};
 use super::{Body, Response};
 use crate::{
     api::{BodyError, Error, Reply},
+    execute::Atomicity,
     odoo::{Error as OdooError, Why},
 };
 
 const CALL_ID: HeaderName = HeaderName::from_static("gateway-call-id");
+const ATOMICITY: HeaderName = HeaderName::from_static("gateway-atomicity");
 const RETRY_AFTER_SECONDS: u16 = 5;
 
 /// Answers a call.
@@ -24,6 +26,15 @@ pub fn reply(reply: Reply) -> Response {
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::try_from(reply.call_id.to_string()) {
         headers.insert(CALL_ID, id);
+    }
+    if let Some(atomicity) = reply.verdict.as_ref().ok().and_then(|done| done.atomicity) {
+        headers.insert(
+            ATOMICITY,
+            HeaderValue::from_static(match atomicity {
+                Atomicity::SingleCall => "single-call",
+                Atomicity::Compensated => "compensated",
+            }),
+        );
     }
     if status == StatusCode::SERVICE_UNAVAILABLE {
         headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS.into());

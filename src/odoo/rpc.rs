@@ -91,6 +91,11 @@ impl Rpc {
         Self::new(model, "write", Effect::Write, Some(ids), vec![("vals", Value::Object(values))])
     }
 
+    /// Deletes: `true`.
+    pub fn unlink(model: &str, ids: Vec<i64>) -> Self {
+        Self::new(model, "unlink", Effect::Write, Some(ids), Vec::new())
+    }
+
     /// Creates (no ids) or writes, and reads the result back in the same transaction (Odoo 17 and later): `[{"id", …}]`.
     pub fn web_save(model: &str, ids: Vec<i64>, values: Map<String, Value>, specification: Value) -> Self {
         let args = vec![("vals", Value::Object(values)), ("specification", specification)];
@@ -112,6 +117,35 @@ impl Rpc {
     pub fn with_context(mut self, key: &str, value: impl Into<Value>) -> Self {
         self.context.insert(key.to_owned(), value.into());
         self
+    }
+
+    /// The value at a JSON pointer (RFC 6901) whose first name is that of an argument.
+    pub fn argument_mut(&mut self, pointer: &str) -> Option<&mut Value> {
+        let path = pointer.strip_prefix('/')?;
+        let (name, rest) = path.split_at(path.find('/').unwrap_or(path.len()));
+        self.args.iter_mut().find(|(known, _)| *known == name)?.1.pointer_mut(rest)
+    }
+
+    /// For people: what is called with which arguments, long texts shortened. Arguments that say nothing are left out.
+    pub fn render(&self) -> Value {
+        let mut shown = json!({"model": self.model, "method": self.method});
+        if let Some(ids) = &self.ids {
+            shown["ids"] = json!(ids);
+        }
+        let given = self
+            .args
+            .iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| ((*name).to_owned(), shortened(value)));
+        let args: Map<String, Value> =
+            given.chain(self.kwargs.iter().map(|(name, value)| (name.clone(), shortened(value)))).collect();
+        if !args.is_empty() {
+            shown["args"] = Value::Object(args);
+        }
+        if !self.context.is_empty() {
+            shown["context"] = Value::Object(self.context.clone());
+        }
+        shown
     }
 
     /// As `call_kw` takes it: `{"model", "method", "args", "kwargs"}`; `kwargs` must be there even when empty.
@@ -139,6 +173,23 @@ impl Rpc {
         let mut context = user.clone();
         context.extend(self.context.clone());
         Value::Object(context)
+    }
+}
+
+/// Texts beyond this many characters are cut where they are only shown.
+const SHOWN: usize = 200;
+
+fn shortened(value: &Value) -> Value {
+    match value {
+        Value::String(text) => match text.char_indices().nth(SHOWN) {
+            Some((end, _)) => json!(format!("{}… ({} bytes)", &text[..end], text.len())),
+            None => value.clone(),
+        },
+        Value::Array(items) => items.iter().map(shortened).collect(),
+        Value::Object(entries) => {
+            Value::Object(entries.iter().map(|(key, value)| (key.clone(), shortened(value))).collect())
+        }
+        other => other.clone(),
     }
 }
 

@@ -31,6 +31,25 @@ pub(super) struct Question {
     company: Option<i64>,
     /// Its value can be recognised in what `read` gives.
     is_comparable: bool,
+    /// The fields whose lookups ask it.
+    pub(super) asked_by: Vec<String>,
+    /// How many places wait for the answer, and whether a record that is made in their place would do for all of them.
+    pub(super) uses: usize,
+    pub(super) is_for_many: bool,
+}
+
+/// A lookup as it stands in a payload.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lookup<'p> {
+    /// The relational field whose value it is, and whether that leads to many records.
+    pub(super) field: &'p str,
+    pub(super) is_for_many: bool,
+    /// Where the field leads.
+    pub(super) model: &'p str,
+    /// What is looked up by.
+    pub(super) key: &'p str,
+    pub(super) value: &'p Value,
+    pub(super) company: Option<i64>,
 }
 
 /// How lookups are filtered by company.
@@ -41,7 +60,7 @@ pub(super) struct Filter<'c> {
 }
 
 /// The different questions of one payload.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Questions {
     asked: Vec<Question>,
     index: HashMap<String, usize>,
@@ -52,30 +71,17 @@ impl Questions {
     ///
     /// A lookup by id is never filtered by company: an id means one record. A dotted path leads through other models and
     /// is left for Odoo to judge.
-    pub(super) fn add(
-        &mut self,
-        known: &Known,
-        filter: Filter<'_>,
-        company: Option<i64>,
-        model: &str,
-        field: &str,
-        value: &Value,
-    ) -> Option<usize> {
-        let mut question = Question {
-            model: model.to_owned(),
-            field: field.to_owned(),
-            value: value.clone(),
-            company: None,
-            is_comparable: value.is_i64(),
-        };
-        if field != "id"
+    pub(super) fn add(&mut self, known: &Known, filter: Filter<'_>, lookup: Lookup<'_>) -> Option<usize> {
+        let Lookup { model, key, value, .. } = lookup;
+        let (mut company, mut is_comparable) = (None, value.is_i64());
+        if key != "id"
             && let Some(schema) = known.get(model)
         {
-            let described = schema.field(field);
-            if described.is_none() && !field.contains('.') {
+            let described = schema.field(key);
+            if described.is_none() && !key.contains('.') {
                 return None;
             }
-            question.is_comparable = described.is_some_and(|field| match field.kind {
+            is_comparable = described.is_some_and(|field| match field.kind {
                 Kind::Text => field.is_column && value.is_string(),
                 Kind::Integer => field.is_column && value.is_i64(),
                 _ => false,
@@ -83,44 +89,51 @@ impl Questions {
             let is_filtered = filter.mode != CompanyFilter::Off
                 && schema.has_company()
                 && !filter.skip.iter().any(|skip| skip == model);
-            question.company = company.filter(|_| is_filtered);
+            company = lookup.company.filter(|_| is_filtered);
         }
-        let key = json!([question.model, question.field, question.value, question.company]).to_string();
-        Some(*self.index.entry(key).or_insert_with(|| {
-            self.asked.push(question);
+        let number = *self.index.entry(json!([model, key, value, company]).to_string()).or_insert_with(|| {
+            self.asked.push(Question {
+                model: model.to_owned(),
+                field: key.to_owned(),
+                value: value.clone(),
+                company,
+                is_comparable,
+                asked_by: Vec::new(),
+                uses: 0,
+                is_for_many: true,
+            });
             self.asked.len() - 1
-        }))
-    }
-
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.asked.len()
+        });
+        let question = &mut self.asked[number];
+        question.uses += 1;
+        question.is_for_many &= lookup.is_for_many;
+        if !question.asked_by.iter().any(|field| field == lookup.field) {
+            question.asked_by.push(lookup.field.to_owned());
+        }
+        Some(number)
     }
 
     pub(super) fn get(&self, number: usize) -> &Question {
         &self.asked[number]
     }
 
-    /// Asks Odoo everything, side by side, and gives the matching ids of each question.
-    pub(super) async fn ask(&self, caller: &Caller, filter: Filter<'_>) -> Result<Answers, Error> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Question> {
+        self.asked.iter()
+    }
+
+    /// Asks Odoo the questions from number `first` on, side by side; the matching ids of each, in order.
+    pub(super) async fn ask(&self, caller: &Caller, filter: Filter<'_>, first: usize) -> Result<Vec<Vec<i64>>, Error> {
         let mut batches: Vec<Vec<usize>> = Vec::new();
-        for (number, question) in self.asked.iter().enumerate() {
-            let fits = |batch: &&mut Vec<usize>| {
-                let first = &self.asked[batch[0]];
-                first.is_comparable
-                    && question.is_comparable
-                    && (&first.model, &first.field, first.company)
-                        == (&question.model, &question.field, question.company)
-            };
-            match batches.iter_mut().find(fits) {
+        for (number, question) in self.asked.iter().enumerate().skip(first) {
+            match batches.iter_mut().find(|batch| self.asked[batch[0]].is_asked_with(question)) {
                 Some(batch) => batch.push(number),
                 None => batches.push(vec![number]),
             }
         }
         let found = future::try_join_all(batches.iter().map(|batch| self.ask_batch(caller, filter, batch))).await?;
-        let mut answers = Answers { ids: vec![Vec::new(); self.asked.len()] };
+        let mut answers = vec![Vec::new(); self.asked.len() - first];
         for (number, ids) in found.into_iter().flatten() {
-            answers.ids[number] = ids;
+            answers[number - first] = ids;
         }
         Ok(answers)
     }
@@ -152,39 +165,49 @@ impl Questions {
             }
         }
         let alone = rest.into_iter().map(|number| async move {
-            let rows = rows(caller.call(&self.query(filter, &[number], MOST as u64 + 1)).await?);
+            let rows = rows(caller.call(&self.question(filter, number)).await?);
             Ok::<_, Error>((number, self.asked[number].choose(rows.iter())))
         });
         found.extend(future::try_join_all(alone).await?);
         Ok(found)
     }
 
+    /// One question as a call of its own.
+    pub(super) fn question(&self, filter: Filter<'_>, number: usize) -> Rpc {
+        self.query(filter, &[number], MOST as u64 + 1)
+    }
+
     fn query(&self, filter: Filter<'_>, batch: &[usize], limit: u64) -> Rpc {
         let first = &self.asked[batch[0]];
-        let mut domain = match batch {
-            [_] => vec![json!([first.field, "=", first.value])],
-            _ => vec![json!([
-                first.field,
-                "in",
-                batch.iter().map(|&number| &self.asked[number].value).collect::<Vec<_>>()
-            ])],
+        let values = || batch.iter().map(|&number| &self.asked[number].value).collect::<Vec<_>>();
+        let (term, field) = match batch {
+            [_] => (json!([first.field, "=", first.value]), "id"),
+            _ => (json!([first.field, "in", values()]), first.field.as_str()),
         };
-        let mut fields = if batch.len() > 1 { vec![json!(first.field)] } else { vec![json!("id")] };
+        let mut domain = vec![term];
+        let mut fields = vec![field];
         let mut page = Page::first(limit);
         if let Some(company) = first.company {
             domain.push(match filter.mode {
                 CompanyFilter::Exact => json!(["company_id", "=", company]),
                 _ => json!(["company_id", "in", [company, false]]),
             });
-            fields.push(json!("company_id"));
+            fields.push("company_id");
             // The company's own come first, records of no company last, so that a limit does not cut off the wrong ones.
             page.order = Some("company_id, id".to_owned());
         }
-        Rpc::search_read(&first.model, Value::Array(domain), Value::Array(fields), page)
+        Rpc::search_read(&first.model, Value::Array(domain), json!(fields), page)
     }
 }
 
 impl Question {
+    /// One query can answer both.
+    fn is_asked_with(&self, other: &Self) -> bool {
+        self.is_comparable
+            && other.is_comparable
+            && (&self.model, &self.field, self.company) == (&other.model, &other.field, other.company)
+    }
+
     fn is_in(&self, row: &Value) -> bool {
         row.get(&self.field) == Some(&self.value)
     }
@@ -196,12 +219,6 @@ impl Question {
         let chosen = if own.is_empty() { shared } else { own };
         chosen.into_iter().filter_map(|row| row["id"].as_i64()).collect()
     }
-}
-
-/// The matching ids of each question, by its number.
-#[derive(Debug, Default)]
-pub(super) struct Answers {
-    pub(super) ids: Vec<Vec<i64>>,
 }
 
 fn rows(result: Value) -> Vec<Value> {

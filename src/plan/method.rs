@@ -3,14 +3,16 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Error, Plan, Rules, Step,
-    vals::{Vals, note_unread, wrong},
+    Error, On, Plan, Rules, Work,
+    vals::{Vals, flag, note_unread, wrong},
 };
 use crate::odoo::{Caller, Page, Rpc};
 
-const PARAMETERS: [&str; 3] = ["method", "parameter", "context"];
+const PARAMETERS: [&str; 4] = ["method", "parameter", "context", "on_model"];
 
 /// Finds the records, and plans the call on them. Where none is found the method is called on none, as the addon does.
+///
+/// `"on_model": true` calls it on the model, and needs no search key.
 pub async fn call_function(
     caller: &Caller,
     model: &str,
@@ -18,7 +20,8 @@ pub async fn call_function(
     rules: Rules<'_>,
 ) -> Result<Plan, Error> {
     let vals = Vals::read(vals, rules)?;
-    let domain = vals.search_domain()?;
+    let on = if flag(&vals.payload, "on_model")?.unwrap_or(false) { On::Model } else { On::Whichever };
+    let domain = if on == On::Model { None } else { Some(vals.search_domain()?) };
     let (payload, mut warnings) = (vals.payload, vals.warnings);
     note_unread(&payload, &PARAMETERS, "payload.", &mut warnings)?;
     let method = match payload.get("method") {
@@ -37,17 +40,18 @@ pub async fn call_function(
         return Err(Error::WrongKind { path: format!("payload.parameter.{name}"), problem });
     }
     let context = object(&payload, "context")?;
-    let found = caller.call(&Rpc::search_read(model, domain, json!(["id"]), Page::default())).await?;
-    let ids: Vec<i64> = found.as_array().into_iter().flatten().filter_map(|row| row["id"].as_i64()).collect();
-    if ids.is_empty() {
-        warnings.note(
-            "nothing_matched",
-            "search_key",
-            format!("no record of `{model}` matches `search_key`; `{method}` was called on none"),
-        )?;
+    let mut rpc = Rpc { context, ..Rpc::method(model, method, None, kwargs) };
+    if let Some(domain) = domain {
+        let found = caller.call(&Rpc::search_read(model, domain, json!(["id"]), Page::default())).await?;
+        let ids: Vec<i64> = found.as_array().into_iter().flatten().filter_map(|row| row["id"].as_i64()).collect();
+        if ids.is_empty() {
+            let message = format!("no record of `{model}` matches `search_key`; `{method}` was called on none");
+            warnings.note("nothing_matched", "search_key", message)?;
+        }
+        rpc.ids = Some(ids);
     }
-    let rpc = Rpc { context, ..Rpc::method(model, method, Some(ids), kwargs) };
-    Ok(Plan { step: Step::Method { rpc }, warnings: warnings.into_vec() })
+    let work = Work::Method { rpc, on };
+    Ok(Plan { work, lookups: Vec::new(), warnings: warnings.into_vec(), dry_run: vals.dry_run })
 }
 
 fn object(payload: &Map<String, Value>, name: &str) -> Result<Map<String, Value>, Error> {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{
-    Error, Fields, Plan, Rules, Step,
+    Error, Fields, Plan, Rules, Work,
     known::with_schemas,
     literal, picks,
     selection::Selection,
@@ -21,7 +21,7 @@ pub async fn search_data(
     vals: &Map<String, Value>,
     rules: Rules<'_>,
 ) -> Result<Plan, Error> {
-    let Vals { payload, mut warnings, .. } = Vals::read(vals, rules)?;
+    let Vals { payload, mut warnings, dry_run, .. } = Vals::read(vals, rules)?;
     note_unread(&payload, &PARAMETERS, "payload.", &mut warnings)?;
     let domain = domain(payload.get("search_domain"))?;
     let page = Page {
@@ -40,7 +40,8 @@ pub async fn search_data(
     } else {
         Fields::Nested(with_schemas(caller, |known| Selection::read(known, model, &picks, "search_field")).await?)
     };
-    Ok(Plan { step: Step::Search { model: model.to_owned(), domain, page, fields }, warnings: warnings.into_vec() })
+    let work = Work::Search { model: model.to_owned(), domain, page, fields };
+    Ok(Plan { work, lookups: Vec::new(), warnings: warnings.into_vec(), dry_run })
 }
 
 /// A domain as a Python literal in a text (the addon's form), or as a JSON list.

@@ -14,7 +14,10 @@ use super::{
     known::{Known, with_schemas},
     picks::Pick,
 };
-use crate::odoo::{Caller, Kind, Rpc};
+use crate::odoo::{self, Caller, Kind, Rpc};
+
+/// The first version whose `web_save`, `web_read` and `web_search_read` take a specification.
+const READS_BY_SPECIFICATION: u16 = 17;
 
 /// The fields wanted of a model's records, beside the id, which is in every answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +87,12 @@ impl Selection {
             specification.insert(name.clone(), within);
         }
         Some(Value::Object(specification))
+    }
+
+    /// The specification, where this Odoo takes one and one can say what is wanted.
+    pub async fn specification_for(&self, caller: &Caller) -> Result<Option<Value>, odoo::Error> {
+        let takes_one = caller.version().await? >= READS_BY_SPECIFICATION;
+        Ok(self.specification().filter(|_| takes_one))
     }
 
     /// A record that was read by [`Self::specification`], in the form of the answer.

@@ -3,33 +3,35 @@
 use serde_json::{Map, Value};
 
 use super::{
-    Error, Rules, Warnings, kind_of,
+    Error, Rules, Warnings,
+    auto_create::AutoCreate,
+    kind_of,
     picks::{self, Pick},
 };
 
-const PARAMETERS: [&str; 4] = ["payload", "search_key", "result_field", "strict"];
+const PARAMETERS: [&str; 6] = ["payload", "search_key", "result_field", "auto_create", "strict", "dry_run"];
 
 /// What a caller sent beside the model's name.
 #[derive(Debug)]
-pub struct Vals {
+pub(super) struct Vals {
     pub(super) payload: Map<String, Value>,
     search_key: Map<String, Value>,
+    pub(super) auto_create: AutoCreate,
+    /// Plan only, and show the plan.
+    pub(super) dry_run: bool,
     pub(super) result_field: Vec<Pick>,
     pub(super) warnings: Warnings,
 }
 
 impl Vals {
     /// Checks the kinds. A parameter that nobody reads is said, since it is most often a misspelt one.
-    pub fn read(vals: &Map<String, Value>, rules: Rules<'_>) -> Result<Self, Error> {
-        let strict = match vals.get("strict") {
-            None | Some(Value::Null) => rules.compat.strict,
-            Some(Value::Bool(strict)) => *strict,
-            Some(other) => return Err(wrong("strict", "true or false", other)),
-        };
-        let mut warnings = Warnings::new(strict);
+    pub(super) fn read(vals: &Map<String, Value>, rules: Rules<'_>) -> Result<Self, Error> {
+        let mut warnings = Warnings::new(flag(vals, "strict")?.unwrap_or(rules.compat.strict));
         note_unread(vals, &PARAMETERS, "", &mut warnings)?;
         Ok(Self {
             payload: object(vals, "payload")?,
+            auto_create: AutoCreate::read(vals.get("auto_create"))?,
+            dry_run: flag(vals, "dry_run")?.unwrap_or(false),
             search_key: object(vals, "search_key")?,
             result_field: picks::parse(vals.get("result_field").unwrap_or(&Value::Null))
                 .map_err(|source| Error::Picks { parameter: "result_field", source })?,
@@ -76,6 +78,15 @@ pub(super) fn note_unread(
         warnings.note("unknown_parameter", path, message)?;
     }
     Ok(())
+}
+
+/// True or false; `None` where it is not given.
+pub(super) fn flag(vals: &Map<String, Value>, name: &str) -> Result<Option<bool>, Error> {
+    match vals.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Bool(flag)) => Ok(Some(*flag)),
+        Some(other) => Err(wrong(name, "true or false", other)),
+    }
 }
 
 /// An object, or an empty one where there is none.

@@ -4,14 +4,17 @@ use serde_json::{Map, Value, json};
 use tokio::try_join;
 
 use super::{
-    Error, Plan, Rules, Step, Warnings,
-    draft::{Draft, OldLines, Reader, Settler},
+    Error, Plan, Rules, Warnings, Work,
+    compile::{Setting, Target, compile},
+    draft::{Draft, Reader},
     known::with_schemas,
-    lookup::{Answers, Filter, Questions},
+    lookup::{Filter, Questions},
+    resolve::{Resolved, resolve},
     selection::Selection,
+    settle::{OldLines, Settler},
     vals::Vals,
 };
-use crate::odoo::{Caller, Kind, Page, Rpc};
+use crate::odoo::{Caller, Page, Rpc};
 
 /// Plans a new record.
 pub async fn create_data(
@@ -20,9 +23,9 @@ pub async fn create_data(
     vals: &Map<String, Value>,
     rules: Rules<'_>,
 ) -> Result<Plan, Error> {
-    let request = Request::read(caller, model, Vals::read(vals, rules)?, rules).await?;
-    let answers = request.questions.ask(caller, request.filter).await?;
-    request.create(answers)
+    let mut request = Request::read(caller, model, Vals::read(vals, rules)?, rules).await?;
+    let resolved = request.resolve(caller).await?;
+    request.plan(caller, resolved, Target::New).await
 }
 
 /// Plans an update of all the records that the search key matches. The addon answers success where none does; here that
@@ -36,15 +39,13 @@ pub async fn update_data(
     let vals = Vals::read(vals, rules)?;
     let domain = vals.search_domain()?;
     let mut request = Request::read(caller, model, vals, rules).await?;
-    let (found, answers) = request.ask_both(caller, domain).await?;
+    let (found, resolved) = request.find_and_resolve(caller, domain).await?;
     if found.ids.is_empty() {
-        request.vals.warnings.note(
-            "nothing_matched",
-            "search_key",
-            format!("no record of `{model}` matches `search_key`; nothing was updated"),
-        )?;
+        let message = format!("no record of `{model}` matches `search_key`; nothing was updated");
+        request.vals.warnings.note("nothing_matched", "search_key", message)?;
     }
-    request.update(found, answers)
+    let target = request.existing(found)?;
+    request.plan(caller, resolved, target).await
 }
 
 /// Plans an update where the search key matches, and else a new record, into which the search key does not go.
@@ -56,9 +57,10 @@ pub async fn create_update_data(
 ) -> Result<Plan, Error> {
     let vals = Vals::read(vals, rules)?;
     let domain = vals.search_domain()?;
-    let request = Request::read(caller, model, vals, rules).await?;
-    let (found, answers) = request.ask_both(caller, domain).await?;
-    if found.ids.is_empty() { request.create(answers) } else { request.update(found, answers) }
+    let mut request = Request::read(caller, model, vals, rules).await?;
+    let (found, resolved) = request.find_and_resolve(caller, domain).await?;
+    let target = if found.ids.is_empty() { Target::New } else { request.existing(found)? };
+    request.plan(caller, resolved, target).await
 }
 
 /// A write that is understood, its questions still open.
@@ -70,8 +72,6 @@ struct Request<'r> {
     draft: Draft,
     questions: Questions,
     wanted: Selection,
-    /// The one2many fields that the payload fills.
-    line_fields: Vec<String>,
 }
 
 /// The records that are to be updated, with the lines that they have now.
@@ -84,59 +84,68 @@ impl<'r> Request<'r> {
     async fn read(caller: &Caller, model: &'r str, mut vals: Vals, rules: Rules<'r>) -> Result<Self, Error> {
         let filter = Filter { mode: rules.compat.company_filter, skip: &rules.compat.company_filter_skip };
         let company = payload_company(caller, model, &mut vals, filter).await?.or(caller.identity().company);
-        let strict = vals.warnings.strict;
-        let (draft, questions, wanted, line_fields, warnings) = with_schemas(caller, |known| {
+        let strict = vals.warnings.is_strict();
+        let (draft, questions, wanted, warnings) = with_schemas(caller, |known| {
             let mut warnings = Warnings::new(strict);
             let mut reader = Reader { known, filter, questions: Questions::default(), warnings: &mut warnings };
             let draft = reader.read(model, &vals.payload, "payload", company)?;
             let questions = reader.questions;
             let wanted = Selection::read(known, model, &vals.result_field, "result_field")?;
-            let field = |name: &str| known.get(model).and_then(|schema| schema.field(name));
-            let is_one2many = |name: &&String| field(name).is_some_and(|field| matches!(field.kind, Kind::One2many(_)));
-            let line_fields = vals.payload.keys().filter(is_one2many).cloned().collect();
-            Ok((draft, questions, wanted, line_fields, warnings))
+            Ok((draft, questions, wanted, warnings))
         })
         .await?;
         vals.warnings.extend(warnings);
-        Ok(Self { model, vals, filter, company, draft, questions, wanted, line_fields })
+        Ok(Self { model, vals, filter, company, draft, questions, wanted })
+    }
+
+    async fn resolve(&mut self, caller: &Caller) -> Result<Resolved, Error> {
+        let questions = std::mem::take(&mut self.questions);
+        let Vals { auto_create, warnings, .. } = &mut self.vals;
+        resolve(caller, self.filter, self.company, questions, auto_create, warnings).await
     }
 
     /// Finds the records to update and answers the lookups, side by side: neither needs the other.
-    async fn ask_both(&self, caller: &Caller, domain: Value) -> Result<(Found, Answers), Error> {
-        try_join!(self.find(caller, domain), self.questions.ask(caller, self.filter))
+    async fn find_and_resolve(&mut self, caller: &Caller, domain: Value) -> Result<(Found, Resolved), Error> {
+        let fields: Vec<String> = self.draft.line_fields().into_iter().map(str::to_owned).collect();
+        try_join!(find(caller, self.model, domain, fields), self.resolve(caller))
     }
 
-    async fn find(&self, caller: &Caller, domain: Value) -> Result<Found, Error> {
-        let fields = if self.line_fields.is_empty() { json!(["id"]) } else { json!(self.line_fields) };
-        let rows = caller.call(&Rpc::search_read(self.model, domain, fields, Page::default())).await?;
-        let rows = rows.as_array().map(Vec::as_slice).unwrap_or_default();
-        let lines_of = |field: &String| {
-            let ids = rows.iter().flat_map(|row| row[field].as_array().into_iter().flatten()).filter_map(Value::as_i64);
-            (field.clone(), ids.collect())
+    fn existing(&self, found: Found) -> Result<Target, Error> {
+        Ok(Target::Existing { ids: found.ids, lines: found.lines, echo: self.vals.search_key()?.clone() })
+    }
+
+    async fn plan(mut self, caller: &Caller, resolved: Resolved, target: Target) -> Result<Plan, Error> {
+        let specification = self.wanted.specification_for(caller).await?;
+        let lookups = resolved.looked();
+        let Self { model, filter, company, wanted, .. } = self;
+        let setting = Setting { model, filter, company, wanted, specification };
+        let write = compile(setting, self.draft, resolved, target, &mut self.vals.warnings);
+        let write = match write {
+            Err(error) => return Err(error.with_candidates(caller).await),
+            Ok(write) => write,
         };
-        Ok(Found {
-            ids: rows.iter().filter_map(|row| row["id"].as_i64()).collect(),
-            lines: self.line_fields.iter().map(lines_of).collect(),
+        Ok(Plan {
+            work: Work::Write(write),
+            lookups,
+            warnings: self.vals.warnings.into_vec(),
+            dry_run: self.vals.dry_run,
         })
     }
+}
 
-    fn create(mut self, answers: Answers) -> Result<Plan, Error> {
-        let values = self.settle(&answers, &OldLines::new())?;
-        let step = Step::Create { model: self.model.to_owned(), values, company: self.company, wanted: self.wanted };
-        Ok(Plan { step, warnings: self.vals.warnings.into_vec() })
-    }
-
-    fn update(mut self, found: Found, answers: Answers) -> Result<Plan, Error> {
-        let values = self.settle(&answers, &found.lines)?;
-        let echo = self.vals.search_key()?.clone();
-        let step = Step::Update { model: self.model.to_owned(), ids: found.ids, values, echo, wanted: self.wanted };
-        Ok(Plan { step, warnings: self.vals.warnings.into_vec() })
-    }
-
-    fn settle(&mut self, answers: &Answers, old: &OldLines) -> Result<Map<String, Value>, Error> {
-        let draft = std::mem::take(&mut self.draft);
-        Settler { questions: &self.questions, answers, warnings: &mut self.vals.warnings }.settle(draft, old)
-    }
+async fn find(caller: &Caller, model: &str, domain: Value, line_fields: Vec<String>) -> Result<Found, Error> {
+    let fields = if line_fields.is_empty() { json!(["id"]) } else { json!(line_fields) };
+    let rows = caller.call(&Rpc::search_read(model, domain, fields, Page::default())).await?;
+    let rows = rows.as_array().map(Vec::as_slice).unwrap_or_default();
+    let lines_of = |field: String| {
+        let ids = rows.iter().flat_map(|row| row[&field].as_array().into_iter().flatten()).filter_map(Value::as_i64);
+        let ids = ids.collect();
+        (field, ids)
+    };
+    Ok(Found {
+        ids: rows.iter().filter_map(|row| row["id"].as_i64()).collect(),
+        lines: line_fields.into_iter().map(lines_of).collect(),
+    })
 }
 
 /// The company that the payload names, resolved before anything else since it decides where all other lookups look. A
@@ -151,7 +160,7 @@ async fn payload_company(
         return Ok(vals.payload.get("company_id").and_then(Value::as_i64));
     };
     let alone = Map::from_iter([("company_id".to_owned(), company.clone())]);
-    let strict = vals.warnings.strict;
+    let strict = vals.warnings.is_strict();
     let (draft, questions, warnings) = with_schemas(caller, |known| {
         let mut warnings = Warnings::new(strict);
         let mut reader = Reader { known, filter, questions: Questions::default(), warnings: &mut warnings };
@@ -160,10 +169,14 @@ async fn payload_company(
         Ok((draft, questions, warnings))
     })
     .await?;
-    let answers = questions.ask(caller, filter).await?;
-    let mut settler = Settler { questions: &questions, answers: &answers, warnings: &mut vals.warnings };
+    let found = questions.ask(caller, filter, 0).await?;
+    let settled = Settler::of_found(&questions, &found, &mut vals.warnings).settle(model, draft, &OldLines::new(), "");
+    let settled = match settled {
+        Err(error) => return Err(error.with_candidates(caller).await),
+        Ok(settled) => settled,
+    };
     // A model without companies has no such value; the payload's own reading will say so.
-    let Some(company) = settler.settle(draft, &OldLines::new())?.get("company_id").cloned() else { return Ok(None) };
+    let Some(company) = settled.values.get("company_id").cloned() else { return Ok(None) };
     vals.warnings.extend(warnings);
     let id = company.as_i64();
     vals.payload.insert("company_id".to_owned(), company);

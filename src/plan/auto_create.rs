@@ -1,0 +1,75 @@
+//! `auto_create`: what to make where a lookup finds nothing.
+//!
+//! `{"<field>": {…}}` or a list of several. The addon makes all that is listed for a field as soon as one lookup of that
+//! field finds nothing; here each missing record is made from the entry that fits its lookup, and nothing else is made.
+
+use serde_json::{Map, Value};
+
+use super::{Error, lookup::Question, vals::wrong};
+
+/// The entries of each field.
+#[derive(Debug, Default)]
+pub(super) struct AutoCreate {
+    entries: Vec<Entry>,
+}
+
+/// Values of a record that may be made for lookups of `field`.
+#[derive(Debug)]
+pub(super) struct Entry {
+    field: String,
+    pub(super) path: String,
+    pub(super) values: Map<String, Value>,
+}
+
+/// An entry that fits a lookup.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fit<'e> {
+    pub(super) entry: &'e Entry,
+    /// The entry's values show that the lookup will find the record; otherwise that is to be seen after it was made.
+    pub(super) is_certain: bool,
+}
+
+impl AutoCreate {
+    pub(super) fn read(value: Option<&Value>) -> Result<Self, Error> {
+        let fields = match value {
+            None | Some(Value::Null | Value::Bool(false)) => return Ok(Self::default()),
+            Some(Value::Object(fields)) => fields,
+            Some(other) => return Err(wrong("auto_create", "an object", other)),
+        };
+        let mut entries = Vec::new();
+        for (field, value) in fields {
+            let path = format!("auto_create.{field}");
+            match value {
+                Value::Null | Value::Bool(false) => {}
+                Value::Object(values) => entries.push(Entry { field: field.clone(), path, values: values.clone() }),
+                Value::Array(items) => {
+                    for (index, item) in items.iter().enumerate() {
+                        let path = format!("{path}[{index}]");
+                        let Value::Object(values) = item else {
+                            return Err(wrong(&path, "an object: one record", item));
+                        };
+                        entries.push(Entry { field: field.clone(), path, values: values.clone() });
+                    }
+                }
+                other => return Err(wrong(&path, "an object, or a list of objects", other)),
+            }
+        }
+        Ok(Self { entries })
+    }
+
+    /// The entry from which a record that answers the question can be made.
+    ///
+    /// One that holds the very value that is looked up; else the only one that says nothing of the field that is looked up
+    /// by, since that may be computed. An entry with another value would never be found.
+    pub(super) fn fitting(&self, question: &Question) -> Option<Fit<'_>> {
+        let mut of_field = self.entries.iter().filter(|entry| question.asked_by.contains(&entry.field));
+        if let Some(entry) = of_field.clone().find(|entry| entry.values.get(&question.field) == Some(&question.value)) {
+            return Some(Fit { entry, is_certain: true });
+        }
+        let mut silent = of_field.by_ref().filter(|entry| !entry.values.contains_key(&question.field));
+        match (silent.next(), silent.next()) {
+            (Some(entry), None) => Some(Fit { entry, is_certain: false }),
+            _ => None,
+        }
+    }
+}

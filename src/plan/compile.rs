@@ -1,0 +1,156 @@
+//! From answered questions to the calls of a write, in the order in which they can be undone.
+//!
+//! Most writes are one call. Records that a lookup did not find come before it, each after those it needs itself; where
+//! one is needed in a single place it goes into the write as a command instead. Files come before the main call too,
+//! and are tied after it to records that it makes.
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    Error, Warnings,
+    draft::Draft,
+    files::{self, File},
+    lookup::Filter,
+    resolve::Resolved,
+    selection::Selection,
+    settle::{OldLines, Settled, Settler},
+    steps::{Answer, At, Hole, Line, Place, Purpose, Root, Step, Write},
+};
+use crate::odoo::Rpc;
+
+/// What is written into.
+pub(super) enum Target {
+    New,
+    Existing { ids: Vec<i64>, lines: OldLines, echo: Map<String, Value> },
+}
+
+/// Files that await their record: where it is, and the lines that lead to it.
+type Loose = (Root, Vec<Line>, Vec<File>);
+
+/// What a write is compiled from, besides the payload.
+pub(super) struct Setting<'s> {
+    pub(super) model: &'s str,
+    pub(super) filter: Filter<'s>,
+    /// What is made without a company of its own belongs to this one, as the addon has it.
+    pub(super) company: Option<i64>,
+    pub(super) wanted: Selection,
+    /// How the main call can answer what is wanted itself, where it can.
+    pub(super) specification: Option<Value>,
+}
+
+/// Compiles the write. The error of a lookup that found nothing, or too much, comes up here.
+pub(super) fn compile(
+    setting: Setting<'_>,
+    draft: Draft,
+    resolved: Resolved,
+    target: Target,
+    warnings: &mut Warnings,
+) -> Result<Write, Error> {
+    let Setting { model, filter, company, wanted, specification } = setting;
+    let order = resolved.order(&draft)?;
+    let Resolved { questions, found, mut makings } = resolved;
+    let none = OldLines::new();
+    let (targets, old) = match &target {
+        Target::New => (1, &none),
+        Target::Existing { ids, lines, .. } => (ids.len(), lines),
+    };
+    let mut settler = Settler::of_found(&questions, &found, warnings);
+    let mut steps = Vec::new();
+    let mut loose: Vec<Loose> = Vec::new();
+
+    for number in order {
+        let Some(making) = makings.remove(&number) else { continue };
+        let question = questions.get(number);
+        let is_needed_once = targets == 1 && question.uses == 1 && question.is_for_many;
+        if is_needed_once && making.is_certain && !making.draft.has_loose_files() {
+            settler.inline.insert(number, making.draft);
+            continue;
+        }
+        let made = settler.settle(&question.model, making.draft, &none, "/vals_list/0")?;
+        let rpc = in_company(Rpc::create(&question.model, vec![Value::Object(made.values)]), company);
+        let purpose = Purpose::Make { probe: questions.question(filter, number), must_match: !making.is_certain };
+        loose.extend(made.files.into_iter().map(|(lines, files)| (Root::Step(steps.len()), lines, files)));
+        settler.made.insert(number, steps.len());
+        steps.push(Step { rpc, holes: made.holes, purpose });
+    }
+
+    // Whether one call writes and reads is known before the values are settled, since it decides where they stand.
+    let reads_back = specification.filter(|_| !wanted.fields.is_empty());
+    let at = if matches!(target, Target::New) && reads_back.is_none() { "/vals_list/0" } else { "/vals" };
+    let Settled { values, holes, files } = settler.settle(model, draft, old, at)?;
+
+    let answer = match target {
+        Target::New => Answer::Created { wanted },
+        Target::Existing { ids, echo, .. } => Answer::Updated { ids, echo, wanted },
+    };
+    if targets == 0 {
+        return Ok(Write { steps: Vec::new(), answer, reads_back: false });
+    }
+    let roots = match &answer {
+        // The main call follows the files, if there are any.
+        Answer::Created { .. } => vec![Root::Step(steps.len() + usize::from(!(loose.is_empty() && files.is_empty())))],
+        Answer::Updated { ids, .. } => ids.iter().map(|id| Root::Record { model: model.to_owned(), id: *id }).collect(),
+    };
+    for (lines, files) in files {
+        loose.extend(roots.iter().map(|root| (root.clone(), lines.clone(), files.clone())));
+    }
+    let ties = if loose.is_empty() { Vec::new() } else { file_steps(model, loose, &mut steps) };
+    let reads = reads_back.is_some();
+    let is_needed = |values: &Map<String, Value>| !values.is_empty() || reads || steps.is_empty();
+    match &answer {
+        Answer::Created { .. } => {
+            let rpc = match reads_back {
+                Some(specification) => Rpc::web_save(model, Vec::new(), values, specification),
+                None => Rpc::create(model, vec![Value::Object(values)]),
+            };
+            steps.push(Step { rpc: in_company(rpc, company), holes, purpose: Purpose::Main });
+        }
+        Answer::Updated { ids, .. } if is_needed(&values) => {
+            let rpc = match reads_back {
+                Some(specification) => Rpc::web_save(model, ids.clone(), values, specification),
+                None => Rpc::write(model, ids.clone(), values),
+            };
+            steps.push(Step { rpc, holes, purpose: Purpose::Main });
+        }
+        Answer::Updated { .. } => {}
+    }
+    steps.extend(ties);
+    Ok(Write { steps, answer, reads_back: reads })
+}
+
+fn in_company(rpc: Rpc, company: Option<i64>) -> Rpc {
+    match company {
+        Some(company) => rpc.with_context("default_company_id", company),
+        None => rpc,
+    }
+}
+
+/// Adds the call that makes all files, and gives those that tie them to records which are not there before the main call.
+fn file_steps(model: &str, loose: Vec<Loose>, steps: &mut Vec<Step>) -> Vec<Step> {
+    let mut attachments = Vec::new();
+    let mut ties = Vec::new();
+    for (root, lines, files) in loose {
+        let owner = match (lines.last(), &root) {
+            (Some(line), _) => line.model.clone(),
+            (None, Root::Record { model, .. }) => model.clone(),
+            (None, Root::Step(step)) => steps.get(*step).map_or(model, |step| &step.rpc.model).to_owned(),
+        };
+        let first = attachments.len();
+        for file in files {
+            let mut values = file.values();
+            if let (Root::Record { model, id }, []) = (&root, &lines[..]) {
+                values.extend([("res_model".to_owned(), json!(model)), ("res_id".to_owned(), json!(id))]);
+            }
+            attachments.push(Value::Object(values));
+        }
+        if matches!((&root, &lines[..]), (Root::Record { .. }, [])) {
+            continue;
+        }
+        let values = Map::from_iter([("res_model".to_owned(), json!(owner)), ("res_id".to_owned(), Value::Null)]);
+        let holes = (first..attachments.len()).map(|index| Hole { at: At::Ids, step: steps.len(), index }).collect();
+        let rpc = Rpc::write(files::MODEL, Vec::new(), values);
+        ties.push(Step { rpc, holes, purpose: Purpose::Tie { place: Place { root, lines } } });
+    }
+    steps.push(Step { rpc: Rpc::create(files::MODEL, attachments), holes: Vec::new(), purpose: Purpose::Files });
+    ties
+}

@@ -1,0 +1,140 @@
+//! Why a call cannot be planned, with the place of the mistake in what was sent.
+
+use serde_json::{Value, json};
+
+use super::{Warning, literal, picks};
+use crate::odoo::{self, Caller, Rpc};
+
+/// Why a call cannot be carried out as it was sent. Nothing was written.
+///
+/// Where the addon has a sentence for it, the sentence is the addon's: integrations match on it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("'{field}': '{value}' found no match.")]
+    NoMatch { path: String, field: String, value: String },
+    #[error(transparent)]
+    Ambiguous(Box<Ambiguous>),
+    #[error(
+        "`{field}` got {there} lines in Odoo where {sent} were sent, so it is not known which file belongs to which"
+    )]
+    LinesDiffer { field: String, sent: usize, there: usize },
+    #[error("the lookup does not find the `{model}` that `auto_create` made of {values}")]
+    NotFoundAfterwards { model: String, values: String },
+    #[error("`auto_create` of '{field}': '{value}' needs itself")]
+    Circular { field: String, value: String },
+    #[error("'{field}': the model `{model}` has no field `{lookup}` to look up by")]
+    UnknownLookupField { path: String, field: String, model: String, lookup: String },
+    #[error("many2many field '{field}': 'mode' must be 'add' or 'replace'")]
+    BadMode { path: String, field: String },
+    #[error("`{path}` {problem}")]
+    WrongKind { path: String, problem: String },
+    #[error("the model `{model}` has no field `{name}` (`{parameter}`)")]
+    UnknownField { parameter: &'static str, model: String, name: String },
+    #[error("`{parameter}`: the field `{name}` of `{model}` leads to no records, so nothing can be taken within it")]
+    NotRelational { parameter: &'static str, model: String, name: String },
+    #[error("Parameter 'search_key' in 'vals' not found!")]
+    NoSearchKey,
+    #[error("Missing 'method' in payload")]
+    NoMethod,
+    #[error("`{model}.{method}` is a private method: Odoo lets nobody call it from outside")]
+    PrivateMethod { model: String, method: String },
+    #[error("`{path}` is no domain: {source}")]
+    Domain { path: String, source: literal::Error },
+    #[error("`{parameter}` {source}")]
+    Picks { parameter: &'static str, source: picks::Error },
+    #[error("{} (strict)", .0.message)]
+    Strict(Warning),
+    #[error(transparent)]
+    Odoo(#[from] odoo::Error),
+}
+
+impl Error {
+    /// The stable code that callers may branch on.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoMatch { .. } => "no_match",
+            Self::Ambiguous(_) => "ambiguous_match",
+            Self::LinesDiffer { .. } => "lines_differ",
+            Self::NotFoundAfterwards { .. } => "not_found_afterwards",
+            Self::Circular { .. } => "circular_auto_create",
+            Self::UnknownLookupField { .. } => "unknown_lookup_field",
+            Self::BadMode { .. } | Self::WrongKind { .. } => "invalid_value",
+            Self::UnknownField { .. } => "unknown_field",
+            Self::NotRelational { .. } => "not_relational",
+            Self::NoSearchKey | Self::NoMethod => "missing_parameter",
+            Self::PrivateMethod { .. } => "private_method",
+            Self::Domain { .. } => "invalid_domain",
+            Self::Picks { .. } => "invalid_fields",
+            Self::Strict(warning) => warning.code,
+            Self::Odoo(error) => error.code(),
+        }
+    }
+
+    /// Where in `vals` the mistake stands.
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            Self::Ambiguous(ambiguous) => Some(&ambiguous.path),
+            Self::NoMatch { path, .. }
+            | Self::UnknownLookupField { path, .. }
+            | Self::BadMode { path, .. }
+            | Self::WrongKind { path, .. }
+            | Self::Domain { path, .. } => Some(path),
+            Self::UnknownField { parameter, .. }
+            | Self::NotRelational { parameter, .. }
+            | Self::Picks { parameter, .. } => Some(parameter),
+            Self::Circular { .. } | Self::NotFoundAfterwards { .. } => Some("auto_create"),
+            Self::LinesDiffer { .. } => Some("payload"),
+            Self::NoSearchKey => Some("search_key"),
+            Self::NoMethod | Self::PrivateMethod { .. } => Some("payload.method"),
+            Self::Strict(warning) => Some(&warning.path),
+            Self::Odoo(_) => None,
+        }
+    }
+
+    /// The field that the mistake is about.
+    pub fn field(&self) -> Option<&str> {
+        match self {
+            Self::Ambiguous(ambiguous) => Some(&ambiguous.field),
+            Self::NoMatch { field, .. }
+            | Self::UnknownLookupField { field, .. }
+            | Self::BadMode { field, .. }
+            | Self::Circular { field, .. }
+            | Self::LinesDiffer { field, .. } => Some(field),
+            Self::UnknownField { name, .. } | Self::NotRelational { name, .. } => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Asks Odoo for the names of records that an ambiguous lookup matched. Where it does not tell, the error stands alone.
+    pub(crate) async fn with_candidates(mut self, caller: &Caller) -> Self {
+        if let Self::Ambiguous(ambiguous) = &mut self {
+            let some = ambiguous.ids.iter().copied().take(CANDIDATES).collect();
+            let names = Rpc::read(&ambiguous.model, some, json!(["display_name"]));
+            let named = caller.call(&names).await.unwrap_or_default();
+            let id_and_name = |row: &Value| Some((row["id"].as_i64()?, row["display_name"].as_str()?.to_owned()));
+            ambiguous.candidates = named.as_array().into_iter().flatten().filter_map(id_and_name).collect();
+        }
+        self
+    }
+}
+
+/// A lookup that matched several records where one is due.
+#[derive(Debug, thiserror::Error)]
+#[error("'{field}': '{value}' matched more than 1 record{}", listed(candidates))]
+pub struct Ambiguous {
+    pub path: String,
+    pub field: String,
+    pub value: String,
+    pub model: String,
+    pub ids: Vec<i64>,
+    /// Some of the records, with their names, where Odoo could be asked for them.
+    pub candidates: Vec<(i64, String)>,
+}
+
+/// How many records an ambiguous lookup names.
+const CANDIDATES: usize = 5;
+
+fn listed(candidates: &[(i64, String)]) -> String {
+    let named: Vec<String> = candidates.iter().map(|(id, name)| format!("{id} ({name})")).collect();
+    if named.is_empty() { String::new() } else { format!(": {}", named.join(", ")) }
+}

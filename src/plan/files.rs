@@ -1,0 +1,112 @@
+//! Files in a payload: `"attachment_ids": [{"name": "order.pdf", "datas": "<base64>"}]`, on a record or a line.
+//!
+//! They are checked before anything is written: Odoo itself skips some characters that have no place in base64, and would
+//! store another file than was sent.
+
+use serde_json::{Map, Value, json};
+
+use super::{Error, kind_of};
+
+pub(super) const FIELD: &str = "attachment_ids";
+pub(super) const MODEL: &str = "ir.attachment";
+
+/// A file to be: its name and its content in base64.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct File {
+    name: String,
+    datas: String,
+}
+
+impl File {
+    /// The values of the attachment, of a record of `model` where that record is not known yet.
+    pub(super) fn values(self) -> Map<String, Value> {
+        Map::from_iter([("name".to_owned(), json!(self.name)), ("datas".to_owned(), json!(self.datas))])
+    }
+}
+
+/// Odoo's own commands, such as `[[0, 0, {…}]]`, for those who write them.
+pub(super) fn are_commands(value: &Value) -> bool {
+    value.as_array().is_some_and(|items| !items.is_empty() && items.iter().all(Value::is_array))
+}
+
+/// A value that reads as files, and not as links to some that are there.
+pub(super) fn are_files(value: &Value) -> bool {
+    value.as_array().is_some_and(|items| !items.is_empty() && items.iter().all(Value::is_object))
+}
+
+/// Reads the files at `path`; none where the value is empty.
+pub(super) fn read(value: &Value, path: &str) -> Result<Vec<File>, Error> {
+    match value {
+        Value::Null | Value::Bool(false) => Ok(Vec::new()),
+        Value::Array(files) => {
+            files.iter().enumerate().map(|(n, file)| read_one(file, &format!("{path}[{n}]"))).collect()
+        }
+        other => Err(wrong(path, &format!("must be a list of files, not {}", kind_of(other)))),
+    }
+}
+
+fn read_one(file: &Value, path: &str) -> Result<File, Error> {
+    let Value::Object(file) = file else {
+        return Err(wrong(path, &format!("must be {{\"name\": …, \"datas\": …}}, not {}", kind_of(file))));
+    };
+    let text = |key: &str| match file.get(key) {
+        Some(Value::String(text)) => Ok(text),
+        None => Err(wrong(&format!("{path}.{key}"), "is missing")),
+        Some(other) => Err(wrong(&format!("{path}.{key}"), &format!("must be a text, not {}", kind_of(other)))),
+    };
+    let (name, datas) = (text("name")?, text("datas")?);
+    if name.trim().is_empty() {
+        return Err(wrong(&format!("{path}.name"), "must not be empty"));
+    }
+    if !is_base64(datas) {
+        return Err(wrong(&format!("{path}.datas"), "is not base64 (RFC 4648, section 4, with padding)"));
+    }
+    Ok(File { name: name.clone(), datas: datas.clone() })
+}
+
+/// Base64 with padding; line ends within it are taken, as mail programs put them there.
+fn is_base64(text: &str) -> bool {
+    let mut digits = 0_usize;
+    let mut padding = 0_usize;
+    for byte in text.bytes() {
+        match byte {
+            b'\n' | b'\r' => {}
+            b'=' => padding += 1,
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' if padding == 0 => digits += 1,
+            _ => return false,
+        }
+    }
+    padding <= 2 && (digits + padding).is_multiple_of(4) && (digits > 0 || padding == 0)
+}
+
+fn wrong(path: &str, problem: &str) -> Error {
+    Error::WrongKind { path: path.to_owned(), problem: problem.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_is_told_from_what_is_none() {
+        for good in ["", "SGVsbG8=", "SGVsbG8gV29ybGQ=", "AAAA", "QQ==", "AAAA\r\nAAAA\n"] {
+            assert!(is_base64(good), "{good:?}");
+        }
+        for bad in ["!!!", "QQ=", "QQ", "Q===", "=", "====", "QQ==QQ==", "AA-_", "AAA A", "data:text/plain;base64,QQ=="]
+        {
+            assert!(!is_base64(bad), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_without_name_or_content_is_named_by_its_place() {
+        let refusal = |value: Value| read(&value, "payload.attachment_ids").unwrap_err().to_string();
+        assert_eq!(
+            refusal(json!([{"name": "a", "datas": "QQ=="}, {"name": "b"}])),
+            "`payload.attachment_ids[1].datas` is missing"
+        );
+        assert_eq!(refusal(json!([{"name": " ", "datas": ""}])), "`payload.attachment_ids[0].name` must not be empty");
+        assert!(refusal(json!([{"name": "a", "datas": "!"}])).contains("is not base64"));
+        assert_eq!(refusal(json!({"name": "a"})), "`payload.attachment_ids` must be a list of files, not an object");
+    }
+}

@@ -1,0 +1,111 @@
+//! From open questions to answers, and to the records that have to be made because a lookup found nothing.
+//!
+//! What is made may hold lookups of its own, which may find nothing in turn; each round asks one level of them.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Error, Warnings,
+    auto_create::AutoCreate,
+    draft::{Draft, Reader},
+    known::with_schemas,
+    lookup::{Filter, Questions},
+    shown,
+    steps::Looked,
+};
+use crate::odoo::Caller;
+
+/// Every question with what was found, and what is to be made where nothing was.
+#[derive(Debug, Default)]
+pub(super) struct Resolved {
+    pub(super) questions: Questions,
+    /// The ids found, by the question's number.
+    pub(super) found: Vec<Vec<i64>>,
+    /// By the question's number.
+    pub(super) makings: BTreeMap<usize, Making>,
+}
+
+/// A record to be made.
+#[derive(Debug)]
+pub(super) struct Making {
+    pub(super) draft: Draft,
+    /// Its values show that the lookup will find it.
+    pub(super) is_certain: bool,
+}
+
+/// Answers all questions.
+pub(super) async fn resolve(
+    caller: &Caller,
+    filter: Filter<'_>,
+    company: Option<i64>,
+    questions: Questions,
+    auto_create: &AutoCreate,
+    warnings: &mut Warnings,
+) -> Result<Resolved, Error> {
+    let mut resolved = Resolved { questions, ..Resolved::default() };
+    loop {
+        let first = resolved.found.len();
+        resolved.found.extend(resolved.questions.ask(caller, filter, first).await?);
+        let missing: Vec<_> = (first..resolved.found.len())
+            .filter(|&number| resolved.found[number].is_empty())
+            .filter_map(|number| Some((number, auto_create.fitting(resolved.questions.get(number))?)))
+            .collect();
+        if missing.is_empty() {
+            return Ok(resolved);
+        }
+        let strict = warnings.is_strict();
+        let (makings, questions, noted) = with_schemas(caller, |known| {
+            let mut noted = Warnings::new(strict);
+            let questions = resolved.questions.clone();
+            let mut reader = Reader { known, filter, questions, warnings: &mut noted };
+            let mut makings = BTreeMap::new();
+            for (number, fit) in &missing {
+                let model = resolved.questions.get(*number).model.clone();
+                let draft = reader.read(&model, &fit.entry.values, &fit.entry.path, company)?;
+                makings.insert(*number, Making { draft, is_certain: fit.is_certain });
+            }
+            let questions = reader.questions;
+            Ok((makings, questions, noted))
+        })
+        .await?;
+        warnings.extend(noted);
+        resolved.questions = questions;
+        resolved.makings.extend(makings);
+    }
+}
+
+impl Resolved {
+    /// What was looked up and found, for whoever wants to see it.
+    pub(super) fn looked(&self) -> Vec<Looked> {
+        let answered = self.questions.iter().zip(&self.found);
+        let looked = answered.map(|(question, ids)| Looked {
+            model: question.model.clone(),
+            field: question.field.clone(),
+            value: question.value.clone(),
+            ids: ids.clone(),
+        });
+        looked.collect()
+    }
+
+    /// The records to be made, each after those that it needs itself.
+    pub(super) fn order(&self, main: &Draft) -> Result<Vec<usize>, Error> {
+        let mut order = Vec::new();
+        self.visit(main, &mut Vec::new(), &mut order)?;
+        Ok(order)
+    }
+
+    fn visit(&self, draft: &Draft, within: &mut Vec<usize>, order: &mut Vec<usize>) -> Result<(), Error> {
+        for number in draft.questions() {
+            let Some(making) = self.makings.get(&number).filter(|_| !order.contains(&number)) else { continue };
+            if within.contains(&number) {
+                let question = self.questions.get(number);
+                return Err(Error::Circular { field: question.asked_by.join(", "), value: shown(&question.value) });
+            }
+            within.push(number);
+            self.visit(&making.draft, within, order)?;
+            within.pop();
+            order.push(number);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,113 @@
+//! A planned write: the Odoo calls it takes, in order, and what ties them together.
+//!
+//! What can be refused comes before the main call, so that a refusal leaves nothing but what can be deleted again: records
+//! made on the fly and files. After it, only files are tied to the records it made. An id that an earlier call will give
+//! is a [`Hole`] in a later one.
+
+use serde_json::Value;
+
+use super::selection::Selection;
+use crate::odoo::Rpc;
+
+/// The calls of one create or update, and how their results are answered.
+#[derive(Debug)]
+pub struct Write {
+    pub steps: Vec<Step>,
+    pub answer: Answer,
+    /// The main call answers the wanted fields itself.
+    pub reads_back: bool,
+}
+
+/// One call.
+#[derive(Debug)]
+pub struct Step {
+    pub rpc: Rpc,
+    pub holes: Vec<Hole>,
+    pub purpose: Purpose,
+}
+
+/// What a call is for, which decides what is done when it or a later one fails.
+#[derive(Debug)]
+pub enum Purpose {
+    /// Makes a record that a lookup did not find. `probe` is the lookup: it tells whether the record is there after an
+    /// answer was lost. Where `must_match`, it is asked in any case, since the values do not show that it will match.
+    Make { probe: Rpc, must_match: bool },
+    /// Makes the files of all records, those of records that are not there yet without a record.
+    Files,
+    /// The record itself.
+    Main,
+    /// Ties files to a record that an earlier step made.
+    Tie { place: Place },
+}
+
+/// A place for an id that is known once an earlier step has been done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hole {
+    pub at: At,
+    pub step: usize,
+    /// Which of the ids that the step made.
+    pub index: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum At {
+    /// Behind the ids that the call is made on.
+    Ids,
+    /// In the arguments: a JSON pointer (RFC 6901) whose first name is the argument's.
+    Argument(String),
+}
+
+/// A record that files belong to: one that a step makes or writes, or a line below it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    pub root: Root,
+    pub lines: Vec<Line>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Root {
+    /// The record that this step makes.
+    Step(usize),
+    /// A record that is there already.
+    Record { model: String, id: i64 },
+}
+
+/// A line among those of a one2many: the `index`-th of `of`, in the order in which they were made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    pub field: String,
+    pub model: String,
+    pub index: usize,
+    pub of: usize,
+}
+
+/// What a write answers.
+#[derive(Debug)]
+pub enum Answer {
+    Created {
+        wanted: Selection,
+    },
+    /// `echo` is the search key, which the answer repeats.
+    Updated {
+        ids: Vec<i64>,
+        echo: serde_json::Map<String, Value>,
+        wanted: Selection,
+    },
+}
+
+impl Answer {
+    pub fn wanted(&self) -> &Selection {
+        match self {
+            Self::Created { wanted } | Self::Updated { wanted, .. } => wanted,
+        }
+    }
+}
+
+/// What a lookup found, for whoever wants to look at a plan.
+#[derive(Debug, Clone)]
+pub struct Looked {
+    pub model: String,
+    pub field: String,
+    pub value: Value,
+    pub ids: Vec<i64>,
+}
