@@ -7,6 +7,7 @@
 mod auth;
 mod envelope;
 mod error;
+mod json;
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -23,8 +24,8 @@ use crate::{
     app::App,
     execute::{self, Done},
     log::{self, Finished, OdooCall, Received, State, milliseconds},
-    odoo::{self, Trace},
-    plan::{self, Rules},
+    odoo::{self, Error as OdooError, Trace},
+    plan::{self, Plan, Rules},
 };
 
 /// The five routes.
@@ -168,16 +169,44 @@ async fn answer(
     };
     let credential = auth::credential(headers)?;
     let caller = caller.insert(app.odoo.caller(credential, trace.clone()).await?);
-    let Call { model, vals } = call?;
+    let call = call?;
+    let plan = plan_call(app, caller, route, &call).await;
+    let plan = if doubts_schema(&plan) && caller.forget_schemas().await {
+        plan_call(app, caller, route, &call).await
+    } else {
+        plan
+    };
+    let outcome = execute::execute(caller, plan?).await;
+    let is_unknown_field = |error: &OdooError| matches!(error, OdooError::Fault(fault) if fault.is_unknown_field());
+    match outcome {
+        // Odoo has rolled back, so the call can be planned anew with fresh knowledge of the model.
+        Err(execute::Error::Refused(plan::Error::Odoo(error)))
+            if is_unknown_field(&error) && caller.forget_schemas().await =>
+        {
+            Ok(execute::execute(caller, plan_call(app, caller, route, &call).await?).await?)
+        }
+        outcome => Ok(outcome?),
+    }
+}
+
+async fn plan_call(app: &App, caller: &odoo::Caller, route: Route, call: &Call) -> Result<Plan, plan::Error> {
+    let Call { model, vals } = call;
     let rules = Rules { compat: &app.config.compat };
-    let plan = match route {
-        Route::CreateData => plan::create_data(caller, &model, &vals, rules).await,
-        Route::CreateUpdateData => plan::create_update_data(caller, &model, &vals, rules).await,
-        Route::UpdateData => plan::update_data(caller, &model, &vals, rules).await,
-        Route::SearchData => plan::search_data(caller, &model, &vals, rules).await,
-        Route::CallFunction => plan::call_function(caller, &model, &vals, rules).await,
-    }?;
-    Ok(execute::execute(caller, plan).await?)
+    match route {
+        Route::CreateData => plan::create_data(caller, model, vals, rules).await,
+        Route::CreateUpdateData => plan::create_update_data(caller, model, vals, rules).await,
+        Route::UpdateData => plan::update_data(caller, model, vals, rules).await,
+        Route::SearchData => plan::search_data(caller, model, vals, rules).await,
+        Route::CallFunction => plan::call_function(caller, model, vals, rules).await,
+    }
+}
+
+/// The call names a field that the remembered models lack.
+fn doubts_schema(plan: &Result<Plan, plan::Error>) -> bool {
+    match plan {
+        Ok(plan) => plan.warnings.iter().any(|warning| warning.code == "unknown_field"),
+        Err(error) => matches!(error.code(), "unknown_field" | "unknown_lookup_field" | "not_relational"),
+    }
 }
 
 fn finished(reply: &Reply, caller: Option<&odoo::Caller>, trace: &Trace) -> Finished {
@@ -197,5 +226,5 @@ fn finished(reply: &Reply, caller: Option<&odoo::Caller>, trace: &Trace) -> Fini
 }
 
 fn odoo_call(made: odoo::Made) -> OdooCall {
-    OdooCall { model: made.model, method: made.method, ms: milliseconds(made.took), error: made.failed }
+    OdooCall { rpc: made.rpc, ms: milliseconds(made.took), error: made.failed }
 }

@@ -16,7 +16,7 @@ mod transport;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
@@ -39,6 +39,8 @@ use crate::config::{self, Protocol};
 
 /// How long a user's language and company, and a model's fields, may be out of date.
 const FRESH: Duration = Duration::from_secs(300);
+/// A schema younger than this is not asked for again, however much a call doubts it.
+const DOUBTLESS: Duration = Duration::from_secs(1);
 const CACHED_CALLERS: u64 = 1_000;
 const CACHED_SCHEMAS: u64 = 10_000;
 
@@ -120,7 +122,14 @@ impl Odoo {
         let ask = async { Identity::ask(self, &credential, &trace).await.map(Arc::new) };
         let identity = self.identities.try_get_with(credential.fingerprint(), ask).await;
         let identity = identity.map_err(|error| Error::clone(&error))?;
-        Ok(Caller { odoo: self.clone(), identity, credential, rotated: Mutex::default(), trace })
+        Ok(Caller {
+            odoo: self.clone(),
+            identity,
+            credential,
+            rotated: Mutex::default(),
+            trace,
+            remembered: Mutex::default(),
+        })
     }
 
     async fn check_door(&self, credential: &Credential) -> Result<(), Error> {
@@ -145,6 +154,8 @@ pub struct Caller {
     identity: Arc<Identity>,
     rotated: Mutex<Option<HeaderValue>>,
     trace: Arc<Trace>,
+    /// The models of this call whose schema came from memory.
+    remembered: Mutex<Vec<String>>,
 }
 
 impl Caller {
@@ -162,7 +173,7 @@ impl Caller {
 
     /// Makes one RPC. An answer that is no error is the method's own result, null where it returned nothing.
     pub async fn call(&self, rpc: &Rpc) -> Result<Value, Error> {
-        self.trace.note(&rpc.model, &rpc.method, self.send(rpc)).await
+        self.trace.note(rpc.render(), self.send(rpc)).await
     }
 
     async fn send(&self, rpc: &Rpc) -> Result<Value, Error> {
@@ -170,7 +181,7 @@ impl Caller {
             Credential::Session(cookie) => {
                 session::call(&self.odoo.transport, cookie, rpc, &self.identity.context).await.map(|answer| {
                     if answer.rotated.is_some() {
-                        *self.rotated.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = answer.rotated;
+                        *lock(&self.rotated) = answer.rotated;
                     }
                     answer.result
                 })
@@ -199,7 +210,21 @@ impl Caller {
             })?;
             Ok(Arc::new(Schema::new(model, fields)))
         };
-        self.odoo.schemas.try_get_with(key, ask).await.map_err(|error| Error::clone(&error))
+        let schema = self.odoo.schemas.try_get_with(key, ask).await.map_err(|error| Error::clone(&error))?;
+        if schema.is_older_than(DOUBTLESS) {
+            lock(&self.remembered).push(model.to_owned());
+        }
+        Ok(schema)
+    }
+
+    /// Forgets the schemas that this call took from memory; false where there were none. A field that Odoo or the payload
+    /// knows and the memory does not may be a new one.
+    pub async fn forget_schemas(&self) -> bool {
+        let models = std::mem::take(&mut *lock(&self.remembered));
+        for model in &models {
+            self.odoo.schemas.invalidate(&(self.credential.fingerprint(), model.clone())).await;
+        }
+        !models.is_empty()
     }
 
     /// Several models' fields, asked for side by side.
@@ -240,6 +265,10 @@ impl Caller {
 
     /// The `Set-Cookie` line of a session that Odoo rotated during this call: the caller must have it.
     pub fn rotated_cookie(&self) -> Option<HeaderValue> {
-        self.rotated.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+        lock(&self.rotated).clone()
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::Error;
+use super::{Error, json};
 use crate::plan::kind_of;
 
 /// What is asked, and of which model.
@@ -23,7 +23,7 @@ impl Envelope {
     pub fn read(body: &[u8]) -> Self {
         // Python's reader, which is what the addon's callers have met so far, takes a byte order mark.
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-        match serde_json::from_slice(body) {
+        match json::read(body) {
             Ok(Value::Object(mut body)) => Self { id: body.remove("id").unwrap_or_default(), call: call(body) },
             Ok(other) => Self { id: Value::Null, call: Err(Error::NotAnObject(kind_of(&other))) },
             Err(error) => Self { id: Value::Null, call: Err(Error::NotJson(error.to_string())) },
@@ -61,7 +61,7 @@ fn call(mut body: Map<String, Value>) -> Result<Call, Error> {
 mod tests {
     use serde_json::json;
 
-    use super::*;
+    use super::{Envelope, Value};
 
     #[track_caller]
     fn check_refused(body: &str, expected: &str) {

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::Error;
 use crate::{
-    odoo::{Caller, Error as OdooError, Retry, Rpc},
-    plan::{self, At, Hole, Place, Purpose, Root, Step},
+    odoo::{Caller, Error as OdooError, Page, Retry, Rpc},
+    plan::{self, At, Below, Hole, Place, Purpose, Root, Step},
 };
 
 /// A write that failed and could not be taken back whole.
@@ -99,6 +99,7 @@ struct Undo {
     model: String,
     ids: Vec<i64>,
     kind: Kind,
+    below: Vec<Below>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -141,18 +142,18 @@ impl Run<'_> {
         let Step { mut rpc, holes, purpose } = step;
         self.fill(&mut rpc, &holes);
         match purpose {
-            Purpose::Make { probe, must_match } => self.make(&rpc, &probe, must_match).await?,
+            Purpose::Make { probe, must_match, below } => self.make(&rpc, &probe, must_match, below).await?,
             Purpose::Files => {
                 let made = ids_of(&self.call_unless_lost(&rpc, false).await?);
-                self.undo.push(Undo { model: rpc.model, ids: made.clone(), kind: Kind::Files });
+                self.undo.push(Undo { model: rpc.model, ids: made.clone(), kind: Kind::Files, below: Vec::new() });
                 self.made.push(made);
             }
-            Purpose::Main => {
+            Purpose::Main { below } => {
                 let result = self.call_unless_lost(&rpc, true).await?;
                 let made = ids_of(&result);
                 match rpc.ids.filter(|ids| !ids.is_empty()) {
                     Some(ids) => self.updated = Some((rpc.model, ids)),
-                    None => self.undo.push(Undo { model: rpc.model, ids: made.clone(), kind: Kind::Main }),
+                    None => self.undo.push(Undo { model: rpc.model, ids: made.clone(), kind: Kind::Main, below }),
                 }
                 self.made.push(made);
                 return Ok(Some(result));
@@ -163,16 +164,14 @@ impl Run<'_> {
                     *id = json!(record);
                 }
                 // The same values once more do no harm, so a lost answer is no reason to give up.
-                if self.caller.call(&rpc).await.is_err() {
-                    self.caller.call(&rpc).await?;
-                }
+                self.repeatedly(&rpc).await?;
                 self.made.push(Vec::new());
             }
         }
         Ok(None)
     }
 
-    async fn make(&mut self, rpc: &Rpc, probe: &Rpc, must_match: bool) -> Result<(), Failed> {
+    async fn make(&mut self, rpc: &Rpc, probe: &Rpc, must_match: bool, below: Vec<Below>) -> Result<(), Failed> {
         let (made, kind) = match self.caller.call(rpc).await {
             Ok(result) => (ids_of(&result), Kind::Made),
             Err(error) if is_lost(&error) => match self.caller.call(probe).await.map(|found| ids_of(&found)) {
@@ -181,7 +180,7 @@ impl Run<'_> {
             },
             Err(error) => return Err(error.into()),
         };
-        self.undo.push(Undo { model: rpc.model.clone(), ids: made.clone(), kind });
+        self.undo.push(Undo { model: rpc.model.clone(), ids: made.clone(), kind, below });
         if must_match && ids_of(&self.caller.call(probe).await?) != made {
             let values = rpc.args.first().map(|(_, values)| values[0].to_string()).unwrap_or_default();
             return Err(plan::Error::NotFoundAfterwards { model: rpc.model.clone(), values }.into());
@@ -226,7 +225,7 @@ impl Run<'_> {
             if !self.lines.contains_key(&key) {
                 // Lines are made in the order in which they were sent, so their ids are in that order; archived ones too.
                 let rpc = Rpc::read(&key.0, vec![key.1], json!([line.field])).with_context("active_test", false);
-                let read = self.caller.call(&rpc).await?;
+                let read = self.repeatedly(&rpc).await?;
                 let mut ids: Vec<i64> =
                     read[0][&line.field].as_array().into_iter().flatten().filter_map(Value::as_i64).collect();
                 ids.sort_unstable();
@@ -253,7 +252,7 @@ impl Run<'_> {
             // What the update refers to stays; files that are not tied to anything go.
             self.undo.retain(|undo| undo.kind == Kind::Files);
         }
-        while let Some(Undo { model, ids, kind }) = self.undo.pop() {
+        while let Some(Undo { model, ids, kind, below }) = self.undo.pop() {
             let mut keep_here = keep.clone();
             if kind == Kind::Adopted {
                 keep_here.get_or_insert("it may be another caller's".to_owned());
@@ -262,7 +261,7 @@ impl Run<'_> {
                 left.push(Left { model, ids, fate: Fate::Made, why });
                 continue;
             }
-            if let Err(error) = self.delete(&model, &ids).await {
+            if let Err(error) = self.delete_with_lines(&model, &ids, &below).await {
                 let fate = if is_lost(&error) { Fate::Unknown } else { Fate::Made };
                 let why = format!("deleting it failed: {error}");
                 if kind == Kind::Main {
@@ -274,15 +273,69 @@ impl Run<'_> {
         if left.is_empty() { Error::Refused(cause) } else { Incomplete { cause, left }.into() }
     }
 
-    /// Deletes records; that they are gone already is as good.
-    async fn delete(&self, model: &str, ids: &[i64]) -> Result<(), OdooError> {
-        let rpc = Rpc::unlink(model, ids.to_vec());
-        let mut outcome = self.caller.call(&rpc).await;
-        if outcome.as_ref().is_err_and(|error| error.retry() != Retry::No) {
-            outcome = self.caller.call(&rpc).await;
+    /// Deletes records, and then what is left of the lines they had.
+    async fn delete_with_lines(&self, model: &str, ids: &[i64], below: &[Below]) -> Result<(), OdooError> {
+        let lines = self.lines_below(model, ids.to_vec(), below).await?;
+        self.delete(model, ids).await?;
+        for (model, ids) in lines {
+            self.delete_rest(&model, &ids).await?;
         }
-        match outcome {
-            Err(OdooError::Fault(fault)) if fault.code() == "missing_record" => Ok(()),
+        Ok(())
+    }
+
+    /// Deletes those of the records that are still there.
+    async fn delete_rest(&self, model: &str, ids: &[i64]) -> Result<(), OdooError> {
+        let those = json!([["id", "in", ids]]);
+        let rest = Rpc::search_read(model, those, json!(["id"]), Page::default()).with_context("active_test", false);
+        let rest = ids_of(&self.repeatedly(&rest).await?);
+        if !rest.is_empty() {
+            self.repeatedly(&Rpc::unlink(model, rest)).await?;
+        }
+        Ok(())
+    }
+
+    /// The ids of the lines at every level, the upper ones first.
+    async fn lines_below(
+        &self,
+        model: &str,
+        ids: Vec<i64>,
+        below: &[Below],
+    ) -> Result<Vec<(String, Vec<i64>)>, OdooError> {
+        let mut lines = Vec::new();
+        let mut level = vec![(model.to_owned(), ids, below)];
+        while let Some((model, ids, below)) = level.pop() {
+            if below.is_empty() || ids.is_empty() {
+                continue;
+            }
+            let fields: Vec<&str> = below.iter().map(|below| below.field.as_str()).collect();
+            let rows =
+                self.repeatedly(&Rpc::read(&model, ids, json!(fields)).with_context("active_test", false)).await?;
+            for inner in below {
+                let values = rows
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .flat_map(|row| row[&inner.field].as_array().into_iter().flatten());
+                let ids: Vec<i64> = values.filter_map(Value::as_i64).collect();
+                lines.push((inner.model.clone(), ids.clone()));
+                level.push((inner.model.clone(), ids, &inner.within));
+            }
+        }
+        Ok(lines)
+    }
+
+    /// Makes a call that can be repeated without harm, twice if need be.
+    async fn repeatedly(&self, rpc: &Rpc) -> Result<Value, OdooError> {
+        match self.caller.call(rpc).await {
+            Err(error) if error.retry() != Retry::No => self.caller.call(rpc).await,
+            outcome => outcome,
+        }
+    }
+
+    /// Deletes records. Odoo may have deleted some with others, such as the files of a record; those are gone as well.
+    async fn delete(&self, model: &str, ids: &[i64]) -> Result<(), OdooError> {
+        match self.repeatedly(&Rpc::unlink(model, ids.to_vec())).await {
+            Err(OdooError::Fault(fault)) if fault.code() == "missing_record" => self.delete_rest(model, ids).await,
             outcome => outcome.map(|_| ()),
         }
     }

@@ -56,8 +56,9 @@ pub struct Caller {
 /// One RPC that was made for a call.
 #[derive(Debug, Clone, Serialize)]
 pub struct OdooCall {
-    pub model: String,
-    pub method: String,
+    /// Model, method and arguments, long texts shortened.
+    #[serde(flatten)]
+    pub rpc: Value,
     pub ms: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<&'static str>,
@@ -104,7 +105,7 @@ impl Record {
             size: received.size,
             payload: received.payload.map(|payload| redaction.apply(payload)),
             result: redaction.apply(finished.result),
-            odoo: finished.odoo,
+            odoo: finished.odoo.into_iter().map(|call| OdooCall { rpc: redaction.apply(call.rpc), ..call }).collect(),
             detail: finished.detail,
         }
     }

@@ -147,6 +147,8 @@ pub struct Fault {
 impl Fault {
     pub fn code(&self) -> &'static str {
         match self.name.as_str() {
+            // Odoo 18 and later have methods that are private by decoration, whatever their name.
+            "odoo.exceptions.AccessError" if self.message.starts_with("Private methods") => "private_method",
             "odoo.exceptions.AccessError" => "access_error",
             "odoo.exceptions.AccessDenied" => "access_denied",
             "odoo.exceptions.MissingError" => "missing_record",
@@ -154,6 +156,7 @@ impl Fault {
             "odoo.exceptions.UserError" | "odoo.exceptions.RedirectWarning" => "user_error",
             // An unknown model has been told from an unknown method before; see `is_unknown_model`.
             "builtins.AttributeError" | "werkzeug.exceptions.NotFound" => "unknown_method",
+            _ if self.is_unknown_field() => "unknown_field",
             _ if self.is_conflict() => "conflict",
             _ => "odoo_error",
         }
@@ -175,6 +178,11 @@ impl Fault {
                 | "odoo.exceptions.ConcurrencyError"
                 | "odoo.exceptions.LockError"
         )
+    }
+
+    /// Odoo knows no such field: what is remembered of the model may be out of date. The sentence is never translated.
+    pub fn is_unknown_field(&self) -> bool {
+        self.name == "builtins.ValueError" && self.message.starts_with("Invalid field")
     }
 
     /// `call_kw` wanted record ids as the first argument and found none: the method was not run. Odoo 14-19 raise this at

@@ -29,7 +29,7 @@ impl Identity {
         match credential {
             Credential::Session(cookie) => {
                 let info = session::info(&odoo.transport, cookie);
-                let info = trace.note("session", "get_session_info", info).await?.result;
+                let info = trace.note(json!({"model": "session", "method": "get_session_info"}), info).await?.result;
                 let theirs = info["db"].as_str().unwrap_or_default();
                 if theirs != odoo.database {
                     return Err(Error::OtherDatabase { theirs: theirs.to_owned(), ours: odoo.database.clone() });
@@ -49,7 +49,7 @@ impl Identity {
                 let no_context = Map::new();
                 let call = async |rpc: Rpc| {
                     let answer = json2::call(&odoo.transport, &odoo.database, key, &rpc, &no_context);
-                    trace.note(&rpc.model, &rpc.method, answer).await
+                    trace.note(rpc.render(), answer).await
                 };
                 let context = call(Rpc::method("res.users", "context_get", None, Map::new()).reads()).await?;
                 let Some(uid) = context["uid"].as_i64() else { return Err(unreadable("res.users.context_get")) };

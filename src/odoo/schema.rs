@@ -3,7 +3,10 @@
 //! Read with `fields_get`, which every user may call for every model and which leaves out the fields that the user may
 //! not see. Only the attributes that are used are asked for: the whole description of a model takes Odoo up to 0.7 s.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -15,6 +18,7 @@ pub(super) const ATTRIBUTES: [&str; 5] = ["type", "relation", "store", "related"
 pub struct Schema {
     pub model: String,
     fields: HashMap<String, Field>,
+    read_at: Instant,
 }
 
 /// A field, as far as translation needs to know it.
@@ -63,7 +67,12 @@ impl Schema {
             let described: Described = serde_json::from_value(value).ok()?;
             Some((name, Field::from(described)))
         };
-        Self { model: model.to_owned(), fields: described.into_iter().filter_map(field).collect() }
+        let fields = described.into_iter().filter_map(field).collect();
+        Self { model: model.to_owned(), fields, read_at: Instant::now() }
+    }
+
+    pub(super) fn is_older_than(&self, age: Duration) -> bool {
+        self.read_at.elapsed() > age
     }
 
     pub fn field(&self, name: &str) -> Option<&Field> {

@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::Value;
+
 use super::error::Error;
 
 /// The RPCs of one call to the gateway.
@@ -14,8 +16,8 @@ pub struct Trace(Mutex<Vec<Made>>);
 /// An RPC that was made.
 #[derive(Debug, Clone)]
 pub struct Made {
-    pub model: String,
-    pub method: String,
+    /// As [`super::Rpc::render`] shows it.
+    pub rpc: Value,
     pub took: Duration,
     /// The code of the error, if it failed.
     pub failed: Option<&'static str>,
@@ -27,16 +29,11 @@ impl Trace {
     }
 
     /// Waits for an RPC and notes it with the time it took.
-    pub(super) async fn note<T>(
-        &self,
-        model: &str,
-        method: &str,
-        rpc: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, Error> {
+    pub(super) async fn note<T>(&self, rpc: Value, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         let started = Instant::now();
-        let result = rpc.await;
+        let result = answer.await;
         let failed = result.as_ref().err().map(Error::code);
-        self.lock().push(Made { model: model.to_owned(), method: method.to_owned(), took: started.elapsed(), failed });
+        self.lock().push(Made { rpc, took: started.elapsed(), failed });
         result
     }
 

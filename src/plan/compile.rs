@@ -54,6 +54,8 @@ pub(super) fn compile(
         Target::New => (1, &none),
         Target::Existing { ids, lines, .. } => (ids.len(), lines),
     };
+    // What follows the main call may fail, and a record made within it could not be told from one that it links.
+    let ends_with_main = !draft.has_loose_files() && makings.values().all(|making| !making.draft.has_loose_files());
     let mut settler = Settler::of_found(&questions, &found, warnings);
     let mut steps = Vec::new();
     let mut loose: Vec<Loose> = Vec::new();
@@ -62,13 +64,18 @@ pub(super) fn compile(
         let Some(making) = makings.remove(&number) else { continue };
         let question = questions.get(number);
         let is_needed_once = targets == 1 && question.uses == 1 && question.is_for_many;
-        if is_needed_once && making.is_certain && !making.draft.has_loose_files() {
+        if is_needed_once && making.is_certain && ends_with_main {
             settler.inline.insert(number, making.draft);
             continue;
         }
+        let below = making.draft.below();
         let made = settler.settle(&question.model, making.draft, &none, "/vals_list/0")?;
         let rpc = in_company(Rpc::create(&question.model, vec![Value::Object(made.values)]), company);
-        let purpose = Purpose::Make { probe: questions.question(filter, number), must_match: !making.is_certain };
+        let purpose = Purpose::Make {
+            probe: Box::new(questions.question(filter, number)),
+            must_match: !making.is_certain,
+            below,
+        };
         loose.extend(made.files.into_iter().map(|(lines, files)| (Root::Step(steps.len()), lines, files)));
         settler.made.insert(number, steps.len());
         steps.push(Step { rpc, holes: made.holes, purpose });
@@ -77,6 +84,7 @@ pub(super) fn compile(
     // Whether one call writes and reads is known before the values are settled, since it decides where they stand.
     let reads_back = specification.filter(|_| !wanted.fields.is_empty());
     let at = if matches!(target, Target::New) && reads_back.is_none() { "/vals_list/0" } else { "/vals" };
+    let below = draft.below();
     let Settled { values, holes, files } = settler.settle(model, draft, old, at)?;
 
     let answer = match target {
@@ -103,14 +111,14 @@ pub(super) fn compile(
                 Some(specification) => Rpc::web_save(model, Vec::new(), values, specification),
                 None => Rpc::create(model, vec![Value::Object(values)]),
             };
-            steps.push(Step { rpc: in_company(rpc, company), holes, purpose: Purpose::Main });
+            steps.push(Step { rpc: in_company(rpc, company), holes, purpose: Purpose::Main { below } });
         }
         Answer::Updated { ids, .. } if is_needed(&values) => {
             let rpc = match reads_back {
                 Some(specification) => Rpc::web_save(model, ids.clone(), values, specification),
                 None => Rpc::write(model, ids.clone(), values),
             };
-            steps.push(Step { rpc, holes, purpose: Purpose::Main });
+            steps.push(Step { rpc, holes, purpose: Purpose::Main { below } });
         }
         Answer::Updated { .. } => {}
     }

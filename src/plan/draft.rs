@@ -11,6 +11,7 @@ use super::{
     kind_of,
     known::Known,
     lookup::{Filter, Lookup, Questions},
+    steps::Below,
 };
 use crate::odoo::{Kind, Schema};
 
@@ -71,6 +72,25 @@ impl Draft {
     pub(super) fn line_fields(&self) -> Vec<&str> {
         let lines = self.fields.iter().filter(|(_, slot)| matches!(slot, Slot::Lines { .. }));
         lines.map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// The fields that hold lines, at every level.
+    pub(super) fn below(&self) -> Vec<Below> {
+        let mut below: Vec<Below> = Vec::new();
+        for (field, slot) in &self.fields {
+            let Slot::Lines { model, lines } = slot else { continue };
+            let mut within: Vec<Below> = Vec::new();
+            for inner in lines.iter().flat_map(Self::below) {
+                // Lines of one field differ in what they hold; to look for more than there is does no harm.
+                if !within.contains(&inner) {
+                    within.push(inner);
+                }
+            }
+            if !lines.is_empty() {
+                below.push(Below { field: field.clone(), model: model.clone(), within });
+            }
+        }
+        below
     }
 
     /// The record or one of its lines has files that no field of its own takes.

@@ -68,7 +68,7 @@ fn render_step(step: &Step) -> Value {
     }
     let undo = match &step.purpose {
         Purpose::Make { .. } | Purpose::Files => Some("deleted again if a later call is refused"),
-        Purpose::Main | Purpose::Tie { .. } => None,
+        Purpose::Main { .. } | Purpose::Tie { .. } => None,
     };
     if let Some(undo) = undo {
         rendered["undo"] = json!(undo);

@@ -31,11 +31,11 @@ pub struct Step {
 pub enum Purpose {
     /// Makes a record that a lookup did not find. `probe` is the lookup: it tells whether the record is there after an
     /// answer was lost. Where `must_match`, it is asked in any case, since the values do not show that it will match.
-    Make { probe: Rpc, must_match: bool },
+    Make { probe: Box<Rpc>, must_match: bool, below: Vec<Below> },
     /// Makes the files of all records, those of records that are not there yet without a record.
     Files,
     /// The record itself.
-    Main,
+    Main { below: Vec<Below> },
     /// Ties files to a record that an earlier step made.
     Tie { place: Place },
 }
@@ -79,6 +79,15 @@ pub struct Line {
     pub model: String,
     pub index: usize,
     pub of: usize,
+}
+
+/// Lines that a record is made with. Odoo does not always delete them with it (a contact's contacts stay, 14-19), so
+/// whoever takes the record back has to look for them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Below {
+    pub field: String,
+    pub model: String,
+    pub within: Vec<Below>,
 }
 
 /// What a write answers.

@@ -12,3 +12,4 @@ mod conformance;
 mod interface_log;
 mod sessions;
 mod support;
+mod undo;

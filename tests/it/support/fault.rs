@@ -20,6 +20,16 @@ use super::odoo::Odoo;
 #[derive(Debug, Clone)]
 pub(crate) enum Fault {
     Pass,
+    /// Odoo refuses it: an exception in the session door's form.
+    Refuse,
+    /// The connection is reset before Odoo has seen it.
+    ResetBefore,
+    /// The connection is reset after Odoo has done it.
+    ResetAfter,
+    /// A proxy before Odoo answers 502, and Odoo has not seen it.
+    BadGateway,
+    /// Odoo has done it, and half of its answer comes through.
+    CutReply,
     /// It reaches Odoo only after this is notified; `reached` is notified when it is here.
     Hold {
         reached: Arc<Notify>,
@@ -67,6 +77,11 @@ impl FaultProxy {
         *self.state.script.lock().unwrap() = Box::new(script);
         self.state.seen.lock().unwrap().clear();
     }
+
+    /// The RPCs of the run so far, as `model/method`.
+    pub(crate) fn seen(&self) -> Vec<String> {
+        self.state.seen.lock().unwrap().clone()
+    }
 }
 
 impl State {
@@ -83,16 +98,38 @@ impl State {
 async fn serve(state: &State, mut stream: TcpStream) -> std::io::Result<()> {
     let Some((head, request)) = read_request(&mut stream).await? else { return Ok(()) };
     let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
-    match state.judge(&path) {
-        Fault::Pass => {}
+    let fault = state.judge(&path);
+    let answer = match &fault {
+        Fault::Pass | Fault::ResetAfter | Fault::CutReply => ask_odoo(state, &request).await?,
         Fault::Hold { reached, release } => {
             reached.notify_one();
             release.notified().await;
+            ask_odoo(state, &request).await?
         }
+        Fault::Refuse => http("200 OK", REFUSAL),
+        Fault::BadGateway => http("502 Bad Gateway", "<html><h1>502 Bad Gateway</h1></html>"),
+        Fault::ResetBefore => Vec::new(),
+    };
+    match fault {
+        Fault::ResetBefore | Fault::ResetAfter => return stream.set_zero_linger(),
+        Fault::CutReply => {
+            // Closed in order, but too early: the head has promised more.
+            stream.write_all(&answer[..answer.len() - 1 - answer.len() / 8]).await?;
+        }
+        _ => stream.write_all(&answer).await?,
     }
-    let answer = ask_odoo(state, &request).await?;
-    stream.write_all(&answer).await?;
     stream.shutdown().await
+}
+
+const REFUSAL: &str = r#"{"jsonrpc": "2.0", "id": null, "error": {"code": 0, "message": "Odoo Server Error", "data":
+    {"name": "odoo.exceptions.UserError", "message": "made to fail", "arguments": [], "context": {}, "debug": "Traceback"}}}"#;
+
+fn http(status: &str, body: &str) -> Vec<u8> {
+    format!(
+        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
 }
 
 /// The head as text, and head and body as they came.
