@@ -13,3 +13,4 @@ mod interface_log;
 mod sessions;
 mod support;
 mod undo;
+mod writes;
