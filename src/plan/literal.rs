@@ -8,6 +8,8 @@
 mod number;
 mod text;
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 /// Nested brackets beyond this are refused: no domain needs them, and the parser's stack is finite.
@@ -24,7 +26,7 @@ pub struct Error {
 /// Reads one literal. The whole text must be that literal, comments and white space aside.
 pub fn parse(text: &str) -> Result<Value, Error> {
     let chars: Vec<char> = text.chars().collect();
-    let mut parser = Parser { chars: &chars, at: 0, depth: 0 };
+    let mut parser = Parser { chars: &chars, at: 0, depth: 0, is_hashable: true };
     parser.skip_lines();
     let value = parser.expression_list()?;
     parser.skip_lines();
@@ -39,6 +41,8 @@ struct Parser<'t> {
     at: usize,
     /// How many brackets are open: between them, line ends are white space.
     depth: usize,
+    /// The value read last can stand in a set: it holds no list, dict or set.
+    is_hashable: bool,
 }
 
 impl Parser<'_> {
@@ -100,6 +104,7 @@ impl Parser<'_> {
             return Ok(first);
         }
         let mut items = vec![first];
+        let mut is_hashable = self.is_hashable;
         while self.peek() == Some(',') {
             self.at += 1;
             self.skip();
@@ -107,13 +112,16 @@ impl Parser<'_> {
                 break;
             }
             items.push(self.value()?);
+            is_hashable &= self.is_hashable;
             self.skip();
         }
+        self.is_hashable = is_hashable;
         Ok(Value::Array(items))
     }
 
     fn value(&mut self) -> Result<Value, Error> {
         self.skip();
+        self.is_hashable = true;
         match self.peek() {
             None => Err(self.error("the literal ends where a value is due")),
             Some('[') => self.bracketed(Self::list),
@@ -146,7 +154,9 @@ impl Parser<'_> {
     }
 
     fn list(&mut self) -> Result<Value, Error> {
-        self.items(']').map(Value::Array)
+        let items = self.items(']')?;
+        self.is_hashable = false;
+        Ok(Value::Array(items))
     }
 
     /// `()`, `(1,)` and `(1, 2)` are tuples; `(1)` is 1.
@@ -165,13 +175,14 @@ impl Parser<'_> {
         self.skip();
         if self.peek() == Some('}') {
             self.at += 1;
+            self.is_hashable = false;
             return Ok(Value::Object(Map::new()));
         }
         let start = self.at;
         let first = self.value()?;
         self.skip();
         if self.peek() != Some(':') {
-            return self.rest_of_items(first, '}').map(Value::Array);
+            return self.set(first, start);
         }
         let mut entries = Map::new();
         let (mut key, mut key_at) = (first, start);
@@ -183,6 +194,7 @@ impl Parser<'_> {
             }
             let Value::String(name) = key else { return Err(self.error_at(key_at, "a key must be a text")) };
             entries.insert(name, self.value()?);
+            self.is_hashable = false;
             self.skip();
             if self.peek() == Some(',') {
                 self.at += 1;
@@ -200,6 +212,35 @@ impl Parser<'_> {
         }
     }
 
+    /// `set()`, the one call that literal_eval takes.
+    fn empty_set(&mut self, start: usize) -> Result<Value, Error> {
+        self.skip();
+        if self.peek() == Some('(') {
+            self.at += 1;
+            self.depth += 1;
+            self.skip();
+            self.depth -= 1;
+            if self.peek() == Some(')') {
+                self.at += 1;
+                self.is_hashable = false;
+                return Ok(Value::Array(Vec::new()));
+            }
+        }
+        Err(self.error_at(start, "only `set()` can be called, without arguments"))
+    }
+
+    /// A set holds each value once, and none that can change.
+    fn set(&mut self, first: Value, start: usize) -> Result<Value, Error> {
+        let mut items = self.rest_of_items(first, '}')?;
+        let mut seen = HashSet::new();
+        items.retain(|item| seen.insert(item.to_string()));
+        if !self.is_hashable {
+            return Err(self.error_at(start, "a set cannot hold a list, a dict or a set"));
+        }
+        self.is_hashable = false;
+        Ok(Value::Array(items))
+    }
+
     fn items(&mut self, close: char) -> Result<Vec<Value>, Error> {
         self.skip();
         if self.peek() == Some(close) {
@@ -212,20 +253,24 @@ impl Parser<'_> {
 
     fn rest_of_items(&mut self, first: Value, close: char) -> Result<Vec<Value>, Error> {
         let mut items = vec![first];
+        let mut is_hashable = self.is_hashable;
         loop {
             self.skip();
             if self.peek() != Some(',') {
                 self.close(close)?;
-                return Ok(items);
+                break;
             }
             self.at += 1;
             self.skip();
             if self.peek() == Some(close) {
                 self.at += 1;
-                return Ok(items);
+                break;
             }
             items.push(self.value()?);
+            is_hashable &= self.is_hashable;
         }
+        self.is_hashable = is_hashable;
+        Ok(items)
     }
 
     fn close(&mut self, bracket: char) -> Result<(), Error> {
@@ -251,10 +296,7 @@ impl Parser<'_> {
             "False" | "false" => Ok(Value::Bool(false)),
             "None" | "null" => Ok(Value::Null),
             // The one call that literal_eval takes.
-            "set" if self.peek() == Some('(') && self.peek_at(1) == Some(')') => {
-                self.at += 2;
-                Ok(Value::Array(Vec::new()))
-            }
+            "set" => self.empty_set(start),
             _ => Err(self.error_at(start, format!("`{name}` is a name, not a value: write the value itself"))),
         }
     }
@@ -341,6 +383,7 @@ end'",
         check_refused("1e999", "a number too large at character 1");
         check_refused("2j", "a complex number has no place here at character 1");
         check_refused(r"'\ud800'", "no character: half of a pair, or beyond Unicode at character 2");
+        check_refused("{(1, []), 2}", "a set cannot hold a list, a dict or a set at character 2");
         check_refused("{1: 2}", "a key must be a text at character 2");
     }
 

@@ -124,10 +124,20 @@ impl Questions {
     /// Asks Odoo the questions from number `first` on, side by side; the matching ids of each, in order.
     pub(super) async fn ask(&self, caller: &Caller, filter: Filter<'_>, first: usize) -> Result<Vec<Vec<i64>>, Error> {
         let mut batches: Vec<Vec<usize>> = Vec::new();
+        let mut batch_of = HashMap::new();
         for (number, question) in self.asked.iter().enumerate().skip(first) {
-            match batches.iter_mut().find(|batch| self.asked[batch[0]].is_asked_with(question)) {
-                Some(batch) => batch.push(number),
-                None => batches.push(vec![number]),
+            let key = (question.model.as_str(), question.field.as_str(), question.company);
+            match batch_of.get(&key).filter(|_| question.is_comparable) {
+                Some(&batch) => {
+                    let batch: &mut Vec<usize> = &mut batches[batch];
+                    batch.push(number);
+                }
+                None => {
+                    if question.is_comparable {
+                        batch_of.insert(key, batches.len());
+                    }
+                    batches.push(vec![number]);
+                }
             }
         }
         let found = future::try_join_all(batches.iter().map(|batch| self.ask_batch(caller, filter, batch))).await?;
@@ -151,15 +161,18 @@ impl Questions {
             let rows = rows(caller.call(&self.query(filter, batch, limit)).await?);
             if (rows.len() as u64) < limit {
                 rest.clear();
-                let has_strangers = rows.iter().any(|row| !batch.iter().any(|&number| self.asked[number].is_in(row)));
-                for &number in batch {
-                    let question = &self.asked[number];
-                    let ids = question.choose(rows.iter().filter(|row| question.is_in(row)));
-                    // A row that fits no value was matched by Odoo on other grounds than equality: let Odoo say which.
-                    if ids.is_empty() && has_strangers {
-                        rest.push(number);
-                    } else {
-                        found.push((number, ids));
+                let mut by_value: HashMap<String, Vec<&Value>> = HashMap::new();
+                for row in &rows {
+                    by_value.entry(row[&self.asked[batch[0]].field].to_string()).or_default().push(row);
+                }
+                let answers: Vec<_> =
+                    batch.iter().map(|&n| (n, by_value.remove(&self.asked[n].value.to_string()))).collect();
+                // A row that fits no value was matched by Odoo on other grounds than equality: let Odoo say which.
+                let has_strangers = !by_value.is_empty();
+                for (number, rows) in answers {
+                    match rows {
+                        None if has_strangers => rest.push(number),
+                        rows => found.push((number, self.asked[number].choose(rows.unwrap_or_default().into_iter()))),
                     }
                 }
             }
@@ -201,17 +214,6 @@ impl Questions {
 }
 
 impl Question {
-    /// One query can answer both.
-    fn is_asked_with(&self, other: &Self) -> bool {
-        self.is_comparable
-            && other.is_comparable
-            && (&self.model, &self.field, self.company) == (&other.model, &other.field, other.company)
-    }
-
-    fn is_in(&self, row: &Value) -> bool {
-        row.get(&self.field) == Some(&self.value)
-    }
-
     /// The ids of the rows, of the company's own alone where it has any.
     fn choose<'r>(&self, rows: impl Iterator<Item = &'r Value>) -> Vec<i64> {
         let is_own = |row: &Value| self.company.is_some() && row["company_id"][0].as_i64() == self.company;

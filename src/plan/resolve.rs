@@ -2,7 +2,7 @@
 //!
 //! What is made may hold lookups of its own, which may find nothing in turn; each round asks one level of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::{
     Error, Warnings,
@@ -33,6 +33,9 @@ pub(super) struct Making {
     pub(super) is_certain: bool,
 }
 
+/// How many missing records may need one another in a row: each takes a round of questions.
+const MOST_LEVELS: usize = 20;
+
 /// Answers all questions.
 pub(super) async fn resolve(
     caller: &Caller,
@@ -43,7 +46,7 @@ pub(super) async fn resolve(
     warnings: &mut Warnings,
 ) -> Result<Resolved, Error> {
     let mut resolved = Resolved { questions, ..Resolved::default() };
-    loop {
+    for _ in 0..MOST_LEVELS {
         let first = resolved.found.len();
         resolved.found.extend(resolved.questions.ask(caller, filter, first).await?);
         let missing: Vec<_> = (first..resolved.found.len())
@@ -72,6 +75,8 @@ pub(super) async fn resolve(
         resolved.questions = questions;
         resolved.makings.extend(makings);
     }
+    let problem = format!("needs more than {MOST_LEVELS} missing records, each for the next");
+    Err(Error::WrongKind { path: "auto_create".to_owned(), problem })
 }
 
 impl Resolved {
@@ -90,20 +95,27 @@ impl Resolved {
     /// The records to be made, each after those that it needs itself.
     pub(super) fn order(&self, main: &Draft) -> Result<Vec<usize>, Error> {
         let mut order = Vec::new();
-        self.visit(main, &mut Vec::new(), &mut order)?;
+        self.visit(main, &mut Vec::new(), &mut HashSet::new(), &mut order)?;
         Ok(order)
     }
 
-    fn visit(&self, draft: &Draft, within: &mut Vec<usize>, order: &mut Vec<usize>) -> Result<(), Error> {
+    fn visit(
+        &self,
+        draft: &Draft,
+        within: &mut Vec<usize>,
+        done: &mut HashSet<usize>,
+        order: &mut Vec<usize>,
+    ) -> Result<(), Error> {
         for number in draft.questions() {
-            let Some(making) = self.makings.get(&number).filter(|_| !order.contains(&number)) else { continue };
+            let Some(making) = self.makings.get(&number).filter(|_| !done.contains(&number)) else { continue };
             if within.contains(&number) {
                 let question = self.questions.get(number);
                 return Err(Error::Circular { field: question.asked_by.join(", "), value: shown(&question.value) });
             }
             within.push(number);
-            self.visit(&making.draft, within, order)?;
+            self.visit(&making.draft, within, done, order)?;
             within.pop();
+            done.insert(number);
             order.push(number);
         }
         Ok(())

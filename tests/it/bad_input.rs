@@ -9,12 +9,17 @@ use tokio::{
 
 use crate::support::{client::Client, gateway::Gateway, odoo::odoo};
 
-/// Sends a body to `create_data` and compares status and message; then makes sure that the gateway still works.
-async fn check_body(body: &str, status: u16, message: &str) {
+/// Sends a body to `create_data` and compares status, code and message; then makes sure that the gateway still works.
+async fn check_body(body: &str, status: u16, code: &str, message: &str) {
     let gateway = Gateway::start().await;
     let client = Client::with_session(&gateway).await;
     let answer = client.post("create_data", body.to_owned()).await;
-    assert_eq!((answer.status, answer.json["error"]["message"].as_str()), (status, Some(message)), "{body}");
+    let error = &answer.json["error"];
+    assert_eq!(
+        (answer.status, &error["data"]["code"], &error["message"]),
+        (status, &json!(code), &json!(message)),
+        "{body}"
+    );
     assert_eq!(
         client.call("search_data", "res.country", json!({"payload": {"limit": 1, "search_field": ["code"]}})).await["is_success"],
         true
@@ -23,25 +28,31 @@ async fn check_body(body: &str, status: u16, message: &str) {
 
 #[tokio::test]
 async fn a_body_that_is_no_json_is_refused_with_the_place() {
-    check_body("{bad", 400, "the body is no JSON: key must be a string at line 1 column 2").await;
+    check_body("{bad", 400, "invalid_json", "the body is no JSON: key must be a string at line 1 column 2").await;
 }
 
 #[tokio::test]
 async fn a_json_array_is_refused() {
-    check_body("[]", 400, "the body must be a JSON object, not a list").await;
+    check_body("[]", 400, "invalid_envelope", "the body must be a JSON object, not a list").await;
 }
 
 #[tokio::test]
 async fn parameters_of_the_wrong_kind_are_named() {
-    check_body(r#"{"params": [1]}"#, 200, "`params` must be an object, not a list").await;
+    check_body(r#"{"params": [1]}"#, 200, "invalid_envelope", "`params` must be an object, not a list").await;
     check_body(
         r#"{"params": {"model": "res.partner", "vals": [1]}}"#,
         200,
+        "invalid_envelope",
         "`params.vals` must be an object, not a list",
     )
     .await;
-    check_body(r#"{"params": {"model": 5, "vals": {}}}"#, 200, "`params.model` must be a model's name, not a number")
-        .await;
+    check_body(
+        r#"{"params": {"model": 5, "vals": {}}}"#,
+        200,
+        "invalid_envelope",
+        "`params.model` must be a model's name, not a number",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -249,7 +260,9 @@ async fn a_silent_or_trickling_peer_is_dropped() {
         let mut answer = Vec::new();
         let read = tokio::time::timeout(std::time::Duration::from_secs(10), stream.read_to_end(&mut answer)).await;
         assert!(read.is_ok(), "the connection stays open after {sent:?}");
-        assert!(String::from_utf8_lossy(&answer).starts_with(expected), "{sent:?}");
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(answer.starts_with(expected), "{sent:?}");
+        assert_eq!(answer.contains("body_timeout"), !expected.is_empty(), "{sent:?}");
     }
 }
 
@@ -283,4 +296,22 @@ async fn an_odoo_error_carries_no_traceback_to_the_caller_and_one_to_the_log() {
     assert_eq!((answer["is_success"].clone(), answer["error"]["retry"].as_str()), (json!(false), Some("no")));
     assert!(!answer.to_string().contains("Traceback"), "{answer}");
     assert!(gateway.log().last().unwrap()["detail"].as_str().unwrap().contains("Traceback"));
+}
+
+#[tokio::test]
+async fn a_lookup_with_two_keys_uses_the_first_and_says_so() {
+    let gateway = Gateway::start().await;
+    let client = Client::with_session(&gateway).await;
+    let payload = json!({"name": "two keys", "country_id": {"code": "TH", "name": "France"}});
+    let answer =
+        client.call("create_data", "res.partner", json!({"payload": payload, "result_field": ["country_id"]})).await;
+    assert_eq!(answer["result"]["country_id"][1], "Thailand", "{answer}");
+    let warning = &answer["warnings"][0];
+    assert_eq!((&warning["code"], &warning["path"]), (&json!("lookup_key_ignored"), &json!("payload.country_id.name")));
+    let answer = client.call("create_data", "res.partner", json!({"payload": payload, "strict": true})).await;
+    assert_eq!(
+        (&answer["is_success"], &answer["error"]["code"]),
+        (&json!(false), &json!("lookup_key_ignored")),
+        "{answer}"
+    );
 }

@@ -2,7 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{client::Client, gateway::Gateway, odoo::odoo};
+use crate::support::{
+    client::Client,
+    fault::{Fault, FaultProxy},
+    gateway::Gateway,
+    odoo::odoo,
+};
 
 fn unique(what: &str) -> String {
     format!("{what} {}", uuid::Uuid::new_v4().simple())
@@ -227,6 +232,7 @@ async fn an_ambiguous_lookup_lists_candidates_and_says_where_it_stands() {
     .into();
     let payload = json!({"name": "x", "child_ids": [{"name": "k1"}, {"name": "k2", "parent_id": {"name": name}}]});
     let answer = client.call("create_data", "res.partner", json!({"payload": payload})).await;
+    assert_eq!(answer["error"]["code"], "ambiguous_match", "{answer}");
     assert_eq!(answer["error"]["path"], "payload.child_ids[1].parent_id", "{answer}");
     let mut candidates: Vec<i64> =
         answer["error"]["candidates"].as_array().unwrap().iter().map(|one| one["id"].as_i64().unwrap()).collect();
@@ -325,5 +331,78 @@ async fn what_cannot_be_kept_exactly_is_refused_and_the_rest_is_kept() {
         (&read[0]["partner_latitude"], &read[0]["partner_longitude"]),
         (&json!(13.756331), &json!(-0.1)),
         "{answer:?}"
+    );
+}
+
+/// What an Odoo before 17 lacks is not asked for: the methods that take a specification.
+#[tokio::test]
+async fn before_odoo_17_relations_are_read_by_one_call_for_each_level() {
+    let odoo = odoo().await;
+    let proxy = FaultProxy::posing_as(odoo, 16).await;
+    let gateway = Gateway::before(&proxy.url, &odoo.database, "");
+    let client = Client::with_session(&gateway).await;
+    let name = unique("old");
+    let lines: Vec<Value> = (0..10).map(|n| json!({"name": format!("k{n}"), "country_id": {"code": "TH"}})).collect();
+    let vals = json!({"payload": {"name": name, "child_ids": lines}, "result_field": ["name", "country_id", "child_ids{country_id{code}}"]});
+    let answer = client.call("create_data", "res.partner", vals).await;
+    assert_eq!(answer["result"]["name"], name, "{answer}");
+    assert_eq!(answer["result"]["child_ids"][9]["country_id"][0]["code"], "TH");
+    assert_eq!(gateway.last_methods(), ["search_read", "create", "read", "read", "read"]);
+
+    let payload = json!({"search_field": ["name", "child_ids{name, parent_id{name, child_ids{name}}}"], "search_domain": [["name", "=", name]]});
+    let answer = client.call("search_data", "res.partner", json!({"payload": payload})).await;
+    assert_eq!(
+        answer["result"][0]["child_ids"][3]["parent_id"][0]["child_ids"].as_array().unwrap().len(),
+        10,
+        "{answer}"
+    );
+    assert_eq!(gateway.last_methods(), ["search_read", "read", "read", "read"]);
+
+    let vals = json!({"search_key": {"name": name}, "payload": {"phone": "5"}, "result_field": ["phone"]});
+    let answer = client.call("update_data", "res.partner", vals).await;
+    assert_eq!(answer["result"]["phone"], "5", "{answer}");
+    assert_eq!(gateway.last_methods(), ["search_read", "write", "read"]);
+}
+
+#[tokio::test]
+async fn an_api_key_alone_is_refused_before_odoo_19_with_what_to_do() {
+    let odoo = odoo().await;
+    let proxy = FaultProxy::posing_as(odoo, 16).await;
+    let gateway = Gateway::before(&proxy.url, &odoo.database, "");
+    let answer = Client::with_key(&gateway).await.post("search_data", r#"{"model": "res.country", "vals": {}}"#).await;
+    assert_eq!(answer.json["error"]["data"]["code"], "key_needs_login", "{answer:?}");
+    assert!(answer.json["error"]["message"].as_str().unwrap().contains("Odoo 16"));
+}
+
+#[tokio::test]
+async fn missing_records_that_need_one_another_without_end_are_refused() {
+    let gateway = Gateway::start().await;
+    let client = Client::with_session(&gateway).await;
+    let run = unique("chain");
+    let link = |n: u32| json!({"name": format!("{run} {n}"), "parent_id": {"name": format!("{run} {}", n + 1)}});
+    let entries: Vec<Value> = (0..100).map(link).collect();
+    let vals = json!({"payload": {"name": run, "parent_id": {"name": format!("{run} 0")}}, "auto_create": {"parent_id": entries}});
+    let answer = client.call("create_data", "res.partner.category", vals).await;
+    assert_eq!((&answer["is_success"], &answer["error"]["path"]), (&json!(false), &json!("auto_create")), "{answer}");
+}
+
+#[tokio::test]
+async fn a_result_that_cannot_be_read_after_the_write_is_no_failure_to_write() {
+    let odoo = odoo().await;
+    let proxy = FaultProxy::posing_as(odoo, 16).await;
+    let gateway = Gateway::before(&proxy.url, &odoo.database, "");
+    let client = Client::with_session(&gateway).await;
+    proxy.run(|_, rpc| if rpc.ends_with("/read") { Fault::BadGateway } else { Fault::Pass });
+    let name = unique("unread");
+    let answer =
+        client.call("create_data", "res.partner", json!({"payload": {"name": name}, "result_field": ["phone"]})).await;
+    assert_eq!(
+        (&answer["is_success"], &answer["warnings"][0]["code"]),
+        (&json!(true), &json!("result_not_read")),
+        "{answer}"
+    );
+    assert_eq!(
+        odoo.search_count("res.partner", json!([["name", "=", name], ["id", "=", answer["result"]["id"]]])).await,
+        1
     );
 }

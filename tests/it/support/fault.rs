@@ -8,6 +8,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -20,8 +21,13 @@ use super::odoo::Odoo;
 #[derive(Debug, Clone)]
 pub(crate) enum Fault {
     Pass,
-    /// Odoo refuses it: an exception in the session door's form.
+    /// Odoo refuses it with a UserError.
     Refuse,
+    /// This body is the answer, with this status, and Odoo has not seen the call.
+    Answer {
+        status: &'static str,
+        body: String,
+    },
     /// The connection is reset before Odoo has seen it.
     ResetBefore,
     /// The connection is reset after Odoo has done it.
@@ -49,17 +55,29 @@ struct State {
     odoo: String,
     script: Mutex<Script>,
     seen: Mutex<Vec<String>>,
+    /// The version that Odoo is said to be, if not its own.
+    version: Option<u16>,
 }
 
 impl FaultProxy {
     /// Passes everything until a script is set.
     pub(crate) async fn before(odoo: &Odoo) -> Self {
+        Self::with_version(odoo, None).await
+    }
+
+    /// Passes everything, but says that Odoo is of this version: the gateway then makes the calls that it makes there.
+    pub(crate) async fn posing_as(odoo: &Odoo, version: u16) -> Self {
+        Self::with_version(odoo, Some(version)).await
+    }
+
+    async fn with_version(odoo: &Odoo, version: Option<u16>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address: SocketAddr = listener.local_addr().unwrap();
         let state = Arc::new(State {
             odoo: odoo.url.trim_start_matches("http://").to_owned(),
             script: Mutex::new(Box::new(|_, _| Fault::Pass)),
             seen: Mutex::default(),
+            version,
         });
         let shared = state.clone();
         tokio::spawn(async move {
@@ -98,6 +116,13 @@ impl State {
 async fn serve(state: &State, mut stream: TcpStream) -> std::io::Result<()> {
     let Some((head, request)) = read_request(&mut stream).await? else { return Ok(()) };
     let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+    if let Some(version) = state.version.filter(|_| path == "/web/webclient/version_info") {
+        let said = format!(
+            r#"{{"jsonrpc": "2.0", "id": null, "result": {{"server_version_info": [{version}, 0, 0, "final", 0, ""]}}}}"#
+        );
+        stream.write_all(&http("200 OK", &said)).await?;
+        return stream.shutdown().await;
+    }
     let fault = state.judge(&path);
     let answer = match &fault {
         Fault::Pass | Fault::ResetAfter | Fault::CutReply => ask_odoo(state, &request).await?,
@@ -106,7 +131,8 @@ async fn serve(state: &State, mut stream: TcpStream) -> std::io::Result<()> {
             release.notified().await;
             ask_odoo(state, &request).await?
         }
-        Fault::Refuse => http("200 OK", REFUSAL),
+        Fault::Refuse => http("200 OK", &exception("odoo.exceptions.UserError", "made to fail")),
+        Fault::Answer { status, body } => http(status, body),
         Fault::BadGateway => http("502 Bad Gateway", "<html><h1>502 Bad Gateway</h1></html>"),
         Fault::ResetBefore => Vec::new(),
     };
@@ -121,8 +147,12 @@ async fn serve(state: &State, mut stream: TcpStream) -> std::io::Result<()> {
     stream.shutdown().await
 }
 
-const REFUSAL: &str = r#"{"jsonrpc": "2.0", "id": null, "error": {"code": 0, "message": "Odoo Server Error", "data":
-    {"name": "odoo.exceptions.UserError", "message": "made to fail", "arguments": [], "context": {}, "debug": "Traceback"}}}"#;
+/// An exception in the session door's form.
+pub(crate) fn exception(name: &str, message: &str) -> String {
+    let data = json!({"name": name, "message": message, "arguments": [], "context": {}, "debug": "Traceback"});
+    json!({"jsonrpc": "2.0", "id": null, "error": {"code": 0, "message": "Odoo Server Error", "data": data}})
+        .to_string()
+}
 
 fn http(status: &str, body: &str) -> Vec<u8> {
     format!(

@@ -1,0 +1,187 @@
+//! Every error has a code that is documented and tested; what only a broken Odoo does is done by a broken Odoo.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use regex::Regex;
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::support::{
+    client::Client,
+    fault::{Fault, FaultProxy, exception},
+    gateway::Gateway,
+    odoo::odoo,
+};
+
+/// Makes a call whose first RPC in Odoo is answered like this.
+async fn answered(fault: Fault, more: &str) -> (u16, Value) {
+    let odoo = odoo().await;
+    let proxy = FaultProxy::before(odoo).await;
+    let gateway = Gateway::before(&proxy.url, &odoo.database, more);
+    let client = Client::with_session(&gateway).await;
+    proxy.run(move |_, _| fault.clone());
+    let answer = client.post("search_data", r#"{"model": "res.country", "vals": {"payload": {"limit": 1}}}"#).await;
+    let error = if answer.json.get("error").is_some() {
+        &answer.json["error"]["data"]
+    } else {
+        &answer.json["result"]["error"]
+    };
+    (answer.status, json!([error["code"], error["retry"]]))
+}
+
+#[tokio::test]
+async fn odoos_exceptions_are_told_apart_by_name() {
+    for (name, code, retry) in [
+        ("odoo.exceptions.AccessDenied", "access_denied", "no"),
+        ("odoo.exceptions.MissingError", "missing_record", "no"),
+        ("odoo.exceptions.RedirectWarning", "user_error", "no"),
+        ("psycopg2.errors.SerializationFailure", "conflict", "safe"),
+        ("psycopg2.errors.DeadlockDetected", "conflict", "safe"),
+        ("psycopg2.pool.PoolError", "conflict", "safe"),
+        ("builtins.ZeroDivisionError", "odoo_error", "no"),
+    ] {
+        let body = exception(name, "in whatever language");
+        assert_eq!(answered(Fault::Answer { status: "200 OK", body }, "").await, (200, json!([code, retry])), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn an_odoo_that_is_overloaded_silent_or_speaks_nonsense_is_told_by_the_status() {
+    let page = |status| Fault::Answer { status, body: "<html>down for maintenance</html>".to_owned() };
+    assert_eq!(answered(page("503 Service Unavailable"), "").await, (503, json!(["odoo_overloaded", "safe"])));
+    assert_eq!(answered(page("429 Too Many Requests"), "").await, (503, json!(["odoo_overloaded", "safe"])));
+    assert_eq!(answered(page("200 OK"), "").await, (502, json!(["odoo_no_answer", "safe"])));
+    assert_eq!(answered(page("500 Internal Server Error"), "").await, (502, json!(["odoo_no_answer", "safe"])));
+    let never = Fault::Hold { reached: Default::default(), release: Default::default() };
+    assert_eq!(answered(never, "timeout = \"700ms\"").await, (504, json!(["odoo_timeout", "safe"])));
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_is_lost_is_not_to_be_repeated_blindly() {
+    let odoo = odoo().await;
+    let proxy = FaultProxy::before(odoo).await;
+    let gateway = Gateway::before(&proxy.url, &odoo.database, "");
+    let client = Client::with_session(&gateway).await;
+    proxy.run(|_, rpc| if rpc.ends_with("/create") { Fault::ResetAfter } else { Fault::Pass });
+    let name = format!("lost {}", uuid::Uuid::new_v4());
+    let body = json!({"model": "res.partner", "vals": {"payload": {"name": name}}}).to_string();
+    let answer = client.post("create_data", body).await;
+    let data = &answer.json["error"]["data"];
+    assert_eq!(
+        (answer.status, &data["code"], &data["retry"]),
+        (502, &json!("odoo_no_answer"), &json!("unsafe")),
+        "{answer:?}"
+    );
+    assert_eq!((&data["left"][0]["model"], &data["left"][0]["fate"]), (&json!("res.partner"), &json!("unknown")));
+    assert_eq!(odoo.search_count("res.partner", json!([["name", "=", name]])).await, 1);
+}
+
+#[tokio::test]
+async fn files_of_lines_that_odoo_made_otherwise_are_refused_and_all_is_taken_back() {
+    let odoo = odoo().await;
+    let proxy = FaultProxy::before(odoo).await;
+    let gateway = Gateway::before(&proxy.url, &odoo.database, "");
+    let client = Client::with_session(&gateway).await;
+    let name = format!("lines {}", uuid::Uuid::new_v4());
+    let lines = json!([{"name": format!("k {name}"), "attachment_ids": [{"name": name, "datas": "QQ=="}]}]);
+    // The first read tells which lines there are; the next ones are for taking back.
+    let two_lines = r#"{"jsonrpc": "2.0", "id": null, "result": [{"id": 1, "child_ids": [1, 2]}]}"#.to_owned();
+    let reads = std::sync::atomic::AtomicUsize::new(0);
+    proxy.run(move |_, rpc| {
+        let is_first =
+            rpc.ends_with("res.partner/read") && reads.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0;
+        if is_first { Fault::Answer { status: "200 OK", body: two_lines.clone() } } else { Fault::Pass }
+    });
+    let answer =
+        client.call("create_data", "res.partner", json!({"payload": {"name": name, "child_ids": lines}})).await;
+    assert_eq!((&answer["is_success"], &answer["error"]["code"]), (&json!(false), &json!("lines_differ")), "{answer}");
+    for model in ["res.partner", "ir.attachment"] {
+        assert_eq!(odoo.search_count(model, json!([["name", "like", name]])).await, 0, "{model}");
+    }
+}
+
+#[tokio::test]
+async fn a_door_that_the_configuration_closes_stays_closed() {
+    let gateway = Gateway::start_with("protocol = \"json-2\"").await;
+    let body = r#"{"model": "res.country", "vals": {"payload": {"limit": 1, "search_field": ["code"]}}}"#;
+    let answer = Client::with_session(&gateway).await.post("search_data", body).await;
+    assert_eq!(answer.json["error"]["data"]["code"], "credential_not_allowed", "{answer:?}");
+    assert_eq!(Client::with_key(&gateway).await.post("search_data", body).await.json["result"]["is_success"], true);
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_be_written_takes_no_further_call() {
+    let odoo = odoo().await;
+    let folder = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink("/dev/full", folder.path().join("calls.jsonl")).unwrap();
+    let gateway =
+        Gateway::before(&odoo.url, &odoo.database, &format!("[log]\ndirectory = \"{}\"", folder.path().display()));
+    let client = Client::with_session(&gateway).await;
+    let body = r#"{"model": "res.country", "vals": {"payload": {"limit": 1, "search_field": ["code"]}}}"#;
+    let first = client.post("search_data", body).await;
+    assert_eq!(first.json["result"]["warnings"][0]["code"], "not_logged", "{first:?}");
+    let second = client.post("search_data", body).await;
+    assert_eq!((second.status, second.json["error"]["data"]["code"].as_str()), (503, Some("log_failed")), "{second:?}");
+    assert!(second.headers.contains_key("retry-after"));
+    assert_eq!(gateway.get_admin("/ready").await.0, 503);
+}
+
+#[tokio::test]
+async fn a_body_that_ends_early_is_no_call() {
+    let gateway = Gateway::start().await;
+    let mut stream = TcpStream::connect(gateway.url.trim_start_matches("http://")).await.unwrap();
+    let request = "POST /api/create_data HTTP/1.1\r\nHost: g\r\nContent-Length: 100\r\n\r\n{\"model\"";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    stream.shutdown().await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("body_broken"), "{answer}");
+}
+
+/// The texts of all Rust files below a folder.
+fn sources(folder: &str) -> String {
+    let mut texts = String::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            match entry.extension() {
+                _ if entry.is_dir() => folders.push(entry),
+                Some(extension) if extension == "rs" => texts += &fs::read_to_string(&entry).unwrap(),
+                _ => {}
+            }
+        }
+    }
+    texts
+}
+
+fn all(pattern: &str, text: &str) -> BTreeSet<String> {
+    Regex::new(pattern).unwrap().captures_iter(text).map(|found| found[1].to_owned()).collect()
+}
+
+#[test]
+fn every_code_is_documented_and_tested() {
+    let documented = all(
+        r"(?m)^\| `([a-z0-9_]+)` \|",
+        &fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/errors.md")).unwrap(),
+    );
+    let errors: String = ["src/api", "src/plan", "src/odoo"].map(sources).concat();
+    let mut used = all(r#"=> "([a-z0-9]+_[a-z0-9_]+)","#, &errors);
+    used.extend(all(r#"note\(\s*"([a-z_]+)""#, &errors));
+    used.extend(all(r#"code: "([a-z_]+)""#, &(sources("src/execute") + &sources("src"))));
+    used.extend(["not_found", "method_not_allowed", "invalid_path", "internal", "conflict"].map(str::to_owned));
+    // Names of routes, which stand in the same form.
+    for route in ["create_data", "create_update_data", "update_data", "search_data", "call_function"] {
+        used.remove(route);
+    }
+    assert_eq!(used, documented);
+    let tests = sources("tests/it") + &sources("src");
+    // A mistake of the gateway itself cannot be made on command.
+    let untested: Vec<_> = documented
+        .iter()
+        .filter(|code| *code != "internal" && tests.matches(&format!("\"{code}\"")).count() < 2)
+        .collect();
+    assert!(untested.is_empty(), "without a test: {untested:?}");
+}
