@@ -5,6 +5,7 @@ process that waits for the owner's end and then stops Odoo and removes its datab
 """
 import json
 import os
+import pathlib
 import select
 import shutil
 import signal
@@ -33,11 +34,11 @@ def up(owner=None):
         install.ensure()
         postgres.ensure()
         account = template.ensure()
+        _clear_orphans()
         _clear(folder)
         state = _start(folder, f"odoo_gateway_{name.replace('-', '_')}", account, owner)
         if owner:
-            subprocess.Popen([sys.executable, "-m", "lab.server", str(owner), str(folder)], cwd=str(CACHE_CODE), stdin=subprocess.DEVNULL,
-                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+            _start_keeper(owner, folder)
         return _public(state)
 
 
@@ -50,11 +51,8 @@ def down():
         postgres.stop()
 
 
-CACHE_CODE = __import__("pathlib").Path(__file__).resolve().parent.parent
-
-
 def _start(folder, database, account, owner):
-    say(f"starting Odoo on a fresh copy of the database" if owner else "starting Odoo")
+    say("starting Odoo on a fresh copy of the database" if owner else "starting Odoo")
     data = folder / "data"
     data.mkdir(parents=True)
     template.copy_to(database, data)
@@ -140,6 +138,20 @@ def _stop_process(pid):
         return
 
 
+def _clear_orphans():
+    """Private servers whose owner and keeper both died, as when a machine is switched off."""
+    for folder in SERVERS.glob("run-*"):
+        owner = folder.name.removeprefix("run-")
+        if not pathlib.Path(f"/proc/{owner}").exists():
+            _clear(folder)
+
+
+def _start_keeper(owner, folder):
+    code = pathlib.Path(__file__).resolve().parent.parent
+    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    subprocess.Popen([sys.executable, "-m", "lab.server", str(owner), str(folder)], cwd=code, start_new_session=True, **quiet)
+
+
 def keep(owner, folder):
     """Wait for the owner's end, then remove the server; stop PostgreSQL with the last one."""
     try:
@@ -153,6 +165,4 @@ def keep(owner, folder):
 
 
 if __name__ == "__main__":
-    import pathlib
-
     keep(int(sys.argv[1]), pathlib.Path(sys.argv[2]))
