@@ -25,7 +25,7 @@ use crate::{
     execute::{self, Done},
     log::{self, Finished, OdooCall, Received, State, milliseconds},
     odoo::{self, Error as OdooError, Trace},
-    plan::{self, Plan, Rules},
+    plan::{self, Asked, Plan},
 };
 
 /// The five routes.
@@ -190,14 +190,13 @@ async fn answer(
 }
 
 async fn plan_call(app: &App, caller: &odoo::Caller, route: Route, call: &Call) -> Result<Plan, plan::Error> {
-    let Call { model, vals } = call;
-    let rules = Rules { compat: &app.config.compat };
+    let asked = Asked { model: &call.model, vals: &call.vals, compat: &app.config.compat };
     match route {
-        Route::CreateData => plan::create_data(caller, model, vals, rules).await,
-        Route::CreateUpdateData => plan::create_update_data(caller, model, vals, rules).await,
-        Route::UpdateData => plan::update_data(caller, model, vals, rules).await,
-        Route::SearchData => plan::search_data(caller, model, vals, rules).await,
-        Route::CallFunction => plan::call_function(caller, model, vals, rules).await,
+        Route::CreateData => plan::create_data(caller, asked).await,
+        Route::CreateUpdateData => plan::create_update_data(caller, asked).await,
+        Route::UpdateData => plan::update_data(caller, asked).await,
+        Route::SearchData => plan::search_data(caller, asked).await,
+        Route::CallFunction => plan::call_function(caller, asked).await,
     }
 }
 

@@ -25,7 +25,7 @@ mod steps;
 mod vals;
 mod write;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 pub use self::{
     error::{Ambiguous, Error},
@@ -131,10 +131,12 @@ impl Warnings {
     }
 }
 
-/// What a call is planned under.
+/// What is asked for, and how it is to be taken.
 #[derive(Debug, Clone, Copy)]
-pub struct Rules<'c> {
-    pub compat: &'c Compat,
+pub struct Asked<'a> {
+    pub model: &'a str,
+    pub vals: &'a Map<String, Value>,
+    pub compat: &'a Compat,
 }
 
 /// What a JSON value is, for a sentence.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Error, On, Plan, Rules, Work,
+    Asked, Error, On, Plan, Work,
     vals::{Vals, flag, note_unread, wrong},
 };
 use crate::odoo::{Caller, Page, Rpc};
@@ -13,13 +13,9 @@ const PARAMETERS: [&str; 4] = ["method", "parameter", "context", "on_model"];
 /// Finds the records, and plans the call on them. Where none is found the method is called on none, as the addon does.
 ///
 /// `"on_model": true` calls it on the model, and needs no search key.
-pub async fn call_function(
-    caller: &Caller,
-    model: &str,
-    vals: &Map<String, Value>,
-    rules: Rules<'_>,
-) -> Result<Plan, Error> {
-    let vals = Vals::read(vals, rules)?;
+pub async fn call_function(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Error> {
+    let Asked { model, .. } = asked;
+    let vals = Vals::read(asked)?;
     let on = if flag(&vals.payload, "on_model")?.unwrap_or(false) { On::Model } else { On::Whichever };
     let domain = if on == On::Model { None } else { Some(vals.search_domain()?) };
     let (payload, mut warnings) = (vals.payload, vals.warnings);

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{
-    Error, Fields, Plan, Rules, Work,
+    Asked, Error, Fields, Plan, Work,
     known::with_schemas,
     literal, picks,
     selection::Selection,
@@ -15,13 +15,9 @@ const PARAMETERS: [&str; 5] = ["search_field", "search_domain", "limit", "offset
 
 /// Plans the search. Without fields named within relations, Odoo is not asked for the model's fields: it names an unknown
 /// one itself.
-pub async fn search_data(
-    caller: &Caller,
-    model: &str,
-    vals: &Map<String, Value>,
-    rules: Rules<'_>,
-) -> Result<Plan, Error> {
-    let Vals { payload, mut warnings, dry_run, .. } = Vals::read(vals, rules)?;
+pub async fn search_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Error> {
+    let Asked { model, .. } = asked;
+    let Vals { payload, mut warnings, dry_run, .. } = Vals::read(asked)?;
     note_unread(&payload, &PARAMETERS, "payload.", &mut warnings)?;
     let domain = domain(payload.get("search_domain"))?;
     let page = Page {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{
-    Error, Rules, Warnings,
+    Asked, Error, Warnings,
     auto_create::AutoCreate,
     kind_of,
     picks::{self, Pick},
@@ -25,8 +25,9 @@ pub(super) struct Vals {
 
 impl Vals {
     /// Checks the kinds. A parameter that nobody reads is said, since it is most often a misspelt one.
-    pub(super) fn read(vals: &Map<String, Value>, rules: Rules<'_>) -> Result<Self, Error> {
-        let mut warnings = Warnings::new(flag(vals, "strict")?.unwrap_or(rules.compat.strict));
+    pub(super) fn read(asked: Asked<'_>) -> Result<Self, Error> {
+        let Asked { vals, compat, .. } = asked;
+        let mut warnings = Warnings::new(flag(vals, "strict")?.unwrap_or(compat.strict));
         note_unread(vals, &PARAMETERS, "", &mut warnings)?;
         Ok(Self {
             payload: object(vals, "payload")?,

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use tokio::try_join;
 
 use super::{
-    Error, Plan, Rules, Warnings, Work,
+    Asked, Error, Plan, Warnings, Work,
     compile::{Setting, Target, compile},
     draft::{Draft, Reader},
     known::with_schemas,
@@ -14,31 +14,26 @@ use super::{
     settle::{OldLines, Settler},
     vals::Vals,
 };
-use crate::odoo::{Caller, Page, Rpc};
+use crate::{
+    config::Compat,
+    odoo::{Caller, Page, Rpc},
+};
 
 /// Plans a new record.
-pub async fn create_data(
-    caller: &Caller,
-    model: &str,
-    vals: &Map<String, Value>,
-    rules: Rules<'_>,
-) -> Result<Plan, Error> {
-    let mut request = Request::read(caller, model, Vals::read(vals, rules)?, rules).await?;
+pub async fn create_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Error> {
+    let Asked { model, .. } = asked;
+    let mut request = Request::read(caller, model, Vals::read(asked)?, asked.compat).await?;
     let resolved = request.resolve(caller).await?;
     request.plan(caller, resolved, Target::New).await
 }
 
 /// Plans an update of all the records that the search key matches. The addon answers success where none does; here that
 /// is said.
-pub async fn update_data(
-    caller: &Caller,
-    model: &str,
-    vals: &Map<String, Value>,
-    rules: Rules<'_>,
-) -> Result<Plan, Error> {
-    let vals = Vals::read(vals, rules)?;
+pub async fn update_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Error> {
+    let Asked { model, .. } = asked;
+    let vals = Vals::read(asked)?;
     let domain = vals.search_domain()?;
-    let mut request = Request::read(caller, model, vals, rules).await?;
+    let mut request = Request::read(caller, model, vals, asked.compat).await?;
     let (found, resolved) = request.find_and_resolve(caller, domain).await?;
     if found.ids.is_empty() {
         let message = format!("no record of `{model}` matches `search_key`; nothing was updated");
@@ -49,15 +44,11 @@ pub async fn update_data(
 }
 
 /// Plans an update where the search key matches, and else a new record, into which the search key does not go.
-pub async fn create_update_data(
-    caller: &Caller,
-    model: &str,
-    vals: &Map<String, Value>,
-    rules: Rules<'_>,
-) -> Result<Plan, Error> {
-    let vals = Vals::read(vals, rules)?;
+pub async fn create_update_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Error> {
+    let Asked { model, .. } = asked;
+    let vals = Vals::read(asked)?;
     let domain = vals.search_domain()?;
-    let mut request = Request::read(caller, model, vals, rules).await?;
+    let mut request = Request::read(caller, model, vals, asked.compat).await?;
     let (found, resolved) = request.find_and_resolve(caller, domain).await?;
     let target = if found.ids.is_empty() { Target::New } else { request.existing(found)? };
     request.plan(caller, resolved, target).await
@@ -81,8 +72,8 @@ struct Found {
 }
 
 impl<'r> Request<'r> {
-    async fn read(caller: &Caller, model: &'r str, mut vals: Vals, rules: Rules<'r>) -> Result<Self, Error> {
-        let filter = Filter { mode: rules.compat.company_filter, skip: &rules.compat.company_filter_skip };
+    async fn read(caller: &Caller, model: &'r str, mut vals: Vals, compat: &'r Compat) -> Result<Self, Error> {
+        let filter = Filter { mode: compat.company_filter, skip: &compat.company_filter_skip };
         let company = payload_company(caller, model, &mut vals, filter).await?.or(caller.identity().company);
         let strict = vals.warnings.is_strict();
         let (draft, questions, wanted, warnings) = with_schemas(caller, |known| {
