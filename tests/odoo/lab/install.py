@@ -25,13 +25,17 @@ PYTHON_PACKAGES = """
 INSTALL = CACHE / "install"
 PYTHON = INSTALL / "venv/bin/python"
 ODOO = [PYTHON, INSTALL / "root/usr/bin/odoo"]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(INSTALL / "root/usr/lib/python3/dist-packages"), "LC_ALL": "C.UTF-8"}
+# An empty configuration: a developer's own ~/.odoorc has no place here.
+CONFIGURATION = INSTALL / "odoo.conf"
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(INSTALL / "root/usr/lib/python3/dist-packages"), "LC_ALL": "C.UTF-8",
+               "ODOO_RC": str(CONFIGURATION)}
 
 
 def ensure():
     """Install what is missing. Each half leaves a mark when it is whole, so an interrupted run goes on where it stopped."""
     _ensure_system_packages()
     INSTALL.mkdir(parents=True, exist_ok=True)
+    CONFIGURATION.write_text("[options]\n", encoding="utf8")
     if not (INSTALL / "root.done").exists():
         _unpack_odoo()
         (INSTALL / "root.done").touch()
@@ -75,11 +79,22 @@ def _ensure_system_packages():
 def _mirror():
     """The Debian mirror in the system's own sources."""
     targets = run(["apt-get", "indextargets", "--format", "$(SITE) $(RELEASE)", "Created-By: Packages"], "apt-get indextargets")
-    sites = [line.split(" ")[0] for line in targets.splitlines()
-             if "security" not in line and line.split(" ")[0].rstrip("/").endswith("/debian")]
+    sites = [site for line in targets.splitlines() if "security" not in line for site in _addresses(line.split(" ")[0])
+             if site.rstrip("/").endswith("/debian")]
     if not sites:
         raise LabError("no Debian mirror stands in this system's apt sources")
     return sites[0]
+
+
+def _addresses(site):
+    """A mirror, or those in a list of mirrors, as Debian's cloud images have it."""
+    if site.startswith("mirror+file:"):
+        try:
+            lines = pathlib.Path(site.removeprefix("mirror+file:")).read_text(encoding="utf8").splitlines()
+        except OSError:
+            return []
+        return [line.split()[0] for line in lines if line.strip() and not line.startswith("#")]
+    return [site]
 
 
 def _unpack_odoo():

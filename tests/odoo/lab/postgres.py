@@ -15,7 +15,7 @@ ROLE = "odoo"
 ACCOUNT = "postgres"
 LOG = FOLDER / "server.log"
 # A test cluster may lose its last second when the machine dies, but not its integrity.
-SETTINGS = ["listen_addresses=''", f"unix_socket_directories='{FOLDER}'", "unix_socket_permissions=0777", f"port={PORT}",
+SETTINGS = ["listen_addresses=''", f"unix_socket_directories='{FOLDER}'", "unix_socket_permissions=0700", f"port={PORT}",
             "synchronous_commit=off", "wal_level=minimal", "max_wal_senders=0", "max_connections=300", "shared_buffers=256MB"]
 
 
@@ -61,7 +61,9 @@ def drop_database(name):
 
 
 def _make():
+    # Whoever reaches the socket is let in, so nobody else may.
     FOLDER.mkdir(parents=True, exist_ok=True)
+    FOLDER.chmod(0o700)
     if ROOT:
         account = pwd.getpwnam(ACCOUNT)
         os.chown(FOLDER, account.pw_uid, account.pw_gid)

@@ -29,7 +29,7 @@ def up(owner=None):
     folder = SERVERS / name
     with locked():
         state = _state(folder)
-        if state and _answers(state["url"]):
+        if state and state.get("ready") and _is_odoo(state["pid"]) and _answers(state["url"]):
             return _public(state)
         install.ensure()
         postgres.ensure()
@@ -55,6 +55,7 @@ def _start(folder, database, account, owner):
     say("starting Odoo on a fresh copy of the database" if owner else "starting Odoo")
     data = folder / "data"
     data.mkdir(parents=True)
+    postgres.drop_database(database)
     template.copy_to(database, data)
     port = _free_port()
     command = [*install.ODOO, "server", "-d", database, f"--db-filter=^{database}$", *template.CONNECTION, "-D", data,
@@ -62,7 +63,8 @@ def _start(folder, database, account, owner):
     with open(folder / "odoo.log", "w", encoding="utf8") as log:
         process = subprocess.Popen([str(part) for part in command], env=install.ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                    start_new_session=True)
-    state = {"url": f"http://127.0.0.1:{port}", "database": database, **account, "pid": process.pid, "owner": owner}
+    state = {"url": f"http://127.0.0.1:{port}", "database": database, **account, "pid": process.pid, "ready": False}
+    _write_state(folder, state)
     deadline = time.monotonic() + START_SECONDS
     while not _answers(state["url"]):
         if process.poll() is not None or time.monotonic() > deadline:
@@ -70,9 +72,15 @@ def _start(folder, database, account, owner):
             _stop_process(process.pid)
             raise LabError(f"Odoo did not start:\n{tail}")
         time.sleep(0.1)
-    with open(os.open(folder / "state.json", os.O_CREAT | os.O_WRONLY, 0o600), "w", encoding="utf8") as file:
-        json.dump(state, file)
+    state["ready"] = True
+    _write_state(folder, state)
     return state
+
+
+def _write_state(folder, state):
+    """Written before Odoo answers too, so that an Odoo whose start was interrupted is found and stopped."""
+    with open(os.open(folder / "state.json", os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w", encoding="utf8") as file:
+        json.dump(state, file)
 
 
 def _state(folder):

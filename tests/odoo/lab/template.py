@@ -20,12 +20,15 @@ key = env['res.users.apikeys'].with_user(user)._generate('rpc', 'odoo-gateway te
 env.cr.commit()
 print('KEY=' + key)
 """
+# What the template was made of: another recipe makes another template.
+RECIPE = MODULES + MAKE_KEY
 
 
 def ensure():
     """Fill the template where there is none; returns login, password and key."""
-    if STATE.exists() and postgres.database_exists(DATABASE):
-        return json.loads(STATE.read_text(encoding="utf8"))
+    state = json.loads(STATE.read_text(encoding="utf8")) if STATE.exists() else {}
+    if state.get("recipe") == RECIPE and postgres.database_exists(DATABASE):
+        return {name: state[name] for name in ("login", "password", "key")}
     say("filling a database with sale, purchase, stock, crm and demo data (about a minute)")
     STATE.unlink(missing_ok=True)
     postgres.drop_database(DATABASE)
@@ -33,10 +36,10 @@ def ensure():
     FOLDER.mkdir(parents=True)
     common = ["-d", DATABASE, *CONNECTION, "-D", FOLDER, "--max-cron-threads=0", "--no-http"]
     run([*install.ODOO, "server", *common, "-i", MODULES, "--with-demo", "--stop-after-init"], "filling the database", env=install.ENVIRONMENT)
-    state = {"login": "admin", "password": "admin", "key": _make_key(common)}
+    state = {"login": "admin", "password": "admin", "key": _make_key(common), "recipe": RECIPE}
     with open(os.open(STATE, os.O_CREAT | os.O_WRONLY, 0o600), "w", encoding="utf8") as file:
         json.dump(state, file)
-    return state
+    return {name: state[name] for name in ("login", "password", "key")}
 
 
 def _make_key(common):
