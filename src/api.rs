@@ -9,9 +9,10 @@ mod envelope;
 mod error;
 mod json;
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc};
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -24,7 +25,7 @@ use crate::{
     app::App,
     execute::{self, Done},
     log::{self, Finished, OdooCall, Received, State, milliseconds},
-    odoo::{self, Error as OdooError, Trace},
+    odoo::{self, Credential, Error as OdooError, Trace},
     plan::{self, Asked, Plan},
 };
 
@@ -54,8 +55,7 @@ impl Route {
     }
 }
 
-/// A request to one of the routes, as it came in.
-#[derive(Debug)]
+/// A request to one of the routes, as it came in. Its headers hold credentials, so it has no `Debug`.
 pub struct Request {
     pub route: Route,
     pub headers: HeaderMap,
@@ -115,21 +115,11 @@ fn success(done: &Done) -> Value {
 
 /// Answers one request, and has it in the log before the answer is given.
 pub async fn handle(app: Arc<App>, request: Request) -> Reply {
+    let Request { route, headers, address, body } = request;
     let call_id = Uuid::now_v7();
-    let Envelope { id: envelope_id, call } = match &request.body {
-        Ok(body) => Envelope::read(body),
-        Err(error) => Envelope { id: Value::Null, call: Err(Error::Body(error.clone())) },
-    };
-    let received = Received {
-        id: call_id,
-        route: request.route.name(),
-        address: request.address,
-        size: request.body.as_ref().map_or(0, Bytes::len),
-        model: call.as_ref().ok().map(|call| call.model.clone()),
-        payload: call.as_ref().ok().map(|call| Value::Object(call.vals.clone())),
-    };
-    let mut reply = Reply { call_id, envelope_id, verdict: Err(Error::NoCredentials { tried: None }), cookie: None };
-    let entry = match app.log.begin(received) {
+    let mut reply = Reply { call_id, envelope_id: Value::Null, verdict: Err(Error::Internal), cookie: None };
+    let size = body.as_ref().map_or(0, Bytes::len);
+    let mut entry = match app.log.begin(Received { id: call_id, route: route.name(), address, size }) {
         Ok(entry) => entry,
         Err(error) => {
             reply.verdict = Err(error.into());
@@ -138,7 +128,25 @@ pub async fn handle(app: Arc<App>, request: Request) -> Reply {
     };
     let mut caller = None;
     let trace = Arc::<Trace>::default();
-    reply.verdict = answer(&app, request.route, &request.headers, call, &trace, &mut caller).await;
+    let served = async {
+        let body = body.map_err(Error::Body)?;
+        let caller = match identify(&app, &headers, &trace).await {
+            Ok(known) => caller.insert(known),
+            Err(error) => {
+                // A stranger gets its id back; nothing else of the body is kept.
+                reply.envelope_id = Envelope::id_of(&body)?;
+                return Err(error);
+            }
+        };
+        let Envelope { id, call } = Envelope::read(&body);
+        reply.envelope_id = id;
+        let call = call?;
+        entry.describe(&call.model, &call.vals);
+        carry_out(&app, caller, route, &call).await
+    };
+    // A panic would be a mistake of ours; it must not cost the call its line in the log.
+    let verdict = AssertUnwindSafe(served).catch_unwind().await;
+    reply.verdict = verdict.unwrap_or_else(|_| Err(Error::Internal));
     reply.cookie = caller.as_ref().and_then(odoo::Caller::rotated_cookie);
     if let Err(error) = entry.finish(finished(&reply, caller.as_ref(), &trace)).await {
         // The call has been carried out or refused; that is still the truth, though the log lacks it.
@@ -154,36 +162,33 @@ pub async fn handle(app: Arc<App>, request: Request) -> Reply {
     reply
 }
 
-async fn answer(
-    app: &App,
-    route: Route,
-    headers: &HeaderMap,
-    call: Result<Call, Error>,
-    trace: &Arc<Trace>,
-    caller: &mut Option<odoo::Caller>,
-) -> Result<Done, Error> {
-    // What cannot be read at all is refused as such; of what can be read, nothing is said to a stranger.
-    let call = match call {
-        Err(error @ (Error::Body(_) | Error::NotJson(_) | Error::NotAnObject(_))) => return Err(error),
-        call => call,
-    };
+/// Who calls. A cookie comes by itself with every request of a browser, also with one that a foreign page makes; such a
+/// page cannot send JSON as JSON.
+async fn identify(app: &App, headers: &HeaderMap, trace: &Arc<Trace>) -> Result<odoo::Caller, Error> {
     let credential = auth::credential(headers)?;
-    let caller = caller.insert(app.odoo.caller(credential, trace.clone()).await?);
-    let call = call?;
-    let plan = plan_call(app, caller, route, &call).await;
+    if matches!(credential, Credential::Session(_)) && !auth::is_json(headers) {
+        return Err(Error::ContentType);
+    }
+    Ok(app.odoo.caller(credential, trace.clone()).await?)
+}
+
+/// Plans and executes; once more where the models turn out to be other than they are remembered.
+async fn carry_out(app: &App, caller: &odoo::Caller, route: Route, call: &Call) -> Result<Done, Error> {
+    let plan = plan_call(app, caller, route, call).await;
     let plan = if doubts_schema(&plan) && caller.forget_schemas().await {
-        plan_call(app, caller, route, &call).await
+        plan_call(app, caller, route, call).await
     } else {
         plan
     };
     let outcome = execute::execute(caller, plan?).await;
     let is_unknown_field = |error: &OdooError| matches!(error, OdooError::Fault(fault) if fault.is_unknown_field());
     match outcome {
-        // Odoo has rolled back, so the call can be planned anew with fresh knowledge of the model.
+        // Odoo has rolled back, so the call can be planned anew with fresh knowledge of the model. Not so a method, which
+        // may have done what cannot be rolled back.
         Err(execute::Error::Refused(plan::Error::Odoo(error)))
-            if is_unknown_field(&error) && caller.forget_schemas().await =>
+            if route != Route::CallFunction && is_unknown_field(&error) && caller.forget_schemas().await =>
         {
-            Ok(execute::execute(caller, plan_call(app, caller, route, &call).await?).await?)
+            Ok(execute::execute(caller, plan_call(app, caller, route, call).await?).await?)
         }
         outcome => Ok(outcome?),
     }

@@ -162,7 +162,26 @@ impl Config {
             }
         }
         complete(table.get_mut(), defaults);
-        Self::deserialize(toml::Deserializer::from(table)).map_err(invalid)
+        let config = Self::deserialize(toml::Deserializer::from(table)).map_err(invalid)?;
+        config.check().map_err(|message| Error::Invalid { path: path.to_owned(), line: Line(None), message })?;
+        Ok(config)
+    }
+
+    /// What the types cannot say.
+    fn check(&self) -> Result<(), String> {
+        if self.upstream.database.is_empty() {
+            return Err("[upstream] database must not be empty".to_owned());
+        }
+        let waits = [
+            ("[upstream] connect_timeout", self.upstream.connect_timeout),
+            ("[upstream] timeout", self.upstream.timeout),
+            ("[limits] header_timeout", self.limits.header_timeout),
+            ("[limits] body_timeout", self.limits.body_timeout),
+        ];
+        match waits.iter().find(|(_, wait)| wait.is_zero()) {
+            Some((key, _)) => Err(format!("{key} must be longer than nothing")),
+            None => Ok(()),
+        }
     }
 }
 
@@ -177,7 +196,8 @@ fn complete<'t>(table: &mut DeTable<'t>, defaults: DeTable<'t>) {
             }
             (Some(_), _) => {}
             (None, _) => {
-                table.insert(key, default);
+                // Its place is in the compiled-in file, which is not where the user looks.
+                table.insert(key, Spanned::new(0..0, default.into_inner()));
             }
         }
     }
@@ -247,6 +267,15 @@ mod tests {
         );
         assert!(
             refusal("[upstream]\nurl = \"odoo\"\ndatabase = \"x\"").starts_with("gateway.toml:2: `odoo` is no URL")
+        );
+    }
+
+    #[test]
+    fn a_file_without_the_upstream_names_it() {
+        assert_eq!(refusal("[server]\n"), "gateway.toml:1: missing field `url`");
+        assert!(refusal(&LEAST.replace("shop", "")).contains("[upstream] database must not be empty"));
+        assert!(
+            refusal(&format!("{LEAST}timeout = \"0s\"")).contains("[upstream] timeout must be longer than nothing")
         );
     }
 

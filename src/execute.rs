@@ -94,8 +94,8 @@ pub async fn execute(caller: &Caller, plan: Plan) -> Result<Done, Error> {
 
 /// Makes the calls of a write and puts the addon's answer together.
 async fn save(caller: &Caller, write: Write, warnings: &mut Vec<Warning>) -> Result<(Value, &'static str), Error> {
-    let Write { steps, answer, reads_back } = write;
-    let main = run::run(caller, steps).await?;
+    let Write { steps, lines_before, answer, reads_back } = write;
+    let main = run::run(caller, steps, lines_before).await?;
     let wanted = answer.wanted();
     let records = if reads_back { shaped(main.clone(), wanted) } else { Vec::new() };
     match answer {

@@ -13,7 +13,7 @@ mod writer;
 use std::{io, path::PathBuf, sync::Arc, time::Instant};
 
 use jiff::Timestamp;
-use uuid::Uuid;
+use serde_json::{Map, Value};
 
 pub use self::record::{Caller, Finished, OdooCall, Received, State, milliseconds};
 use self::{record::Record, redact::Redaction, writer::Writer};
@@ -56,7 +56,8 @@ impl Log {
     /// Announces a call, before anything of it reaches Odoo.
     pub fn begin(&self, received: Received) -> Result<Entry, Error> {
         self.check()?;
-        Ok(Entry { log: self.clone(), time: Timestamp::now(), started: Instant::now(), received })
+        let (time, started) = (Timestamp::now(), Instant::now());
+        Ok(Entry { log: self.clone(), time, started, received, asked: None })
     }
 
     /// Writes what is waiting and closes the file.
@@ -72,17 +73,19 @@ pub struct Entry {
     time: Timestamp,
     started: Instant,
     received: Received,
+    asked: Option<(String, Value)>,
 }
 
 impl Entry {
-    pub fn id(&self) -> Uuid {
-        self.received.id
+    /// What is asked, once it is known who asks.
+    pub fn describe(&mut self, model: &str, payload: &Map<String, Value>) {
+        self.asked = Some((model.to_owned(), Value::Object(payload.clone())));
     }
 
     /// Comes back once the call's line is on disk.
     pub async fn finish(self, finished: Finished) -> Result<(), Error> {
         let duration = self.started.elapsed();
-        let record = Record::new(self.time, duration, self.received, finished, &self.log.redaction);
+        let record = Record::new(self.time, duration, self.received, self.asked, finished, &self.log.redaction);
         self.log.writer.append(record.to_line()).await
     }
 }

@@ -119,17 +119,11 @@ impl Odoo {
     /// is noted in `trace`.
     pub async fn caller(self: &Arc<Self>, credential: Credential, trace: Arc<Trace>) -> Result<Caller, Error> {
         self.check_door(&credential).await?;
-        let ask = async { Identity::ask(self, &credential, &trace).await.map(Arc::new) };
+        let rotated = Mutex::default();
+        let ask = async { Identity::ask(self, &credential, &trace, &rotated).await.map(Arc::new) };
         let identity = self.identities.try_get_with(credential.fingerprint(), ask).await;
         let identity = identity.map_err(|error| Error::clone(&error))?;
-        Ok(Caller {
-            odoo: self.clone(),
-            identity,
-            credential,
-            rotated: Mutex::default(),
-            trace,
-            remembered: Mutex::default(),
-        })
+        Ok(Caller { odoo: self.clone(), identity, credential, rotated, trace, remembered: Mutex::default() })
     }
 
     async fn check_door(&self, credential: &Credential) -> Result<(), Error> {
@@ -174,6 +168,14 @@ impl Caller {
     /// Makes one RPC. An answer that is no error is the method's own result, null where it returned nothing.
     pub async fn call(&self, rpc: &Rpc) -> Result<Value, Error> {
         self.trace.note(rpc.render(), self.send(rpc)).await
+    }
+
+    /// Makes an RPC that can be repeated without harm, twice if need be.
+    pub async fn call_again(&self, rpc: &Rpc) -> Result<Value, Error> {
+        match self.call(rpc).await {
+            Err(error) if error.retry() != Retry::No => self.call(rpc).await,
+            outcome => outcome,
+        }
     }
 
     async fn send(&self, rpc: &Rpc) -> Result<Value, Error> {
@@ -256,7 +258,10 @@ impl Caller {
                 self.call(&on_model).await
             }
             Ok(_) => {
-                self.odoo.methods.insert(name, first);
+                // JSON-2 takes no ids for a model method too, so a call on no records shows nothing.
+                if first == Takes::Model || on_records.ids.as_ref().is_some_and(|ids| !ids.is_empty()) {
+                    self.odoo.methods.insert(name, first);
+                }
                 result
             }
             Err(_) => result,

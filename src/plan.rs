@@ -27,6 +27,7 @@ mod write;
 
 use serde_json::{Map, Value, json};
 
+pub(crate) use self::write::lines_of;
 pub use self::{
     error::{Ambiguous, Error},
     method::call_function,

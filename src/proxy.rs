@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, Method, Request, Uri, header, uri};
+use http::{HeaderMap, HeaderName, Request, Uri, header, uri};
 use http_body_util::{BodyExt, Full};
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
@@ -22,11 +22,9 @@ use crate::{
     odoo::{Effect, Error as OdooError, Why},
 };
 
-const AUTHENTICATE: &str = "/web/session/authenticate";
-
-/// Headers that belong to one connection (RFC 9110, section 7.6.1), and those by which a caller could tell an Odoo in
-/// proxy mode that it is called by another name.
-const NOT_PASSED: [HeaderName; 13] = [
+/// Headers that belong to one connection (RFC 9110, section 7.6.1), those by which a caller could tell an Odoo in proxy
+/// mode that it is called by another name, and the one by which it could choose a database.
+const NOT_PASSED: [HeaderName; 14] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
@@ -40,6 +38,7 @@ const NOT_PASSED: [HeaderName; 13] = [
     HeaderName::from_static("x-forwarded-host"),
     HeaderName::from_static("x-forwarded-for"),
     HeaderName::from_static("x-forwarded-proto"),
+    HeaderName::from_static("x-odoo-database"),
 ];
 
 #[derive(Debug)]
@@ -78,7 +77,7 @@ impl Proxy {
 
     /// Sends the request to Odoo and gives its answer, whose body is streamed.
     pub async fn forward(&self, request: Request<Bytes>) -> Result<Response, Error> {
-        if request.uri().path() == AUTHENTICATE && request.method() == Method::POST {
+        if is_login(request.uri().path()) {
             self.check_database(request.body())?;
         }
         let (mut head, body) = request.into_parts();
@@ -120,6 +119,11 @@ impl Proxy {
             _ => Ok(()),
         }
     }
+}
+
+/// Odoo takes its login route by any method, and with a slash behind it.
+fn is_login(path: &str) -> bool {
+    path.split('/').filter(|segment| !segment.is_empty()).eq(["web", "session", "authenticate"])
 }
 
 /// Removes what must not pass, and what the `Connection` header names besides.

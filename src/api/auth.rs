@@ -34,6 +34,13 @@ pub(super) fn credential(headers: &HeaderMap) -> Result<Credential, Error> {
     }
 }
 
+/// The body is declared as JSON.
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
+    let declared = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = declared.split(';').next().unwrap_or_default().trim();
+    kind.eq_ignore_ascii_case("application/json") || kind.eq_ignore_ascii_case("application/json-rpc")
+}
+
 /// The `session_id` cookie, as a browser or an HTTP library sends it back.
 fn session(headers: &HeaderMap) -> Option<&str> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());

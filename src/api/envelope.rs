@@ -20,15 +20,23 @@ pub struct Envelope {
 }
 
 impl Envelope {
+    /// The id alone, of a body whose content is nobody's business yet. Costs no memory, however large the body is.
+    pub fn id_of(body: &[u8]) -> Result<Value, Error> {
+        json::id_of(without_mark(body)).map_err(|error| Error::NotJson(error.to_string()))
+    }
+
     pub fn read(body: &[u8]) -> Self {
-        // Python's reader, which is what the addon's callers have met so far, takes a byte order mark.
-        let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-        match json::read(body) {
+        match json::read(without_mark(body)) {
             Ok(Value::Object(mut body)) => Self { id: body.remove("id").unwrap_or_default(), call: call(body) },
             Ok(other) => Self { id: Value::Null, call: Err(Error::NotAnObject(kind_of(&other))) },
             Err(error) => Self { id: Value::Null, call: Err(Error::NotJson(error.to_string())) },
         }
     }
+}
+
+/// Python's reader, which is what the addon's callers have met so far, takes a byte order mark.
+fn without_mark(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
 
 fn call(mut body: Map<String, Value>) -> Result<Call, Error> {
@@ -75,6 +83,15 @@ mod tests {
         assert_eq!(with.id, json!(7));
         assert_eq!(without.id, Value::Null);
         assert_eq!(with.call.unwrap(), without.call.unwrap());
+    }
+
+    #[test]
+    fn a_strangers_id_is_read_without_the_rest() {
+        assert_eq!(Envelope::id_of(br#"{"params": {"a": [1, {"id": 3}]}, "id": "x-7"}"#).unwrap(), json!("x-7"));
+        assert_eq!(Envelope::id_of(br#"{"id": [1, 2]}"#).unwrap(), Value::Null);
+        assert_eq!(Envelope::id_of(b"{}").unwrap(), Value::Null);
+        assert!(Envelope::id_of(b"{bad").is_err());
+        assert!(Envelope::id_of(b"[]").is_err());
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub enum Error {
     WrongKind { name: String, due: &'static str, kind: &'static str },
     #[error("no credentials: send the session cookie of /web/session/authenticate, `Authorization: Bearer KEY` or `x-api-key: KEY`{}", not_taken(tried.as_deref()))]
     NoCredentials { tried: Option<String> },
+    #[error("a caller with a session cookie must send `Content-Type: application/json`")]
+    ContentType,
     #[error("the header `{0}` holds no key that can be read")]
     UnreadableCredential(HeaderName),
     #[error(transparent)]
@@ -87,6 +89,7 @@ impl Error {
             Self::NotAnObject(_) | Self::WrongKind { .. } => "invalid_envelope",
             Self::Missing(_) => "missing_parameter",
             Self::NoCredentials { .. } => "no_credentials",
+            Self::ContentType => "content_type",
             Self::UnreadableCredential(_) => "unreadable_credential",
             Self::Plan(error) => error.code(),
             Self::Incomplete(error) => error.cause.code(),
@@ -170,7 +173,7 @@ impl Error {
         if let Self::Incomplete(error) = self {
             let left = error.left.iter();
             let left = left
-                .map(|left| json!({"model": left.model, "ids": left.ids, "fate": left.fate.as_str(), "why": left.why}));
+                .map(|left| json!({"model": left.model, "ids": left.ids, "fate": left.fate.as_str(), "why": left.why, "with": left.with}));
             facts["left"] = left.collect();
         }
         facts

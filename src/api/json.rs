@@ -6,7 +6,7 @@
 use std::fmt;
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Number, Value, value::RawValue};
 
 /// Beyond this, a number that was written as an integer has been rounded.
 const EXACT: f64 = 18_446_744_073_709_551_616.0;
@@ -17,6 +17,38 @@ pub(super) fn read(body: &[u8]) -> Result<Value, serde_json::Error> {
     let value = Exact.deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok(value)
+}
+
+/// The `id` of an object: a number or a text, else null. Everything else is checked and dropped as it is read.
+pub(super) fn id_of(body: &[u8]) -> Result<Value, serde_json::Error> {
+    struct Id;
+
+    impl<'de> Visitor<'de> for Id {
+        type Value = Value;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a JSON object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+            let mut id = Value::Null;
+            while let Some(Key(key)) = entries.next_key()? {
+                let raw: &RawValue = entries.next_value()?;
+                if key == "id" {
+                    id = match raw.get().as_bytes().first() {
+                        Some(b'"' | b'-' | b'0'..=b'9') => serde_json::from_str(raw.get()).unwrap_or_default(),
+                        _ => Value::Null,
+                    };
+                }
+            }
+            Ok(id)
+        }
+    }
+
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let id = deserializer.deserialize_map(Id)?;
+    deserializer.end()?;
+    Ok(id)
 }
 
 struct Exact;

@@ -2,7 +2,11 @@
 
 use std::{fmt::Display, path::Path, process::ExitCode};
 
-use crate::{config::Config, log::Log, odoo::Odoo};
+use crate::{
+    config::Config,
+    log::{self, Log},
+    odoo::Odoo,
+};
 
 /// Prints a line for each thing looked at; fails if one of them does.
 pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
@@ -16,7 +20,15 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     };
     report.line("configuration", Ok::<_, &str>(path.display()));
     let log = Log::open(&config.log);
-    report.line("log", log.as_ref().map(|_| format!("{} can be written", config.log.directory.display())));
+    let directory = config.log.directory.display();
+    report.line(
+        "log",
+        match &log {
+            Ok(_) => Ok(format!("{directory} can be written")),
+            Err(log::Error::InUse(_)) => Ok(format!("{directory} is written by a running gateway")),
+            Err(error) => Err(error),
+        },
+    );
     if let Ok(log) = log {
         log.close().await;
     }

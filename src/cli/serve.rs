@@ -5,7 +5,7 @@ use std::{process::ExitCode, sync::Arc};
 use anyhow::Context;
 use tokio::{
     signal::unix::{SignalKind, signal},
-    time,
+    time::{self, Instant},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -34,11 +34,16 @@ pub(super) async fn run(config: Config) -> anyhow::Result<ExitCode> {
         public.serve(move |address, request| http::serve(calls.clone(), address, request), stop.clone(), drain);
     let asked = app.clone();
     let administered = private.serve(move |_, request| admin::serve(asked.clone(), request), stop.clone(), drain);
-    tokio::join!(served, administered);
+    let stopped = stop.clone();
+    let deadline = async move {
+        stopped.cancelled().await;
+        Instant::now() + drain
+    };
+    let (_, _, deadline) = tokio::join!(served, administered, deadline);
 
     // Calls whose callers have hung up are still under way.
     app.calls.close();
-    let is_drained = time::timeout(drain, app.calls.wait()).await.is_ok();
+    let is_drained = time::timeout_at(deadline, app.calls.wait()).await.is_ok();
     if !is_drained {
         tracing::error!(calls = app.calls.len(), "calls were still under way when the drain was over");
     }

@@ -50,6 +50,7 @@ fn status(error: &Error) -> StatusCode {
         Error::NotJson(_) | Error::NotAnObject(_) | Error::Body(BodyError::Broken) => StatusCode::BAD_REQUEST,
         Error::Body(BodyError::TooLarge(_)) => StatusCode::PAYLOAD_TOO_LARGE,
         Error::Body(BodyError::TimedOut(_)) => StatusCode::REQUEST_TIMEOUT,
+        Error::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Error::Log(_) => StatusCode::SERVICE_UNAVAILABLE,
         Error::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         error => error.odoo().map_or(StatusCode::OK, odoo_status),
@@ -60,6 +61,7 @@ fn odoo_status(error: &OdooError) -> StatusCode {
     match error {
         OdooError::Unreachable { .. } | OdooError::NoSuchDatabase(_) => StatusCode::BAD_GATEWAY,
         OdooError::NoAnswer { why: Why::TimedOut(_), .. } => StatusCode::GATEWAY_TIMEOUT,
+        OdooError::NoAnswer { why: Why::Status(503), .. } => StatusCode::SERVICE_UNAVAILABLE,
         OdooError::NoAnswer { .. } => StatusCode::BAD_GATEWAY,
         OdooError::Overloaded { .. } => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::OK,

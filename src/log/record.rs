@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::redact::Redaction;
+use super::redact::{Redaction, Secrets};
 
 /// What is known of a call when it comes in.
 #[derive(Debug, Clone)]
@@ -19,9 +19,6 @@ pub struct Received {
     pub address: IpAddr,
     /// The size of the body in bytes.
     pub size: usize,
-    pub model: Option<String>,
-    /// The call's `vals`, where the body could be read.
-    pub payload: Option<Value>,
 }
 
 /// What came of it.
@@ -81,32 +78,47 @@ pub(super) struct Record {
     result: Value,
     odoo: Vec<OdooCall>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<String>,
+    detail: Option<Value>,
 }
 
 impl Record {
+    /// `asked` is the model and the call's `vals`, of a caller who is known and whose body could be read.
     pub(super) fn new(
         time: Timestamp,
         duration: Duration,
         received: Received,
+        asked: Option<(String, Value)>,
         finished: Finished,
         redaction: &Redaction,
     ) -> Self {
+        let (model, mut payload) = asked.unzip();
+        let mut secrets = Secrets::default();
+        if let Some(payload) = &mut payload {
+            redaction.hide(payload, &mut secrets);
+        }
+        let mut hidden = |mut value: Value| {
+            redaction.hide(&mut value, &mut secrets);
+            secrets.mask(&mut value);
+            value
+        };
+        let odoo = finished.odoo.into_iter().map(|call| OdooCall { rpc: hidden(call.rpc), ..call }).collect();
+        let result = hidden(finished.result);
+        let detail = finished.detail.map(|detail| hidden(Value::String(detail)));
         Self {
             id: received.id,
             time,
             route: received.route,
-            model: received.model,
+            model,
             state: finished.state,
             error: finished.error,
             duration_ms: milliseconds(duration),
             address: received.address,
             caller: finished.caller,
             size: received.size,
-            payload: received.payload.map(|payload| redaction.apply(payload)),
-            result: redaction.apply(finished.result),
-            odoo: finished.odoo.into_iter().map(|call| OdooCall { rpc: redaction.apply(call.rpc), ..call }).collect(),
-            detail: finished.detail,
+            payload,
+            result,
+            odoo,
+            detail,
         }
     }
 

@@ -145,6 +145,15 @@ pub struct Fault {
 }
 
 impl Fault {
+    /// What Odoo says of a method that is not there.
+    pub(super) fn unknown_method(model: &str, method: &str) -> Self {
+        Self {
+            name: "builtins.AttributeError".to_owned(),
+            message: format!("The method '{model}.{method}' does not exist"),
+            debug: String::new(),
+        }
+    }
+
     pub fn code(&self) -> &'static str {
         match self.name.as_str() {
             // Odoo 18 and later have methods that are private by decoration, whatever their name.

@@ -1,5 +1,8 @@
 //! Whom a credential belongs to: the user, and what Odoo would assume on this user's behalf.
 
+use std::sync::Mutex;
+
+use http::HeaderValue;
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -25,11 +28,20 @@ pub struct Identity {
 
 impl Identity {
     /// Asks Odoo: one call for a session, two for a key.
-    pub(super) async fn ask(odoo: &Odoo, credential: &Credential, trace: &Trace) -> Result<Self, Error> {
+    pub(super) async fn ask(
+        odoo: &Odoo,
+        credential: &Credential,
+        trace: &Trace,
+        rotated: &Mutex<Option<HeaderValue>>,
+    ) -> Result<Self, Error> {
         match credential {
             Credential::Session(cookie) => {
                 let info = session::info(&odoo.transport, cookie);
-                let info = trace.note(json!({"model": "session", "method": "get_session_info"}), info).await?.result;
+                let info = trace.note(json!({"model": "session", "method": "get_session_info"}), info).await?;
+                if let Ok(mut rotated) = rotated.lock() {
+                    *rotated = info.rotated;
+                }
+                let info = info.result;
                 let theirs = info["db"].as_str().unwrap_or_default();
                 if theirs != odoo.database {
                     return Err(Error::OtherDatabase { theirs: theirs.to_owned(), ours: odoo.database.clone() });

@@ -10,7 +10,6 @@ use serde_json::{Map, Value};
 use super::{
     error::{Error, Fault, Why},
     rpc::{Effect, Rpc},
-    session::path_safe,
     transport::{Response, Transport},
 };
 
@@ -23,14 +22,7 @@ pub(super) async fn call(
     rpc: &Rpc,
     user: &Map<String, Value>,
 ) -> Result<Value, Error> {
-    // Here the path is what is called, so a name that does not survive in it must not turn into another one.
-    let (model, method) = (path_safe(&rpc.model), path_safe(&rpc.method));
-    if model != rpc.model || model.is_empty() || model.starts_with('.') {
-        return Err(Error::UnknownModel(rpc.model.clone()));
-    }
-    if method != rpc.method || method.is_empty() || method.starts_with('.') {
-        return Err(Error::Fault(unknown_method(rpc)));
-    }
+    let (model, method) = rpc.as_path()?;
     let mut bearer = HeaderValue::try_from(format!("Bearer {}", key.expose_secret())).map_err(|_| Error::WrongKey)?;
     bearer.set_sensitive(true);
     let name = HeaderValue::try_from(database).map_err(|_| Error::NoSuchDatabase(database.to_owned()))?;
@@ -53,13 +45,5 @@ fn open(response: &Response, database: &str, effect: Effect) -> Result<Value, Er
         // Without a database to serve, Odoo answers a page instead of an object.
         (StatusCode::NOT_FOUND, None) => Err(Error::NoSuchDatabase(database.to_owned())),
         (status, None) => Err(Error::NoAnswer { effect, why: Why::Status(status.as_u16()) }),
-    }
-}
-
-fn unknown_method(rpc: &Rpc) -> Fault {
-    Fault {
-        name: "builtins.AttributeError".to_owned(),
-        message: format!("The method '{}.{}' does not exist", rpc.model, rpc.method),
-        debug: String::new(),
     }
 }

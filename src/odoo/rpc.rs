@@ -5,6 +5,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::error::{Error, Fault};
+
 /// Whether Odoo's data may have changed once the call was sent. What is not known to read counts as a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
@@ -103,8 +105,32 @@ impl Rpc {
     }
 
     /// Any public method, with named arguments.
-    pub fn method(model: &str, method: &str, ids: Option<Vec<i64>>, kwargs: Map<String, Value>) -> Self {
-        Self { kwargs, ..Self::new(model, method, Effect::Write, ids, Vec::new()) }
+    ///
+    /// `create` gets its values by position: Odoo's `call_kw` looks for them there after the call (14-19).
+    pub fn method(model: &str, method: &str, ids: Option<Vec<i64>>, mut kwargs: Map<String, Value>) -> Self {
+        let values = if method == "create" {
+            kwargs.shift_remove("vals_list").or_else(|| kwargs.shift_remove("vals"))
+        } else {
+            None
+        };
+        let args = values.into_iter().map(|values| ("vals_list", values)).collect();
+        Self { kwargs, ..Self::new(model, method, Effect::Write, ids, args) }
+    }
+
+    /// Model and method as two segments of a path. What could mean something else there is no name of either.
+    pub(super) fn as_path(&self) -> Result<(&str, &str), Error> {
+        let is_plain = |name: &str| {
+            !name.is_empty()
+                && !name.starts_with('.')
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_'))
+        };
+        if !is_plain(&self.model) {
+            return Err(Error::UnknownModel(self.model.clone()));
+        }
+        if !is_plain(&self.method) {
+            return Err(Error::Fault(Fault::unknown_method(&self.model, &self.method)));
+        }
+        Ok((&self.model, &self.method))
     }
 
     /// Declares that a method only reads.

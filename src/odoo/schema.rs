@@ -11,7 +11,7 @@ use std::{
 use serde::Deserialize;
 use serde_json::Value;
 
-pub(super) const ATTRIBUTES: [&str; 5] = ["type", "relation", "store", "related", "searchable"];
+pub(super) const ATTRIBUTES: [&str; 6] = ["type", "relation", "relation_field", "store", "related", "searchable"];
 
 /// The fields of one model, as one user sees them.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ pub struct Field {
     /// The value that `read` gives is the value that `search` compares: true for stored fields and plain copies of them.
     pub is_column: bool,
     pub is_searchable: bool,
+    /// Of a one2many: the field of the related model that leads back, where there is one.
+    pub inverse: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +54,8 @@ struct Described {
     #[serde(rename = "type")]
     kind: String,
     relation: Option<String>,
+    #[serde(default)]
+    relation_field: Value,
     #[serde(default)]
     store: bool,
     #[serde(default)]
@@ -111,6 +115,7 @@ impl From<Described> for Field {
         };
         // `related` is a path in 14-19, and false or absent where the field is no copy.
         let is_column = described.store || described.related.as_str().is_some_and(|path| !path.is_empty());
-        Self { kind, is_column, is_searchable: described.searchable }
+        let inverse = described.relation_field.as_str().map(str::to_owned);
+        Self { kind, is_column, is_searchable: described.searchable, inverse }
     }
 }

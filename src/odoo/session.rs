@@ -26,7 +26,8 @@ pub(super) async fn call(
     user: &Map<String, Value>,
 ) -> Result<Answer, Error> {
     // Odoo ignores what follows call_kw in the path; it is there for the reader of Odoo's own access log.
-    let path = format!("/web/dataset/call_kw/{}/{}", path_safe(&rpc.model), path_safe(&rpc.method));
+    let (model, method) = rpc.as_path()?;
+    let path = format!("/web/dataset/call_kw/{model}/{method}");
     post(transport, &path, Some(cookie), &rpc.by_position(user), rpc.effect).await
 }
 
@@ -63,6 +64,8 @@ fn cookie_header(cookie: &SecretString) -> Result<(HeaderName, HeaderValue), Err
 /// The JSON-RPC envelope. A method that returns None gives neither `result` nor `error` (Odoo 14-19): that is null.
 #[derive(Deserialize)]
 struct Envelope {
+    /// Every answer of Odoo's has it; that of whatever stands before Odoo has not.
+    jsonrpc: String,
     #[serde(default)]
     result: Value,
     error: Option<Failure>,
@@ -88,13 +91,11 @@ fn open(response: &Response, effect: Effect) -> Result<Value, Error> {
         Error::NoAnswer { effect, why }
     })?;
     match envelope.error {
+        None if envelope.jsonrpc != "2.0" || !response.status.is_success() => {
+            Err(Error::NoAnswer { effect, why: Why::Status(response.status.as_u16()) })
+        }
         None => Ok(envelope.result),
         Some(failure) if failure.code == SESSION_EXPIRED => Err(Error::SessionExpired),
         Some(failure) => Err(Error::Fault(failure.data)),
     }
-}
-
-/// A caller's text as one path segment: what could change the path's meaning is left out.
-pub(super) fn path_safe(text: &str) -> String {
-    text.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_')).collect()
 }

@@ -64,8 +64,10 @@ impl Transport {
         let session_cookie = session_cookie(response.headers());
         let body = response.bytes().await.map_err(|error| self.lost(effect, &error))?;
         match status.as_u16() {
-            429 | 503 => Err(Error::Overloaded { status: status.as_u16() }),
-            502 | 504 => Err(Error::NoAnswer { effect, why: Why::Status(status.as_u16()) }),
+            429 => Err(Error::Overloaded { status: 429 }),
+            // Some proxies answer 503 too when Odoo went away in the middle of a call.
+            503 if effect == Effect::Read => Err(Error::Overloaded { status: 503 }),
+            502..=504 => Err(Error::NoAnswer { effect, why: Why::Status(status.as_u16()) }),
             _ => Ok(Response { status, session_cookie, body }),
         }
     }
@@ -94,5 +96,7 @@ fn root_cause(error: &reqwest::Error) -> String {
 /// Odoo 19 sends the same cookie twice; the last one counts.
 fn session_cookie(headers: &HeaderMap) -> Option<HeaderValue> {
     let is_session = |value: &&HeaderValue| value.as_bytes().starts_with(b"session_id=");
-    headers.get_all(header::SET_COOKIE).iter().rfind(is_session).cloned()
+    let mut cookie = headers.get_all(header::SET_COOKIE).iter().rfind(is_session).cloned()?;
+    cookie.set_sensitive(true);
+    Some(cookie)
 }

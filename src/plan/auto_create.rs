@@ -7,6 +7,9 @@ use serde_json::{Map, Value};
 
 use super::{Error, lookup::Question, vals::wrong};
 
+/// Each missing record is looked for among all entries, and made by a call of its own.
+const MOST: usize = 1_000;
+
 /// The entries of each field.
 #[derive(Debug, Default)]
 pub(super) struct AutoCreate {
@@ -54,6 +57,11 @@ impl AutoCreate {
                 other => return Err(wrong(&path, "an object, or a list of objects", other)),
             }
         }
+        if entries.len() > MOST {
+            let problem =
+                format!("has {} records; more than {MOST} are better made by calls of their own", entries.len());
+            return Err(Error::WrongKind { path: "auto_create".to_owned(), problem });
+        }
         Ok(Self { entries })
     }
 
@@ -62,11 +70,20 @@ impl AutoCreate {
     /// One that holds the very value that is looked up; else the only one that says nothing of the field that is looked up
     /// by, since that may be computed. An entry with another value would never be found.
     pub(super) fn fitting(&self, question: &Question) -> Option<Fit<'_>> {
-        let mut of_field = self.entries.iter().filter(|entry| question.asked_by.contains(&entry.field));
-        if let Some(entry) = of_field.clone().find(|entry| entry.values.get(&question.field) == Some(&question.value)) {
-            return Some(Fit { entry, is_certain: true });
+        // A record that is made gets another id than the one that was looked for.
+        if question.field == "id" {
+            return None;
         }
-        let mut silent = of_field.by_ref().filter(|entry| !entry.values.contains_key(&question.field));
+        let of_field = self.entries.iter().filter(|entry| question.asked_by.contains(&entry.field));
+        if let Some(entry) = of_field.clone().find(|entry| entry.values.get(&question.field) == Some(&question.value)) {
+            // Archived, or of another company, it would not be found again.
+            let is_active = entry.values.get("active").is_none_or(|active| *active == Value::Bool(true));
+            let company = entry.values.get("company_id").filter(|company| **company != Value::Bool(false));
+            let is_near =
+                company.is_none_or(|company| question.company.is_none_or(|near| company.as_i64() == Some(near)));
+            return Some(Fit { entry, is_certain: is_active && is_near });
+        }
+        let mut silent = of_field.filter(|entry| !entry.values.contains_key(&question.field));
         match (silent.next(), silent.next()) {
             (Some(entry), None) => Some(Fit { entry, is_certain: false }),
             _ => None,

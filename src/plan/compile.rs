@@ -4,6 +4,8 @@
 //! one is needed in a single place it goes into the write as a command instead. Files come before the main call too,
 //! and are tied after it to records that it makes.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -14,14 +16,21 @@ use super::{
     resolve::Resolved,
     selection::Selection,
     settle::{OldLines, Settled, Settler},
-    steps::{Answer, At, Hole, Line, Place, Purpose, Root, Step, Write},
+    shown,
+    steps::{Answer, At, Below, Hole, Line, Place, Purpose, Root, Step, Write},
 };
 use crate::odoo::Rpc;
 
 /// What is written into.
 pub(super) enum Target {
     New,
-    Existing { ids: Vec<i64>, lines: OldLines, echo: Map<String, Value> },
+    /// `lines` are those that the new ones replace, `before` all that there are where new ones get files.
+    Existing {
+        ids: Vec<i64>,
+        lines: OldLines,
+        before: HashSet<(String, i64)>,
+        echo: Map<String, Value>,
+    },
 }
 
 /// Files that await their record: where it is, and the lines that lead to it.
@@ -48,34 +57,34 @@ pub(super) fn compile(
 ) -> Result<Write, Error> {
     let Setting { model, filter, company, wanted, specification } = setting;
     let order = resolved.order(&draft)?;
-    let Resolved { questions, found, mut makings } = resolved;
     let none = OldLines::new();
     let (targets, old) = match &target {
         Target::New => (1, &none),
         Target::Existing { ids, lines, .. } => (ids.len(), lines),
     };
     // What follows the main call may fail, and a record made within it could not be told from one that it links.
-    let ends_with_main = !draft.has_loose_files() && makings.values().all(|making| !making.draft.has_loose_files());
-    let mut settler = Settler::of_found(&questions, &found, warnings);
+    let ends_with_main =
+        !draft.has_loose_files() && resolved.makings.values().all(|making| !making.draft.has_loose_files());
+    let in_place = if targets == 1 && ends_with_main { resolved_in_place(&draft, &resolved) } else { HashSet::new() };
+    let Resolved { questions, found, mut makings, same } = resolved;
+    let mut settler = Settler { same: &same, ..Settler::of_found(&questions, &found, warnings) };
     let mut steps = Vec::new();
     let mut loose: Vec<Loose> = Vec::new();
 
     for number in order {
         let Some(making) = makings.remove(&number) else { continue };
         let question = questions.get(number);
-        let is_needed_once = targets == 1 && question.uses == 1 && question.is_for_many;
-        if is_needed_once && making.is_certain && ends_with_main {
+        if in_place.contains(&number) {
             settler.inline.insert(number, making.draft);
             continue;
         }
         let below = making.draft.below();
         let made = settler.settle(&question.model, making.draft, &none, "/vals_list/0")?;
-        let rpc = in_company(Rpc::create(&question.model, vec![Value::Object(made.values)]), company);
-        let purpose = Purpose::Make {
-            probe: Box::new(questions.question(filter, number)),
-            must_match: !making.is_certain,
-            below,
-        };
+        let rpc =
+            in_company(Rpc::create(&question.model, vec![Value::Object(made.values)]), question.company.or(company));
+        let lookup = (question.field.clone(), shown(&question.value));
+        let probe = Box::new(questions.question(filter, number));
+        let purpose = Purpose::Make { probe, lookup, must_match: !making.is_certain, below };
         loose.extend(made.files.into_iter().map(|(lines, files)| (Root::Step(steps.len()), lines, files)));
         settler.made.insert(number, steps.len());
         steps.push(Step { rpc, holes: made.holes, purpose });
@@ -84,15 +93,20 @@ pub(super) fn compile(
     // Whether one call writes and reads is known before the values are settled, since it decides where they stand.
     let reads_back = specification.filter(|_| !wanted.fields.is_empty());
     let at = if matches!(target, Target::New) && reads_back.is_none() { "/vals_list/0" } else { "/vals" };
-    let below = draft.below();
+    let (below, unseen) = (draft.below(), draft.unseen());
+    let made_in_place = in_place.iter().map(|number| questions.get(*number).model.clone());
+    let mut within: Vec<String> =
+        Below::models(&below).into_iter().chain(unseen.clone()).chain(made_in_place).collect();
+    within.sort_unstable();
+    within.dedup();
     let Settled { values, holes, files } = settler.settle(model, draft, old, at)?;
 
-    let answer = match target {
-        Target::New => Answer::Created { wanted },
-        Target::Existing { ids, echo, .. } => Answer::Updated { ids, echo, wanted },
+    let (answer, lines_before) = match target {
+        Target::New => (Answer::Created { wanted }, HashSet::new()),
+        Target::Existing { ids, echo, before, .. } => (Answer::Updated { ids, echo, wanted }, before),
     };
     if targets == 0 {
-        return Ok(Write { steps: Vec::new(), answer, reads_back: false });
+        return Ok(Write { steps: Vec::new(), lines_before, answer, reads_back: false });
     }
     let roots = match &answer {
         // The main call follows the files, if there are any.
@@ -111,19 +125,39 @@ pub(super) fn compile(
                 Some(specification) => Rpc::web_save(model, Vec::new(), values, specification),
                 None => Rpc::create(model, vec![Value::Object(values)]),
             };
-            steps.push(Step { rpc: in_company(rpc, company), holes, purpose: Purpose::Main { below } });
+            steps.push(Step { rpc: in_company(rpc, company), holes, purpose: Purpose::Main { below, unseen, within } });
         }
         Answer::Updated { ids, .. } if is_needed(&values) => {
             let rpc = match reads_back {
                 Some(specification) => Rpc::web_save(model, ids.clone(), values, specification),
                 None => Rpc::write(model, ids.clone(), values),
             };
-            steps.push(Step { rpc, holes, purpose: Purpose::Main { below } });
+            steps.push(Step { rpc, holes, purpose: Purpose::Main { below, unseen, within } });
         }
         Answer::Updated { .. } => {}
     }
     steps.extend(ties);
-    Ok(Write { steps, answer, reads_back: reads })
+    Ok(Write { steps, lines_before, answer, reads_back: reads })
+}
+
+/// The missing records that can be made by a command in the place that needs them, being needed nowhere else.
+///
+/// That place must be in the main call, or in a record that is itself made there: only the main call ends with all of it
+/// done or none.
+fn resolved_in_place(main: &Draft, resolved: &Resolved) -> HashSet<usize> {
+    let mut in_place = HashSet::new();
+    let mut drafts = vec![main];
+    while let Some(draft) = drafts.pop() {
+        for number in draft.questions() {
+            let question = resolved.questions.get(number);
+            let is_needed_once = question.uses == 1 && question.is_for_many && !resolved.is_shared(number);
+            if let Some(making) = resolved.makings.get(&number).filter(|making| making.is_certain && is_needed_once) {
+                in_place.insert(number);
+                drafts.push(&making.draft);
+            }
+        }
+    }
+    in_place
 }
 
 fn in_company(rpc: Rpc, company: Option<i64>) -> Rpc {

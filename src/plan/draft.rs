@@ -32,7 +32,9 @@ pub(super) enum Slot {
     /// A many2many, looked up.
     Many { mode: Mode, records: Vec<Linked>, path: String },
     /// A one2many: its lines, and the model they are of.
-    Lines { model: String, lines: Vec<Draft> },
+    Lines { model: String, inverse: Option<String>, lines: Vec<Draft> },
+    /// Odoo's own commands, some of which make records: `inverse` is there where they are lines.
+    Commands { model: String, inverse: Option<String>, commands: Value },
     /// Files in a relation of the model itself.
     Files(Vec<File>),
 }
@@ -56,7 +58,7 @@ impl Draft {
         let mut questions = Vec::new();
         for (_, slot) in &self.fields {
             match slot {
-                Slot::Plain(_) | Slot::Files(_) => {}
+                Slot::Plain(_) | Slot::Files(_) | Slot::Commands { .. } => {}
                 Slot::One { question, .. } => questions.push(*question),
                 Slot::Many { records, .. } => questions.extend(records.iter().filter_map(|record| match record {
                     Linked::Question(question) => Some(*question),
@@ -76,21 +78,44 @@ impl Draft {
 
     /// The fields that hold lines, at every level.
     pub(super) fn below(&self) -> Vec<Below> {
-        let mut below: Vec<Below> = Vec::new();
+        let mut below = Vec::new();
         for (field, slot) in &self.fields {
-            let Slot::Lines { model, lines } = slot else { continue };
-            let mut within: Vec<Below> = Vec::new();
-            for inner in lines.iter().flat_map(Self::below) {
-                // Lines of one field differ in what they hold; to look for more than there is does no harm.
-                if !within.contains(&inner) {
-                    within.push(inner);
-                }
-            }
-            if !lines.is_empty() {
-                below.push(Below { field: field.clone(), model: model.clone(), within });
-            }
+            let (model, inverse, within) = match slot {
+                Slot::Lines { model, inverse, lines } if !lines.is_empty() => (model, inverse, lines.as_slice()),
+                Slot::Commands { model, inverse: inverse @ Some(_), .. } => (model, inverse, [].as_slice()),
+                _ => continue,
+            };
+            let mut inner = Vec::new();
+            within.iter().for_each(|line| merge(&mut inner, line.below()));
+            below.push(Below { field: field.clone(), model: model.clone(), inverse: inverse.clone(), within: inner });
         }
         below
+    }
+
+    /// Relations whose commands may make records that cannot be told from those they link, at every level.
+    pub(super) fn unseen(&self) -> Vec<String> {
+        let mut unseen = Vec::new();
+        for (_, slot) in &self.fields {
+            match slot {
+                Slot::Commands { model, inverse: None, .. } => unseen.push(model.clone()),
+                Slot::Lines { lines, .. } => unseen.extend(lines.iter().flat_map(Self::unseen)),
+                _ => {}
+            }
+        }
+        unseen.sort_unstable();
+        unseen.dedup();
+        unseen
+    }
+
+    /// The one2many fields of the record whose lines have files: name, model and inverse.
+    pub(super) fn fields_with_files(&self) -> Vec<(&str, &str, Option<&str>)> {
+        let with_files = self.fields.iter().filter_map(|(name, slot)| match slot {
+            Slot::Lines { model, inverse, lines } if lines.iter().any(Self::has_loose_files) => {
+                Some((name.as_str(), model.as_str(), inverse.as_deref()))
+            }
+            _ => None,
+        });
+        with_files.collect()
     }
 
     /// The record or one of its lines has files that no field of its own takes.
@@ -98,6 +123,16 @@ impl Draft {
         let in_lines =
             |slot: &Slot| matches!(slot, Slot::Lines { lines, .. } if lines.iter().any(Self::has_loose_files));
         !self.files.is_empty() || self.fields.iter().any(|(_, slot)| in_lines(slot))
+    }
+}
+
+/// Lines of one field differ in what they hold; what is looked for is all of it.
+fn merge(into: &mut Vec<Below>, more: Vec<Below>) {
+    for below in more {
+        match into.iter_mut().find(|known| known.field == below.field) {
+            Some(known) => merge(&mut known.within, below.within),
+            None => into.push(below),
+        }
     }
 }
 
@@ -114,8 +149,19 @@ pub(super) struct Reader<'a> {
 struct Relation<'p> {
     field: &'p str,
     model: &'p str,
+    inverse: Option<&'p str>,
     path: &'p str,
     company: Option<i64>,
+}
+
+impl Relation<'_> {
+    fn commands(&self, commands: &Value) -> Slot {
+        Slot::Commands {
+            model: self.model.to_owned(),
+            inverse: self.inverse.map(str::to_owned),
+            commands: commands.clone(),
+        }
+    }
 }
 
 impl Reader<'_> {
@@ -133,7 +179,7 @@ impl Reader<'_> {
         for (name, value) in payload {
             let path = format!("{path}.{name}");
             if name == files::FIELD && schema.field(name).is_none() {
-                draft.files = files::read(value, &path)?;
+                draft.files = files::read(value, &path, self.warnings)?;
             } else if let Some(slot) = self.slot(schema, name, value, path, company)? {
                 draft.fields.push((name.clone(), slot));
             }
@@ -154,20 +200,22 @@ impl Reader<'_> {
             self.warnings.note("unknown_field", path, message)?;
             return Ok(None);
         };
-        let to = |model| Relation { field: name, model, path: &path, company };
+        let inverse = field.inverse.as_deref();
+        let to = |model| Relation { field: name, model, inverse, path: &path, company };
         let leads_to_files = name == files::FIELD && field.kind.relation() == Some(files::MODEL);
         let slot = match (&field.kind, value) {
             // Files are added to those that are there, and never replace them.
             (Kind::One2many(_), value) if leads_to_files && !files::are_commands(value) => {
-                Slot::Files(files::read(value, &path)?)
+                Slot::Files(files::read(value, &path, self.warnings)?)
             }
             (Kind::Many2many(_), value) if leads_to_files && files::are_files(value) => {
-                Slot::Files(files::read(value, &path)?)
+                Slot::Files(files::read(value, &path, self.warnings)?)
+            }
+            // Lines are not removed by a value that a sender may have meant for "unknown".
+            (Kind::One2many(_), Value::Null | Value::Bool(false)) => {
+                return Err(wrong(path, "must be a list of lines; an empty one removes those that are there", value));
             }
             // Odoo's own word for nothing is false. Nothing in a relation of many is an empty list of links.
-            (Kind::One2many(model), Value::Null | Value::Bool(false)) => {
-                Slot::Lines { model: model.clone(), lines: Vec::new() }
-            }
             (Kind::Many2many(_), Value::Null | Value::Bool(false)) => Slot::Plain(json!([[6, 0, []]])),
             (_, Value::Null) => Slot::Plain(Value::Bool(false)),
             (Kind::Many2one(model), value) => self.many2one(to(model), value)?,
@@ -199,7 +247,7 @@ impl Reader<'_> {
             Value::Object(lookups) => lookups,
             Value::Array(items) if items.iter().all(Value::is_i64) => return Ok(Slot::Plain(json!([[6, 0, items]]))),
             // Odoo's own commands, for those who write them.
-            Value::Array(items) if items.iter().all(Value::is_array) => return Ok(Slot::Plain(value.clone())),
+            Value::Array(_) if files::are_commands(value) => return Ok(to.commands(value)),
             _ => return Err(wrong(path, DUE, value)),
         };
         let mode = match lookups.get("mode") {
@@ -213,8 +261,11 @@ impl Reader<'_> {
             self.warnings.note("unknown_parameter", format!("{path}.{stray}"), message)?;
         }
         let records = match lookups.get("records") {
-            None | Some(Value::Null) => &Vec::new(),
             Some(Value::Array(records)) => records,
+            None => {
+                let problem = "must have `records`, a list of lookups; an empty one links nothing".to_owned();
+                return Err(Error::WrongKind { path: path.to_owned(), problem });
+            }
             Some(other) => return Err(wrong(format!("{path}.records"), "must be a list", other)),
         };
         let mut linked = Vec::with_capacity(records.len());
@@ -233,7 +284,7 @@ impl Reader<'_> {
         let Value::Array(items) = value else { return Err(wrong(to.path, "must be a list of lines", value)) };
         if files::are_commands(value) {
             // Odoo's own commands, for those who write them.
-            return Ok(Slot::Plain(value.clone()));
+            return Ok(to.commands(value));
         }
         let mut lines = Vec::with_capacity(items.len());
         for (index, line) in items.iter().enumerate() {
@@ -241,18 +292,18 @@ impl Reader<'_> {
             let Value::Object(line) = line else { return Err(wrong(path, "must be an object: one line", line)) };
             lines.push(self.read(to.model, line, &path, to.company)?);
         }
-        Ok(Slot::Lines { model: to.model.to_owned(), lines })
+        Ok(Slot::Lines { model: to.model.to_owned(), inverse: to.inverse.map(str::to_owned), lines })
     }
 
     /// Notes the question that a lookup asks. The addon looks at the first key only; here the others are said.
     fn lookup(&mut self, to: Relation<'_>, lookup: &Map<String, Value>, is_for_many: bool) -> Result<usize, Error> {
-        let Relation { field, model, path, company } = to;
+        let Relation { field, model, path, company, .. } = to;
         let mut keys = lookup.iter();
         let Some((key, value)) = keys.next() else {
             let problem = "must name a field to look up by, such as {\"name\": \"…\"}".to_owned();
             return Err(Error::WrongKind { path: path.to_owned(), problem });
         };
-        if value.is_array() || value.is_object() {
+        if value.is_array() || value.is_object() || value.is_null() {
             return Err(wrong(format!("{path}.{key}"), "must be a single value to look up by", value));
         }
         for (ignored, _) in keys {

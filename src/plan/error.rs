@@ -18,8 +18,8 @@ pub enum Error {
         "`{field}` got {there} lines in Odoo where {sent} were sent, so it is not known which file belongs to which"
     )]
     LinesDiffer { field: String, sent: usize, there: usize },
-    #[error("the lookup does not find the `{model}` that `auto_create` made of {values}")]
-    NotFoundAfterwards { model: String, values: String },
+    #[error("the lookup of `{field}` '{value}' does not find the `{model}` that `auto_create` made for it")]
+    NotFoundAfterwards { model: String, field: String, value: String },
     #[error("`auto_create` of '{field}': '{value}' needs itself")]
     Circular { field: String, value: String },
     #[error("'{field}': the model `{model}` has no field `{lookup}` to look up by")]

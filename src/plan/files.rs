@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Error, kind_of};
+use super::{Error, Warnings, kind_of};
 
 pub(super) const FIELD: &str = "attachment_ids";
 pub(super) const MODEL: &str = "ir.attachment";
@@ -35,20 +35,25 @@ pub(super) fn are_files(value: &Value) -> bool {
 }
 
 /// Reads the files at `path`; none where the value is empty.
-pub(super) fn read(value: &Value, path: &str) -> Result<Vec<File>, Error> {
+pub(super) fn read(value: &Value, path: &str, warnings: &mut Warnings) -> Result<Vec<File>, Error> {
     match value {
         Value::Null | Value::Bool(false) => Ok(Vec::new()),
         Value::Array(files) => {
-            files.iter().enumerate().map(|(n, file)| read_one(file, &format!("{path}[{n}]"))).collect()
+            files.iter().enumerate().map(|(n, file)| read_one(file, &format!("{path}[{n}]"), warnings)).collect()
         }
         other => Err(wrong(path, &format!("must be a list of files, not {}", kind_of(other)))),
     }
 }
 
-fn read_one(file: &Value, path: &str) -> Result<File, Error> {
+fn read_one(file: &Value, path: &str, warnings: &mut Warnings) -> Result<File, Error> {
     let Value::Object(file) = file else {
         return Err(wrong(path, &format!("must be {{\"name\": …, \"datas\": …}}, not {}", kind_of(file))));
     };
+    for other in file.keys().filter(|key| !matches!(key.as_str(), "name" | "datas")) {
+        let path = format!("{path}.{other}");
+        let message = format!("`{path}` was ignored: a file has `name` and `datas`");
+        warnings.note("unknown_parameter", path, message)?;
+    }
     let text = |key: &str| match file.get(key) {
         Some(Value::String(text)) => Ok(text),
         None => Err(wrong(&format!("{path}.{key}"), "is missing")),
@@ -100,7 +105,8 @@ mod tests {
 
     #[test]
     fn a_file_without_name_or_content_is_named_by_its_place() {
-        let refusal = |value: Value| read(&value, "payload.attachment_ids").unwrap_err().to_string();
+        let refusal =
+            |value: Value| read(&value, "payload.attachment_ids", &mut Warnings::new(false)).unwrap_err().to_string();
         assert_eq!(
             refusal(json!([{"name": "a", "datas": "QQ=="}, {"name": "b"}])),
             "`payload.attachment_ids[1].datas` is missing"

@@ -21,6 +21,9 @@ const SPARE_ROWS: u64 = 200;
 /// A value that more records have than this is refused, even where several may be linked.
 pub(super) const MOST: usize = 100;
 
+/// So many queries of one call are under way at once.
+const SIDE_BY_SIDE: usize = 4;
+
 /// "Which records of `model` have `value` in `field`?"
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Question {
@@ -28,7 +31,7 @@ pub(super) struct Question {
     pub(super) field: String,
     pub(super) value: Value,
     /// The company to look in, where the model has one and the lookup is filtered by it.
-    company: Option<i64>,
+    pub(super) company: Option<i64>,
     /// Its value can be recognised in what `read` gives.
     is_comparable: bool,
     /// The fields whose lookups ask it.
@@ -140,7 +143,10 @@ impl Questions {
                 }
             }
         }
-        let found = future::try_join_all(batches.iter().map(|batch| self.ask_batch(caller, filter, batch))).await?;
+        let mut found = Vec::new();
+        for some in batches.chunks(SIDE_BY_SIDE) {
+            found.extend(future::try_join_all(some.iter().map(|batch| self.ask_batch(caller, filter, batch))).await?);
+        }
         let mut answers = vec![Vec::new(); self.asked.len() - first];
         for (number, ids) in found.into_iter().flatten() {
             answers[number - first] = ids;
@@ -177,11 +183,13 @@ impl Questions {
                 }
             }
         }
-        let alone = rest.into_iter().map(|number| async move {
-            let rows = rows(caller.call(&self.question(filter, number)).await?);
-            Ok::<_, Error>((number, self.asked[number].choose(rows.iter())))
-        });
-        found.extend(future::try_join_all(alone).await?);
+        for some in rest.chunks(SIDE_BY_SIDE) {
+            let alone = some.iter().map(|&number| async move {
+                let rows = rows(caller.call(&self.question(filter, number)).await?);
+                Ok::<_, Error>((number, self.asked[number].choose(rows.iter())))
+            });
+            found.extend(future::try_join_all(alone).await?);
+        }
         Ok(found)
     }
 

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Asked, Error, On, Plan, Work,
-    vals::{Vals, flag, note_unread, wrong},
+    vals::{self, Vals, flag, note_unread, wrong},
 };
 use crate::odoo::{Caller, Page, Rpc};
 
@@ -15,7 +15,7 @@ const PARAMETERS: [&str; 4] = ["method", "parameter", "context", "on_model"];
 /// `"on_model": true` calls it on the model, and needs no search key.
 pub async fn call_function(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Error> {
     let Asked { model, .. } = asked;
-    let vals = Vals::read(asked)?;
+    let vals = Vals::read(asked, &vals::CALL)?;
     let on = if flag(&vals.payload, "on_model")?.unwrap_or(false) { On::Model } else { On::Whichever };
     let domain = if on == On::Model { None } else { Some(vals.search_domain()?) };
     let (payload, mut warnings) = (vals.payload, vals.warnings);

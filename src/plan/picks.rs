@@ -5,6 +5,8 @@
 use serde_json::Value;
 
 const MAX_DEPTH: usize = 20;
+/// No model has so many fields.
+const MAX_NAMES: usize = 2_000;
 
 /// A field that is wanted, with what is wanted of the records it leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub struct Pick {
 pub enum Error {
     #[error("must be a list of field names, not {0}")]
     NotAList(&'static str),
+    #[error("names more than {MAX_NAMES} fields")]
+    TooMany,
     #[error("must hold texts only, not {0}")]
     NotAText(&'static str),
     #[error("`{text}`: {what} at character {at}")]
@@ -33,6 +37,10 @@ pub fn parse(value: &Value) -> Result<Vec<Pick>, Error> {
         Value::Array(items) => items,
         other => return Err(Error::NotAList(super::kind_of(other))),
     };
+    let names = items.iter().filter_map(Value::as_str).map(|text| 1 + text.matches(',').count()).sum::<usize>();
+    if names > MAX_NAMES {
+        return Err(Error::TooMany);
+    }
     let mut picks = Vec::new();
     for item in items {
         let Value::String(text) = item else { return Err(Error::NotAText(super::kind_of(item))) };
@@ -142,6 +150,10 @@ mod tests {
         assert_eq!(refusal(json!([""])), "``: a field's name is due at character 1");
         assert_eq!(refusal(json!("name")), "must be a list of field names, not a text");
         assert_eq!(refusal(json!([1])), "must hold texts only, not a number");
+        assert_eq!(
+            refusal(json!((0..3000).map(|n| format!("f{n}")).collect::<Vec<_>>())),
+            "names more than 2000 fields"
+        );
         assert!(refusal(json!(["a{".repeat(50)])).contains("more than 20 levels"));
     }
 }

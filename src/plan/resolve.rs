@@ -2,7 +2,7 @@
 //!
 //! What is made may hold lookups of its own, which may find nothing in turn; each round asks one level of them.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{
     Error, Warnings,
@@ -23,6 +23,8 @@ pub(super) struct Resolved {
     pub(super) found: Vec<Vec<i64>>,
     /// By the question's number.
     pub(super) makings: BTreeMap<usize, Making>,
+    /// Questions that are answered by a record which is made for another one, by that one.
+    pub(super) same: HashMap<usize, usize>,
 }
 
 /// A record to be made.
@@ -33,7 +35,7 @@ pub(super) struct Making {
     pub(super) is_certain: bool,
 }
 
-/// How many missing records may need one another in a row: each takes a round of questions.
+/// How many missing records may need one another in a row.
 const MOST_LEVELS: usize = 20;
 
 /// Answers all questions.
@@ -46,12 +48,26 @@ pub(super) async fn resolve(
     warnings: &mut Warnings,
 ) -> Result<Resolved, Error> {
     let mut resolved = Resolved { questions, ..Resolved::default() };
+    let mut made_for: HashMap<(String, Option<i64>), usize> = HashMap::new();
     for _ in 0..MOST_LEVELS {
         let first = resolved.found.len();
         resolved.found.extend(resolved.questions.ask(caller, filter, first).await?);
         let missing: Vec<_> = (first..resolved.found.len())
             .filter(|&number| resolved.found[number].is_empty())
             .filter_map(|number| Some((number, auto_create.fitting(resolved.questions.get(number))?)))
+            .collect();
+        // An entry makes one record, however many different lookups it fits.
+        let missing: Vec<_> = missing
+            .into_iter()
+            .filter(|(number, fit)| {
+                let key = (fit.entry.path.clone(), resolved.questions.get(*number).company);
+                let first = *made_for.entry(key).or_insert(*number);
+                let is_answered_by_first = first != *number && fit.is_certain;
+                if is_answered_by_first {
+                    resolved.same.insert(*number, first);
+                }
+                !is_answered_by_first
+            })
             .collect();
         if missing.is_empty() {
             return Ok(resolved);
@@ -63,8 +79,9 @@ pub(super) async fn resolve(
             let mut reader = Reader { known, filter, questions, warnings: &mut noted };
             let mut makings = BTreeMap::new();
             for (number, fit) in &missing {
-                let model = resolved.questions.get(*number).model.clone();
-                let draft = reader.read(&model, &fit.entry.values, &fit.entry.path, company)?;
+                let question = resolved.questions.get(*number);
+                let model = question.model.clone();
+                let draft = reader.read(&model, &fit.entry.values, &fit.entry.path, question.company.or(company))?;
                 makings.insert(*number, Making { draft, is_certain: fit.is_certain });
             }
             let questions = reader.questions;
@@ -80,6 +97,11 @@ pub(super) async fn resolve(
 }
 
 impl Resolved {
+    /// The record that is made for this question answers others too.
+    pub(super) fn is_shared(&self, number: usize) -> bool {
+        self.same.values().any(|first| *first == number)
+    }
+
     /// What was looked up and found, for whoever wants to see it.
     pub(super) fn looked(&self) -> Vec<Looked> {
         let answered = self.questions.iter().zip(&self.found);
@@ -107,8 +129,9 @@ impl Resolved {
         order: &mut Vec<usize>,
     ) -> Result<(), Error> {
         for number in draft.questions() {
+            let number = self.same.get(&number).copied().unwrap_or(number);
             let Some(making) = self.makings.get(&number).filter(|_| !done.contains(&number)) else { continue };
-            if within.contains(&number) {
+            if within.contains(&number) || within.len() == MOST_LEVELS {
                 let question = self.questions.get(number);
                 return Err(Error::Circular { field: question.asked_by.join(", "), value: shown(&question.value) });
             }

@@ -7,7 +7,7 @@ use super::{
     known::with_schemas,
     literal, picks,
     selection::Selection,
-    vals::{Vals, note_unread, wrong},
+    vals::{self, Vals, note_unread, wrong},
 };
 use crate::odoo::{Caller, Page};
 
@@ -17,7 +17,7 @@ const PARAMETERS: [&str; 5] = ["search_field", "search_domain", "limit", "offset
 /// one itself.
 pub async fn search_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Error> {
     let Asked { model, .. } = asked;
-    let Vals { payload, mut warnings, dry_run, .. } = Vals::read(asked)?;
+    let Vals { payload, mut warnings, dry_run, .. } = Vals::read(asked, &vals::SEARCH)?;
     note_unread(&payload, &PARAMETERS, "payload.", &mut warnings)?;
     let domain = domain(payload.get("search_domain"))?;
     let page = Page {

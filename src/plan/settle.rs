@@ -3,7 +3,10 @@
 //! Pure: what a record is that is still to be made is left as a hole in the values, and files that belong to records which
 //! are not there yet are given back with their places.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::LazyLock,
+};
 
 use serde_json::{Map, Value, json};
 
@@ -24,6 +27,8 @@ pub(super) struct Settler<'a> {
     pub(super) questions: &'a Questions,
     /// The ids found, by the question's number.
     pub(super) found: &'a [Vec<i64>],
+    /// Questions that one record answers together: each with the one that it is made for.
+    pub(super) same: &'a HashMap<usize, usize>,
     /// Questions whose record an earlier step makes.
     pub(super) made: HashMap<usize, usize>,
     /// Questions whose record is made in the place where it is needed.
@@ -43,7 +48,8 @@ pub(super) struct Settled {
 impl<'a> Settler<'a> {
     /// With nothing to be made.
     pub(super) fn of_found(questions: &'a Questions, found: &'a [Vec<i64>], warnings: &'a mut Warnings) -> Self {
-        Self { questions, found, made: HashMap::new(), inline: BTreeMap::new(), warnings }
+        static NONE: LazyLock<HashMap<usize, usize>> = LazyLock::new(HashMap::new);
+        Self { questions, found, same: &NONE, made: HashMap::new(), inline: BTreeMap::new(), warnings }
     }
 
     /// Settles the draft of one record, whose values will stand at the JSON pointer `at`.
@@ -70,12 +76,13 @@ impl<'a> Settler<'a> {
             let at = format!("{at}/{name}");
             let value = match slot {
                 Slot::Plain(value) => value,
+                Slot::Commands { commands, .. } => commands,
                 Slot::One { question, path } => self.one(&name, question, path, at, settled)?,
                 Slot::Many { mode, records, path } => self.many(&name, mode, records, &path, &at, settled)?,
                 Slot::Files(files) => {
                     files.into_iter().map(|file| json!([0, 0, of_model(file.values(), model)])).collect()
                 }
-                Slot::Lines { model, lines: drafts } => {
+                Slot::Lines { model, inverse, lines: drafts } => {
                     // Old lines go in the same call that makes the new ones, each by its id: Odoo's command to clear a
                     // one2many would leave lines behind that belong to nothing (Odoo 14-19).
                     let mut commands: Vec<Value> =
@@ -83,7 +90,13 @@ impl<'a> Settler<'a> {
                     let of = drafts.len();
                     for (index, draft) in drafts.into_iter().enumerate() {
                         let at = format!("{at}/{}/2", commands.len());
-                        lines.push(Line { field: name.clone(), model: model.clone(), index, of });
+                        lines.push(Line {
+                            field: name.clone(),
+                            model: model.clone(),
+                            inverse: inverse.clone(),
+                            index,
+                            of,
+                        });
                         commands.push(json!([
                             0,
                             0,
@@ -107,7 +120,7 @@ impl<'a> Settler<'a> {
         at: String,
         settled: &mut Settled,
     ) -> Result<Value, Error> {
-        if let Some(&step) = self.made.get(&question) {
+        if let Some(&step) = self.made.get(&self.alias(question)) {
             settled.holes.push(Hole { at: At::Argument(at), step, index: 0 });
             return Ok(Value::Null);
         }
@@ -150,7 +163,7 @@ impl<'a> Settler<'a> {
             };
             let question = self.questions.get(number);
             let path = || format!("{path}.records[{index}]");
-            if let Some(&step) = self.made.get(&number) {
+            if let Some(&step) = self.made.get(&self.alias(number)) {
                 linked.push(Err(step));
             } else if let Some(draft) = self.inline.remove(&number) {
                 made_here.push((question.model.clone(), draft));
@@ -200,7 +213,11 @@ impl<'a> Settler<'a> {
     }
 
     fn is_made(&self, question: usize) -> bool {
-        self.made.contains_key(&question) || self.inline.contains_key(&question)
+        self.made.contains_key(&self.alias(question)) || self.inline.contains_key(&question)
+    }
+
+    fn alias(&self, question: usize) -> usize {
+        self.same.get(&question).copied().unwrap_or(question)
     }
 
     fn ambiguous(&self, field: &str, question: usize, path: String) -> Error {
@@ -216,7 +233,7 @@ impl<'a> Settler<'a> {
     }
 }
 
-/// An attachment's values, with the model of the record it belongs to: a relation to files sets the id alone.
+/// An attachment's values, with the model of the record it belongs to: a one2many to files sets the id alone.
 fn of_model(mut values: Map<String, Value>, model: &str) -> Map<String, Value> {
     values.insert("res_model".to_owned(), json!(model));
     values

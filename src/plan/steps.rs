@@ -4,6 +4,8 @@
 //! made on the fly and files. After it, only files are tied to the records it made. An id that an earlier call will give
 //! is a [`Hole`] in a later one.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::selection::Selection;
@@ -13,6 +15,8 @@ use crate::odoo::Rpc;
 #[derive(Debug)]
 pub struct Write {
     pub steps: Vec<Step>,
+    /// Lines that the records had before, archived ones too, where files have to be told theirs from new ones.
+    pub lines_before: HashSet<(String, i64)>,
     pub answer: Answer,
     /// The main call answers the wanted fields itself.
     pub reads_back: bool,
@@ -31,11 +35,15 @@ pub struct Step {
 pub enum Purpose {
     /// Makes a record that a lookup did not find. `probe` is the lookup: it tells whether the record is there after an
     /// answer was lost. Where `must_match`, it is asked in any case, since the values do not show that it will match.
-    Make { probe: Box<Rpc>, must_match: bool, below: Vec<Below> },
+    /// `lookup` is its field and value, for a sentence.
+    Make { probe: Box<Rpc>, lookup: (String, String), must_match: bool, below: Vec<Below> },
     /// Makes the files of all records, those of records that are not there yet without a record.
     Files,
     /// The record itself.
-    Main { below: Vec<Below> },
+    ///
+    /// `unseen` are relations whose own commands may make records that cannot be told from those they link, `within` the
+    /// models of all that the call makes beside the record.
+    Main { below: Vec<Below>, unseen: Vec<String>, within: Vec<String> },
     /// Ties files to a record that an earlier step made.
     Tie { place: Place },
 }
@@ -77,6 +85,7 @@ pub enum Root {
 pub struct Line {
     pub field: String,
     pub model: String,
+    pub inverse: Option<String>,
     pub index: usize,
     pub of: usize,
 }
@@ -87,7 +96,16 @@ pub struct Line {
 pub struct Below {
     pub field: String,
     pub model: String,
+    /// The lines' many2one that leads back to the record, where there is one.
+    pub inverse: Option<String>,
     pub within: Vec<Below>,
+}
+
+impl Below {
+    /// The models of lines at every level.
+    pub(super) fn models(below: &[Self]) -> Vec<String> {
+        below.iter().flat_map(|below| [vec![below.model.clone()], Self::models(&below.within)].concat()).collect()
+    }
 }
 
 /// What a write answers.

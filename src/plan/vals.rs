@@ -9,7 +9,12 @@ use super::{
     picks::{self, Pick},
 };
 
-const PARAMETERS: [&str; 6] = ["payload", "search_key", "result_field", "auto_create", "strict", "dry_run"];
+/// What each kind of route reads in `vals`, besides what all of them do.
+const ALWAYS: [&str; 3] = ["payload", "strict", "dry_run"];
+pub(super) const CREATE: [&str; 2] = ["auto_create", "result_field"];
+pub(super) const UPDATE: [&str; 3] = ["search_key", "auto_create", "result_field"];
+pub(super) const SEARCH: [&str; 0] = [];
+pub(super) const CALL: [&str; 1] = ["search_key"];
 
 /// What a caller sent beside the model's name.
 #[derive(Debug)]
@@ -25,10 +30,10 @@ pub(super) struct Vals {
 
 impl Vals {
     /// Checks the kinds. A parameter that nobody reads is said, since it is most often a misspelt one.
-    pub(super) fn read(asked: Asked<'_>) -> Result<Self, Error> {
+    pub(super) fn read(asked: Asked<'_>, parameters: &[&str]) -> Result<Self, Error> {
         let Asked { vals, compat, .. } = asked;
         let mut warnings = Warnings::new(flag(vals, "strict")?.unwrap_or(compat.strict));
-        note_unread(vals, &PARAMETERS, "", &mut warnings)?;
+        note_unread(vals, &[&ALWAYS, parameters].concat(), "", &mut warnings)?;
         Ok(Self {
             payload: object(vals, "payload")?,
             auto_create: AutoCreate::read(vals.get("auto_create"))?,
@@ -51,6 +56,8 @@ impl Vals {
         for (field, value) in self.search_key()? {
             let path = || format!("search_key.{field}");
             let operator = match value {
+                // A sender's missing value would match every record that has none.
+                Value::Null => return Err(wrong(&path(), "a value (false where none is meant)", value)),
                 Value::Object(_) => return Err(wrong(&path(), "a value or a list of values", value)),
                 Value::Array(values) => {
                     if let Some(inner) = values.iter().find(|value| value.is_array() || value.is_object()) {

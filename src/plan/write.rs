@@ -1,5 +1,7 @@
 //! `create_data`, `update_data` and `create_update_data`: one record's values, or the same values into those that match.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value, json};
 use tokio::try_join;
 
@@ -12,17 +14,17 @@ use super::{
     resolve::{Resolved, resolve},
     selection::Selection,
     settle::{OldLines, Settler},
-    vals::Vals,
+    vals::{self, Vals},
 };
 use crate::{
     config::Compat,
-    odoo::{Caller, Page, Rpc},
+    odoo::{self, Caller, Page, Rpc},
 };
 
 /// Plans a new record.
 pub async fn create_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Error> {
     let Asked { model, .. } = asked;
-    let mut request = Request::read(caller, model, Vals::read(asked)?, asked.compat).await?;
+    let mut request = Request::read(caller, model, Vals::read(asked, &vals::CREATE)?, asked.compat).await?;
     let resolved = request.resolve(caller).await?;
     request.plan(caller, resolved, Target::New).await
 }
@@ -31,7 +33,7 @@ pub async fn create_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
 /// is said.
 pub async fn update_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Error> {
     let Asked { model, .. } = asked;
-    let vals = Vals::read(asked)?;
+    let vals = Vals::read(asked, &vals::UPDATE)?;
     let domain = vals.search_domain()?;
     let mut request = Request::read(caller, model, vals, asked.compat).await?;
     let (found, resolved) = request.find_and_resolve(caller, domain).await?;
@@ -39,18 +41,18 @@ pub async fn update_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
         let message = format!("no record of `{model}` matches `search_key`; nothing was updated");
         request.vals.warnings.note("nothing_matched", "search_key", message)?;
     }
-    let target = request.existing(found)?;
+    let target = request.existing(caller, found).await?;
     request.plan(caller, resolved, target).await
 }
 
 /// Plans an update where the search key matches, and else a new record, into which the search key does not go.
 pub async fn create_update_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Error> {
     let Asked { model, .. } = asked;
-    let vals = Vals::read(asked)?;
+    let vals = Vals::read(asked, &vals::UPDATE)?;
     let domain = vals.search_domain()?;
     let mut request = Request::read(caller, model, vals, asked.compat).await?;
     let (found, resolved) = request.find_and_resolve(caller, domain).await?;
-    let target = if found.ids.is_empty() { Target::New } else { request.existing(found)? };
+    let target = if found.ids.is_empty() { Target::New } else { request.existing(caller, found).await? };
     request.plan(caller, resolved, target).await
 }
 
@@ -101,8 +103,15 @@ impl<'r> Request<'r> {
         try_join!(find(caller, self.model, domain, fields), self.resolve(caller))
     }
 
-    fn existing(&self, found: Found) -> Result<Target, Error> {
-        Ok(Target::Existing { ids: found.ids, lines: found.lines, echo: self.vals.search_key()?.clone() })
+    /// Where new lines get files, the lines that are there have to be known, archived ones too, to tell the new from them.
+    async fn existing(&self, caller: &Caller, found: Found) -> Result<Target, Error> {
+        let mut before = HashSet::new();
+        for (field, model, inverse) in self.draft.fields_with_files().into_iter().filter(|_| !found.ids.is_empty()) {
+            let lines = lines_of(caller, self.model, &found.ids, field, model, inverse).await?;
+            before.extend(lines.into_iter().map(|id| (field.to_owned(), id)));
+        }
+        let echo = self.vals.search_key()?.clone();
+        Ok(Target::Existing { ids: found.ids, lines: found.lines, before, echo })
     }
 
     async fn plan(mut self, caller: &Caller, resolved: Resolved, target: Target) -> Result<Plan, Error> {
@@ -122,6 +131,39 @@ impl<'r> Request<'r> {
             dry_run: self.vals.dry_run,
         })
     }
+}
+
+/// The ids of the lines of some records, archived ones too.
+///
+/// By the field that leads back, where there is one: the one2many itself may leave lines out (a contact's archived
+/// contacts, for example).
+pub(crate) async fn lines_of(
+    caller: &Caller,
+    model: &str,
+    ids: &[i64],
+    field: &str,
+    line_model: &str,
+    inverse: Option<&str>,
+) -> Result<Vec<i64>, odoo::Error> {
+    let rpc = match inverse {
+        Some(inverse) => {
+            let domain = json!([[inverse, "in", ids]]);
+            let page = Page { order: Some("id".to_owned()), ..Page::default() };
+            Rpc::search_read(line_model, domain, json!(["id"]), page)
+        }
+        None => Rpc::read(model, ids.to_vec(), json!([field])),
+    };
+    let rows = caller.call_again(&rpc.with_context("active_test", false)).await?;
+    let rows = rows.as_array().map(Vec::as_slice).unwrap_or_default();
+    let mut lines: Vec<i64> = match inverse {
+        Some(_) => rows.iter().filter_map(|row| row["id"].as_i64()).collect(),
+        None => {
+            rows.iter().flat_map(|row| row[field].as_array().into_iter().flatten()).filter_map(Value::as_i64).collect()
+        }
+    };
+    // Lines are made in the order in which they were sent, so their ids are in that order.
+    lines.sort_unstable();
+    Ok(lines)
 }
 
 async fn find(caller: &Caller, model: &str, domain: Value, line_fields: Vec<String>) -> Result<Found, Error> {

@@ -115,6 +115,30 @@ async fn vals_of_the_wrong_kind_are_named_and_nothing_is_written() {
         ("update_data", json!({"search_key": {}, "payload": {"name": name}}), "missing_parameter", "search_key"),
         (
             "update_data",
+            json!({"search_key": {"ref": null}, "payload": {"name": name}}),
+            "invalid_value",
+            "search_key.ref",
+        ),
+        (
+            "update_data",
+            json!({"search_key": {"id": 1}, "payload": {"child_ids": null}}),
+            "invalid_value",
+            "payload.child_ids",
+        ),
+        (
+            "create_data",
+            json!({"payload": {"name": name, "category_id": {"mode": "replace"}}}),
+            "invalid_value",
+            "payload.category_id",
+        ),
+        (
+            "create_data",
+            json!({"payload": {"name": name, "country_id": {"code": null}}}),
+            "invalid_value",
+            "payload.country_id.code",
+        ),
+        (
+            "update_data",
             json!({"search_key": {"ref": {"a": 1}}, "payload": {"name": name}}),
             "invalid_value",
             "search_key.ref",
@@ -210,8 +234,7 @@ async fn no_or_wrong_credentials_get_an_error_object_and_no_data() {
 
 #[tokio::test]
 async fn an_odoo_that_is_not_there_is_said_by_the_status_and_costs_the_gateway_nothing() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let gateway = Gateway::before(&format!("http://{free}"), "none", "");
+    let gateway = Gateway::before("http://127.0.0.1:9", "none", "");
     let client = Client::with_header(&gateway, "x-api-key", "k");
     for _ in 0..2 {
         let answer = client.post("create_data", r#"{"model": "res.partner", "vals": {}}"#).await;

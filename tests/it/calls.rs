@@ -219,3 +219,27 @@ async fn integers_beyond_what_a_float_holds_arrive_exactly() {
     assert_eq!(answer["is_success"], true);
     assert!(gateway.log().last().unwrap().to_string().contains("9007199254740993"));
 }
+
+#[tokio::test]
+async fn create_can_be_called_as_a_method_through_either_door() {
+    let (odoo, gateway) = (odoo().await, Gateway::start().await);
+    for client in [Client::with_session(&gateway).await, Client::with_key(&gateway).await] {
+        let name = unique("made");
+        let payload = json!({"method": "create", "parameter": {"vals_list": [{"name": name}]}, "on_model": true});
+        let answer = client.call("call_function", "res.partner", json!({"payload": payload})).await;
+        assert_eq!(answer["is_success"], true, "{answer}");
+        assert_eq!(odoo.search_count("res.partner", json!([["name", "=", name]])).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_call_on_no_records_teaches_nothing_about_the_method() {
+    let (odoo, gateway) = (odoo().await, Gateway::start().await);
+    let (session, key) = (Client::with_session(&gateway).await, Client::with_key(&gateway).await);
+    let name = unique("A");
+    let id = odoo.create("res.partner", json!({"name": name})).await;
+    let vals =
+        |id: i64| json!({"search_key": {"id": id}, "payload": {"method": "name_search", "parameter": {"name": name}}});
+    assert_eq!(key.call("call_function", "res.partner", vals(-1)).await["result"], json!([[id, name]]));
+    assert_eq!(session.call("call_function", "res.partner", vals(id)).await["result"], json!([[id, name]]));
+}

@@ -1,6 +1,11 @@
 //! Every error has a code that is documented and tested; what only a broken Odoo does is done by a broken Odoo.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::Path,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+};
 
 use regex::Regex;
 use serde_json::{Value, json};
@@ -54,9 +59,11 @@ async fn an_odoo_that_is_overloaded_silent_or_speaks_nonsense_is_told_by_the_sta
     assert_eq!(answered(page("503 Service Unavailable"), "").await, (503, json!(["odoo_overloaded", "safe"])));
     assert_eq!(answered(page("429 Too Many Requests"), "").await, (503, json!(["odoo_overloaded", "safe"])));
     assert_eq!(answered(page("200 OK"), "").await, (502, json!(["odoo_no_answer", "safe"])));
+    let refused = Fault::Answer { status: "403 Forbidden", body: r#"{"message": "Forbidden"}"#.to_owned() };
+    assert_eq!(answered(refused, "").await, (502, json!(["odoo_no_answer", "safe"])));
     assert_eq!(answered(page("500 Internal Server Error"), "").await, (502, json!(["odoo_no_answer", "safe"])));
     let never = Fault::Hold { reached: Default::default(), release: Default::default() };
-    assert_eq!(answered(never, "timeout = \"700ms\"").await, (504, json!(["odoo_timeout", "safe"])));
+    assert_eq!(answered(never, "timeout = \"5s\"").await, (504, json!(["odoo_timeout", "safe"])));
 }
 
 #[tokio::test]
@@ -87,16 +94,20 @@ async fn files_of_lines_that_odoo_made_otherwise_are_refused_and_all_is_taken_ba
     let client = Client::with_session(&gateway).await;
     let name = format!("lines {}", uuid::Uuid::new_v4());
     let lines = json!([{"name": format!("k {name}"), "attachment_ids": [{"name": name, "datas": "QQ=="}]}]);
-    // The first read tells which lines there are; the next ones are for taking back.
-    let two_lines = r#"{"jsonrpc": "2.0", "id": null, "result": [{"id": 1, "child_ids": [1, 2]}]}"#.to_owned();
-    let reads = std::sync::atomic::AtomicUsize::new(0);
+    // Which lines there are is asked in two ways; what is asked after that is for taking back.
+    let field = r#"{"jsonrpc": "2.0", "id": null, "result": [{"id": 1, "child_ids": [1, 2]}]}"#;
+    let back = r#"{"jsonrpc": "2.0", "id": null, "result": [{"id": 1}, {"id": 2}]}"#;
+    let searches = AtomicUsize::new(0);
     proxy.run(move |_, rpc| {
-        let is_first =
-            rpc.ends_with("res.partner/read") && reads.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0;
-        if is_first { Fault::Answer { status: "200 OK", body: two_lines.clone() } } else { Fault::Pass }
+        let body = match rpc {
+            "res.partner/read" => field,
+            "res.partner/search_read" if searches.fetch_add(1, Relaxed) == 0 => back,
+            _ => return Fault::Pass,
+        };
+        Fault::Answer { status: "200 OK", body: body.to_owned() }
     });
-    let answer =
-        client.call("create_data", "res.partner", json!({"payload": {"name": name, "child_ids": lines}})).await;
+    let payload = json!({"name": name, "child_ids": lines});
+    let answer = client.call("create_data", "res.partner", json!({"payload": payload})).await;
     assert_eq!((&answer["is_success"], &answer["error"]["code"]), (&json!(false), &json!("lines_differ")), "{answer}");
     for model in ["res.partner", "ir.attachment"] {
         assert_eq!(odoo.search_count(model, json!([["name", "like", name]])).await, 0, "{model}");
@@ -184,4 +195,16 @@ fn every_code_is_documented_and_tested() {
         .filter(|code| *code != "internal" && tests.matches(&format!("\"{code}\"")).count() < 2)
         .collect();
     assert!(untested.is_empty(), "without a test: {untested:?}");
+}
+
+#[tokio::test]
+async fn a_write_that_a_proxy_answers_with_503_may_have_been_done() {
+    let odoo = odoo().await;
+    let proxy = FaultProxy::before(odoo).await;
+    let gateway = Gateway::before(&proxy.url, &odoo.database, "");
+    let client = Client::with_session(&gateway).await;
+    let busy = Fault::Answer { status: "503 Service Unavailable", body: "upstream connect error or reset".to_owned() };
+    proxy.run(move |_, rpc| if rpc.ends_with("/create") { busy.clone() } else { Fault::Pass });
+    let answer = client.post("create_data", r#"{"model": "res.partner", "vals": {"payload": {"name": "busy"}}}"#).await;
+    assert_eq!((answer.status, &answer.json["error"]["data"]["retry"]), (503, &json!("unsafe")), "{answer:?}");
 }

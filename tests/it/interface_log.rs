@@ -65,13 +65,18 @@ async fn no_password_key_or_cookie_reaches_the_log_or_standard_error() {
     .await;
     let vals = json!({"search_key": {"login": login}, "payload": {"method": "write", "parameter": {"vals": {"password": secret}}}});
     key.call("call_function", "res.users", vals).await;
+    // A secret as something to look up by, and in the sentence of a refusal.
+    let by_secret =
+        json!({"payload": {"search_field": ["login"], "search_domain": format!("[('password', '=', '{secret}')]")}});
+    key.call("search_data", "res.users", by_secret).await;
+    key.call("update_data", "res.users", json!({"search_key": {"password": secret}, "payload": {"name": "x"}})).await;
     Client::with_header(&gateway, "x-api-key", "wrong-but-still-secret")
         .post("search_data", r#"{"model": "m", "vals": {}}"#)
         .await;
     let log = std::fs::read_to_string(gateway.log_file()).unwrap();
     gateway.terminate();
     let (_, said) = gateway.wait();
-    assert_eq!(log.lines().count(), 4);
+    assert_eq!(log.lines().count(), 6);
     for hidden in [secret, &odoo.key, "wrong-but-still-secret", "session_id"] {
         assert!(!log.contains(hidden) && !said.contains(hidden), "{hidden} is in the log");
     }
@@ -123,4 +128,18 @@ async fn lines_of_calls_that_come_at_once_are_all_there_and_whole() {
     let logged: std::collections::HashSet<String> =
         gateway.log().iter().map(|line| line["id"].as_str().unwrap().to_owned()).collect();
     assert_eq!(logged, ids);
+}
+
+#[tokio::test]
+async fn of_a_stranger_the_size_is_kept_and_nothing_else() {
+    let gateway = Gateway::start().await;
+    let body = r#"{"id": 5, "model": "res.partner", "vals": {"payload": {"name": "from a stranger"}}}"#;
+    let answer = Client::nobody(&gateway).post("create_data", body).await;
+    assert_eq!(answer.json["id"], 5);
+    let line = gateway.log()[0].clone();
+    assert_eq!(
+        (&line["size"], &line["payload"], &line["error"]),
+        (&json!(body.len()), &Value::Null, &json!("no_credentials"))
+    );
+    assert!(!line.to_string().contains("from a stranger"));
 }

@@ -406,3 +406,53 @@ async fn a_result_that_cannot_be_read_after_the_write_is_no_failure_to_write() {
         1
     );
 }
+
+#[tokio::test]
+async fn an_entry_that_two_different_lookups_fit_makes_one_record() {
+    let (odoo, gateway) = (odoo().await, Gateway::start().await);
+    let client = Client::with_session(&gateway).await;
+    let (name, reference) = (unique("dad"), unique("R"));
+    let vals = json!({
+        "payload": {"name": unique("A"), "parent_id": {"name": name}, "child_ids": [{"name": "k", "parent_id": {"ref": reference}}]},
+        "auto_create": {"parent_id": {"name": name, "ref": reference}},
+    });
+    let answer = client.call("create_data", "res.partner", vals).await;
+    assert_eq!(answer["is_success"], true, "{answer}");
+    assert_eq!(odoo.search_count("res.partner", json!([["name", "=", name]])).await, 1);
+}
+
+#[tokio::test]
+async fn an_archived_entry_would_not_be_found_again_and_is_refused() {
+    let (odoo, gateway) = (odoo().await, Gateway::start().await);
+    let client = Client::with_session(&gateway).await;
+    let dad = unique("dad");
+    let vals = json!({"payload": {"name": "kid", "parent_id": {"name": dad}}, "auto_create": {"parent_id": {"name": dad, "active": false}}});
+    let answer = client.call("create_data", "res.partner.category", vals).await;
+    assert_eq!(
+        (&answer["is_success"], &answer["error"]["code"]),
+        (&json!(false), &json!("not_found_afterwards")),
+        "{answer}"
+    );
+    let any = json!([["name", "=", dad], ["active", "in", [true, false]]]);
+    assert_eq!(odoo.search_count("res.partner.category", any).await, 0);
+}
+
+#[tokio::test]
+async fn files_of_new_lines_find_their_line_beside_archived_old_ones() {
+    let (odoo, gateway) = (odoo().await, Gateway::start().await);
+    let client = Client::with_session(&gateway).await;
+    let name = unique("top");
+    let old = json!([[0, 0, {"name": "archived", "active": false}], [0, 0, {"name": "old"}]]);
+    let id = odoo.create("res.partner.category", json!({"name": name, "child_ids": old})).await;
+    let lines = json!([{"name": format!("new {name}"), "attachment_ids": [{"name": name, "datas": "QQ=="}]}]);
+    let answer = client
+        .call("update_data", "res.partner.category", json!({"search_key": {"id": id}, "payload": {"child_ids": lines}}))
+        .await;
+    assert_eq!(answer["is_success"], true, "{answer}");
+    let line = odoo
+        .call("res.partner.category", "search", json!([[["name", "=", format!("new {name}")]]]), json!({}))
+        .await
+        .unwrap();
+    let tied = json!([["name", "=", name], ["res_model", "=", "res.partner.category"], ["res_id", "=", line[0]]]);
+    assert_eq!(odoo.search_count("ir.attachment", tied).await, 1);
+}
