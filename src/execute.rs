@@ -5,10 +5,11 @@
 //! and never taken for a failure to write.
 
 mod run;
+mod undo;
 
 use serde_json::{Map, Value, json};
 
-pub use self::run::{Incomplete, Left};
+pub use self::undo::{Fate, Incomplete, Left};
 use crate::{
     odoo::{Caller, Rpc},
     plan::{self, Answer, Fields, On, Plan, Selection, Warning, Work, Write},

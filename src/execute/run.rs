@@ -1,73 +1,20 @@
-//! The calls of a write, one after another, and the way back when one of them fails.
+//! The calls of a write, one after another.
 //!
 //! There are three ends, and no fourth: everything is there; nothing is; or the error says what is left, or may be left,
-//! and why. What was made before a refusal is deleted again, last first. What became of a call whose answer was lost is
-//! found out where a lookup can tell; where it cannot, nothing that the call may refer to is touched.
+//! and why. What became of a call whose answer was lost is found out where a lookup can tell. The way back is in `undo.rs`.
 
 use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value, json};
 
-use super::Error;
+use super::{
+    Error,
+    undo::{Fate, Kind, Left, Undo},
+};
 use crate::{
-    odoo::{Caller, Error as OdooError, Page, Retry, Rpc},
+    odoo::{Caller, Error as OdooError, Retry, Rpc},
     plan::{self, At, Below, Hole, Line, Place, Purpose, Root, Step},
 };
-
-/// A write that failed and could not be taken back whole.
-#[derive(Debug, thiserror::Error)]
-#[error("{cause}; {}", left.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-pub struct Incomplete {
-    #[source]
-    pub cause: plan::Error,
-    pub left: Vec<Left>,
-}
-
-/// Something that is in Odoo, or may be, though the call failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Left {
-    pub model: String,
-    /// None where Odoo's answer was lost, and with it the ids.
-    pub ids: Vec<i64>,
-    pub fate: Fate,
-    pub why: String,
-    /// The models of what was made with it, in the same call.
-    pub with: Vec<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
-    /// It was made, and is still there.
-    Made,
-    /// It was updated, and stays so.
-    Updated,
-    /// It is not known whether it was made or updated.
-    Unknown,
-}
-
-impl Fate {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Made => "made",
-            Self::Updated => "updated",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
-impl std::fmt::Display for Left {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { model, ids, why, .. } = self;
-        let ids = ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        match self.fate {
-            Fate::Made => write!(f, "left behind: {model} {ids} ({why})"),
-            Fate::Updated => write!(f, "{model} {ids} was updated ({why})"),
-            Fate::Unknown if ids.is_empty() => write!(f, "a {model} may be left behind ({why})"),
-            Fate::Unknown => write!(f, "{model} {ids} may be changed or left behind ({why})"),
-        }?;
-        if self.with.is_empty() { Ok(()) } else { write!(f, ", with its {}", self.with.join(", ")) }
-    }
-}
 
 /// Makes the calls, and gives the result of the main one (null where there was none).
 pub(super) async fn run(caller: &Caller, steps: Vec<Step>, before: HashSet<(String, i64)>) -> Result<Value, Error> {
@@ -85,8 +32,9 @@ pub(super) async fn run(caller: &Caller, steps: Vec<Step>, before: HashSet<(Stri
     Ok(result)
 }
 
-struct Run<'c> {
-    caller: &'c Caller,
+/// A write under way.
+pub(super) struct Run<'c> {
+    pub(super) caller: &'c Caller,
     /// The model of each step.
     models: Vec<String>,
     /// Lines that were there before, by field.
@@ -94,39 +42,19 @@ struct Run<'c> {
     /// The ids that each step made.
     made: Vec<Vec<i64>>,
     /// What is to be deleted if a later step fails, in the order in which it was made.
-    undo: Vec<Undo>,
+    pub(super) undo: Vec<Undo>,
     /// What was updated; that cannot be undone.
-    updated: Option<(String, Vec<i64>, Vec<String>)>,
+    pub(super) updated: Option<(String, Vec<i64>, Vec<String>)>,
     /// Lines that were read to find the record of a file.
     lines: HashMap<(String, i64, String), Vec<i64>>,
 }
 
-struct Undo {
-    model: String,
-    ids: Vec<i64>,
-    kind: Kind,
-    below: Vec<Below>,
-    /// Models of which it may have made records that nobody can tell.
-    unseen: Vec<String>,
-    /// Models of all that was made with it.
-    within: Vec<String>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Made,
-    /// Found by its lookup after an answer was lost. It may be another caller's, so it is not deleted.
-    Adopted,
-    Files,
-    Main,
-}
-
 /// A step that failed, and what is known of its own effect.
-struct Failed {
-    cause: plan::Error,
-    own: Vec<Left>,
+pub(super) struct Failed {
+    pub(super) cause: plan::Error,
+    pub(super) own: Vec<Left>,
     /// The call may have been done, so nothing that it may refer to is touched.
-    keeps_the_rest: bool,
+    pub(super) keeps_the_rest: bool,
 }
 
 impl Failed {
@@ -150,7 +78,7 @@ impl From<OdooError> for Failed {
 }
 
 /// A write whose answer was lost.
-fn is_lost(error: &OdooError) -> bool {
+pub(super) fn is_lost(error: &OdooError) -> bool {
     error.retry() == Retry::Unsafe
 }
 
@@ -290,114 +218,6 @@ impl Run<'_> {
         }
         Ok(lines)
     }
-
-    /// Deletes what was made, last first, and says what could not be.
-    async fn give_up(mut self, failed: Failed) -> Error {
-        let Failed { cause, own: mut left, keeps_the_rest } = failed;
-        let mut keep = keeps_the_rest.then_some("a call that may refer to it may have been done");
-        if let Some((model, ids, with)) = self.updated.take() {
-            left.push(Left { model, ids, fate: Fate::Updated, why: "an update is not undone".to_owned(), with });
-            keep = Some("what was updated may refer to it");
-        }
-        while let Some(undo) = self.undo.pop() {
-            let Undo { model, ids, kind, below, unseen, within } = undo;
-            // Files that are not tied to anything are referred to by nothing.
-            let why = keep.filter(|_| kind != Kind::Files || keeps_the_rest);
-            if let Some(why) = why {
-                left.push(Left { model, ids, fate: Fate::Made, why: why.to_owned(), with: within });
-                continue;
-            }
-            if kind == Kind::Adopted {
-                left.push(Left {
-                    model,
-                    ids,
-                    fate: Fate::Made,
-                    why: "it may be another caller's".to_owned(),
-                    with: within,
-                });
-                keep = Some("a record that is kept may refer to it");
-                continue;
-            }
-            let mut not_deleted = self.delete_with_lines(&model, &ids, &below).await;
-            if let Some(left) = not_deleted.iter_mut().find(|left| left.model == model && left.ids == ids) {
-                left.with.clone_from(&within);
-                if kind != Kind::Files {
-                    keep = Some("a record that could not be deleted may refer to it");
-                }
-            }
-            left.extend(not_deleted);
-            let unseen = unseen.into_iter();
-            let why = "a command of the payload may have made it beside what was deleted".to_owned();
-            left.extend(unseen.map(|model| Left {
-                model,
-                ids: Vec::new(),
-                fate: Fate::Unknown,
-                why: why.clone(),
-                with: Vec::new(),
-            }));
-        }
-        if left.is_empty() { Error::Refused(cause) } else { Incomplete { cause, left }.into() }
-    }
-
-    /// Deletes records, and then what is left of the lines they had; gives what could not be deleted.
-    async fn delete_with_lines(&self, model: &str, ids: &[i64], below: &[Below]) -> Vec<Left> {
-        let lines = match self.lines_below(model, ids.to_vec(), below).await {
-            Ok(lines) => lines,
-            Err(error) => return vec![not_deleted(model, ids, &error)],
-        };
-        if let Err(error) = self.delete(model, ids).await {
-            return vec![not_deleted(model, ids, &error)];
-        }
-        let mut left = Vec::new();
-        for (model, ids) in lines {
-            if let Err(error) = self.delete_rest(&model, &ids).await {
-                left.push(not_deleted(&model, &ids, &error));
-            }
-        }
-        left
-    }
-
-    /// Deletes those of the records that are still there.
-    async fn delete_rest(&self, model: &str, ids: &[i64]) -> Result<(), OdooError> {
-        let those = json!([["id", "in", ids]]);
-        let rest = Rpc::search_read(model, those, json!(["id"]), Page::default()).with_context("active_test", false);
-        let rest = ids_of(&self.caller.call_again(&rest).await?);
-        if rest.is_empty() {
-            return Ok(());
-        }
-        match self.caller.call_again(&Rpc::unlink(model, rest)).await {
-            Err(OdooError::Fault(fault)) if fault.code() == "missing_record" => Ok(()),
-            outcome => outcome.map(|_| ()),
-        }
-    }
-
-    /// The ids of the lines at every level, the upper ones first.
-    async fn lines_below(
-        &self,
-        model: &str,
-        ids: Vec<i64>,
-        below: &[Below],
-    ) -> Result<Vec<(String, Vec<i64>)>, OdooError> {
-        let mut lines = Vec::new();
-        let mut level = vec![(model.to_owned(), ids, below)];
-        while let Some((model, ids, below)) = level.pop() {
-            for inner in below.iter().filter(|_| !ids.is_empty()) {
-                let inverse = inner.inverse.as_deref();
-                let found = plan::lines_of(self.caller, &model, &ids, &inner.field, &inner.model, inverse).await?;
-                lines.push((inner.model.clone(), found.clone()));
-                level.push((inner.model.clone(), found, &inner.within));
-            }
-        }
-        Ok(lines)
-    }
-
-    /// Deletes records. Odoo may have deleted some with others, such as the files of a record; those are gone as well.
-    async fn delete(&self, model: &str, ids: &[i64]) -> Result<(), OdooError> {
-        match self.caller.call_again(&Rpc::unlink(model, ids.to_vec())).await {
-            Err(OdooError::Fault(fault)) if fault.code() == "missing_record" => self.delete_rest(model, ids).await,
-            outcome => outcome.map(|_| ()),
-        }
-    }
 }
 
 fn lost(error: OdooError, rpc: &Rpc, keeps_the_rest: bool) -> Failed {
@@ -412,19 +232,8 @@ fn lost(error: OdooError, rpc: &Rpc, keeps_the_rest: bool) -> Failed {
     Failed { cause: error.into(), own: vec![own], keeps_the_rest }
 }
 
-fn not_deleted(model: &str, ids: &[i64], error: &OdooError) -> Left {
-    let fate = if is_lost(error) { Fate::Unknown } else { Fate::Made };
-    Left {
-        model: model.to_owned(),
-        ids: ids.to_vec(),
-        fate,
-        why: format!("deleting it failed: {error}"),
-        with: Vec::new(),
-    }
-}
-
 /// The ids in the answer of `create` (a list of ids), `web_save` or `search_read` (a list of records).
-fn ids_of(result: &Value) -> Vec<i64> {
+pub(super) fn ids_of(result: &Value) -> Vec<i64> {
     let items = result.as_array().into_iter().flatten();
     items.filter_map(|item| item.as_i64().or_else(|| item["id"].as_i64())).collect()
 }
