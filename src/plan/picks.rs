@@ -118,6 +118,7 @@ impl Parser<'_> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -155,5 +156,38 @@ mod tests {
             "names more than 2000 fields"
         );
         assert!(refusal(json!(["a{".repeat(50)])).contains("more than 20 levels"));
+    }
+
+    fn any_pick() -> impl Strategy<Value = Pick> {
+        let leaf = "[a-z_]{1,8}".prop_map(|name| pick(&name, vec![]));
+        leaf.prop_recursive(5, 40, 5, |inner| {
+            ("[a-z_]{1,8}", prop::collection::vec(inner, 1..5)).prop_map(|(name, within)| {
+                let mut merged = Vec::new();
+                within.into_iter().for_each(|inner| merge(&mut merged, inner));
+                Pick { name, within: merged }
+            })
+        })
+    }
+
+    fn written(pick: &Pick, space: &str) -> String {
+        if pick.within.is_empty() {
+            return format!("{space}{}{space}", pick.name);
+        }
+        let within: Vec<String> = pick.within.iter().map(|inner| written(inner, space)).collect();
+        format!("{space}{}{space}{{{}}}{space}", pick.name, within.join(","))
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_again_with_or_without_white_space(one in any_pick(), space in "[ \t\n]{0,2}") {
+            prop_assert_eq!(parse(&json!([written(&one, &space)])), Ok(vec![one]));
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused_within_itself(text in "[a-c{}, ]{0,40}|.{0,40}") {
+            if let Err(Error::Syntax { at, .. }) = parse(&json!([text])) {
+                prop_assert!(at >= 1 && at <= text.chars().count() + 1);
+            }
+        }
     }
 }
