@@ -6,6 +6,7 @@ import os
 import pathlib
 import pwd
 import subprocess
+import time
 
 from . import CACHE, ROOT, LabError, install, run, say
 
@@ -13,6 +14,7 @@ FOLDER = CACHE / "postgres"
 PORT = "5432"  # part of the socket's name only
 ROLE = "odoo"
 ACCOUNT = "postgres"
+LOCK_SECONDS = 15
 LOG = FOLDER / "server.log"
 # A test cluster may lose its last second when the machine dies, but not its integrity.
 SETTINGS = ["listen_addresses=''", f"unix_socket_directories='{FOLDER}'", "unix_socket_permissions=0700", f"port={PORT}",
@@ -26,10 +28,30 @@ def ensure():
         _make()
     if not is_running():
         say("starting PostgreSQL")
+        _clear_lock()
         options = " ".join(f"-c {setting}" for setting in SETTINGS)
         _as_account([_program("pg_ctl"), "-D", FOLDER / "data", "-l", LOG, "-w", "-t", "60", "-o", options, "start"], "starting PostgreSQL")
     if "1" not in psql("postgres", f"SELECT 1 FROM pg_roles WHERE rolname = '{ROLE}'", user=_superuser()):
         psql("postgres", f"CREATE ROLE {ROLE} LOGIN CREATEDB", user=_superuser())
+
+
+def _clear_lock():
+    """A server that was killed leaves its lock behind, with a process number that may be another's by now."""
+    lock = FOLDER / "data/postmaster.pid"
+    deadline = time.monotonic() + LOCK_SECONDS
+    while lock.exists():
+        process = lock.read_text(encoding="utf8").split("\n", 1)[0]
+        try:
+            command = pathlib.Path(f"/proc/{process}/cmdline").read_text(encoding="utf8", errors="replace")
+        except OSError:
+            command = ""
+        if str(FOLDER / "data") not in command:
+            lock.unlink()
+            (FOLDER / f".s.PGSQL.{PORT}.lock").unlink(missing_ok=True)
+            return
+        if time.monotonic() > deadline:
+            raise LabError(f"a PostgreSQL (process {process}) holds {FOLDER} and does not answer; stop it and try again")
+        time.sleep(0.1)
 
 
 def is_running():
