@@ -33,7 +33,7 @@ pub use self::{
     method::call_function,
     search::search_data,
     selection::Selection,
-    steps::{Answer, At, Below, Hole, Line, Looked, Place, Purpose, Root, Step, Write},
+    steps::{Answer, At, Below, Beside, Hole, Line, Looked, Place, Purpose, Root, Step, Write},
     write::{create_data, create_update_data, update_data},
 };
 use crate::{

@@ -12,8 +12,8 @@ use super::{
     undo::{Fate, Kind, Left, Undo},
 };
 use crate::{
-    odoo::{Caller, Error as OdooError, Retry, Rpc},
-    plan::{self, At, Below, Hole, Line, Place, Purpose, Root, Step},
+    odoo::{Caller, Effect, Error as OdooError, Retry, Rpc, Why},
+    plan::{self, At, Beside, Hole, Line, Place, Purpose, Root, Step},
 };
 
 /// Makes the calls, and gives the result of the main one (null where there was none).
@@ -86,10 +86,10 @@ impl Run<'_> {
     /// Makes one call; gives the result of the main one.
     async fn take(&mut self, step: Step) -> Result<Option<Value>, Failed> {
         let Step { mut rpc, holes, purpose } = step;
-        self.fill(&mut rpc, &holes);
+        self.fill(&mut rpc, &holes)?;
         match purpose {
-            Purpose::Make { probe, lookup, must_match, below } => {
-                let undo = self.make(&rpc, &probe, below).await?;
+            Purpose::Make { probe, lookup, must_match, beside } => {
+                let undo = self.make(&rpc, &probe, beside).await?;
                 let made = undo.ids.clone();
                 self.undo.push(undo);
                 if must_match && ids_of(&self.caller.call_again(&probe).await?) != made {
@@ -100,31 +100,17 @@ impl Run<'_> {
             }
             Purpose::Files => {
                 let made = ids_of(&self.call_unless_lost(&rpc, false).await?);
-                self.undo.push(Undo {
-                    model: rpc.model,
-                    ids: made.clone(),
-                    kind: Kind::Files,
-                    below: Vec::new(),
-                    unseen: Vec::new(),
-                    within: Vec::new(),
-                });
+                let beside = Beside::default();
+                self.undo.push(Undo { model: rpc.model, ids: made.clone(), kind: Kind::Files, beside });
                 self.made.push(made);
             }
-            Purpose::Main { below, unseen, within } => {
-                let result = self.call_unless_lost(&rpc, true).await.map_err(|failed| failed.with(&within))?;
+            Purpose::Main { beside } => {
+                let result = self.call_unless_lost(&rpc, true).await.map_err(|failed| failed.with(&beside.models))?;
                 let made = ids_of(&result);
-                match rpc.ids.filter(|ids| !ids.is_empty()) {
-                    Some(ids) => self.updated = Some((rpc.model, ids, within)),
-                    None => {
-                        self.undo.push(Undo {
-                            model: rpc.model,
-                            ids: made.clone(),
-                            kind: Kind::Main,
-                            below,
-                            unseen,
-                            within,
-                        });
-                    }
+                match &rpc.ids {
+                    Some(ids) if !ids.is_empty() => self.updated = Some((rpc.model, ids.clone(), beside.models)),
+                    _ if made.is_empty() => return Err(lost(no_id(&rpc), &rpc, true).with(&beside.models)),
+                    _ => self.undo.push(Undo { model: rpc.model, ids: made.clone(), kind: Kind::Main, beside }),
                 }
                 self.made.push(made);
                 return Ok(Some(result));
@@ -143,18 +129,20 @@ impl Run<'_> {
     }
 
     /// Makes a record that a lookup did not find. Where the answer is lost, the lookup tells whether it is there.
-    async fn make(&self, rpc: &Rpc, probe: &Rpc, below: Vec<Below>) -> Result<Undo, Failed> {
+    async fn make(&self, rpc: &Rpc, probe: &Rpc, beside: Beside) -> Result<Undo, Failed> {
         let (ids, kind) = match self.caller.call(rpc).await {
             Ok(result) => (ids_of(&result), Kind::Made),
             Err(error) if is_lost(&error) => match self.caller.call_again(probe).await.map(|found| ids_of(&found)) {
                 Ok(found) if found.len() == 1 => (found, Kind::Adopted),
                 // It may be there, and refer to what was made before it.
-                _ => return Err(lost(error, rpc, true)),
+                _ => return Err(lost(error, rpc, true).with(&beside.models)),
             },
             Err(error) => return Err(error.into()),
         };
-        let within = below.iter().map(|below| below.model.clone()).collect();
-        Ok(Undo { model: rpc.model.clone(), ids, kind, below, unseen: Vec::new(), within })
+        if ids.is_empty() {
+            return Err(lost(no_id(rpc), rpc, true).with(&beside.models));
+        }
+        Ok(Undo { model: rpc.model.clone(), ids, kind, beside })
     }
 
     async fn call_unless_lost(&self, rpc: &Rpc, is_main: bool) -> Result<Value, Failed> {
@@ -164,10 +152,14 @@ impl Run<'_> {
             .map_err(|error| if is_lost(&error) { lost(error, rpc, is_main) } else { error.into() })
     }
 
-    /// Puts the ids that earlier steps made where they belong.
-    fn fill(&self, rpc: &mut Rpc, holes: &[Hole]) {
+    /// Puts the ids that earlier steps made where they belong. A call that lacks one is not made.
+    fn fill(&self, rpc: &mut Rpc, holes: &[Hole]) -> Result<(), OdooError> {
         for hole in holes {
-            let Some(&id) = self.made.get(hole.step).and_then(|made| made.get(hole.index)) else { continue };
+            let made = self.made.get(hole.step).and_then(|made| made.get(hole.index));
+            let Some(&id) = made else {
+                let why = Why::Garbled(format!("an earlier call gave no id for {}.{}", rpc.model, rpc.method));
+                return Err(OdooError::NoAnswer { effect: Effect::Read, why });
+            };
             match &hole.at {
                 At::Ids => rpc.ids.get_or_insert_default().push(id),
                 At::Argument(pointer) => {
@@ -177,6 +169,7 @@ impl Run<'_> {
                 }
             }
         }
+        Ok(())
     }
 
     /// The id of the record that files belong to: a record that was made or updated, or one of its lines.
@@ -218,6 +211,12 @@ impl Run<'_> {
         }
         Ok(lines)
     }
+}
+
+/// An answer without the ids that it should have: what was made is not known.
+fn no_id(rpc: &Rpc) -> OdooError {
+    let why = Why::Garbled(format!("{}.{} gave no id", rpc.model, rpc.method));
+    OdooError::NoAnswer { effect: Effect::Write, why }
 }
 
 fn lost(error: OdooError, rpc: &Rpc, keeps_the_rest: bool) -> Failed {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     odoo::{Error as OdooError, Page, Rpc},
-    plan::{self, Below},
+    plan::{self, Below, Beside},
 };
 
 /// A write that failed and could not be taken back whole.
@@ -73,11 +73,7 @@ pub(super) struct Undo {
     pub(super) model: String,
     pub(super) ids: Vec<i64>,
     pub(super) kind: Kind,
-    pub(super) below: Vec<Below>,
-    /// Models of which it may have made records that nobody can tell.
-    pub(super) unseen: Vec<String>,
-    /// Models of all that was made with it.
-    pub(super) within: Vec<String>,
+    pub(super) beside: Beside,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -99,11 +95,11 @@ impl Run<'_> {
             keep = Some("what was updated may refer to it");
         }
         while let Some(undo) = self.undo.pop() {
-            let Undo { model, ids, kind, below, unseen, within } = undo;
+            let Undo { model, ids, kind, beside: Beside { below, unseen, models } } = undo;
             // Files that are not tied to anything are referred to by nothing.
             let why = keep.filter(|_| kind != Kind::Files || keeps_the_rest);
             if let Some(why) = why {
-                left.push(Left { model, ids, fate: Fate::Made, why: why.to_owned(), with: within });
+                left.push(Left { model, ids, fate: Fate::Made, why: why.to_owned(), with: models });
                 continue;
             }
             if kind == Kind::Adopted {
@@ -112,14 +108,14 @@ impl Run<'_> {
                     ids,
                     fate: Fate::Made,
                     why: "it may be another caller's".to_owned(),
-                    with: within,
+                    with: models,
                 });
                 keep = Some("a record that is kept may refer to it");
                 continue;
             }
             let mut not_deleted = self.delete_with_lines(&model, &ids, &below).await;
             if let Some(left) = not_deleted.iter_mut().find(|left| left.model == model && left.ids == ids) {
-                left.with.clone_from(&within);
+                left.with.clone_from(&models);
                 if kind != Kind::Files {
                     keep = Some("a record that could not be deleted may refer to it");
                 }

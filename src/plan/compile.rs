@@ -17,7 +17,7 @@ use super::{
     selection::Selection,
     settle::{OldLines, Settled, Settler},
     shown,
-    steps::{Answer, At, Below, Hole, Line, Place, Purpose, Root, Step, Write},
+    steps::{Answer, At, Beside, Hole, Line, Place, Purpose, Root, Step, Write},
 };
 use crate::odoo::Rpc;
 
@@ -78,13 +78,13 @@ pub(super) fn compile(
             settler.inline.insert(number, making.draft);
             continue;
         }
-        let below = making.draft.below();
+        let beside = Beside::new(making.draft.below(), making.draft.unseen(), std::iter::empty());
         let made = settler.settle(&question.model, making.draft, &none, "/vals_list/0")?;
         let rpc =
             in_company(Rpc::create(&question.model, vec![Value::Object(made.values)]), question.company.or(company));
         let lookup = (question.field.clone(), shown(&question.value));
         let probe = Box::new(questions.question(filter, number));
-        let purpose = Purpose::Make { probe, lookup, must_match: !making.is_certain, below };
+        let purpose = Purpose::Make { probe, lookup, must_match: !making.is_certain, beside };
         loose.extend(made.files.into_iter().map(|(lines, files)| (Root::Step(steps.len()), lines, files)));
         settler.made.insert(number, steps.len());
         steps.push(Step { rpc, holes: made.holes, purpose });
@@ -93,12 +93,8 @@ pub(super) fn compile(
     // Whether one call writes and reads is known before the values are settled, since it decides where they stand.
     let reads_back = specification.filter(|_| !wanted.fields.is_empty());
     let at = if matches!(target, Target::New) && reads_back.is_none() { "/vals_list/0" } else { "/vals" };
-    let (below, unseen) = (draft.below(), draft.unseen());
     let made_in_place = in_place.iter().map(|number| questions.get(*number).model.clone());
-    let mut within: Vec<String> =
-        Below::models(&below).into_iter().chain(unseen.clone()).chain(made_in_place).collect();
-    within.sort_unstable();
-    within.dedup();
+    let beside = Beside::new(draft.below(), draft.unseen(), made_in_place);
     let Settled { values, holes, files } = settler.settle(model, draft, old, at)?;
 
     let (answer, lines_before) = match target {
@@ -125,14 +121,14 @@ pub(super) fn compile(
                 Some(specification) => Rpc::web_save(model, Vec::new(), values, specification),
                 None => Rpc::create(model, vec![Value::Object(values)]),
             };
-            steps.push(Step { rpc: in_company(rpc, company), holes, purpose: Purpose::Main { below, unseen, within } });
+            steps.push(Step { rpc: in_company(rpc, company), holes, purpose: Purpose::Main { beside } });
         }
         Answer::Updated { ids, .. } if is_needed(&values) => {
             let rpc = match reads_back {
                 Some(specification) => Rpc::web_save(model, ids.clone(), values, specification),
                 None => Rpc::write(model, ids.clone(), values),
             };
-            steps.push(Step { rpc, holes, purpose: Purpose::Main { below, unseen, within } });
+            steps.push(Step { rpc, holes, purpose: Purpose::Main { beside } });
         }
         Answer::Updated { .. } => {}
     }

@@ -35,8 +35,8 @@ pub(super) enum Slot {
     Lines { model: String, inverse: Option<String>, lines: Vec<Draft> },
     /// Odoo's own commands, some of which make records: `inverse` is there where they are lines.
     Commands { model: String, inverse: Option<String>, commands: Value },
-    /// Files in a relation of the model itself.
-    Files(Vec<File>),
+    /// Files in a relation of the model itself; a many2many of files does not go with its record.
+    Files { files: Vec<File>, is_many2many: bool },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +58,7 @@ impl Draft {
         let mut questions = Vec::new();
         for (_, slot) in &self.fields {
             match slot {
-                Slot::Plain(_) | Slot::Files(_) | Slot::Commands { .. } => {}
+                Slot::Plain(_) | Slot::Files { .. } | Slot::Commands { .. } => {}
                 Slot::One { question, .. } => questions.push(*question),
                 Slot::Many { records, .. } => questions.extend(records.iter().filter_map(|record| match record {
                     Linked::Question(question) => Some(*question),
@@ -92,12 +92,13 @@ impl Draft {
         below
     }
 
-    /// Relations whose commands may make records that cannot be told from those they link, at every level.
+    /// Models of which commands may make records that cannot be told from those they link, at every level.
     pub(super) fn unseen(&self) -> Vec<String> {
         let mut unseen = Vec::new();
         for (_, slot) in &self.fields {
             match slot {
                 Slot::Commands { model, inverse: None, .. } => unseen.push(model.clone()),
+                Slot::Files { is_many2many: true, .. } => unseen.push(files::MODEL.to_owned()),
                 Slot::Lines { lines, .. } => unseen.extend(lines.iter().flat_map(Self::unseen)),
                 _ => {}
             }
@@ -206,10 +207,10 @@ impl Reader<'_> {
         let slot = match (&field.kind, value) {
             // Files are added to those that are there, and never replace them.
             (Kind::One2many(_), value) if leads_to_files && !files::are_commands(value) => {
-                Slot::Files(files::read(value, &path, self.warnings)?)
+                Slot::Files { files: files::read(value, &path, self.warnings)?, is_many2many: false }
             }
             (Kind::Many2many(_), value) if leads_to_files && files::are_files(value) => {
-                Slot::Files(files::read(value, &path, self.warnings)?)
+                Slot::Files { files: files::read(value, &path, self.warnings)?, is_many2many: true }
             }
             // Lines are not removed by a value that a sender may have meant for "unknown".
             (Kind::One2many(_), Value::Null | Value::Bool(false)) => {

@@ -79,7 +79,7 @@ impl<'a> Settler<'a> {
                 Slot::Commands { commands, .. } => commands,
                 Slot::One { question, path } => self.one(&name, question, path, at, settled)?,
                 Slot::Many { mode, records, path } => self.many(&name, mode, records, &path, &at, settled)?,
-                Slot::Files(files) => {
+                Slot::Files { files, .. } => {
                     files.into_iter().map(|file| json!([0, 0, of_model(file.values(), model)])).collect()
                 }
                 Slot::Lines { model, inverse, lines: drafts } => {

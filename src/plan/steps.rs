@@ -36,14 +36,11 @@ pub enum Purpose {
     /// Makes a record that a lookup did not find. `probe` is the lookup: it tells whether the record is there after an
     /// answer was lost. Where `must_match`, it is asked in any case, since the values do not show that it will match.
     /// `lookup` is its field and value, for a sentence.
-    Make { probe: Box<Rpc>, lookup: (String, String), must_match: bool, below: Vec<Below> },
+    Make { probe: Box<Rpc>, lookup: (String, String), must_match: bool, beside: Beside },
     /// Makes the files of all records, those of records that are not there yet without a record.
     Files,
     /// The record itself.
-    ///
-    /// `unseen` are relations whose own commands may make records that cannot be told from those they link, `within` the
-    /// models of all that the call makes beside the record.
-    Main { below: Vec<Below>, unseen: Vec<String>, within: Vec<String> },
+    Main { beside: Beside },
     /// Ties files to a record that an earlier step made.
     Tie { place: Place },
 }
@@ -90,6 +87,16 @@ pub struct Line {
     pub of: usize,
 }
 
+/// What a call makes beside its record.
+#[derive(Debug, Clone, Default)]
+pub struct Beside {
+    pub below: Vec<Below>,
+    /// Models of which Odoo's own commands may make records that cannot be told from those they link.
+    pub unseen: Vec<String>,
+    /// The models of all of it.
+    pub models: Vec<String>,
+}
+
 /// Lines that a record is made with. Odoo does not always delete them with it (a contact's contacts stay, 14-19), so
 /// whoever takes the record back has to look for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,8 +110,18 @@ pub struct Below {
 
 impl Below {
     /// The models of lines at every level.
-    pub(super) fn models(below: &[Self]) -> Vec<String> {
+    fn models(below: &[Self]) -> Vec<String> {
         below.iter().flat_map(|below| [vec![below.model.clone()], Self::models(&below.within)].concat()).collect()
+    }
+}
+
+impl Beside {
+    /// `in_place` are the models of records that are made by a command where they are needed.
+    pub(super) fn new(below: Vec<Below>, unseen: Vec<String>, in_place: impl Iterator<Item = String>) -> Self {
+        let mut models: Vec<String> = Below::models(&below).into_iter().chain(unseen.clone()).chain(in_place).collect();
+        models.sort_unstable();
+        models.dedup();
+        Self { below, unseen, models }
     }
 }
 

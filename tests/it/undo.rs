@@ -40,7 +40,7 @@ fn file(u: &str, n: u8) -> Value {
     json!({"name": format!("f{n} {u}.txt"), "datas": "SGVsbG8="})
 }
 
-const SCENARIOS: [Scenario; 15] = [
+const SCENARIOS: [Scenario; 16] = [
     Scenario {
         name: "a record",
         before: None,
@@ -135,6 +135,18 @@ const SCENARIOS: [Scenario; 15] = [
         vals: |u| {
             let dad = json!({"name": format!("dad {u}"), "category_id": {"records": [{"name": format!("t {u}")}]}});
             let auto = json!({"parent_id": dad, "category_id": {"name": format!("t {u}")}});
+            json!({"payload": {"name": format!("kid {u}"), "parent_id": {"name": format!("dad {u}")}}, "auto_create": auto})
+        },
+        census: |u| vec![("res.partner", named(u), 0, 2), ("res.partner.category", named(u), 0, 1)],
+    },
+    Scenario {
+        name: "a missing record that is made with Odoo's own commands",
+        before: None,
+        route: "create_data",
+        model: "res.partner",
+        vals: |u| {
+            let auto =
+                json!({"parent_id": {"name": format!("dad {u}"), "category_id": [[0, 0, {"name": format!("t {u}")}]]}});
             json!({"payload": {"name": format!("kid {u}"), "parent_id": {"name": format!("dad {u}")}}, "auto_create": auto})
         },
         census: |u| vec![("res.partner", named(u), 0, 2), ("res.partner.category", named(u), 0, 1)],
