@@ -181,7 +181,7 @@ impl Caller {
     async fn send(&self, rpc: &Rpc) -> Result<Value, Error> {
         let result = match &self.credential {
             Credential::Session(cookie) => {
-                session::call(&self.odoo.transport, cookie, rpc, &self.identity.context).await.map(|answer| {
+                session::call(&self.odoo.transport, cookie, rpc, &self.identity.context).await.and_then(|answer| {
                     if answer.rotated.is_some() {
                         *lock(&self.rotated) = answer.rotated;
                     }

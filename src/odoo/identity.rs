@@ -36,12 +36,12 @@ impl Identity {
     ) -> Result<Self, Error> {
         match credential {
             Credential::Session(cookie) => {
-                let info = session::info(&odoo.transport, cookie);
-                let info = trace.note(json!({"model": "session", "method": "get_session_info"}), info).await?;
-                if let Ok(mut rotated) = rotated.lock() {
-                    *rotated = info.rotated;
-                }
-                let info = info.result;
+                let ask = async {
+                    let answer = session::info(&odoo.transport, cookie).await?;
+                    *rotated.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = answer.rotated;
+                    answer.result
+                };
+                let info = trace.note(json!({"model": "session", "method": "get_session_info"}), ask).await?;
                 let theirs = info["db"].as_str().unwrap_or_default();
                 if theirs != odoo.database {
                     return Err(Error::OtherDatabase { theirs: theirs.to_owned(), ours: odoo.database.clone() });

@@ -13,9 +13,10 @@ use super::{
     transport::{Response, Transport},
 };
 
-/// A result, and the cookie that Odoo gave the session anew, if it did (Odoo 19 does so every three hours).
+/// A result or a refusal, and the cookie that Odoo gave the session anew, if it did (Odoo 19 does so every three hours): the
+/// old one is good for two minutes more, whatever became of the call.
 pub(super) struct Answer {
-    pub(super) result: Value,
+    pub(super) result: Result<Value, Error>,
     pub(super) rotated: Option<HeaderValue>,
 }
 
@@ -38,7 +39,7 @@ pub(super) async fn info(transport: &Transport, cookie: &SecretString) -> Result
 
 /// The server's version, which needs no login: `{"server_version_info": [19, 0, …], …}`.
 pub(super) async fn version(transport: &Transport) -> Result<Value, Error> {
-    Ok(post(transport, "/web/webclient/version_info", None, &json!({}), Effect::Read).await?.result)
+    post(transport, "/web/webclient/version_info", None, &json!({}), Effect::Read).await?.result
 }
 
 async fn post(
@@ -50,8 +51,8 @@ async fn post(
 ) -> Result<Answer, Error> {
     let body = json!({"jsonrpc": "2.0", "method": "call", "params": params});
     let response = transport.post(path, cookie.map(cookie_header).transpose()?, &body, effect).await?;
-    let rotated = response.session_cookie.clone();
-    Ok(Answer { result: open(&response, effect)?, rotated })
+    let result = open(&response, effect);
+    Ok(Answer { result, rotated: response.session_cookie })
 }
 
 fn cookie_header(cookie: &SecretString) -> Result<(HeaderName, HeaderValue), Error> {
