@@ -2,10 +2,12 @@
 
 Everything lives in one cache folder (`CACHE`), shared by all clones of one user:
 
-    install/      the Odoo package, unpacked, and a Python environment for it   (install.py)
-    postgres/     a database cluster that listens on a socket in this folder    (postgres.py)
-    template/     the filled database's files and its API key                   (template.py)
-    servers/NAME/ a running Odoo: state.json, its log, its file store           (server.py)
+    install/      the Odoo 19 package, unpacked, and a Python environment for it   (release.py, install.py, apt.py)
+    template/     the filled database's files and its API key                      (template.py)
+    install-14/   Odoo 14 and all that it runs on
+    template-14/  its filled database's files and its API key
+    postgres/     a database cluster that listens on a socket in this folder       (postgres.py)
+    servers/NAME/ a running Odoo: state.json, its log, its file store              (server.py)
 
 Only the Python standard library is used, since this has to run on a machine that has nothing else yet.
 """
@@ -15,6 +17,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import time
 
 ROOT = os.geteuid() == 0
 
@@ -54,13 +57,32 @@ def run(command, what, **options):
 
 
 @contextlib.contextmanager
-def locked():
-    """One `up` or `down` at a time: two clones that start together must not install over each other."""
+def locked(what):
+    """One `up` or `down` at a time: two clones that start together must not install over each other.
+
+    The lock file says who holds it, for those who wait.
+    """
     CACHE.mkdir(parents=True, exist_ok=True)
-    with open(CACHE / "lock", "w", encoding="utf8") as lock:
+    with open(os.open(CACHE / "lock", os.O_CREAT | os.O_RDWR, 0o644), "r+", encoding="utf8") as lock:
+        _wait_for(lock)
+        lock.seek(0)
+        lock.truncate()
+        lock.write(f"{what} (process {os.getpid()})")
+        lock.flush()
+        yield
+
+
+def _wait_for(lock):
+    told = None
+    while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
         except BlockingIOError:
-            say("waiting for another tests/odoo/up to finish")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+            # Whoever took it this moment has not said so yet.
+            time.sleep(0.1)
+        lock.seek(0)
+        holder = lock.read() or "another tests/odoo/up"
+        if holder != told:
+            say(f"waiting for {holder} to finish")
+            told = holder

@@ -3,21 +3,16 @@ import os
 
 from . import LabError
 
-VARIABLES = {
-    "url": "ODOO_GATEWAY_TEST_URL",
-    "database": "ODOO_GATEWAY_TEST_DB",
-    "login": "ODOO_GATEWAY_TEST_LOGIN",
-    "password": "ODOO_GATEWAY_TEST_PASSWORD",
-    "key": "ODOO_GATEWAY_TEST_KEY",
-}
+VARIABLES = {"url": "URL", "database": "DB", "login": "LOGIN", "password": "PASSWORD", "key": "KEY"}
 
 
-def from_environment():
+def from_environment(release):
     """The five values, or None where no URL is set. Half a set is a mistake, not a choice."""
-    if not os.environ.get(VARIABLES["url"]):
+    variables = {name: f"{release.variables}_{variable}" for name, variable in VARIABLES.items()}
+    if not os.environ.get(variables["url"]):
         return None
-    missing = [variable for variable in VARIABLES.values() if not os.environ.get(variable)]
+    missing = [variable for variable in variables.values() if not os.environ.get(variable)]
     if missing:
-        raise LabError(f"{VARIABLES['url']} is set, so {', '.join(missing)} must be set too")
-    return {name: os.environ[variable].rstrip("/") if name == "url" else os.environ[variable]
-            for name, variable in VARIABLES.items()}
+        raise LabError(f"{variables['url']} is set, so {', '.join(missing)} must be set too")
+    values = {name: os.environ[variable] for name, variable in variables.items()}
+    return {**values, "url": values["url"].rstrip("/"), "version": release.version, "pid": None}
