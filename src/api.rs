@@ -5,6 +5,7 @@
 //! half.
 
 mod auth;
+pub mod clients;
 mod envelope;
 mod error;
 mod json;
@@ -15,8 +16,10 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 use uuid::Uuid;
 
+use self::auth::Shown;
 pub use self::{
     envelope::{Call, Envelope},
     error::{BodyError, Error},
@@ -57,6 +60,8 @@ impl Route {
 
 /// A request to one of the routes, as it came in. Its headers hold credentials, so it has no `Debug`.
 pub struct Request {
+    /// The call's id, in the log and in the answer.
+    pub id: Uuid,
     pub route: Route,
     pub headers: HeaderMap,
     pub address: IpAddr,
@@ -75,14 +80,9 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// For a request that never became a call.
-    pub fn refusal(error: Error) -> Self {
-        Self { call_id: Uuid::now_v7(), envelope_id: Value::Null, verdict: Err(error), cookie: None }
-    }
-
-    /// For a call that the gateway itself failed on.
-    pub fn internal() -> Self {
-        Self::refusal(Error::Internal)
+    /// For a request that never became a call, or whose call has no answer of its own.
+    pub fn refusal(call_id: Uuid, error: Error) -> Self {
+        Self { call_id, envelope_id: Value::Null, verdict: Err(error), cookie: None }
     }
 
     /// The JSON object that the caller gets.
@@ -115,9 +115,9 @@ fn success(done: &Done) -> Value {
 
 /// Answers one request, and has it in the log before the answer is given.
 pub async fn handle(app: Arc<App>, request: Request) -> Reply {
-    let Request { route, headers, address, body } = request;
-    let call_id = Uuid::now_v7();
-    let mut reply = Reply { call_id, envelope_id: Value::Null, verdict: Err(Error::Internal), cookie: None };
+    let Request { id: call_id, route, headers, address, body } = request;
+    let until = Instant::now() + app.config.limits.call_timeout * 9 / 10;
+    let mut reply = Reply::refusal(call_id, Error::Internal);
     let size = body.as_ref().map_or(0, Bytes::len);
     let mut entry = match app.log.begin(Received { id: call_id, route: route.name(), address, size }) {
         Ok(entry) => entry,
@@ -127,10 +127,12 @@ pub async fn handle(app: Arc<App>, request: Request) -> Reply {
         }
     };
     let mut caller = None;
+    let shown = auth::shown(&headers, &app.clients);
+    let client = shown.as_ref().ok().and_then(Shown::client);
     let trace = Arc::<Trace>::default();
     let served = async {
         let body = body.map_err(Error::Body)?;
-        let caller = match identify(&app, &headers, &trace).await {
+        let caller = match identify(&app, &headers, shown, &trace, until).await {
             Ok(known) => caller.insert(known),
             Err(error) => {
                 // A stranger gets its id back; nothing else of the body is kept.
@@ -146,9 +148,14 @@ pub async fn handle(app: Arc<App>, request: Request) -> Reply {
     };
     // A panic would be a mistake of ours; it must not cost the call its line in the log.
     let verdict = AssertUnwindSafe(served).catch_unwind().await;
-    reply.verdict = verdict.unwrap_or_else(|_| Err(Error::Internal));
+    reply.verdict = verdict.unwrap_or_else(|_| Err(Error::Internal)).map_err(|error| match (&client, error.odoo()) {
+        (Some(client), Some(source)) if source.is_about_credentials() => {
+            Error::ClientAccount { client: client.clone(), source: source.clone() }
+        }
+        _ => error,
+    });
     reply.cookie = caller.as_ref().and_then(odoo::Caller::rotated_cookie);
-    if let Err(error) = entry.finish(finished(&reply, caller.as_ref(), &trace)).await {
+    if let Err(error) = entry.finish(finished(&reply, caller.as_ref(), client, &trace)).await {
         // The call has been carried out or refused; that is still the truth, though the log lacks it.
         tracing::error!(call = %call_id, %error, "a call is not in the log");
         if let Ok(done) = &mut reply.verdict {
@@ -164,12 +171,18 @@ pub async fn handle(app: Arc<App>, request: Request) -> Reply {
 
 /// Who calls. A cookie comes by itself with every request of a browser, also with one that a foreign page makes; such a
 /// page cannot send JSON as JSON.
-async fn identify(app: &App, headers: &HeaderMap, trace: &Arc<Trace>) -> Result<odoo::Caller, Error> {
-    let credential = auth::credential(headers)?;
+async fn identify(
+    app: &App,
+    headers: &HeaderMap,
+    shown: Result<Shown<'_>, Error>,
+    trace: &Arc<Trace>,
+    until: Instant,
+) -> Result<odoo::Caller, Error> {
+    let credential = shown?.credential();
     if matches!(credential, Credential::Session(_)) && !auth::is_json(headers) {
         return Err(Error::ContentType);
     }
-    Ok(app.odoo.caller(credential, trace.clone()).await?)
+    Ok(odoo::Caller::identify(&app.odoo, credential, trace.clone(), until).await?)
 }
 
 /// Plans and executes; once more where the models turn out to be other than they are remembered.
@@ -213,11 +226,13 @@ fn doubts_schema(plan: &Result<Plan, plan::Error>) -> bool {
     }
 }
 
-fn finished(reply: &Reply, caller: Option<&odoo::Caller>, trace: &Trace) -> Finished {
+fn finished(reply: &Reply, caller: Option<&odoo::Caller>, client: Option<Arc<str>>, trace: &Trace) -> Finished {
     let error = reply.verdict.as_ref().err();
     Finished {
         caller: caller.map(|caller| log::Caller {
+            client: client.as_deref().map(str::to_owned),
             credential: caller.credential().kind(),
+            door: caller.door().name(),
             uid: caller.identity().uid,
             login: caller.identity().login.clone(),
         }),

@@ -1,9 +1,10 @@
-//! The command line: `odoo-gateway serve` and `odoo-gateway check`.
+//! The command line: `odoo-gateway serve`, `check` and `client new`.
 //!
 //! Data goes to standard output, everything else to standard error. Exit status 0 is success, 1 a failure, 2 a mistake in
 //! the command line itself.
 
 mod check;
+mod client;
 mod serve;
 
 use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
@@ -27,6 +28,18 @@ enum Command {
     Serve(Configured),
     /// Check the configuration, the log directory and Odoo; one line each
     Check(Configured),
+    /// Callers that the gateway knows by a key of its own
+    #[command(subcommand)]
+    Client(Client),
+}
+
+#[derive(Debug, Subcommand)]
+enum Client {
+    /// Make a key for a new [[client]]; it is shown this once
+    New {
+        /// What the client is called in the configuration and in the log
+        name: String,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -52,9 +65,10 @@ pub fn run() -> ExitCode {
 }
 
 fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = || tokio::runtime::Builder::new_multi_thread().enable_all().build();
     match command {
-        Command::Serve(args) => runtime.block_on(serve::run(Config::load(&args.config)?)),
-        Command::Check(args) => runtime.block_on(check::run(&args.config)),
+        Command::Serve(args) => runtime()?.block_on(serve::run(Config::load(&args.config)?)),
+        Command::Check(args) => runtime()?.block_on(check::run(&args.config)),
+        Command::Client(Client::New { name }) => client::new(&name),
     }
 }

@@ -4,9 +4,12 @@
 //! key that the gateway does not know, or a value of the wrong kind, is refused with file, line and the known keys, since
 //! a setting that is silently ignored is worse than none.
 
+mod client;
+
 use std::{
     fmt,
     net::SocketAddr,
+    num::NonZeroU16,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -18,6 +21,8 @@ use toml::{
     Spanned,
     de::{DeTable, DeValue},
 };
+
+pub use self::client::{Client, Source};
 
 const DEFAULTS: &str = include_str!("../gateway.toml");
 
@@ -34,6 +39,8 @@ pub struct Config {
     pub log: Log,
     pub compat: Compat,
     pub limits: Limits,
+    #[serde(default, rename = "client")]
+    pub clients: Vec<Client>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -62,6 +69,16 @@ pub struct Upstream {
     pub connect_timeout: Duration,
     #[serde(with = "duration")]
     pub timeout: Duration,
+    #[serde(with = "duration")]
+    pub read_timeout: Duration,
+    pub max_answer: ByteSize,
+    pub max_in_flight: NonZeroU16,
+    pub queue: usize,
+    #[serde(with = "duration")]
+    pub queue_timeout: Duration,
+    pub retries: u8,
+    /// Repetitions per call, 0 to 1.
+    pub retry_budget: f32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -69,6 +86,8 @@ pub struct Upstream {
 pub enum Protocol {
     Auto,
     Session,
+    JsonRpc,
+    XmlRpc,
     #[serde(rename = "json-2")]
     Json2,
 }
@@ -108,6 +127,8 @@ pub struct Limits {
     pub header_timeout: Duration,
     #[serde(with = "duration")]
     pub body_timeout: Duration,
+    #[serde(with = "duration")]
+    pub call_timeout: Duration,
 }
 
 /// Why a configuration cannot be used, in words for the person who wrote it.
@@ -133,17 +154,18 @@ impl fmt::Display for Line {
 }
 
 impl Config {
-    /// Reads and completes the file. `log.directory` comes back relative to the file's folder.
+    /// Reads and completes the file. Paths in it come back relative to the file's folder.
     pub fn load(path: &Path) -> Result<Self, Error> {
         let text =
             std::fs::read_to_string(path).map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
         let mut config = Self::parse(&text, path)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         config.log.directory = folder.join(&config.log.directory);
+        config.clients.iter_mut().for_each(|client| client.relative_to(folder));
         Ok(config)
     }
 
-    fn parse(text: &str, path: &Path) -> Result<Self, Error> {
+    pub(crate) fn parse(text: &str, path: &Path) -> Result<Self, Error> {
         let invalid = |error: toml::de::Error| {
             let line =
                 error.span().and_then(|span| text.get(..span.start)).map(|before| before.matches('\n').count() + 1);
@@ -175,13 +197,19 @@ impl Config {
         let waits = [
             ("[upstream] connect_timeout", self.upstream.connect_timeout),
             ("[upstream] timeout", self.upstream.timeout),
+            ("[upstream] read_timeout", self.upstream.read_timeout),
+            ("[upstream] queue_timeout", self.upstream.queue_timeout),
             ("[limits] header_timeout", self.limits.header_timeout),
             ("[limits] body_timeout", self.limits.body_timeout),
+            ("[limits] call_timeout", self.limits.call_timeout),
         ];
-        match waits.iter().find(|(_, wait)| wait.is_zero()) {
-            Some((key, _)) => Err(format!("{key} must be longer than nothing")),
-            None => Ok(()),
+        if let Some((key, _)) = waits.iter().find(|(_, wait)| wait.is_zero()) {
+            return Err(format!("{key} must be longer than nothing"));
         }
+        if !(0.0..=1.0).contains(&self.upstream.retry_budget) {
+            return Err("[upstream] retry_budget must be between 0 and 1".to_owned());
+        }
+        client::check(&self.clients)
     }
 }
 

@@ -13,6 +13,8 @@ use std::{convert::Infallible, net::IpAddr, sync::Arc};
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
+use tokio::time;
+use uuid::Uuid;
 
 pub use self::body::collect;
 use self::route::{Refusal, Route};
@@ -39,13 +41,19 @@ pub async fn serve(app: Arc<App>, address: IpAddr, request: http::Request<Incomi
 async fn call(app: Arc<App>, route: api::Route, address: IpAddr, request: http::Request<Incoming>) -> Response {
     let (head, body) = request.into_parts();
     let body = collect(body, &app.config.limits).await;
-    let request = api::Request { route, headers: head.headers, address, body };
-    // In a task of its own: a caller who hangs up drops this future, and must not cut a call to Odoo in half.
+    let id = Uuid::now_v7();
+    let request = api::Request { id, route, headers: head.headers, address, body };
+    // In a task of its own: a caller who hangs up, or is told that its time is over, must not cut a call to Odoo in half.
     let task = app.calls.spawn(api::handle(app.clone(), request));
-    respond::reply(task.await.unwrap_or_else(|error| {
-        tracing::error!(%error, "a call failed inside the gateway");
-        Reply::internal()
-    }))
+    let patience = app.config.limits.call_timeout;
+    respond::reply(match time::timeout(patience, task).await {
+        Ok(Ok(reply)) => reply,
+        Ok(Err(error)) => {
+            tracing::error!(call = %id, %error, "a call failed inside the gateway");
+            Reply::refusal(id, api::Error::Internal)
+        }
+        Err(_) => Reply::refusal(id, api::Error::StillRunning(patience)),
+    })
 }
 
 /// Passes a request for Odoo's session routes on.
@@ -53,10 +61,10 @@ async fn session(app: &App, request: http::Request<Incoming>) -> Response {
     let (head, body) = request.into_parts();
     let outcome = match collect(body, &app.config.limits).await {
         Ok(body) => app.proxy.forward(http::Request::from_parts(head, body)).await,
-        Err(error) => return respond::reply(Reply::refusal(api::Error::Body(error))),
+        Err(error) => return respond::reply(Reply::refusal(Uuid::now_v7(), api::Error::Body(error))),
     };
     match outcome {
         Ok(response) => response,
-        Err(error) => respond::reply(Reply::refusal(error)),
+        Err(error) => respond::reply(Reply::refusal(Uuid::now_v7(), error)),
     }
 }

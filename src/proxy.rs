@@ -3,23 +3,25 @@
 //! The path goes out byte for byte as it came in (reqwest would rewrite it, hyper's client does not). Odoo sees its own
 //! host, never the gateway's: it stores the host by which an administrator logs in as the address of its links in mails.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, Request, Uri, header, uri};
-use http_body_util::{BodyExt, Full};
+use http::{HeaderMap, HeaderName, Request, StatusCode, Uri, header, uri};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
 use serde_json::Value;
+use tokio::time::{self, Instant};
 
 use crate::{
     api::Error,
     config,
     http::Response,
-    odoo::{Effect, Error as OdooError, Why},
+    odoo::{Claim, Effect, Error as OdooError, Gate, Why},
 };
 
 /// Headers that belong to one connection (RFC 9110, section 7.6.1), those by which a caller could tell an Odoo in proxy
@@ -41,6 +43,9 @@ const NOT_PASSED: [HeaderName; 14] = [
     HeaderName::from_static("x-odoo-database"),
 ];
 
+/// Odoo answers a login with a few kilobytes.
+const MAX_LOGIN_ANSWER: usize = 4 << 20;
+
 #[derive(Debug)]
 pub struct Proxy {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
@@ -51,10 +56,12 @@ pub struct Proxy {
     url: String,
     database: String,
     timeout: Duration,
+    gate: Arc<Gate>,
 }
 
 impl Proxy {
-    pub fn build(config: &config::Upstream) -> Result<Self, rustls::Error> {
+    /// Requests that are passed on take their turn at the same gate as the gateway's own calls.
+    pub fn build(config: &config::Upstream, gate: Arc<Gate>) -> Result<Self, rustls::Error> {
         let mut connector = HttpConnector::new();
         connector.enforce_http(false);
         connector.set_connect_timeout(Some(config.connect_timeout));
@@ -72,14 +79,13 @@ impl Proxy {
             url: config.url.as_str().trim_end_matches('/').to_owned(),
             database: config.database.clone(),
             timeout: config.timeout,
+            gate,
         })
     }
 
     /// Sends the request to Odoo and gives its answer, whose body is streamed.
     pub async fn forward(&self, request: Request<Bytes>) -> Result<Response, Error> {
-        if is_login(request.uri().path()) {
-            self.check_database(request.body())?;
-        }
+        let login = if is_login(request.uri().path()) { Some(self.check_login(request.body())?) } else { None };
         let (mut head, body) = request.into_parts();
         let path = head.uri.path_and_query().map_or("/", uri::PathAndQuery::as_str);
         head.uri = Uri::builder()
@@ -94,29 +100,49 @@ impl Proxy {
         // The client sets the host of the address it connects to.
         head.headers.remove(header::HOST);
         let effect = if head.method.is_safe() { Effect::Read } else { Effect::Write };
-        let answer =
-            tokio::time::timeout(self.timeout, self.client.request(Request::from_parts(head, Full::new(body)))).await;
-        let mut response = match answer {
-            Ok(Ok(response)) => response,
+        let _place = self.gate.enter(Claim::New, Instant::now() + self.timeout).await?;
+        let answer = time::timeout(self.timeout, self.client.request(Request::from_parts(head, Full::new(body)))).await;
+        let answer = match answer {
+            Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) if error.is_connect() => {
-                return Err(OdooError::Unreachable { url: self.url.clone(), reason: words(&error) }.into());
+                Err(OdooError::Unreachable { url: self.url.clone(), reason: words(&error) })
             }
-            Ok(Err(error)) => return Err(OdooError::NoAnswer { effect, why: Why::Broken(words(&error)) }.into()),
-            Err(_) => return Err(OdooError::NoAnswer { effect, why: Why::TimedOut(self.timeout) }.into()),
+            Ok(Err(error)) => Err(OdooError::NoAnswer { effect, why: Why::Broken(words(&error)) }),
+            Err(_) => Err(OdooError::NoAnswer { effect, why: Why::TimedOut(self.timeout) }),
         };
+        self.gate.connected(&answer);
+        let mut response = answer?;
         strip(response.headers_mut());
-        Ok(response.map(|body| body.map_err(Into::into).boxed_unsync()))
+        match login {
+            Some(login) if response.status() == StatusCode::OK => self.check_second_factor(login, response).await,
+            _ => Ok(response.map(|body| body.map_err(Into::into).boxed_unsync())),
+        }
+    }
+
+    /// Odoo answers a right password of an account with two-factor authentication as if all were well, but with no user in
+    /// it (14-19), and every later call with a session that has expired. Better to say now what to do instead.
+    async fn check_second_factor(&self, login: String, response: http::Response<Incoming>) -> Result<Response, Error> {
+        let (head, body) = response.into_parts();
+        let lost = |why| OdooError::NoAnswer { effect: Effect::Read, why };
+        let body = time::timeout(self.timeout, Limited::new(body, MAX_LOGIN_ANSWER).collect()).await;
+        let body = body.map_err(|_| lost(Why::TimedOut(self.timeout)))?;
+        let body = body.map_err(|error| lost(Why::Broken(words(&*error))))?.to_bytes();
+        let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
+        if answer["result"].is_object() && answer["result"]["uid"].is_null() {
+            return Err(OdooError::SecondFactor { login }.into());
+        }
+        Ok(http::Response::from_parts(head, Full::new(body).map_err(|never| match never {}).boxed_unsync()))
     }
 
     /// A session of another database would carry every later call there, past `[upstream] database`. A body that cannot be
-    /// read here may mean something else to Odoo, so it is not passed on.
-    fn check_database(&self, body: &[u8]) -> Result<(), Error> {
+    /// read here may mean something else to Odoo, so it is not passed on. Gives the login.
+    fn check_login(&self, body: &[u8]) -> Result<String, Error> {
         let body: Value = serde_json::from_slice(body).map_err(|error| Error::NotJson(error.to_string()))?;
         match &body["params"]["db"] {
             Value::String(theirs) if *theirs != self.database => {
                 Err(OdooError::OtherDatabase { theirs: theirs.clone(), ours: self.database.clone() }.into())
             }
-            _ => Ok(()),
+            _ => Ok(body["params"]["login"].as_str().unwrap_or_default().to_owned()),
         }
     }
 }

@@ -1,37 +1,107 @@
-//! Which Odoo credential a request carries.
+//! Which Odoo credential a request carries, its own or that of the client that it proves to be.
 
-use http::{HeaderMap, header};
+use std::sync::Arc;
 
-use super::Error;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use secrecy::SecretString;
+
+use super::{
+    Error,
+    clients::{Client, Clients, PREFIX},
+};
 use crate::odoo::Credential;
 
-const API_KEY: &str = "x-api-key";
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+const LOGIN: HeaderName = HeaderName::from_static("x-odoo-login");
 const SESSION: &str = "session_id";
 
-/// A key that was sent on purpose goes before a cookie, which clients send by themselves.
-pub(super) fn credential(headers: &HeaderMap) -> Result<Credential, Error> {
+/// Who calls, as far as the request alone tells.
+#[derive(Debug)]
+pub(super) enum Shown<'c> {
+    /// A credential of Odoo's.
+    Own(Credential),
+    /// A key of the gateway's.
+    Client(&'c Client),
+}
+
+impl Shown<'_> {
+    /// The credential to act with in Odoo.
+    pub(super) fn credential(self) -> Credential {
+        match self {
+            Self::Own(credential) => credential,
+            Self::Client(client) => client.credential.clone(),
+        }
+    }
+
+    /// The client's name, where it is one.
+    pub(super) fn client(&self) -> Option<Arc<str>> {
+        match self {
+            Self::Own(_) => None,
+            Self::Client(client) => Some(client.name.clone()),
+        }
+    }
+}
+
+/// A key or a login that was sent on purpose goes before a cookie, which clients send by themselves.
+pub(super) fn shown<'c>(headers: &HeaderMap, clients: &'c Clients) -> Result<Shown<'c>, Error> {
     let mut tried = None;
     if let Some(value) = headers.get(header::AUTHORIZATION) {
-        let value = value.to_str().map_err(|_| Error::UnreadableCredential(header::AUTHORIZATION))?;
+        let unreadable = || Error::UnreadableCredential(header::AUTHORIZATION);
+        let value = value.to_str().map_err(|_| unreadable())?;
         let (scheme, secret) = value.split_once(' ').unwrap_or((value, ""));
+        let secret = secret.trim();
         if scheme.eq_ignore_ascii_case("bearer") {
-            return match secret.trim() {
-                "" => Err(Error::UnreadableCredential(header::AUTHORIZATION)),
-                key => Ok(Credential::Key(key.into())),
+            return if secret.is_empty() { Err(unreadable()) } else { of_key(secret, headers, clients) };
+        }
+        if scheme.eq_ignore_ascii_case("basic") {
+            let (login, secret) = basic(secret).ok_or_else(unreadable)?;
+            return match login.as_str() {
+                "" => of_key(&secret, headers, clients),
+                _ => Ok(Shown::Own(Credential::of_login(login, secret.into()))),
             };
         }
         tried = Some(scheme.chars().filter(char::is_ascii_alphanumeric).take(20).collect());
     }
     if let Some(value) = headers.get(API_KEY) {
         return match value.to_str().map(str::trim) {
-            Ok(key) if !key.is_empty() => Ok(Credential::Key(key.into())),
-            _ => Err(Error::UnreadableCredential(header::HeaderName::from_static(API_KEY))),
+            Ok(key) if !key.is_empty() => of_key(key, headers, clients),
+            _ => Err(Error::UnreadableCredential(API_KEY)),
         };
     }
     match session(headers) {
-        Some(session) => Ok(Credential::Session(session.into())),
+        Some(session) => Ok(Shown::Own(Credential::Session(session.into()))),
         None => Err(Error::NoCredentials { tried }),
     }
+}
+
+/// An API key of Odoo's, alone or beside its user's login; or a key of the gateway's.
+fn of_key<'c>(key: &str, headers: &HeaderMap, clients: &'c Clients) -> Result<Shown<'c>, Error> {
+    if let Some(client) = clients.by_key(key) {
+        return Ok(Shown::Client(client));
+    }
+    if key.starts_with(PREFIX) {
+        return Err(Error::UnknownClient);
+    }
+    let key = SecretString::from(key);
+    let login = headers.get(LOGIN).map(utf8).map(|login| login.filter(|login| !login.is_empty()));
+    Ok(Shown::Own(match login {
+        None => Credential::Key(key),
+        Some(Some(login)) => Credential::LoginKey { login, key },
+        Some(None) => return Err(Error::UnreadableCredential(LOGIN)),
+    }))
+}
+
+/// Login and secret (RFC 7617, section 2); the login cannot hold a colon.
+fn basic(encoded: &str) -> Option<(String, String)> {
+    let pair = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
+    let (login, secret) = pair.split_once(':')?;
+    if secret.is_empty() { None } else { Some((login.to_owned(), secret.to_owned())) }
+}
+
+/// Logins are e-mail addresses and names, which may have letters beyond ASCII.
+fn utf8(value: &HeaderValue) -> Option<String> {
+    String::from_utf8(value.as_bytes().to_vec()).ok().map(|text| text.trim().to_owned())
 }
 
 /// The body is declared as JSON.
@@ -50,7 +120,6 @@ fn session(headers: &HeaderMap) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
     use secrecy::ExposeSecret;
 
     use super::*;
@@ -59,36 +128,69 @@ mod tests {
     fn check(headers: &[(&'static str, &'static str)], expected: &str) {
         let headers = headers
             .iter()
-            .map(|(name, value)| (header::HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
             .collect();
-        let seen = match credential(&headers) {
-            Ok(Credential::Key(key)) => format!("key {}", key.expose_secret()),
-            Ok(Credential::Session(session)) => format!("session {}", session.expose_secret()),
+        let clients = Clients::load(&[]).unwrap();
+        let seen = match shown(&headers, &clients) {
+            Ok(Shown::Own(credential)) => {
+                let kind = credential.kind();
+                match credential {
+                    Credential::Session(secret) | Credential::Key(secret) => {
+                        format!("{kind} {}", secret.expose_secret())
+                    }
+                    Credential::LoginKey { login, key: secret } | Credential::Password { login, password: secret } => {
+                        format!("{kind} {login} {}", secret.expose_secret())
+                    }
+                }
+            }
+            Ok(Shown::Client(client)) => client.name.to_string(),
             Err(error) => error.code().to_owned(),
         };
         assert_eq!(seen, expected);
     }
 
     #[test]
-    fn a_credential_is_found_in_each_of_its_three_places() {
+    fn a_credential_is_found_in_each_of_its_places() {
         check(&[("authorization", "Bearer k1")], "key k1");
         check(&[("authorization", "bearer  k1 ")], "key k1");
         check(&[("x-api-key", "k2")], "key k2");
         check(&[("cookie", "lang=en; session_id=s3; x=y")], "session s3");
+        // joe:pa:ss, and joe with forty digits
+        check(&[("authorization", "Basic am9lOnBhOnNz")], "login and password joe pa:ss");
+        check(
+            &[("authorization", "basic am9lOjAxMjM0NTY3ODkwMTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODk=")],
+            "login and key joe 0123456789012345678901234567890123456789",
+        );
+    }
+
+    #[test]
+    fn a_login_beside_a_key_belongs_to_it() {
+        check(&[("x-api-key", "k"), ("x-odoo-login", "joe")], "login and key joe k");
+        check(&[("authorization", "Bearer k"), ("x-odoo-login", " joe ")], "login and key joe k");
+        check(&[("authorization", "Bearer k"), ("x-odoo-login", "")], "unreadable_credential");
+        // A key alone, as some tools send one: with an empty login.
+        check(&[("authorization", "Basic Oms=")], "key k");
     }
 
     #[test]
     fn a_key_goes_before_a_cookie() {
         check(&[("cookie", "session_id=s"), ("x-api-key", "k")], "key k");
-        check(&[("cookie", "session_id=s"), ("authorization", "Basic abc")], "session s");
+        check(&[("cookie", "session_id=s"), ("authorization", "Digest abc")], "session s");
     }
 
     #[test]
     fn an_empty_or_missing_credential_is_none() {
         check(&[], "no_credentials");
         check(&[("cookie", "session_id=")], "no_credentials");
-        check(&[("authorization", "Basic abc")], "no_credentials");
+        check(&[("authorization", "Digest abc")], "no_credentials");
         check(&[("authorization", "Bearer ")], "unreadable_credential");
+        check(&[("authorization", "Basic !!")], "unreadable_credential");
+        check(&[("authorization", "Basic am9lOg==")], "unreadable_credential");
         check(&[("x-api-key", "")], "unreadable_credential");
+    }
+
+    #[test]
+    fn a_key_of_the_gateways_own_form_is_not_taken_to_odoo() {
+        check(&[("x-api-key", "gw_0123")], "unknown_client");
     }
 }

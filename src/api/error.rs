@@ -3,6 +3,8 @@
 //! The caller gets a stable code, a sentence that names what to mend, and whether sending the call again can do harm.
 //! Odoo's traceback is for the log.
 
+use std::{sync::Arc, time::Duration};
+
 use http::HeaderName;
 use serde_json::{Value, json};
 
@@ -25,12 +27,28 @@ pub enum Error {
     Missing(String),
     #[error("`{name}` must be {due}, not {kind}")]
     WrongKind { name: String, due: &'static str, kind: &'static str },
-    #[error("no credentials: send the session cookie of /web/session/authenticate, `Authorization: Bearer KEY` or `x-api-key: KEY`{}", not_taken(tried.as_deref()))]
+    #[error(
+        "no credentials: send the session cookie of /web/session/authenticate, `Authorization: Bearer KEY`, `x-api-key: KEY` or `Authorization: Basic`{}",
+        not_taken(tried.as_deref())
+    )]
     NoCredentials { tried: Option<String> },
     #[error("a caller with a session cookie must send `Content-Type: application/json`")]
     ContentType,
     #[error("the header `{0}` holds no key that can be read")]
     UnreadableCredential(HeaderName),
+    #[error("no client of this gateway has that key")]
+    UnknownClient,
+    /// The Odoo account that the operator gave to a client; the caller itself did nothing wrong.
+    #[error(
+        "Odoo does not accept the account that the gateway uses for the client `{client}`; its operator must renew it"
+    )]
+    ClientAccount { client: Arc<str>, source: OdooError },
+    /// The caller's patience is over, and the call goes on.
+    #[error(
+        "the call has not ended within the {} s of [limits] call_timeout and goes on; the log will have its end under this id",
+        .0.as_secs_f32()
+    )]
+    StillRunning(Duration),
     #[error(transparent)]
     Plan(plan::Error),
     #[error(transparent)]
@@ -48,7 +66,7 @@ pub enum BodyError {
     #[error("the body is larger than the {0} that [limits] body allows")]
     TooLarge(bytesize::ByteSize),
     #[error("the body did not come within {} s", .0.as_secs())]
-    TimedOut(std::time::Duration),
+    TimedOut(Duration),
     #[error("the connection ended within the body")]
     Broken,
 }
@@ -91,6 +109,9 @@ impl Error {
             Self::NoCredentials { .. } => "no_credentials",
             Self::ContentType => "content_type",
             Self::UnreadableCredential(_) => "unreadable_credential",
+            Self::UnknownClient => "unknown_client",
+            Self::ClientAccount { .. } => "client_account",
+            Self::StillRunning(_) => "still_running",
             Self::Plan(error) => error.code(),
             Self::Incomplete(error) => error.cause.code(),
             Self::Log(_) => "log_failed",
@@ -101,8 +122,10 @@ impl Error {
     pub fn retry(&self) -> Retry {
         match self {
             Self::Plan(plan::Error::Odoo(error)) => error.retry(),
-            Self::Log(_) | Self::Body(BodyError::TimedOut(_) | BodyError::Broken) => Retry::Safe,
-            Self::Internal | Self::Incomplete(_) => Retry::Unsafe,
+            Self::ClientAccount { .. } | Self::Log(_) | Self::Body(BodyError::TimedOut(_) | BodyError::Broken) => {
+                Retry::Safe
+            }
+            Self::Internal | Self::Incomplete(_) | Self::StillRunning(_) => Retry::Unsafe,
             _ => Retry::No,
         }
     }
@@ -120,7 +143,10 @@ impl Error {
     pub fn is_decision(&self) -> bool {
         match self {
             Self::Plan(_) | Self::Incomplete(_) => {
-                self.odoo().is_none_or(|error| matches!(error, OdooError::Fault(_) | OdooError::UnknownModel(_)))
+                let decides = |error: &OdooError| {
+                    matches!(error, OdooError::Fault(_) | OdooError::UnknownModel(_) | OdooError::NotInXml { .. })
+                };
+                self.odoo().is_none_or(decides)
             }
             _ => false,
         }

@@ -1,11 +1,14 @@
 //! `odoo-gateway check`: what an operator wants to know before the first call.
 
-use std::{fmt::Display, path::Path, process::ExitCode};
+use std::{fmt::Display, path::Path, process::ExitCode, sync::Arc, time::Duration};
+
+use tokio::time::Instant;
 
 use crate::{
-    config::Config,
+    api::clients::{Client, Clients},
+    config::{Config, Protocol},
     log::{self, Log},
-    odoo::Odoo,
+    odoo::{Caller, Odoo},
 };
 
 /// Prints a line for each thing looked at; fails if one of them does.
@@ -32,15 +35,43 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     if let Ok(log) = log {
         log.close().await;
     }
-    let odoo = Odoo::build(&config.upstream)?;
-    let version = odoo.version().await;
-    report
-        .line("odoo", version.as_ref().map(|version| format!("version {version} answers at {}", config.upstream.url)));
-    if let Ok(version) = version {
+    let clients = Clients::load(&config.clients);
+    if let Err(error) = &clients {
+        report.line("clients", Err::<&str, _>(error));
+    }
+    let odoo = Arc::new(Odoo::build(&config.upstream)?);
+    let release = odoo.release().await;
+    report.line("odoo", release.as_ref().map(|release| format!("{release} answers at {}", config.upstream.url)));
+    if let Ok(release) = release {
         report.line("database", database(&odoo).await);
-        report.line("credentials", Ok::<_, &str>(credentials(version)));
+        report.line("credentials", Ok::<_, &str>(credentials(config.upstream.protocol, release.major)));
+        report.line("in flight", Ok::<_, &str>(in_flight(&odoo, config.upstream.max_in_flight.get()).await));
+        for client in clients.iter().flat_map(Clients::iter) {
+            report.line("client", account(&odoo, client, config.limits.call_timeout).await);
+        }
     }
     Ok(report.exit_code())
+}
+
+/// Which Odoo account a client acts with, if Odoo accepts it.
+async fn account(odoo: &Arc<Odoo>, client: &Client, patience: Duration) -> Result<String, String> {
+    let caller = Caller::identify(odoo, client.credential.clone(), Arc::default(), Instant::now() + patience).await;
+    match caller {
+        Ok(caller) => {
+            let (identity, door) = (caller.identity(), caller.door().name());
+            Ok(format!("`{}` is `{}` in Odoo (user {}), by {door}", client.name, identity.login, identity.uid))
+        }
+        Err(error) => Err(format!("`{}`: {error}", client.name)),
+    }
+}
+
+async fn in_flight(odoo: &Odoo, wanted: u16) -> String {
+    match odoo.answers_fewer_than(wanted).await {
+        Some(fewer) => format!(
+            "[upstream] max_in_flight is {wanted}, but Odoo answers {fewer} at a time: the others wait inside it; set it to {fewer}"
+        ),
+        None => format!("up to {wanted} calls at a time ([upstream] max_in_flight)"),
+    }
 }
 
 async fn database(odoo: &Odoo) -> Result<String, String> {
@@ -55,10 +86,18 @@ async fn database(odoo: &Odoo) -> Result<String, String> {
     }
 }
 
-fn credentials(version: u16) -> &'static str {
-    match version {
-        19.. => "callers bring their own: a session cookie or an API key",
-        _ => "callers bring their own: a session cookie (API keys alone need Odoo 19)",
+fn credentials(protocol: Protocol, version: u16) -> &'static str {
+    match (protocol, version) {
+        (Protocol::Session, _) => "callers bring their own: a session cookie, or login and password",
+        (Protocol::Json2, _) => "callers bring their own: an API key",
+        (Protocol::Auto, 19..) => "callers bring their own: a session cookie, an API key, or login and password",
+        (Protocol::Auto, _) => {
+            "callers bring their own: a session cookie, an API key with its login, or login and password"
+        }
+        (Protocol::JsonRpc | Protocol::XmlRpc, 19..) => "callers bring their own: an API key, or login and password",
+        (Protocol::JsonRpc | Protocol::XmlRpc, _) => {
+            "callers bring their own: an API key with its login, or login and password"
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! `odoo-gateway serve`: from a configuration to a running gateway, and down again in order.
 
-use std::{process::ExitCode, sync::Arc};
+use std::process::ExitCode;
 
 use anyhow::Context;
 use tokio::{
@@ -26,7 +26,8 @@ pub(super) async fn run(config: Config) -> anyhow::Result<ExitCode> {
     let private = bind("admin on", "admin", app.config.admin.listen).await?;
     let stop = stop_signal()?;
     tracing::info!(odoo = %app.config.upstream.url, database = app.odoo.database(), "the gateway is up");
-    say_whether_odoo_answers(app.clone());
+    // Ends with the process.
+    tokio::spawn(app.odoo.clone().watch());
 
     let drain = app.config.server.drain;
     let calls = app.clone();
@@ -49,16 +50,6 @@ pub(super) async fn run(config: Config) -> anyhow::Result<ExitCode> {
     }
     app.log.close().await;
     Ok(if is_drained { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// An Odoo that is down does not stop the start, but whoever started the gateway should see it.
-fn say_whether_odoo_answers(app: Arc<App>) {
-    tokio::spawn(async move {
-        match app.odoo.version().await {
-            Ok(version) => tracing::info!(version, "Odoo answers"),
-            Err(error) => tracing::warn!(%error, "Odoo does not answer yet"),
-        }
-    });
 }
 
 fn stop_signal() -> anyhow::Result<CancellationToken> {

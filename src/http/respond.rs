@@ -52,6 +52,8 @@ fn status(error: &Error) -> StatusCode {
         Error::Body(BodyError::TimedOut(_)) => StatusCode::REQUEST_TIMEOUT,
         Error::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Error::Log(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Error::ClientAccount { .. } => StatusCode::BAD_GATEWAY,
+        Error::StillRunning(_) => StatusCode::GATEWAY_TIMEOUT,
         Error::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         error => error.odoo().map_or(StatusCode::OK, odoo_status),
     }
@@ -59,11 +61,15 @@ fn status(error: &Error) -> StatusCode {
 
 fn odoo_status(error: &OdooError) -> StatusCode {
     match error {
-        OdooError::Unreachable { .. } | OdooError::NoSuchDatabase(_) => StatusCode::BAD_GATEWAY,
-        OdooError::NoAnswer { why: Why::TimedOut(_), .. } => StatusCode::GATEWAY_TIMEOUT,
+        OdooError::Unreachable { .. }
+        | OdooError::NoSuchDatabase(_)
+        | OdooError::Redirected { .. }
+        | OdooError::AnswerTooLarge { .. }
+        | OdooError::NoSuchDoor { .. } => StatusCode::BAD_GATEWAY,
+        OdooError::OutOfTime | OdooError::NoAnswer { why: Why::TimedOut(_), .. } => StatusCode::GATEWAY_TIMEOUT,
         OdooError::NoAnswer { why: Why::Status(503), .. } => StatusCode::SERVICE_UNAVAILABLE,
         OdooError::NoAnswer { .. } => StatusCode::BAD_GATEWAY,
-        OdooError::Overloaded { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        OdooError::Overloaded { .. } | OdooError::Busy(_) | OdooError::Down { .. } => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::OK,
     }
 }

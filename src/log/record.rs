@@ -45,7 +45,12 @@ pub enum State {
 /// Who called: never with what secret.
 #[derive(Debug, Clone, Serialize)]
 pub struct Caller {
+    /// The name of its `[[client]]` entry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
     pub credential: &'static str,
+    /// The door into Odoo that the credential opens.
+    pub door: &'static str,
     pub uid: i64,
     pub login: String,
 }

@@ -1,17 +1,21 @@
-//! What a caller proves itself with, and which Odoo door that opens.
+//! What a caller proves itself with.
 
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
-/// A caller's own Odoo credential. Its secret shows in no `Debug` output.
+/// An Odoo credential: the caller's own, or that of its `[[client]]` entry. Its secret shows in no `Debug` output.
 #[derive(Debug, Clone)]
 pub enum Credential {
     /// The `session_id` cookie of `/web/session/authenticate`.
     Session(SecretString),
     /// An API key: alone it is enough from Odoo 19 on.
     Key(SecretString),
+    /// An API key and the login of its user: enough for every version.
+    LoginKey { login: String, key: SecretString },
+    /// Enough for every version, but not for accounts with two-factor authentication.
+    Password { login: String, password: SecretString },
 }
 
 /// Tells credentials apart in caches without keeping them there.
@@ -19,14 +23,33 @@ pub enum Credential {
 pub struct Fingerprint([u8; 32]);
 
 impl Credential {
+    /// A login with what may be an API key or a password: a key is 40 hexadecimal digits (Odoo 14-19).
+    pub fn of_login(login: String, secret: SecretString) -> Self {
+        let text = secret.expose_secret();
+        if text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            Self::LoginKey { login, key: secret }
+        } else {
+            Self::Password { login, password: secret }
+        }
+    }
+
     pub fn fingerprint(&self) -> Fingerprint {
-        let (kind, secret) = match self {
-            Self::Session(secret) => ("session", secret),
-            Self::Key(secret) => ("key", secret),
+        let secret = match self {
+            Self::Session(secret) | Self::Key(secret) => secret,
+            Self::LoginKey { key, .. } => key,
+            Self::Password { password, .. } => password,
         };
-        Fingerprint(
-            Sha256::new().chain_update(kind).chain_update([0]).chain_update(secret.expose_secret()).finalize().into(),
-        )
+        let digest = Sha256::new().chain_update(self.kind()).chain_update([0]);
+        let digest = digest.chain_update(self.login().unwrap_or_default()).chain_update([0]);
+        Fingerprint(digest.chain_update(secret.expose_secret()).finalize().into())
+    }
+
+    /// The login that was given beside the secret.
+    pub fn login(&self) -> Option<&str> {
+        match self {
+            Self::Session(_) | Self::Key(_) => None,
+            Self::LoginKey { login, .. } | Self::Password { login, .. } => Some(login),
+        }
     }
 
     /// The kind alone, for the log.
@@ -34,6 +57,8 @@ impl Credential {
         match self {
             Self::Session(_) => "session",
             Self::Key(_) => "key",
+            Self::LoginKey { .. } => "login and key",
+            Self::Password { .. } => "login and password",
         }
     }
 }
@@ -50,12 +75,26 @@ mod tests {
 
     #[test]
     fn a_secret_shows_in_no_debug_output() {
-        let credential = Credential::Key("hunter2".into());
+        let credential = Credential::Password { login: "a".to_owned(), password: "hunter2".into() };
         assert!(!format!("{credential:?} {:?}", credential.fingerprint()).contains("hunter2"));
     }
 
     #[test]
-    fn a_session_and_a_key_with_the_same_text_are_two_callers() {
-        assert_ne!(Credential::Key("a".into()).fingerprint(), Credential::Session("a".into()).fingerprint());
+    fn credentials_of_the_same_text_are_different_callers() {
+        let all = [
+            Credential::Key("a".into()),
+            Credential::Session("a".into()),
+            Credential::LoginKey { login: "a".to_owned(), key: "a".into() },
+            Credential::LoginKey { login: "aa".to_owned(), key: "".into() },
+            Credential::Password { login: "a".to_owned(), password: "a".into() },
+        ];
+        let fingerprints: std::collections::HashSet<_> = all.iter().map(Credential::fingerprint).collect();
+        assert_eq!(fingerprints.len(), all.len());
+    }
+
+    #[test]
+    fn forty_hexadecimal_digits_beside_a_login_are_a_key() {
+        assert_eq!(Credential::of_login("a".to_owned(), "0123456789".repeat(4).into()).kind(), "login and key");
+        assert_eq!(Credential::of_login("a".to_owned(), "secret".into()).kind(), "login and password");
     }
 }

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use serde::Deserialize;
 
 use super::rpc::Effect;
@@ -14,27 +15,58 @@ pub enum Error {
     /// No connection was made: nothing was sent.
     #[error("Odoo cannot be reached at {url}: {reason}")]
     Unreachable { url: String, reason: String },
+    /// No connection was tried, since the last ones failed: nothing was sent.
+    #[error("Odoo has not been reached for a while ({reason}); the gateway looks every second whether it is back")]
+    Down { reason: String },
+    /// Too many calls wait for their turn with Odoo: nothing was sent.
+    #[error("{0}; come back later")]
+    Busy(Queue),
+    /// The call took too long to get to its first change: nothing was written.
+    #[error(
+        "the call did not get to its first change within the time that [limits] call_timeout leaves; nothing was written"
+    )]
+    OutOfTime,
     /// The call was sent, and no answer came that tells what became of it.
     #[error("{}", no_answer(*effect, why))]
     NoAnswer { effect: Effect, why: Why },
     /// Odoo, or a proxy before it, turned the call away before working on it.
     #[error("Odoo is overloaded (HTTP {status})")]
     Overloaded { status: u16 },
+    /// What stands before Odoo, or Odoo, sends callers elsewhere; the call was not worked on.
+    #[error("Odoo answers with a redirect to {to}; [upstream] url must be the address at which it serves itself")]
+    Redirected { to: String },
+    #[error("{}", too_large(*effect, *cap))]
+    AnswerTooLarge { effect: Effect, cap: ByteSize },
     /// Odoo's own refusal: the transaction was rolled back.
     #[error("{}", .0.message)]
     Fault(Fault),
     #[error("the model `{0}` does not exist in this Odoo")]
     UnknownModel(String),
-    #[error("the session has expired or is not valid; log in again at /web/session/authenticate")]
+    #[error(
+        "the session has expired or is not valid; log in again at /web/session/authenticate (an account with two-factor authentication cannot: it needs an API key)"
+    )]
     SessionExpired,
     #[error("Odoo does not accept this API key")]
     WrongKey,
     #[error(
-        "Odoo {version} accepts an API key only together with a login; use the session of /web/session/authenticate"
+        "Odoo does not accept this secret for the login `{login}`{} (an account with two-factor authentication takes API keys only)",
+        words.as_deref().map(|words| format!(": {words}")).unwrap_or_default()
+    )]
+    WrongLogin { login: String, words: Option<String> },
+    #[error(
+        "the account `{login}` uses two-factor authentication, so its password opens nothing here: make an API key in its Odoo preferences and send that"
+    )]
+    SecondFactor { login: String },
+    #[error(
+        "Odoo {version} accepts an API key only together with its user's login: send that in the header `X-Odoo-Login`, or both as `Authorization: Basic`"
     )]
     KeyNeedsLogin { version: u16 },
     #[error("`[upstream] protocol` does not allow a caller with a {credential}")]
     DoorClosed { credential: &'static str },
+    #[error("`[upstream] protocol` is JSON-2, which Odoo {version} does not have")]
+    NoSuchDoor { version: u16 },
+    #[error("XML-RPC cannot carry {what}, which stands in the call to {rpc}; [upstream] protocol has other ways")]
+    NotInXml { rpc: String, what: &'static str },
     #[error("this session belongs to the database `{theirs}`; this gateway serves `{ours}`")]
     OtherDatabase { theirs: String, ours: String },
     #[error("Odoo does not serve the database `{0}`; see [upstream] database")]
@@ -50,8 +82,21 @@ pub enum Why {
     Broken(String),
     /// A status that no Odoo method answers with; from a proxy before Odoo, or from an Odoo that is starting or stopping.
     Status(u16),
+    /// A page for people, with its title; from a proxy before Odoo, as for maintenance.
+    Page { status: u16, title: String },
+    /// An answer in a compressed form that was not asked for.
+    Encoded(String),
     /// An answer that cannot be read.
     Garbled(String),
+}
+
+/// Why a call did not get its turn.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+pub enum Queue {
+    #[error("{0} calls wait for Odoo already, as many as [upstream] queue allows")]
+    Full(usize),
+    #[error("Odoo was busy with other calls for {} s, as long as [upstream] queue_timeout allows", .0.as_secs_f32())]
+    TooLong(Duration),
 }
 
 fn no_answer(effect: Effect, why: &Why) -> String {
@@ -59,11 +104,25 @@ fn no_answer(effect: Effect, why: &Why) -> String {
         Why::TimedOut(after) => format!("Odoo did not answer within {} s", after.as_secs_f32()),
         Why::Broken(reason) => format!("the connection to Odoo broke before it answered: {reason}"),
         Why::Status(status) => format!("Odoo answered HTTP {status} instead of a result"),
+        Why::Page { status, title } => {
+            format!("a web page came back instead of Odoo's answer (HTTP {status}, titled \u{201c}{title}\u{201d})")
+        }
+        Why::Encoded(coding) => {
+            format!("the answer came back as {coding}, which nobody asked for; a proxy before Odoo compresses it")
+        }
         Why::Garbled(detail) => format!("Odoo's answer cannot be read: {detail}"),
     };
     match effect {
         Effect::Read => why,
         Effect::Write => format!("{why}; it is not known whether the change was made: look before you send it again"),
+    }
+}
+
+fn too_large(effect: Effect, cap: ByteSize) -> String {
+    let words = format!("Odoo's answer is larger than the {cap} that [upstream] max_answer allows");
+    match effect {
+        Effect::Read => format!("{words}; ask for less, with `limit` or fewer fields"),
+        Effect::Write => format!("{words}; the call itself has most likely been carried out"),
     }
 }
 
@@ -92,7 +151,11 @@ impl Error {
     /// The stable code that callers may branch on.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Unreachable { .. } => "odoo_unreachable",
+            Self::Unreachable { .. } | Self::Down { .. } => "odoo_unreachable",
+            Self::Busy(_) => "too_busy",
+            Self::OutOfTime => "out_of_time",
+            Self::Redirected { .. } => "odoo_redirects",
+            Self::AnswerTooLarge { .. } => "answer_too_large",
             Self::NoAnswer { why: Why::TimedOut(_), .. } => "odoo_timeout",
             Self::NoAnswer { .. } => "odoo_no_answer",
             Self::Overloaded { .. } => "odoo_overloaded",
@@ -100,8 +163,12 @@ impl Error {
             Self::UnknownModel(_) => "unknown_model",
             Self::SessionExpired => "session_expired",
             Self::WrongKey => "wrong_key",
+            Self::WrongLogin { .. } => "wrong_login",
+            Self::SecondFactor { .. } => "second_factor",
             Self::KeyNeedsLogin { .. } => "key_needs_login",
             Self::DoorClosed { .. } => "credential_not_allowed",
+            Self::NoSuchDoor { .. } => "no_such_door",
+            Self::NotInXml { .. } => "not_in_xml",
             Self::OtherDatabase { .. } => "other_database",
             Self::NoSuchDatabase(_) => "no_such_database",
         }
@@ -109,25 +176,41 @@ impl Error {
 
     pub fn retry(&self) -> Retry {
         match self {
-            Self::Unreachable { .. } | Self::Overloaded { .. } | Self::NoAnswer { effect: Effect::Read, .. } => {
-                Retry::Safe
+            Self::Unreachable { .. }
+            | Self::Down { .. }
+            | Self::Busy(_)
+            | Self::OutOfTime
+            | Self::Overloaded { .. }
+            | Self::NoAnswer { effect: Effect::Read, .. } => Retry::Safe,
+            Self::NoAnswer { effect: Effect::Write, .. } | Self::AnswerTooLarge { effect: Effect::Write, .. } => {
+                Retry::Unsafe
             }
-            Self::NoAnswer { effect: Effect::Write, .. } => Retry::Unsafe,
             Self::Fault(fault) => fault.retry(),
             _ => Retry::No,
         }
     }
 
-    /// Odoo refused the credential itself.
+    /// Worth another try at once: nothing was changed, and what stood in the way may be gone in a moment. Not so where the
+    /// time is up, or where the gateway itself holds calls back.
+    pub(super) fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Overloaded { .. } => true,
+            Self::NoAnswer { why, .. } => {
+                self.retry() == Retry::Safe && matches!(why, Why::Broken(_) | Why::Status(502..=504))
+            }
+            Self::Fault(fault) => fault.is_conflict(),
+            _ => false,
+        }
+    }
+
+    /// Odoo does not accept the credential, or no longer.
     pub fn is_about_credentials(&self) -> bool {
-        matches!(
-            self,
-            Self::SessionExpired
-                | Self::WrongKey
-                | Self::KeyNeedsLogin { .. }
-                | Self::DoorClosed { .. }
-                | Self::OtherDatabase { .. }
-        )
+        matches!(self, Self::SessionExpired | Self::OtherDatabase { .. }) || self.is_refused_secret()
+    }
+
+    /// Odoo does not accept a key or a login, and will not a moment later.
+    pub(super) fn is_refused_secret(&self) -> bool {
+        matches!(self, Self::WrongKey | Self::WrongLogin { .. } | Self::SecondFactor { .. })
     }
 }
 
@@ -197,10 +280,17 @@ impl Fault {
     /// `call_kw` wanted record ids as the first argument and found none: the method was not run. Odoo 14-19 raise this at
     /// the same line, and the line is looked at since a method may raise an IndexError of its own.
     pub(super) fn wants_ids(&self) -> bool {
+        self.name == "builtins.IndexError" && self.raised_at() == Some("ids, args = args[0], args[1:]")
+    }
+
+    /// The source line at which the exception was raised.
+    fn raised_at(&self) -> Option<&str> {
+        // Odoo 14 and 15 raise what a JSON controller raised once more, and give the first traceback as the cause of that.
+        const AGAIN: &str = "raise exception.with_traceback(None) from new_cause";
         let is_source = |line: &&str| !line.trim_matches([' ', '^', '~']).is_empty();
-        let raised_at = self.debug.trim_end().lines().rev().skip(1).find(is_source);
-        self.name == "builtins.IndexError"
-            && raised_at.is_some_and(|line| line.trim() == "ids, args = args[0], args[1:]")
+        let tracebacks = self.debug.rsplit("The above exception was the direct cause of the following exception:");
+        let mut lines = tracebacks.filter_map(|traceback| traceback.trim_end().rsplit('\n').skip(1).find(is_source));
+        lines.find(|line| line.trim() != AGAIN).map(str::trim)
     }
 
     /// JSON-2 was given ids for a model method: the method was not run.
@@ -209,13 +299,53 @@ impl Fault {
             && self.message.contains(&format!("cannot call {model}.{method} with ids"))
     }
 
-    /// Neither door names the model in a machine-readable way: `call_kw` answers a bare 404 (18, 19) or a KeyError of the
-    /// model's name (14-17), JSON-2 a sentence about the model.
+    /// JSON-2 binds arguments by the names that the method's last override gives them (Odoo 19), and this one has another
+    /// name for an argument: the method was not run.
+    pub(super) fn refuses_names<'n>(&self, mut names: impl Iterator<Item = &'n str>) -> bool {
+        self.name == "werkzeug.exceptions.UnprocessableEntity"
+            && names.any(|name| self.message.contains(&format!("got an unexpected keyword argument '{name}'")))
+    }
+
+    /// No door names the model in a machine-readable way: `call_kw` answers a bare 404 (18, 19) or a KeyError of the model's
+    /// name (14-17), JSON-2 a sentence about the model, JSON-RPC and XML-RPC a UserError that is raised before there is a
+    /// language to translate it into.
     pub(super) fn is_unknown_model(&self, model: &str) -> bool {
         match self.name.as_str() {
             "werkzeug.exceptions.NotFound" => !self.message.starts_with("The method"),
             "builtins.KeyError" => self.message.trim_matches('\'') == model,
+            "odoo.exceptions.UserError" => self.message == format!("Object {model} doesn't exist"),
             _ => false,
         }
+    }
+
+    /// PostgreSQL has no such database. Its name stands in the sentence in whatever language that is.
+    pub(super) fn is_missing_database(&self, database: &str) -> bool {
+        self.name == "psycopg2.OperationalError" && self.message.contains(&format!("\"{database}\""))
+    }
+
+    /// The login and secret that came with the call were not accepted, or the method itself denies something.
+    pub(super) fn is_access_denied(&self) -> bool {
+        self.name == "odoo.exceptions.AccessDenied"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn index_error(debug: &str) -> Fault {
+        Fault { name: "builtins.IndexError".to_owned(), message: String::new(), debug: debug.to_owned() }
+    }
+
+    /// The ends of tracebacks of a real Odoo 19, and of a real Odoo 14.
+    #[test]
+    fn a_call_without_the_ids_it_needs_is_known_by_the_line_that_missed_them() {
+        let odoo_19 = "Traceback (most recent call last):\n  File \"/odoo/service/model.py\", line 82, in call_kw\n    ids, args = args[0], args[1:]\n                ~~~~^^^\nIndexError: list index out of range\n";
+        let odoo_14 = "Traceback (most recent call last):\n  File \"/odoo/api.py\", line 379, in _call_kw_multi\n    ids, args = args[0], args[1:]\nException\n\nThe above exception was the direct cause of the following exception:\n\nTraceback (most recent call last):\n  File \"/odoo/http.py\", line 315, in _handle_exception\n    raise exception.with_traceback(None) from new_cause\nIndexError: tuple index out of range\n";
+        assert!(index_error(odoo_19).wants_ids() && index_error(odoo_14).wants_ids());
+        for own in [odoo_19, odoo_14].map(|text| text.replace("ids, args = args[0], args[1:]", "first = rows[0]")) {
+            assert!(!index_error(&own).wants_ids(), "{own}");
+        }
+        assert!(!index_error("").wants_ids());
     }
 }

@@ -10,27 +10,30 @@ use serde_json::{Map, Value};
 use super::{
     error::{Error, Fault, Why},
     rpc::{Effect, Rpc},
-    transport::{Response, Transport},
+    transport::{Request, Response, Terms, Transport},
 };
 
-const DATABASE: HeaderName = HeaderName::from_static("x-odoo-database");
+pub(super) const DATABASE: HeaderName = HeaderName::from_static("x-odoo-database");
 
 pub(super) async fn call(
     transport: &Transport,
     database: &str,
     key: &SecretString,
     rpc: &Rpc,
-    user: &Map<String, Value>,
+    context: &Map<String, Value>,
+    terms: Terms,
 ) -> Result<Value, Error> {
     let (model, method) = rpc.as_path()?;
     let mut bearer = HeaderValue::try_from(format!("Bearer {}", key.expose_secret())).map_err(|_| Error::WrongKey)?;
     bearer.set_sensitive(true);
-    let name = HeaderValue::try_from(database).map_err(|_| Error::NoSuchDatabase(database.to_owned()))?;
-    let path = format!("/json/2/{model}/{method}");
-    let response = transport
-        .post(&path, [(header::AUTHORIZATION, bearer), (DATABASE, name)], &rpc.by_name(user), rpc.effect)
-        .await?;
-    open(&response, database, rpc.effect)
+    let request = Request::json(format!("/json/2/{model}/{method}"), &rpc.by_name(context), rpc.effect)
+        .with(header::AUTHORIZATION, bearer)
+        .with(DATABASE, database_header(database)?);
+    open(&transport.post(request, terms).await?, database, rpc.effect)
+}
+
+pub(super) fn database_header(database: &str) -> Result<HeaderValue, Error> {
+    HeaderValue::try_from(database).map_err(|_| Error::NoSuchDatabase(database.to_owned()))
 }
 
 fn open(response: &Response, database: &str, effect: Effect) -> Result<Value, Error> {

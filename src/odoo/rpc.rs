@@ -176,11 +176,17 @@ impl Rpc {
 
     /// As `call_kw` takes it: `{"model", "method", "args", "kwargs"}`; `kwargs` must be there even when empty.
     pub(super) fn by_position(&self, user: &Map<String, Value>) -> Value {
+        let (args, kwargs) = self.args_and_kwargs(user);
+        json!({"model": self.model, "method": self.method, "args": args, "kwargs": kwargs})
+    }
+
+    /// The arguments by position, records first, and those by name, with the context among them.
+    pub(super) fn args_and_kwargs(&self, user: &Map<String, Value>) -> (Value, Value) {
         let ids = self.ids.iter().map(|ids| json!(ids));
-        let args: Vec<Value> = ids.chain(self.args.iter().map(|(_, value)| value.clone())).collect();
+        let args = ids.chain(self.args.iter().map(|(_, value)| value.clone())).collect();
         let mut kwargs = self.kwargs.clone();
         kwargs.insert("context".to_owned(), self.whole_context(user));
-        json!({"model": self.model, "method": self.method, "args": args, "kwargs": kwargs})
+        (args, Value::Object(kwargs))
     }
 
     /// As JSON-2 takes it: one object of named arguments, with `ids` and `context` among them.

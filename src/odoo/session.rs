@@ -1,16 +1,16 @@
-//! The session door: `/web/dataset/call_kw` with the caller's own cookie (Odoo 14 and later).
+//! The session door: `/web/dataset/call_kw` with a session's cookie (Odoo 14 and later).
 //!
 //! The cheapest door, since Odoo checks a session without hashing anything, and not among those that Odoo 22 removes.
 
-use http::{HeaderName, HeaderValue, header};
+use http::{HeaderValue, header};
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    error::{Error, Fault, Why},
+    envelope,
+    error::{Error, Why},
     rpc::{Effect, Rpc},
-    transport::{Response, Transport},
+    transport::{Request, Terms, Transport},
 };
 
 /// A result or a refusal, and the cookie that Odoo gave the session anew, if it did (Odoo 19 does so every three hours): the
@@ -22,81 +22,80 @@ pub(super) struct Answer {
 
 pub(super) async fn call(
     transport: &Transport,
-    cookie: &SecretString,
+    session: &SecretString,
     rpc: &Rpc,
     user: &Map<String, Value>,
+    terms: Terms,
 ) -> Result<Answer, Error> {
     // Odoo ignores what follows call_kw in the path; it is there for the reader of Odoo's own access log.
     let (model, method) = rpc.as_path()?;
     let path = format!("/web/dataset/call_kw/{model}/{method}");
-    post(transport, &path, Some(cookie), &rpc.by_position(user), rpc.effect).await
+    post(transport, path, Some(session), &rpc.by_position(user), rpc.effect, terms).await
 }
 
 /// Who the session belongs to: Odoo's `session_info` object.
-pub(super) async fn info(transport: &Transport, cookie: &SecretString) -> Result<Answer, Error> {
-    post(transport, "/web/session/get_session_info", Some(cookie), &json!({}), Effect::Read).await
+pub(super) async fn info(transport: &Transport, session: &SecretString, terms: Terms) -> Result<Answer, Error> {
+    post(transport, "/web/session/get_session_info".to_owned(), Some(session), &json!({}), Effect::Read, terms).await
 }
 
 /// The server's version, which needs no login: `{"server_version_info": [19, 0, …], …}`.
-pub(super) async fn version(transport: &Transport) -> Result<Value, Error> {
-    post(transport, "/web/webclient/version_info", None, &json!({}), Effect::Read).await?.result
+pub(super) async fn version(transport: &Transport, terms: Terms) -> Result<Value, Error> {
+    post(transport, "/web/webclient/version_info".to_owned(), None, &json!({}), Effect::Read, terms).await?.result
+}
+
+/// Begins a session: its id. The database goes in the body alone; the header `X-Odoo-Database` would make Odoo 19 begin
+/// one that it does not keep.
+pub(super) async fn login(
+    transport: &Transport,
+    database: &str,
+    login: &str,
+    password: &SecretString,
+    terms: Terms,
+) -> Result<SecretString, Error> {
+    let params = json!({"db": database, "login": login, "password": password.expose_secret()});
+    let answer = post(transport, "/web/session/authenticate".to_owned(), None, &params, Effect::Read, terms).await?;
+    let refused = |words| Error::WrongLogin { login: login.to_owned(), words };
+    match answer.result {
+        Err(Error::Fault(fault)) if fault.is_access_denied() => {
+            // Besides a wrong password, Odoo says here that it takes no logins for a minute.
+            Err(refused(Some(fault.message).filter(|words| words != "Access Denied")))
+        }
+        // Odoo 16 and later serve only the databases that their filter lets through.
+        Err(Error::Fault(fault)) if fault.code() == "access_error" || fault.is_missing_database(database) => {
+            Err(Error::NoSuchDatabase(database.to_owned()))
+        }
+        Err(error) => Err(error),
+        // The password is right, and Odoo waits for the second factor (14-19).
+        Ok(info) if info["uid"].is_null() => Err(Error::SecondFactor { login: login.to_owned() }),
+        Ok(_) => answer.rotated.as_ref().and_then(session_id).ok_or_else(|| Error::NoAnswer {
+            effect: Effect::Read,
+            why: Why::Garbled("a login gave no session".to_owned()),
+        }),
+    }
+}
+
+/// The id in a `Set-Cookie` line of Odoo's.
+pub(super) fn session_id(cookie: &HeaderValue) -> Option<SecretString> {
+    let id = cookie.to_str().ok()?.strip_prefix("session_id=")?.split(';').next()?.trim();
+    if id.is_empty() { None } else { Some(id.into()) }
 }
 
 async fn post(
     transport: &Transport,
-    path: &str,
-    cookie: Option<&SecretString>,
+    path: String,
+    session: Option<&SecretString>,
     params: &Value,
     effect: Effect,
+    terms: Terms,
 ) -> Result<Answer, Error> {
-    let body = json!({"jsonrpc": "2.0", "method": "call", "params": params});
-    let response = transport.post(path, cookie.map(cookie_header).transpose()?, &body, effect).await?;
-    let result = open(&response, effect);
-    Ok(Answer { result, rotated: response.session_cookie })
-}
-
-fn cookie_header(cookie: &SecretString) -> Result<(HeaderName, HeaderValue), Error> {
-    let mut value =
-        HeaderValue::try_from(format!("session_id={}", cookie.expose_secret())).map_err(|_| Error::SessionExpired)?;
-    value.set_sensitive(true);
-    Ok((header::COOKIE, value))
-}
-
-/// The JSON-RPC envelope. A method that returns None gives neither `result` nor `error` (Odoo 14-19): that is null.
-#[derive(Deserialize)]
-struct Envelope {
-    /// Every answer of Odoo's has it; that of whatever stands before Odoo has not.
-    jsonrpc: String,
-    #[serde(default)]
-    result: Value,
-    error: Option<Failure>,
-}
-
-#[derive(Deserialize)]
-struct Failure {
-    code: i64,
-    data: Fault,
-}
-
-/// Odoo's number for a session that is gone, the one number that has not changed between versions.
-const SESSION_EXPIRED: i64 = 100;
-
-fn open(response: &Response, effect: Effect) -> Result<Value, Error> {
-    // Odoo 14 and 15 answer an unknown model with HTTP 404 and the usual envelope.
-    let envelope: Envelope = serde_json::from_slice(&response.body).map_err(|error| {
-        let why = if response.status.is_success() {
-            Why::Garbled(error.to_string())
-        } else {
-            Why::Status(response.status.as_u16())
-        };
-        Error::NoAnswer { effect, why }
-    })?;
-    match envelope.error {
-        None if envelope.jsonrpc != "2.0" || !response.status.is_success() => {
-            Err(Error::NoAnswer { effect, why: Why::Status(response.status.as_u16()) })
-        }
-        None => Ok(envelope.result),
-        Some(failure) if failure.code == SESSION_EXPIRED => Err(Error::SessionExpired),
-        Some(failure) => Err(Error::Fault(failure.data)),
+    let mut request = Request::json(path, &envelope::wrap(params), effect);
+    if let Some(session) = session {
+        let cookie = HeaderValue::try_from(format!("session_id={}", session.expose_secret()));
+        let mut cookie = cookie.map_err(|_| Error::SessionExpired)?;
+        cookie.set_sensitive(true);
+        request = request.with(header::COOKIE, cookie);
     }
+    let response = transport.post(request, terms).await?;
+    let result = envelope::open(&response, effect);
+    Ok(Answer { result, rotated: response.session_cookie })
 }

@@ -1,16 +1,18 @@
-//! One HTTP exchange with Odoo: a JSON body out, status, cookie and bytes back.
+//! One HTTP exchange with Odoo: a body out, status, cookie and bytes back.
 //!
 //! What matters here is to tell "nothing was sent" from "it is not known what became of it": only a connection that was
-//! never made counts as the first.
+//! never made counts as the first. And to tell an answer of Odoo's from that of whatever stands before it.
 
-use std::{error::Error as _, time::Duration};
+use std::{error::Error as _, sync::Arc, time::Duration};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use bytesize::ByteSize;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use serde_json::Value;
+use tokio::time::{self, Instant};
 
 use super::{
     error::{Error, Why},
+    gate::{Claim, Gate},
     rpc::Effect,
 };
 use crate::config;
@@ -18,6 +20,8 @@ use crate::config;
 /// Odoo closes a connection after each answer; a proxy before it keeps one for 60-75 s. Staying below that keeps us from
 /// writing into a connection that is being closed.
 const POOL_IDLE: Duration = Duration::from_secs(30);
+/// So much of a page's title is shown.
+const TITLE: usize = 80;
 
 /// The HTTP client and the address of Odoo.
 #[derive(Debug)]
@@ -26,6 +30,26 @@ pub(super) struct Transport {
     /// Scheme, host, port and path prefix, without a trailing slash.
     base: String,
     timeout: Duration,
+    read_timeout: Duration,
+    max_answer: ByteSize,
+    gate: Arc<Gate>,
+}
+
+/// What is sent.
+pub(super) struct Request {
+    pub(super) path: String,
+    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(super) content_type: HeaderValue,
+    pub(super) body: Vec<u8>,
+    pub(super) effect: Effect,
+}
+
+/// On whose behalf it is sent, and when its answer must be there.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    pub(super) claim: Claim,
+    /// The end of the caller's patience. Once something may have been written, only an answer's own deadline counts.
+    pub(super) until: Instant,
 }
 
 /// An answer that came back whole.
@@ -36,8 +60,25 @@ pub(super) struct Response {
     pub(super) body: Bytes,
 }
 
+impl Request {
+    pub(super) fn json(path: impl Into<String>, body: &serde_json::Value, effect: Effect) -> Self {
+        Self {
+            path: path.into(),
+            headers: Vec::new(),
+            content_type: HeaderValue::from_static("application/json"),
+            body: body.to_string().into_bytes(),
+            effect,
+        }
+    }
+
+    pub(super) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+}
+
 impl Transport {
-    pub(super) fn build(config: &config::Upstream) -> Result<Self, reqwest::Error> {
+    pub(super) fn build(config: &config::Upstream, gate: Arc<Gate>) -> Result<Self, reqwest::Error> {
         let client = reqwest::Client::builder()
             .http1_only()
             .no_proxy()
@@ -46,29 +87,83 @@ impl Transport {
             .pool_idle_timeout(POOL_IDLE)
             .user_agent(concat!("odoo-gateway/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Self { client, base: config.url.as_str().trim_end_matches('/').to_owned(), timeout: config.timeout })
+        Ok(Self {
+            client,
+            base: config.url.as_str().trim_end_matches('/').to_owned(),
+            timeout: config.timeout,
+            read_timeout: config.read_timeout,
+            max_answer: config.max_answer,
+            gate,
+        })
     }
 
-    pub(super) async fn post(
-        &self,
-        path: &str,
-        headers: impl IntoIterator<Item = (HeaderName, HeaderValue)>,
-        body: &Value,
-        effect: Effect,
-    ) -> Result<Response, Error> {
-        let headers: HeaderMap = headers.into_iter().collect();
-        let request =
-            self.client.post(format!("{}{path}", self.base)).headers(headers).json(body).timeout(self.timeout);
+    /// Host and port, where Odoo is reached without TLS.
+    pub(super) fn plain_address(&self) -> Option<String> {
+        let url = reqwest::Url::parse(&self.base).ok().filter(|url| url.scheme() == "http")?;
+        Some(format!("{}:{}", url.host_str()?, url.port_or_known_default()?))
+    }
+
+    pub(super) async fn post(&self, request: Request, terms: Terms) -> Result<Response, Error> {
+        let _place = self.gate.enter(terms.claim, terms.until).await?;
+        let effect = request.effect;
+        // What only reads may be given up when the caller's time is up; what may write is waited for as long as may be.
+        let reads = effect == Effect::Read && terms.claim != Claim::Begun;
+        let left = terms.until.saturating_duration_since(Instant::now());
+        let limit = if reads { self.timeout.min(left) } else { self.timeout };
+        if limit.is_zero() {
+            return Err(Error::OutOfTime);
+        }
+        let answer = time::timeout(limit, self.exchange(request)).await;
+        let outcome = answer.unwrap_or_else(|_| Err(Error::NoAnswer { effect, why: Why::TimedOut(limit) }));
+        self.gate.connected(&outcome);
+        outcome
+    }
+
+    async fn exchange(&self, request: Request) -> Result<Response, Error> {
+        let Request { path, headers, content_type, body, effect } = request;
+        let mut headers: HeaderMap = headers.into_iter().collect();
+        headers.insert(header::CONTENT_TYPE, content_type);
+        let request = self.client.post(format!("{}{path}", self.base)).headers(headers).body(body);
         let response = request.send().await.map_err(|error| self.lost(effect, &error))?;
         let status = response.status();
+        if let (true, Some(to)) = (status.is_redirection(), response.headers().get(header::LOCATION)) {
+            return Err(Error::Redirected { to: String::from_utf8_lossy(to.as_bytes()).into_owned() });
+        }
+        let no_answer = |why| Err(Error::NoAnswer { effect, why });
+        if let Some(coding) = response.headers().get(header::CONTENT_ENCODING).filter(|coding| *coding != "identity") {
+            return no_answer(Why::Encoded(String::from_utf8_lossy(coding.as_bytes()).into_owned()));
+        }
         let session_cookie = session_cookie(response.headers());
-        let body = response.bytes().await.map_err(|error| self.lost(effect, &error))?;
+        let is_page =
+            response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+        let body = self.body(response, effect).await?;
         match status.as_u16() {
             429 => Err(Error::Overloaded { status: 429 }),
             // Some proxies answer 503 too when Odoo went away in the middle of a call.
             503 if effect == Effect::Read => Err(Error::Overloaded { status: 503 }),
-            502..=504 => Err(Error::NoAnswer { effect, why: Why::Status(status.as_u16()) }),
+            502..=504 => no_answer(Why::Status(status.as_u16())),
+            // A JSON-2 without a database says so by a page (Odoo 19); the door knows it by its status.
+            status if is_page && status != 404 => no_answer(Why::Page { status, title: title(&body) }),
             _ => Ok(Response { status, session_cookie, body }),
+        }
+    }
+
+    /// The whole body, if it is not too large and does not falter.
+    async fn body(&self, mut response: reqwest::Response, effect: Effect) -> Result<Bytes, Error> {
+        let cap = self.max_answer.as_u64();
+        let too_large = |size: u64| size > cap;
+        if response.content_length().is_some_and(too_large) {
+            return Err(Error::AnswerTooLarge { effect, cap: self.max_answer });
+        }
+        let mut body = BytesMut::new();
+        loop {
+            let chunk = time::timeout(self.read_timeout, response.chunk()).await;
+            let chunk = chunk.map_err(|_| Error::NoAnswer { effect, why: Why::TimedOut(self.read_timeout) })?;
+            let Some(chunk) = chunk.map_err(|error| self.lost(effect, &error))? else { return Ok(body.freeze()) };
+            body.extend_from_slice(&chunk);
+            if too_large(body.len() as u64) {
+                return Err(Error::AnswerTooLarge { effect, cap: self.max_answer });
+            }
         }
     }
 
@@ -76,8 +171,7 @@ impl Transport {
         if error.is_connect() {
             return Error::Unreachable { url: self.base.clone(), reason: root_cause(error) };
         }
-        let why = if error.is_timeout() { Why::TimedOut(self.timeout) } else { Why::Broken(root_cause(error)) };
-        Error::NoAnswer { effect, why }
+        Error::NoAnswer { effect, why: Why::Broken(root_cause(error)) }
     }
 }
 
@@ -99,4 +193,14 @@ fn session_cookie(headers: &HeaderMap) -> Option<HeaderValue> {
     let mut cookie = headers.get_all(header::SET_COOKIE).iter().rfind(is_session).cloned()?;
     cookie.set_sensitive(true);
     Some(cookie)
+}
+
+/// What a page calls itself.
+fn title(page: &[u8]) -> String {
+    let page = String::from_utf8_lossy(page);
+    let within = |tag: &str| {
+        let rest = page.split_once(&format!("<{tag}>"))?.1;
+        rest.split_once('<').map(|(title, _)| title.trim().chars().take(TITLE).collect::<String>())
+    };
+    within("title").or_else(|| within("h1")).unwrap_or_default()
 }

@@ -217,7 +217,8 @@ async fn no_or_wrong_credentials_get_an_error_object_and_no_data() {
         (Client::with_header(&gateway, "x-api-key", &zeroes), "wrong_key", 200),
         (Client::with_header(&gateway, "x-api-key", "key with a \u{e9}"), "unreadable_credential", 200),
         (Client::with_header(&gateway, "cookie", &format!("session_id={zeroes}")), "session_expired", 100),
-        (Client::with_header(&gateway, "authorization", "Basic YTpi"), "no_credentials", 200),
+        (Client::with_header(&gateway, "authorization", "Digest abc"), "no_credentials", 200),
+        (Client::with_header(&gateway, "authorization", "Basic YTpi"), "wrong_login", 200),
     ];
     for (client, code, number) in cases {
         let answer = client.post("search_data", body.clone()).await;

@@ -34,9 +34,9 @@ async fn check_says_a_line_for_each_thing_and_exits_0_when_all_is_well() {
     let checked = run("check", &configuration(&odoo.url, &odoo.database, ""));
     let said = text(&checked.stdout);
     let first_words: Vec<Vec<&str>> = said.lines().map(|line| line.split_whitespace().take(2).collect()).collect();
-    let all = ["configuration", "log", "odoo", "database", "credentials"].map(|what| vec!["ok", what]);
+    let all = ["configuration", "log", "odoo", "database", "credentials", "in"].map(|what| vec!["ok", what]);
     assert_eq!(first_words, all, "{said}");
-    assert!(said.contains("version 19 answers"));
+    assert!(said.contains("19.0 community answers"));
     assert_eq!(checked.status.code(), Some(0));
 }
 
@@ -154,7 +154,7 @@ async fn the_admin_listener_tells_health_and_readiness_and_nothing_else() {
     assert_eq!(gateway.get_admin("/health").await, (200, json!({"status": "pass"})));
     assert_eq!(
         gateway.get_admin("/ready").await,
-        (200, json!({"ready": true, "log": "writable", "odoo": {"version": 19}}))
+        (200, json!({"ready": true, "log": "writable", "odoo": {"version": "19.0", "edition": "community"}}))
     );
     assert_eq!(gateway.get_admin("/api/create_data").await.0, 404);
     assert_eq!(Client::nobody(&gateway).send("GET", "/ready", Default::default(), None::<String>).await.status, 404);

@@ -22,7 +22,7 @@ async fn every_call_leaves_a_line_with_what_was_asked_and_what_came_of_it() {
     );
     assert_eq!(
         line["caller"],
-        json!({"credential": "session", "uid": odoo().await.uid().await, "login": odoo().await.login})
+        json!({"credential": "session", "door": "session", "uid": odoo().await.uid().await, "login": odoo().await.login})
     );
     assert_eq!(line["payload"]["payload"], payload);
     assert_eq!(line["result"], answer.json["result"]);

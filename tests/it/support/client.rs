@@ -5,7 +5,10 @@ use std::sync::LazyLock;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde_json::{Value, json};
 
-use super::{gateway::Gateway, odoo::odoo};
+use super::{
+    gateway::Gateway,
+    odoo::{Odoo, odoo},
+};
 
 /// One client for a whole run would outlive the runtime of the test that made it; a new one for each call does not.
 pub(crate) fn http() -> reqwest::Client {
@@ -42,6 +45,12 @@ impl Client {
         Self { url: gateway.url.clone(), credential: HeaderMap::from_iter([header]) }
     }
 
+    /// The same with one more header.
+    pub(crate) fn and(mut self, name: &'static str, value: &str) -> Self {
+        self.credential.insert(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
+        self
+    }
+
     pub(crate) async fn with_bearer(gateway: &Gateway) -> Self {
         Self::with_header(gateway, "authorization", &format!("Bearer {}", odoo().await.key))
     }
@@ -50,9 +59,13 @@ impl Client {
         Self::with_header(gateway, "x-api-key", &odoo().await.key)
     }
 
-    /// Logs in through the gateway.
+    /// Logs in to the run's Odoo through the gateway.
     pub(crate) async fn with_session(gateway: &Gateway) -> Self {
-        let odoo = odoo().await;
+        Self::log_in(gateway, odoo().await).await
+    }
+
+    /// Logs in through the gateway.
+    pub(crate) async fn log_in(gateway: &Gateway, odoo: &Odoo) -> Self {
         let answer = Self::nobody(gateway).authenticate(&odoo.database, &odoo.login, &odoo.password).await;
         assert!(answer.json["result"]["uid"].is_i64(), "the login failed: {answer:?}");
         let cookie = answer.headers.get_all(header::SET_COOKIE).iter().next_back().unwrap().to_str().unwrap();

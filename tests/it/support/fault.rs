@@ -1,11 +1,14 @@
 //! A proxy between the gateway and the real Odoo that makes a chosen RPC fail, at wire level.
 //!
-//! It takes one request from each connection, as Odoo does, and tells RPCs apart by their path. What a [`Script`] says is
+//! It takes one request from each connection, as Odoo does, and tells RPCs apart by path and body. What a [`Script`] says is
 //! done with each; requests that are no RPC (the login, the version) always pass.
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
 };
 
 use serde_json::json;
@@ -28,6 +31,12 @@ pub(crate) enum Fault {
         status: &'static str,
         body: String,
     },
+    /// These bytes are the answer, head and all.
+    Raw(Vec<u8>),
+    /// These bytes, and then nothing for as long as the other side waits.
+    Stall(Vec<u8>),
+    /// An answer that begins well and never ends.
+    Endless,
     /// The connection is reset before Odoo has seen it.
     ResetBefore,
     /// The connection is reset after Odoo has done it.
@@ -43,7 +52,7 @@ pub(crate) enum Fault {
     },
 }
 
-/// Decides by the RPC's number in the run, from 0, and by its `model/method`.
+/// Decides by the RPC's number in the run, from 0, and by its `model/method`; of an XML-RPC that is `xmlrpc/2/object`.
 pub(crate) type Script = Box<dyn Fn(usize, &str) -> Fault + Send + Sync>;
 
 pub(crate) struct FaultProxy {
@@ -55,8 +64,14 @@ struct State {
     odoo: String,
     script: Mutex<Script>,
     seen: Mutex<Vec<String>>,
+    /// Every request, RPC or not.
+    requests: Mutex<Vec<String>>,
     /// The version that Odoo is said to be, if not its own.
-    version: Option<u16>,
+    version: Mutex<Option<u16>>,
+    /// What every login is answered with, if not by Odoo.
+    login: Mutex<Option<String>>,
+    /// How many RPCs are here at the moment, and the most that ever were.
+    load: (AtomicUsize, AtomicUsize),
 }
 
 impl FaultProxy {
@@ -70,14 +85,25 @@ impl FaultProxy {
         Self::with_version(odoo, Some(version)).await
     }
 
+    /// Passes everything, at this address.
+    pub(crate) async fn at(address: SocketAddr, odoo: &Odoo) -> Self {
+        Self::on(TcpListener::bind(address).await.unwrap(), odoo, None)
+    }
+
     async fn with_version(odoo: &Odoo, version: Option<u16>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address: SocketAddr = listener.local_addr().unwrap();
+        Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap(), odoo, version)
+    }
+
+    fn on(listener: TcpListener, odoo: &Odoo, version: Option<u16>) -> Self {
+        let address = listener.local_addr().unwrap();
         let state = Arc::new(State {
             odoo: odoo.url.trim_start_matches("http://").to_owned(),
             script: Mutex::new(Box::new(|_, _| Fault::Pass)),
             seen: Mutex::default(),
-            version,
+            requests: Mutex::default(),
+            version: Mutex::new(version),
+            login: Mutex::default(),
+            load: Default::default(),
         });
         let shared = state.clone();
         tokio::spawn(async move {
@@ -96,6 +122,32 @@ impl FaultProxy {
         self.state.seen.lock().unwrap().clear();
     }
 
+    /// From now on, Odoo is said to be of this version.
+    pub(crate) fn pose_as(&self, version: u16) {
+        *self.state.version.lock().unwrap() = Some(version);
+    }
+
+    /// From now on, this is the answer to every login for a session.
+    pub(crate) fn answer_logins(&self, body: &str) {
+        *self.state.login.lock().unwrap() = Some(body.to_owned());
+    }
+
+    /// How many requests had this in their head's first line.
+    pub(crate) fn requests(&self, part: &str) -> usize {
+        let requests = self.state.requests.lock().unwrap();
+        requests.iter().filter(|request| request.lines().next().unwrap_or_default().contains(part)).count()
+    }
+
+    /// The last request, head and body.
+    pub(crate) fn last_request(&self) -> String {
+        self.state.requests.lock().unwrap().last().unwrap().clone()
+    }
+
+    /// The most RPCs that were here at a time.
+    pub(crate) fn most_at_a_time(&self) -> usize {
+        self.state.load.1.load(Relaxed)
+    }
+
     /// The RPCs of the run so far, as `model/method`.
     pub(crate) fn seen(&self) -> Vec<String> {
         self.state.seen.lock().unwrap().clone()
@@ -104,36 +156,66 @@ impl FaultProxy {
 
 impl State {
     /// The fault for the RPC of this path, which is noted.
-    fn judge(&self, path: &str) -> Fault {
-        let rpc = path.strip_prefix("/json/2/").or(path.strip_prefix("/web/dataset/call_kw/"));
+    fn judge(&self, path: &str, request: &[u8]) -> Fault {
+        let rpc = path.strip_prefix("/json/2/").or(path.strip_prefix("/web/dataset/call_kw/")).map(str::to_owned);
+        let rpc = rpc.or_else(|| match path {
+            "/jsonrpc" => json_rpc(request),
+            "/xmlrpc/2/object" => Some(path[1..].to_owned()),
+            _ => None,
+        });
         let Some(rpc) = rpc else { return Fault::Pass };
         let mut seen = self.seen.lock().unwrap();
-        seen.push(rpc.to_owned());
-        self.script.lock().unwrap()(seen.len() - 1, rpc)
+        seen.push(rpc.clone());
+        self.script.lock().unwrap()(seen.len() - 1, &rpc)
     }
+}
+
+/// Model and method of an `execute_kw`.
+fn json_rpc(request: &[u8]) -> Option<String> {
+    let start = request.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
+    let body: serde_json::Value = serde_json::from_slice(&request[start..]).ok()?;
+    let args = &body["params"]["args"];
+    Some(format!("{}/{}", args[3].as_str()?, args[4].as_str()?))
 }
 
 async fn serve(state: &State, mut stream: TcpStream) -> std::io::Result<()> {
     let Some((head, request)) = read_request(&mut stream).await? else { return Ok(()) };
     let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
-    if let Some(version) = state.version.filter(|_| path == "/web/webclient/version_info") {
+    state.requests.lock().unwrap().push(String::from_utf8_lossy(&request).into_owned());
+    let version = *state.version.lock().unwrap();
+    if let Some(version) = version.filter(|_| path == "/web/webclient/version_info") {
         let said = format!(
-            r#"{{"jsonrpc": "2.0", "id": null, "result": {{"server_version_info": [{version}, 0, 0, "final", 0, ""]}}}}"#
+            r#"{{"jsonrpc": "2.0", "id": null, "result": {{"server_version": "{version}.0", "server_version_info": [{version}, 0, 0, "final", 0, ""]}}}}"#
         );
         stream.write_all(&http("200 OK", &said)).await?;
         return stream.shutdown().await;
     }
-    let fault = state.judge(&path);
-    let answer = match &fault {
-        Fault::Pass | Fault::ResetAfter | Fault::CutReply => ask_odoo(state, &request).await?,
+    let login = state.login.lock().unwrap().clone();
+    if let Some(answer) = login.filter(|_| path == "/web/session/authenticate") {
+        stream.write_all(&http("200 OK", &answer)).await?;
+        return stream.shutdown().await;
+    }
+    let fault = state.judge(&path, &request);
+    let now = state.load.0.fetch_add(1, Relaxed) + 1;
+    state.load.1.fetch_max(now, Relaxed);
+    let outcome = answer(state, &fault, &request, &mut stream).await;
+    state.load.0.fetch_sub(1, Relaxed);
+    outcome
+}
+
+async fn answer(state: &State, fault: &Fault, request: &[u8], stream: &mut TcpStream) -> std::io::Result<()> {
+    let answer = match fault {
+        Fault::Pass | Fault::ResetAfter | Fault::CutReply => ask_odoo(state, request).await?,
         Fault::Hold { reached, release } => {
             reached.notify_one();
             release.notified().await;
-            ask_odoo(state, &request).await?
+            ask_odoo(state, request).await?
         }
         Fault::Refuse => http("200 OK", &exception("odoo.exceptions.UserError", "made to fail")),
         Fault::Answer { status, body } => http(status, body),
+        Fault::Raw(bytes) | Fault::Stall(bytes) => bytes.clone(),
         Fault::BadGateway => http("502 Bad Gateway", "<html><h1>502 Bad Gateway</h1></html>"),
+        Fault::Endless => b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{\"result\": \"".to_vec(),
         Fault::ResetBefore => Vec::new(),
     };
     match fault {
@@ -141,6 +223,16 @@ async fn serve(state: &State, mut stream: TcpStream) -> std::io::Result<()> {
         Fault::CutReply => {
             // Closed in order, but too early: the head has promised more.
             stream.write_all(&answer[..answer.len() - 1 - answer.len() / 8]).await?;
+        }
+        Fault::Stall(_) => {
+            stream.write_all(&answer).await?;
+            stream.read_u8().await?;
+        }
+        Fault::Endless => {
+            stream.write_all(&answer).await?;
+            loop {
+                stream.write_all(&[b'x'; 65_536]).await?;
+            }
         }
         _ => stream.write_all(&answer).await?,
     }

@@ -36,12 +36,18 @@ impl Gateway {
 
     /// In front of whatever is, or is not, at `url`.
     pub(crate) fn before(url: &str, database: &str, more: &str) -> Self {
+        Self::before_with(url, database, more, &[])
+    }
+
+    /// The same with variables in its environment.
+    pub(crate) fn before_with(url: &str, database: &str, more: &str, variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = configuration(url, database, more);
         std::fs::write(folder.path().join("gateway.toml"), config).unwrap();
         let mut process = Command::new(PROGRAM)
             .args(["serve", "--config"])
             .arg(folder.path().join("gateway.toml"))
+            .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -76,7 +82,7 @@ impl Gateway {
         let made = log.last().unwrap()["odoo"].as_array().unwrap();
         // Who calls, and what the models look like: asked once in a while.
         let is_upkeep = |rpc: &&Value| {
-            let upkeep = ["fields_get", "get_session_info", "context_get"];
+            let upkeep = ["fields_get", "get_session_info", "context_get", "authenticate"];
             upkeep.contains(&rpc["method"].as_str().unwrap())
                 || (&rpc["model"], &rpc["method"]) == (&json!("res.users"), &json!("read"))
         };
@@ -118,4 +124,13 @@ pub(crate) fn configuration(url: &str, database: &str, more: &str) -> String {
         "[server]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n\
          [upstream]\nurl = \"{url}\"\ndatabase = \"{database}\"\n{more}\n"
     )
+}
+
+/// A key of the gateway's, and its `[[client]]` entry up to what concerns Odoo.
+pub(crate) fn new_client(name: &str) -> (String, String) {
+    let said = Command::new(PROGRAM).args(["client", "new", name]).output().unwrap();
+    let said = String::from_utf8(said.stdout).unwrap();
+    let key = said.lines().find(|line| line.starts_with("gw_")).unwrap().to_owned();
+    let entry = said.lines().skip_while(|line| *line != "[[client]]").take_while(|line| !line.starts_with("odoo_"));
+    (key, entry.map(|line| format!("{line}\n")).collect())
 }

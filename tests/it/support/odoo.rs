@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 /// Brought up by the first test that asks, stopped when this process ends.
-static ODOO: LazyLock<Odoo> = LazyLock::new(Odoo::up);
+static ODOO: LazyLock<Odoo> = LazyLock::new(|| Odoo::up(&[]));
+static ODOO_14: LazyLock<Odoo> = LazyLock::new(|| Odoo::up(&["--version", "14"]));
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Odoo {
@@ -20,6 +21,11 @@ pub(crate) struct Odoo {
     pub(crate) login: String,
     pub(crate) password: String,
     pub(crate) key: String,
+    pub(crate) version: u16,
+    /// The process, where it is one of ours.
+    pub(crate) pid: Option<u32>,
+    #[serde(skip)]
+    uid: OnceCell<i64>,
 }
 
 /// The Odoo of this run; the first call takes a while.
@@ -27,11 +33,18 @@ pub(crate) async fn odoo() -> &'static Odoo {
     tokio::task::spawn_blocking(|| LazyLock::force(&ODOO)).await.expect("an Odoo to test against")
 }
 
+/// The oldest Odoo that is supported.
+pub(crate) async fn odoo_14() -> &'static Odoo {
+    tokio::task::spawn_blocking(|| LazyLock::force(&ODOO_14)).await.expect("an Odoo 14 to test against")
+}
+
 impl Odoo {
-    fn up() -> Self {
+    /// With more arguments for `tests/odoo/up`.
+    pub(crate) fn up(more: &[&str]) -> Self {
         let up = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/odoo/up");
         let run = Command::new(&up)
             .args(["--json", "--for-pid", &std::process::id().to_string()])
+            .args(more)
             .stderr(Stdio::inherit())
             .output()
             .unwrap_or_else(|error| panic!("{} cannot be run: {error}", up.display()));
@@ -66,11 +79,10 @@ impl Odoo {
 
     /// The test's own user. Asked once: a login costs Odoo half a second of hashing.
     pub(crate) async fn uid(&self) -> i64 {
-        static UID: OnceCell<i64> = OnceCell::const_new();
         let login = async || {
             let uid = self.rpc("common", "login", json!([self.database, self.login, self.password])).await;
             uid.expect("a login").as_i64().expect("the login and password of the test's own Odoo")
         };
-        *UID.get_or_init(login).await
+        *self.uid.get_or_init(login).await
     }
 }

@@ -1,0 +1,213 @@
+//! Odoo as one caller sees it, for the length of one call to the gateway.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
+
+use futures_util::future;
+use http::HeaderValue;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::{
+    Odoo, Takes,
+    access::{Access, User},
+    credential::Credential,
+    door::Door,
+    error::{Error, Retry, Why},
+    gate::Claim,
+    identity::Identity,
+    json_rpc, lock,
+    rpc::{Effect, Rpc},
+    schema::{self, Schema},
+    trace::Trace,
+    transport::Terms,
+};
+
+/// Every RPC is made with the caller's own credential, and noted in the call's trace.
+#[derive(Debug)]
+pub struct Caller {
+    odoo: Arc<Odoo>,
+    access: Access,
+    identity: Arc<Identity>,
+    trace: Arc<Trace>,
+    /// When the call must have begun to write.
+    until: Instant,
+    /// Something has been written, or may have been.
+    has_begun: AtomicBool,
+    /// The models of this call whose schema came from memory.
+    remembered: Mutex<Vec<String>>,
+}
+
+impl Caller {
+    /// The user behind a credential, from Odoo or from the last few minutes' memory. Whatever is asked of Odoo from here on
+    /// is noted in `trace`. A call that has not begun to write by `until` is given up.
+    pub async fn identify(
+        odoo: &Arc<Odoo>,
+        credential: Credential,
+        trace: Arc<Trace>,
+        until: Instant,
+    ) -> Result<Self, Error> {
+        let access = odoo.access(credential).await?;
+        let terms = Terms { claim: Claim::New, until };
+        let ask = async {
+            let mut tries = odoo.retries.begin(until);
+            loop {
+                let identity = Identity::ask(odoo, &access, terms, &trace).await;
+                if !tries.again(&identity).await {
+                    return identity.map(Arc::new);
+                }
+            }
+        };
+        let identity = odoo.identities.try_get_with(access.credential.fingerprint(), ask).await;
+        let identity = identity.map_err(|error| Error::clone(&error))?;
+        Ok(Self {
+            odoo: odoo.clone(),
+            access,
+            identity,
+            trace,
+            until,
+            has_begun: AtomicBool::new(false),
+            remembered: Mutex::default(),
+        })
+    }
+
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    pub fn credential(&self) -> &Credential {
+        &self.access.credential
+    }
+
+    pub fn door(&self) -> Door {
+        self.access.door
+    }
+
+    /// Odoo's major version, such as 19.
+    pub async fn version(&self) -> Result<u16, Error> {
+        self.odoo.version().await
+    }
+
+    /// Makes one RPC, and again where that is safe and may help. An answer that is no error is the method's own result, null
+    /// where it returned nothing.
+    pub async fn call(&self, rpc: &Rpc) -> Result<Value, Error> {
+        // Once a write has begun, its end does not depend on the caller's patience.
+        let until = if self.has_begun.load(Relaxed) { Instant::now() + self.odoo.timeout } else { self.until };
+        let mut tries = self.odoo.retries.begin(until);
+        loop {
+            let outcome = self.trace.note(rpc.render(), self.send(rpc)).await;
+            let is_written = match &outcome {
+                Ok(_) => rpc.effect == Effect::Write,
+                Err(error) => error.retry() == Retry::Unsafe,
+            };
+            if is_written {
+                self.has_begun.store(true, Relaxed);
+            }
+            if !tries.again(&outcome).await {
+                return outcome;
+            }
+        }
+    }
+
+    /// Makes an RPC that can be repeated without harm, twice if its answer is lost.
+    pub async fn call_again(&self, rpc: &Rpc) -> Result<Value, Error> {
+        match self.call(rpc).await {
+            Err(error) if error.retry() == Retry::Unsafe => self.call(rpc).await,
+            outcome => outcome,
+        }
+    }
+
+    async fn send(&self, rpc: &Rpc) -> Result<Value, Error> {
+        let claim = if self.has_begun.load(Relaxed) { Claim::Begun } else { Claim::New };
+        let terms = Terms { claim, until: self.until };
+        let context = &self.identity.context;
+        match self.odoo.enter(&self.access, rpc, context, terms, &self.trace).await {
+            // Odoo has not run the method, and another door takes its arguments by position.
+            Err(Error::Fault(fault)) if fault.refuses_names(rpc.args.iter().map(|(name, _)| *name)) => {
+                let (Credential::Key(key) | Credential::LoginKey { key, .. }) = &self.access.credential else {
+                    return Err(Error::Fault(fault));
+                };
+                let user = User { uid: self.identity.uid, secret: key.clone() };
+                json_rpc::call(&self.odoo.transport, &self.odoo.database, &user, rpc, context, terms).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// A model's fields, from Odoo or from the last few minutes' memory.
+    pub async fn schema(&self, model: &str) -> Result<Arc<Schema>, Error> {
+        let key = (self.access.credential.fingerprint(), model.to_owned());
+        let ask = async {
+            let fields = self.call(&Rpc::fields_get(model, &schema::ATTRIBUTES)).await?;
+            let fields: HashMap<String, Value> = serde_json::from_value(fields).map_err(|error| Error::NoAnswer {
+                effect: Effect::Read,
+                why: Why::Garbled(format!("fields_get of {model}: {error}")),
+            })?;
+            Ok(Arc::new(Schema::new(model, fields)))
+        };
+        let schema = self.odoo.schemas.try_get_with(key, ask).await.map_err(|error| Error::clone(&error))?;
+        if schema.is_older_than(super::DOUBTLESS) {
+            lock(&self.remembered).push(model.to_owned());
+        }
+        Ok(schema)
+    }
+
+    /// Forgets the schemas that this call took from memory; false where there were none. A field that Odoo or the payload
+    /// knows and the memory does not may be a new one.
+    pub async fn forget_schemas(&self) -> bool {
+        let models = std::mem::take(&mut *lock(&self.remembered));
+        for model in &models {
+            self.odoo.schemas.invalidate(&(self.access.credential.fingerprint(), model.clone())).await;
+        }
+        !models.is_empty()
+    }
+
+    /// Several models' fields, asked for side by side.
+    pub async fn schemas(&self, models: impl IntoIterator<Item = String>) -> Result<Vec<Arc<Schema>>, Error> {
+        future::try_join_all(models.into_iter().map(|model| async move { self.schema(&model).await })).await
+    }
+
+    /// Calls a method on records, or on the model where the method takes no records.
+    ///
+    /// Odoo does not say which of the two a method is, but all doors refuse one wrong form before the method runs: JSON-2 a
+    /// model method with ids, the others a record method without ids. So that form is tried first where nothing is known
+    /// yet, and what is learnt is kept.
+    pub async fn call_method(&self, on_records: Rpc) -> Result<Value, Error> {
+        let name = (on_records.model.clone(), on_records.method.clone());
+        let on_model = Rpc { ids: None, ..on_records.clone() };
+        let refused_first = match self.access.door {
+            Door::Session | Door::JsonRpc | Door::XmlRpc => Takes::Model,
+            Door::Json2 => Takes::Records,
+        };
+        let first = self.odoo.methods.get(&name).map_or(refused_first, |known| *known);
+        let result = self.call(if first == Takes::Model { &on_model } else { &on_records }).await;
+        match result {
+            Err(Error::Fault(fault)) if fault.wants_ids() => {
+                self.odoo.methods.insert(name, Takes::Records);
+                self.call(&on_records).await
+            }
+            Err(Error::Fault(fault)) if fault.refuses_ids(&on_model.model, &on_model.method) => {
+                self.odoo.methods.insert(name, Takes::Model);
+                self.call(&on_model).await
+            }
+            Ok(_) => {
+                // JSON-2 takes no ids for a model method too, so a call on no records shows nothing.
+                if first == Takes::Model || on_records.ids.as_ref().is_some_and(|ids| !ids.is_empty()) {
+                    self.odoo.methods.insert(name, first);
+                }
+                result
+            }
+            Err(_) => result,
+        }
+    }
+
+    /// The `Set-Cookie` line of a session that Odoo rotated during this call: the caller must have it.
+    pub fn rotated_cookie(&self) -> Option<HeaderValue> {
+        lock(&self.access.rotated).clone()
+    }
+}

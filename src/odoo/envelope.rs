@@ -1,0 +1,53 @@
+//! The JSON-RPC 2.0 envelope, as `/web/…` and `/jsonrpc` use it (Odoo 14-19).
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    error::{Error, Fault, Why},
+    rpc::Effect,
+    transport::Response,
+};
+
+/// A method that returns None gives neither `result` nor `error` (Odoo 14-19): that is null.
+#[derive(Deserialize)]
+struct Envelope {
+    /// Every answer of Odoo's has it; that of whatever stands before Odoo has not.
+    jsonrpc: String,
+    #[serde(default)]
+    result: Value,
+    error: Option<Failure>,
+}
+
+#[derive(Deserialize)]
+struct Failure {
+    code: i64,
+    data: Fault,
+}
+
+/// Odoo's number for a session that is gone, the one number that has not changed between versions.
+const SESSION_EXPIRED: i64 = 100;
+
+pub(super) fn wrap(params: &Value) -> Value {
+    json!({"jsonrpc": "2.0", "method": "call", "params": params})
+}
+
+pub(super) fn open(response: &Response, effect: Effect) -> Result<Value, Error> {
+    // Odoo 14 and 15 answer an unknown model with HTTP 404 and the usual envelope.
+    let envelope: Envelope = serde_json::from_slice(&response.body).map_err(|error| {
+        let why = if response.status.is_success() {
+            Why::Garbled(error.to_string())
+        } else {
+            Why::Status(response.status.as_u16())
+        };
+        Error::NoAnswer { effect, why }
+    })?;
+    match envelope.error {
+        None if envelope.jsonrpc != "2.0" || !response.status.is_success() => {
+            Err(Error::NoAnswer { effect, why: Why::Status(response.status.as_u16()) })
+        }
+        None => Ok(envelope.result),
+        Some(failure) if failure.code == SESSION_EXPIRED => Err(Error::SessionExpired),
+        Some(failure) => Err(Error::Fault(failure.data)),
+    }
+}

@@ -1,0 +1,87 @@
+//! Looks whether Odoo is there, and which one it is: at the start, when connections fail, and once in a while.
+//!
+//! So the gateway starts without an Odoo and serves when it comes, and an Odoo that is upgraded meanwhile is noticed:
+//! what is remembered of it is forgotten then.
+
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::{self, Instant};
+
+use super::{
+    Odoo,
+    error::Error,
+    gate::{Claim, Link},
+    release::Release,
+    transport::Terms,
+};
+
+/// How often an Odoo that answers is asked for its version.
+const ROUTINE: Duration = Duration::from_secs(30);
+/// How soon an Odoo that did not answer is asked again.
+const SOON: Duration = Duration::from_secs(1);
+/// How long it may take to tell its version.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Odoo {
+    /// Watches for as long as it is polled.
+    pub async fn watch(self: Arc<Self>) {
+        let mut link = self.gate.link();
+        let mut answered = None;
+        loop {
+            let probe = self.probe().await;
+            match &probe {
+                Ok(release) if answered != Some(true) => tracing::info!(%release, "Odoo answers"),
+                Err(error) if answered != Some(false) => tracing::warn!(%error, "Odoo does not answer"),
+                _ => {}
+            }
+            answered = Some(probe.is_ok());
+            time::sleep(SOON).await;
+            if probe.is_ok() {
+                let doubt = async { link.wait_for(Link::is_in_doubt).await.map(drop) };
+                let _ = time::timeout(ROUTINE - SOON, doubt).await;
+            }
+        }
+    }
+
+    /// The release, asked now: tells whether Odoo answers.
+    pub async fn probe(&self) -> Result<Release, Error> {
+        let terms = Terms { claim: Claim::Probe, until: Instant::now() + PATIENCE };
+        let release = Release::ask(&self.transport, self.protocol, terms).await?;
+        self.learn(release.clone());
+        Ok(release)
+    }
+
+    /// The release, as it was last seen.
+    pub async fn release(&self) -> Result<Release, Error> {
+        if let Some(release) = self.known_release() {
+            return Ok(release);
+        }
+        let terms = Terms { claim: Claim::New, until: Instant::now() + PATIENCE };
+        let release = Release::ask(&self.transport, self.protocol, terms).await?;
+        self.learn(release.clone());
+        Ok(release)
+    }
+
+    /// Odoo's major version, such as 19.
+    pub async fn version(&self) -> Result<u16, Error> {
+        Ok(self.release().await?.major)
+    }
+
+    fn known_release(&self) -> Option<Release> {
+        self.release.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn learn(&self, release: Release) {
+        let known = self.release.write().unwrap_or_else(PoisonError::into_inner).replace(release.clone());
+        if let Some(known) = known.filter(|known| *known != release) {
+            tracing::warn!(was = %known, is = %release, "Odoo has been replaced; what was known of it is forgotten");
+            self.identities.invalidate_all();
+            self.schemas.invalidate_all();
+            self.methods.clear();
+            self.logins.forget_all();
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Who calls: each kind of credential, what becomes of it when Odoo no longer accepts it, and how often Odoo is asked.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use futures_util::future;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::support::{
+    client::{Answer, Client},
+    fault::{Fault, FaultProxy},
+    gateway::{Gateway, new_client},
+    odoo::{Odoo, odoo, odoo_14},
+};
+
+const COUNTRY: &str = r#"{"model": "res.country", "vals": {"payload": {"limit": 1, "search_field": ["code"]}}}"#;
+
+fn basic(gateway: &Gateway, login: &str, secret: &str) -> Client {
+    Client::with_header(gateway, "authorization", &format!("Basic {}", STANDARD.encode(format!("{login}:{secret}"))))
+}
+
+/// `ok`, or the code of the error.
+fn outcome(answer: &Answer) -> String {
+    let error = &answer.json["error"]["data"]["code"];
+    error.as_str().or(answer.json["result"]["error"]["code"].as_str()).unwrap_or("ok").to_owned()
+}
+
+async fn search(client: &Client) -> String {
+    outcome(&client.post("search_data", COUNTRY).await)
+}
+
+/// A user with a password: the login.
+async fn user(odoo: &Odoo, password: &str) -> String {
+    let login = format!("user-{}", Uuid::new_v4());
+    odoo.create("res.users", json!({"name": login, "login": login, "password": password})).await;
+    login
+}
+
+#[tokio::test]
+async fn a_login_with_a_password_or_a_key_is_enough_for_every_version() {
+    for odoo in [odoo().await, odoo_14().await] {
+        let gateway = Gateway::before(&odoo.url, &odoo.database, "");
+        let (login, password, key) = (&odoo.login, &odoo.password, &odoo.key);
+        assert_eq!(search(&basic(&gateway, login, password)).await, "ok");
+        assert_eq!(search(&basic(&gateway, login, key)).await, "ok");
+        let key_beside_login = Client::with_header(&gateway, "x-api-key", key).and("x-odoo-login", login);
+        assert_eq!(search(&key_beside_login).await, "ok");
+        let doors: Vec<_> = gateway.log().iter().map(|line| line["caller"]["door"].clone()).collect();
+        let by_key = if odoo.version == 14 { "json-rpc" } else { "json-2" };
+        assert_eq!(doors, ["session", by_key, by_key]);
+        assert_eq!(search(&basic(&gateway, login, "wrong")).await, "wrong_login");
+        let wrong_key = if odoo.version == 14 { "wrong_login" } else { "wrong_key" };
+        assert_eq!(search(&basic(&gateway, login, &"0".repeat(40))).await, wrong_key);
+        let stranger = Client::with_header(&gateway, "x-api-key", key).and("x-odoo-login", "somebody else");
+        assert_eq!(search(&stranger).await, "wrong_login");
+    }
+}
+
+#[tokio::test]
+async fn before_odoo_19_a_key_alone_is_refused_with_what_to_do() {
+    let odoo = odoo_14().await;
+    let gateway = Gateway::before(&odoo.url, &odoo.database, "");
+    let answer = Client::with_header(&gateway, "x-api-key", &odoo.key).post("search_data", COUNTRY).await;
+    assert_eq!(outcome(&answer), "key_needs_login");
+    assert!(answer.json["error"]["message"].as_str().unwrap().contains("X-Odoo-Login"));
+}
+
+#[tokio::test]
+async fn json_2_before_odoo_19_is_a_mistake_of_the_configuration() {
+    let odoo = odoo_14().await;
+    let gateway = Gateway::before(&odoo.url, &odoo.database, "protocol = \"json-2\"");
+    let answer = basic(&gateway, &odoo.login, &odoo.key).post("search_data", COUNTRY).await;
+    assert_eq!((answer.status, outcome(&answer).as_str()), (502, "no_such_door"));
+}
+
+#[tokio::test]
+async fn calls_of_one_login_share_one_login() {
+    let odoo = odoo().await;
+    let proxy = FaultProxy::before(odoo).await;
+    let gateway = Gateway::before(&proxy.url, &odoo.database, "");
+    let client = basic(&gateway, &odoo.login, &odoo.password);
+    let outcomes = future::join_all((0..12).map(|_| search(&client))).await;
+    assert!(outcomes.iter().all(|outcome| outcome == "ok"), "{outcomes:?}");
+    assert_eq!(proxy.requests("/web/session/authenticate"), 1);
+}
+
+#[tokio::test]
+async fn what_odoo_refused_is_not_taken_to_it_again_for_a_while() {
+    let odoo = odoo().await;
+    for (door, path) in
+        [("auto", "/web/session/authenticate"), ("json-rpc", "/jsonrpc"), ("xml-rpc", "/xmlrpc/2/common")]
+    {
+        let proxy = FaultProxy::before(odoo).await;
+        let gateway = Gateway::before(&proxy.url, &odoo.database, &format!("protocol = \"{door}\""));
+        let login = user(odoo, "a long enough password").await;
+        // Until the version is known, that is asked for too.
+        assert_eq!(search(&basic(&gateway, &login, "a long enough password")).await, "ok", "{door}");
+        let before = proxy.requests(path);
+        for _ in 0..4 {
+            assert_eq!(search(&basic(&gateway, &login, "wrong")).await, "wrong_login", "{door}");
+        }
+        assert_eq!(proxy.requests(path) - before, 1, "{door}");
+        assert_eq!(search(&basic(&gateway, &login, "a long enough password")).await, "ok", "{door}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_has_expired_is_begun_anew_and_the_call_made_once_more() {
+    let odoo = odoo().await;
+    let proxy = FaultProxy::before(odoo).await;
+    let gateway = Gateway::before(&proxy.url, &odoo.database, "");
+    let client = basic(&gateway, &odoo.login, &odoo.password);
+    assert_eq!(search(&client).await, "ok");
+    let expired = r#"{"jsonrpc": "2.0", "id": null, "error": {"code": 100, "message": "Odoo Session Expired", "data": {"name": "odoo.http.SessionExpiredException", "message": "Session expired", "debug": "Traceback"}}}"#;
+    proxy.run(move |number, _| match number {
+        0 => Fault::Answer { status: "200 OK", body: expired.to_owned() },
+        _ => Fault::Pass,
+    });
+    let name = format!("renewed {}", Uuid::new_v4());
+    let made = client.call("create_data", "res.partner", json!({"payload": {"name": name}})).await;
+    assert_eq!(made["is_success"], true, "{made}");
+    assert_eq!(proxy.requests("/web/session/authenticate"), 2);
+    assert_eq!(odoo.search_count("res.partner", json!([["name", "=", name]])).await, 1);
+}
+
+#[tokio::test]
+async fn a_password_that_was_changed_ends_the_sessions_that_it_opened() {
+    for (odoo, door) in [(odoo().await, "session"), (odoo().await, "json-rpc"), (odoo_14().await, "xml-rpc")] {
+        let gateway = Gateway::before(&odoo.url, &odoo.database, &format!("protocol = \"{door}\""));
+        let login = user(odoo, "the first password").await;
+        assert_eq!(search(&basic(&gateway, &login, "the first password")).await, "ok", "{door}");
+        let domain = json!([[["login", "=", login]]]);
+        let ids = odoo.call("res.users", "search", domain, json!({})).await.unwrap();
+        let values = json!({"password": "the second password"});
+        odoo.call("res.users", "write", json!([ids, values]), json!({})).await.unwrap();
+        assert_eq!(search(&basic(&gateway, &login, "the first password")).await, "wrong_login", "{door}");
+        assert_eq!(search(&basic(&gateway, &login, "the second password")).await, "ok", "{door}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_was_revoked_while_it_was_in_use_is_refused() {
+    let odoo = odoo().await;
+    let proxy = FaultProxy::before(odoo).await;
+    let gateway = Gateway::before(&proxy.url, &odoo.database, "");
+    let client = Client::with_header(&gateway, "x-api-key", &odoo.key);
+    assert_eq!(search(&client).await, "ok");
+    // As Odoo 19 answers when the key's row is gone.
+    let revoked = r#"{"name": "werkzeug.exceptions.Unauthorized", "message": "Invalid apikey", "arguments": ["Invalid apikey", 401], "context": {}, "debug": "Traceback"}"#;
+    proxy.run(move |_, _| Fault::Answer { status: "401 UNAUTHORIZED", body: revoked.to_owned() });
+    assert_eq!(search(&client).await, "wrong_key");
+    let asked = proxy.seen().len();
+    assert_eq!((search(&client).await.as_str(), proxy.seen().len()), ("wrong_key", asked));
+}
+
+#[tokio::test]
+async fn a_method_that_denies_access_costs_nobody_its_login() {
+    let odoo = odoo().await;
+    let gateway = Gateway::before(&odoo.url, &odoo.database, "protocol = \"json-rpc\"");
+    let client = basic(&gateway, &odoo.login, &odoo.password);
+    // Odoo denies the change, since the old password is wrong, with the very exception that a wrong login gets.
+    let vals = json!({"payload": {"method": "change_password", "parameter": {"old_passwd": "wrong", "new_passwd": "x"}, "on_model": true}});
+    let refused = client.call("call_function", "res.users", vals).await;
+    assert_eq!(
+        (&refused["is_success"], &refused["error"]["code"]),
+        (&json!(false), &json!("access_denied")),
+        "{refused}"
+    );
+    assert_eq!(search(&client).await, "ok");
+}
+
+#[tokio::test]
+async fn a_right_password_that_wants_a_second_factor_is_told_what_to_use_instead() {
+    let odoo = odoo().await;
+    let proxy = FaultProxy::before(odoo).await;
+    proxy.answer_logins(r#"{"jsonrpc": "2.0", "id": null, "result": {"uid": null}}"#);
+    let gateway = Gateway::before(&proxy.url, &odoo.database, "");
+    let answer = basic(&gateway, &odoo.login, &odoo.password).post("search_data", COUNTRY).await;
+    assert_eq!(outcome(&answer), "second_factor");
+    assert!(answer.json["error"]["message"].as_str().unwrap().contains("API key"));
+    let login = Client::nobody(&gateway).authenticate(&odoo.database, &odoo.login, &odoo.password).await;
+    assert_eq!(outcome(&login), "second_factor", "{login:?}");
+}
+
+#[tokio::test]
+async fn a_session_that_odoo_rotates_goes_on_under_its_new_cookie() {
+    let odoo = odoo().await;
+    let proxy = FaultProxy::before(odoo).await;
+    let gateway = Gateway::before(&proxy.url, &odoo.database, "");
+    let client = basic(&gateway, &odoo.login, &odoo.password);
+    assert_eq!(search(&client).await, "ok");
+    let found = r#"{"jsonrpc": "2.0", "id": null, "result": []}"#;
+    let rotated = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nSet-Cookie: session_id=rotated; Path=/; HttpOnly\r\nContent-Length: {}\r\n\r\n{found}",
+        found.len()
+    );
+    proxy.run(move |_, _| Fault::Raw(rotated.clone().into_bytes()));
+    let answer = client.post("search_data", COUNTRY).await;
+    assert_eq!(outcome(&answer), "ok");
+    // The caller has no session of its own, so this one is not its business.
+    assert!(!answer.headers.contains_key("set-cookie"));
+    search(&client).await;
+    assert!(proxy.last_request().contains("session_id=rotated"), "{}", proxy.last_request());
+}
+
+#[tokio::test]
+async fn a_client_acts_with_the_account_that_its_entry_names() {
+    let odoo = odoo().await;
+    let (key, entry) = new_client("webshop");
+    let secrets = tempfile::tempdir().unwrap();
+    let file = secrets.path().join("odoo-key");
+    std::fs::write(&file, format!("{}\n", odoo.key)).unwrap();
+    let entry = entry + &format!("odoo_login = \"{}\"\nodoo_key_file = \"{}\"\n", odoo.login, file.display());
+    let gateway = Gateway::before(&odoo.url, &odoo.database, &entry);
+    for client in [
+        Client::with_header(&gateway, "x-api-key", &key),
+        Client::with_header(&gateway, "authorization", &format!("Bearer {key}")),
+    ] {
+        assert_eq!(search(&client).await, "ok");
+        let caller = gateway.log().last().unwrap()["caller"].clone();
+        assert_eq!((&caller["client"], &caller["login"]), (&json!("webshop"), &json!(odoo.login)), "{caller}");
+    }
+    assert!(!std::fs::read_to_string(gateway.log_file()).unwrap().contains(&key));
+    let unknown = Client::with_header(&gateway, "x-api-key", &format!("gw_{}", "0".repeat(64)));
+    assert_eq!(search(&unknown).await, "unknown_client");
+}
+
+#[tokio::test]
+async fn a_client_whose_odoo_account_is_refused_is_told_that_it_is_the_operators_business() {
+    let odoo = odoo().await;
+    let (key, entry) = new_client("webshop");
+    let entry = entry + "odoo_login = \"nobody\"\nodoo_password_env = \"ODOO_GATEWAY_TEST_SECRET\"\n";
+    let gateway = Gateway::before_with(&odoo.url, &odoo.database, &entry, &[("ODOO_GATEWAY_TEST_SECRET", "wrong")]);
+    let answer = Client::with_header(&gateway, "x-api-key", &key).post("search_data", COUNTRY).await;
+    assert_eq!((answer.status, outcome(&answer).as_str()), (502, "client_account"));
+    assert!(!answer.json.to_string().contains("nobody"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn every_call_carries_the_users_own_language_and_time_zone_through_every_door() {
+    for odoo in [odoo().await, odoo_14().await] {
+        for (protocol, secret) in
+            [("session", &odoo.password), ("json-rpc", &odoo.key), ("xml-rpc", &odoo.password), ("auto", &odoo.key)]
+        {
+            let proxy = FaultProxy::before(odoo).await;
+            let gateway = Gateway::before(&proxy.url, &odoo.database, &format!("protocol = \"{protocol}\""));
+            assert_eq!(search(&basic(&gateway, &odoo.login, secret)).await, "ok");
+            let sent = proxy.last_request();
+            assert!(sent.contains("Europe/Brussels") && sent.contains("en_US"), "{protocol}: {sent}");
+        }
+    }
+}
