@@ -116,7 +116,8 @@ fn success(done: &Done) -> Value {
 /// Answers one request, and has it in the log before the answer is given.
 pub async fn handle(app: Arc<App>, request: Request) -> Reply {
     let Request { id: call_id, route, headers, address, body } = request;
-    let until = Instant::now() + app.config.limits.call_timeout * 9 / 10;
+    let patience = app.config.limits.call_timeout;
+    let until = Instant::now() + (patience - patience / 10);
     let mut reply = Reply::refusal(call_id, Error::Internal);
     let size = body.as_ref().map_or(0, Bytes::len);
     let mut entry = match app.log.begin(Received { id: call_id, route: route.name(), address, size }) {

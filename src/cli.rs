@@ -58,10 +58,19 @@ pub fn run() -> ExitCode {
     match dispatch(cli.command) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("odoo-gateway: {error:#}");
+            eprintln!("odoo-gateway: {}", words(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// An error and its causes, less those that it has told itself.
+fn words(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told.as_str() {
+        "" => cause,
+        told if told.contains(&cause) => told.to_owned(),
+        told => format!("{told}: {cause}"),
+    })
 }
 
 fn dispatch(command: Command) -> anyhow::Result<ExitCode> {

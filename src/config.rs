@@ -26,6 +26,8 @@ pub use self::client::{Client, Source};
 
 const DEFAULTS: &str = include_str!("../gateway.toml");
 
+const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
+
 /// Keys that no default can know: which Odoo stands behind this gateway.
 const REQUIRED: [(&str, &str); 2] = [("upstream", "url"), ("upstream", "database")];
 
@@ -203,8 +205,16 @@ impl Config {
             ("[limits] body_timeout", self.limits.body_timeout),
             ("[limits] call_timeout", self.limits.call_timeout),
         ];
-        if let Some((key, _)) = waits.iter().find(|(_, wait)| wait.is_zero()) {
-            return Err(format!("{key} must be longer than nothing"));
+        for (key, wait) in waits {
+            if wait.is_zero() {
+                return Err(format!("{key} must be longer than nothing"));
+            }
+            if wait > LONGEST_WAIT {
+                return Err(format!("{key} must not be longer than a day"));
+            }
+        }
+        if self.server.drain > LONGEST_WAIT {
+            return Err("[server] drain must not be longer than a day".to_owned());
         }
         if !(0.0..=1.0).contains(&self.upstream.retry_budget) {
             return Err("[upstream] retry_budget must be between 0 and 1".to_owned());
@@ -305,6 +315,9 @@ mod tests {
         assert!(
             refusal(&format!("{LEAST}timeout = \"0s\"")).contains("[upstream] timeout must be longer than nothing")
         );
+        let ages = format!("{LEAST}[limits]\ncall_timeout = \"100000000000h\"");
+        assert!(refusal(&ages).contains("[limits] call_timeout must not be longer than a day"), "{}", refusal(&ages));
+        assert!(refusal(&format!("{LEAST}retry_budget = 2.0")).contains("retry_budget must be between 0 and 1"));
     }
 
     #[test]

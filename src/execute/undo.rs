@@ -186,10 +186,11 @@ impl Run<'_> {
         Ok(lines)
     }
 
-    /// Deletes records. Odoo may have deleted some with others, such as the files of a record; those are gone as well.
+    /// Deletes records. Odoo may have deleted some with others, such as the files of a record; those are gone as well. Not
+    /// every door says that this is why it refuses, so what is left is looked for.
     async fn delete(&self, model: &str, ids: &[i64]) -> Result<(), OdooError> {
         match self.caller.call_again(&Rpc::unlink(model, ids.to_vec())).await {
-            Err(OdooError::Fault(fault)) if fault.code() == "missing_record" => self.delete_rest(model, ids).await,
+            Err(OdooError::Fault(_)) => self.delete_rest(model, ids).await,
             outcome => outcome.map(|_| ()),
         }
     }

@@ -227,7 +227,11 @@ impl Odoo {
         match uid {
             Ok(uid) => match uid.as_i64() {
                 Some(uid) => Ok(Pass::of_user(door, User { uid, secret: secret.clone() })),
-                None => Err(Error::WrongLogin { login: login.clone(), words: None }),
+                // What is wrong is not told here.
+                None => Err(Error::WrongLogin {
+                    login: login.clone(),
+                    words: Some("an account with two-factor authentication takes API keys only".to_owned()),
+                }),
             },
             Err(Error::Fault(fault)) if fault.is_missing_database(database) => {
                 Err(Error::NoSuchDatabase(database.clone()))

@@ -11,13 +11,15 @@ use super::{Odoo, gate::Claim, release::Release, transport::Terms};
 
 /// Odoo tells its version within milliseconds, if anyone is there to tell it.
 const PROMPT: Duration = Duration::from_millis(750);
+/// No Odoo is held up by more connections than this.
+const MOST: u16 = 64;
 
 impl Odoo {
     /// How many calls Odoo answers at a time, if that is fewer than `wanted`. `None` if it is not, or cannot be found out.
     pub async fn answers_fewer_than(&self, wanted: u16) -> Option<u16> {
         let address = self.transport.plain_address()?;
         let mut held = Vec::new();
-        for others in 1..wanted {
+        for others in 1..wanted.min(MOST) {
             let mut connection = TcpStream::connect(&address).await.ok()?;
             // The beginning of a request: whoever took the connection now waits for its end.
             connection.write_all(b"POST /web/webclient/version_info HTTP/1.1\r\nHost: odoo\r\n").await.ok()?;

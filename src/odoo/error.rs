@@ -49,7 +49,7 @@ pub enum Error {
     #[error("Odoo does not accept this API key")]
     WrongKey,
     #[error(
-        "Odoo does not accept this secret for the login `{login}`{} (an account with two-factor authentication takes API keys only)",
+        "Odoo does not accept this secret for the login `{login}`{}",
         words.as_deref().map(|words| format!(": {words}")).unwrap_or_default()
     )]
     WrongLogin { login: String, words: Option<String> },

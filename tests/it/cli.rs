@@ -12,7 +12,7 @@ use tokio::{sync::Notify, task::JoinHandle};
 use crate::support::{
     client::Client,
     fault::{Fault, FaultProxy},
-    gateway::{Gateway, PROGRAM, configuration},
+    gateway::{Gateway, PROGRAM, configuration, new_client},
     odoo::odoo,
 };
 
@@ -38,6 +38,51 @@ async fn check_says_a_line_for_each_thing_and_exits_0_when_all_is_well() {
     assert_eq!(first_words, all, "{said}");
     assert!(said.contains("19.0 community answers"));
     assert_eq!(checked.status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn check_says_how_many_calls_odoo_answers_at_a_time_where_that_is_fewer_than_asked_for() {
+    let odoo = odoo().await;
+    let two_workers = FaultProxy::with_workers(odoo, 2).await;
+    for (wanted, said) in [(2, "up to 2 calls at a time"), (4, "max_in_flight is 4, but Odoo answers 2 at a time")] {
+        let config = configuration(&two_workers.url, &odoo.database, &format!("max_in_flight = {wanted}"));
+        // In a thread of its own: the workers are on this one.
+        let checked = tokio::task::spawn_blocking(move || run("check", &config)).await.unwrap();
+        assert!(text(&checked.stdout).contains(said), "{}", text(&checked.stdout));
+        assert_eq!(checked.status.code(), Some(0));
+    }
+}
+
+#[tokio::test]
+async fn check_shows_whether_odoo_accepts_the_account_of_each_client() {
+    let odoo = odoo().await;
+    let secret = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(secret.path(), &odoo.key).unwrap();
+    let account = |name, login: &str| {
+        let login = format!("odoo_login = \"{login}\"\nodoo_key_file = \"{}\"\n", secret.path().display());
+        new_client(name).1 + &login
+    };
+    let clients = account("good", &odoo.login) + &account("bad", "nobody");
+    let checked = run("check", &configuration(&odoo.url, &odoo.database, &clients));
+    let said = text(&checked.stdout);
+    assert!(said.contains(&format!("ok    client         `good` is `{}` in Odoo", odoo.login)), "{said}");
+    assert!(
+        said.contains("FAIL  client         `bad`: Odoo does not accept this secret for the login `nobody`"),
+        "{said}"
+    );
+    assert_eq!(checked.status.code(), Some(1));
+}
+
+#[test]
+fn a_client_whose_secret_is_not_there_stops_the_start_and_is_named() {
+    let entry = new_client("webshop").1 + "odoo_login = \"bot\"\nodoo_key_env = \"ODOO_GATEWAY_TEST_UNSET\"\n";
+    let served = run("serve", &configuration("http://127.0.0.1:9", "none", &entry));
+    let said = text(&served.stderr);
+    assert_eq!(served.status.code(), Some(1));
+    assert!(
+        said.contains("[[client]] `webshop`: the environment variable `ODOO_GATEWAY_TEST_UNSET` is not set"),
+        "{said}"
+    );
 }
 
 #[tokio::test]

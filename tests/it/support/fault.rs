@@ -15,7 +15,7 @@ use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::Notify,
+    sync::{Notify, Semaphore},
 };
 
 use super::odoo::Odoo;
@@ -87,14 +87,19 @@ impl FaultProxy {
 
     /// Passes everything, at this address.
     pub(crate) async fn at(address: SocketAddr, odoo: &Odoo) -> Self {
-        Self::on(TcpListener::bind(address).await.unwrap(), odoo, None)
+        Self::on(TcpListener::bind(address).await.unwrap(), odoo, None, Semaphore::MAX_PERMITS)
+    }
+
+    /// Passes everything, so many connections at a time, as an Odoo with so many workers does.
+    pub(crate) async fn with_workers(odoo: &Odoo, workers: usize) -> Self {
+        Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap(), odoo, None, workers)
     }
 
     async fn with_version(odoo: &Odoo, version: Option<u16>) -> Self {
-        Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap(), odoo, version)
+        Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap(), odoo, version, Semaphore::MAX_PERMITS)
     }
 
-    fn on(listener: TcpListener, odoo: &Odoo, version: Option<u16>) -> Self {
+    fn on(listener: TcpListener, odoo: &Odoo, version: Option<u16>, workers: usize) -> Self {
         let address = listener.local_addr().unwrap();
         let state = Arc::new(State {
             odoo: odoo.url.trim_start_matches("http://").to_owned(),
@@ -107,10 +112,15 @@ impl FaultProxy {
         });
         let shared = state.clone();
         tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
+            let workers = Arc::new(Semaphore::new(workers));
+            while let Ok(worker) = workers.clone().acquire_owned().await {
+                let Ok((stream, _)) = listener.accept().await else { break };
                 let state = shared.clone();
                 // A connection that ends badly is what this is for.
-                tokio::spawn(async move { serve(&state, stream).await });
+                tokio::spawn(async move {
+                    let _ = serve(&state, stream).await;
+                    drop(worker);
+                });
             }
         });
         Self { url: format!("http://{address}"), state }
