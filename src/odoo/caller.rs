@@ -178,6 +178,10 @@ impl Caller {
     /// model method with ids, the others a record method without ids. So that form is tried first where nothing is known
     /// yet, and what is learnt is kept.
     pub async fn call_method(&self, on_records: Rpc) -> Result<Value, Error> {
+        self.call_either_way(on_records).await.map(records_as_ids)
+    }
+
+    async fn call_either_way(&self, on_records: Rpc) -> Result<Value, Error> {
         let name = (on_records.model.clone(), on_records.method.clone());
         let on_model = Rpc { ids: None, ..on_records.clone() };
         let refused_first = match self.access.door {
@@ -209,5 +213,40 @@ impl Caller {
     /// The `Set-Cookie` line of a session that Odoo rotated during this call: the caller must have it.
     pub fn rotated_cookie(&self) -> Option<HeaderValue> {
         lock(&self.access.rotated).clone()
+    }
+}
+
+/// Records that a method returned, as Odoo 14-18 give them where the method does not say that it returns records: the text
+/// `res.partner(3, 4)`. Odoo 19 gives the ids, and so does this.
+fn records_as_ids(result: Value) -> Value {
+    let ids = result.as_str().and_then(|text| {
+        let (model, ids) = text.strip_suffix(')')?.split_once('(')?;
+        let is_model =
+            model.contains('.') && model.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_'));
+        let ids = ids.split(',').map(str::trim).filter(|id| !id.is_empty()).map(str::parse::<i64>);
+        if is_model { ids.collect::<Result<Vec<_>, _>>().ok() } else { None }
+    });
+    ids.map_or(result, Value::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn records_in_pythons_words_become_their_ids() {
+        for (given, expected) in [
+            (json!("res.partner(3,)"), json!([3])),
+            (json!("res.partner(3, 4)"), json!([3, 4])),
+            (json!("res.partner()"), json!([])),
+            (json!("f(3)"), json!("f(3)")),
+            (json!("res.partner(a)"), json!("res.partner(a)")),
+            (json!("call +32 2 (0.30)"), json!("call +32 2 (0.30)")),
+            (json!(7), json!(7)),
+        ] {
+            assert_eq!(records_as_ids(given.clone()), expected, "{given}");
+        }
     }
 }

@@ -2,7 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{client::Client, gateway::Gateway, odoo::odoo};
+use crate::support::{
+    client::Client,
+    gateway::Gateway,
+    odoo::{odoo, odoo_14},
+};
 
 /// A text that no other record of this run holds.
 fn unique(what: &str) -> String {
@@ -242,4 +246,16 @@ async fn a_call_on_no_records_teaches_nothing_about_the_method() {
         |id: i64| json!({"search_key": {"id": id}, "payload": {"method": "name_search", "parameter": {"name": name}}});
     assert_eq!(key.call("call_function", "res.partner", vals(-1)).await["result"], json!([[id, name]]));
     assert_eq!(session.call("call_function", "res.partner", vals(id)).await["result"], json!([[id, name]]));
+}
+
+#[tokio::test]
+async fn records_that_a_method_returns_are_given_as_ids_by_the_oldest_odoo_too() {
+    let odoo = odoo_14().await;
+    let gateway = Gateway::before(&odoo.url, &odoo.database, "");
+    let client = Client::log_in(&gateway, odoo).await;
+    let id = odoo.create("res.partner", json!({"name": "returned"})).await;
+    // Public in Odoo 14, and not declared to return records.
+    let vals = json!({"search_key": {"id": id}, "payload": {"method": "exists"}});
+    let found = client.call("call_function", "res.partner", vals).await;
+    assert_eq!((&found["is_success"], &found["result"]), (&json!(true), &json!([id])), "{found}");
 }

@@ -4,7 +4,6 @@
 
 use std::{fs, path::Path};
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -23,10 +22,7 @@ async fn check(odoo: &Odoo, door: &str) {
     let client = match door {
         "session" => Client::log_in(&gateway, odoo).await,
         "json-2" => Client::with_header(&gateway, "authorization", &format!("Bearer {}", odoo.key)),
-        _ => {
-            let login_and_key = STANDARD.encode(format!("{}:{}", odoo.login, odoo.key));
-            Client::with_header(&gateway, "authorization", &format!("Basic {login_and_key}"))
-        }
+        _ => Client::with_login(&gateway, &odoo.login, &odoo.key),
     };
     let (mut passed, mut not_applicable, mut failures) = (0, 0, Vec::new());
     for case in FILES.iter().flat_map(|file| case::load(file)) {

@@ -1,6 +1,5 @@
 //! Who calls: each kind of credential, what becomes of it when Odoo no longer accepts it, and how often Odoo is asked.
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use futures_util::future;
 use serde_json::json;
 use uuid::Uuid;
@@ -13,10 +12,6 @@ use crate::support::{
 };
 
 const COUNTRY: &str = r#"{"model": "res.country", "vals": {"payload": {"limit": 1, "search_field": ["code"]}}}"#;
-
-fn basic(gateway: &Gateway, login: &str, secret: &str) -> Client {
-    Client::with_header(gateway, "authorization", &format!("Basic {}", STANDARD.encode(format!("{login}:{secret}"))))
-}
 
 /// `ok`, or the code of the error.
 fn outcome(answer: &Answer) -> String {
@@ -40,16 +35,16 @@ async fn a_login_with_a_password_or_a_key_is_enough_for_every_version() {
     for odoo in [odoo().await, odoo_14().await] {
         let gateway = Gateway::before(&odoo.url, &odoo.database, "");
         let (login, password, key) = (&odoo.login, &odoo.password, &odoo.key);
-        assert_eq!(search(&basic(&gateway, login, password)).await, "ok");
-        assert_eq!(search(&basic(&gateway, login, key)).await, "ok");
+        assert_eq!(search(&Client::with_login(&gateway, login, password)).await, "ok");
+        assert_eq!(search(&Client::with_login(&gateway, login, key)).await, "ok");
         let key_beside_login = Client::with_header(&gateway, "x-api-key", key).and("x-odoo-login", login);
         assert_eq!(search(&key_beside_login).await, "ok");
         let doors: Vec<_> = gateway.log().iter().map(|line| line["caller"]["door"].clone()).collect();
         let by_key = if odoo.version == 14 { "json-rpc" } else { "json-2" };
         assert_eq!(doors, ["session", by_key, by_key]);
-        assert_eq!(search(&basic(&gateway, login, "wrong")).await, "wrong_login");
+        assert_eq!(search(&Client::with_login(&gateway, login, "wrong")).await, "wrong_login");
         let wrong_key = if odoo.version == 14 { "wrong_login" } else { "wrong_key" };
-        assert_eq!(search(&basic(&gateway, login, &"0".repeat(40))).await, wrong_key);
+        assert_eq!(search(&Client::with_login(&gateway, login, &"0".repeat(40))).await, wrong_key);
         let stranger = Client::with_header(&gateway, "x-api-key", key).and("x-odoo-login", "somebody else");
         assert_eq!(search(&stranger).await, "wrong_login");
     }
@@ -68,7 +63,7 @@ async fn before_odoo_19_a_key_alone_is_refused_with_what_to_do() {
 async fn json_2_before_odoo_19_is_a_mistake_of_the_configuration() {
     let odoo = odoo_14().await;
     let gateway = Gateway::before(&odoo.url, &odoo.database, "protocol = \"json-2\"");
-    let answer = basic(&gateway, &odoo.login, &odoo.key).post("search_data", COUNTRY).await;
+    let answer = Client::with_login(&gateway, &odoo.login, &odoo.key).post("search_data", COUNTRY).await;
     assert_eq!((answer.status, outcome(&answer).as_str()), (502, "no_such_door"));
 }
 
@@ -77,7 +72,7 @@ async fn calls_of_one_login_share_one_login() {
     let odoo = odoo().await;
     let proxy = FaultProxy::before(odoo).await;
     let gateway = Gateway::before(&proxy.url, &odoo.database, "");
-    let client = basic(&gateway, &odoo.login, &odoo.password);
+    let client = Client::with_login(&gateway, &odoo.login, &odoo.password);
     let outcomes = future::join_all((0..12).map(|_| search(&client))).await;
     assert!(outcomes.iter().all(|outcome| outcome == "ok"), "{outcomes:?}");
     assert_eq!(proxy.requests("/web/session/authenticate"), 1);
@@ -93,13 +88,13 @@ async fn what_odoo_refused_is_not_taken_to_it_again_for_a_while() {
         let gateway = Gateway::before(&proxy.url, &odoo.database, &format!("protocol = \"{door}\""));
         let login = user(odoo, "a long enough password").await;
         // Until the version is known, that is asked for too.
-        assert_eq!(search(&basic(&gateway, &login, "a long enough password")).await, "ok", "{door}");
+        assert_eq!(search(&Client::with_login(&gateway, &login, "a long enough password")).await, "ok", "{door}");
         let before = proxy.requests(path);
         for _ in 0..4 {
-            assert_eq!(search(&basic(&gateway, &login, "wrong")).await, "wrong_login", "{door}");
+            assert_eq!(search(&Client::with_login(&gateway, &login, "wrong")).await, "wrong_login", "{door}");
         }
         assert_eq!(proxy.requests(path) - before, 1, "{door}");
-        assert_eq!(search(&basic(&gateway, &login, "a long enough password")).await, "ok", "{door}");
+        assert_eq!(search(&Client::with_login(&gateway, &login, "a long enough password")).await, "ok", "{door}");
     }
 }
 
@@ -108,7 +103,7 @@ async fn a_session_that_has_expired_is_begun_anew_and_the_call_made_once_more() 
     let odoo = odoo().await;
     let proxy = FaultProxy::before(odoo).await;
     let gateway = Gateway::before(&proxy.url, &odoo.database, "");
-    let client = basic(&gateway, &odoo.login, &odoo.password);
+    let client = Client::with_login(&gateway, &odoo.login, &odoo.password);
     assert_eq!(search(&client).await, "ok");
     let expired = r#"{"jsonrpc": "2.0", "id": null, "error": {"code": 100, "message": "Odoo Session Expired", "data": {"name": "odoo.http.SessionExpiredException", "message": "Session expired", "debug": "Traceback"}}}"#;
     proxy.run(move |number, _| match number {
@@ -127,13 +122,13 @@ async fn a_password_that_was_changed_ends_the_sessions_that_it_opened() {
     for (odoo, door) in [(odoo().await, "session"), (odoo().await, "json-rpc"), (odoo_14().await, "xml-rpc")] {
         let gateway = Gateway::before(&odoo.url, &odoo.database, &format!("protocol = \"{door}\""));
         let login = user(odoo, "the first password").await;
-        assert_eq!(search(&basic(&gateway, &login, "the first password")).await, "ok", "{door}");
+        assert_eq!(search(&Client::with_login(&gateway, &login, "the first password")).await, "ok", "{door}");
         let domain = json!([[["login", "=", login]]]);
         let ids = odoo.call("res.users", "search", domain, json!({})).await.unwrap();
         let values = json!({"password": "the second password"});
         odoo.call("res.users", "write", json!([ids, values]), json!({})).await.unwrap();
-        assert_eq!(search(&basic(&gateway, &login, "the first password")).await, "wrong_login", "{door}");
-        assert_eq!(search(&basic(&gateway, &login, "the second password")).await, "ok", "{door}");
+        assert_eq!(search(&Client::with_login(&gateway, &login, "the first password")).await, "wrong_login", "{door}");
+        assert_eq!(search(&Client::with_login(&gateway, &login, "the second password")).await, "ok", "{door}");
     }
 }
 
@@ -156,7 +151,7 @@ async fn a_key_that_was_revoked_while_it_was_in_use_is_refused() {
 async fn a_method_that_denies_access_costs_nobody_its_login() {
     let odoo = odoo().await;
     let gateway = Gateway::before(&odoo.url, &odoo.database, "protocol = \"json-rpc\"");
-    let client = basic(&gateway, &odoo.login, &odoo.password);
+    let client = Client::with_login(&gateway, &odoo.login, &odoo.password);
     // Odoo denies the change, since the old password is wrong, with the very exception that a wrong login gets.
     let vals = json!({"payload": {"method": "change_password", "parameter": {"old_passwd": "wrong", "new_passwd": "x"}, "on_model": true}});
     let refused = client.call("call_function", "res.users", vals).await;
@@ -174,7 +169,7 @@ async fn a_right_password_that_wants_a_second_factor_is_told_what_to_use_instead
     let proxy = FaultProxy::before(odoo).await;
     proxy.answer_logins(r#"{"jsonrpc": "2.0", "id": null, "result": {"uid": null}}"#);
     let gateway = Gateway::before(&proxy.url, &odoo.database, "");
-    let answer = basic(&gateway, &odoo.login, &odoo.password).post("search_data", COUNTRY).await;
+    let answer = Client::with_login(&gateway, &odoo.login, &odoo.password).post("search_data", COUNTRY).await;
     assert_eq!(outcome(&answer), "second_factor");
     assert!(answer.json["error"]["message"].as_str().unwrap().contains("API key"));
     let login = Client::nobody(&gateway).authenticate(&odoo.database, &odoo.login, &odoo.password).await;
@@ -186,7 +181,7 @@ async fn a_session_that_odoo_rotates_goes_on_under_its_new_cookie() {
     let odoo = odoo().await;
     let proxy = FaultProxy::before(odoo).await;
     let gateway = Gateway::before(&proxy.url, &odoo.database, "");
-    let client = basic(&gateway, &odoo.login, &odoo.password);
+    let client = Client::with_login(&gateway, &odoo.login, &odoo.password);
     assert_eq!(search(&client).await, "ok");
     let found = r#"{"jsonrpc": "2.0", "id": null, "result": []}"#;
     let rotated = format!(
@@ -243,7 +238,7 @@ async fn every_call_carries_the_users_own_language_and_time_zone_through_every_d
         {
             let proxy = FaultProxy::before(odoo).await;
             let gateway = Gateway::before(&proxy.url, &odoo.database, &format!("protocol = \"{protocol}\""));
-            assert_eq!(search(&basic(&gateway, &odoo.login, secret)).await, "ok");
+            assert_eq!(search(&Client::with_login(&gateway, &odoo.login, secret)).await, "ok");
             let sent = proxy.last_request();
             assert!(sent.contains("Europe/Brussels") && sent.contains("en_US"), "{protocol}: {sent}");
         }

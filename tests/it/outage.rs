@@ -10,7 +10,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use futures_util::future;
 use serde_json::json;
 use tokio::time;
@@ -77,9 +76,7 @@ async fn a_killed_odoo_costs_no_write_that_was_answered_with_success() {
     let started = Instant::now();
     let clients = (0..CLIENTS).map(|number| {
         let secret = if number % 2 == 0 { &odoo.key } else { &odoo.password };
-        let credential = STANDARD.encode(format!("{}:{secret}", odoo.login));
-        let client = Client::with_header(&gateway, "authorization", &format!("Basic {credential}"));
-        calls(client, &run, started + load)
+        calls(Client::with_login(&gateway, &odoo.login, secret), &run, started + load)
     });
     let disaster = async {
         time::sleep((load - outage) / 2).await;

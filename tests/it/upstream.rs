@@ -44,11 +44,7 @@ impl Broken {
     async fn before(odoo: &Odoo, more: &str) -> Self {
         let proxy = FaultProxy::before(odoo).await;
         let gateway = Gateway::before(&proxy.url, &odoo.database, more);
-        let secret = base64::Engine::encode(
-            &base64::engine::general_purpose::STANDARD,
-            format!("{}:{}", odoo.login, odoo.password),
-        );
-        let client = Client::with_header(&gateway, "authorization", &format!("Basic {secret}"));
+        let client = Client::with_login(&gateway, &odoo.login, &odoo.password);
         assert_eq!(client.post("search_data", COUNTRY).await.json["result"]["is_success"], true);
         Self { proxy, client, gateway }
     }
@@ -121,9 +117,7 @@ async fn a_database_that_is_gone_is_named_at_every_door() {
     ] {
         let gateway = Gateway::before(&odoo.url, "no_such_database", &format!("protocol = \"{door}\""));
         let secret = if door == "json-2" { &odoo.key } else { &odoo.password };
-        let login =
-            base64::Engine::encode(&base64::engine::general_purpose::STANDARD, format!("{}:{secret}", odoo.login));
-        let client = Client::with_header(&gateway, "authorization", &format!("Basic {login}"));
+        let client = Client::with_login(&gateway, &odoo.login, secret);
         let refused = refusal(&client.post("search_data", COUNTRY).await);
         check(refused, (502, "no_such_database", "no"), "Odoo does not serve the database `no_such_database`");
     }

@@ -6,7 +6,7 @@ use crate::support::{
     client::Client,
     fault::{Fault, FaultProxy},
     gateway::Gateway,
-    odoo::odoo,
+    odoo::{odoo, odoo_14},
 };
 
 fn unique(what: &str) -> String {
@@ -337,41 +337,33 @@ async fn what_cannot_be_kept_exactly_is_refused_and_the_rest_is_kept() {
 /// What an Odoo before 17 lacks is not asked for: the methods that take a specification.
 #[tokio::test]
 async fn before_odoo_17_relations_are_read_by_one_call_for_each_level() {
-    let odoo = odoo().await;
-    let proxy = FaultProxy::posing_as(odoo, 16).await;
-    let gateway = Gateway::before(&proxy.url, &odoo.database, "");
-    let client = Client::with_session(&gateway).await;
-    let name = unique("old");
-    let lines: Vec<Value> = (0..10).map(|n| json!({"name": format!("k{n}"), "country_id": {"code": "TH"}})).collect();
-    let vals = json!({"payload": {"name": name, "child_ids": lines}, "result_field": ["name", "country_id", "child_ids{country_id{code}}"]});
-    let answer = client.call("create_data", "res.partner", vals).await;
-    assert_eq!(answer["result"]["name"], name, "{answer}");
-    assert_eq!(answer["result"]["child_ids"][9]["country_id"][0]["code"], "TH");
-    assert_eq!(gateway.last_methods(), ["search_read", "create", "read", "read", "read"]);
+    let odoo = odoo_14().await;
+    for door in ["session", "json-rpc", "xml-rpc"] {
+        let gateway = Gateway::before(&odoo.url, &odoo.database, &format!("protocol = \"{door}\""));
+        let client = Client::with_login(&gateway, &odoo.login, &odoo.password);
+        let name = unique("old");
+        let lines: Vec<Value> =
+            (0..10).map(|n| json!({"name": format!("k{n}"), "country_id": {"code": "TH"}})).collect();
+        let vals = json!({"payload": {"name": name, "child_ids": lines}, "result_field": ["name", "country_id", "child_ids{country_id{code}}"]});
+        let answer = client.call("create_data", "res.partner", vals).await;
+        assert_eq!(answer["result"]["name"], name, "{answer}");
+        assert_eq!(answer["result"]["child_ids"][9]["country_id"][0]["code"], "TH");
+        assert_eq!(gateway.last_methods(), ["search_read", "create", "read", "read", "read"]);
 
-    let payload = json!({"search_field": ["name", "child_ids{name, parent_id{name, child_ids{name}}}"], "search_domain": [["name", "=", name]]});
-    let answer = client.call("search_data", "res.partner", json!({"payload": payload})).await;
-    assert_eq!(
-        answer["result"][0]["child_ids"][3]["parent_id"][0]["child_ids"].as_array().unwrap().len(),
-        10,
-        "{answer}"
-    );
-    assert_eq!(gateway.last_methods(), ["search_read", "read", "read", "read"]);
+        let payload = json!({"search_field": ["name", "child_ids{name, parent_id{name, child_ids{name}}}"], "search_domain": [["name", "=", name]]});
+        let answer = client.call("search_data", "res.partner", json!({"payload": payload})).await;
+        assert_eq!(
+            answer["result"][0]["child_ids"][3]["parent_id"][0]["child_ids"].as_array().unwrap().len(),
+            10,
+            "{answer}"
+        );
+        assert_eq!(gateway.last_methods(), ["search_read", "read", "read", "read"]);
 
-    let vals = json!({"search_key": {"name": name}, "payload": {"phone": "5"}, "result_field": ["phone"]});
-    let answer = client.call("update_data", "res.partner", vals).await;
-    assert_eq!(answer["result"]["phone"], "5", "{answer}");
-    assert_eq!(gateway.last_methods(), ["search_read", "write", "read"]);
-}
-
-#[tokio::test]
-async fn an_api_key_alone_is_refused_before_odoo_19_with_what_to_do() {
-    let odoo = odoo().await;
-    let proxy = FaultProxy::posing_as(odoo, 16).await;
-    let gateway = Gateway::before(&proxy.url, &odoo.database, "");
-    let answer = Client::with_key(&gateway).await.post("search_data", r#"{"model": "res.country", "vals": {}}"#).await;
-    assert_eq!(answer.json["error"]["data"]["code"], "key_needs_login", "{answer:?}");
-    assert!(answer.json["error"]["message"].as_str().unwrap().contains("Odoo 16"));
+        let vals = json!({"search_key": {"name": name}, "payload": {"phone": "5"}, "result_field": ["phone"]});
+        let answer = client.call("update_data", "res.partner", vals).await;
+        assert_eq!(answer["result"]["phone"], "5", "{answer}");
+        assert_eq!(gateway.last_methods(), ["search_read", "write", "read"]);
+    }
 }
 
 #[tokio::test]

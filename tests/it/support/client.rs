@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde_json::{Value, json};
 
@@ -43,6 +44,10 @@ impl Client {
     pub(crate) fn with_header(gateway: &Gateway, name: &'static str, value: &str) -> Self {
         let header = (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
         Self { url: gateway.url.clone(), credential: HeaderMap::from_iter([header]) }
+    }
+
+    pub(crate) fn with_login(gateway: &Gateway, login: &str, secret: &str) -> Self {
+        Self::with_header(gateway, "authorization", &format!("Basic {}", STANDARD.encode(format!("{login}:{secret}"))))
     }
 
     /// The same with one more header.
