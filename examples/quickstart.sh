@@ -4,7 +4,7 @@
 #   examples/quickstart.sh          brings up an Odoo, builds and starts the gateway, makes the calls, leaves it running
 #   examples/quickstart.sh --once   the same, and stops the gateway at the end; exit status 0 or 1
 #
-# ODOO_GATEWAY_TEST_URL, _DB, _LOGIN, _PASSWORD and _KEY name an Odoo 19 of your own to use instead (tests/odoo/up --help).
+# ODOO_GATEWAY_TEST_URL, _DB, _LOGIN, _PASSWORD and _KEY name an Odoo of your own to use instead (tests/odoo/up --help).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -31,6 +31,7 @@ cargo build --quiet --locked
 wait "$odoo_up" || exit 1
 odoo_url=$(field url < "$odoo_file")
 database=$(field database < "$odoo_file")
+login=$(field login < "$odoo_file")
 key=$(field key < "$odoo_file")
 
 folder=$(mktemp -d "${TMPDIR:-/tmp}/odoo-gateway-quickstart.XXXXXX")
@@ -62,7 +63,7 @@ echo "the gateway listens on $url, in front of $odoo_url"
 call() {
   printf '\nPOST %s/api/%s\n' "$url" "$1"
   pretty <<< "$2"
-  answer=$(curl -sS --noproxy '*' -H "Authorization: Bearer $key" -H 'Content-Type: application/json' -d "$2" "$url/api/$1") || { echo "quickstart: the gateway does not answer" >&2; exit 1; }
+  answer=$(curl -sS --noproxy '*' -u "$login:$key" -H 'Content-Type: application/json' -d "$2" "$url/api/$1") || { echo "quickstart: the gateway does not answer" >&2; exit 1; }
   echo "-- answer"
   pretty <<< "$answer"
   echo "-- log"
@@ -119,12 +120,12 @@ if $once; then
   exit 0
 fi
 
-# A key of your own Odoo is not shown; that of the throw-away one may be.
+# A key of your own Odoo is not shown; that of the throw-away one may be. Login and key together open every version.
 shown_key=${ODOO_GATEWAY_TEST_URL:+'$ODOO_GATEWAY_TEST_KEY'}
 trap 'rm -f "$odoo_file"' EXIT
 step "The gateway keeps running (process $gateway). Go on with:"
 cat <<WORDS
-  curl --noproxy '*' -H "Authorization: Bearer ${shown_key:-$key}" -H 'Content-Type: application/json' $url/api/search_data \\
+  curl --noproxy '*' -u "$login:${shown_key:-$key}" -H 'Content-Type: application/json' $url/api/search_data \\
     -d '{"model": "res.country", "vals": {"payload": {"search_field": ["name", "code"], "limit": 3}}}'
 
   its log     $folder/log/calls.jsonl

@@ -25,12 +25,12 @@ pub async fn serve(app: Arc<App>, request: http::Request<Incoming>) -> Result<Re
 
 async fn ready(app: &App) -> Response {
     let log = app.log.check();
-    let odoo = app.odoo.probe().await;
+    let odoo = app.odoo.readiness().await;
     let is_ready = log.is_ok() && odoo.is_ok();
     let body = json!({
         "ready": is_ready,
         "log": log.map_or_else(|error| error.to_string(), |()| "writable".to_owned()),
-        "odoo": odoo.map_or_else(|error| json!(error.to_string()), |release| json!(release)),
+        "odoo": odoo.map_or_else(|error| json!(error.for_operator()), |release| json!(release)),
     });
     respond::json_response(if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &body)
 }

@@ -28,7 +28,7 @@ use crate::{
     app::App,
     execute::{self, Done},
     log::{self, Finished, OdooCall, Received, State, milliseconds},
-    odoo::{self, Credential, Error as OdooError, Trace},
+    odoo::{self, Credential, Error as OdooError, RotatedCookie, Trace},
     plan::{self, Asked, Plan},
 };
 
@@ -62,6 +62,8 @@ impl Route {
 pub struct Request {
     /// The call's id, in the log and in the answer.
     pub id: Uuid,
+    /// Where the answer finds a session that Odoo rotated during the call.
+    pub rotated: RotatedCookie,
     pub route: Route,
     pub headers: HeaderMap,
     pub address: IpAddr,
@@ -115,7 +117,7 @@ fn success(done: &Done) -> Value {
 
 /// Answers one request, and has it in the log before the answer is given.
 pub async fn handle(app: Arc<App>, request: Request) -> Reply {
-    let Request { id: call_id, route, headers, address, body } = request;
+    let Request { id: call_id, rotated, route, headers, address, body } = request;
     let patience = app.config.limits.call_timeout;
     let until = Instant::now() + (patience - patience / 10);
     let mut reply = Reply::refusal(call_id, Error::Internal);
@@ -133,7 +135,7 @@ pub async fn handle(app: Arc<App>, request: Request) -> Reply {
     let trace = Arc::<Trace>::default();
     let served = async {
         let body = body.map_err(Error::Body)?;
-        let caller = match identify(&app, &headers, shown, &trace, until).await {
+        let caller = match identify(&app, &headers, shown, &trace, &rotated, until).await {
             Ok(known) => caller.insert(known),
             Err(error) => {
                 // A stranger gets its id back; nothing else of the body is kept.
@@ -145,17 +147,19 @@ pub async fn handle(app: Arc<App>, request: Request) -> Reply {
         reply.envelope_id = id;
         let call = call?;
         entry.describe(&call.model, &call.vals);
-        carry_out(&app, caller, route, &call).await
+        Box::pin(carry_out(&app, caller, route, &call)).await
     };
     // A panic would be a mistake of ours; it must not cost the call its line in the log.
     let verdict = AssertUnwindSafe(served).catch_unwind().await;
-    reply.verdict = verdict.unwrap_or_else(|_| Err(Error::Internal)).map_err(|error| match (&client, error.odoo()) {
-        (Some(client), Some(source)) if source.is_about_credentials() => {
-            Error::ClientAccount { client: client.clone(), source: source.clone() }
+    reply.verdict = verdict.unwrap_or_else(|_| Err(Error::Internal)).map_err(|error| match (&client, error) {
+        // What was left half done is told as it is, whoever's account it was.
+        (Some(client), Error::Plan(plan::Error::Odoo(source))) if source.is_about_credentials() => {
+            tracing::warn!(%client, error = %source, "the Odoo account of a client is not accepted");
+            Error::ClientAccount { client: client.clone(), source }
         }
-        _ => error,
+        (_, error) => error,
     });
-    reply.cookie = caller.as_ref().and_then(odoo::Caller::rotated_cookie);
+    reply.cookie = rotated.get();
     if let Err(error) = entry.finish(finished(&reply, caller.as_ref(), client, &trace)).await {
         // The call has been carried out or refused; that is still the truth, though the log lacks it.
         tracing::error!(call = %call_id, %error, "a call is not in the log");
@@ -177,13 +181,14 @@ async fn identify(
     headers: &HeaderMap,
     shown: Result<Shown<'_>, Error>,
     trace: &Arc<Trace>,
+    rotated: &RotatedCookie,
     until: Instant,
 ) -> Result<odoo::Caller, Error> {
     let credential = shown?.credential();
     if matches!(credential, Credential::Session(_)) && !auth::is_json(headers) {
         return Err(Error::ContentType);
     }
-    Ok(odoo::Caller::identify(&app.odoo, credential, trace.clone(), until).await?)
+    Ok(odoo::Caller::identify(&app.odoo, credential, trace.clone(), rotated.clone(), until).await?)
 }
 
 /// Plans and executes; once more where the models turn out to be other than they are remembered.
@@ -230,8 +235,8 @@ fn doubts_schema(plan: &Result<Plan, plan::Error>) -> bool {
 fn finished(reply: &Reply, caller: Option<&odoo::Caller>, client: Option<Arc<str>>, trace: &Trace) -> Finished {
     let error = reply.verdict.as_ref().err();
     Finished {
+        client: client.as_deref().map(str::to_owned),
         caller: caller.map(|caller| log::Caller {
-            client: client.as_deref().map(str::to_owned),
             credential: caller.credential().kind(),
             door: caller.door().name(),
             uid: caller.identity().uid,

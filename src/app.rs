@@ -41,7 +41,7 @@ impl App {
     pub fn build(config: Config) -> Result<Arc<Self>, Error> {
         let odoo = Arc::new(Odoo::build(&config.upstream)?);
         let clients = Clients::load(&config.clients)?;
-        let proxy = Proxy::build(&config.upstream, odoo.gate())?;
+        let proxy = Proxy::build(&config.upstream, odoo.clone())?;
         let log = Log::open(&config.log)?;
         Ok(Arc::new(Self { config, odoo, clients, log, proxy, calls: TaskTracker::new() }))
     }

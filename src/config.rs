@@ -213,6 +213,12 @@ impl Config {
                 return Err(format!("{key} must not be longer than a day"));
             }
         }
+        if self.upstream.connect_timeout >= self.upstream.timeout {
+            return Err("[upstream] connect_timeout must be shorter than timeout".to_owned());
+        }
+        if self.upstream.max_answer.as_u64() == 0 || self.limits.body.as_u64() == 0 {
+            return Err("[upstream] max_answer and [limits] body must be larger than nothing".to_owned());
+        }
         if self.server.drain > LONGEST_WAIT {
             return Err("[server] drain must not be longer than a day".to_owned());
         }

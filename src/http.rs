@@ -21,6 +21,7 @@ use self::route::{Refusal, Route};
 use crate::{
     api::{self, Reply},
     app::App,
+    odoo::RotatedCookie,
 };
 
 /// A body that goes out: made here, or streamed from Odoo.
@@ -42,7 +43,8 @@ async fn call(app: Arc<App>, route: api::Route, address: IpAddr, request: http::
     let (head, body) = request.into_parts();
     let body = collect(body, &app.config.limits).await;
     let id = Uuid::now_v7();
-    let request = api::Request { id, route, headers: head.headers, address, body };
+    let rotated = RotatedCookie::default();
+    let request = api::Request { id, rotated: rotated.clone(), route, headers: head.headers, address, body };
     // In a task of its own: a caller who hangs up, or is told that its time is over, must not cut a call to Odoo in half.
     let task = app.calls.spawn(api::handle(app.clone(), request));
     let patience = app.config.limits.call_timeout;
@@ -52,7 +54,7 @@ async fn call(app: Arc<App>, route: api::Route, address: IpAddr, request: http::
             tracing::error!(call = %id, %error, "a call failed inside the gateway");
             Reply::refusal(id, api::Error::Internal)
         }
-        Err(_) => Reply::refusal(id, api::Error::StillRunning(patience)),
+        Err(_) => Reply { cookie: rotated.get(), ..Reply::refusal(id, api::Error::StillRunning(patience)) },
     })
 }
 

@@ -20,6 +20,7 @@ mod retries;
 mod rpc;
 mod schema;
 mod session;
+mod shared;
 mod trace;
 mod transport;
 mod watch;
@@ -38,10 +39,12 @@ use tokio::time::Instant;
 
 use self::{access::Logins, retries::Retries, transport::Terms};
 pub use self::{
+    access::RotatedCookie,
     caller::Caller,
+    capacity::Capacity,
     credential::{Credential, Fingerprint},
     door::Door,
-    error::{Error, Fault, Retry, Why},
+    error::{Error, Fault, Repeatable, Retry, Why},
     gate::{Claim, Gate},
     identity::Identity,
     release::{Edition, Release},
@@ -66,6 +69,8 @@ pub struct Odoo {
     retries: Retries,
     /// How long one RPC may take.
     timeout: Duration,
+    /// How long a probe may take: long enough for a connection to fail by itself.
+    probe_timeout: Duration,
     database: String,
     protocol: Protocol,
     release: RwLock<Option<Release>>,
@@ -101,6 +106,7 @@ impl Odoo {
             gate,
             retries: Retries::build(config)?,
             timeout: config.timeout,
+            probe_timeout: config.connect_timeout + watch::PATIENCE,
             database: config.database.clone(),
             protocol: config.protocol,
             release: RwLock::default(),
@@ -122,12 +128,16 @@ impl Odoo {
 
     /// Whether Odoo serves the configured database; `None` where this version has no way to tell without a login.
     pub async fn serves_database(&self) -> Result<Option<bool>, Error> {
-        if self.version().await? < door::JSON2_SINCE {
-            return Ok(None);
+        let until = Instant::now() + self.timeout;
+        if self.version(until).await? < door::JSON2_SINCE {
+            let terms = Terms { claim: Claim::New, until };
+            let exists = json_rpc::database_exists(&self.transport, &self.database, terms).await;
+            // The service may be closed to the world.
+            return Ok(exists.ok().and_then(|exists| exists.as_bool()));
         }
         let no_key = "0".repeat(40).into();
         let rpc = Rpc::fields_get("res.users", &[]);
-        let terms = Terms { claim: Claim::New, until: Instant::now() + self.timeout };
+        let terms = Terms { claim: Claim::New, until };
         match json2::call(&self.transport, &self.database, &no_key, &rpc, &Map::new(), terms).await {
             Err(Error::NoSuchDatabase(_)) => Ok(Some(false)),
             Err(Error::WrongKey) => Ok(Some(true)),

@@ -14,6 +14,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
+use secrecy::SecretString;
 use serde_json::Value;
 use tokio::time::{self, Instant};
 
@@ -21,7 +22,7 @@ use crate::{
     api::Error,
     config,
     http::Response,
-    odoo::{Claim, Effect, Error as OdooError, Gate, Why},
+    odoo::{Claim, Credential, Effect, Error as OdooError, Gate, Odoo, Why},
 };
 
 /// Headers that belong to one connection (RFC 9110, section 7.6.1), those by which a caller could tell an Odoo in proxy
@@ -57,11 +58,12 @@ pub struct Proxy {
     database: String,
     timeout: Duration,
     gate: Arc<Gate>,
+    odoo: Arc<Odoo>,
 }
 
 impl Proxy {
     /// Requests that are passed on take their turn at the same gate as the gateway's own calls.
-    pub fn build(config: &config::Upstream, gate: Arc<Gate>) -> Result<Self, rustls::Error> {
+    pub fn build(config: &config::Upstream, odoo: Arc<Odoo>) -> Result<Self, rustls::Error> {
         let mut connector = HttpConnector::new();
         connector.enforce_http(false);
         connector.set_connect_timeout(Some(config.connect_timeout));
@@ -79,13 +81,14 @@ impl Proxy {
             url: config.url.as_str().trim_end_matches('/').to_owned(),
             database: config.database.clone(),
             timeout: config.timeout,
-            gate,
+            gate: odoo.gate(),
+            odoo,
         })
     }
 
     /// Sends the request to Odoo and gives its answer, whose body is streamed.
     pub async fn forward(&self, request: Request<Bytes>) -> Result<Response, Error> {
-        let login = if is_login(request.uri().path()) { Some(self.check_login(request.body())?) } else { None };
+        let login = if is_login(request.uri().path()) { Some(self.check_login(request.body()).await?) } else { None };
         let (mut head, body) = request.into_parts();
         let path = head.uri.path_and_query().map_or("/", uri::PathAndQuery::as_str);
         head.uri = Uri::builder()
@@ -114,14 +117,15 @@ impl Proxy {
         let mut response = answer?;
         strip(response.headers_mut());
         match login {
-            Some(login) if response.status() == StatusCode::OK => self.check_second_factor(login, response).await,
+            Some(login) if response.status() == StatusCode::OK => self.read_login(login, response).await,
             _ => Ok(response.map(|body| body.map_err(Into::into).boxed_unsync())),
         }
     }
 
     /// Odoo answers a right password of an account with two-factor authentication as if all were well, but with no user in
-    /// it (14-19), and every later call with a session that has expired. Better to say now what to do instead.
-    async fn check_second_factor(&self, login: String, response: http::Response<Incoming>) -> Result<Response, Error> {
+    /// it (14-19), and every later call with a session that has expired. Better to say now what to do instead. A wrong one is
+    /// remembered, as those of other callers are.
+    async fn read_login(&self, login: Login, response: http::Response<Incoming>) -> Result<Response, Error> {
         let (head, body) = response.into_parts();
         let lost = |why| OdooError::NoAnswer { effect: Effect::Read, why };
         let body = time::timeout(self.timeout, Limited::new(body, MAX_LOGIN_ANSWER).collect()).await;
@@ -129,21 +133,45 @@ impl Proxy {
         let body = body.map_err(|error| lost(Why::Broken(words(&*error))))?.to_bytes();
         let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
         if answer["result"].is_object() && answer["result"]["uid"].is_null() {
-            return Err(OdooError::SecondFactor { login }.into());
+            let refusal = OdooError::SecondFactor { login: login.login.clone() };
+            self.odoo.note_refusal(&login.credential(), &refusal).await;
+            return Err(refusal.into());
+        }
+        let data = &answer["error"]["data"];
+        if data["name"] == "odoo.exceptions.AccessDenied" && data["message"] == "Access Denied" {
+            let refusal = OdooError::WrongLogin { login: login.login.clone(), words: None };
+            self.odoo.note_refusal(&login.credential(), &refusal).await;
         }
         Ok(http::Response::from_parts(head, Full::new(body).map_err(|never| match never {}).boxed_unsync()))
     }
 
     /// A session of another database would carry every later call there, past `[upstream] database`. A body that cannot be
-    /// read here may mean something else to Odoo, so it is not passed on. Gives the login.
-    fn check_login(&self, body: &[u8]) -> Result<String, Error> {
+    /// read here may mean something else to Odoo, so it is not passed on. Nor is a password that Odoo has just refused.
+    async fn check_login(&self, body: &[u8]) -> Result<Login, Error> {
         let body: Value = serde_json::from_slice(body).map_err(|error| Error::NotJson(error.to_string()))?;
-        match &body["params"]["db"] {
-            Value::String(theirs) if *theirs != self.database => {
-                Err(OdooError::OtherDatabase { theirs: theirs.clone(), ours: self.database.clone() }.into())
-            }
-            _ => Ok(body["params"]["login"].as_str().unwrap_or_default().to_owned()),
+        if let Value::String(theirs) = &body["params"]["db"]
+            && *theirs != self.database
+        {
+            return Err(OdooError::OtherDatabase { theirs: theirs.clone(), ours: self.database.clone() }.into());
         }
+        let text = |name: &str| body["params"][name].as_str().unwrap_or_default();
+        let login = Login { login: text("login").to_owned(), password: text("password").into() };
+        match self.odoo.refusal(&login.credential()).await {
+            Some(refusal) => Err(refusal.into()),
+            None => Ok(login),
+        }
+    }
+}
+
+/// What a caller logs in with.
+struct Login {
+    login: String,
+    password: SecretString,
+}
+
+impl Login {
+    fn credential(&self) -> Credential {
+        Credential::Password { login: self.login.clone(), password: self.password.clone() }
     }
 }
 

@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use super::{
     Error,
     clients::{Client, Clients, PREFIX},
+    error::Tried,
 };
 use crate::odoo::Credential;
 
@@ -43,35 +44,72 @@ impl Shown<'_> {
     }
 }
 
-/// A key or a login that was sent on purpose goes before a cookie, which clients send by themselves.
+/// What was sent on purpose goes before a cookie, which clients send by themselves; a key before a login and password, which
+/// may be meant for something in between.
 pub(super) fn shown<'c>(headers: &HeaderMap, clients: &'c Clients) -> Result<Shown<'c>, Error> {
-    let mut tried = None;
-    if let Some(value) = headers.get(header::AUTHORIZATION) {
-        let unreadable = || Error::UnreadableCredential(header::AUTHORIZATION);
-        let value = value.to_str().map_err(|_| unreadable())?;
-        let (scheme, secret) = value.split_once(' ').unwrap_or((value, ""));
-        let secret = secret.trim();
-        if scheme.eq_ignore_ascii_case("bearer") {
-            return if secret.is_empty() { Err(unreadable()) } else { of_key(secret, headers, clients) };
-        }
-        if scheme.eq_ignore_ascii_case("basic") {
-            let (login, secret) = basic(secret).ok_or_else(unreadable)?;
-            return match login.as_str() {
-                "" => of_key(&secret, headers, clients),
-                _ => Ok(Shown::Own(Credential::of_login(login, secret.into()))),
-            };
-        }
-        tried = Some(scheme.chars().filter(char::is_ascii_alphanumeric).take(20).collect());
+    let authorization = match one(headers, &header::AUTHORIZATION)? {
+        Some(value) => Some(Authorization::of(value)?),
+        None => None,
+    };
+    if let Some(Authorization::Bearer(key)) = authorization {
+        return of_key(key, headers, clients);
     }
-    if let Some(value) = headers.get(API_KEY) {
+    if let Some(value) = one(headers, &API_KEY)? {
         return match value.to_str().map(str::trim) {
             Ok(key) if !key.is_empty() => of_key(key, headers, clients),
             _ => Err(Error::UnreadableCredential(API_KEY)),
         };
     }
+    let tried = match authorization {
+        Some(Authorization::Basic { login, secret }) => {
+            // Some tools send no key but with a name before it.
+            let is_key = login.is_empty() || secret.starts_with(PREFIX);
+            return match is_key {
+                true => of_key(&secret, headers, clients),
+                false => Ok(Shown::Own(Credential::of_login(login, secret.into()))),
+            };
+        }
+        Some(Authorization::Other(tried)) => Some(tried),
+        Some(Authorization::Bearer(_)) | None => None,
+    };
     match session(headers) {
         Some(session) => Ok(Shown::Own(Credential::Session(session.into()))),
         None => Err(Error::NoCredentials { tried }),
+    }
+}
+
+/// What the header `Authorization` says.
+enum Authorization<'h> {
+    Bearer(&'h str),
+    Basic { login: String, secret: String },
+    Other(Tried),
+}
+
+impl<'h> Authorization<'h> {
+    fn of(value: &'h HeaderValue) -> Result<Self, Error> {
+        let unreadable = || Error::UnreadableCredential(header::AUTHORIZATION);
+        let value = value.to_str().map_err(|_| unreadable())?.trim();
+        let Some((scheme, secret)) = value.split_once(' ').map(|(scheme, secret)| (scheme, secret.trim())) else {
+            let is_scheme = ["bearer", "basic"].iter().any(|scheme| value.eq_ignore_ascii_case(scheme));
+            return if is_scheme || value.is_empty() { Err(unreadable()) } else { Ok(Self::Other(Tried::NoScheme)) };
+        };
+        match scheme {
+            _ if scheme.eq_ignore_ascii_case("bearer") => Ok(Self::Bearer(secret)),
+            _ if scheme.eq_ignore_ascii_case("basic") => {
+                let (login, secret) = basic(secret).ok_or_else(unreadable)?;
+                Ok(Self::Basic { login, secret })
+            }
+            _ => Ok(Self::Other(Tried::OtherScheme)),
+        }
+    }
+}
+
+/// A header's value; that of one that stands twice is anybody's guess.
+fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h HeaderValue>, Error> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (_, Some(_)) => Err(Error::UnreadableCredential(name.clone())),
+        (value, None) => Ok(value),
     }
 }
 
@@ -176,6 +214,25 @@ mod tests {
     fn a_key_goes_before_a_cookie() {
         check(&[("cookie", "session_id=s"), ("x-api-key", "k")], "key k");
         check(&[("cookie", "session_id=s"), ("authorization", "Digest abc")], "session s");
+        // A name and password may be for a proxy in between.
+        check(&[("authorization", "Basic am9lOnBhOnNz"), ("x-api-key", "k")], "key k");
+    }
+
+    #[test]
+    fn a_key_without_a_scheme_is_shown_nowhere() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::AUTHORIZATION, HeaderValue::from_static("0123456789abcdef"));
+        let error = shown(&headers, &Clients::load(&[]).unwrap()).unwrap_err();
+        assert!(error.to_string().contains("put `Bearer ` before the key"), "{error}");
+        assert!(!format!("{error} {error:?}").contains("0123"), "{error:?}");
+    }
+
+    #[test]
+    fn a_header_that_stands_twice_is_not_guessed_at() {
+        let mut headers = HeaderMap::new();
+        headers.append(API_KEY, HeaderValue::from_static("a"));
+        headers.append(API_KEY, HeaderValue::from_static("b"));
+        assert_eq!(shown(&headers, &Clients::load(&[]).unwrap()).unwrap_err().code(), "unreadable_credential");
     }
 
     #[test]
@@ -192,5 +249,7 @@ mod tests {
     #[test]
     fn a_key_of_the_gateways_own_form_is_not_taken_to_odoo() {
         check(&[("x-api-key", "gw_0123")], "unknown_client");
+        // shop:gw_1
+        check(&[("authorization", "Basic c2hvcDpnd18x")], "unknown_client");
     }
 }

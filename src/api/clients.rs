@@ -16,9 +16,13 @@ use crate::{
 /// What every key of the gateway's own begins with, so that it is taken for nothing else.
 pub const PREFIX: &str = "gw_";
 
-/// The clients, by the SHA-256 of their keys.
+/// The clients, in the order of the configuration.
 #[derive(Debug)]
-pub struct Clients(HashMap<[u8; 32], Client>);
+pub struct Clients {
+    all: Vec<Client>,
+    /// Their places, by the SHA-256 of their keys.
+    by_key: HashMap<[u8; 32], usize>,
+}
 
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -48,18 +52,19 @@ impl Clients {
             } else {
                 Credential::LoginKey { login, key: secret }
             };
-            Ok((entry.key_sha256, Client { name: entry.name.as_str().into(), credential }))
+            Ok(Client { name: entry.name.as_str().into(), credential })
         };
-        Ok(Self(entries.iter().map(client).collect::<Result<_, _>>()?))
+        let by_key = entries.iter().enumerate().map(|(place, entry)| (entry.key_sha256, place)).collect();
+        Ok(Self { all: entries.iter().map(client).collect::<Result<_, _>>()?, by_key })
     }
 
     /// The client with this key.
     pub fn by_key(&self, key: &str) -> Option<&Client> {
-        self.0.get(&digest(key))
+        self.by_key.get(&digest(key)).and_then(|place| self.all.get(*place))
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Client> {
-        self.0.values()
+        self.all.iter()
     }
 }
 
@@ -80,7 +85,9 @@ fn read(entry: &config::Client) -> Result<SecretString, Error> {
             source,
         })?,
     };
-    match secret.trim_end_matches(['\r', '\n']) {
+    // A key has no blanks; a password may.
+    let secret = if entry.is_password { secret.trim_end_matches(['\r', '\n']) } else { secret.trim() };
+    match secret {
         "" => Err(Error::Empty { client: client(), login: entry.odoo_login.clone() }),
         secret => Ok(secret.into()),
     }

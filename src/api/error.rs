@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     execute::{self, Incomplete},
     log, odoo,
-    odoo::{Error as OdooError, Retry},
+    odoo::{Error as OdooError, Retry, Why},
     plan,
 };
 
@@ -28,13 +28,13 @@ pub enum Error {
     #[error("`{name}` must be {due}, not {kind}")]
     WrongKind { name: String, due: &'static str, kind: &'static str },
     #[error(
-        "no credentials: send the session cookie of /web/session/authenticate, `Authorization: Bearer KEY`, `x-api-key: KEY` or `Authorization: Basic`{}",
-        not_taken(tried.as_deref())
+        "no credentials: send the session cookie of /web/session/authenticate, `Authorization: Bearer KEY` or `x-api-key: KEY` (before Odoo 19 with `X-Odoo-Login: LOGIN`), or `Authorization: Basic` with LOGIN:KEY or LOGIN:PASSWORD{}",
+        not_taken(tried.as_ref())
     )]
-    NoCredentials { tried: Option<String> },
+    NoCredentials { tried: Option<Tried> },
     #[error("a caller with a session cookie must send `Content-Type: application/json`")]
     ContentType,
-    #[error("the header `{0}` holds no key that can be read")]
+    #[error("the header `{0}` cannot be read: it is empty, stands twice, or is not of its form")]
     UnreadableCredential(HeaderName),
     #[error("no client of this gateway has that key")]
     UnknownClient,
@@ -45,7 +45,7 @@ pub enum Error {
     ClientAccount { client: Arc<str>, source: OdooError },
     /// The caller's patience is over, and the call goes on.
     #[error(
-        "the call has not ended within the {} s of [limits] call_timeout and goes on; the log will have its end under this id",
+        "the call has not ended within the {} s of [limits] call_timeout and goes on; the log will have its end under the id that `Gateway-Call-Id` says",
         .0.as_secs_f32()
     )]
     StillRunning(Duration),
@@ -71,8 +71,19 @@ pub enum BodyError {
     Broken,
 }
 
-fn not_taken(scheme: Option<&str>) -> String {
-    scheme.map(|scheme| format!(" (`Authorization: {scheme}` is not taken)")).unwrap_or_default()
+/// What stood in `Authorization` instead. Never shown: without a scheme, it is the secret itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tried {
+    OtherScheme,
+    NoScheme,
+}
+
+fn not_taken(tried: Option<&Tried>) -> &'static str {
+    match tried {
+        None => "",
+        Some(Tried::OtherScheme) => " (the scheme in your `Authorization` header is not taken)",
+        Some(Tried::NoScheme) => " (your `Authorization` header has no scheme: put `Bearer ` before the key)",
+    }
 }
 
 impl From<plan::Error> for Error {
@@ -155,7 +166,15 @@ impl Error {
     /// For the log alone: Odoo's traceback.
     pub fn detail(&self) -> Option<String> {
         match self.odoo() {
-            Some(OdooError::Fault(fault)) if !fault.debug.is_empty() => Some(fault.debug.clone()),
+            Some(OdooError::Fault(fault) | OdooError::NoAnswer { why: Why::DatabaseLost(fault), .. })
+                if !fault.debug.is_empty() =>
+            {
+                Some(fault.debug.clone())
+            }
+            Some(error @ (OdooError::Unreachable { .. } | OdooError::Down { .. } | OdooError::Redirected { .. })) => {
+                Some(error.for_operator())
+            }
+            None if let Self::ClientAccount { source, .. } = self => Some(source.for_operator()),
             _ => None,
         }
     }

@@ -8,7 +8,7 @@ use crate::{
     api::clients::{Client, Clients},
     config::{Config, Protocol},
     log::{self, Log},
-    odoo::{Caller, Odoo},
+    odoo::{self, Caller, Capacity, Odoo, RotatedCookie},
 };
 
 /// Prints a line for each thing looked at; fails if one of them does.
@@ -40,11 +40,17 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
         report.line("clients", Err::<&str, _>(error));
     }
     let odoo = Arc::new(Odoo::build(&config.upstream)?);
-    let release = odoo.release().await;
-    report.line("odoo", release.as_ref().map(|release| format!("{release} answers at {}", config.upstream.url)));
+    let release = odoo.release(Instant::now() + config.upstream.timeout).await;
+    report.line(
+        "odoo",
+        release
+            .as_ref()
+            .map(|release| format!("{release} answers at {}", config.upstream.url))
+            .map_err(odoo::Error::for_operator),
+    );
     if let Ok(release) = release {
         report.line("database", database(&odoo).await);
-        report.line("credentials", Ok::<_, &str>(credentials(config.upstream.protocol, release.major)));
+        report.line("credentials", credentials(config.upstream.protocol, release.major));
         report.line("in flight", Ok::<_, &str>(in_flight(&odoo, config.upstream.max_in_flight.get()).await));
         for client in clients.iter().flat_map(Clients::iter) {
             report.line("client", account(&odoo, client, config.limits.call_timeout).await);
@@ -55,22 +61,34 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
 
 /// Which Odoo account a client acts with, if Odoo accepts it.
 async fn account(odoo: &Arc<Odoo>, client: &Client, patience: Duration) -> Result<String, String> {
-    let caller = Caller::identify(odoo, client.credential.clone(), Arc::default(), Instant::now() + patience).await;
+    let caller = Caller::identify(
+        odoo,
+        client.credential.clone(),
+        Arc::default(),
+        RotatedCookie::default(),
+        Instant::now() + patience,
+    )
+    .await;
     match caller {
         Ok(caller) => {
             let (identity, door) = (caller.identity(), caller.door().name());
             Ok(format!("`{}` is `{}` in Odoo (user {}), by {door}", client.name, identity.login, identity.uid))
         }
-        Err(error) => Err(format!("`{}`: {error}", client.name)),
+        Err(error) => Err(format!("`{}`: {}", client.name, error.for_operator())),
     }
 }
 
 async fn in_flight(odoo: &Odoo, wanted: u16) -> String {
-    match odoo.answers_fewer_than(wanted).await {
-        Some(fewer) => format!(
+    match odoo.capacity(wanted).await {
+        Capacity::NotMeasured => {
+            format!(
+                "up to {wanted} calls at a time ([upstream] max_in_flight); how many Odoo answers could not be measured"
+            )
+        }
+        Capacity::Fewer(fewer) => format!(
             "[upstream] max_in_flight is {wanted}, but Odoo answers {fewer} at a time: the others wait inside it; set it to {fewer}"
         ),
-        None => format!("up to {wanted} calls at a time ([upstream] max_in_flight)"),
+        Capacity::Enough => format!("up to {wanted} calls at a time ([upstream] max_in_flight)"),
     }
 }
 
@@ -82,12 +100,15 @@ async fn database(odoo: &Odoo) -> Result<String, String> {
             Err(format!("Odoo does not serve `{name}`; see [upstream] database and Odoo's own --db-filter"))
         }
         Ok(None) => Ok(format!("`{name}` (this Odoo tells only after a login whether it serves it)")),
-        Err(error) => Err(error.to_string()),
+        Err(error) => Err(error.for_operator()),
     }
 }
 
-fn credentials(protocol: Protocol, version: u16) -> &'static str {
-    match (protocol, version) {
+fn credentials(protocol: Protocol, version: u16) -> Result<&'static str, String> {
+    Ok(match (protocol, version) {
+        (Protocol::Json2, ..19) => {
+            return Err(format!("[upstream] protocol is \"json-2\", which Odoo {version} does not have"));
+        }
         (Protocol::Session, _) => "callers bring their own: a session cookie, or login and password",
         (Protocol::Json2, _) => "callers bring their own: an API key",
         (Protocol::Auto, 19..) => "callers bring their own: a session cookie, an API key, or login and password",
@@ -98,7 +119,7 @@ fn credentials(protocol: Protocol, version: u16) -> &'static str {
         (Protocol::JsonRpc | Protocol::XmlRpc, _) => {
             "callers bring their own: an API key with its login, or login and password"
         }
-    }
+    })
 }
 
 struct Report {

@@ -56,11 +56,29 @@ impl TryFrom<Written> for Client {
             (written.odoo_password_env.map(Source::Environment), true),
             (written.odoo_password_file.map(Source::File), true),
         ];
+        let is_variable = |text: &str| {
+            let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+            is_plain && !text.is_empty() && !text.starts_with(|first: char| first.is_ascii_digit()) && text.len() < 40
+        };
+        for (source, _) in &sources {
+            match source {
+                // Perhaps the key itself stands here, so it is not repeated.
+                Some(Source::Environment(name)) if !is_variable(name) => {
+                    return Err(
+                        "`odoo_key_env` and `odoo_password_env` want the name of a variable, not the secret".to_owned()
+                    );
+                }
+                Some(Source::File(path)) if path.as_os_str().is_empty() => {
+                    return Err("`odoo_key_file` and `odoo_password_file` want the path of a file".to_owned());
+                }
+                _ => {}
+            }
+        }
         let mut given = sources.into_iter().filter_map(|(source, is_password)| Some((source?, is_password)));
         match (given.next(), given.next()) {
             (Some((secret, is_password)), None) => Ok(Self { name, key_sha256, odoo_login, secret, is_password }),
             _ => Err(format!(
-                "client `{name}` needs one of `odoo_key_env`, `odoo_key_file`, `odoo_password_env`, `odoo_password_file`"
+                "client `{name}` needs exactly one of `odoo_key_env`, `odoo_key_file`, `odoo_password_env`, `odoo_password_file`"
             )),
         }
     }
@@ -118,7 +136,7 @@ mod tests {
         let client = parse("odoo_password_file = \"secret\"").unwrap();
         assert!(client.is_password && matches!(client.secret, Source::File(path) if path == Path::new("secret")));
         for none_or_two in ["", "odoo_key_env = \"A\"\nodoo_key_file = \"b\""] {
-            assert!(parse(none_or_two).unwrap_err().contains("client `shop` needs one of"), "{none_or_two}");
+            assert!(parse(none_or_two).unwrap_err().contains("client `shop` needs exactly one of"), "{none_or_two}");
         }
     }
 
@@ -126,6 +144,9 @@ mod tests {
     fn what_is_no_hash_or_no_key_of_an_entry_is_refused() {
         let short = toml::from_str::<Client>("name = \"a\"\nkey_sha256 = \"2c26\"\nodoo_login = \"b\"").unwrap_err();
         assert!(short.to_string().contains("64 hexadecimal digits"), "{short}");
+        let key = "0123456789abcdef0123456789abcdef01234567";
+        let leaked = parse(&format!("odoo_key_env = \"{key}\"")).unwrap_err();
+        assert!(leaked.contains("want the name of a variable"), "{leaked}");
         assert!(parse("odoo_pasword_env = \"A\"").unwrap_err().contains("unknown field `odoo_pasword_env`"));
     }
 

@@ -12,7 +12,7 @@ use super::{Body, Response};
 use crate::{
     api::{BodyError, Error, Reply},
     execute::Atomicity,
-    odoo::{Error as OdooError, Why},
+    odoo::{Error as OdooError, Retry, Why},
 };
 
 const CALL_ID: HeaderName = HeaderName::from_static("gateway-call-id");
@@ -22,6 +22,7 @@ const RETRY_AFTER_SECONDS: u16 = 5;
 /// Answers a call.
 pub fn reply(reply: Reply) -> Response {
     let status = reply.verdict.as_ref().err().map_or(StatusCode::OK, status);
+    let is_safe = reply.verdict.as_ref().is_err_and(|error| error.retry() == Retry::Safe);
     let mut response = json_response(status, &reply.body());
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::try_from(reply.call_id.to_string()) {
@@ -36,7 +37,8 @@ pub fn reply(reply: Reply) -> Response {
             }),
         );
     }
-    if status == StatusCode::SERVICE_UNAVAILABLE {
+    // Only where coming back does no harm; a sender that reads nothing but the head does as it says.
+    if status == StatusCode::SERVICE_UNAVAILABLE && is_safe {
         headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS.into());
     }
     if let Some(cookie) = reply.cookie {
@@ -64,12 +66,14 @@ fn odoo_status(error: &OdooError) -> StatusCode {
         OdooError::Unreachable { .. }
         | OdooError::NoSuchDatabase(_)
         | OdooError::Redirected { .. }
+        | OdooError::TurnedAway { .. }
         | OdooError::AnswerTooLarge { .. }
         | OdooError::NoSuchDoor { .. } => StatusCode::BAD_GATEWAY,
         OdooError::OutOfTime | OdooError::NoAnswer { why: Why::TimedOut(_), .. } => StatusCode::GATEWAY_TIMEOUT,
-        OdooError::NoAnswer { why: Why::Status(503), .. } => StatusCode::SERVICE_UNAVAILABLE,
         OdooError::NoAnswer { .. } => StatusCode::BAD_GATEWAY,
-        OdooError::Overloaded { .. } | OdooError::Busy(_) | OdooError::Down { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        OdooError::Overloaded { .. } | OdooError::Busy(_) | OdooError::Down { .. } | OdooError::LoginsHeld { .. } => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         _ => StatusCode::OK,
     }
 }

@@ -24,6 +24,8 @@ pub struct Received {
 /// What came of it.
 #[derive(Debug, Clone)]
 pub struct Finished {
+    /// The name of the caller's `[[client]]` entry.
+    pub client: Option<String>,
     pub caller: Option<Caller>,
     pub state: State,
     /// The answer that the caller gets.
@@ -45,9 +47,6 @@ pub enum State {
 /// Who called: never with what secret.
 #[derive(Debug, Clone, Serialize)]
 pub struct Caller {
-    /// The name of its `[[client]]` entry.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub client: Option<String>,
     pub credential: &'static str,
     /// The door into Odoo that the credential opens.
     pub door: &'static str,
@@ -77,6 +76,8 @@ pub(super) struct Record {
     error: Option<&'static str>,
     duration_ms: f64,
     address: IpAddr,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<String>,
     caller: Option<Caller>,
     size: usize,
     payload: Option<Value>,
@@ -118,6 +119,7 @@ impl Record {
             error: finished.error,
             duration_ms: milliseconds(duration),
             address: received.address,
+            client: finished.client,
             caller: finished.caller,
             size: received.size,
             payload,

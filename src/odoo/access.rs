@@ -2,14 +2,18 @@
 //!
 //! A password or a key with its login is turned into that once, by a login that concurrent calls share, and kept until
 //! Odoo refuses it. What Odoo refused is remembered for a minute: a login costs Odoo a third of a second of hashing, and
-//! after five wrong ones it takes none from this address for a minute (Odoo 14-19).
+//! after several wrong ones in a row it takes none from this address for a minute (Odoo 14-19).
 
-use std::{sync::Mutex, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use http::HeaderValue;
 use moka::future::Cache;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
+use tokio::time::Instant;
 
 use super::{
     Odoo,
@@ -18,12 +22,15 @@ use super::{
     error::{Error, Why},
     json_rpc, json2, lock,
     rpc::{Effect, Rpc},
-    session,
+    session, shared,
     trace::Trace,
     transport::Terms,
     xml_rpc,
 };
+use crate::config::Protocol;
 
+const OTHER_REASONS: &str = "an account with two-factor authentication takes API keys only, and after several wrong secrets \
+    in a row Odoo takes no logins for a minute";
 const REFUSED_FOR: Duration = Duration::from_secs(60);
 const KEPT_UNUSED: Duration = Duration::from_secs(3_600);
 const CALLERS: u64 = 1_000;
@@ -34,8 +41,18 @@ const REFUSED: u64 = 10_000;
 pub(super) struct Access {
     pub(super) credential: Credential,
     pub(super) door: Door,
-    /// The cookie by which Odoo replaced that of the caller during the call.
-    pub(super) rotated: Mutex<Option<HeaderValue>>,
+    pub(super) rotated: RotatedCookie,
+}
+
+/// The `Set-Cookie` line by which Odoo replaced the caller's own session during a call, if it did: the caller must have it,
+/// whatever becomes of the call.
+#[derive(Debug, Clone, Default)]
+pub struct RotatedCookie(Arc<Mutex<Option<HeaderValue>>>);
+
+impl RotatedCookie {
+    pub fn get(&self) -> Option<HeaderValue> {
+        lock(&self.0).clone()
+    }
 }
 
 /// What Odoo sees with each call, and at which door.
@@ -86,12 +103,17 @@ impl Logins {
 
 impl Odoo {
     /// The door for a credential that Odoo did not refuse within the last minute.
-    pub(super) async fn access(&self, credential: Credential) -> Result<Access, Error> {
-        if let Some(refusal) = self.logins.refused.get(&credential.fingerprint()).await {
+    pub(super) async fn access(
+        &self,
+        credential: Credential,
+        rotated: RotatedCookie,
+        until: Instant,
+    ) -> Result<Access, Error> {
+        if let Some(refusal) = self.refusal(&credential).await {
             return Err(refusal);
         }
-        let door = Door::of(&credential, self.protocol, async || self.version().await).await?;
-        Ok(Access { credential, door, rotated: Mutex::default() })
+        let door = Door::of(&credential, self.protocol, async || self.version(until).await).await?;
+        Ok(Access { credential, door, rotated })
     }
 
     /// Makes one RPC; once more after a new login where the session of a login was over. A session that is over is refused
@@ -151,16 +173,23 @@ impl Odoo {
                 if fault.is_access_denied() && matches!(pass, Pass::JsonRpc(_) | Pass::XmlRpc(_)) =>
             {
                 self.forget(access, &pass).await;
-                match self.pass(access, terms, trace).await {
-                    Err(refusal) if refusal.is_refused_secret() => Err(refusal),
-                    _ => Err(Error::Fault(fault)),
+                let again = self.pass(access, terms, trace).await?;
+                if again.shows_the_same(&pass) {
+                    return Err(Error::Fault(fault));
                 }
+                // There is another user of this login now.
+                self.exchange(access, &again, question, terms).await
             }
             outcome => outcome,
         }
     }
 
-    async fn note_refusal(&self, credential: &Credential, error: &Error) {
+    /// What Odoo said to this credential within the last minute, if it refused it.
+    pub async fn refusal(&self, credential: &Credential) -> Option<Error> {
+        self.logins.refused.get(&credential.fingerprint()).await
+    }
+
+    pub async fn note_refusal(&self, credential: &Credential, error: &Error) {
         let fingerprint = credential.fingerprint();
         if error.is_about_credentials() {
             self.identities.invalidate(&fingerprint).await;
@@ -182,14 +211,13 @@ impl Odoo {
     async fn pass(&self, access: &Access, terms: Terms, trace: &Trace) -> Result<Pass, Error> {
         match (&access.credential, access.door) {
             (Credential::Session(id), _) => {
-                let rotated = lock(&access.rotated).as_ref().and_then(session::session_id);
+                let rotated = access.rotated.get().as_ref().and_then(session::session_id);
                 Ok(Pass::Session(rotated.unwrap_or_else(|| id.clone())))
             }
             (Credential::Key(key) | Credential::LoginKey { key, .. }, Door::Json2) => Ok(Pass::Json2(key.clone())),
             (credential, door) => {
-                let log_in = self.log_in(credential, door, terms, trace);
-                let pass = self.logins.passes.try_get_with(credential.fingerprint(), log_in).await;
-                pass.map_err(|error| Error::clone(&error))
+                let log_in = || self.log_in(credential, door, terms, trace);
+                shared::get_or_ask(&self.logins.passes, credential.fingerprint(), terms.until, log_in).await
             }
         }
     }
@@ -227,11 +255,8 @@ impl Odoo {
         match uid {
             Ok(uid) => match uid.as_i64() {
                 Some(uid) => Ok(Pass::of_user(door, User { uid, secret: secret.clone() })),
-                // What is wrong is not told here.
-                None => Err(Error::WrongLogin {
-                    login: login.clone(),
-                    words: Some("an account with two-factor authentication takes API keys only".to_owned()),
-                }),
+                // What is wrong is not told here, and may be something else than the secret.
+                None => Err(Error::WrongLogin { login: login.clone(), words: Some(OTHER_REASONS.to_owned()) }),
             },
             Err(Error::Fault(fault)) if fault.is_missing_database(database) => {
                 Err(Error::NoSuchDatabase(database.clone()))
@@ -252,15 +277,15 @@ impl Odoo {
             Question::Rpc(rpc, context) => (rpc, context),
             Question::SessionInfo => {
                 let Pass::Session(id) = pass else { return Err(Error::SessionExpired) };
-                let answer = session::info(transport, id, terms).await?;
-                self.keep_rotated(access, answer.rotated).await;
+                let answer = session::info(transport, database, id, terms).await?;
+                self.keep_rotated(access, pass, &answer).await;
                 return answer.result;
             }
         };
         let outcome = match pass {
             Pass::Session(id) => {
-                let answer = session::call(transport, id, rpc, context, terms).await?;
-                self.keep_rotated(access, answer.rotated).await;
+                let answer = session::call(transport, database, id, rpc, context, terms).await?;
+                self.keep_rotated(access, pass, &answer).await;
                 answer.result
             }
             Pass::JsonRpc(user) => json_rpc::call(transport, database, user, rpc, context, terms).await,
@@ -270,17 +295,49 @@ impl Odoo {
         outcome.map_err(|error| match error {
             Error::Fault(fault) if fault.is_unknown_model(&rpc.model) => Error::UnknownModel(rpc.model.clone()),
             Error::Fault(fault) if fault.is_missing_database(database) => Error::NoSuchDatabase(database.clone()),
+            Error::Fault(fault) if fault.is_database_lost() => {
+                Error::NoAnswer { effect: rpc.effect, why: Why::DatabaseLost(fault) }
+            }
             error => error,
         })
     }
 
-    /// The caller gets the new cookie of its own session; that of a login is kept here.
-    async fn keep_rotated(&self, access: &Access, rotated: Option<HeaderValue>) {
-        let Some(cookie) = rotated else { return };
+    /// The same by position, for a method whose last override has other names for its arguments: by JSON-RPC, which takes
+    /// API keys too (Odoo 19 to 21). The first refusal stands where that door is not there.
+    pub(super) async fn by_position(
+        &self,
+        access: &Access,
+        uid: i64,
+        rpc: &Rpc,
+        context: &Map<String, Value>,
+        terms: Terms,
+    ) -> Option<Result<Value, Error>> {
+        let (Credential::Key(key) | Credential::LoginKey { key, .. }) = &access.credential else { return None };
+        if self.protocol != Protocol::Auto {
+            return None;
+        }
+        let pass = Pass::JsonRpc(User { uid, secret: key.clone() });
+        match self.exchange(access, &pass, Question::Rpc(rpc, context), terms).await {
+            Err(Error::NoSuchDatabase(_) | Error::TurnedAway { .. }) => None,
+            outcome => Some(outcome),
+        }
+    }
+
+    /// The caller gets the new cookie of its own session; that of a login is kept here, unless there has been another login
+    /// meanwhile. With a session that is over comes the cookie of an empty one (Odoo 14), which is of use to nobody.
+    async fn keep_rotated(&self, access: &Access, pass: &Pass, answer: &session::Answer) {
+        let Some(cookie) = &answer.rotated else { return };
+        if matches!(answer.result, Err(Error::SessionExpired)) {
+            return;
+        }
         if access.credential.login().is_none() {
-            *lock(&access.rotated) = Some(cookie);
-        } else if let Some(id) = session::session_id(&cookie) {
-            self.logins.passes.insert(access.credential.fingerprint(), Pass::Session(id)).await;
+            *lock(&access.rotated.0) = Some(cookie.clone());
+            return;
+        }
+        let fingerprint = access.credential.fingerprint();
+        let is_current = self.logins.passes.get(&fingerprint).await.is_some_and(|known| known.shows_the_same(pass));
+        if let Some(id) = session::session_id(cookie).filter(|_| is_current) {
+            self.logins.passes.insert(fingerprint, Pass::Session(id)).await;
         }
     }
 }

@@ -9,21 +9,22 @@ use std::{
 };
 
 use futures_util::future;
-use http::HeaderValue;
 use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{
     Odoo, Takes,
-    access::{Access, User},
+    access::{Access, RotatedCookie},
     credential::Credential,
-    door::Door,
-    error::{Error, Retry, Why},
+    door::{Door, JSON2_SINCE},
+    error::{Error, Repeatable, Retry, Why},
     gate::Claim,
     identity::Identity,
-    json_rpc, lock,
+    lock,
+    retries::Expense,
     rpc::{Effect, Rpc},
     schema::{self, Schema},
+    shared,
     trace::Trace,
     transport::Terms,
 };
@@ -45,26 +46,28 @@ pub struct Caller {
 
 impl Caller {
     /// The user behind a credential, from Odoo or from the last few minutes' memory. Whatever is asked of Odoo from here on
-    /// is noted in `trace`. A call that has not begun to write by `until` is given up.
+    /// is noted in `trace`, and a cookie that replaces the caller's in `rotated`. A call that has not begun to write by
+    /// `until` is given up.
     pub async fn identify(
         odoo: &Arc<Odoo>,
         credential: Credential,
         trace: Arc<Trace>,
+        rotated: RotatedCookie,
         until: Instant,
     ) -> Result<Self, Error> {
-        let access = odoo.access(credential).await?;
+        let access = odoo.access(credential, rotated, until).await?;
         let terms = Terms { claim: Claim::New, until };
-        let ask = async {
-            let mut tries = odoo.retries.begin(until);
+        let ask = async || {
+            let mut tries = odoo.retries.begin();
             loop {
                 let identity = Identity::ask(odoo, &access, terms, &trace).await;
-                if !tries.again(&identity).await {
+                if !tries.again(&identity, Repeatable::Whole, Expense::Budgeted, until).await {
                     return identity.map(Arc::new);
                 }
             }
         };
-        let identity = odoo.identities.try_get_with(access.credential.fingerprint(), ask).await;
-        let identity = identity.map_err(|error| Error::clone(&error))?;
+        let fingerprint = access.credential.fingerprint();
+        let identity = shared::get_or_ask(&odoo.identities, fingerprint, until, ask).await?;
         Ok(Self {
             odoo: odoo.clone(),
             access,
@@ -90,17 +93,16 @@ impl Caller {
 
     /// Odoo's major version, such as 19.
     pub async fn version(&self) -> Result<u16, Error> {
-        self.odoo.version().await
+        self.odoo.version(self.until).await
     }
 
     /// Makes one RPC, and again where that is safe and may help. An answer that is no error is the method's own result, null
     /// where it returned nothing.
     pub async fn call(&self, rpc: &Rpc) -> Result<Value, Error> {
-        // Once a write has begun, its end does not depend on the caller's patience.
-        let until = if self.has_begun.load(Relaxed) { Instant::now() + self.odoo.timeout } else { self.until };
-        let mut tries = self.odoo.retries.begin(until);
+        let mut tries = self.odoo.retries.begin();
         loop {
-            let outcome = self.trace.note(rpc.render(), self.send(rpc)).await;
+            let terms = self.terms();
+            let outcome = self.trace.note(rpc.render(), self.send(rpc, terms)).await;
             let is_written = match &outcome {
                 Ok(_) => rpc.effect == Effect::Write,
                 Err(error) => error.retry() == Retry::Unsafe,
@@ -108,9 +110,23 @@ impl Caller {
             if is_written {
                 self.has_begun.store(true, Relaxed);
             }
-            if !tries.again(&outcome).await {
+            // Half of a write is in Odoo, and the way on and the way back lead through it: its return is waited for.
+            let expense = if terms.claim == Claim::Begun { Expense::Any } else { Expense::Budgeted };
+            if expense == Expense::Any && matches!(outcome, Err(Error::Unreachable { .. })) {
+                self.odoo.gate.wait_for_link(terms.until).await;
+            }
+            if !tries.again(&outcome, rpc.repeatable, expense, terms.until).await {
                 return outcome;
             }
+        }
+    }
+
+    /// Once a write has begun, its end does not depend on the caller's patience.
+    fn terms(&self) -> Terms {
+        if self.has_begun.load(Relaxed) {
+            Terms { claim: Claim::Begun, until: Instant::now() + self.odoo.timeout }
+        } else {
+            Terms { claim: Claim::New, until: self.until }
         }
     }
 
@@ -122,18 +138,15 @@ impl Caller {
         }
     }
 
-    async fn send(&self, rpc: &Rpc) -> Result<Value, Error> {
-        let claim = if self.has_begun.load(Relaxed) { Claim::Begun } else { Claim::New };
-        let terms = Terms { claim, until: self.until };
+    async fn send(&self, rpc: &Rpc, terms: Terms) -> Result<Value, Error> {
         let context = &self.identity.context;
-        match self.odoo.enter(&self.access, rpc, context, terms, &self.trace).await {
-            // Odoo has not run the method, and another door takes its arguments by position.
-            Err(Error::Fault(fault)) if fault.refuses_names(rpc.args.iter().map(|(name, _)| *name)) => {
-                let (Credential::Key(key) | Credential::LoginKey { key, .. }) = &self.access.credential else {
-                    return Err(Error::Fault(fault));
-                };
-                let user = User { uid: self.identity.uid, secret: key.clone() };
-                json_rpc::call(&self.odoo.transport, &self.odoo.database, &user, rpc, context, terms).await
+        // On the heap, as the ways through a door are many and deep.
+        match Box::pin(self.odoo.enter(&self.access, rpc, context, terms, &self.trace)).await {
+            // Odoo has not run the method.
+            Err(Error::Fault(fault)) if !rpc.args.is_empty() && fault.refuses_names() => {
+                let uid = self.identity.uid;
+                let by_position = Box::pin(self.odoo.by_position(&self.access, uid, rpc, context, terms)).await;
+                by_position.unwrap_or(Err(Error::Fault(fault)))
             }
             outcome => outcome,
         }
@@ -142,7 +155,7 @@ impl Caller {
     /// A model's fields, from Odoo or from the last few minutes' memory.
     pub async fn schema(&self, model: &str) -> Result<Arc<Schema>, Error> {
         let key = (self.access.credential.fingerprint(), model.to_owned());
-        let ask = async {
+        let ask = async || {
             let fields = self.call(&Rpc::fields_get(model, &schema::ATTRIBUTES)).await?;
             let fields: HashMap<String, Value> = serde_json::from_value(fields).map_err(|error| Error::NoAnswer {
                 effect: Effect::Read,
@@ -150,7 +163,7 @@ impl Caller {
             })?;
             Ok(Arc::new(Schema::new(model, fields)))
         };
-        let schema = self.odoo.schemas.try_get_with(key, ask).await.map_err(|error| Error::clone(&error))?;
+        let schema = shared::get_or_ask(&self.odoo.schemas, key, self.terms().until, ask).await?;
         if schema.is_older_than(super::DOUBTLESS) {
             lock(&self.remembered).push(model.to_owned());
         }
@@ -178,7 +191,10 @@ impl Caller {
     /// model method with ids, the others a record method without ids. So that form is tried first where nothing is known
     /// yet, and what is learnt is kept.
     pub async fn call_method(&self, on_records: Rpc) -> Result<Value, Error> {
-        self.call_either_way(on_records).await.map(records_as_ids)
+        let result = self.call_either_way(on_records).await?;
+        // The version is known by now, or it matters little.
+        let is_old = self.version().await.is_ok_and(|version| version < JSON2_SINCE);
+        Ok(if is_old { records_as_ids(result) } else { result })
     }
 
     async fn call_either_way(&self, on_records: Rpc) -> Result<Value, Error> {
@@ -209,11 +225,6 @@ impl Caller {
             Err(_) => result,
         }
     }
-
-    /// The `Set-Cookie` line of a session that Odoo rotated during this call: the caller must have it.
-    pub fn rotated_cookie(&self) -> Option<HeaderValue> {
-        lock(&self.access.rotated).clone()
-    }
 }
 
 /// Records that a method returned, as Odoo 14-18 give them where the method does not say that it returns records: the text
@@ -221,10 +232,18 @@ impl Caller {
 fn records_as_ids(result: Value) -> Value {
     let ids = result.as_str().and_then(|text| {
         let (model, ids) = text.strip_suffix(')')?.split_once('(')?;
-        let is_model =
-            model.contains('.') && model.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_'));
-        let ids = ids.split(',').map(str::trim).filter(|id| !id.is_empty()).map(str::parse::<i64>);
-        if is_model { ids.collect::<Result<Vec<_>, _>>().ok() } else { None }
+        let is_model = model.starts_with(|first: char| first.is_ascii_lowercase())
+            && model.contains('.')
+            && model.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, b'.' | b'_'));
+        // Python writes a tuple of one with a comma behind it.
+        let ids = match ids.strip_suffix(',') {
+            Some(one) => vec![one],
+            None if ids.is_empty() => Vec::new(),
+            None => ids.split(", ").collect(),
+        };
+        let is_tuple = ids.len() != 1 || text.ends_with(",)");
+        let ids = ids.into_iter().map(str::parse::<i64>).collect::<Result<Vec<_>, _>>().ok()?;
+        (is_model && is_tuple).then_some(ids)
     });
     ids.map_or(result, Value::from)
 }
@@ -242,6 +261,8 @@ mod tests {
             (json!("res.partner(3, 4)"), json!([3, 4])),
             (json!("res.partner()"), json!([])),
             (json!("f(3)"), json!("f(3)")),
+            (json!("v1.0(2)"), json!("v1.0(2)")),
+            (json!("SO.2024(17,)"), json!("SO.2024(17,)")),
             (json!("res.partner(a)"), json!("res.partner(a)")),
             (json!("call +32 2 (0.30)"), json!("call +32 2 (0.30)")),
             (json!(7), json!(7)),

@@ -14,21 +14,41 @@ const PROMPT: Duration = Duration::from_millis(750);
 /// No Odoo is held up by more connections than this.
 const MOST: u16 = 64;
 
+/// How many calls Odoo answers at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Capacity {
+    /// As many as were asked about.
+    Enough,
+    Fewer(u16),
+    /// It answers too slowly to tell, or not without TLS.
+    NotMeasured,
+}
+
 impl Odoo {
-    /// How many calls Odoo answers at a time, if that is fewer than `wanted`. `None` if it is not, or cannot be found out.
-    pub async fn answers_fewer_than(&self, wanted: u16) -> Option<u16> {
+    /// Whether Odoo answers so many calls at a time.
+    pub async fn capacity(&self, wanted: u16) -> Capacity {
+        self.measure(wanted).await.unwrap_or(Capacity::NotMeasured)
+    }
+
+    async fn measure(&self, wanted: u16) -> Option<Capacity> {
         let address = self.transport.plain_address()?;
+        let tells_version = async |within: Duration| {
+            let terms = Terms { claim: Claim::Probe, until: Instant::now() + within };
+            Release::ask(&self.transport, self.protocol, &self.database, terms).await.is_ok()
+        };
+        if !tells_version(PROMPT / 3).await {
+            return None;
+        }
         let mut held = Vec::new();
         for others in 1..wanted.min(MOST) {
             let mut connection = TcpStream::connect(&address).await.ok()?;
             // The beginning of a request: whoever took the connection now waits for its end.
             connection.write_all(b"POST /web/webclient/version_info HTTP/1.1\r\nHost: odoo\r\n").await.ok()?;
             held.push(connection);
-            let terms = Terms { claim: Claim::Probe, until: Instant::now() + PROMPT };
-            if Release::ask(&self.transport, self.protocol, terms).await.is_err() {
-                return Some(others);
+            if !tells_version(PROMPT).await {
+                return Some(Capacity::Fewer(others));
             }
         }
-        None
+        Some(Capacity::Enough)
     }
 }

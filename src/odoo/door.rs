@@ -32,7 +32,13 @@ impl Door {
             Protocol::XmlRpc => Some(Self::XmlRpc),
             Protocol::Json2 => Some(Self::Json2),
         };
-        let closed = || Err(Error::DoorClosed { credential: credential.kind() });
+        let taken = match protocol {
+            Protocol::Auto => "any",
+            Protocol::Session => "a session, or a login and password",
+            Protocol::JsonRpc | Protocol::XmlRpc => "a key with its login, or a login and password",
+            Protocol::Json2 => "an API key",
+        };
+        let closed = || Err(Error::DoorClosed { credential: credential.kind(), taken });
         match (credential, forced) {
             (Credential::Session(_) | Credential::Password { .. }, None | Some(Self::Session)) => Ok(Self::Session),
             (Credential::Session(_), _) | (Credential::Password { .. }, Some(Self::Json2)) => closed(),

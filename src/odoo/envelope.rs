@@ -32,16 +32,16 @@ pub(super) fn wrap(params: &Value) -> Value {
     json!({"jsonrpc": "2.0", "method": "call", "params": params})
 }
 
-pub(super) fn open(response: &Response, effect: Effect) -> Result<Value, Error> {
+/// The result. Where there is no envelope, a 404 is Odoo's way to say that it has no such database (14-19).
+pub(super) fn open(response: &Response, database: &str, effect: Effect) -> Result<Value, Error> {
     // Odoo 14 and 15 answer an unknown model with HTTP 404 and the usual envelope.
-    let envelope: Envelope = serde_json::from_slice(&response.body).map_err(|error| {
-        let why = if response.status.is_success() {
-            Why::Garbled(error.to_string())
-        } else {
-            Why::Status(response.status.as_u16())
-        };
-        Error::NoAnswer { effect, why }
-    })?;
+    let envelope: Envelope =
+        serde_json::from_slice(&response.body).map_err(|error| match response.status.as_u16() {
+            200..=299 => Error::NoAnswer { effect, why: Why::Garbled(error.to_string()) },
+            404 => Error::NoSuchDatabase(database.to_owned()),
+            status @ 400..=499 => Error::TurnedAway { status, title: String::new() },
+            status => Error::NoAnswer { effect, why: Why::Status(status) },
+        })?;
     match envelope.error {
         None if envelope.jsonrpc != "2.0" || !response.status.is_success() => {
             Err(Error::NoAnswer { effect, why: Why::Status(response.status.as_u16()) })

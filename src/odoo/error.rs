@@ -13,10 +13,10 @@ use super::rpc::Effect;
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// No connection was made: nothing was sent.
-    #[error("Odoo cannot be reached at {url}: {reason}")]
+    #[error("the gateway cannot reach Odoo")]
     Unreachable { url: String, reason: String },
     /// No connection was tried, since the last ones failed: nothing was sent.
-    #[error("Odoo has not been reached for a while ({reason}); the gateway looks every second whether it is back")]
+    #[error("the gateway has not reached Odoo for a while, and looks every second whether it is back")]
     Down { reason: String },
     /// Too many calls wait for their turn with Odoo: nothing was sent.
     #[error("{0}; come back later")]
@@ -33,8 +33,11 @@ pub enum Error {
     #[error("Odoo is overloaded (HTTP {status})")]
     Overloaded { status: u16 },
     /// What stands before Odoo, or Odoo, sends callers elsewhere; the call was not worked on.
-    #[error("Odoo answers with a redirect to {to}; [upstream] url must be the address at which it serves itself")]
+    #[error("Odoo answers with a redirect; [upstream] url must be the address at which it serves itself")]
     Redirected { to: String },
+    /// What stands before Odoo, or Odoo's own server, did not let the call in.
+    #[error("the call was turned away before Odoo worked on it: HTTP {status}{}", titled(title))]
+    TurnedAway { status: u16, title: String },
     #[error("{}", too_large(*effect, *cap))]
     AnswerTooLarge { effect: Effect, cap: ByteSize },
     /// Odoo's own refusal: the transaction was rolled back.
@@ -53,6 +56,9 @@ pub enum Error {
         words.as_deref().map(|words| format!(": {words}")).unwrap_or_default()
     )]
     WrongLogin { login: String, words: Option<String> },
+    /// Odoo looks at no password for a while, right or wrong (`base.login_cooldown_duration`, Odoo 14-19).
+    #[error("Odoo takes no logins at the moment: {words}")]
+    LoginsHeld { words: String },
     #[error(
         "the account `{login}` uses two-factor authentication, so its password opens nothing here: make an API key in its Odoo preferences and send that"
     )]
@@ -61,15 +67,15 @@ pub enum Error {
         "Odoo {version} accepts an API key only together with its user's login: send that in the header `X-Odoo-Login`, or both as `Authorization: Basic`"
     )]
     KeyNeedsLogin { version: u16 },
-    #[error("`[upstream] protocol` does not allow a caller with a {credential}")]
-    DoorClosed { credential: &'static str },
+    #[error("`[upstream] protocol` of this gateway does not take a caller with a {credential}; it takes {taken}")]
+    DoorClosed { credential: &'static str, taken: &'static str },
     #[error("`[upstream] protocol` is JSON-2, which Odoo {version} does not have")]
     NoSuchDoor { version: u16 },
     #[error("XML-RPC cannot carry {what}, which stands in the call to {rpc}; [upstream] protocol has other ways")]
     NotInXml { rpc: String, what: &'static str },
     #[error("this session belongs to the database `{theirs}`; this gateway serves `{ours}`")]
     OtherDatabase { theirs: String, ours: String },
-    #[error("Odoo does not serve the database `{0}`; see [upstream] database")]
+    #[error("Odoo does not serve the database `{0}`, or not at this address; see [upstream] database and url")]
     NoSuchDatabase(String),
 }
 
@@ -84,6 +90,10 @@ pub enum Why {
     Status(u16),
     /// A page for people, with its title; from a proxy before Odoo, as for maintenance.
     Page { status: u16, title: String },
+    /// Odoo lost PostgreSQL, before the transaction was closed or while it was.
+    DatabaseLost(Fault),
+    /// The call was carried out, and XML-RPC has no form for its result.
+    NotInXml(String),
     /// An answer in a compressed form that was not asked for.
     Encoded(String),
     /// An answer that cannot be read.
@@ -93,19 +103,23 @@ pub enum Why {
 /// Why a call did not get its turn.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 pub enum Queue {
-    #[error("{0} calls wait for Odoo already, as many as [upstream] queue allows")]
+    #[error("Odoo is busy, and {0} calls wait for it already, as many as [upstream] queue allows")]
     Full(usize),
-    #[error("Odoo was busy with other calls for {} s, as long as [upstream] queue_timeout allows", .0.as_secs_f32())]
+    #[error("Odoo was busy with other calls for {:.1} s, as long as a call may wait for its turn", .0.as_secs_f32())]
     TooLong(Duration),
 }
 
 fn no_answer(effect: Effect, why: &Why) -> String {
     let why = match why {
-        Why::TimedOut(after) => format!("Odoo did not answer within {} s", after.as_secs_f32()),
+        Why::TimedOut(after) => format!("Odoo did not answer within {:.1} s", after.as_secs_f32()),
         Why::Broken(reason) => format!("the connection to Odoo broke before it answered: {reason}"),
         Why::Status(status) => format!("Odoo answered HTTP {status} instead of a result"),
         Why::Page { status, title } => {
-            format!("a web page came back instead of Odoo's answer (HTTP {status}, titled \u{201c}{title}\u{201d})")
+            format!("a web page came back instead of Odoo's answer: HTTP {status}{}", titled(title))
+        }
+        Why::DatabaseLost(fault) => format!("Odoo lost its database: {}", fault.message.lines().next().unwrap_or("")),
+        Why::NotInXml(detail) => {
+            format!("the call was carried out, but Odoo cannot put its result into XML-RPC: {detail}")
         }
         Why::Encoded(coding) => {
             format!("the answer came back as {coding}, which nobody asked for; a proxy before Odoo compresses it")
@@ -118,12 +132,25 @@ fn no_answer(effect: Effect, why: &Why) -> String {
     }
 }
 
+fn titled(title: &str) -> String {
+    if title.is_empty() { String::new() } else { format!(", titled \u{201c}{title}\u{201d}") }
+}
+
 fn too_large(effect: Effect, cap: ByteSize) -> String {
     let words = format!("Odoo's answer is larger than the {cap} that [upstream] max_answer allows");
     match effect {
         Effect::Read => format!("{words}; ask for less, with `limit` or fewer fields"),
         Effect::Write => format!("{words}; the call itself has most likely been carried out"),
     }
+}
+
+/// What running a call again comes to, after Odoo has refused it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeatable {
+    /// The same as running it once: its one transaction was rolled back.
+    Whole,
+    /// Perhaps more: a method may close a transaction of its own, or send a mail.
+    InPart,
 }
 
 /// Whether sending the same call again can do harm.
@@ -155,6 +182,7 @@ impl Error {
             Self::Busy(_) => "too_busy",
             Self::OutOfTime => "out_of_time",
             Self::Redirected { .. } => "odoo_redirects",
+            Self::TurnedAway { .. } => "turned_away",
             Self::AnswerTooLarge { .. } => "answer_too_large",
             Self::NoAnswer { why: Why::TimedOut(_), .. } => "odoo_timeout",
             Self::NoAnswer { .. } => "odoo_no_answer",
@@ -164,6 +192,7 @@ impl Error {
             Self::SessionExpired => "session_expired",
             Self::WrongKey => "wrong_key",
             Self::WrongLogin { .. } => "wrong_login",
+            Self::LoginsHeld { .. } => "logins_held",
             Self::SecondFactor { .. } => "second_factor",
             Self::KeyNeedsLogin { .. } => "key_needs_login",
             Self::DoorClosed { .. } => "credential_not_allowed",
@@ -176,8 +205,11 @@ impl Error {
 
     pub fn retry(&self) -> Retry {
         match self {
+            // The same call would give the same result.
+            Self::NoAnswer { effect: Effect::Read, why: Why::NotInXml(_) } => Retry::No,
             Self::Unreachable { .. }
             | Self::Down { .. }
+            | Self::LoginsHeld { .. }
             | Self::Busy(_)
             | Self::OutOfTime
             | Self::Overloaded { .. }
@@ -192,20 +224,43 @@ impl Error {
 
     /// Worth another try at once: nothing was changed, and what stood in the way may be gone in a moment. Not so where the
     /// time is up, or where the gateway itself holds calls back.
-    pub(super) fn is_passing(&self) -> bool {
+    pub(super) fn is_passing(&self, rpc: Repeatable) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Overloaded { .. } => true,
             Self::NoAnswer { why, .. } => {
-                self.retry() == Retry::Safe && matches!(why, Why::Broken(_) | Why::Status(502..=504))
+                let may_pass = matches!(why, Why::Broken(_) | Why::Status(502..=504) | Why::DatabaseLost(_));
+                self.retry() == Retry::Safe && may_pass
             }
-            Self::Fault(fault) => fault.is_conflict(),
+            Self::Fault(fault) => fault.is_repeated_by_odoo() || (rpc == Repeatable::Whole && fault.is_conflict()),
             _ => false,
         }
     }
 
-    /// Odoo does not accept the credential, or no longer.
+    /// It was the time or the turn of the one who asked that was over, which says nothing to others who ask the same.
+    pub(super) fn is_of_the_asker(&self) -> bool {
+        matches!(self, Self::OutOfTime | Self::Busy(_) | Self::NoAnswer { why: Why::TimedOut(_), .. })
+    }
+
+    /// Odoo does not accept the credential, or no longer, or its door is closed.
     pub fn is_about_credentials(&self) -> bool {
-        matches!(self, Self::SessionExpired | Self::OtherDatabase { .. }) || self.is_refused_secret()
+        matches!(
+            self,
+            Self::SessionExpired
+                | Self::OtherDatabase { .. }
+                | Self::KeyNeedsLogin { .. }
+                | Self::DoorClosed { .. }
+                | Self::NoSuchDoor { .. }
+        ) || self.is_refused_secret()
+    }
+
+    /// With what only the operator should read: where Odoo is.
+    pub fn for_operator(&self) -> String {
+        match self {
+            Self::Unreachable { url, reason } => format!("Odoo cannot be reached at {url}: {reason}"),
+            Self::Down { reason } => format!("{self} ({reason})"),
+            Self::Redirected { to } => format!("{self} (to {to})"),
+            error => error.to_string(),
+        }
     }
 
     /// Odoo does not accept a key or a login, and will not a moment later.
@@ -258,18 +313,35 @@ impl Fault {
         if self.is_conflict() { Retry::Safe } else { Retry::No }
     }
 
-    /// Two transactions met, or Odoo had no database connection left. Odoo has tried again itself before it says so.
-    fn is_conflict(&self) -> bool {
+    /// Two transactions met. Odoo itself runs the whole method again for these (14-19), so it may be run again from here.
+    fn is_repeated_by_odoo(&self) -> bool {
         matches!(
             self.name.as_str(),
             "psycopg2.errors.SerializationFailure"
                 | "psycopg2.errors.DeadlockDetected"
                 | "psycopg2.errors.LockNotAvailable"
                 | "psycopg2.extensions.TransactionRollbackError"
-                | "psycopg2.pool.PoolError"
                 | "odoo.exceptions.ConcurrencyError"
-                | "odoo.exceptions.LockError"
         )
+    }
+
+    /// Odoo's connection to PostgreSQL broke. Where that was in the middle of a commit, the commit may stand.
+    pub(super) fn is_database_lost(&self) -> bool {
+        matches!(
+            self.name.as_str(),
+            "psycopg2.OperationalError"
+                | "psycopg2.InterfaceError"
+                | "psycopg2.errors.AdminShutdown"
+                | "psycopg2.errors.CrashShutdown"
+                | "psycopg2.errors.ConnectionException"
+                | "psycopg2.errors.ConnectionFailure"
+        )
+    }
+
+    /// Two transactions met, or Odoo had no database connection left. Odoo has tried again itself before it says so.
+    fn is_conflict(&self) -> bool {
+        self.is_repeated_by_odoo()
+            || matches!(self.name.as_str(), "psycopg2.pool.PoolError" | "odoo.exceptions.LockError")
     }
 
     /// Odoo knows no such field: what is remembered of the model may be out of date. The sentence is never translated.
@@ -301,9 +373,12 @@ impl Fault {
 
     /// JSON-2 binds arguments by the names that the method's last override gives them (Odoo 19), and this one has another
     /// name for an argument: the method was not run.
-    pub(super) fn refuses_names<'n>(&self, mut names: impl Iterator<Item = &'n str>) -> bool {
+    pub(super) fn refuses_names(&self) -> bool {
+        // A method that raises the same by itself does so at another line.
         self.name == "werkzeug.exceptions.UnprocessableEntity"
-            && names.any(|name| self.message.contains(&format!("got an unexpected keyword argument '{name}'")))
+            && self.raised_at() == Some("raise UnprocessableEntity(exc.args[0])")
+            && (self.message.contains("missing a required argument")
+                || self.message.contains("got an unexpected keyword argument"))
     }
 
     /// No door names the model in a machine-readable way: `call_kw` answers a bare 404 (18, 19) or a KeyError of the model's

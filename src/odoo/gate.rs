@@ -16,7 +16,7 @@ use tokio::{
     time::{self, Instant},
 };
 
-use super::error::{Error, Queue};
+use super::error::{Error, Queue, Why};
 use crate::config;
 
 /// So many connections in a row fail before no more are tried.
@@ -81,13 +81,16 @@ impl Gate {
         }
     }
 
-    /// Waits for a place, which is held until the permit is dropped. A new call waits until `until` at the latest.
+    /// Waits for a place until `until` at the latest; it is held until the permit is dropped.
     pub async fn enter(&self, claim: Claim, until: Instant) -> Result<Option<SemaphorePermit<'_>>, Error> {
         // Never closed.
         let place = async { self.places.acquire().await.ok() };
         match claim {
             Claim::Probe => return Ok(None),
-            Claim::Begun => return Ok(place.await),
+            Claim::Begun => {
+                let patience = until.saturating_duration_since(Instant::now());
+                return time::timeout(patience, place).await.map_err(|_| Error::Busy(Queue::TooLong(patience)));
+            }
             Claim::New => {}
         }
         self.check_link()?;
@@ -120,6 +123,8 @@ impl Gate {
                 link.failures = link.failures.saturating_add(1);
                 link.reason.clone_from(reason);
             }),
+            // This may have been on the way to a connection.
+            Err(Error::OutOfTime | Error::NoAnswer { why: Why::TimedOut(_), .. }) => {}
             _ => {
                 self.link.send_if_modified(|link| {
                     let was_in_doubt = link.is_in_doubt();
@@ -128,6 +133,13 @@ impl Gate {
                 });
             }
         }
+    }
+
+    /// Waits until connections are made again, and not beyond `until`.
+    pub(super) async fn wait_for_link(&self, until: Instant) {
+        let mut link = self.link();
+        let is_back = async { link.wait_for(|link| !link.is_in_doubt()).await.map(drop) };
+        let _ = time::timeout_at(until, is_back).await;
     }
 
     pub(super) fn link(&self) -> watch::Receiver<Link> {
@@ -177,6 +189,8 @@ mod tests {
             drop(held);
         };
         assert_eq!(code(tokio::join!(gate.enter(Claim::Begun, soon()), release).0), "entered");
+        let _held = gate.enter(Claim::New, soon()).await.unwrap();
+        assert_eq!(code(gate.enter(Claim::Begun, soon()).await), "too_busy");
     }
 
     #[tokio::test]
@@ -188,8 +202,11 @@ mod tests {
             gate.connected(&failure);
         }
         let refused = gate.enter(Claim::New, soon()).await.unwrap_err();
-        assert!(refused.to_string().contains("refused"), "{refused}");
+        assert!(refused.for_operator().contains("(refused)"), "{refused:?}");
         assert_eq!(code(gate.enter(Claim::Begun, soon()).await), "entered");
+        // What ran out of time may have been on its way to a connection.
+        gate.connected(&Err::<(), _>(Error::OutOfTime));
+        assert_eq!(code(gate.enter(Claim::New, soon()).await), "odoo_unreachable");
         gate.connected(&Ok(()));
         assert_eq!(code(gate.enter(Claim::New, soon()).await), "entered");
     }

@@ -48,7 +48,9 @@ impl Identity {
             // JSON-2 knows the user by the key alone.
             Credential::LoginKey { login: said, .. } if *said != login => {
                 let words = Some("the API key is another user's".to_owned());
-                Err(Error::WrongLogin { login: said.clone(), words })
+                let refusal = Error::WrongLogin { login: said.clone(), words };
+                odoo.note_refusal(&access.credential, &refusal).await;
+                Err(refusal)
             }
             _ => Ok(Self { uid, login, company: user["company_id"][0].as_i64(), context: language_and_zone(user) }),
         }

@@ -28,12 +28,7 @@ pub(super) async fn call(
     let params = json!({"service": "object", "method": "execute_kw", "args": args});
     let request = Request::json("/jsonrpc", &envelope::wrap(&params), rpc.effect);
     let request = request.with(json2::DATABASE, json2::database_header(database)?);
-    let response = transport.post(request, terms).await?;
-    if response.status == http::StatusCode::NOT_FOUND {
-        // Odoo 19 answers a page for a database that the header names and that it does not serve.
-        return Err(Error::NoSuchDatabase(database.to_owned()));
-    }
-    envelope::open(&response, rpc.effect)
+    envelope::open(&transport.post(request, terms).await?, database, rpc.effect)
 }
 
 /// The number of the user with this login, if the secret is right: `false` otherwise.
@@ -44,12 +39,34 @@ pub(super) async fn authenticate(
     secret: &SecretString,
     terms: Terms,
 ) -> Result<Value, Error> {
-    common(transport, "authenticate", json!([database, login, secret.expose_secret(), {}]), terms).await
+    common(transport, database, "authenticate", json!([database, login, secret.expose_secret(), {}]), terms).await
+}
+
+/// Whether PostgreSQL has this database, which Odoo 14-18 tell without a login.
+pub(super) async fn database_exists(transport: &Transport, database: &str, terms: Terms) -> Result<Value, Error> {
+    service(transport, database, "db", "db_exist", json!([database]), terms).await
 }
 
 /// A method of the service `common`, which needs no login.
-pub(super) async fn common(transport: &Transport, method: &str, args: Value, terms: Terms) -> Result<Value, Error> {
-    let params = json!({"service": "common", "method": method, "args": args});
+pub(super) async fn common(
+    transport: &Transport,
+    database: &str,
+    method: &str,
+    args: Value,
+    terms: Terms,
+) -> Result<Value, Error> {
+    service(transport, database, "common", method, args, terms).await
+}
+
+async fn service(
+    transport: &Transport,
+    database: &str,
+    service: &str,
+    method: &str,
+    args: Value,
+    terms: Terms,
+) -> Result<Value, Error> {
+    let params = json!({"service": service, "method": method, "args": args});
     let request = Request::json("/jsonrpc", &envelope::wrap(&params), Effect::Read);
-    envelope::open(&transport.post(request, terms).await?, Effect::Read)
+    envelope::open(&transport.post(request, terms).await?, database, Effect::Read)
 }

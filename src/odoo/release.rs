@@ -34,11 +34,18 @@ pub enum Edition {
 
 impl Release {
     /// Asks at the door that is configured, since a proxy may let nothing else through.
-    pub(super) async fn ask(transport: &Transport, protocol: Protocol, terms: Terms) -> Result<Self, Error> {
+    pub(super) async fn ask(
+        transport: &Transport,
+        protocol: Protocol,
+        database: &str,
+        terms: Terms,
+    ) -> Result<Self, Error> {
         let answer = match protocol {
-            Protocol::JsonRpc => json_rpc::common(transport, "version", json!([]), terms).await?,
+            Protocol::JsonRpc => json_rpc::common(transport, database, "version", json!([]), terms).await?,
             Protocol::XmlRpc => xml_rpc::common(transport, "version", &[], terms).await?,
-            Protocol::Auto | Protocol::Session | Protocol::Json2 => session::version(transport, terms).await?,
+            Protocol::Auto | Protocol::Session | Protocol::Json2 => {
+                session::version(transport, database, terms).await?
+            }
         };
         Self::read(&answer).ok_or_else(|| Error::NoAnswer {
             effect: Effect::Read,

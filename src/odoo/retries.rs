@@ -13,7 +13,7 @@ use tower::{
     util::rng::HasherRng,
 };
 
-use super::error::Error;
+use super::error::{Error, Repeatable};
 use crate::config;
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
@@ -40,10 +40,10 @@ impl Retries {
         })
     }
 
-    /// For one call. No repetition of it begins after `until`.
-    pub(super) fn begin(&self, until: Instant) -> Tries<'_> {
+    /// For one call.
+    pub(super) fn begin(&self) -> Tries<'_> {
         self.budget.deposit();
-        Tries { retries: self, left: self.most, until, pauses: self.pauses.clone().make_backoff() }
+        Tries { retries: self, left: self.most, pauses: self.pauses.clone().make_backoff() }
     }
 }
 
@@ -51,19 +51,32 @@ impl Retries {
 pub(super) struct Tries<'r> {
     retries: &'r Retries,
     left: u8,
-    until: Instant,
     pauses: ExponentialBackoff,
 }
 
+/// What a repetition may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Expense {
+    /// A part of the budget.
+    Budgeted,
+    /// Whatever it costs: half of a write is in Odoo.
+    Any,
+}
+
 impl Tries<'_> {
-    /// Whether the call is worth another try after this outcome; waits before it says so.
-    pub(super) async fn again<T>(&mut self, outcome: &Result<T, Error>) -> bool {
-        let is_passing = matches!(outcome, Err(error) if error.is_passing());
-        if !is_passing || self.left == 0 || !self.retries.budget.withdraw() {
+    /// Whether the call is worth another try after this outcome; waits before it says so, and not beyond `until`.
+    pub(super) async fn again<T>(
+        &mut self,
+        outcome: &Result<T, Error>,
+        rpc: Repeatable,
+        expense: Expense,
+        until: Instant,
+    ) -> bool {
+        if !matches!(outcome, Err(error) if error.is_passing(rpc)) || self.left == 0 {
             return false;
         }
         let pause = self.pauses.next_backoff();
-        if pause.deadline() > self.until {
+        if pause.deadline() > until || (expense == Expense::Budgeted && !self.retries.budget.withdraw()) {
             return false;
         }
         self.left -= 1;
@@ -81,7 +94,7 @@ impl fmt::Debug for Retries {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::odoo::{Effect, Why};
+    use crate::odoo::{Effect, Fault, Why};
 
     fn retries(most: u8, retry_budget: f32) -> Retries {
         let text = format!(
@@ -95,12 +108,16 @@ mod tests {
     }
 
     async fn tries_within(time: Duration, retries: &Retries, error: Error) -> u32 {
-        let mut tries = retries.begin(Instant::now() + time);
+        let (mut tries, until) = (retries.begin(), Instant::now() + time);
         let mut made = 1;
-        while tries.again(&Err::<(), _>(error.clone())).await {
+        while tries.again(&Err::<(), _>(error.clone()), Repeatable::InPart, Expense::Budgeted, until).await {
             made += 1;
         }
         made
+    }
+
+    fn fault(name: &str) -> Error {
+        Error::Fault(Fault { name: name.to_owned(), message: String::new(), debug: String::new() })
     }
 
     fn refused() -> Error {
@@ -118,6 +135,9 @@ mod tests {
         assert_eq!(tries(&retries, broken(Effect::Read)).await, 3);
         assert_eq!(tries(&retries, broken(Effect::Write)).await, 1);
         assert_eq!(tries(&retries, Error::WrongKey).await, 1);
+        // Odoo runs a method again after the one, and not after the other.
+        assert_eq!(tries(&retries, fault("psycopg2.errors.SerializationFailure")).await, 3);
+        assert_eq!(tries(&retries, fault("odoo.exceptions.LockError")).await, 1);
         let late = Error::NoAnswer { effect: Effect::Read, why: Why::TimedOut(Duration::ZERO) };
         assert_eq!(tries(&retries, late).await, 1);
     }

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::error::{Error, Fault};
+use super::error::{Error, Fault, Repeatable};
 
 /// Whether Odoo's data may have changed once the call was sent. What is not known to read counts as a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +26,7 @@ pub struct Rpc {
     pub kwargs: Map<String, Value>,
     /// Added to the user's own language and time zone.
     pub context: Map<String, Value>,
+    pub repeatable: Repeatable,
 }
 
 impl Rpc {
@@ -38,6 +39,7 @@ impl Rpc {
             args,
             kwargs: Map::new(),
             context: Map::new(),
+            repeatable: Repeatable::Whole,
         }
     }
 
@@ -114,7 +116,7 @@ impl Rpc {
             None
         };
         let args = values.into_iter().map(|values| ("vals_list", values)).collect();
-        Self { kwargs, ..Self::new(model, method, Effect::Write, ids, args) }
+        Self { kwargs, repeatable: Repeatable::InPart, ..Self::new(model, method, Effect::Write, ids, args) }
     }
 
     /// Model and method as two segments of a path. What could mean something else there is no name of either.

@@ -22,6 +22,7 @@ pub(super) struct Answer {
 
 pub(super) async fn call(
     transport: &Transport,
+    database: &str,
     session: &SecretString,
     rpc: &Rpc,
     user: &Map<String, Value>,
@@ -30,17 +31,33 @@ pub(super) async fn call(
     // Odoo ignores what follows call_kw in the path; it is there for the reader of Odoo's own access log.
     let (model, method) = rpc.as_path()?;
     let path = format!("/web/dataset/call_kw/{model}/{method}");
-    post(transport, path, Some(session), &rpc.by_position(user), rpc.effect, terms).await
+    post(transport, database, path, Some(session), &rpc.by_position(user), rpc.effect, terms).await
 }
 
 /// Who the session belongs to: Odoo's `session_info` object.
-pub(super) async fn info(transport: &Transport, session: &SecretString, terms: Terms) -> Result<Answer, Error> {
-    post(transport, "/web/session/get_session_info".to_owned(), Some(session), &json!({}), Effect::Read, terms).await
+pub(super) async fn info(
+    transport: &Transport,
+    database: &str,
+    session: &SecretString,
+    terms: Terms,
+) -> Result<Answer, Error> {
+    post(
+        transport,
+        database,
+        "/web/session/get_session_info".to_owned(),
+        Some(session),
+        &json!({}),
+        Effect::Read,
+        terms,
+    )
+    .await
 }
 
 /// The server's version, which needs no login: `{"server_version_info": [19, 0, …], …}`.
-pub(super) async fn version(transport: &Transport, terms: Terms) -> Result<Value, Error> {
-    post(transport, "/web/webclient/version_info".to_owned(), None, &json!({}), Effect::Read, terms).await?.result
+pub(super) async fn version(transport: &Transport, database: &str, terms: Terms) -> Result<Value, Error> {
+    post(transport, database, "/web/webclient/version_info".to_owned(), None, &json!({}), Effect::Read, terms)
+        .await?
+        .result
 }
 
 /// Begins a session: its id. The database goes in the body alone; the header `X-Odoo-Database` would make Odoo 19 begin
@@ -53,13 +70,14 @@ pub(super) async fn login(
     terms: Terms,
 ) -> Result<SecretString, Error> {
     let params = json!({"db": database, "login": login, "password": password.expose_secret()});
-    let answer = post(transport, "/web/session/authenticate".to_owned(), None, &params, Effect::Read, terms).await?;
-    let refused = |words| Error::WrongLogin { login: login.to_owned(), words };
+    let answer =
+        post(transport, database, "/web/session/authenticate".to_owned(), None, &params, Effect::Read, terms).await?;
     match answer.result {
-        Err(Error::Fault(fault)) if fault.is_access_denied() => {
-            // Besides a wrong password, Odoo says here that it takes no logins for a minute.
-            Err(refused(Some(fault.message).filter(|words| words != "Access Denied")))
-        }
+        // Besides a wrong password, Odoo says by this that it takes no logins for a while.
+        Err(Error::Fault(fault)) if fault.is_access_denied() => Err(match fault.message.as_str() {
+            "Access Denied" => Error::WrongLogin { login: login.to_owned(), words: None },
+            words => Error::LoginsHeld { words: words.to_owned() },
+        }),
         // Odoo 16 and later serve only the databases that their filter lets through.
         Err(Error::Fault(fault)) if fault.code() == "access_error" || fault.is_missing_database(database) => {
             Err(Error::NoSuchDatabase(database.to_owned()))
@@ -82,6 +100,7 @@ pub(super) fn session_id(cookie: &HeaderValue) -> Option<SecretString> {
 
 async fn post(
     transport: &Transport,
+    database: &str,
     path: String,
     session: Option<&SecretString>,
     params: &Value,
@@ -96,6 +115,6 @@ async fn post(
         request = request.with(header::COOKIE, cookie);
     }
     let response = transport.post(request, terms).await?;
-    let result = envelope::open(&response, effect);
+    let result = envelope::open(&response, database, effect);
     Ok(Answer { result, rotated: response.session_cookie })
 }

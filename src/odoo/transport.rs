@@ -142,8 +142,12 @@ impl Transport {
             // Some proxies answer 503 too when Odoo went away in the middle of a call.
             503 if effect == Effect::Read => Err(Error::Overloaded { status: 503 }),
             502..=504 => no_answer(Why::Status(status.as_u16())),
-            // A JSON-2 without a database says so by a page (Odoo 19); the door knows it by its status.
-            status if is_page && status != 404 => no_answer(Why::Page { status, title: title(&body) }),
+            // Where Odoo has no database to serve, it says so by a page; the doors know that by its status.
+            404 => Ok(Response { status, session_cookie, body }),
+            // The time that a proxy gave Odoo was over (nginx), or this gateway's own.
+            status @ (408 | 499) => no_answer(Why::Status(status)),
+            status @ 400..=499 if is_page => Err(Error::TurnedAway { status, title: title(&body) }),
+            status if is_page => no_answer(Why::Page { status, title: title(&body) }),
             _ => Ok(Response { status, session_cookie, body }),
         }
     }

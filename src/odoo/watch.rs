@@ -12,9 +12,10 @@ use tokio::time::{self, Instant};
 
 use super::{
     Odoo,
-    error::Error,
+    error::{Error, Why},
     gate::{Claim, Link},
     release::Release,
+    rpc::Effect,
     transport::Terms,
 };
 
@@ -22,8 +23,10 @@ use super::{
 const ROUTINE: Duration = Duration::from_secs(30);
 /// How soon an Odoo that did not answer is asked again.
 const SOON: Duration = Duration::from_secs(1);
-/// How long it may take to tell its version.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a question for readiness waits for Odoo.
+const PROMPT: Duration = Duration::from_secs(2);
+/// How long it may take to tell its version, once it is connected.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Odoo {
     /// Watches for as long as it is polled.
@@ -34,7 +37,9 @@ impl Odoo {
             let probe = self.probe().await;
             match &probe {
                 Ok(release) if answered != Some(true) => tracing::info!(%release, "Odoo answers"),
-                Err(error) if answered != Some(false) => tracing::warn!(%error, "Odoo does not answer"),
+                Err(error) if answered != Some(false) => {
+                    tracing::warn!(error = error.for_operator(), "Odoo does not answer");
+                }
                 _ => {}
             }
             answered = Some(probe.is_ok());
@@ -48,26 +53,37 @@ impl Odoo {
 
     /// The release, asked now: tells whether Odoo answers.
     pub async fn probe(&self) -> Result<Release, Error> {
-        let terms = Terms { claim: Claim::Probe, until: Instant::now() + PATIENCE };
-        let release = Release::ask(&self.transport, self.protocol, terms).await?;
+        let terms = Terms { claim: Claim::Probe, until: Instant::now() + self.probe_timeout };
+        let release = Release::ask(&self.transport, self.protocol, &self.database, terms).await?;
         self.learn(release.clone());
         Ok(release)
     }
 
-    /// The release, as it was last seen.
-    pub async fn release(&self) -> Result<Release, Error> {
+    /// The release, asked now; as it was last seen where Odoo is only slow to tell, as it is under load.
+    pub async fn readiness(&self) -> Result<Release, Error> {
+        match time::timeout(PROMPT, self.probe()).await {
+            Ok(probed) => probed,
+            Err(_) => match self.known_release() {
+                Some(release) if !self.gate.link().borrow().is_in_doubt() => Ok(release),
+                _ => Err(Error::NoAnswer { effect: Effect::Read, why: Why::TimedOut(PROMPT) }),
+            },
+        }
+    }
+
+    /// The release, as it was last seen; asked where it was not seen yet.
+    pub async fn release(&self, until: Instant) -> Result<Release, Error> {
         if let Some(release) = self.known_release() {
             return Ok(release);
         }
-        let terms = Terms { claim: Claim::New, until: Instant::now() + PATIENCE };
-        let release = Release::ask(&self.transport, self.protocol, terms).await?;
+        let terms = Terms { claim: Claim::New, until: until.min(Instant::now() + self.probe_timeout) };
+        let release = Release::ask(&self.transport, self.protocol, &self.database, terms).await?;
         self.learn(release.clone());
         Ok(release)
     }
 
     /// Odoo's major version, such as 19.
-    pub async fn version(&self) -> Result<u16, Error> {
-        Ok(self.release().await?.major)
+    pub async fn version(&self, until: Instant) -> Result<u16, Error> {
+        Ok(self.release(until).await?.major)
     }
 
     fn known_release(&self) -> Option<Release> {

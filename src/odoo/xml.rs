@@ -26,7 +26,8 @@ pub(super) fn call(method: &str, params: &[Value]) -> Result<String, &'static st
 
 /// An answer's result or fault, or why it cannot be read.
 pub(super) fn answer(body: &[u8]) -> Result<Answer, String> {
-    let text = String::from_utf8_lossy(body);
+    // Python writes a carriage return as it is, and a parser of XML must read it as a line feed (XML 1.0, section 2.11).
+    let text = String::from_utf8_lossy(body).replace('\r', "&#13;");
     if let Ok(response) = MethodResponse::from_xml(&text) {
         return from_xml(response.value).map(Answer::Result);
     }
@@ -146,6 +147,7 @@ mod tests {
         assert_eq!(response("<array><data>\n</data></array>"), Ok(json!([])));
         assert_eq!(response("<string> a \n</string>"), Ok(json!(" a \n")));
         assert_eq!(response("untyped"), Ok(json!("untyped")));
+        assert_eq!(response("<string>a\r\nb</string>"), Ok(json!("a\r\nb")));
         assert_eq!(
             response("<dateTime.iso8601>20260102T03:04:05</dateTime.iso8601>"),
             Ok(json!("2026-01-02 03:04:05"))

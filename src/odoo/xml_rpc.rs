@@ -65,15 +65,17 @@ async fn post(transport: &Transport, path: &str, body: String, effect: Effect, t
         effect,
     };
     let response = transport.post(request, terms).await?;
-    if !response.status.is_success() {
-        return Err(Error::NoAnswer { effect, why: Why::Status(response.status.as_u16()) });
+    match response.status.as_u16() {
+        200..=299 => {}
+        status @ 400..=499 => return Err(Error::TurnedAway { status, title: String::new() }),
+        status => return Err(Error::NoAnswer { effect, why: Why::Status(status) }),
     }
     match xml::answer(&response.body) {
         Ok(Answer::Result(result)) => Ok(result),
         Ok(Answer::Fault { code, text }) => match refusal(code, text) {
             Refusal::Fault(fault) => Err(Error::Fault(fault)),
             Refusal::Nothing => Ok(Value::Null),
-            Refusal::NoResult(why) => Err(Error::NoAnswer { effect, why: Why::Garbled(why) }),
+            Refusal::NoResult(detail) => Err(Error::NoAnswer { effect, why: Why::NotInXml(detail) }),
         },
         Err(why) => Err(Error::NoAnswer { effect, why: Why::Garbled(why) }),
     }
@@ -111,12 +113,8 @@ fn uncaught(traceback: String) -> Refusal {
     let (name, first) = rest.next().map(|line| line.split_once(": ").unwrap_or((line, ""))).unwrap_or_default();
     let message = [first].into_iter().chain(rest).collect::<Vec<_>>().join("\n").trim().to_owned();
     // The call was done and its transaction closed when its result was written down as XML.
-    if frames_end.contains("xmlrpc/client.py") {
-        return if message.starts_with("cannot marshal None") {
-            Refusal::Nothing
-        } else {
-            Refusal::NoResult(format!("Odoo cannot put the method's result into XML-RPC: {message}"))
-        };
+    if frames_end.contains("xmlrpc/client.py") && frames_end.contains("dump") {
+        return if message.starts_with("cannot marshal None") { Refusal::Nothing } else { Refusal::NoResult(message) };
     }
     let name = if name.contains('.') { name.to_owned() } else { format!("builtins.{name}") };
     Refusal::Fault(Fault { name, message, debug: traceback })
@@ -160,10 +158,10 @@ mod tests {
     fn a_result_that_cannot_be_written_as_xml_means_that_the_call_was_done() {
         assert_eq!(show(uncaught(NONE.to_owned())), "nothing");
         let other = NONE.replace("cannot marshal None unless allow_none is enabled", "int exceeds XML-RPC limits");
-        assert_eq!(
-            show(uncaught(other)),
-            "no result: Odoo cannot put the method's result into XML-RPC: int exceeds XML-RPC limits"
-        );
+        assert_eq!(show(uncaught(other)), "no result: int exceeds XML-RPC limits");
+        // What Odoo could not read was not carried out.
+        let unread = NONE.replace("in dump_nil", "in loads");
+        assert_eq!(show(uncaught(unread)), "builtins.TypeError: cannot marshal None unless allow_none is enabled");
         // The same words from a method of its own are an error like any other.
         let own = NONE.replace("xmlrpc/client.py", "addons/connector/models.py");
         assert_eq!(show(uncaught(own)), "builtins.TypeError: cannot marshal None unless allow_none is enabled");

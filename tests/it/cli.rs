@@ -13,7 +13,7 @@ use crate::support::{
     client::Client,
     fault::{Fault, FaultProxy},
     gateway::{Gateway, PROGRAM, configuration, new_client},
-    odoo::odoo,
+    odoo::{odoo, odoo_14},
 };
 
 /// Runs a command on a configuration file of this text.
@@ -87,9 +87,19 @@ fn a_client_whose_secret_is_not_there_stops_the_start_and_is_named() {
 
 #[tokio::test]
 async fn check_fails_on_a_database_that_odoo_does_not_serve() {
-    let checked = run("check", &configuration(&odoo().await.url, "no_such_database", ""));
+    for odoo in [odoo().await, odoo_14().await] {
+        let checked = run("check", &configuration(&odoo.url, "no_such_database", ""));
+        assert_eq!(checked.status.code(), Some(1));
+        assert!(text(&checked.stdout).contains("FAIL  database"), "{}", text(&checked.stdout));
+    }
+}
+
+#[tokio::test]
+async fn check_fails_on_a_door_that_this_odoo_does_not_have() {
+    let odoo = odoo_14().await;
+    let checked = run("check", &configuration(&odoo.url, &odoo.database, "protocol = \"json-2\""));
     assert_eq!(checked.status.code(), Some(1));
-    assert!(text(&checked.stdout).contains("FAIL  database"), "{}", text(&checked.stdout));
+    assert!(text(&checked.stdout).contains("FAIL  credentials    [upstream] protocol is \"json-2\", which Odoo 14"));
 }
 
 #[test]

@@ -1,12 +1,15 @@
 //! Who calls: each kind of credential, what becomes of it when Odoo no longer accepts it, and how often Odoo is asked.
 
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
 use futures_util::future;
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::support::{
     client::{Answer, Client},
-    fault::{Fault, FaultProxy},
+    fault::{Fault, FaultProxy, exception},
     gateway::{Gateway, new_client},
     odoo::{Odoo, odoo, odoo_14},
 };
@@ -118,6 +121,39 @@ async fn a_session_that_has_expired_is_begun_anew_and_the_call_made_once_more() 
 }
 
 #[tokio::test]
+async fn a_session_that_odoo_ended_costs_none_of_many_callers_its_call() {
+    for odoo in [odoo().await, odoo_14().await] {
+        let gateway = Gateway::before(&odoo.url, &odoo.database, "");
+        let password = "the same password";
+        let login = user(odoo, password).await;
+        let client = Client::with_login(&gateway, &login, password);
+        assert_eq!(search(&client).await, "ok");
+        // The same password once more has another hash, which ends all sessions.
+        let ids = odoo.call("res.users", "search", json!([[["login", "=", login]]]), json!({})).await.unwrap();
+        odoo.call("res.users", "write", json!([ids, {"password": password}]), json!({})).await.unwrap();
+        let outcomes = future::join_all((0..8).map(|_| search(&client))).await;
+        assert!(outcomes.iter().all(|outcome| outcome == "ok"), "Odoo {}: {outcomes:?}", odoo.version);
+    }
+}
+
+#[tokio::test]
+async fn an_odoo_that_takes_no_logins_for_a_while_has_not_refused_the_password() {
+    let odoo = odoo().await;
+    let proxy = FaultProxy::before(odoo).await;
+    let gateway = Gateway::before(&proxy.url, &odoo.database, "");
+    proxy.answer_logins(&exception(
+        "odoo.exceptions.AccessDenied",
+        "Too many login failures, please wait a bit before trying again.",
+    ));
+    let client = Client::with_login(&gateway, &odoo.login, &odoo.password);
+    let answer = client.post("search_data", COUNTRY).await;
+    assert_eq!((answer.status, outcome(&answer).as_str()), (503, "logins_held"));
+    assert!(answer.headers.contains_key("retry-after"));
+    proxy.let_logins_pass();
+    assert_eq!(search(&client).await, "ok");
+}
+
+#[tokio::test]
 async fn a_password_that_was_changed_ends_the_sessions_that_it_opened() {
     for (odoo, door) in [(odoo().await, "session"), (odoo().await, "json-rpc"), (odoo_14().await, "xml-rpc")] {
         let gateway = Gateway::before(&odoo.url, &odoo.database, &format!("protocol = \"{door}\""));
@@ -211,8 +247,8 @@ async fn a_client_acts_with_the_account_that_its_entry_names() {
         Client::with_header(&gateway, "authorization", &format!("Bearer {key}")),
     ] {
         assert_eq!(search(&client).await, "ok");
-        let caller = gateway.log().last().unwrap()["caller"].clone();
-        assert_eq!((&caller["client"], &caller["login"]), (&json!("webshop"), &json!(odoo.login)), "{caller}");
+        let line = gateway.log().last().unwrap().clone();
+        assert_eq!((&line["client"], &line["caller"]["login"]), (&json!("webshop"), &json!(odoo.login)), "{line}");
     }
     assert!(!std::fs::read_to_string(gateway.log_file()).unwrap().contains(&key));
     let unknown = Client::with_header(&gateway, "x-api-key", &format!("gw_{}", "0".repeat(64)));
@@ -228,6 +264,9 @@ async fn a_client_whose_odoo_account_is_refused_is_told_that_it_is_the_operators
     let answer = Client::with_header(&gateway, "x-api-key", &key).post("search_data", COUNTRY).await;
     assert_eq!((answer.status, outcome(&answer).as_str()), (502, "client_account"));
     assert!(!answer.json.to_string().contains("nobody"), "{answer:?}");
+    let line = gateway.log().last().unwrap().clone();
+    assert_eq!(line["client"], "webshop");
+    assert!(line["detail"].as_str().unwrap().contains("`nobody`"), "{line}");
 }
 
 #[tokio::test]
@@ -241,6 +280,77 @@ async fn every_call_carries_the_users_own_language_and_time_zone_through_every_d
             assert_eq!(search(&Client::with_login(&gateway, &odoo.login, secret)).await, "ok");
             let sent = proxy.last_request();
             assert!(sent.contains("Europe/Brussels") && sent.contains("en_US"), "{protocol}: {sent}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_client_left_half_done_is_told_as_that_and_not_as_a_refusal() {
+    let odoo = odoo().await;
+    let (key, entry) = new_client("webshop");
+    let secret = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(secret.path(), &odoo.key).unwrap();
+    let entry = entry + &format!("odoo_login = \"{}\"\nodoo_key_file = \"{}\"\n", odoo.login, secret.path().display());
+    let proxy = FaultProxy::before(odoo).await;
+    let gateway = Gateway::before(&proxy.url, &odoo.database, &entry);
+    let revoked = r#"{"name": "werkzeug.exceptions.Unauthorized", "message": "Invalid apikey", "debug": ""}"#;
+    let creates = AtomicUsize::new(0);
+    proxy.run(move |_, rpc| match rpc {
+        "res.partner/create" if creates.fetch_add(1, Relaxed) == 0 => Fault::Pass,
+        "res.partner/create" | "res.partner/unlink" => {
+            Fault::Answer { status: "401 UNAUTHORIZED", body: revoked.to_owned() }
+        }
+        _ => Fault::Pass,
+    });
+    let name = format!("half {}", Uuid::new_v4());
+    let vals =
+        json!({"payload": {"name": "x", "parent_id": {"name": name}}, "auto_create": {"parent_id": {"name": name}}});
+    let body = json!({"model": "res.partner", "vals": vals}).to_string();
+    let answer = Client::with_header(&gateway, "x-api-key", &key).post("create_data", body).await;
+    let error = &answer.json["error"]["data"];
+    assert_eq!((&error["retry"], &error["left"][0]["model"]), (&json!("unsafe"), &json!("res.partner")), "{answer:?}");
+    assert_eq!(odoo.search_count("res.partner", json!([["name", "=", name]])).await, 1);
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_not_taken_to_odoo_twice_by_the_session_route_either() {
+    let odoo = odoo().await;
+    let proxy = FaultProxy::before(odoo).await;
+    let gateway = Gateway::before(&proxy.url, &odoo.database, "");
+    let login = user(odoo, "a long enough password").await;
+    let nobody = Client::nobody(&gateway);
+    for _ in 0..3 {
+        let answer = nobody.authenticate(&odoo.database, &login, "wrong").await;
+        assert!(answer.json["error"].is_object(), "{answer:?}");
+    }
+    assert_eq!(search(&Client::with_login(&gateway, &login, "wrong")).await, "wrong_login");
+    assert_eq!(proxy.requests("/web/session/authenticate"), 1);
+    let right = nobody.authenticate(&odoo.database, &login, "a long enough password").await;
+    assert!(right.json["result"]["uid"].is_i64(), "{right:?}");
+}
+
+#[tokio::test]
+async fn no_secret_of_any_kind_reaches_the_log_or_what_the_gateway_says() {
+    let odoo = odoo().await;
+    let gateway = Gateway::before(&odoo.url, &odoo.database, "");
+    let (wrong_key, password) = ("f".repeat(40), "hunter2hunter2");
+    let mut answers = Vec::new();
+    for client in [
+        Client::with_header(&gateway, "x-api-key", &odoo.key),
+        Client::with_header(&gateway, "x-api-key", &wrong_key),
+        Client::with_header(&gateway, "authorization", &odoo.key),
+        Client::with_login(&gateway, &odoo.login, password),
+        Client::with_login(&gateway, &odoo.login, &odoo.key),
+    ] {
+        answers.push(client.post("search_data", COUNTRY).await.json.to_string());
+    }
+    let basic = STANDARD.encode(format!("{}:{password}", odoo.login));
+    let log = std::fs::read_to_string(gateway.log_file()).unwrap();
+    gateway.terminate();
+    let (_, said) = gateway.wait();
+    for secret in [&odoo.key[..12], &wrong_key[..12], password, &basic] {
+        for text in answers.iter().chain([&log, &said]) {
+            assert!(!text.contains(secret), "{secret}: {text}");
         }
     }
 }

@@ -60,10 +60,16 @@ async fn an_odoo_that_is_overloaded_silent_or_speaks_nonsense_is_told_by_the_sta
     assert_eq!(answered(page("429 Too Many Requests"), "").await, (503, json!(["odoo_overloaded", "safe"])));
     assert_eq!(answered(page("200 OK"), "").await, (502, json!(["odoo_no_answer", "safe"])));
     let refused = Fault::Answer { status: "403 Forbidden", body: r#"{"message": "Forbidden"}"#.to_owned() };
-    assert_eq!(answered(refused, "").await, (502, json!(["odoo_no_answer", "safe"])));
+    assert_eq!(answered(refused, "").await, (502, json!(["turned_away", "no"])));
+    let body = exception("psycopg2.OperationalError", "server closed the connection unexpectedly");
+    let lost = Fault::Answer { status: "200 OK", body };
+    assert_eq!(answered(lost, "").await, (502, json!(["odoo_no_answer", "safe"])));
     assert_eq!(answered(page("500 Internal Server Error"), "").await, (502, json!(["odoo_no_answer", "safe"])));
     let never = Fault::Hold { reached: Default::default(), release: Default::default() };
-    assert_eq!(answered(never, "timeout = \"5s\"").await, (504, json!(["odoo_timeout", "safe"])));
+    assert_eq!(
+        answered(never, "connect_timeout = \"1s\"\ntimeout = \"5s\"").await,
+        (504, json!(["odoo_timeout", "safe"]))
+    );
 }
 
 #[tokio::test]
@@ -206,5 +212,6 @@ async fn a_write_that_a_proxy_answers_with_503_may_have_been_done() {
     let busy = Fault::Answer { status: "503 Service Unavailable", body: "upstream connect error or reset".to_owned() };
     proxy.run(move |_, rpc| if rpc.ends_with("/create") { busy.clone() } else { Fault::Pass });
     let answer = client.post("create_data", r#"{"model": "res.partner", "vals": {"payload": {"name": "busy"}}}"#).await;
-    assert_eq!((answer.status, &answer.json["error"]["data"]["retry"]), (503, &json!("unsafe")), "{answer:?}");
+    assert_eq!((answer.status, &answer.json["error"]["data"]["retry"]), (502, &json!("unsafe")), "{answer:?}");
+    assert!(!answer.headers.contains_key("retry-after"));
 }

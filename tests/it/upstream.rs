@@ -11,7 +11,7 @@ use std::{
 use futures_util::future;
 use http::HeaderMap;
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, sync::Notify};
+use tokio::{net::TcpListener, sync::Notify, time};
 use uuid::Uuid;
 
 use crate::support::{
@@ -83,21 +83,21 @@ async fn what_is_no_answer_of_odoos_is_told_for_what_it_is_at_every_door() {
         check(
             page,
             no_answer,
-            "web page came back instead of Odoo's answer (HTTP 200, titled \u{201c}Down for maintenance",
+            "web page came back instead of Odoo's answer: HTTP 200, titled \u{201c}Down for maintenance",
         );
         let proxy = broken.search(raw("502 Bad Gateway\r\nContent-Type: text/html", PAGE)).await;
         check(proxy, no_answer, "HTTP 502");
         let gzip = broken.search(raw("200 OK\r\nContent-Encoding: gzip", b"\x1f\x8b\x08rest")).await;
         check(gzip, no_answer, "came back as gzip");
         let moved = broken.search(raw("301 Moved Permanently\r\nLocation: https://erp.example.com/", b"")).await;
-        check(moved, (502, "odoo_redirects", "no"), "redirect to https://erp.example.com/; [upstream] url");
+        check(moved, (502, "odoo_redirects", "no"), "redirect; [upstream] url");
         check(broken.search(Fault::CutReply).await, no_answer, "the connection to Odoo broke");
         check(broken.search(Fault::Endless).await, (502, "answer_too_large", "no"), "larger than the 1.0 MiB");
         let other = broken.search(raw("200 OK\r\nContent-Type: text/plain", b"pong")).await;
         check(other, no_answer, "Odoo's answer cannot be read");
         let stalled = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{".to_vec();
         let stalled = broken.search(Fault::Stall(stalled)).await;
-        check(stalled, (504, "odoo_timeout", "safe"), "did not answer within 2 s");
+        check(stalled, (504, "odoo_timeout", "safe"), "did not answer within 2.0 s");
         // And nothing of it lasts.
         broken.proxy.run(|_, _| Fault::Pass);
         assert_eq!(broken.client.post("search_data", COUNTRY).await.json["result"]["is_success"], true, "{door}");
@@ -168,6 +168,35 @@ async fn a_write_of_which_nothing_is_known_is_not_repeated_at_any_door() {
 }
 
 #[tokio::test]
+async fn a_write_that_was_turned_away_before_odoo_was_not_made() {
+    const PAGE: &[u8] = b"<html><head><title>413 Request Entity Too Large</title></head></html>";
+    let broken = Broken::before(odoo().await, "").await;
+    broken.create("schema").await;
+    broken.proxy.run(|_, _| raw("413 Request Entity Too Large\r\nContent-Type: text/html", PAGE));
+    let answer = broken.create("too large for a proxy").await;
+    check(refusal(&answer), (502, "turned_away", "no"), "HTTP 413, titled \u{201c}413 Request Entity Too Large");
+    assert_eq!(answer.json["error"]["data"]["left"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_write_that_has_begun_outlasts_a_short_outage() {
+    let odoo = odoo().await;
+    let broken = Broken::before(odoo, "").await;
+    let name = format!("outlasts {}", Uuid::new_v4());
+    let creates = AtomicUsize::new(0);
+    broken.proxy.run(move |_, rpc| match rpc {
+        "res.partner/create" if creates.fetch_add(1, Relaxed) == 0 => Fault::PassAndLeave(Duration::from_secs(3)),
+        _ => Fault::Pass,
+    });
+    let parent = format!("parent of {name}");
+    let vals = json!({"payload": {"name": name, "parent_id": {"name": parent}}, "auto_create": {"parent_id": {"name": parent}}});
+    let made = broken.client.call("create_data", "res.partner", vals).await;
+    assert_eq!(made["is_success"], true, "{made}");
+    let both = json!([["name", "in", [name, parent]]]);
+    assert_eq!(odoo.search_count("res.partner", both).await, 2);
+}
+
+#[tokio::test]
 async fn a_read_whose_answer_was_lost_is_repeated() {
     let broken = Broken::before(odoo().await, "").await;
     broken.proxy.run(|number, _| if number == 0 { Fault::ResetBefore } else { Fault::Pass });
@@ -184,8 +213,10 @@ async fn an_argument_that_an_override_calls_otherwise_goes_by_position_through_a
     // As Odoo 19 answers where an addon has `def create(self, values)`.
     let refusal = json!({
         "name": "werkzeug.exceptions.UnprocessableEntity",
-        "message": "422 Unprocessable Entity: got an unexpected keyword argument 'vals_list'",
-        "arguments": [], "context": {}, "debug": "Traceback",
+        "message": "missing a required argument: 'values'",
+        "arguments": ["missing a required argument: 'values'", 422],
+        "context": {},
+        "debug": "Traceback (most recent call last):\n  File \"/odoo/addons/rpc/controllers/json2.py\", line 1, in call\n    raise UnprocessableEntity(exc.args[0])\nwerkzeug.exceptions.UnprocessableEntity: 422 Unprocessable Entity\n",
     });
     let creates = AtomicUsize::new(0);
     proxy.run(move |_, rpc| match rpc {
@@ -213,7 +244,7 @@ async fn odoo_is_given_no_more_calls_at_a_time_than_the_configuration_says() {
 #[tokio::test]
 async fn a_queue_that_is_full_or_does_not_move_sends_callers_away_until_later() {
     let odoo = odoo().await;
-    let broken = Broken::before(odoo, "max_in_flight = 1\nqueue = 1\nqueue_timeout = \"1s\"").await;
+    let broken = Broken::before(odoo, "max_in_flight = 1\nqueue = 1\nqueue_timeout = \"5s\"").await;
     let (reached, release): (Arc<Notify>, Arc<Notify>) = Default::default();
     let hold = Fault::Hold { reached: reached.clone(), release: release.clone() };
     broken.proxy.run(move |number, _| if number == 0 { hold.clone() } else { Fault::Pass });
@@ -231,7 +262,7 @@ async fn a_queue_that_is_full_or_does_not_move_sends_callers_away_until_later() 
     }
     words.sort();
     assert!(
-        words[0].contains("1 calls wait for Odoo") && words[1].contains("busy with other calls for 1 s"),
+        words[0].contains("1 calls wait for it") && words[1].contains("busy with other calls for 5.0 s"),
         "{words:?}"
     );
     release.notify_one();
@@ -252,7 +283,7 @@ async fn a_call_that_does_not_get_to_its_first_change_in_time_is_given_up_with_n
 #[tokio::test]
 async fn a_call_that_waits_for_its_turn_for_too_long_is_given_up() {
     let odoo = odoo().await;
-    let more = "max_in_flight = 1\n[limits]\ncall_timeout = \"6s\"";
+    let more = "max_in_flight = 1\n[limits]\ncall_timeout = \"12s\"";
     let broken = Broken::before(odoo, more).await;
     let (reached, release): (Arc<Notify>, Arc<Notify>) = Default::default();
     let hold = Fault::Hold { reached: reached.clone(), release: release.clone() };
@@ -260,7 +291,7 @@ async fn a_call_that_waits_for_its_turn_for_too_long_is_given_up() {
     broken.create(&format!("schema of {name}")).await;
     broken.proxy.run(move |_, rpc| if rpc.ends_with("/create") { hold.clone() } else { Fault::Pass });
     let (slow, waits) = tokio::join!(broken.create(&name), async {
-        reached.notified().await;
+        time::timeout(Duration::from_secs(60), reached.notified()).await.expect("the write reaches Odoo");
         broken.client.post("search_data", COUNTRY).await
     });
     check(refusal(&waits), (504, "out_of_time", "safe"), "nothing was written");
@@ -353,7 +384,7 @@ async fn a_session_route_takes_its_turn_like_a_call() {
     reached.notified().await;
     let body = r#"{"params": {}}"#;
     let info = broken.client.send("POST", "/web/session/get_session_info", HeaderMap::new(), Some(body)).await;
-    check(refusal(&info), (503, "too_busy", "safe"), "0 calls wait");
+    check(refusal(&info), (503, "too_busy", "safe"), "0 calls wait for it");
     release.notify_one();
     held.await.unwrap();
 }

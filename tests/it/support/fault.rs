@@ -9,6 +9,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
 use serde_json::json;
@@ -31,6 +32,8 @@ pub(crate) enum Fault {
         status: &'static str,
         body: String,
     },
+    /// It reaches Odoo, and after its answer nobody is here for a while: connections are refused.
+    PassAndLeave(Duration),
     /// These bytes are the answer, head and all.
     Raw(Vec<u8>),
     /// These bytes, and then nothing for as long as the other side waits.
@@ -70,6 +73,10 @@ struct State {
     version: Mutex<Option<u16>>,
     /// What every login is answered with, if not by Odoo.
     login: Mutex<Option<String>>,
+    /// Told when to leave, and for how long.
+    leave: Notify,
+    left: Notify,
+    away: Mutex<Duration>,
     /// How many RPCs are here at the moment, and the most that ever were.
     load: (AtomicUsize, AtomicUsize),
 }
@@ -108,13 +115,27 @@ impl FaultProxy {
             requests: Mutex::default(),
             version: Mutex::new(version),
             login: Mutex::default(),
+            leave: Notify::new(),
+            left: Notify::new(),
+            away: Mutex::default(),
             load: Default::default(),
         });
         let shared = state.clone();
         tokio::spawn(async move {
             let workers = Arc::new(Semaphore::new(workers));
-            while let Ok(worker) = workers.clone().acquire_owned().await {
-                let Ok((stream, _)) = listener.accept().await else { break };
+            let mut listener = Some(listener);
+            while let (Ok(worker), Some(open)) = (workers.clone().acquire_owned().await, &listener) {
+                let stream = tokio::select! {
+                    accepted = open.accept() => accepted.unwrap().0,
+                    () = shared.leave.notified() => {
+                        let away = *shared.away.lock().unwrap();
+                        drop(listener.take());
+                        shared.left.notify_one();
+                        tokio::time::sleep(away).await;
+                        listener = TcpListener::bind(address).await.ok();
+                        continue;
+                    }
+                };
                 let state = shared.clone();
                 // A connection that ends badly is what this is for.
                 tokio::spawn(async move {
@@ -140,6 +161,11 @@ impl FaultProxy {
     /// From now on, this is the answer to every login for a session.
     pub(crate) fn answer_logins(&self, body: &str) {
         *self.state.login.lock().unwrap() = Some(body.to_owned());
+    }
+
+    /// From now on, Odoo answers logins itself.
+    pub(crate) fn let_logins_pass(&self) {
+        *self.state.login.lock().unwrap() = None;
     }
 
     /// How many requests had this in their head's first line.
@@ -215,7 +241,7 @@ async fn serve(state: &State, mut stream: TcpStream) -> std::io::Result<()> {
 
 async fn answer(state: &State, fault: &Fault, request: &[u8], stream: &mut TcpStream) -> std::io::Result<()> {
     let answer = match fault {
-        Fault::Pass | Fault::ResetAfter | Fault::CutReply => ask_odoo(state, request).await?,
+        Fault::Pass | Fault::PassAndLeave(_) | Fault::ResetAfter | Fault::CutReply => ask_odoo(state, request).await?,
         Fault::Hold { reached, release } => {
             reached.notify_one();
             release.notified().await;
@@ -233,6 +259,12 @@ async fn answer(state: &State, fault: &Fault, request: &[u8], stream: &mut TcpSt
         Fault::CutReply => {
             // Closed in order, but too early: the head has promised more.
             stream.write_all(&answer[..answer.len() - 1 - answer.len() / 8]).await?;
+        }
+        Fault::PassAndLeave(away) => {
+            *state.away.lock().unwrap() = *away;
+            state.leave.notify_one();
+            state.left.notified().await;
+            stream.write_all(&answer).await?;
         }
         Fault::Stall(_) => {
             stream.write_all(&answer).await?;

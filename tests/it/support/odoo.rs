@@ -26,16 +26,20 @@ pub(crate) struct Odoo {
     pub(crate) pid: Option<u32>,
     #[serde(skip)]
     uid: OnceCell<i64>,
+    #[serde(skip)]
+    is_prepared: OnceCell<()>,
 }
 
 /// The Odoo of this run; the first call takes a while.
 pub(crate) async fn odoo() -> &'static Odoo {
-    tokio::task::spawn_blocking(|| LazyLock::force(&ODOO)).await.expect("an Odoo to test against")
+    let odoo = tokio::task::spawn_blocking(|| LazyLock::force(&ODOO)).await.expect("an Odoo to test against");
+    odoo.without_lock_out().await
 }
 
 /// The oldest Odoo that is supported.
 pub(crate) async fn odoo_14() -> &'static Odoo {
-    tokio::task::spawn_blocking(|| LazyLock::force(&ODOO_14)).await.expect("an Odoo 14 to test against")
+    let odoo = tokio::task::spawn_blocking(|| LazyLock::force(&ODOO_14)).await.expect("an Odoo 14 to test against");
+    odoo.without_lock_out().await
 }
 
 impl Odoo {
@@ -50,6 +54,14 @@ impl Odoo {
             .unwrap_or_else(|error| panic!("{} cannot be run: {error}", up.display()));
         assert!(run.status.success(), "tests/odoo/up failed; these tests need the real Odoo that it brings up");
         serde_json::from_slice(&run.stdout).expect("tests/odoo/up --json prints one object")
+    }
+
+    /// Wrong passwords of one test must not keep the logins of another from being looked at; to Odoo all come from here.
+    async fn without_lock_out(&self) -> &Self {
+        let never = json!(["base.login_cooldown_after", "0"]);
+        let prepare = async || drop(self.call("ir.config_parameter", "set_param", never, json!({})).await.unwrap());
+        self.is_prepared.get_or_init(prepare).await;
+        self
     }
 
     /// Calls a method as the test's own user; an Odoo error is an `Err` with Odoo's words.
