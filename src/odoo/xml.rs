@@ -105,6 +105,7 @@ fn from_xml(value: Xml) -> Result<Value, String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -158,6 +159,43 @@ mod tests {
             response("<struct>\n<member>\n<name>a</name>\n<value><nil/></value></member>\n</struct>"),
             Ok(json!({"a": null}))
         );
+    }
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            (-1e9..1e9_f64).prop_map(Value::from),
+            "(?s).{0,12}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 32, 5, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+                // The codec reads no name of blanks alone.
+                prop::collection::btree_map("[a-z][a-z ]{0,5}", inner, 0..5)
+                    .prop_map(|entries| Value::Object(entries.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_can_be_written_is_read_as_it_was(value in any_json()) {
+            if let Ok(xml) = to_xml(&value) {
+                let document = MethodResponse { value: xml }.to_xml().unwrap();
+                let read = match answer(document.as_bytes()) {
+                    Ok(Answer::Result(read)) => Some(read),
+                    _ => None,
+                };
+                prop_assert_eq!(read, Some(value));
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = answer(&bytes);
+        }
     }
 
     #[test]

@@ -44,7 +44,9 @@ impl Broken {
     async fn before(odoo: &Odoo, more: &str) -> Self {
         let proxy = FaultProxy::before(odoo).await;
         let gateway = Gateway::before(&proxy.url, &odoo.database, more);
-        let client = Client::with_login(&gateway, &odoo.login, &odoo.password);
+        // JSON-2 takes keys only, and every other door a password.
+        let secret = if more.contains("json-2") { &odoo.key } else { &odoo.password };
+        let client = Client::with_login(&gateway, &odoo.login, secret);
         assert_eq!(client.post("search_data", COUNTRY).await.json["result"]["is_success"], true);
         Self { proxy, client, gateway }
     }
@@ -74,7 +76,7 @@ fn check((status, code, retry, words): (u16, String, String, String), expected: 
 #[tokio::test]
 async fn what_is_no_answer_of_odoos_is_told_for_what_it_is_at_every_door() {
     const PAGE: &[u8] = b"<html><head><title>Down for maintenance</title></head></html>";
-    for door in ["session", "json-rpc", "xml-rpc"] {
+    for door in ["session", "json-rpc", "xml-rpc", "json-2"] {
         let odoo = odoo().await;
         let more = format!("protocol = \"{door}\"\nretries = 0\nmax_answer = \"1 MiB\"\nread_timeout = \"2s\"");
         let broken = Broken::before(odoo, &more).await;
@@ -152,7 +154,7 @@ async fn what_odoo_rolled_back_is_repeated_at_every_door_and_stands_in_the_log()
 
 #[tokio::test]
 async fn a_write_of_which_nothing_is_known_is_not_repeated_at_any_door() {
-    for door in ["session", "json-rpc", "xml-rpc"] {
+    for door in ["session", "json-rpc", "xml-rpc", "json-2"] {
         let odoo = odoo().await;
         let broken = Broken::before(odoo, &format!("protocol = \"{door}\"")).await;
         let name = format!("unknown {}", Uuid::new_v4());
