@@ -11,6 +11,7 @@ mod credential;
 mod door;
 mod envelope;
 mod error;
+mod fault;
 mod gate;
 mod identity;
 mod json2;
@@ -44,7 +45,8 @@ pub use self::{
     capacity::Capacity,
     credential::{Credential, Fingerprint},
     door::Door,
-    error::{Error, Fault, Repeatable, Retry, Why},
+    error::{Error, Repeatable, Retry, Why},
+    fault::Fault,
     gate::{Claim, Gate},
     identity::Identity,
     release::{Edition, Release},

@@ -4,7 +4,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    error::{Error, Fault, Why},
+    error::{Error, Why},
+    fault::Fault,
     rpc::Effect,
     transport::Response,
 };

@@ -8,7 +8,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
 use super::{
-    error::{Error, Fault, Why},
+    error::{Error, Why},
+    fault::Fault,
     rpc::{Effect, Rpc},
     transport::{Request, Response, Terms, Transport},
 };

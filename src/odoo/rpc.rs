@@ -5,7 +5,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::error::{Error, Fault, Repeatable};
+use super::{
+    error::{Error, Repeatable},
+    fault::Fault,
+};
 
 /// Whether Odoo's data may have changed once the call was sent. What is not known to read counts as a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

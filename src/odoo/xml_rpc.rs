@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 
 use super::{
     access::User,
-    error::{Error, Fault, Why},
+    error::{Error, Why},
+    fault::Fault,
     rpc::{Effect, Rpc},
     transport::{Request, Terms, Transport},
     xml::{self, Answer},
