@@ -67,7 +67,7 @@ call() {
   echo "-- answer"
   pretty <<< "$answer"
   echo "-- log"
-  tail -n 1 "$folder/log/calls.jsonl"
+  grep -h '"event":"call.finished"' "$folder"/log/*.jsonl | tail -n 1
   python3 -c 'import json, sys; sys.exit(not json.load(sys.stdin).get("result", {}).get("is_success"))' <<< "$answer" \
     || { echo "quickstart: this call failed" >&2; exit 1; }
 }
@@ -128,6 +128,6 @@ cat <<WORDS
   curl --noproxy '*' -u "$login:${shown_key:-$key}" -H 'Content-Type: application/json' $url/api/search_data \\
     -d '{"model": "res.country", "vals": {"payload": {"search_field": ["name", "code"], "limit": 3}}}'
 
-  its log     $folder/log/calls.jsonl
+  its log     '$program' log ls --config $folder/gateway.toml
   stop it     kill $gateway; tests/odoo/down
 WORDS

@@ -1,25 +1,71 @@
-//! The admin listener: is the process alive, and is it ready for calls?
+//! The admin listener: is the process alive, is it ready for calls, and the operator's calls that are made again.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, net::IpAddr, sync::Arc};
 
-use http::{Method, StatusCode};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use hyper::body::Incoming;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::{
+    api,
     app::App,
-    http::{Response, respond},
+    control::Posted,
+    http::{Response, answer, collect, respond},
+    odoo::RotatedCookie,
 };
 
-/// Answers `/health` (this process) and `/ready` (the log takes lines, Odoo answers).
-pub async fn serve(app: Arc<App>, request: http::Request<Incoming>) -> Result<Response, Infallible> {
+/// A recorded call that is to be made again.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Again {
+    pub of: Uuid,
+    pub route: String,
+    pub model: String,
+    pub vals: Value,
+    /// The `[[client]]` to act as.
+    pub client: Option<String>,
+    /// Without one, the headers that show the operator's own Odoo credential.
+    #[serde(default)]
+    pub headers: Vec<(String, String)>,
+}
+
+impl Again {
+    /// The same as a request of the interface; none where the route is none of ours or a header cannot be one.
+    pub fn into_request(self, address: IpAddr) -> Option<api::Request> {
+        let route = api::Route::ALL.into_iter().find(|route| route.name() == self.route)?;
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        for (name, value) in self.headers {
+            headers.insert(HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?);
+        }
+        let body = json!({"model": self.model, "vals": self.vals}).to_string();
+        Some(api::Request {
+            id: Uuid::now_v7(),
+            rotated: RotatedCookie::default(),
+            route,
+            headers,
+            address,
+            body: Ok(Bytes::from(body)),
+            replay: Some(api::Replay { of: self.of, client: self.client }),
+        })
+    }
+}
+
+/// Answers `/health` (this process), `/ready` (the log takes lines, Odoo answers) and, to the operator, `/replay`.
+pub async fn serve(
+    app: Arc<App>,
+    posted: Arc<Posted>,
+    address: IpAddr,
+    request: http::Request<Incoming>,
+) -> Result<Response, Infallible> {
     Ok(match (request.method(), request.uri().path()) {
         (&Method::GET, "/health") => respond::json_response(StatusCode::OK, &json!({"status": "pass"})),
         (&Method::GET, "/ready") => ready(&app).await,
-        _ => respond::json_response(
-            StatusCode::NOT_FOUND,
-            &json!({"error": {"code": "not_found", "message": "there are GET /health and GET /ready"}}),
-        ),
+        (&Method::POST, "/replay") => replay(&app, &posted, address, request).await,
+        _ => refusal(StatusCode::NOT_FOUND, "not_found", "there are GET /health and GET /ready"),
     })
 }
 
@@ -33,4 +79,28 @@ async fn ready(app: &App) -> Response {
         "odoo": odoo.map_or_else(|error| json!(error.for_operator()), |release| json!(release)),
     });
     respond::json_response(if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &body)
+}
+
+async fn replay(app: &Arc<App>, posted: &Posted, address: IpAddr, request: http::Request<Incoming>) -> Response {
+    if !posted.admits(request.headers()) {
+        let words = "`odoo-gateway replay` shows the token that it finds beside the log";
+        return refusal(StatusCode::UNAUTHORIZED, "not_the_operator", words);
+    }
+    let body = match collect(request.into_body(), &app.config.limits).await {
+        Ok(body) => body,
+        Err(error) => return refusal(StatusCode::BAD_REQUEST, "body_broken", &error.to_string()),
+    };
+    let again = serde_json::from_slice::<Again>(&body).map_err(|error| error.to_string());
+    match again.map(|again| again.into_request(address)) {
+        Ok(Some(request)) => {
+            let rotated = request.rotated.clone();
+            answer(app, request, rotated).await
+        }
+        Ok(None) => refusal(StatusCode::BAD_REQUEST, "invalid_envelope", "no such route, or no such header"),
+        Err(error) => refusal(StatusCode::BAD_REQUEST, "invalid_json", &error),
+    }
+}
+
+fn refusal(status: StatusCode, code: &str, message: &str) -> Response {
+    respond::json_response(status, &json!({"error": {"code": code, "message": message}}))
 }

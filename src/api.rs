@@ -27,8 +27,8 @@ pub use self::{
 use crate::{
     app::App,
     execute::{self, Done},
-    log::{self, Finished, OdooCall, Received, State, milliseconds},
-    odoo::{self, Credential, Error as OdooError, RotatedCookie, Trace},
+    log::{self, Arrived, Entry, Failure, Finished, OdooCall, Received, State, Who, milliseconds},
+    odoo::{self, Credential, Error as OdooError, Retry, RotatedCookie, Trace},
     plan::{self, Asked, Plan},
 };
 
@@ -68,6 +68,16 @@ pub struct Request {
     pub headers: HeaderMap,
     pub address: IpAddr,
     pub body: Result<Bytes, BodyError>,
+    /// The operator has the gateway make this call again.
+    pub replay: Option<Replay>,
+}
+
+/// On whose behalf the operator repeats which call.
+#[derive(Debug, Clone)]
+pub struct Replay {
+    pub of: Uuid,
+    /// The `[[client]]` to act as; without one, the credential in the headers counts.
+    pub client: Option<String>,
 }
 
 /// What is to be answered, and under which id it stands in the log.
@@ -117,37 +127,44 @@ fn success(done: &Done) -> Value {
 
 /// Answers one request, and has it in the log before the answer is given.
 pub async fn handle(app: Arc<App>, request: Request) -> Reply {
-    let Request { id: call_id, rotated, route, headers, address, body } = request;
+    let started = std::time::Instant::now();
+    let Request { id: call_id, rotated, route, headers, address, body, replay } = request;
     let patience = app.config.limits.call_timeout;
     let until = Instant::now() + (patience - patience / 10);
     let mut reply = Reply::refusal(call_id, Error::Internal);
+    // Not even a login is made of which nothing could be told.
+    if let Err(error) = app.log.check() {
+        reply.verdict = Err(error.into());
+        return reply;
+    }
     let size = body.as_ref().map_or(0, Bytes::len);
-    let mut entry = match app.log.begin(Received { id: call_id, route: route.name(), address, size }) {
-        Ok(entry) => entry,
-        Err(error) => {
-            reply.verdict = Err(error.into());
-            return reply;
-        }
+    let replay_of = replay.as_ref().map(|replay| replay.of);
+    let arrived = Arrived { id: call_id, route: route.name(), address, size, replay_of };
+    let shown = match replay.and_then(|replay| replay.client) {
+        Some(name) => app.clients.by_name(&name).map(Shown::Client).ok_or(Error::UnknownClient),
+        None => auth::shown(&headers, &app.clients),
     };
-    let mut caller = None;
-    let shown = auth::shown(&headers, &app.clients);
     let client = shown.as_ref().ok().and_then(Shown::client);
+    let mut who = Who { client: client.as_deref().map(str::to_owned), caller: None };
+    let mut entry = None;
     let trace = Arc::<Trace>::default();
     let served = async {
         let body = body.map_err(Error::Body)?;
         let caller = match identify(&app, &headers, shown, &trace, &rotated, until).await {
-            Ok(known) => caller.insert(known),
+            Ok(caller) => caller,
             Err(error) => {
                 // A stranger gets its id back; nothing else of the body is kept.
                 reply.envelope_id = Envelope::id_of(&body)?;
                 return Err(error);
             }
         };
+        who.caller = Some(logged_caller(&caller));
         let Envelope { id, call } = Envelope::read(&body);
         reply.envelope_id = id;
         let call = call?;
-        entry.describe(&call.model, &call.vals);
-        Box::pin(carry_out(&app, caller, route, &call)).await
+        let received = Received { model: &call.model, vals: &call.vals, who: who.clone() };
+        let entry = entry.insert(app.log.receive(arrived.clone(), received, started).await?);
+        Box::pin(carry_out(&app, &caller, route, &call, entry)).await
     };
     // A panic would be a mistake of ours; it must not cost the call its line in the log.
     let verdict = AssertUnwindSafe(served).catch_unwind().await;
@@ -160,14 +177,19 @@ pub async fn handle(app: Arc<App>, request: Request) -> Reply {
         (_, error) => error,
     });
     reply.cookie = rotated.get();
-    if let Err(error) = entry.finish(finished(&reply, caller.as_ref(), client, &trace)).await {
+    let finished = finished(&reply, &trace);
+    let logged = match entry {
+        Some(entry) => entry.finish(finished).await,
+        None => app.log.refuse(&arrived, &who, started, finished).await,
+    };
+    if let Err(error) = logged {
         // The call has been carried out or refused; that is still the truth, though the log lacks it.
-        tracing::error!(call = %call_id, %error, "a call is not in the log");
+        tracing::error!(call = %call_id, %error, "the end of a call is not in the log");
         if let Ok(done) = &mut reply.verdict {
             done.warnings.push(plan::Warning {
                 code: "not_logged",
                 path: String::new(),
-                message: format!("this call is not in the gateway's log: {error}"),
+                message: format!("the end of this call is not in the gateway's log: {error}"),
             });
         }
     }
@@ -192,14 +214,22 @@ async fn identify(
 }
 
 /// Plans and executes; once more where the models turn out to be other than they are remembered.
-async fn carry_out(app: &App, caller: &odoo::Caller, route: Route, call: &Call) -> Result<Done, Error> {
+async fn carry_out(
+    app: &App,
+    caller: &odoo::Caller,
+    route: Route,
+    call: &Call,
+    entry: &mut Entry,
+) -> Result<Done, Error> {
     let plan = plan_call(app, caller, route, call).await;
     let plan = if doubts_schema(&plan) && caller.forget_schemas().await {
         plan_call(app, caller, route, call).await
     } else {
         plan
     };
-    let outcome = execute::execute(caller, plan?).await;
+    let plan = plan?;
+    note_plan(entry, &plan).await?;
+    let outcome = execute::execute(caller, plan).await;
     let is_unknown_field = |error: &OdooError| matches!(error, OdooError::Fault(fault) if fault.is_unknown_field());
     match outcome {
         // Odoo has rolled back, so the call can be planned anew with fresh knowledge of the model. Not so a method, which
@@ -207,10 +237,20 @@ async fn carry_out(app: &App, caller: &odoo::Caller, route: Route, call: &Call) 
         Err(execute::Error::Refused(plan::Error::Odoo(error)))
             if route != Route::CallFunction && is_unknown_field(&error) && caller.forget_schemas().await =>
         {
-            Ok(execute::execute(caller, plan_call(app, caller, route, call).await?).await?)
+            let plan = plan_call(app, caller, route, call).await?;
+            note_plan(entry, &plan).await?;
+            Ok(execute::execute(caller, plan).await?)
         }
         outcome => Ok(outcome?),
     }
+}
+
+/// Should the gateway die within a write, the log shows what it was about to do.
+async fn note_plan(entry: &mut Entry, plan: &Plan) -> Result<(), Error> {
+    if !plan.dry_run && plan.writes() {
+        entry.plan(plan.render()).await?;
+    }
+    Ok(())
 }
 
 async fn plan_call(app: &App, caller: &odoo::Caller, route: Route, call: &Call) -> Result<Plan, plan::Error> {
@@ -232,24 +272,37 @@ fn doubts_schema(plan: &Result<Plan, plan::Error>) -> bool {
     }
 }
 
-fn finished(reply: &Reply, caller: Option<&odoo::Caller>, client: Option<Arc<str>>, trace: &Trace) -> Finished {
+fn finished(reply: &Reply, trace: &Trace) -> Finished {
     let error = reply.verdict.as_ref().err();
+    let (state, message) = match &reply.verdict {
+        Ok(done) => (State::Done, done.message.clone()),
+        Err(error) if error.retry() == Retry::Unsafe => (State::InDoubt, error.to_string()),
+        Err(error) => (State::Failed, error.to_string()),
+    };
     Finished {
-        client: client.as_deref().map(str::to_owned),
-        caller: caller.map(|caller| log::Caller {
-            credential: caller.credential().kind(),
-            door: caller.door().name(),
-            uid: caller.identity().uid,
-            login: caller.identity().login.clone(),
-        }),
-        state: if error.is_none() { State::Done } else { State::Failed },
+        state,
         result: reply.content().1,
         error: error.map(Error::code),
+        message,
         detail: error.and_then(Error::detail),
         odoo: trace.made().into_iter().map(odoo_call).collect(),
     }
 }
 
+fn logged_caller(caller: &odoo::Caller) -> log::Caller {
+    log::Caller {
+        credential: caller.credential().kind(),
+        door: caller.door().name(),
+        uid: caller.identity().uid,
+        login: caller.identity().login.clone(),
+    }
+}
+
 fn odoo_call(made: odoo::Made) -> OdooCall {
-    OdooCall { rpc: made.rpc, ms: milliseconds(made.took), error: made.failed }
+    let failure = made.failed.map(|error| Failure {
+        error: error.code(),
+        message: error.for_operator(),
+        traceback: error.traceback().to_owned(),
+    });
+    OdooCall { rpc: made.rpc, ms: milliseconds(made.took), records: made.records, failure }
 }

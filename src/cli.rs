@@ -1,11 +1,14 @@
-//! The command line: `odoo-gateway serve`, `check` and `client new`.
+//! The command line: `odoo-gateway serve`, `check`, `client new`, `log …` and `replay`.
 //!
 //! Data goes to standard output, everything else to standard error. Exit status 0 is success, 1 a failure, 2 a mistake in
 //! the command line itself.
 
 mod check;
 mod client;
+mod log;
+mod replay;
 mod serve;
+mod show;
 
 use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
 
@@ -28,6 +31,11 @@ enum Command {
     Serve(Configured),
     /// Check the configuration, the log directory and Odoo; one line each
     Check(Configured),
+    /// Look at the interface log, whether the gateway runs or not
+    #[command(subcommand)]
+    Log(log::Command),
+    /// Send recorded calls again
+    Replay(replay::Args),
     /// Callers that the gateway knows by a key of its own
     #[command(subcommand)]
     Client(Client),
@@ -57,11 +65,17 @@ pub fn run() -> ExitCode {
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_terminal).with_writer(std::io::stderr).init();
     match dispatch(cli.command) {
         Ok(code) => code,
+        // Whoever read the output has seen enough.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("odoo-gateway: {}", words(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 /// An error and its causes, less those that it has told itself.
@@ -78,6 +92,8 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(args) => runtime()?.block_on(serve::run(Config::load(&args.config)?)),
         Command::Check(args) => runtime()?.block_on(check::run(&args.config)),
+        Command::Log(command) => log::run(command),
+        Command::Replay(args) => runtime()?.block_on(replay::run(args)),
         Command::Client(Client::New { name }) => client::new(&name),
     }
 }

@@ -5,6 +5,7 @@
 //! a setting that is silently ignored is worse than none.
 
 mod client;
+mod log;
 
 use std::{
     fmt,
@@ -22,7 +23,10 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-pub use self::client::{Client, Source};
+pub use self::{
+    client::{Client, Source},
+    log::{Kept, Log, OnFailure, days},
+};
 
 const DEFAULTS: &str = include_str!("../gateway.toml");
 
@@ -92,13 +96,6 @@ pub enum Protocol {
     XmlRpc,
     #[serde(rename = "json-2")]
     Json2,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Log {
-    pub directory: PathBuf,
-    pub redact: Vec<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -225,6 +222,7 @@ impl Config {
         if !(0.0..=1.0).contains(&self.upstream.retry_budget) {
             return Err("[upstream] retry_budget must be between 0 and 1".to_owned());
         }
+        self.log.check()?;
         client::check(&self.clients)
     }
 }

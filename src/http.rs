@@ -4,6 +4,7 @@
 //! module knows nothing of Odoo.
 
 mod body;
+mod passed;
 pub mod respond;
 pub mod route;
 pub mod server;
@@ -17,7 +18,10 @@ use tokio::time;
 use uuid::Uuid;
 
 pub use self::body::collect;
-use self::route::{Refusal, Route};
+use self::{
+    passed::Passage,
+    route::{Refusal, Route},
+};
 use crate::{
     api::{self, Reply},
     app::App,
@@ -30,13 +34,15 @@ pub type Response = http::Response<Body>;
 
 /// Answers one request of the public listener.
 pub async fn serve(app: Arc<App>, address: IpAddr, request: http::Request<Incoming>) -> Result<Response, Infallible> {
-    Ok(match route::route(request.method(), request.uri().path()) {
-        Ok(Route::Api(route)) => call(app, route, address, request).await,
-        Ok(Route::Session) => session(&app, request).await,
-        Err(Refusal::NotFound) => respond::not_found(),
-        Err(Refusal::OnlyPost) => respond::only_post(),
-        Err(Refusal::Path) => respond::bad_path(),
-    })
+    let (code, refusal) = match route::route(request.method(), request.uri().path()) {
+        Ok(Route::Api(route)) => return Ok(call(app, route, address, request).await),
+        Ok(Route::Session) => return Ok(session(app, address, request).await),
+        Err(Refusal::NotFound) => ("not_found", respond::not_found()),
+        Err(Refusal::OnlyPost) => ("method_not_allowed", respond::only_post()),
+        Err(Refusal::Path) => ("invalid_path", respond::bad_path()),
+    };
+    Passage::new(&app, address, &request).refuse(code, refusal.status()).await;
+    Ok(refusal)
 }
 
 async fn call(app: Arc<App>, route: api::Route, address: IpAddr, request: http::Request<Incoming>) -> Response {
@@ -44,7 +50,14 @@ async fn call(app: Arc<App>, route: api::Route, address: IpAddr, request: http::
     let body = collect(body, &app.config.limits).await;
     let id = Uuid::now_v7();
     let rotated = RotatedCookie::default();
-    let request = api::Request { id, rotated: rotated.clone(), route, headers: head.headers, address, body };
+    let headers = head.headers;
+    let request = api::Request { id, rotated: rotated.clone(), route, headers, address, body, replay: None };
+    answer(&app, request, rotated).await
+}
+
+/// Carries a call out, and answers when it has ended or the caller's time is over.
+pub async fn answer(app: &Arc<App>, request: api::Request, rotated: RotatedCookie) -> Response {
+    let id = request.id;
     // In a task of its own: a caller who hangs up, or is told that its time is over, must not cut a call to Odoo in half.
     let task = app.calls.spawn(api::handle(app.clone(), request));
     let patience = app.config.limits.call_timeout;
@@ -59,14 +72,24 @@ async fn call(app: Arc<App>, route: api::Route, address: IpAddr, request: http::
 }
 
 /// Passes a request for Odoo's session routes on.
-async fn session(app: &App, request: http::Request<Incoming>) -> Response {
+async fn session(app: Arc<App>, address: IpAddr, request: http::Request<Incoming>) -> Response {
+    let mut passage = Passage::new(&app, address, &request);
     let (head, body) = request.into_parts();
+    let id = passage.id();
     let outcome = match collect(body, &app.config.limits).await {
-        Ok(body) => app.proxy.forward(http::Request::from_parts(head, body)).await,
-        Err(error) => return respond::reply(Reply::refusal(Uuid::now_v7(), api::Error::Body(error))),
+        Ok(body) => match passage.begin(body.len(), head.method.is_safe()).await {
+            Ok(()) => app.proxy.forward(http::Request::from_parts(head, body)).await,
+            Err(error) => Err(error.into()),
+        },
+        Err(error) => Err(api::Error::Body(error)),
     };
     match outcome {
-        Ok(response) => response,
-        Err(error) => respond::reply(Reply::refusal(Uuid::now_v7(), error)),
+        Ok(response) => passage.follow(response),
+        Err(error) => {
+            let (code, is_unknown) = (error.code(), error.retry() == crate::odoo::Retry::Unsafe);
+            let response = respond::reply(Reply::refusal(id, error));
+            passage.fail(code, is_unknown, response.status()).await;
+            response
+        }
     }
 }

@@ -38,7 +38,7 @@ pub use self::{
 };
 use crate::{
     config::Compat,
-    odoo::{Page, Rpc},
+    odoo::{Effect, Page, Rpc},
 };
 
 /// What Odoo is to be told, and what the caller should know besides.
@@ -50,6 +50,17 @@ pub struct Plan {
     pub warnings: Vec<Warning>,
     /// The plan is to be shown, and nothing done.
     pub dry_run: bool,
+}
+
+impl Plan {
+    /// Whether it may change anything in Odoo.
+    pub fn writes(&self) -> bool {
+        match &self.work {
+            Work::Write(write) => !write.steps.is_empty(),
+            Work::Search { .. } => false,
+            Work::Method { rpc, .. } => rpc.effect == Effect::Write,
+        }
+    }
 }
 
 /// What a call comes down to.

@@ -63,6 +63,10 @@ impl Clients {
         self.by_key.get(&digest(key)).and_then(|place| self.all.get(*place))
     }
 
+    pub fn by_name(&self, name: &str) -> Option<&Client> {
+        self.all.iter().find(|client| *client.name == *name)
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &Client> {
         self.all.iter()
     }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     execute::{self, Incomplete},
     log, odoo,
-    odoo::{Error as OdooError, Retry, Why},
+    odoo::{Error as OdooError, Retry},
     plan,
 };
 
@@ -125,6 +125,7 @@ impl Error {
             Self::StillRunning(_) => "still_running",
             Self::Plan(error) => error.code(),
             Self::Incomplete(error) => error.cause.code(),
+            Self::Log(log::Error::Full { .. }) => "log_full",
             Self::Log(_) => "log_failed",
             Self::Internal => "internal",
         }
@@ -166,11 +167,7 @@ impl Error {
     /// For the log alone: Odoo's traceback.
     pub fn detail(&self) -> Option<String> {
         match self.odoo() {
-            Some(OdooError::Fault(fault) | OdooError::NoAnswer { why: Why::DatabaseLost(fault), .. })
-                if !fault.debug.is_empty() =>
-            {
-                Some(fault.debug.clone())
-            }
+            Some(error) if !error.traceback().is_empty() => Some(error.traceback().to_owned()),
             Some(error @ (OdooError::Unreachable { .. } | OdooError::Down { .. } | OdooError::Redirected { .. })) => {
                 Some(error.for_operator())
             }

@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 use crate::{
     api::clients::{Client, Clients},
-    config::{Config, Protocol},
-    log::{self, Log},
+    config::{self, Config, Protocol},
+    log::{self, Archive, Log},
     odoo::{self, Caller, Capacity, Odoo, RotatedCookie},
 };
 
@@ -22,19 +22,7 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
         }
     };
     report.line("configuration", Ok::<_, &str>(path.display()));
-    let log = Log::open(&config.log);
-    let directory = config.log.directory.display();
-    report.line(
-        "log",
-        match &log {
-            Ok(_) => Ok(format!("{directory} can be written")),
-            Err(log::Error::InUse(_)) => Ok(format!("{directory} is written by a running gateway")),
-            Err(error) => Err(error),
-        },
-    );
-    if let Ok(log) = log {
-        log.close().await;
-    }
+    report.line("log", interface_log(&config.log));
     let clients = Clients::load(&config.clients);
     if let Err(error) = &clients {
         report.line("clients", Err::<&str, _>(error));
@@ -57,6 +45,20 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(report.exit_code())
+}
+
+fn interface_log(config: &config::Log) -> Result<String, log::Error> {
+    let directory = config.directory.display();
+    let state = match Log::try_open(config) {
+        Ok(()) => format!("{directory} can be written"),
+        Err(log::Error::InUse(_)) => format!("{directory} is written by a running gateway"),
+        Err(error) => return Err(error),
+    };
+    let in_doubt = log::Filter { in_doubt: true, ..log::Filter::default() };
+    Ok(match Archive::open(&config.directory)?.calls(&in_doubt, None)?.len() {
+        0 => state,
+        calls => format!("{state}; {calls} calls in it are in doubt, see `odoo-gateway log ls --in-doubt`"),
+    })
 }
 
 /// Which Odoo account a client acts with, if Odoo accepts it.

@@ -1,6 +1,6 @@
 //! `odoo-gateway serve`: from a configuration to a running gateway, and down again in order.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Context;
 use tokio::{
@@ -9,22 +9,24 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{admin, app::App, config::Config, http, http::server::Server};
+use crate::{admin, app::App, config::Config, control::Posted, http, http::server::Server};
 
 /// Serves until SIGTERM or SIGINT. The addresses go to standard output once both listeners are bound.
 pub(super) async fn run(config: Config) -> anyhow::Result<ExitCode> {
     let app = App::build(config)?;
     let limits = &app.config.limits;
-    let bind = async |what: &str, key: &str, address| {
-        let server = Server::bind(address, limits.header_timeout)
-            .await
-            .with_context(|| format!("cannot listen on {address} ([{key}] listen)"))?;
-        println!("{what} http://{}", server.address()?);
-        anyhow::Ok(server)
+    let bind = async |key: &str, address| {
+        let server = Server::bind(address, limits.header_timeout);
+        server.await.with_context(|| format!("cannot listen on {address} ([{key}] listen)"))
     };
-    let public = bind("listening on", "server", app.config.server.listen).await?;
-    let private = bind("admin on", "admin", app.config.admin.listen).await?;
+    let public = bind("server", app.config.server.listen).await?;
+    let private = bind("admin", app.config.admin.listen).await?;
     let stop = stop_signal()?;
+    let posted = Posted::new(&app.config.log.directory, format!("http://{}", private.address()?))
+        .with_context(|| format!("cannot write into {}", app.config.log.directory.display()))?;
+    let posted = Arc::new(posted);
+    println!("listening on http://{}", public.address()?);
+    println!("admin on http://{}", private.address()?);
     tracing::info!(odoo = %app.config.upstream.url, database = app.odoo.database(), "the gateway is up");
     // Ends with the process.
     tokio::spawn(app.odoo.clone().watch());
@@ -33,8 +35,12 @@ pub(super) async fn run(config: Config) -> anyhow::Result<ExitCode> {
     let calls = app.clone();
     let served =
         public.serve(move |address, request| http::serve(calls.clone(), address, request), stop.clone(), drain);
-    let asked = app.clone();
-    let administered = private.serve(move |_, request| admin::serve(asked.clone(), request), stop.clone(), drain);
+    let asked = (app.clone(), posted.clone());
+    let administered = private.serve(
+        move |address, request| admin::serve(asked.0.clone(), asked.1.clone(), address, request),
+        stop.clone(),
+        drain,
+    );
     let stopped = stop.clone();
     let deadline = async move {
         stopped.cancelled().await;

@@ -1,50 +1,46 @@
-//! What a line of the log holds.
+//! What the lines of a call hold: docs/log-format.md has the whole of it.
 //!
-//! Everything that a caller or Odoo said passes the redaction here, in one place, on its way into a record.
+//! Everything that a caller or Odoo said passes the redaction in [`super::Log`] on its way into a line.
 
 use std::{net::IpAddr, time::Duration};
 
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::redact::{Redaction, Secrets};
-
-/// What is known of a call when it comes in.
-#[derive(Debug, Clone)]
-pub struct Received {
+/// What is known of a call as soon as it is there. Its route is one of the five, in the addon's words.
+#[derive(Debug, Clone, Serialize)]
+pub struct Arrived {
     pub id: Uuid,
     pub route: &'static str,
     pub address: IpAddr,
     /// The size of the body in bytes.
     pub size: usize,
+    /// The call that this one repeats.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay_of: Option<Uuid>,
 }
 
-/// What came of it.
+/// What is asked, and by whom: a call that is about to be worked on.
 #[derive(Debug, Clone)]
-pub struct Finished {
-    /// The name of the caller's `[[client]]` entry.
-    pub client: Option<String>,
-    pub caller: Option<Caller>,
-    pub state: State,
-    /// The answer that the caller gets.
-    pub result: Value,
-    /// The stable code of the error, if it failed.
-    pub error: Option<&'static str>,
-    /// What is for the operator's eyes only, such as Odoo's traceback.
-    pub detail: Option<String>,
-    pub odoo: Vec<OdooCall>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum State {
-    Done,
-    Failed,
+pub struct Received<'c> {
+    pub model: &'c str,
+    pub vals: &'c Map<String, Value>,
+    pub who: Who,
 }
 
 /// Who called: never with what secret.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Who {
+    /// The name of the caller's `[[client]]` entry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caller: Option<Caller>,
+}
+
+/// The Odoo user that a call runs as.
 #[derive(Debug, Clone, Serialize)]
 pub struct Caller {
     pub credential: &'static str,
@@ -54,6 +50,31 @@ pub struct Caller {
     pub login: String,
 }
 
+/// What came of a call.
+#[derive(Debug, Clone)]
+pub struct Finished {
+    pub state: State,
+    /// The answer that the caller gets, without its envelope.
+    pub result: Value,
+    /// The stable code of the error, if it failed.
+    pub error: Option<&'static str>,
+    /// The sentence that the caller gets.
+    pub message: String,
+    /// What is for the operator's eyes only.
+    pub detail: Option<String>,
+    pub odoo: Vec<OdooCall>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    Done,
+    /// Nothing is in Odoo of it.
+    Failed,
+    /// It is not known whether it was done, or something of it is left.
+    InDoubt,
+}
+
 /// One RPC that was made for a call.
 #[derive(Debug, Clone, Serialize)]
 pub struct OdooCall {
@@ -61,81 +82,123 @@ pub struct OdooCall {
     #[serde(flatten)]
     pub rpc: Value,
     pub ms: f64,
+    /// The records that it wrote.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub records: Vec<i64>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+}
+
+/// How an RPC failed.
+#[derive(Debug, Clone, Serialize)]
+pub struct Failure {
+    pub error: &'static str,
+    pub message: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub traceback: String,
+}
+
+/// A request that is passed on to Odoo, or is none of ours. The query stays out: it may hold secrets.
+#[derive(Debug, Clone, Serialize)]
+pub struct Passed {
+    pub id: Uuid,
+    pub method: String,
+    pub path: String,
+    pub address: IpAddr,
+    pub size: usize,
+}
+
+/// `call.received`: durable before anything of the call reaches Odoo.
+#[derive(Serialize)]
+pub(super) struct ReceivedLine<'r> {
+    pub ts: Timestamp,
+    #[serde(flatten)]
+    pub arrived: &'r Arrived,
+    pub model: &'r str,
+    #[serde(flatten)]
+    pub who: &'r Who,
+    /// Where something was hidden, so that a call cannot be run again as it was.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub redacted: &'r [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vals: Option<Value>,
+}
+
+/// `call.planned`: the Odoo calls that are about to be made.
+#[derive(Serialize)]
+pub(super) struct PlannedLine {
+    pub ts: Timestamp,
+    pub id: Uuid,
+    pub plan: Value,
+}
+
+/// `call.finished`, and `call.refused` of a call that never came to be received.
+#[derive(Serialize)]
+pub(super) struct FinishedLine<'r> {
+    pub ts: Timestamp,
+    #[serde(flatten)]
+    pub arrived: &'r Arrived,
+    /// The number of the line `call.received`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub received: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<&'r str>,
+    #[serde(flatten)]
+    pub who: &'r Who,
+    pub state: State,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<&'static str>,
+    pub message: Value,
+    pub duration_ms: f64,
+    /// The records that were written, by model.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub records: Map<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub odoo: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<Value>,
 }
 
-#[derive(Debug, Serialize)]
-pub(super) struct Record {
-    id: Uuid,
-    time: Timestamp,
-    route: &'static str,
-    model: Option<String>,
-    state: State,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'static str>,
-    duration_ms: f64,
-    address: IpAddr,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client: Option<String>,
-    caller: Option<Caller>,
-    size: usize,
-    payload: Option<Value>,
-    result: Value,
-    odoo: Vec<OdooCall>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<Value>,
+/// `request.received`, of a request that is about to be passed on.
+#[derive(Serialize)]
+pub(super) struct PassedLine<'r> {
+    pub ts: Timestamp,
+    #[serde(flatten)]
+    pub passed: &'r Passed,
 }
 
-impl Record {
-    /// `asked` is the model and the call's `vals`, of a caller who is known and whose body could be read.
-    pub(super) fn new(
-        time: Timestamp,
-        duration: Duration,
-        received: Received,
-        asked: Option<(String, Value)>,
-        finished: Finished,
-        redaction: &Redaction,
-    ) -> Self {
-        let (model, mut payload) = asked.unzip();
-        let mut secrets = Secrets::default();
-        if let Some(payload) = &mut payload {
-            redaction.hide(payload, &mut secrets);
-        }
-        let mut hidden = |mut value: Value| {
-            redaction.hide(&mut value, &mut secrets);
-            secrets.mask(&mut value);
-            value
-        };
-        let odoo = finished.odoo.into_iter().map(|call| OdooCall { rpc: hidden(call.rpc), ..call }).collect();
-        let result = hidden(finished.result);
-        let detail = finished.detail.map(|detail| hidden(Value::String(detail)));
-        Self {
-            id: received.id,
-            time,
-            route: received.route,
-            model,
-            state: finished.state,
-            error: finished.error,
-            duration_ms: milliseconds(duration),
-            address: received.address,
-            client: finished.client,
-            caller: finished.caller,
-            size: received.size,
-            payload,
-            result,
-            odoo,
-            detail,
-        }
-    }
+/// `request.finished`, and `request.refused` of one that was not passed on.
+#[derive(Serialize)]
+pub(super) struct PassedEndLine<'r> {
+    pub ts: Timestamp,
+    #[serde(flatten)]
+    pub passed: &'r Passed,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub received: Option<u64>,
+    pub state: State,
+    pub status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<&'static str>,
+    /// The size of the answer's body in bytes, as far as it went.
+    pub answer_size: u64,
+    pub duration_ms: f64,
+}
 
-    /// One line of JSON, with its line end.
-    pub(super) fn to_line(&self) -> Vec<u8> {
-        // Serialising cannot fail: every key is a text and every value a plain one.
-        let mut line = serde_json::to_vec(self).unwrap_or_default();
-        line.push(b'\n');
-        line
+/// The written records of all RPCs, by model.
+pub(super) fn records(odoo: &[OdooCall]) -> Map<String, Value> {
+    let mut all = Map::new();
+    for call in odoo.iter().filter(|call| !call.records.is_empty()) {
+        let Some(model) = call.rpc["model"].as_str() else { continue };
+        let known = all.entry(model).or_insert_with(|| Value::Array(Vec::new()));
+        if let Value::Array(known) = known {
+            let new =
+                call.records.iter().map(|id| Value::from(*id)).filter(|id| !known.contains(id)).collect::<Vec<_>>();
+            known.extend(new);
+        }
     }
+    all
 }
 
 /// Milliseconds to the microsecond, as the log gives times.

@@ -1,4 +1,7 @@
-//! What must not be read in the log: values whose key says that they are secret, wherever they come up again.
+//! What must not be read in the log: values that stand under certain keys, wherever they come up again.
+//!
+//! A pattern names the end of a path of keys, such as `password` or `*.vat`: a `*` stands for any run of characters in one
+//! key. Positions in lists are not part of a path; a key with dots in it is as many keys.
 
 use serde_json::Value;
 
@@ -6,66 +9,106 @@ const HIDDEN: &str = "***";
 /// A shorter text may stand anywhere for other reasons.
 const MASKED_FROM: usize = 4;
 
-/// The words that make a key secret, in lower case.
+/// The paths whose values are secret, in lower case.
 #[derive(Debug)]
 pub(super) struct Redaction {
-    words: Vec<String>,
+    patterns: Vec<Vec<String>>,
 }
 
-/// The texts that were hidden in a record, to be hidden elsewhere in it: in the sentence of an error, for example.
-#[derive(Default)]
-pub(super) struct Secrets(Vec<String>);
+/// What was hidden in a record, to be hidden elsewhere in it: in the sentence of an error, for example.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Secrets {
+    texts: Vec<String>,
+    /// The paths at which something was hidden.
+    pub(super) paths: Vec<String>,
+}
 
 impl Redaction {
-    pub(super) fn new(words: &[String]) -> Self {
-        Self { words: words.iter().filter(|word| !word.is_empty()).map(|word| word.to_lowercase()).collect() }
+    pub(super) fn new(patterns: &[String]) -> Self {
+        let keys = |pattern: &String| pattern.to_lowercase().split('.').map(str::to_owned).collect();
+        Self { patterns: patterns.iter().filter(|pattern| !pattern.is_empty()).map(keys).collect() }
     }
 
-    /// Hides every secret at any depth: the value behind a secret key, that of a condition `[key, operator, value]`, and a
+    /// Hides every secret at any depth: the value behind a secret path, that of a condition `[key, operator, value]`, and a
     /// domain in a text that names a secret key. An empty value (false, null) stays: that it is empty is no secret.
     pub(super) fn hide(&self, value: &mut Value, secrets: &mut Secrets) {
+        self.hide_below(value, &mut Vec::new(), secrets);
+    }
+
+    fn hide_below(&self, value: &mut Value, path: &mut Vec<String>, secrets: &mut Secrets) {
         match value {
             Value::Array(items) => {
-                if let [Value::String(key), Value::String(_), compared] = &mut items[..]
-                    && self.is_secret(key)
-                {
-                    secrets.take(compared);
-                } else {
-                    items.iter_mut().for_each(|item| self.hide(item, secrets));
+                if let [Value::String(key), Value::String(_), compared] = &mut items[..] {
+                    let depth = descend(path, key);
+                    if self.is_secret(path) {
+                        secrets.take(compared, path);
+                        path.truncate(depth);
+                        return;
+                    }
+                    path.truncate(depth);
                 }
+                items.iter_mut().for_each(|item| self.hide_below(item, path, secrets));
             }
             Value::Object(entries) => {
                 for (key, inner) in entries.iter_mut() {
+                    let depth = descend(path, key);
                     let names_a_secret =
-                        || key == "search_domain" && inner.as_str().is_some_and(|text| self.is_secret(text));
-                    if self.is_secret(key) || names_a_secret() {
-                        secrets.take(inner);
+                        || key == "search_domain" && inner.as_str().is_some_and(|text| self.is_named_in(text));
+                    if self.is_secret(path) || names_a_secret() {
+                        secrets.take(inner, path);
                     } else {
-                        self.hide(inner, secrets);
+                        self.hide_below(inner, path, secrets);
                     }
+                    path.truncate(depth);
                 }
             }
             _ => {}
         }
     }
 
-    fn is_secret(&self, key: &str) -> bool {
-        let key = key.to_lowercase();
-        self.words.iter().any(|word| key.contains(word))
+    fn is_secret(&self, path: &[String]) -> bool {
+        self.patterns.iter().any(|pattern| {
+            let end = path.len().checked_sub(pattern.len()).map(|start| &path[start..]);
+            end.is_some_and(|end| end.iter().zip(pattern).all(|(key, pattern)| is_match(key, pattern)))
+        })
+    }
+
+    /// A text that may be a condition on a secret key.
+    fn is_named_in(&self, text: &str) -> bool {
+        let text = text.to_lowercase();
+        let last = self.patterns.iter().filter_map(|pattern| pattern.last());
+        last.map(|key| key.replace('*', "")).any(|word| !word.is_empty() && text.contains(&word))
+    }
+}
+
+/// Adds a key to the path; gives its length before.
+fn descend(path: &mut Vec<String>, key: &str) -> usize {
+    let depth = path.len();
+    path.extend(key.to_lowercase().split('.').map(str::to_owned));
+    depth
+}
+
+fn is_match(key: &str, pattern: &str) -> bool {
+    match pattern.split_once('*') {
+        None => key == pattern,
+        Some((before, after)) => key.strip_prefix(before).is_some_and(|rest| {
+            rest.char_indices().map(|(at, _)| at).chain([rest.len()]).any(|at| is_match(&rest[at..], after))
+        }),
     }
 }
 
 impl Secrets {
-    fn take(&mut self, value: &mut Value) {
+    fn take(&mut self, value: &mut Value, path: &[String]) {
         if matches!(value, Value::Null | Value::Bool(_)) {
             return;
         }
+        self.paths.push(path.join("."));
         self.note(&std::mem::replace(value, Value::from(HIDDEN)));
     }
 
     fn note(&mut self, value: &Value) {
         match value {
-            Value::String(text) if text.len() >= MASKED_FROM && text != HIDDEN => self.0.push(text.clone()),
+            Value::String(text) if text.len() >= MASKED_FROM && text != HIDDEN => self.texts.push(text.clone()),
             Value::Array(items) => items.iter().for_each(|item| self.note(item)),
             Value::Object(entries) => entries.values().for_each(|inner| self.note(inner)),
             _ => {}
@@ -74,9 +117,12 @@ impl Secrets {
 
     /// Hides the secrets inside other texts.
     pub(super) fn mask(&self, value: &mut Value) {
+        if self.texts.is_empty() {
+            return;
+        }
         match value {
             Value::String(text) => {
-                for secret in &self.0 {
+                for secret in &self.texts {
                     if text.contains(secret.as_str()) {
                         *text = text.replace(secret.as_str(), HIDDEN);
                     }
@@ -97,7 +143,8 @@ mod tests {
 
     #[track_caller]
     fn check(mut value: Value, expected: Value) {
-        let redaction = Redaction::new(&["passw".to_owned(), "token".to_owned()]);
+        let patterns = ["*passw*", "*token*", "*.vat", "bank_ids.acc_*", "pin"];
+        let redaction = Redaction::new(&patterns.map(str::to_owned));
         let mut secrets = Secrets::default();
         redaction.hide(&mut value, &mut secrets);
         secrets.mask(&mut value);
@@ -105,11 +152,21 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_hidden_at_any_depth_by_a_part_of_their_key_in_any_case() {
+    fn secrets_are_hidden_at_any_depth_by_their_key_in_any_case() {
         check(
             json!({"name": "a", "New_Password": "x", "lines": [{"access_token": {"deep": 1}, "ref": "r"}], "password": false}),
             json!({"name": "a", "New_Password": "***", "lines": [{"access_token": "***", "ref": "r"}], "password": false}),
         );
+    }
+
+    #[test]
+    fn secrets_are_hidden_by_the_path_that_leads_to_them() {
+        check(
+            json!({"vat": "top", "payload": {"vat": "BE1", "pin": 1234, "pinned": 1, "bank_ids": [[0, 0, {"acc_number": "BE2"}]], "acc_number": "x"}}),
+            json!({"vat": "top", "payload": {"vat": "***", "pin": "***", "pinned": 1, "bank_ids": [[0, 0, {"acc_number": "***"}]], "acc_number": "x"}}),
+        );
+        check(json!({"domain": [["parent_id.vat", "=", "BE1"]]}), json!({"domain": [["parent_id.vat", "=", "***"]]}));
+        check(json!({"search_key": {"parent_id.vat": "BE1"}}), json!({"search_key": {"parent_id.vat": "***"}}));
     }
 
     #[test]
@@ -119,5 +176,19 @@ mod tests {
             json!({"domain": [["access_token", "=", "***"], ["name", "=", "n"]], "message": "'token_id': '***' found no match."}),
         );
         check(json!({"search_domain": "[('access_token', '=', 'S')]"}), json!({"search_domain": "***"}));
+    }
+
+    #[test]
+    fn a_star_stands_for_any_run_of_characters_in_one_key() {
+        for (key, pattern, expected) in [
+            ("vat", "vat", true),
+            ("my_vat", "*vat", true),
+            ("vats", "*vat", false),
+            ("a", "*", true),
+            ("é_x", "*_*", true),
+            ("", "*", true),
+        ] {
+            assert_eq!(is_match(key, pattern), expected, "{key} {pattern}");
+        }
     }
 }

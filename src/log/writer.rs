@@ -1,127 +1,229 @@
 //! The one thread that writes the log.
 //!
-//! Lines that wait are written and synced together (group commit), so that many callers share one sync and none waits for
-//! a timer. A failed write or sync is final: the kernel may have dropped what it could not write, and would call the next
-//! sync of the same file a success.
+//! Lines that wait are written and synced together (group commit), so that many callers share one sync; nobody waits for a
+//! timer. Whoever waits gets an answer, whatever fails. What announces a call is refused where the disk is nearly full, so
+//! that the ends of the calls under way still have their place.
 
 use std::{
-    fs::{DirBuilder, File, OpenOptions, TryLockError},
-    io::{self, Read, Seek, SeekFrom, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    fs::File,
+    io,
     path::Path,
-    sync::{Arc, Mutex, OnceLock},
+    sync::{Arc, Mutex, OnceLock, mpsc::Sender},
     thread::JoinHandle,
+    time::Duration,
 };
 
+use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
-use super::Error;
+use super::{
+    Error,
+    fs::Disk,
+    journal::{self, Journal},
+    line::{Body, MARK},
+    segment::Segment,
+};
 
-const FILE: &str = "calls.jsonl";
 /// Lines that may wait; a caller beyond that waits for a place.
 const WAITING: usize = 1024;
 /// A batch is closed when it has grown beyond this many bytes.
 const BATCH: usize = 1 << 20;
+/// After so long without a line, a mark says that everything before it is durable.
+const IDLE: Duration = Duration::from_millis(200);
 
 #[derive(Debug)]
 pub(super) struct Writer {
     lines: Mutex<Option<mpsc::Sender<Pending>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
-    failure: Arc<OnceLock<Error>>,
+    state: Arc<State>,
+}
+
+/// What everybody may ask without waiting for the thread.
+#[derive(Debug)]
+struct State {
+    disk: Disk,
+    min_free: u64,
+    failure: OnceLock<Error>,
+}
+
+/// What a line is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// It announces work, which can be refused.
+    Announce,
+    /// It tells what has happened.
+    Tell,
 }
 
 struct Pending {
-    line: Vec<u8>,
-    written: oneshot::Sender<Result<(), Error>>,
+    body: Body,
+    purpose: Purpose,
+    written: oneshot::Sender<Result<u64, Error>>,
+}
+
+/// The way back to a line that has been handed over.
+pub(super) struct Written(oneshot::Receiver<Result<u64, Error>>);
+
+impl Written {
+    /// Waits until the line is on disk; gives its number.
+    pub(super) async fn wait(self) -> Result<u64, Error> {
+        self.0.await.map_err(|_| Error::Closed)?
+    }
 }
 
 impl Writer {
-    pub(super) fn open(directory: &Path) -> Result<Self, Error> {
-        let failed = |source: io::Error| Error::Directory { path: directory.to_owned(), source: Arc::new(source) };
-        DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
-        let path = directory.join(FILE);
-        let file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&path).map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(Error::InUse(path)),
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
-        }
-        end_last_line(&file).map_err(failed)?;
-        // A new file's name must survive a power loss too.
-        File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed)?;
+    /// Takes over the journal, and holds its lock until the end. `finished` hears of every segment that is written to.
+    pub(super) fn start(
+        folder: &Path,
+        journal: Journal<Disk>,
+        lock: File,
+        min_free: u64,
+        begun: Sender<Segment>,
+    ) -> io::Result<Self> {
         let (lines, waiting) = mpsc::channel(WAITING);
-        let failure = Arc::new(OnceLock::new());
-        let shared = failure.clone();
-        let thread = std::thread::Builder::new()
-            .name("log".to_owned())
-            .spawn(move || write(&file, waiting, &shared))
-            .map_err(failed)?;
-        Ok(Self { lines: Mutex::new(Some(lines)), thread: Mutex::new(Some(thread)), failure })
+        let state = Arc::new(State { disk: Disk::new(folder), min_free, failure: OnceLock::new() });
+        let shared = state.clone();
+        let timer = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        let thread = std::thread::Builder::new().name("log".to_owned()).spawn(move || {
+            let _lock = lock;
+            Thread { journal, begun, state: shared, is_marked: false }.run(&timer, waiting);
+        })?;
+        Ok(Self { lines: Mutex::new(Some(lines)), thread: Mutex::new(Some(thread)), state })
     }
 
+    /// Whether work may be begun: nothing has failed, and there is room.
     pub(super) fn check(&self) -> Result<(), Error> {
-        self.failure.get().map_or(Ok(()), |failure| Err(failure.clone()))
+        self.state.check()
     }
 
-    /// Comes back once the line is on disk.
-    pub(super) async fn append(&self, line: Vec<u8>) -> Result<(), Error> {
+    /// Hands a line over; lines are written in the order in which they are handed over.
+    pub(super) async fn submit(&self, body: Body, purpose: Purpose) -> Result<Written, Error> {
         let lines = lock(&self.lines).clone().ok_or(Error::Closed)?;
         let (written, done) = oneshot::channel();
-        lines.send(Pending { line, written }).await.map_err(|_| Error::Closed)?;
-        done.await.map_err(|_| Error::Closed)?
+        lines.send(Pending { body, purpose, written }).await.map_err(|_| Error::Closed)?;
+        Ok(Written(done))
     }
 
+    /// The same from a thread that may block.
+    pub(super) fn submit_blocking(&self, body: Body, purpose: Purpose) -> Result<u64, Error> {
+        let lines = lock(&self.lines).clone().ok_or(Error::Closed)?;
+        let (written, done) = oneshot::channel();
+        lines.blocking_send(Pending { body, purpose, written }).map_err(|_| Error::Closed)?;
+        done.blocking_recv().map_err(|_| Error::Closed)?
+    }
+
+    /// Comes back when everything that was handed over is on disk and the lock is free.
     pub(super) async fn close(&self) {
         drop(lock(&self.lines).take());
         let thread = lock(&self.thread).take();
         if let Some(thread) = thread {
-            // The thread ends when every line has been written.
             let _ = tokio::task::spawn_blocking(|| thread.join()).await;
         }
     }
 }
 
+impl State {
+    fn check(&self) -> Result<(), Error> {
+        if let Some(failure) = self.failure.get() {
+            return Err(failure.clone());
+        }
+        match self.disk.free() {
+            Ok(free) if free < self.min_free => Err(Error::Full { free, min_free: self.min_free }),
+            // A disk that does not tell its size is written to until it fails.
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+}
+
+struct Thread {
+    journal: Journal<Disk>,
+    begun: Sender<Segment>,
+    state: Arc<State>,
+    /// The last line is a mark.
+    is_marked: bool,
+}
+
+impl Thread {
+    fn run(mut self, timer: &tokio::runtime::Runtime, mut waiting: mpsc::Receiver<Pending>) {
+        loop {
+            let first = match self.is_marked {
+                true => waiting.blocking_recv(),
+                false => match timer.block_on(async { tokio::time::timeout(IDLE, waiting.recv()).await }) {
+                    Ok(first) => first,
+                    Err(_) => {
+                        self.mark();
+                        continue;
+                    }
+                },
+            };
+            let Some(first) = first else { break };
+            let mut size = first.body.len();
+            let mut batch = vec![first];
+            while size < BATCH
+                && let Ok(next) = waiting.try_recv()
+            {
+                size += next.body.len();
+                batch.push(next);
+            }
+            self.write(batch);
+        }
+        if !self.is_marked {
+            self.mark();
+        }
+    }
+
+    fn write(&mut self, batch: Vec<Pending>) {
+        let refusal = self.state.check().err();
+        let (refused, batch): (Vec<_>, Vec<_>) =
+            batch.into_iter().partition(|line| refusal.is_some() && line.purpose == Purpose::Announce);
+        for line in refused {
+            let _ = line.written.send(Err(refusal.clone().unwrap_or(Error::Closed)));
+        }
+        if batch.is_empty() {
+            return;
+        }
+        let bodies: Vec<&Body> = batch.iter().map(|line| &line.body).collect();
+        let outcome = self.append(&bodies);
+        for (number, line) in (0..).zip(batch) {
+            // A caller that has gone away has nothing to be told.
+            let _ = line.written.send(outcome.clone().map(|first| first + number));
+        }
+    }
+
+    /// Everything before it is durable, which tells a later damage from a torn write.
+    fn mark(&mut self) {
+        let now = Timestamp::now();
+        // Whatever keeps it from being written keeps the next line, too, and is told there.
+        let _ = self.append(&[&Body::new(MARK, &serde_json::json!({"ts": now}))]);
+        self.is_marked = true;
+    }
+
+    fn append(&mut self, bodies: &[&Body]) -> Result<u64, Error> {
+        self.is_marked = false;
+        if let Some(failure) = self.state.failure.get() {
+            return Err(failure.clone());
+        }
+        let before = self.journal.active();
+        let outcome = self.journal.append(bodies, Timestamp::now()).map_err(|error| match error {
+            journal::Error::Poisoned(failed) => {
+                tracing::error!(stage = failed.stage, error = %failed.source, "the log cannot be written any more");
+                let failure = Error::Poisoned { stage: failed.stage, source: Arc::new(failed.source) };
+                self.state.failure.get_or_init(|| failure).clone()
+            }
+            journal::Error::Refused(failed) => {
+                tracing::error!(stage = failed.stage, error = %failed.source, "lines could not be written to the log");
+                Error::Refused { stage: failed.stage, source: Arc::new(failed.source) }
+            }
+            journal::Error::Damaged { .. } | journal::Error::Newer { .. } => Error::Closed,
+        });
+        if self.journal.active() != before {
+            // Whoever keeps the log may have ended before it.
+            let _ = self.begun.send(self.journal.active());
+        }
+        outcome
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
-/// A process that died while it wrote left half a line: it must not run into the next one.
-fn end_last_line(mut file: &File) -> io::Result<()> {
-    if file.metadata()?.len() == 0 {
-        return Ok(());
-    }
-    let mut last = [0];
-    file.seek(SeekFrom::End(-1))?;
-    file.read_exact(&mut last)?;
-    if last != *b"\n" {
-        file.write_all(b"\n")?;
-    }
-    Ok(())
-}
-
-fn write(mut file: &File, mut waiting: mpsc::Receiver<Pending>, failure: &OnceLock<Error>) {
-    while let Some(first) = waiting.blocking_recv() {
-        let mut bytes = first.line;
-        let mut callers = vec![first.written];
-        while bytes.len() < BATCH
-            && let Ok(next) = waiting.try_recv()
-        {
-            bytes.extend_from_slice(&next.line);
-            callers.push(next.written);
-        }
-        if failure.get().is_none() {
-            let outcome = file
-                .write_all(&bytes)
-                .map_err(|source| ("write", source))
-                .and_then(|()| file.sync_data().map_err(|source| ("sync", source)));
-            if let Err((stage, source)) = outcome {
-                tracing::error!(stage, error = %source, "the log cannot be written");
-                let _ = failure.set(Error::Poisoned { stage, source: Arc::new(source) });
-            }
-        }
-        for caller in callers {
-            // A caller that has gone away has nothing to be told.
-            let _ = caller.send(failure.get().map_or(Ok(()), |failure| Err(failure.clone())));
-        }
-    }
 }

@@ -102,7 +102,8 @@ impl Caller {
         let mut tries = self.odoo.retries.begin();
         loop {
             let terms = self.terms();
-            let outcome = self.trace.note(rpc.render(), self.send(rpc, terms)).await;
+            let written = |answer: &Value| rpc.written(answer);
+            let outcome = self.trace.note_written(rpc.render(), self.send(rpc, terms), written).await;
             let is_written = match &outcome {
                 Ok(_) => rpc.effect == Effect::Write,
                 Err(error) => error.retry() == Retry::Unsafe,

@@ -261,6 +261,14 @@ impl Error {
         }
     }
 
+    /// Odoo's traceback, where it gave one.
+    pub fn traceback(&self) -> &str {
+        match self {
+            Self::Fault(fault) | Self::NoAnswer { why: Why::DatabaseLost(fault), .. } => &fault.debug,
+            _ => "",
+        }
+    }
+
     /// Odoo does not accept a key or a login, and will not a moment later.
     pub(super) fn is_refused_secret(&self) -> bool {
         matches!(self, Self::WrongKey | Self::WrongLogin { .. } | Self::SecondFactor { .. })

@@ -179,6 +179,20 @@ impl Rpc {
         shown
     }
 
+    /// The records that this call has written, as far as it and its answer tell: those it was made on, or those that
+    /// `create` or `web_save` gave the ids of.
+    pub(super) fn written(&self, answer: &Value) -> Vec<i64> {
+        match (&self.ids, self.effect) {
+            (_, Effect::Read) => Vec::new(),
+            (Some(ids), Effect::Write) if !ids.is_empty() => ids.clone(),
+            (_, Effect::Write) if matches!(self.method.as_str(), "create" | "web_save") => {
+                let items = answer.as_array().map_or(std::slice::from_ref(answer), Vec::as_slice);
+                items.iter().filter_map(|item| item.as_i64().or_else(|| item["id"].as_i64())).collect()
+            }
+            (_, Effect::Write) => Vec::new(),
+        }
+    }
+
     /// As `call_kw` takes it: `{"model", "method", "args", "kwargs"}`; `kwargs` must be there even when empty.
     pub(super) fn by_position(&self, user: &Map<String, Value>) -> Value {
         let (args, kwargs) = self.args_and_kwargs(user);

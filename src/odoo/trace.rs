@@ -19,8 +19,9 @@ pub struct Made {
     /// As [`super::Rpc::render`] shows it.
     pub rpc: Value,
     pub took: Duration,
-    /// The code of the error, if it failed.
-    pub failed: Option<&'static str>,
+    /// The records that it wrote.
+    pub records: Vec<i64>,
+    pub failed: Option<Error>,
 }
 
 impl Trace {
@@ -30,10 +31,23 @@ impl Trace {
 
     /// Waits for an RPC and notes it with the time it took.
     pub(super) async fn note<T>(&self, rpc: Value, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        self.note_written(rpc, answer, |_| Vec::new()).await
+    }
+
+    /// The same of one that writes; `written` finds the ids of the records in its answer.
+    pub(super) async fn note_written<T>(
+        &self,
+        rpc: Value,
+        answer: impl Future<Output = Result<T, Error>>,
+        written: impl FnOnce(&T) -> Vec<i64>,
+    ) -> Result<T, Error> {
         let started = Instant::now();
         let result = answer.await;
-        let failed = result.as_ref().err().map(Error::code);
-        self.lock().push(Made { rpc, took: started.elapsed(), failed });
+        let (records, failed) = match &result {
+            Ok(answer) => (written(answer), None),
+            Err(error) => (Vec::new(), Some(error.clone())),
+        };
+        self.lock().push(Made { rpc, took: started.elapsed(), records, failed });
         result
     }
 

@@ -250,7 +250,7 @@ async fn a_client_acts_with_the_account_that_its_entry_names() {
         let line = gateway.log().last().unwrap().clone();
         assert_eq!((&line["client"], &line["caller"]["login"]), (&json!("webshop"), &json!(odoo.login)), "{line}");
     }
-    assert!(!std::fs::read_to_string(gateway.log_file()).unwrap().contains(&key));
+    assert!(!gateway.log_text().contains(&key));
     let unknown = Client::with_header(&gateway, "x-api-key", &format!("gw_{}", "0".repeat(64)));
     assert_eq!(search(&unknown).await, "unknown_client");
 }
@@ -345,7 +345,7 @@ async fn no_secret_of_any_kind_reaches_the_log_or_what_the_gateway_says() {
         answers.push(client.post("search_data", COUNTRY).await.json.to_string());
     }
     let basic = STANDARD.encode(format!("{}:{password}", odoo.login));
-    let log = std::fs::read_to_string(gateway.log_file()).unwrap();
+    let log = gateway.log_text();
     gateway.terminate();
     let (_, said) = gateway.wait();
     for secret in [&odoo.key[..12], &wrong_key[..12], password, &basic] {

@@ -4,7 +4,10 @@ use std::{
     collections::BTreeSet,
     fs,
     path::Path,
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
 };
 
 use regex::Regex;
@@ -12,6 +15,7 @@ use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    sync::Notify,
 };
 
 use crate::support::{
@@ -129,21 +133,77 @@ async fn a_door_that_the_configuration_closes_stays_closed() {
     assert_eq!(Client::with_key(&gateway).await.post("search_data", body).await.json["result"]["is_success"], true);
 }
 
+/// From here on, the log cannot begin another segment: the names of all of them are taken.
+fn take_names_of_segments(gateway: &Gateway) {
+    for number in 2..2_000 {
+        fs::create_dir(gateway.log_folder().join(format!("{number:020}.jsonl"))).unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_log_that_cannot_be_written_takes_no_further_call() {
     let odoo = odoo().await;
-    let folder = tempfile::tempdir().unwrap();
-    std::os::unix::fs::symlink("/dev/full", folder.path().join("calls.jsonl")).unwrap();
-    let gateway =
-        Gateway::before(&odoo.url, &odoo.database, &format!("[log]\ndirectory = \"{}\"", folder.path().display()));
-    let client = Client::with_session(&gateway).await;
-    let body = r#"{"model": "res.country", "vals": {"payload": {"limit": 1, "search_field": ["code"]}}}"#;
-    let first = client.post("search_data", body).await;
-    assert_eq!(first.json["result"]["warnings"][0]["code"], "not_logged", "{first:?}");
-    let second = client.post("search_data", body).await;
-    assert_eq!((second.status, second.json["error"]["data"]["code"].as_str()), (503, Some("log_failed")), "{second:?}");
-    assert!(second.headers.contains_key("retry-after"));
+    let proxy = FaultProxy::before(odoo).await;
+    let gateway = Gateway::before(&proxy.url, &odoo.database, "[log]\nsegment_size = \"64 KiB\"");
+    let client = Client::with_bearer(&gateway).await;
+    let (reached, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let hold = Fault::Hold { reached: reached.clone(), release: release.clone() };
+    proxy.run(move |_, rpc| if rpc.ends_with("/create") { hold.clone() } else { Fault::Pass });
+    let under_way = {
+        let client = client.clone();
+        tokio::spawn(async move {
+            client.post("create_data", r#"{"model": "res.partner", "vals": {"payload": {"name": "x"}}}"#).await
+        })
+    };
+    reached.notified().await;
+    take_names_of_segments(&gateway);
+    let (status, code) = loop {
+        let answer = Client::nobody(&gateway).post("create_data", "{}").await;
+        if answer.status != 200 {
+            break (answer.status, answer.json["error"]["data"]["code"].clone());
+        }
+    };
+    assert_eq!((status, code), (503, json!("log_failed")));
+    let refused = client.post("search_data", r#"{"model": "res.country", "vals": {"payload": {"limit": 1}}}"#).await;
+    assert_eq!(
+        (refused.status, refused.json["error"]["data"]["code"].as_str()),
+        (503, Some("log_failed")),
+        "{refused:?}"
+    );
+    assert!(refused.headers.contains_key("retry-after"));
+    // Not even a login is passed on.
+    assert_eq!(Client::nobody(&gateway).authenticate(&odoo.database, "nobody", "none").await.status, 503);
     assert_eq!(gateway.get_admin("/ready").await.0, 503);
+    // What was under way is done, and said not to be in the log.
+    release.notify_one();
+    let done = under_way.await.unwrap();
+    assert_eq!(
+        (&done.json["result"]["is_success"], &done.json["result"]["warnings"][0]["code"]),
+        (&json!(true), &json!("not_logged"))
+    );
+}
+
+#[tokio::test]
+async fn where_the_operator_wants_it_requests_are_passed_on_that_cannot_be_logged() {
+    let odoo = odoo().await;
+    let more = "[log]\nmin_free = \"1 EiB\"\non_failure = \"proxy-only\"";
+    let gateway = Gateway::before(&odoo.url, &odoo.database, more);
+    let client = Client::with_session(&gateway).await;
+    let call = client.post("search_data", r#"{"model": "res.country", "vals": {"payload": {"limit": 1}}}"#).await;
+    assert_eq!((call.status, call.json["error"]["data"]["code"].as_str()), (503, Some("log_full")), "{call:?}");
+}
+
+#[tokio::test]
+async fn a_disk_that_is_nearly_full_takes_no_call_until_there_is_room() {
+    let odoo = odoo().await;
+    let gateway = Gateway::before(&odoo.url, &odoo.database, "[log]\nmin_free = \"1 EiB\"");
+    let client = Client::with_key(&gateway).await;
+    let call = client.post("search_data", r#"{"model": "res.country", "vals": {"payload": {"limit": 1}}}"#).await;
+    assert_eq!((call.status, call.json["error"]["data"]["code"].as_str()), (503, Some("log_full")), "{call:?}");
+    assert!(call.headers.contains_key("retry-after"));
+    assert_eq!(Client::nobody(&gateway).authenticate(&odoo.database, "nobody", "none").await.status, 503);
+    let (status, ready) = gateway.get_admin("/ready").await;
+    assert!(status == 503 && ready["log"].as_str().unwrap().contains("min_free"), "{ready}");
 }
 
 #[tokio::test]

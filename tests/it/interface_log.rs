@@ -24,13 +24,14 @@ async fn every_call_leaves_a_line_with_what_was_asked_and_what_came_of_it() {
         line["caller"],
         json!({"credential": "session", "door": "session", "uid": odoo().await.uid().await, "login": odoo().await.login})
     );
-    assert_eq!(line["payload"]["payload"], payload);
+    assert_eq!(line["vals"]["payload"], payload);
     assert_eq!(line["result"], answer.json["result"]);
     assert!(line["duration_ms"].as_f64().unwrap() > 0.0);
     let calls = line["odoo"].as_array().unwrap();
     assert!(calls.iter().all(|call| call["ms"].as_f64().unwrap() > 0.0));
     assert_eq!(calls.last().unwrap()["method"], "create");
-    assert!(line["time"].as_str().unwrap().ends_with('Z'));
+    assert!(line["ts"].as_str().unwrap().ends_with('Z'));
+    assert_eq!(line["records"], json!({"res.partner": [answer.json["result"]["result"]["id"]]}));
 }
 
 #[tokio::test]
@@ -73,10 +74,10 @@ async fn no_password_key_or_cookie_reaches_the_log_or_standard_error() {
     Client::with_header(&gateway, "x-api-key", "wrong-but-still-secret")
         .post("search_data", r#"{"model": "m", "vals": {}}"#)
         .await;
-    let log = std::fs::read_to_string(gateway.log_file()).unwrap();
+    assert_eq!(gateway.log().len(), 6);
+    let log = gateway.log_text();
     gateway.terminate();
     let (_, said) = gateway.wait();
-    assert_eq!(log.lines().count(), 6);
     for hidden in [secret, &odoo.key, "wrong-but-still-secret", "session_id"] {
         assert!(!log.contains(hidden) && !said.contains(hidden), "{hidden} is in the log");
     }
@@ -85,30 +86,15 @@ async fn no_password_key_or_cookie_reaches_the_log_or_standard_error() {
 #[tokio::test]
 async fn the_log_is_for_its_owner_alone_and_for_one_gateway_at_a_time() {
     let gateway = Gateway::start().await;
-    let file = gateway.log_file();
+    let folder = gateway.log_folder();
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!((mode(&file), mode(file.parent().unwrap())), (0o600, 0o700));
-    let config = file.parent().unwrap().parent().unwrap().join("gateway.toml");
-    let second = std::process::Command::new(crate::support::gateway::PROGRAM)
-        .args(["serve", "--config"])
-        .arg(config)
-        .output()
-        .unwrap();
-    assert_eq!(second.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&second.stderr).contains("is in use by another gateway"));
-}
-
-#[tokio::test]
-async fn half_a_line_of_a_gateway_that_died_does_not_run_into_the_next() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("calls.jsonl"), "{\"id\": 1}\n{\"id\":").unwrap();
-    let more = format!("[log]\ndirectory = \"{}\"", folder.path().display());
-    let gateway = Gateway::before("http://127.0.0.1:9", "none", &more);
-    Client::nobody(&gateway).post("create_data", "{}").await;
-    let text = std::fs::read_to_string(folder.path().join("calls.jsonl")).unwrap();
-    let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines[..2], ["{\"id\": 1}", "{\"id\":"]);
-    assert_eq!(serde_json::from_str::<Value>(lines[2]).unwrap()["route"], "create_data");
+    assert_eq!(mode(&folder), 0o700);
+    for file in ["00000000000000000001.jsonl", "LOCK", "control.json"] {
+        assert_eq!(mode(&folder.join(file)), 0o600, "{file}");
+    }
+    let (status, _, said) = gateway.run(&["serve"]);
+    assert_eq!(status, Some(1));
+    assert!(said.contains("is in use by another gateway"));
 }
 
 #[tokio::test]
@@ -138,7 +124,7 @@ async fn of_a_stranger_the_size_is_kept_and_nothing_else() {
     assert_eq!(answer.json["id"], 5);
     let line = gateway.log()[0].clone();
     assert_eq!(
-        (&line["size"], &line["payload"], &line["error"]),
+        (&line["size"], &line["vals"], &line["error"]),
         (&json!(body.len()), &Value::Null, &json!("no_credentials"))
     );
     assert!(!line.to_string().contains("from a stranger"));

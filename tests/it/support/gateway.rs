@@ -1,6 +1,7 @@
 //! The gateway itself: the built program with a configuration, a log folder and a port of its own.
 
 use std::{
+    collections::HashMap,
     io::{BufRead, BufReader, Read},
     path::PathBuf,
     process::{Child, Command, ExitStatus, Stdio},
@@ -66,14 +67,52 @@ impl Gateway {
         Self { url, admin, folder, process }
     }
 
-    /// The lines of its log so far.
+    /// The calls of its log that have ended, in the order of their ends: the line of the end, with the `vals` that were
+    /// received.
     pub(crate) fn log(&self) -> Vec<Value> {
-        let text = std::fs::read_to_string(self.log_file()).unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        let lines = self.lines();
+        let event = |line: &Value| line["event"].as_str().unwrap().to_owned();
+        let vals: HashMap<String, Value> = lines
+            .iter()
+            .filter(|line| event(line) == "call.received")
+            .map(|line| (line["id"].to_string(), line["vals"].clone()))
+            .collect();
+        let ended = lines.into_iter().filter(|line| matches!(event(line).as_str(), "call.finished" | "call.refused"));
+        ended
+            .map(|mut line| {
+                line["vals"] = vals.get(&line["id"].to_string()).cloned().unwrap_or_default();
+                line
+            })
+            .collect()
     }
 
-    pub(crate) fn log_file(&self) -> PathBuf {
-        self.folder.path().join("log/calls.jsonl")
+    /// All lines of its log.
+    pub(crate) fn lines(&self) -> Vec<Value> {
+        self.log_text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// The text of all segments, none of which has been compressed yet.
+    pub(crate) fn log_text(&self) -> String {
+        let files = std::fs::read_dir(self.log_folder()).unwrap().map(|file| file.unwrap().path());
+        let mut segments: Vec<PathBuf> =
+            files.filter(|file| file.extension().is_some_and(|end| end == "jsonl")).collect();
+        segments.sort_unstable();
+        segments.iter().map(|segment| std::fs::read_to_string(segment).unwrap()).collect()
+    }
+
+    pub(crate) fn log_folder(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+
+    pub(crate) fn config_file(&self) -> PathBuf {
+        self.folder.path().join("gateway.toml")
+    }
+
+    /// Runs the program with the configuration of this gateway; gives its status, what it put out and what it said.
+    pub(crate) fn run(&self, args: &[&str]) -> (Option<i32>, String, String) {
+        let run = Command::new(PROGRAM).args(args).arg("--config").arg(self.config_file()).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (run.status.code(), text(&run.stdout), text(&run.stderr))
     }
 
     /// The methods that the last call called in Odoo, schema and identity aside.

@@ -1,0 +1,246 @@
+//! `odoo-gateway log`: what the interface log has, for people and for programs.
+
+mod export;
+pub(super) mod one;
+mod stats;
+mod tail;
+mod upkeep;
+
+use std::{
+    io::{self, BufWriter, Write},
+    process::ExitCode,
+    str::FromStr,
+};
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use jiff::{Timestamp, Zoned, civil::DateTime, tz::TimeZone};
+
+use super::{Configured, show};
+use crate::{
+    api::Route,
+    config::{self, Config},
+    log::{Archive, Call, Filter, Standing},
+};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// List calls, the latest first
+    Ls(Ls),
+    /// Show one call: payload, plan, Odoo calls, answer, attempts
+    Show(one::Show),
+    /// Show the last calls, and with -f those to come
+    Tail(tail::Tail),
+    /// Count calls and times by route, model and caller
+    Stats(stats::Stats),
+    /// Check every line, segment and blob; exit status 1 where something is lost, damaged or edited
+    Verify(upkeep::Verify),
+    /// Write calls to standard output, the earliest first, with all that is kept of them
+    Export(export::Export),
+    /// Make a damaged log usable again; what is damaged is put aside
+    Repair(upkeep::Repair),
+}
+
+pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let code = match command {
+        Command::Ls(args) => args.run(&mut out),
+        Command::Show(args) => args.run(&mut out),
+        Command::Tail(args) => args.run(&mut out),
+        Command::Stats(args) => args.run(&mut out),
+        Command::Verify(args) => args.run(&mut out),
+        Command::Export(args) => args.run(&mut out),
+        Command::Repair(args) => args.run(&mut out),
+    }?;
+    out.flush()?;
+    Ok(code)
+}
+
+/// Which calls are meant.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Which calls")]
+pub(super) struct Which {
+    /// One of the five routes, or `proxy` for requests that were passed on or are none of the gateway's
+    #[arg(long, value_parser = route)]
+    pub(super) route: Option<String>,
+    /// An Odoo model, such as sale.order
+    #[arg(long)]
+    model: Option<String>,
+    /// done, failed, in-doubt or running
+    #[arg(long, value_parser = standing)]
+    pub(super) state: Option<Standing>,
+    /// A part of a client's name or of a login
+    #[arg(long)]
+    caller: Option<String>,
+    /// An error code, such as no_match
+    #[arg(long)]
+    error: Option<String>,
+    /// The id of a record that was written; best with --model
+    #[arg(long, value_name = "ID")]
+    record: Option<i64>,
+    /// The earliest time: 2h or 3d ago, a date, or a date and time
+    #[arg(long, value_name = "TIME", value_parser = earliest)]
+    since: Option<Timestamp>,
+    /// The latest time, in the same forms
+    #[arg(long, value_name = "TIME", value_parser = latest)]
+    until: Option<Timestamp>,
+    /// A text that stands in the call's lines, letter by letter
+    #[arg(long)]
+    text: Option<String>,
+    /// Not known whether it was done, and not repeated with success since
+    #[arg(long)]
+    pub(super) in_doubt: bool,
+}
+
+impl Which {
+    pub(super) fn filter(&self) -> Filter {
+        let Self { route, model, state, caller, error, record, since, until, text, in_doubt } = self.clone();
+        Filter { route, model, state, caller, error, record, since, until, text, in_doubt }
+    }
+}
+
+fn route(text: &str) -> Result<String, String> {
+    let mut known = Route::ALL.iter().map(|route| route.name()).chain(["proxy"]);
+    let given = text.strip_prefix("/api/").unwrap_or(text);
+    let names = known.clone().collect::<Vec<_>>().join(", ");
+    known.find(|name| *name == given).map(str::to_owned).ok_or_else(|| format!("the routes are {names}"))
+}
+
+fn standing(text: &str) -> Result<Standing, String> {
+    Ok(match text {
+        "done" => Standing::Done,
+        "failed" => Standing::Failed,
+        "in-doubt" | "in_doubt" => Standing::InDoubt,
+        "running" => Standing::Running,
+        _ => return Err("a call is done, failed, in-doubt or running".to_owned()),
+    })
+}
+
+fn earliest(text: &str) -> Result<Timestamp, String> {
+    time(text, false)
+}
+
+fn latest(text: &str) -> Result<Timestamp, String> {
+    time(text, true)
+}
+
+/// A date alone means its first moment, or its last.
+fn time(text: &str, is_end: bool) -> Result<Timestamp, String> {
+    let wrong = || format!("`{text}` is no time; give 2h, 3d, 2026-11-23, 2026-11-23T09:30 or 2026-11-23T09:30:00Z");
+    if let Ok(ago) = config::days(text) {
+        return Timestamp::now().checked_sub(ago).map_err(|_| wrong());
+    }
+    if let Ok(time) = Timestamp::from_str(text) {
+        return Ok(time);
+    }
+    let local = DateTime::from_str(text).map_err(|_| wrong())?;
+    let is_date = !text.contains(['T', ' ', 't']);
+    let zoned = local.to_zoned(TimeZone::system()).map_err(|_| wrong())?;
+    let end = |day: Zoned| day.end_of_day().map_err(|_| wrong());
+    Ok(if is_date && is_end { end(zoned)? } else { zoned }.timestamp())
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Ls {
+    #[command(flatten)]
+    configured: Configured,
+    #[command(flatten)]
+    which: Which,
+    /// At most so many
+    #[arg(short = 'n', long, default_value_t = 50)]
+    limit: usize,
+    /// All of them
+    #[arg(long, conflicts_with = "limit")]
+    all: bool,
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+impl Ls {
+    fn run(self, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+        let limit = (!self.all).then_some(self.limit);
+        let calls = archive(&self.configured)?.calls(&self.which.filter(), limit)?;
+        if self.json {
+            for call in &calls {
+                writeln!(out, "{}", serde_json::to_string(call)?)?;
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
+        if calls.is_empty() {
+            eprintln!("no call of the log is like that");
+            return Ok(ExitCode::SUCCESS);
+        }
+        write!(out, "{}", list(&calls))?;
+        out.flush()?;
+        if Some(calls.len()) == limit {
+            eprintln!("the latest {}; -n or --all shows more", calls.len());
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// A table with a line for each call.
+pub(super) fn list(calls: &[Call]) -> String {
+    let head = ["TIME", "ID", "ROUTE", "MODEL", "STATE", "ERROR", "MS", "CALLER", "RECORDS"];
+    show::table(&head, &[6], calls.iter().map(row))
+}
+
+fn row(call: &Call) -> Vec<String> {
+    // A request that was passed on has no model, but a method and a path.
+    let subject = if call.model.is_empty() && call.route == "proxy" { &call.message } else { &call.model };
+    vec![
+        show::local(call.ts),
+        call.id.to_string(),
+        call.route.clone(),
+        subject.clone(),
+        state(call),
+        call.error.clone(),
+        call.duration_ms.map(|ms| format!("{ms:.1}")).unwrap_or_default(),
+        caller(call).to_owned(),
+        records(call),
+    ]
+}
+
+pub(super) fn state(call: &Call) -> String {
+    match call.is_settled() {
+        true => format!("{}, repeated", call.state.as_str()),
+        false => call.state.as_str().to_owned(),
+    }
+}
+
+pub(super) fn caller(call: &Call) -> &str {
+    if call.client.is_empty() { &call.login } else { &call.client }
+}
+
+/// Ids of the call's own model stand alone.
+fn records(call: &Call) -> String {
+    const SHOWN: usize = 4;
+    let name =
+        |(model, id): &(String, i64)| if *model == call.model { id.to_string() } else { format!("{model} {id}") };
+    let mut shown: Vec<String> = call.records.iter().take(SHOWN).map(name).collect();
+    if call.records.len() > SHOWN {
+        shown.push(format!("and {} more", call.records.len() - SHOWN));
+    }
+    shown.join(", ")
+}
+
+pub(super) fn archive(configured: &Configured) -> anyhow::Result<Archive> {
+    let config = Config::load(&configured.config)?;
+    Archive::open(&config.log.directory).context("there is no log yet, or it cannot be read")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_ages_dates_and_moments() {
+        let hours = |time: Timestamp| Timestamp::now().duration_since(time).as_secs_f64() / 3600.0;
+        assert!((1.9..2.1).contains(&hours(earliest("2h").unwrap())));
+        assert_eq!(earliest("2026-11-23T09:30:00Z").unwrap().to_string(), "2026-11-23T09:30:00Z");
+        let (first, last) = (earliest("2026-11-23").unwrap(), latest("2026-11-23").unwrap());
+        assert_eq!(last.duration_since(first).as_secs(), 86_399);
+        assert!(earliest("yesterday").unwrap_err().contains("is no time"));
+    }
+}

@@ -1,0 +1,93 @@
+//! `log export`: calls for other programs, each whole.
+
+use std::{io::Write, process::ExitCode};
+
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{Configured, Which, archive, caller};
+use crate::log::Call;
+
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    #[command(flatten)]
+    configured: Configured,
+    #[command(flatten)]
+    which: Which,
+    /// jsonl has a call and its lines, files and all, in one object a line; csv has a row of facts for each call
+    #[arg(long, value_enum, default_value_t = Format::Jsonl)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    Jsonl,
+    Csv,
+}
+
+impl Export {
+    pub(super) fn run(self, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+        let archive = archive(&self.configured)?;
+        let calls = archive.calls(&self.which.filter(), None)?;
+        let calls = calls.iter().rev();
+        match self.format {
+            Format::Jsonl => {
+                for call in calls {
+                    let lines: Vec<Value> = archive.story(call)?;
+                    writeln!(out, "{}", json!({"call": call, "lines": lines}))?;
+                }
+            }
+            Format::Csv => {
+                let mut csv = csv::Writer::from_writer(out);
+                for call in calls {
+                    csv.serialize(Row::of(call))?;
+                }
+                csv.flush()?;
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+#[derive(Serialize)]
+struct Row {
+    time: Timestamp,
+    id: String,
+    route: String,
+    model: String,
+    state: &'static str,
+    error: String,
+    duration_ms: Option<f64>,
+    caller: String,
+    address: String,
+    records: String,
+    replay_of: String,
+    message: String,
+}
+
+impl Row {
+    fn of(call: &Call) -> Self {
+        let records: Vec<String> = call.records.iter().map(|(model, id)| format!("{model},{id}")).collect();
+        Self {
+            time: call.ts,
+            id: call.id.to_string(),
+            route: call.route.clone(),
+            model: no_formula(&call.model),
+            state: call.state.as_str(),
+            error: call.error.clone(),
+            duration_ms: call.duration_ms,
+            caller: no_formula(caller(call)),
+            address: call.address.clone(),
+            records: no_formula(&records.join(" ")),
+            replay_of: call.replay_of.map(|id| id.to_string()).unwrap_or_default(),
+            message: no_formula(&call.message),
+        }
+    }
+}
+
+/// A spreadsheet takes what begins like this for a formula, and a caller chose the text.
+fn no_formula(text: &str) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
+}

@@ -1,0 +1,69 @@
+//! `log tail`: the last calls, and those to come.
+
+use std::{io::Write, process::ExitCode, thread, time::Duration};
+
+use clap::Args;
+
+use super::{Configured, Which, archive, caller, list, show, state};
+use crate::log::Call;
+
+/// How often the log is looked at for more.
+const LOOK: Duration = Duration::from_millis(200);
+
+#[derive(Debug, Args)]
+pub(crate) struct Tail {
+    #[command(flatten)]
+    configured: Configured,
+    #[command(flatten)]
+    which: Which,
+    /// So many of the calls that are there
+    #[arg(short = 'n', long, default_value_t = 10)]
+    lines: usize,
+    /// Go on with those to come, as they end
+    #[arg(short, long)]
+    follow: bool,
+    /// One JSON object a line: of a call that is there the summary, of one to come the line of its end
+    #[arg(long)]
+    json: bool,
+}
+
+impl Tail {
+    pub(super) fn run(self, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+        let archive = archive(&self.configured)?;
+        let filter = self.which.filter();
+        let mut position = archive.end()?;
+        let mut calls = archive.calls(&filter, Some(self.lines))?;
+        calls.truncate(self.lines);
+        calls.reverse();
+        if self.json {
+            for call in &calls {
+                writeln!(out, "{}", serde_json::to_string(call)?)?;
+            }
+        } else if !calls.is_empty() {
+            write!(out, "{}", list(&calls))?;
+        }
+        out.flush()?;
+        if !self.follow {
+            return Ok(ExitCode::SUCCESS);
+        }
+        loop {
+            for (call, line) in archive.ended_since(&mut position, &filter)? {
+                if self.json {
+                    writeln!(out, "{line}")?;
+                } else {
+                    writeln!(out, "{}", words(&call))?;
+                }
+            }
+            out.flush()?;
+            thread::park_timeout(LOOK);
+        }
+    }
+}
+
+/// A call in one line of text, without columns: how wide they must be is not known yet.
+fn words(call: &Call) -> String {
+    let ms = call.duration_ms.map(|ms| format!("{ms:.1} ms")).unwrap_or_default();
+    let parts = [&show::local(call.ts), &call.id.to_string(), &call.route, &call.model, &state(call), &call.error, &ms];
+    let parts = parts.into_iter().map(String::as_str).chain([caller(call), &call.message]);
+    show::plain(&parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")).into_owned()
+}

@@ -1,0 +1,195 @@
+//! `odoo-gateway replay`: recorded calls, sent again.
+//!
+//! Where the gateway runs, it makes the calls; where it does not, this process does, with the same code and into the same
+//! log. A new call is linked to the one that it repeats. What succeeded, or may have, is repeated by force only.
+
+mod again;
+mod edit;
+mod way;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+use similar::TextDiff;
+
+use self::{
+    again::{Again, NotAgain},
+    way::Way,
+};
+use super::{
+    Configured,
+    log::{Which, archive, one::the_one},
+    show,
+};
+use crate::{
+    config::Config,
+    log::{Archive, Call, Standing},
+};
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  odoo-gateway replay 0193a1b2\n  odoo-gateway replay --failed --since 2h --model sale.order --dry-run"
+)]
+pub(super) struct Args {
+    /// The ids of the calls, or parts of them that no others have
+    ids: Vec<String>,
+    #[command(flatten)]
+    configured: Configured,
+    /// The calls that failed and were not repeated with success, of those that the options below name
+    #[arg(long, conflicts_with = "ids")]
+    failed: bool,
+    #[command(flatten)]
+    which: Which,
+    /// Show what would be done, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Also calls that succeeded, or of which it is not known: they may then be there twice
+    #[arg(long)]
+    force: bool,
+    /// Send what this file has instead: a payload, the whole `vals`, or `{"model", "vals"}`; without a file, your editor opens
+    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    edit: Option<Option<PathBuf>>,
+    #[command(flatten)]
+    as_whom: AsWhom,
+}
+
+/// Whose Odoo account is used. A call of a [[client]] is made as that client.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "As whom, where not as the client that made the call")]
+struct AsWhom {
+    /// A [[client]] of the configuration
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["login", "secret_env", "secret_file"])]
+    as_client: Option<String>,
+    /// An Odoo user, whose API key or password is in a variable or file
+    #[arg(long)]
+    login: Option<String>,
+    /// The environment variable with an API key or password
+    #[arg(long, value_name = "VARIABLE", conflicts_with = "secret_file")]
+    secret_env: Option<String>,
+    /// The file with an API key or password
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+}
+
+pub(super) async fn run(mut args: Args) -> anyhow::Result<ExitCode> {
+    // `replay --edit ID` reads as if the id were the file.
+    if args.ids.is_empty()
+        && let Some(Some(file)) = &args.edit
+        && !file.exists()
+    {
+        args.ids.push(file.display().to_string());
+        args.edit = Some(None);
+    }
+    let archive = archive(&args.configured)?;
+    let calls = chosen(&archive, &args)?;
+    if calls.is_empty() {
+        eprintln!("no call of the log is like that");
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.edit.is_some() && calls.len() > 1 {
+        bail!("--edit takes one call at a time");
+    }
+    let config = Config::load(&args.configured.config)?;
+    let as_whom = args.as_whom.read()?;
+    let mut again = Vec::new();
+    for call in &calls {
+        again.push(Again::of(&archive, call, &config, &as_whom, &args));
+    }
+    let way = Way::open(config)?;
+    let outcome = repeat(&way, &calls, again, &args).await;
+    way.close().await;
+    outcome
+}
+
+/// The calls that are meant, the earliest first.
+fn chosen(archive: &Archive, args: &Args) -> anyhow::Result<Vec<Call>> {
+    if !args.ids.is_empty() {
+        return args.ids.iter().map(|id| the_one(archive, id)).collect();
+    }
+    if !args.failed && !args.which.in_doubt && args.which.state.is_none() {
+        bail!("which calls? Give their ids, or --failed, or --in-doubt, with --since and other options");
+    }
+    let mut filter = args.which.filter();
+    if args.failed {
+        filter.state = Some(Standing::Failed);
+    }
+    let mut calls = archive.calls(&filter, None)?;
+    // A repetition belongs to the call that it repeats.
+    calls.retain(|call| call.replay_of.is_none() && !call.is_settled());
+    calls.reverse();
+    Ok(calls)
+}
+
+/// Sends one after the other, as their order may matter, and says how each went.
+async fn repeat(
+    way: &Way,
+    calls: &[Call],
+    again: Vec<Result<Again, NotAgain>>,
+    args: &Args,
+) -> anyhow::Result<ExitCode> {
+    let mut done = 0;
+    let mut answers = Vec::new();
+    for (number, (call, again)) in (1..).zip(calls.iter().zip(again)) {
+        let what = show::plain(&format!("{} {} {}", call.id, call.route, call.model)).into_owned();
+        let place = format!("[{number}/{}]", calls.len());
+        let again = match again {
+            Ok(again) => again,
+            Err(reason) => {
+                println!("{place} {what}: not sent: {reason}");
+                continue;
+            }
+        };
+        let before = again.answered.clone();
+        let answer = way.send(again).await.with_context(|| format!("{place} {what}"))?;
+        let is_done = answer.body["result"]["is_success"] == Value::Bool(true);
+        done += usize::from(is_done);
+        let how = if is_done { "done".to_owned() } else { show::plain(&answer.words()).into_owned() };
+        println!("{place} {what}: {how}, as {}", answer.id);
+        answers.push((call, before, answer));
+    }
+    for (call, before, answer) in &answers {
+        let is_shown = args.dry_run && answer.body["result"]["is_success"] == Value::Bool(true);
+        if is_shown {
+            println!("\n{} would be\n{}", call.id, show::pretty(&answer.body["result"]["result"]));
+        } else {
+            println!("\n{}", difference(call, before, answer.told()));
+        }
+    }
+    println!("\n{done} of {} {}", calls.len(), if args.dry_run { "could be planned" } else { "done" });
+    Ok(if done == calls.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The old answer beside the new one.
+fn difference(call: &Call, before: &Value, now: &Value) -> String {
+    let [before, now] = [before, now].map(|answer| show::pretty(answer) + "\n");
+    if before == now {
+        return format!("{}: the answer is the same", call.id);
+    }
+    let diff = TextDiff::from_lines(&before, &now);
+    diff.unified_diff().context_radius(3).header(&format!("{} before", call.id), "now").to_string()
+}
+
+impl AsWhom {
+    /// With the secret instead of the place where it is.
+    fn read(&self) -> anyhow::Result<again::Actor> {
+        if let Some(client) = &self.as_client {
+            return Ok(again::Actor::Client(client.clone()));
+        }
+        let secret = match (&self.secret_env, &self.secret_file) {
+            (Some(variable), _) => {
+                Some(std::env::var(variable).with_context(|| format!("the environment variable `{variable}`"))?)
+            }
+            (None, Some(file)) => {
+                Some(std::fs::read_to_string(file).with_context(|| format!("cannot read `{}`", file.display()))?)
+            }
+            (None, None) => None,
+        };
+        match (&self.login, secret) {
+            (Some(login), Some(secret)) => Ok(again::Actor::login(login, secret.trim_end_matches(['\r', '\n']))),
+            (None, Some(secret)) => Ok(again::Actor::key(secret.trim())),
+            (Some(_), None) => bail!("--login needs --secret-env or --secret-file"),
+            (None, None) => Ok(again::Actor::Recorded),
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! From a recorded call to the request that repeats it, or the reason why there is none.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::Value;
+
+use super::{Args, edit};
+use crate::{
+    admin,
+    api::Route,
+    config::Config,
+    log::{Archive, Call, Standing},
+};
+
+/// A request that is ready to be sent.
+pub(super) struct Again {
+    pub(super) request: admin::Again,
+    /// What the recorded call was answered; null where it got no answer.
+    pub(super) answered: Value,
+}
+
+/// Whose Odoo account is used. It holds a secret, so it has no `Debug`.
+pub(super) enum Actor {
+    /// That of the client that made the call.
+    Recorded,
+    Client(String),
+    /// The headers that show a credential of Odoo's.
+    Own(Vec<(String, String)>),
+}
+
+impl Actor {
+    pub(super) fn login(login: &str, secret: &str) -> Self {
+        let basic = format!("Basic {}", STANDARD.encode(format!("{login}:{secret}")));
+        Self::Own(vec![("authorization".to_owned(), basic)])
+    }
+
+    pub(super) fn key(key: &str) -> Self {
+        Self::Own(vec![("authorization".to_owned(), format!("Bearer {key}"))])
+    }
+}
+
+/// Why a call is not repeated.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotAgain {
+    #[error("it succeeded; --force repeats it all the same")]
+    Done,
+    #[error("it is in doubt: look in Odoo whether it was done; --force repeats it all the same")]
+    InDoubt,
+    #[error("it has been repeated with success; --force repeats it once more")]
+    Repeated,
+    #[error("the gateway is still working on it")]
+    Running,
+    #[error("it was refused before its payload was taken, so there is nothing to send; its caller can send it again")]
+    NotKept,
+    #[error("[log] {0} keeps no payloads, so there is nothing to send")]
+    SwitchedOff(String),
+    #[error("requests that were passed on are not repeated")]
+    Passed,
+    #[error("parts of its payload were hidden in the log ({0}); give them with --edit")]
+    Hidden(String),
+    #[error("a part of its payload is gone from the log's folder; `odoo-gateway log verify` says more")]
+    Gone,
+    #[error(
+        "its caller used a credential of their own, which is not kept; give --as-client, or --login with --secret-env or --secret-file"
+    )]
+    WhoseCredential,
+    #[error(
+        "the configuration has no [[client]] `{0}` any more; give --as-client, or --login with --secret-env or --secret-file"
+    )]
+    UnknownClient(String),
+    #[error("{0:#}")]
+    Edit(anyhow::Error),
+    #[error(transparent)]
+    Log(#[from] crate::log::Error),
+}
+
+impl Again {
+    pub(super) fn of(
+        archive: &Archive,
+        call: &Call,
+        config: &Config,
+        actor: &Actor,
+        args: &Args,
+    ) -> Result<Self, NotAgain> {
+        let is_free = args.force || args.dry_run;
+        match call.state {
+            Standing::Running => return Err(NotAgain::Running),
+            Standing::Done if !is_free => return Err(NotAgain::Done),
+            Standing::InDoubt if !is_free => return Err(NotAgain::InDoubt),
+            _ if call.is_settled() && !is_free => return Err(NotAgain::Repeated),
+            _ => {}
+        }
+        if !Route::ALL.iter().any(|route| route.name() == call.route) {
+            return Err(NotAgain::Passed);
+        }
+        let lines = archive.story(call)?;
+        let received = lines.iter().find(|line| line["event"] == "call.received").ok_or(NotAgain::NotKept)?;
+        let answered = lines.iter().find(|line| line["event"] == "call.finished").map(|line| line["result"].clone());
+        let mut model = call.model.clone();
+        let mut vals = received["vals"].clone();
+        if vals.is_null() {
+            return Err(NotAgain::SwitchedOff(call.route.clone()));
+        }
+        match &args.edit {
+            Some(file) => {
+                (model, vals) = edit::edited(file.as_deref(), model, vals).map_err(NotAgain::Edit)?;
+            }
+            None => {
+                let hidden = received["redacted"].as_array().into_iter().flatten().filter_map(Value::as_str);
+                let hidden = hidden.collect::<Vec<_>>().join(", ");
+                if !hidden.is_empty() {
+                    return Err(NotAgain::Hidden(hidden));
+                }
+                if has_missing(&vals) {
+                    return Err(NotAgain::Gone);
+                }
+            }
+        }
+        if args.dry_run {
+            vals["dry_run"] = Value::Bool(true);
+        }
+        let (client, headers) = match actor {
+            Actor::Client(name) => (Some(known(name, config)?), Vec::new()),
+            Actor::Own(headers) => (None, headers.clone()),
+            Actor::Recorded if call.client.is_empty() => return Err(NotAgain::WhoseCredential),
+            Actor::Recorded => (Some(known(&call.client, config)?), Vec::new()),
+        };
+        let request = admin::Again {
+            of: call.replay_of.unwrap_or(call.id),
+            route: call.route.clone(),
+            model,
+            vals,
+            client,
+            headers,
+        };
+        Ok(Self { request, answered: answered.unwrap_or_default() })
+    }
+}
+
+fn known(name: &str, config: &Config) -> Result<String, NotAgain> {
+    let is_known = config.clients.iter().any(|client| client.name == name);
+    if is_known { Ok(name.to_owned()) } else { Err(NotAgain::UnknownClient(name.to_owned())) }
+}
+
+/// A marker whose blob could not be read.
+fn has_missing(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.iter().any(has_missing),
+        Value::Object(entries) => {
+            entries.contains_key("$blob") && entries.get("missing") == Some(&Value::Bool(true))
+                || entries.values().any(has_missing)
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,86 @@
+//! How the command line reaches the gateway that runs: where its admin listener is, and a token that proves the operator.
+//!
+//! Both stand in a file of the log's folder that only the gateway's own user can read, so whoever may read the log may also
+//! have its calls made again. Every start makes a new token.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use http::{HeaderMap, header};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+const FILE: &str = "control.json";
+const TOKEN_BYTES: usize = 32;
+
+/// The way to a running gateway.
+#[derive(Debug)]
+pub struct Control {
+    /// The admin listener, without a slash behind it.
+    pub url: String,
+    pub token: SecretString,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Written {
+    url: String,
+    token: String,
+}
+
+/// The file, for as long as the gateway runs.
+#[derive(Debug)]
+pub struct Posted {
+    path: PathBuf,
+    digest: [u8; 32],
+}
+
+impl Control {
+    /// The gateway that writes the log in this folder.
+    pub fn read(folder: &Path) -> io::Result<Self> {
+        let Written { url, token } = serde_json::from_slice(&fs::read(folder.join(FILE))?)?;
+        Ok(Self { url, token: token.into() })
+    }
+}
+
+impl Posted {
+    /// Makes a token, and leaves it where the operator finds it.
+    pub fn new(folder: &Path, url: String) -> io::Result<Self> {
+        let mut bytes = [0; TOKEN_BYTES];
+        let random = rustls::crypto::aws_lc_rs::default_provider().secure_random;
+        random.fill(&mut bytes).map_err(|_| io::Error::other("this system gives no random numbers"))?;
+        let token: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let path = folder.join(FILE);
+        // One that an earlier run left may be open somewhere, or be readable for others.
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        let digest = Sha256::digest(&token).into();
+        file.write_all(&serde_json::to_vec(&Written { url, token })?)?;
+        Ok(Self { path, digest })
+    }
+
+    /// Whether these headers show the token. What is compared are hashes, so that the time it takes says nothing.
+    pub fn admits(&self, headers: &HeaderMap) -> bool {
+        let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let shown = shown.and_then(|value| value.strip_prefix("Bearer "));
+        shown.is_some_and(|token| Sha256::digest(token)[..] == self.digest)
+    }
+}
+
+impl Drop for Posted {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// The header that shows the token.
+pub fn bearer(token: &SecretString) -> String {
+    format!("Bearer {}", token.expose_secret())
+}

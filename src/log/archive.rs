@@ -1,0 +1,352 @@
+//! Reading the log: while a gateway writes it, and when none does.
+//!
+//! A reader takes no lock and changes nothing but the derived index. Half a line at the end is one that is being written.
+//! A segment may be sealed or dropped while it is looked at, so what is gone is looked for once more under its other name.
+
+use std::{
+    cell::RefCell,
+    collections::{HashMap, HashSet},
+    io,
+    ops::ControlFlow,
+    path::Path,
+    rc::Rc,
+};
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{
+    Error, blob,
+    call::{Attempt, Call, Place, Standing, Told, View},
+    directory_error,
+    filter::Filter,
+    fs::{Disk, Fs},
+    index::{Index, Kind, Row},
+    is_in_use,
+    line::Line,
+    segment::Segment,
+};
+
+/// The log of a folder.
+pub struct Archive {
+    disk: Disk,
+    folder: std::path::PathBuf,
+    /// A gateway writes it.
+    is_live: bool,
+    /// The segment that was read last, uncompressed.
+    last_read: RefCell<Option<(Segment, Rc<Vec<u8>>)>>,
+}
+
+impl Archive {
+    pub fn open(folder: &Path) -> Result<Self, Error> {
+        if !folder.is_dir() {
+            let missing = io::Error::new(io::ErrorKind::NotFound, "there is no such folder");
+            return Err(directory_error(folder, missing));
+        }
+        Ok(Self {
+            disk: Disk::new(folder),
+            folder: folder.to_owned(),
+            is_live: is_in_use(folder),
+            last_read: RefCell::default(),
+        })
+    }
+
+    /// The matching calls, the latest first, and at most so many.
+    pub fn calls(&self, filter: &Filter, limit: Option<usize>) -> Result<Vec<Call>, Error> {
+        let mut calls = Vec::new();
+        self.each(filter, |call| {
+            calls.push(call.to_call());
+            if limit.is_some_and(|limit| calls.len() >= limit) {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        })?;
+        Ok(calls)
+    }
+
+    /// The calls whose id has this in it.
+    pub fn find(&self, part: &str) -> Result<Vec<Call>, Error> {
+        let mut found = Vec::new();
+        let part = part.to_lowercase();
+        for route in [None, Some("proxy".to_owned())] {
+            self.each(&Filter { route, ..Filter::default() }, |call| {
+                if Uuid::from_u128(call.first.row.id).to_string().contains(&part) {
+                    found.push(call.to_call());
+                }
+                ControlFlow::Continue(())
+            })?;
+        }
+        Ok(found)
+    }
+
+    /// What the lines of a call say, in their order, with large values put back into them.
+    ///
+    /// Each is an object as docs/log-format.md has it. A value whose blob is gone stays the marker that it is, with
+    /// `"missing": true` in it.
+    pub fn story(&self, call: &Call) -> Result<Vec<Value>, Error> {
+        let mut story = Vec::new();
+        for place in &call.places {
+            if let Some(mut line) = self.line(*place)? {
+                blob::inflate(&self.disk, &mut line);
+                story.push(line);
+            }
+        }
+        Ok(story)
+    }
+
+    /// Where the log ends at the moment.
+    pub fn end(&self) -> Result<Position, Error> {
+        let segment = self.segments()?.last().map_or(Segment(1), |(segment, _)| *segment);
+        let bytes = read_segment(&self.disk, segment).map_err(|source| self.failed(source))?;
+        Ok(Position { segment, offset: whole_lines(&bytes) as u64 })
+    }
+
+    /// The matching calls that have ended since, each with the line that says so; moves the position behind them.
+    pub fn ended_since(&self, position: &mut Position, filter: &Filter) -> Result<Vec<(Call, Value)>, Error> {
+        let mut ended = Vec::new();
+        let mut segments = self.segments()?;
+        segments.retain(|(segment, _)| *segment >= position.segment);
+        for (segment, _) in &segments {
+            if *segment > position.segment {
+                *position = Position { segment: *segment, offset: 0 };
+            }
+            let bytes = match self.disk.read_from(&segment.open(), position.offset) {
+                // It has been sealed meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    let bytes = read_segment(&self.disk, *segment).map_err(|source| self.failed(source))?;
+                    bytes.get(usize::try_from(position.offset).unwrap_or(usize::MAX)..).unwrap_or_default().to_vec()
+                }
+                bytes => bytes.map_err(|source| self.failed(source))?,
+            };
+            let bytes = &bytes[..whole_lines(&bytes)];
+            position.offset += bytes.len() as u64;
+            let index = Index::of(bytes);
+            for row in &index.rows {
+                if !matches!(row.kind, Kind::Finished | Kind::Refused | Kind::PassedFinished | Kind::PassedRefused) {
+                    continue;
+                }
+                let first = Told { index: &index, row, segment: *segment };
+                let standing = Standing::of_state(index_state(&first));
+                let view = View { first, last: None, planned: None, standing, attempts: &[] };
+                let line = bytes.get(usize::try_from(row.offset).unwrap_or(usize::MAX)..).and_then(Line::at);
+                if filter.admits(&view)
+                    && let Some(line) = line.and_then(|line| line.parse())
+                {
+                    ended.push((view.to_call(), line));
+                }
+            }
+        }
+        Ok(ended)
+    }
+
+    /// Calls `each` with every matching call, the latest first.
+    pub(super) fn each(
+        &self,
+        filter: &Filter,
+        mut each: impl FnMut(&View<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        let needle = filter.text.as_deref().map(|text| {
+            let quoted = Value::from(text).to_string();
+            quoted[1..quoted.len() - 1].to_owned()
+        });
+        let mut open = Open::default();
+        for (segment, is_sealed) in self.segments()?.into_iter().rev() {
+            let index = Rc::new(self.index(segment, is_sealed)?);
+            let has_begun = filter
+                .since
+                .is_some_and(|since| index.times.is_some_and(|(_, latest)| latest < since.as_microsecond()));
+            if has_begun && open.ends.is_empty() {
+                break;
+            }
+            let hits = match &needle {
+                Some(needle) => Some(self.lines_with(segment, needle)?),
+                None => None,
+            };
+            for number in (0..index.rows.len()).rev() {
+                if open.add(&index, segment, number, self.is_live, hits.as_ref(), filter, &mut each).is_break() {
+                    return Ok(());
+                }
+            }
+        }
+        open.rest(filter, needle.is_some(), &mut each);
+        Ok(())
+    }
+
+    /// The segments that are there, the oldest first, and whether each is compressed.
+    pub(super) fn segments(&self) -> Result<Vec<(Segment, bool)>, Error> {
+        let names = self.disk.list("").map_err(|source| self.failed(source))?;
+        let mut segments: Vec<_> = names.iter().filter_map(|name| Segment::of(name)).collect();
+        segments.sort_unstable();
+        segments.dedup_by_key(|(segment, _)| *segment);
+        Ok(segments)
+    }
+
+    fn index(&self, segment: Segment, is_sealed: bool) -> Result<Index, Error> {
+        if is_sealed && let Ok(index) = Index::of_sealed(&self.disk, segment) {
+            return Ok(index);
+        }
+        Ok(Index::of(&self.bytes(segment)?))
+    }
+
+    /// The bytes of a segment, uncompressed; none where it has been dropped meanwhile.
+    pub(super) fn bytes(&self, segment: Segment) -> Result<Rc<Vec<u8>>, Error> {
+        if let Some((read, bytes)) = &*self.last_read.borrow()
+            && *read == segment
+        {
+            return Ok(bytes.clone());
+        }
+        let bytes = Rc::new(read_segment(&self.disk, segment).map_err(|source| self.failed(source))?);
+        *self.last_read.borrow_mut() = Some((segment, bytes.clone()));
+        Ok(bytes)
+    }
+
+    fn line(&self, place: Place) -> Result<Option<Value>, Error> {
+        let bytes = self.bytes(place.segment)?;
+        let at = usize::try_from(place.offset).unwrap_or(usize::MAX);
+        Ok(bytes.get(at..).and_then(Line::at).and_then(|line| line.parse()))
+    }
+
+    /// Where lines with this text begin.
+    fn lines_with(&self, segment: Segment, needle: &str) -> Result<HashSet<u64>, Error> {
+        let bytes = self.bytes(segment)?;
+        let found = memchr::memmem::find_iter(&bytes, needle.as_bytes());
+        Ok(found.map(|at| memchr::memrchr(b'\n', &bytes[..at]).map_or(0, |end| end as u64 + 1)).collect())
+    }
+
+    fn failed(&self, source: io::Error) -> Error {
+        directory_error(&self.folder, source)
+    }
+}
+
+/// A place between two lines.
+#[derive(Debug, Clone, Copy)]
+pub struct Position {
+    segment: Segment,
+    offset: u64,
+}
+
+/// How many bytes at the beginning are whole lines.
+fn whole_lines(bytes: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(line) = Line::at(&bytes[at..]) {
+        at += line.bytes.len();
+    }
+    at
+}
+
+/// A segment's bytes, under whichever of its names it is there; nothing where it is gone.
+pub(super) fn read_segment(disk: &Disk, segment: Segment) -> io::Result<Vec<u8>> {
+    let is_gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+    match disk.read(&segment.open()) {
+        Err(error) if is_gone(&error) => match disk.read(&segment.sealed()) {
+            Err(error) if is_gone(&error) => Ok(Vec::new()),
+            sealed => zstd::decode_all(&*sealed?),
+        },
+        bytes => bytes,
+    }
+}
+
+/// What is known of calls whose first line has not been met yet, from the end of the log backwards.
+#[derive(Default)]
+struct Open {
+    /// The last line of a call, by the call's id, and whether it has the text that is looked for.
+    ends: HashMap<u128, (Met, bool)>,
+    plans: HashMap<u128, (Place, bool)>,
+    /// The calls that repeat another one, by the latter's id.
+    attempts: HashMap<u128, Vec<Attempt>>,
+    /// Calls whose first line was carried forward from a segment that was dropped.
+    carried: HashSet<u128>,
+    /// The start of the run that is, or was, the last.
+    has_met_start: bool,
+}
+
+/// A line that was met.
+struct Met {
+    index: Rc<Index>,
+    number: usize,
+    segment: Segment,
+}
+
+impl Met {
+    fn told(&self) -> Told<'_> {
+        Told { index: &self.index, row: &self.index.rows[self.number], segment: self.segment }
+    }
+}
+
+impl Open {
+    #[allow(clippy::too_many_arguments, reason = "the state of one walk, which nobody else has")]
+    fn add(
+        &mut self,
+        index: &Rc<Index>,
+        segment: Segment,
+        number: usize,
+        is_live: bool,
+        hits: Option<&HashSet<u64>>,
+        filter: &Filter,
+        each: &mut impl FnMut(&View<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let row: &Row = &index.rows[number];
+        let is_hit = hits.is_none_or(|hits| hits.contains(&row.offset));
+        let told = Told { index, row, segment };
+        match row.kind {
+            Kind::Start => self.has_met_start = true,
+            // What was carried forward has been met already.
+            Kind::Finished | Kind::Planned if self.carried.contains(&row.id) => {}
+            Kind::Finished | Kind::PassedFinished => {
+                self.ends.insert(row.id, (Met { index: index.clone(), number, segment }, is_hit));
+            }
+            Kind::Planned => {
+                self.plans.insert(row.id, (told.place(), is_hit));
+            }
+            Kind::Received | Kind::PassedReceived | Kind::Refused | Kind::PassedRefused => {
+                if row.is_carried && !self.carried.insert(row.id) || !row.is_carried && self.carried.contains(&row.id) {
+                    return ControlFlow::Continue(());
+                }
+                let end = self.ends.remove(&row.id);
+                let plan = self.plans.remove(&row.id);
+                let standing = match (&end, row.kind) {
+                    (Some((end, _)), _) => Standing::of_state(index_state(&end.told())),
+                    (None, Kind::Refused | Kind::PassedRefused) => Standing::of_state(index_state(&told)),
+                    (None, _) if is_live && !self.has_met_start && !row.is_carried => Standing::Running,
+                    (None, _) => Standing::InDoubt,
+                };
+                if let Some(of) = row.replay_of {
+                    let attempt = Attempt { id: Uuid::from_u128(row.id), state: standing };
+                    self.attempts.entry(of).or_default().push(attempt);
+                }
+                let is_hit = is_hit || end.as_ref().is_some_and(|(_, hit)| *hit) || plan.is_some_and(|(_, hit)| hit);
+                let view = View {
+                    first: told,
+                    last: end.as_ref().map(|(end, _)| end.told()),
+                    planned: plan.map(|(place, _)| place),
+                    standing,
+                    attempts: self.attempts.get(&row.id).map_or(&[], Vec::as_slice),
+                };
+                if is_hit && filter.admits(&view) {
+                    return each(&view);
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Calls whose first lines are gone with their segment.
+    fn rest(&self, filter: &Filter, needs_hit: bool, each: &mut impl FnMut(&View<'_>) -> ControlFlow<()>) {
+        let mut rest: Vec<&(Met, bool)> = self.ends.values().collect();
+        rest.sort_by_key(|(end, _)| std::cmp::Reverse(end.told().row.seq));
+        for (end, is_hit) in rest {
+            let told = end.told();
+            let attempts = self.attempts.get(&told.row.id).map_or(&[][..], Vec::as_slice);
+            let standing = Standing::of_state(index_state(&told));
+            let view = View { first: told, last: None, planned: None, standing, attempts };
+            if (*is_hit || !needs_hit) && filter.admits(&view) && each(&view).is_break() {
+                break;
+            }
+        }
+    }
+}
+
+fn index_state<'i>(told: &Told<'i>) -> &'i str {
+    told.index.word(told.row.state)
+}

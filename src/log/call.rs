@@ -1,0 +1,186 @@
+//! A call as a reader sees it: what its lines say together.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::{
+    index::{Index, Row},
+    segment::Segment,
+};
+
+/// How a call stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    Done,
+    /// Nothing of it is in Odoo.
+    Failed,
+    /// It is not known whether it was done, or something of it is left.
+    InDoubt,
+    /// Its gateway is working on it.
+    Running,
+}
+
+impl Standing {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::InDoubt => "in doubt",
+            Self::Running => "running",
+        }
+    }
+
+    pub(super) fn of_state(state: &str) -> Self {
+        match state {
+            "done" => Self::Done,
+            "failed" => Self::Failed,
+            _ => Self::InDoubt,
+        }
+    }
+}
+
+/// Where a line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) segment: Segment,
+    pub(super) offset: u64,
+}
+
+/// A call of the log.
+#[derive(Debug, Clone, Serialize)]
+pub struct Call {
+    pub id: Uuid,
+    /// When it came in.
+    pub ts: Timestamp,
+    pub route: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub model: String,
+    pub state: Standing,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub error: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<f64>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub client: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub login: String,
+    pub address: String,
+    /// What it wrote in Odoo.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub records: Vec<(String, i64)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay_of: Option<Uuid>,
+    /// The calls that repeated this one, the latest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub repeated_by: Vec<Attempt>,
+    #[serde(skip)]
+    pub(super) places: Vec<Place>,
+}
+
+impl Call {
+    /// Somebody has repeated it with success.
+    pub fn is_settled(&self) -> bool {
+        is_settled(&self.repeated_by)
+    }
+}
+
+/// A repetition of a call.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Attempt {
+    pub id: Uuid,
+    pub state: Standing,
+}
+
+fn is_settled(attempts: &[Attempt]) -> bool {
+    attempts.iter().any(|attempt| attempt.state == Standing::Done)
+}
+
+/// A line with the index that knows its words.
+#[derive(Clone, Copy)]
+pub(super) struct Told<'i> {
+    pub(super) index: &'i Index,
+    pub(super) row: &'i Row,
+    pub(super) segment: Segment,
+}
+
+impl Told<'_> {
+    pub(super) fn place(&self) -> Place {
+        Place { segment: self.segment, offset: self.row.offset }
+    }
+}
+
+/// A call that has not been copied out of the index yet. At least one of its lines is there.
+pub(super) struct View<'i> {
+    pub(super) first: Told<'i>,
+    pub(super) last: Option<Told<'i>>,
+    pub(super) planned: Option<Place>,
+    pub(super) standing: Standing,
+    pub(super) attempts: &'i [Attempt],
+}
+
+impl<'i> View<'i> {
+    /// The line that knows most.
+    fn end(&self) -> Told<'i> {
+        self.last.unwrap_or(self.first)
+    }
+
+    pub(super) fn ts(&self) -> i64 {
+        self.first.row.ts
+    }
+
+    pub(super) fn route(&self) -> &'i str {
+        self.first.index.word(self.first.row.route)
+    }
+
+    pub(super) fn model(&self) -> &'i str {
+        self.first.index.word(self.first.row.model)
+    }
+
+    pub(super) fn client(&self) -> &'i str {
+        self.first.index.word(self.first.row.client)
+    }
+
+    pub(super) fn login(&self) -> &'i str {
+        self.first.index.word(self.first.row.login)
+    }
+
+    pub(super) fn error(&self) -> &'i str {
+        self.end().index.word(self.end().row.error)
+    }
+
+    pub(super) fn records(&self) -> impl Iterator<Item = (&'i str, i64)> {
+        let Told { index, row, .. } = self.end();
+        row.records.iter().map(move |(model, id)| (index.word(*model), *id))
+    }
+
+    pub(super) fn is_settled(&self) -> bool {
+        is_settled(self.attempts)
+    }
+
+    pub(super) fn to_call(&self) -> Call {
+        let (first, end) = (self.first, self.end());
+        let has_end = self.last.is_some() || !end.index.word(end.row.state).is_empty();
+        let places = [Some(first.place()), self.planned, self.last.map(|last| last.place())];
+        Call {
+            id: Uuid::from_u128(first.row.id),
+            ts: Timestamp::from_microsecond(first.row.ts).unwrap_or_default(),
+            route: self.route().to_owned(),
+            model: self.model().to_owned(),
+            state: self.standing,
+            error: self.error().to_owned(),
+            message: end.index.word(end.row.message).to_owned(),
+            duration_ms: has_end.then_some(end.row.ms),
+            client: self.client().to_owned(),
+            login: self.login().to_owned(),
+            address: first.index.word(first.row.address).to_owned(),
+            records: self.records().map(|(model, id)| (model.to_owned(), id)).collect(),
+            replay_of: first.row.replay_of.map(Uuid::from_u128),
+            repeated_by: self.attempts.to_vec(),
+            places: places.into_iter().flatten().collect(),
+        }
+    }
+}

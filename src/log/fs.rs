@@ -1,0 +1,176 @@
+//! The log's files: the one place that touches the file system for it.
+//!
+//! [`Fs`] is as little as the log needs, so that a file system which fails at any step and forgets what was not synced can
+//! stand in its place. Names are relative to the log's folder. A name counts as durable only after [`Fs::sync_folder`].
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Read, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+/// A folder of files.
+pub(super) trait Fs {
+    type File: Append;
+    /// The names of the files in a folder; none where there is no such folder.
+    fn list(&self, folder: &str) -> io::Result<Vec<String>>;
+    fn read(&self, name: &str) -> io::Result<Vec<u8>>;
+    /// Opens a file that is there.
+    fn open(&self, name: &str) -> io::Result<Self::File>;
+    /// Makes a new file, in the place of one that is there, and the folder that it is to be in.
+    fn create(&self, name: &str) -> io::Result<Self::File>;
+    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+    fn remove(&self, name: &str) -> io::Result<()>;
+    fn sync_folder(&self, folder: &str) -> io::Result<()>;
+}
+
+/// A file that is only ever written at its end.
+pub(super) trait Append {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+    fn sync(&mut self) -> io::Result<()>;
+    /// Cuts off what is behind this length.
+    fn cut(&mut self, length: u64) -> io::Result<()>;
+}
+
+/// Something that could not be done, and at which step.
+#[derive(Debug)]
+pub(super) struct Failed {
+    pub(super) stage: &'static str,
+    pub(super) source: io::Error,
+}
+
+pub(super) fn at(stage: &'static str) -> impl Fn(io::Error) -> Failed {
+    move |source| Failed { stage, source }
+}
+
+/// The folder that a file is in.
+pub(super) fn folder_of(name: &str) -> &str {
+    name.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// What a file is called until it is whole. A crash leaves it behind, and nothing ever refers to it.
+pub(super) const UNFINISHED: &str = ".tmp";
+
+/// Writes a whole file, so that it is either there as it should be or not at all, also after a power loss.
+pub(super) fn write_whole<F: Fs>(fs: &F, name: &str, bytes: &[u8]) -> Result<F::File, Failed> {
+    let unfinished = format!("{name}{UNFINISHED}");
+    let mut file = fs.create(&unfinished).map_err(at("create"))?;
+    file.append(bytes).map_err(at("write"))?;
+    file.sync().map_err(at("sync"))?;
+    fs.rename(&unfinished, name).map_err(at("rename"))?;
+    fs.sync_folder(folder_of(name)).map_err(at("sync folder"))?;
+    Ok(file)
+}
+
+/// The real folder. Nobody but its owner may read it.
+#[derive(Debug, Clone)]
+pub(super) struct Disk {
+    folder: PathBuf,
+}
+
+impl Disk {
+    pub(super) fn new(folder: &Path) -> Self {
+        Self { folder: folder.to_owned() }
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// Makes the folder where there is none.
+    pub(super) fn make_folder(&self, name: &str) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(self.path(name))
+    }
+
+    /// The lock that one gateway holds on its log; it is gone with the process.
+    pub(super) fn lock_file(&self, name: &str) -> io::Result<File> {
+        OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(self.path(name))
+    }
+
+    /// Bytes that an ordinary user may still write.
+    pub(super) fn free(&self) -> io::Result<u64> {
+        let stat = rustix::fs::statvfs(&self.folder)?;
+        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+
+    /// The size in bytes, and when it was last written or touched.
+    pub(super) fn stat(&self, name: &str) -> io::Result<(u64, SystemTime)> {
+        let metadata = fs::metadata(self.path(name))?;
+        Ok((metadata.len(), metadata.modified()?))
+    }
+
+    pub(super) fn touch(&self, name: &str, time: SystemTime) -> io::Result<()> {
+        File::open(self.path(name))?.set_modified(time)
+    }
+
+    /// The bytes of a file from a place on.
+    pub(super) fn read_from(&self, name: &str, offset: u64) -> io::Result<Vec<u8>> {
+        use io::{Seek, SeekFrom};
+        let mut file = File::open(self.path(name))?;
+        file.seek(SeekFrom::Start(offset))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+}
+
+impl Fs for Disk {
+    type File = File;
+
+    fn list(&self, folder: &str) -> io::Result<Vec<String>> {
+        let entries = match fs::read_dir(self.path(folder)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            names.extend(entry?.file_name().into_string());
+        }
+        Ok(names)
+    }
+
+    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+        fs::read(self.path(name))
+    }
+
+    fn open(&self, name: &str) -> io::Result<File> {
+        OpenOptions::new().append(true).open(self.path(name))
+    }
+
+    fn create(&self, name: &str) -> io::Result<File> {
+        self.make_folder(folder_of(name))?;
+        match self.remove(name) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        OpenOptions::new().append(true).create_new(true).mode(0o600).open(self.path(name))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        fs::rename(self.path(from), self.path(to))
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        fs::remove_file(self.path(name))
+    }
+
+    fn sync_folder(&self, folder: &str) -> io::Result<()> {
+        File::open(self.path(folder))?.sync_all()
+    }
+}
+
+impl Append for File {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write_all(bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_data()
+    }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.set_len(length)
+    }
+}

@@ -1,0 +1,242 @@
+//! What a listing needs of each line of a segment, so that a million lines are looked through in a moment.
+//!
+//! Derived from the segment and never trusted beyond it: an index that is missing, of another version or of a file of
+//! another size is made anew, and the whole folder can be deleted at any time.
+
+use std::{borrow::Cow, collections::HashMap, io};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize, de::IgnoredAny};
+use uuid::Uuid;
+
+use super::{
+    fs::{Disk, Fs, write_whole},
+    line::Line,
+    segment::Segment,
+};
+
+const FOLDER: &str = "index";
+/// Changes whenever [`Index`] does.
+const VERSION: u32 = 1;
+/// Of a message, so much is shown in a list.
+const MESSAGE: usize = 160;
+
+/// The lines of one segment, in their order.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Index {
+    version: u32,
+    /// The size of the sealed file that this was made from.
+    file_size: u64,
+    /// The times of the earliest and the latest line, in microseconds.
+    pub(super) times: Option<(i64, i64)>,
+    words: Vec<String>,
+    pub(super) rows: Vec<Row>,
+}
+
+/// A line, as far as a listing needs it. Texts are places in the index's words.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Row {
+    pub(super) kind: Kind,
+    /// Where the line begins, in bytes of the uncompressed segment.
+    pub(super) offset: u64,
+    pub(super) seq: u64,
+    /// In microseconds.
+    pub(super) ts: i64,
+    pub(super) id: u128,
+    pub(super) route: u32,
+    pub(super) model: u32,
+    pub(super) client: u32,
+    pub(super) login: u32,
+    pub(super) address: u32,
+    pub(super) state: u32,
+    pub(super) error: u32,
+    pub(super) message: u32,
+    pub(super) ms: f64,
+    pub(super) records: Vec<(u32, i64)>,
+    pub(super) replay_of: Option<u128>,
+    /// The line repeats an older one whose segment was dropped.
+    pub(super) is_carried: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Kind {
+    Start,
+    Received,
+    Planned,
+    Finished,
+    Refused,
+    PassedReceived,
+    PassedFinished,
+    PassedRefused,
+}
+
+/// The members of a line that an index has.
+#[derive(Deserialize)]
+struct Told<'l> {
+    #[serde(borrow)]
+    event: Cow<'l, str>,
+    ts: Timestamp,
+    id: Option<Uuid>,
+    #[serde(borrow)]
+    route: Option<Cow<'l, str>>,
+    #[serde(borrow)]
+    model: Option<Cow<'l, str>>,
+    #[serde(borrow)]
+    client: Option<Cow<'l, str>>,
+    #[serde(borrow)]
+    caller: Option<ToldCaller<'l>>,
+    #[serde(borrow)]
+    address: Option<Cow<'l, str>>,
+    #[serde(borrow)]
+    state: Option<Cow<'l, str>>,
+    #[serde(borrow)]
+    error: Option<Cow<'l, str>>,
+    #[serde(borrow)]
+    message: Option<ToldMessage<'l>>,
+    duration_ms: Option<f64>,
+    #[serde(default)]
+    records: HashMap<String, Vec<i64>>,
+    replay_of: Option<Uuid>,
+    carried_from: Option<IgnoredAny>,
+    #[serde(borrow)]
+    method: Option<Cow<'l, str>>,
+    #[serde(borrow)]
+    path: Option<Cow<'l, str>>,
+    status: Option<u16>,
+}
+
+#[derive(Deserialize)]
+struct ToldCaller<'l> {
+    #[serde(borrow)]
+    login: Cow<'l, str>,
+}
+
+/// A sentence, or where a long one is.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum ToldMessage<'l> {
+    #[serde(borrow)]
+    Text(Cow<'l, str>),
+    Elsewhere(IgnoredAny),
+}
+
+impl Index {
+    /// Of the whole lines at the beginning of a segment's bytes, from this line on.
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        let mut making = Making::default();
+        let mut at = 0;
+        while let Some(line) = Line::at(&bytes[at..]) {
+            making.add(&line, at as u64);
+            at += line.bytes.len();
+        }
+        let Making { index, .. } = making;
+        Self { version: VERSION, ..index }
+    }
+
+    /// Of a sealed segment: from its file, or else made and kept for the next time.
+    pub(super) fn of_sealed(disk: &Disk, segment: Segment) -> io::Result<Self> {
+        let file_size = disk.stat(&segment.sealed())?.0;
+        let kept = disk.read(&file(segment)).ok();
+        let kept = kept.and_then(|bytes| postcard::from_bytes::<Self>(&bytes).ok());
+        if let Some(kept) = kept.filter(|kept| kept.version == VERSION && kept.file_size == file_size) {
+            return Ok(kept);
+        }
+        let index = Self { file_size, ..Self::of(&zstd::decode_all(&*disk.read(&segment.sealed())?)?) };
+        if let Ok(bytes) = postcard::to_stdvec(&index) {
+            // Somebody who may only read the log gets along without.
+            let _ = write_whole(disk, &file(segment), &bytes);
+        }
+        Ok(index)
+    }
+
+    pub(super) fn remove(disk: &Disk, segment: Segment) -> io::Result<()> {
+        match disk.remove(&file(segment)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    /// The text of a place; empty where there is none.
+    pub(super) fn word(&self, place: u32) -> &str {
+        self.words.get(place as usize).map_or("", String::as_str)
+    }
+}
+
+fn file(segment: Segment) -> String {
+    format!("{FOLDER}/{:020}.idx", segment.0)
+}
+
+#[derive(Default)]
+struct Making {
+    index: Index,
+    known: HashMap<String, u32>,
+}
+
+impl Making {
+    fn add(&mut self, line: &Line<'_>, offset: u64) {
+        let Some(told) = line.parse::<Told<'_>>() else { return };
+        let ts = told.ts.as_microsecond();
+        let times = self.index.times.get_or_insert((ts, ts));
+        *times = (times.0.min(ts), times.1.max(ts));
+        let kind = match &*told.event {
+            "start" => Kind::Start,
+            "call.received" => Kind::Received,
+            "call.planned" => Kind::Planned,
+            "call.finished" => Kind::Finished,
+            "call.refused" => Kind::Refused,
+            "request.received" => Kind::PassedReceived,
+            "request.finished" => Kind::PassedFinished,
+            "request.refused" => Kind::PassedRefused,
+            _ => return,
+        };
+        let (route, message) = match (told.method, told.path) {
+            (Some(method), Some(path)) => {
+                let status = told.status.map(|status| format!(" {status}")).unwrap_or_default();
+                (Cow::Borrowed("proxy"), format!("{method} {path}{status}").into())
+            }
+            _ => {
+                let message = match told.message {
+                    Some(ToldMessage::Text(text)) => text,
+                    Some(ToldMessage::Elsewhere(_)) | None => Cow::Borrowed(""),
+                };
+                (told.route.unwrap_or_default(), message)
+            }
+        };
+        let end = message.char_indices().nth(MESSAGE).map_or(message.len(), |(end, _)| end);
+        let mut records = Vec::new();
+        for (model, ids) in &told.records {
+            let model = self.place(model);
+            records.extend(ids.iter().map(|id| (model, *id)));
+        }
+        let row = Row {
+            kind,
+            offset,
+            seq: line.seq,
+            ts,
+            id: told.id.unwrap_or_default().as_u128(),
+            route: self.place(&route),
+            model: self.place(&told.model.unwrap_or_default()),
+            client: self.place(&told.client.unwrap_or_default()),
+            login: self.place(&told.caller.map(|caller| caller.login).unwrap_or_default()),
+            address: self.place(&told.address.unwrap_or_default()),
+            state: self.place(&told.state.unwrap_or_default()),
+            error: self.place(&told.error.unwrap_or_default()),
+            message: self.place(&message[..end]),
+            ms: told.duration_ms.unwrap_or_default(),
+            records,
+            replay_of: told.replay_of.map(|id| id.as_u128()),
+            is_carried: told.carried_from.is_some(),
+        };
+        self.index.rows.push(row);
+    }
+
+    fn place(&mut self, word: &str) -> u32 {
+        if let Some(place) = self.known.get(word) {
+            return *place;
+        }
+        let place = u32::try_from(self.index.words.len()).unwrap_or(u32::MAX);
+        self.index.words.push(word.to_owned());
+        self.known.insert(word.to_owned(), place);
+        place
+    }
+}

@@ -1,0 +1,130 @@
+//! Makes a damaged log usable again, without losing a byte of what is there.
+//!
+//! Of each damaged segment, the file as it is stays beside the log, and a new one takes its place with the lines that are
+//! whole; a line of its own stands for those between. A last line of the log says what was done.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::{
+    Error, directory_error,
+    fs::{Disk, Failed, Fs, write_whole},
+    journal::{Journal, gap_body},
+    line::{Body, Line},
+    open_error,
+    recovery::{End, later_lines, recover},
+    segment::{EVENT, Header, Segment, hexadecimal},
+    take_lock,
+    verify::decompress_what_can_be,
+};
+use crate::config;
+
+/// A segment that was made anew.
+#[derive(Debug, Clone)]
+pub struct Repaired {
+    pub file: String,
+    /// The file as it was.
+    pub kept_in: String,
+    /// The lines that could not be saved, first to last.
+    pub gaps: Vec<(u64, u64)>,
+}
+
+/// Repairs every damaged segment; none is a log that has no damage. No gateway may be running.
+pub fn repair(config: &config::Log) -> Result<Vec<Repaired>, Error> {
+    let folder = &config.directory;
+    let lock = take_lock(folder)?;
+    let disk = Disk::new(folder);
+    let repaired = repair_segments(&disk, folder)?;
+    if !repaired.is_empty() {
+        // Opening also puts a torn tail aside.
+        let now = Timestamp::now();
+        let unusable = |error| open_error(folder, error);
+        let (mut journal, _) = Journal::open(disk.clone(), config.segment_size.as_u64(), now).map_err(unusable)?;
+        for Repaired { file, kept_in, gaps } in &repaired {
+            let sha256 = hexadecimal(Sha256::digest(disk.read(file).map_err(|e| directory_error(folder, e))?));
+            let line = json!({"ts": now, "file": file, "kept_in": kept_in, "gaps": gaps, "sha256": sha256});
+            journal.append(&[&Body::new("log.repaired", &line)], now).map_err(unusable)?;
+        }
+    }
+    drop(lock);
+    Ok(repaired)
+}
+
+fn repair_segments(disk: &Disk, folder: &Path) -> Result<Vec<Repaired>, Error> {
+    let failed = |source| directory_error(folder, source);
+    let unwritten = |Failed { source, .. }| directory_error(folder, source);
+    let mut segments: Vec<_> = disk.list("").map_err(failed)?.iter().filter_map(|name| Segment::of(name)).collect();
+    segments.sort_unstable();
+    segments.dedup_by_key(|(segment, _)| *segment);
+    let mut repaired = Vec::new();
+    let mut before: Option<(Segment, String)> = None;
+    for (number, (segment, is_sealed)) in segments.iter().enumerate() {
+        let name = if *is_sealed { segment.sealed() } else { segment.open() };
+        let file = disk.read(&name).map_err(failed)?;
+        let (bytes, is_readable) = match is_sealed {
+            true => {
+                zstd::decode_all(&*file).map_or_else(|_| (decompress_what_can_be(&file), false), |bytes| (bytes, true))
+            }
+            false => (file.clone(), true),
+        };
+        let next_segment = segments.get(number + 1).map(|(segment, _)| segment.0);
+        let end = recover(&bytes, segment.0).end;
+        // The tail of the last one is for the next start.
+        let is_sound = is_readable && (end == End::Whole || end == End::Torn && next_segment.is_none());
+        let bytes = if is_sound {
+            bytes
+        } else {
+            let kept_in = format!("{name}.damaged-{:08x}", crc32fast::hash(&file));
+            write_whole(disk, &kept_in, &file).map_err(unwritten)?;
+            let (bytes, gaps) = made_anew(*segment, &bytes, next_segment, before.take());
+            write_whole(disk, &segment.open(), &bytes).map_err(unwritten)?;
+            if *is_sealed {
+                disk.remove(&name).map_err(failed)?;
+                disk.sync_folder("").map_err(failed)?;
+            }
+            repaired.push(Repaired { file: segment.open(), kept_in, gaps });
+            bytes
+        };
+        before = Some((*segment, hexadecimal(Sha256::digest(&bytes))));
+    }
+    Ok(repaired)
+}
+
+/// The lines that are whole and in their order, with a line for each gap between them.
+fn made_anew(
+    segment: Segment,
+    bytes: &[u8],
+    next_segment: Option<u64>,
+    before: Option<(Segment, String)>,
+) -> (Vec<u8>, Vec<(u64, u64)>) {
+    let now = Timestamp::now();
+    let mut made = Vec::new();
+    let mut gaps = Vec::new();
+    let mut lines = later_lines(bytes).filter(|line| line.seq >= segment.0).peekable();
+    let mut next = segment.0;
+    if lines.peek().is_none_or(|line: &Line<'_>| line.seq != segment.0 || line.event() != EVENT) {
+        Header::new(now, before).body().frame(next, next - 1, &mut made);
+        next += 1;
+    }
+    let mut close = |made: &mut Vec<u8>, next: u64, behind: u64| {
+        if behind > next {
+            gap_body(now, behind - 1).frame(next, next - 1, made);
+            gaps.push((next, behind - 1));
+        }
+    };
+    for line in lines {
+        let belongs = line.seq >= next && next_segment.is_none_or(|end| line.seq < end);
+        if belongs {
+            close(&mut made, next, line.seq);
+            made.extend_from_slice(line.bytes);
+            next = line.next();
+        }
+    }
+    if let Some(end) = next_segment {
+        close(&mut made, next, end);
+    }
+    (made, gaps)
+}

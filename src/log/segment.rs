@@ -1,0 +1,88 @@
+//! A segment: one file of the log, its name and its first line.
+//!
+//! The name is the number of the first line, so that `ls` sorts. The first line says which segment came before and the
+//! SHA-256 of all its bytes, so that the segments are a chain: one that is missing or was edited later shows.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::line::Body;
+
+/// The version of the format, as docs/log-format.md describes it.
+pub(super) const FORMAT: u32 = 1;
+pub(super) const EVENT: &str = "segment";
+const OPEN: &str = ".jsonl";
+const SEALED: &str = ".jsonl.zst";
+
+/// A segment by the number of its first line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Segment(pub(super) u64);
+
+impl Segment {
+    /// Of a file of this name, and whether that one is compressed.
+    pub(super) fn of(file: &str) -> Option<(Self, bool)> {
+        let (digits, is_sealed) = match file.strip_suffix(SEALED) {
+            Some(digits) => (digits, true),
+            None => (file.strip_suffix(OPEN)?, false),
+        };
+        let is_number = digits.len() == 20 && digits.bytes().all(|digit| digit.is_ascii_digit());
+        Some((Self(digits.parse().ok().filter(|_| is_number)?), is_sealed))
+    }
+
+    pub(super) fn open(self) -> String {
+        format!("{:020}{OPEN}", self.0)
+    }
+
+    pub(super) fn sealed(self) -> String {
+        format!("{:020}{SEALED}", self.0)
+    }
+}
+
+/// The first line of a segment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Header {
+    pub(super) ts: Timestamp,
+    pub(super) format: u32,
+    pub(super) gateway: String,
+    /// The file of the segment before, as it was named when it was written to.
+    pub(super) prev: Option<String>,
+    /// The SHA-256 of that file's bytes, uncompressed.
+    pub(super) prev_sha256: Option<String>,
+}
+
+impl Header {
+    pub(super) fn new(ts: Timestamp, prev: Option<(Segment, String)>) -> Self {
+        let (prev, prev_sha256) = prev.map(|(segment, sha256)| (segment.open(), sha256)).unzip();
+        Self { ts, format: FORMAT, gateway: env!("CARGO_PKG_VERSION").to_owned(), prev, prev_sha256 }
+    }
+
+    pub(super) fn body(&self) -> Body {
+        Body::new(EVENT, self)
+    }
+}
+
+/// Bytes as hexadecimal digits.
+pub(super) fn hexadecimal(bytes: impl AsRef<[u8]>) -> String {
+    bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_twenty_digits_and_nothing_else() {
+        assert_eq!(Segment::of("00000000000000000001.jsonl"), Some((Segment(1), false)));
+        assert_eq!(Segment::of("00000000000000000042.jsonl.zst"), Some((Segment(42), true)));
+        for other in [
+            "1.jsonl",
+            "0000000000000000000x.jsonl",
+            "00000000000000000001.jsonl.torn-5",
+            "LOCK",
+            "+0000000000000000001.jsonl",
+        ] {
+            assert_eq!(Segment::of(other), None, "{other}");
+        }
+        assert_eq!(Segment(7).sealed(), "00000000000000000007.jsonl.zst");
+    }
+}
