@@ -21,7 +21,8 @@ use crate::{
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Again {
-    pub of: Uuid,
+    /// The call that it repeats; none for a dry run, which repeats nothing.
+    pub of: Option<Uuid>,
     pub route: String,
     pub model: String,
     pub vals: Value,

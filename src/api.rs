@@ -75,7 +75,7 @@ pub struct Request {
 /// On whose behalf the operator repeats which call.
 #[derive(Debug, Clone)]
 pub struct Replay {
-    pub of: Uuid,
+    pub of: Option<Uuid>,
     /// The `[[client]]` to act as; without one, the credential in the headers counts.
     pub client: Option<String>,
 }
@@ -138,7 +138,7 @@ pub async fn handle(app: Arc<App>, request: Request) -> Reply {
         return reply;
     }
     let size = body.as_ref().map_or(0, Bytes::len);
-    let replay_of = replay.as_ref().map(|replay| replay.of);
+    let replay_of = replay.as_ref().and_then(|replay| replay.of);
     let arrived = Arrived { id: call_id, route: route.name(), address, size, replay_of };
     let shown = match replay.and_then(|replay| replay.client) {
         Some(name) => app.clients.by_name(&name).map(Shown::Client).ok_or(Error::UnknownClient),

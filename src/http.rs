@@ -77,7 +77,7 @@ async fn session(app: Arc<App>, address: IpAddr, request: http::Request<Incoming
     let (head, body) = request.into_parts();
     let id = passage.id();
     let outcome = match collect(body, &app.config.limits).await {
-        Ok(body) => match passage.begin(body.len(), head.method.is_safe()).await {
+        Ok(body) => match passage.begin(body.len()).await {
             Ok(()) => app.proxy.forward(http::Request::from_parts(head, body)).await,
             Err(error) => Err(error.into()),
         },

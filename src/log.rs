@@ -24,6 +24,7 @@ mod verify;
 mod writer;
 
 use std::{
+    borrow::Cow,
     fs::{File, TryLockError},
     io,
     path::{Path, PathBuf},
@@ -56,11 +57,13 @@ use self::{
 };
 use crate::config::{self, Kept};
 
-/// Values of this many bytes and more go to a blob as a whole, so that a line stays one that tools can handle.
+/// Values larger than this go to a blob as a whole, so that a line stays one that tools can handle.
 const MEMBER: usize = 64 << 10;
 /// Somebody who looks whether a gateway runs may hold the lock for a moment.
 const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 const LOCK: &str = "LOCK";
+/// A model's name is kept up to so many characters.
+const MODEL: usize = 256;
 
 /// Why the log cannot be used, or cannot take a line.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -111,10 +114,10 @@ impl Log {
         let failed = |source| directory_error(folder, source);
         let disk = Disk::new(folder);
         let lock = take_lock(folder)?;
-        let unusable = |error| open_error(folder, error);
-        let (mut journal, torn) =
-            Journal::open(disk.clone(), config.segment_size.as_u64(), Timestamp::now()).map_err(unusable)?;
-        announce(&mut journal, torn.as_ref()).map_err(unusable)?;
+        let mut journal = open_journal(config)?;
+        let now = Timestamp::now();
+        let start = json!({"ts": now, "gateway": env!("CARGO_PKG_VERSION"), "pid": std::process::id()});
+        journal.append(&[&Body::new("start", &start)], now).map_err(|error| open_error(folder, error))?;
         let (begun, news) = mpsc::channel();
         // The segments that are finished already.
         let _ = begun.send(journal.active());
@@ -129,12 +132,10 @@ impl Log {
         Ok(Self { inner: Arc::new(Inner { writer, blobs, keeper, redaction, config: config.clone() }) })
     }
 
-    /// Whether a log could be opened for writing. Puts a torn tail aside, and writes no line.
+    /// Whether the log can be opened for writing. Like every opening, this puts a torn tail aside.
     pub fn try_open(config: &config::Log) -> Result<(), Error> {
         let _lock = take_lock(&config.directory)?;
-        let disk = Disk::new(&config.directory);
-        let journal = Journal::open(disk, config.segment_size.as_u64(), Timestamp::now());
-        journal.map(|_| ()).map_err(|error| open_error(&config.directory, error))
+        open_journal(config).map(|_| ())
     }
 
     /// Fails once a line could not be made durable, and while the disk has too little room.
@@ -151,19 +152,18 @@ impl Log {
     pub async fn receive(&self, arrived: Arrived, received: Received<'_>, started: Instant) -> Result<Entry, Error> {
         let kept = self.kept(arrived.route);
         let mut secrets = Secrets::default();
+        let mut vals = Value::Object(received.vals.clone());
+        self.inner.redaction.hide(&mut vals, &mut secrets);
         let vals = match kept {
             Kept::Nothing => None,
-            Kept::All | Kept::Summary => {
-                let mut vals = Value::Object(received.vals.clone());
-                self.inner.redaction.hide(&mut vals, &mut secrets);
-                Some(self.spilled(vals).await?)
-            }
+            Kept::All | Kept::Summary => Some(self.spilled(vals, Purpose::Announce).await?),
         };
-        let (ts, model) = (Timestamp::now(), received.model);
-        let line = ReceivedLine { ts, arrived: &arrived, model, who: &received.who, redacted: &secrets.paths, vals };
+        let (ts, model) = (Timestamp::now(), short(received.model));
+        let line =
+            ReceivedLine { ts, arrived: &arrived, model: &model, who: &received.who, redacted: &secrets.paths, vals };
         let body = Body::new("call.received", &line);
         let seq = self.inner.writer.submit(body, Purpose::Announce).await?.wait().await?;
-        let (model, who) = (model.to_owned(), received.who);
+        let (model, who) = (model.into_owned(), received.who);
         Ok(Entry { log: self.clone(), arrived, started, kept, secrets, seq, model, who })
     }
 
@@ -181,11 +181,10 @@ impl Log {
         self.tell("call.refused", &line).await
     }
 
-    /// Announces a request that is to be passed on to Odoo. Only one that may change something waits for the disk.
-    pub async fn receive_passed(&self, passed: &Passed, is_safe: bool) -> Result<Option<u64>, Error> {
+    /// Announces a request that is to be passed on to Odoo: it is on disk when this comes back. Gives its line's number.
+    pub async fn receive_passed(&self, passed: &Passed) -> Result<u64, Error> {
         let body = Body::new("request.received", &PassedLine { ts: Timestamp::now(), passed });
-        let written = self.inner.writer.submit(body, Purpose::Announce).await?;
-        Ok(if is_safe { None } else { Some(written.wait().await?) })
+        self.inner.writer.submit(body, Purpose::Announce).await?.wait().await
     }
 
     /// Tells how a request that was passed on, or refused, ended.
@@ -242,14 +241,14 @@ impl Log {
         let result = hidden(if end.kept == Kept::Summary { without_rows(finished.result) } else { finished.result });
         let message = hidden(Value::String(finished.message));
         let detail = finished.detail.map(|detail| hidden(Value::String(detail)));
-        let (result, odoo) = match end.kept {
-            Kept::Nothing => (None, None),
-            Kept::All | Kept::Summary => (Some(self.spilled(result).await?), Some(self.spilled(odoo).await?)),
-        };
-        let detail = match detail {
-            Some(detail) => Some(self.spilled(detail).await?),
-            None => None,
-        };
+        let mut kept = Vec::new();
+        for value in [Some(message), Some(result), Some(odoo), detail] {
+            kept.push(match value {
+                Some(value) if end.kept != Kept::Nothing => Some(self.spilled(value, Purpose::Tell).await?),
+                _ => None,
+            });
+        }
+        let [message, result, odoo, detail] = kept.try_into().unwrap_or_default();
         Ok(FinishedLine {
             ts: Timestamp::now(),
             arrived: end.arrived,
@@ -258,7 +257,7 @@ impl Log {
             who: end.who,
             state: finished.state,
             error: finished.error,
-            message: self.spilled(message).await?,
+            message,
             duration_ms: milliseconds(end.started.elapsed()),
             records,
             result,
@@ -272,18 +271,22 @@ impl Log {
     }
 
     /// The value with its large parts in blobs, which are durable when this comes back.
-    async fn spilled(&self, mut value: Value) -> Result<Value, Error> {
+    async fn spilled(&self, mut value: Value, purpose: Purpose) -> Result<Value, Error> {
         let mut blobs = Vec::new();
         let from = usize::try_from(self.inner.config.blob_from.as_u64()).unwrap_or(usize::MAX);
         blob::spill(&mut value, from, MEMBER, &mut blobs);
         if !blobs.is_empty() {
-            self.keep(blobs).await?;
+            self.keep(blobs, purpose).await?;
         }
         Ok(value)
     }
 
-    async fn keep(&self, blobs: Vec<Blob>) -> Result<(), Error> {
-        self.check()?;
+    async fn keep(&self, blobs: Vec<Blob>, purpose: Purpose) -> Result<(), Error> {
+        match self.check() {
+            // What has happened is told as long as there is any room.
+            Err(Error::Full { .. }) if purpose == Purpose::Tell => {}
+            checked => checked?,
+        }
         let store = self.inner.blobs.clone();
         let kept = tokio::task::spawn_blocking(move || store.keep(blobs, Timestamp::now().into())).await;
         match kept {
@@ -336,7 +339,7 @@ impl Entry {
         }
         self.log.inner.redaction.hide(&mut plan, &mut self.secrets);
         self.secrets.mask(&mut plan);
-        let plan = self.log.spilled(plan).await?;
+        let plan = self.log.spilled(plan, Purpose::Tell).await?;
         let line = PlannedLine { ts: Timestamp::now(), id: self.arrived.id, plan };
         self.log.inner.writer.submit(Body::new("call.planned", &line), Purpose::Tell).await.map(|_| ())
     }
@@ -353,6 +356,14 @@ impl Entry {
         };
         let line = self.log.ended(end, finished, &mut self.secrets).await?;
         self.log.tell("call.finished", &line).await
+    }
+}
+
+/// A model's name as far as it can be one: a caller may send whatever it likes.
+fn short(model: &str) -> Cow<'_, str> {
+    match model.char_indices().nth(MODEL) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &model[..end])),
+        None => Cow::Borrowed(model),
     }
 }
 
@@ -390,17 +401,18 @@ pub fn is_in_use(folder: &Path) -> bool {
     lock.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
-/// The first lines of a run: what calls before it are open is in doubt.
-fn announce(journal: &mut Journal<Disk>, torn: Option<&TornTail>) -> Result<(), journal::Error> {
+/// The journal, ready to be appended to. Whoever calls this holds the lock.
+fn open_journal(config: &config::Log) -> Result<Journal<Disk>, Error> {
+    let folder = &config.directory;
+    let unusable = |error| open_error(folder, error);
     let now = Timestamp::now();
-    let start = json!({"ts": now, "gateway": env!("CARGO_PKG_VERSION"), "pid": std::process::id()});
-    let mut lines = vec![Body::new("start", &start)];
+    let (mut journal, torn) = Journal::open(Disk::new(folder), config.segment_size.as_u64(), now).map_err(unusable)?;
     if let Some(TornTail { file, offset, bytes, kept_in }) = torn {
         tracing::warn!(file, offset, bytes, kept_in, "the log ended in half a write, which has been put aside");
         let line = json!({"ts": now, "file": file, "offset": offset, "bytes": bytes, "kept_in": kept_in});
-        lines.push(Body::new("log.recovered", &line));
+        journal.append(&[&Body::new("log.recovered", &line)], now).map_err(unusable)?;
     }
-    journal.append(&lines.iter().collect::<Vec<_>>(), now).map(|_| ())
+    Ok(journal)
 }
 
 fn directory_error(folder: &Path, source: io::Error) -> Error {

@@ -50,7 +50,7 @@ pub use self::{
     gate::{Claim, Gate},
     identity::Identity,
     release::{Edition, Release},
-    rpc::{Effect, Page, Rpc},
+    rpc::{Effect, Page, Rpc, SHOWN},
     schema::{Field, Kind, Schema},
     trace::{Made, Trace},
 };

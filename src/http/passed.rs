@@ -1,6 +1,6 @@
 //! What the log is told of a request that is passed on to Odoo, or that is none of ours.
 //!
-//! One that may change something is on disk before Odoo gets it. Its end is told when the last byte of the answer has gone
+//! It is on disk before Odoo gets it. Its end is told when the last byte of the answer has gone
 //! out, or the caller has hung up; nobody waits for that.
 
 use std::{net::IpAddr, sync::Arc, time::Instant};
@@ -15,7 +15,7 @@ use crate::{
     log::{self, Passed, PassedEnd, State},
 };
 
-/// A path is kept up to this many bytes.
+/// A path is kept up to so many characters.
 const PATH: usize = 512;
 
 /// One request on its way.
@@ -46,10 +46,10 @@ impl Passage {
     }
 
     /// Before it is passed on. Where nothing can be logged, it is not, unless the operator wants it so.
-    pub(super) async fn begin(&mut self, size: usize, is_safe: bool) -> Result<(), log::Error> {
+    pub(super) async fn begin(&mut self, size: usize) -> Result<(), log::Error> {
         self.passed.size = size;
-        match self.app.log.receive_passed(&self.passed, is_safe).await {
-            Ok(received) => self.received = received,
+        match self.app.log.receive_passed(&self.passed).await {
+            Ok(received) => self.received = Some(received),
             Err(error) if self.app.log.may_pass_unlogged() => {
                 tracing::warn!(path = self.passed.path, %error, "a request is passed on that is not in the log");
             }

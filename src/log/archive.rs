@@ -296,8 +296,9 @@ impl Open {
             Kind::Finished | Kind::PassedFinished => {
                 self.ends.insert(row.id, (Met { index: index.clone(), number, segment }, is_hit));
             }
+            // The last plan is the one that was carried out.
             Kind::Planned => {
-                self.plans.insert(row.id, (told.place(), is_hit));
+                self.plans.entry(row.id).or_insert((told.place(), is_hit));
             }
             Kind::Received | Kind::PassedReceived | Kind::Refused | Kind::PassedRefused => {
                 if row.is_carried && !self.carried.insert(row.id) || !row.is_carried && self.carried.contains(&row.id) {
@@ -311,6 +312,8 @@ impl Open {
                     (None, _) if is_live && !self.has_met_start && !row.is_carried => Standing::Running,
                     (None, _) => Standing::InDoubt,
                 };
+                // Of a repetition, those of the same call that came after it.
+                let attempts = self.attempts.get(&row.replay_of.unwrap_or(row.id)).cloned().unwrap_or_default();
                 if let Some(of) = row.replay_of {
                     let attempt = Attempt { id: Uuid::from_u128(row.id), state: standing };
                     self.attempts.entry(of).or_default().push(attempt);
@@ -321,7 +324,7 @@ impl Open {
                     last: end.as_ref().map(|(end, _)| end.told()),
                     planned: plan.map(|(place, _)| place),
                     standing,
-                    attempts: self.attempts.get(&row.id).map_or(&[], Vec::as_slice),
+                    attempts: &attempts,
                 };
                 if is_hit && filter.admits(&view) {
                     return each(&view);

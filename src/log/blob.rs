@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{
-    fs::{Disk, Failed, Fs, at, write_whole},
+    fs::{Disk, Failed, Fs, UNFINISHED, at, write_whole},
     segment::hexadecimal,
 };
 
@@ -90,12 +90,21 @@ pub(super) fn named_by(value: &Value) -> Option<(&str, bool)> {
     is_name.then(|| (sha256, entries.get("kind").is_some_and(|kind| kind == "json")))
 }
 
-/// The names of all blobs that a value points to.
-pub(super) fn names(value: &Value, found: &mut Vec<String>) {
+/// The names of all blobs that a value points to, also from within others.
+pub(super) fn names(disk: &Disk, value: &Value, found: &mut Vec<String>) {
     match (named_by(value), value) {
-        (Some((sha256, _)), _) => found.push(sha256.to_owned()),
-        (None, Value::Array(items)) => items.iter().for_each(|item| names(item, found)),
-        (None, Value::Object(entries)) => entries.values().for_each(|inner| names(inner, found)),
+        (Some((sha256, is_json)), _) => {
+            found.push(sha256.to_owned());
+            let content = if is_json { read(disk, sha256).ok() } else { None };
+            match content.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
+                Some(Value::Object(entries)) if is_callers(&entries) => {}
+                Some(Value::Object(entries)) => entries.values().for_each(|inner| names(disk, inner, found)),
+                Some(Value::Array(items)) => items.iter().for_each(|item| names(disk, item, found)),
+                _ => {}
+            }
+        }
+        (None, Value::Array(items)) => items.iter().for_each(|item| names(disk, item, found)),
+        (None, Value::Object(entries)) => entries.values().for_each(|inner| names(disk, inner, found)),
         _ => {}
     }
 }
@@ -229,7 +238,8 @@ pub(super) fn for_each(disk: &Disk, mut each: impl FnMut(&str, &str) -> io::Resu
     for folder in disk.list(FOLDER)? {
         let folder = format!("{FOLDER}/{folder}");
         for name in disk.list(&folder)? {
-            if let Some(sha256) = name.strip_suffix(".zst") {
+            // What a crash left unfinished takes space, too, and goes with its time.
+            if let Some(sha256) = name.strip_suffix(UNFINISHED).unwrap_or(&name).strip_suffix(".zst") {
                 match each(&format!("{folder}/{name}"), sha256) {
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                     outcome => outcome?,

@@ -93,7 +93,7 @@ impl Keeper {
             }
         }
         finished.dedup_by_key(|(segment, _)| *segment);
-        self.drop_old(finished.into_iter().map(|(segment, _)| segment).collect())
+        self.drop_old(&finished.into_iter().map(|(segment, _)| segment).collect::<Vec<_>>(), active)
     }
 
     fn seal(&self, segment: Segment) -> Result<(), Trouble> {
@@ -106,22 +106,22 @@ impl Keeper {
         Ok(())
     }
 
-    fn drop_old(&self, finished: Vec<Segment>) -> Result<(), Trouble> {
-        let sizes = finished.iter().map(|segment| Ok((*segment, self.size_of(*segment)?)));
-        let sizes: Vec<(Segment, u64)> = sizes.collect::<io::Result<_>>()?;
+    fn drop_old(&self, finished: &[Segment], active: Segment) -> Result<(), Trouble> {
         let mut total = self.size_of_all()?;
-        let oldest =
-            Timestamp::now().as_microsecond() - i64::try_from(self.config.keep.as_micros()).unwrap_or(i64::MAX);
+        let keep = i64::try_from(self.config.keep.as_micros()).unwrap_or(i64::MAX);
+        let oldest = Timestamp::now().as_microsecond().saturating_sub(keep);
         let mut has_dropped = false;
-        for (segment, size) in sizes {
-            let latest =
-                Index::of_sealed(&self.disk, segment).ok().and_then(|index| index.times).map(|(_, latest)| latest);
-            let reason = match latest {
-                Some(latest) if latest < oldest => "age",
+        for (number, segment) in finished.iter().enumerate() {
+            let size = self.size_of(*segment)?;
+            let reason = match self.latest(*segment)? {
+                latest if latest < oldest => "age",
                 _ if total > self.config.max_total.as_u64() => "size",
                 _ => break,
             };
-            self.drop_segment(segment, reason)?;
+            let next = finished.get(number + 1).copied().unwrap_or(active);
+            if !self.drop_segment(*segment, next, reason)? {
+                break;
+            }
             has_dropped = true;
             total = total.saturating_sub(size);
             if reason == "size" {
@@ -132,17 +132,27 @@ impl Keeper {
         if has_dropped {
             self.sweep()?;
         } else if total > self.config.max_total.as_u64() {
-            tracing::warn!(total, "the log is larger than [log] max_total, and its only segment is in use");
+            tracing::warn!(total, "the log is larger than [log] max_total, and nothing of it can be dropped");
         }
         Ok(())
     }
 
-    fn drop_segment(&self, segment: Segment, reason: &str) -> Result<(), Trouble> {
-        let bytes = super::archive::read_segment(&self.disk, segment)?;
-        let recovered = recover(&bytes, segment.0);
-        let carried = self.carry(segment)?;
+    /// When the last line of a segment was written, in microseconds.
+    fn latest(&self, segment: Segment) -> io::Result<i64> {
+        let index = Index::of_sealed(&self.disk, segment).ok().and_then(|index| index.times);
+        if let Some((_, latest)) = index {
+            return Ok(latest);
+        }
+        // It is damaged, and goes with its time like any other.
+        let (_, modified) = self.disk.stat(&segment.sealed()).or_else(|_| self.disk.stat(&segment.open()))?;
+        Ok(Timestamp::try_from(modified).map_or(i64::MAX, Timestamp::as_microsecond))
+    }
+
+    /// False where a call in it is still being worked on.
+    fn drop_segment(&self, segment: Segment, next: Segment, reason: &str) -> Result<bool, Trouble> {
+        let Some(carried) = self.carry(segment)? else { return Ok(false) };
         let line = json!({
-            "ts": Timestamp::now(), "file": segment.open(), "from": segment.0, "to": recovered.next - 1,
+            "ts": Timestamp::now(), "file": segment.open(), "from": segment.0, "to": next.0 - 1,
             "reason": reason, "carried": carried,
         });
         self.writer.submit_blocking(Body::new("segment.dropped", &line), Purpose::Tell)?;
@@ -155,27 +165,34 @@ impl Keeper {
         Index::remove(&self.disk, segment)?;
         self.disk.sync_folder("")?;
         tracing::info!(file = segment.open(), reason, carried, "a segment of the log has been dropped");
-        Ok(())
+        Ok(true)
     }
 
-    /// Writes the calls of a segment that are in doubt anew; gives how many.
-    fn carry(&self, segment: Segment) -> Result<usize, Trouble> {
-        let archive = Archive::open(self.disk.path("").as_path())?;
+    /// Writes the calls of a segment that are in doubt anew; gives how many. None where one of its calls is still being
+    /// worked on: its end is to come, and must not come before what is carried.
+    fn carry(&self, segment: Segment) -> Result<Option<usize>, Trouble> {
+        let archive = Archive::open(&self.disk.path(""))?;
         let mut stories = Vec::new();
+        let mut is_running = false;
         archive.each(&Filter::default(), |call| {
-            let is_open = matches!(call.standing, Standing::InDoubt | Standing::Running) && !call.is_settled();
-            if is_open && call.first.segment == segment {
-                stories.push(call.to_call().places);
+            if call.first.segment == segment {
+                is_running |= call.standing == Standing::Running;
+                if call.standing == Standing::InDoubt && !call.is_settled() {
+                    stories.push(call.to_call().places);
+                }
             }
             ControlFlow::Continue(())
         })?;
+        if is_running {
+            return Ok(None);
+        }
         // The earliest first, as they came.
         for places in stories.iter().rev() {
             for place in places {
                 self.carry_line(&archive, *place)?;
             }
         }
-        Ok(stories.len())
+        Ok(Some(stories.len()))
     }
 
     fn carry_line(&self, archive: &Archive, place: Place) -> Result<(), Trouble> {
@@ -195,7 +212,7 @@ impl Keeper {
         }
         content.entry("carried_from").or_insert_with(|| json!(line.seq));
         let mut names = Vec::new();
-        content.values().for_each(|value| blob::names(value, &mut names));
+        content.values().for_each(|value| blob::names(&self.disk, value, &mut names));
         self.blobs.touch(&names, SystemTime::now())?;
         self.writer.submit_blocking(Body::new(event, &content), Purpose::Tell)?;
         Ok(())
@@ -219,8 +236,10 @@ impl Keeper {
     /// Everything in the folder, also what recoveries and repairs have put aside.
     fn size_of_all(&self) -> io::Result<u64> {
         let mut total = blob::size(&self.disk)?;
-        for name in self.disk.list("")? {
-            total += self.disk.stat(&name).map_or(0, |(size, _)| size);
+        for folder in ["", "index/"] {
+            for name in self.disk.list(folder)? {
+                total += self.disk.stat(&format!("{folder}{name}")).map_or(0, |(size, _)| size);
+            }
         }
         Ok(total)
     }

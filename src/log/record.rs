@@ -148,7 +148,8 @@ pub(super) struct FinishedLine<'r> {
     pub state: State,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<&'static str>,
-    pub message: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<Value>,
     pub duration_ms: f64,
     /// The records that were written, by model.
     #[serde(skip_serializing_if = "Map::is_empty")]

@@ -5,6 +5,8 @@
 
 use serde_json::Value;
 
+use crate::odoo::SHOWN;
+
 const HIDDEN: &str = "***";
 /// A shorter text may stand anywhere for other reasons.
 const MASKED_FROM: usize = 4;
@@ -50,6 +52,15 @@ impl Redaction {
                 items.iter_mut().for_each(|item| self.hide_below(item, path, secrets));
             }
             Value::Object(entries) => {
+                // What was looked up, as a plan shows it.
+                let looked_up = entries.get("field").and_then(Value::as_str).map(str::to_owned);
+                if let (Some(field), Some(value)) = (looked_up, entries.get_mut("value")) {
+                    let depth = descend(path, &field);
+                    if self.is_secret(path) {
+                        secrets.take(value, path);
+                    }
+                    path.truncate(depth);
+                }
                 for (key, inner) in entries.iter_mut() {
                     let depth = descend(path, key);
                     let names_a_secret =
@@ -108,7 +119,11 @@ impl Secrets {
 
     fn note(&mut self, value: &Value) {
         match value {
-            Value::String(text) if text.len() >= MASKED_FROM && text != HIDDEN => self.texts.push(text.clone()),
+            Value::String(text) if text.len() >= MASKED_FROM && text != HIDDEN => {
+                // As a whole, and as an argument of an Odoo call shows it.
+                self.texts.push(text.clone());
+                self.texts.extend(text.char_indices().nth(SHOWN).map(|(end, _)| text[..end].to_owned()));
+            }
             Value::Array(items) => items.iter().for_each(|item| self.note(item)),
             Value::Object(entries) => entries.values().for_each(|inner| self.note(inner)),
             _ => {}

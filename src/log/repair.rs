@@ -12,9 +12,9 @@ use sha2::{Digest, Sha256};
 use super::{
     Error, directory_error,
     fs::{Disk, Failed, Fs, write_whole},
-    journal::{Journal, gap_body},
+    journal::gap_body,
     line::{Body, Line},
-    open_error,
+    open_error, open_journal,
     recovery::{End, later_lines, recover},
     segment::{EVENT, Header, Segment, hexadecimal},
     take_lock,
@@ -39,10 +39,9 @@ pub fn repair(config: &config::Log) -> Result<Vec<Repaired>, Error> {
     let disk = Disk::new(folder);
     let repaired = repair_segments(&disk, folder)?;
     if !repaired.is_empty() {
-        // Opening also puts a torn tail aside.
         let now = Timestamp::now();
         let unusable = |error| open_error(folder, error);
-        let (mut journal, _) = Journal::open(disk.clone(), config.segment_size.as_u64(), now).map_err(unusable)?;
+        let mut journal = open_journal(config)?;
         for Repaired { file, kept_in, gaps } in &repaired {
             let sha256 = hexadecimal(Sha256::digest(disk.read(file).map_err(|e| directory_error(folder, e))?));
             let line = json!({"ts": now, "file": file, "kept_in": kept_in, "gaps": gaps, "sha256": sha256});
@@ -93,6 +92,11 @@ fn repair_segments(disk: &Disk, folder: &Path) -> Result<Vec<Repaired>, Error> {
     Ok(repaired)
 }
 
+#[derive(serde::Deserialize)]
+struct Stamped {
+    ts: Timestamp,
+}
+
 /// The lines that are whole and in their order, with a line for each gap between them.
 fn made_anew(
     segment: Segment,
@@ -106,7 +110,9 @@ fn made_anew(
     let mut lines = later_lines(bytes).filter(|line| line.seq >= segment.0).peekable();
     let mut next = segment.0;
     if lines.peek().is_none_or(|line: &Line<'_>| line.seq != segment.0 || line.event() != EVENT) {
-        Header::new(now, before).body().frame(next, next - 1, &mut made);
+        // With the time of its lines: what they name must not be taken for older than they are.
+        let ts = lines.peek().and_then(|line| line.parse::<Stamped>()).map_or(now, |line| line.ts);
+        Header::new(ts, before).body().frame(next, next - 1, &mut made);
         next += 1;
     }
     let mut close = |made: &mut Vec<u8>, next: u64, behind: u64| {

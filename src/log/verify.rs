@@ -89,7 +89,7 @@ pub fn verify(folder: &Path) -> Result<Verified, Error> {
         let (name, bytes) = read(&disk, segment, &mut look.verified).map_err(failed)?;
         // It may have been dropped since the list was made.
         if !bytes.is_empty() || !is_live {
-            look.segment(segment, &name, &bytes, number + 1 == count, is_live);
+            look.segment(&disk, segment, (&name, &bytes), number + 1 == count, is_live);
         }
     }
     look.judge_chain();
@@ -166,7 +166,7 @@ struct Said {
 }
 
 impl Look {
-    fn segment(&mut self, segment: Segment, name: &str, bytes: &[u8], is_last: bool, is_live: bool) {
+    fn segment(&mut self, disk: &Disk, segment: Segment, (name, bytes): (&str, &[u8]), is_last: bool, is_live: bool) {
         self.verified.segments += 1;
         let recovered = recover(bytes, segment.0);
         match recovered.end {
@@ -181,11 +181,11 @@ impl Look {
         }
         let mut at = 0;
         while let Some(line) = Line::at(&bytes[at..]) {
-            self.line(name, &line);
+            self.line(disk, name, &line);
             at += line.bytes.len();
         }
         for line in later_lines(&bytes[at..]) {
-            self.line(name, &line);
+            self.line(disk, name, &line);
         }
         let sha256 = hexadecimal(Sha256::digest(&bytes[..recovered.good]));
         if is_last {
@@ -219,7 +219,7 @@ impl Look {
         self.verified.note(grade, name, words);
     }
 
-    fn line(&mut self, name: &str, line: &Line<'_>) {
+    fn line(&mut self, disk: &Disk, name: &str, line: &Line<'_>) {
         self.verified.lines += 1;
         match line.event() {
             "segment.dropped" => {
@@ -240,7 +240,7 @@ impl Look {
             }
             _ if memchr::memmem::find(line.bytes, b"\"$blob\"").is_some() => {
                 let mut names = Vec::new();
-                blob::names(&line.parse::<Value>().unwrap_or_default(), &mut names);
+                blob::names(disk, &line.parse::<Value>().unwrap_or_default(), &mut names);
                 self.blobs.extend(names.into_iter().map(|sha256| (sha256, name.to_owned())));
             }
             _ => {}
@@ -269,6 +269,8 @@ impl Look {
                     let words = "it is not there, and no line says that it was dropped".to_owned();
                     self.verified.note(Grade::Lost, &prev, words);
                 }
+                // A repair could not know what came before.
+                (_, None) if self.repaired.contains_key(&link.segment.open()) => {}
                 (Some(before), None) if link.header.is_some() => {
                     let words = format!("it says that it is the first, but {} is before it", before.file);
                     self.verified.note(Grade::Edited, &link.file, words);

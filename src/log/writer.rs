@@ -72,7 +72,7 @@ impl Written {
 }
 
 impl Writer {
-    /// Takes over the journal, and holds its lock until the end. `finished` hears of every segment that is written to.
+    /// Takes over the journal, and holds its lock until the end. `begun` hears of every segment that is begun.
     pub(super) fn start(
         folder: &Path,
         journal: Journal<Disk>,

@@ -228,7 +228,7 @@ impl Rpc {
 }
 
 /// Texts beyond this many characters are cut where they are only shown.
-const SHOWN: usize = 200;
+pub const SHOWN: usize = 200;
 
 fn shortened(value: &Value) -> Value {
     match value {

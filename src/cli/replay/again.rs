@@ -125,7 +125,7 @@ impl Again {
             Actor::Recorded => (Some(known(&call.client, config)?), Vec::new()),
         };
         let request = admin::Again {
-            of: call.replay_of.unwrap_or(call.id),
+            of: (!args.dry_run).then(|| call.replay_of.unwrap_or(call.id)),
             route: call.route.clone(),
             model,
             vals,

@@ -102,14 +102,29 @@ impl Client {
         headers: HeaderMap,
         body: Option<impl Into<reqwest::Body>>,
     ) -> Answer {
+        self.try_send(method, path, headers, body).await.unwrap()
+    }
+
+    /// The same of a gateway that may be killed meanwhile.
+    pub(crate) async fn try_post(&self, route: &str, body: impl Into<reqwest::Body>) -> reqwest::Result<Answer> {
+        self.try_send("POST", &format!("/api/{route}"), HeaderMap::new(), Some(body)).await
+    }
+
+    async fn try_send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: HeaderMap,
+        body: Option<impl Into<reqwest::Body>>,
+    ) -> reqwest::Result<Answer> {
         let method = method.parse().unwrap();
         let mut request = http().request(method, format!("{}{path}", self.url)).headers(self.credential.clone());
         if let Some(body) = body {
             request = request.header(header::CONTENT_TYPE, "application/json").body(body);
         }
-        let response = request.headers(headers).send().await.unwrap();
+        let response = request.headers(headers).send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let json = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap_or_default();
-        Answer { status, headers, json }
+        let json = serde_json::from_slice(&response.bytes().await?).unwrap_or_default();
+        Ok(Answer { status, headers, json })
     }
 }

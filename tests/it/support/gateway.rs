@@ -1,9 +1,9 @@
 //! The gateway itself: the built program with a configuration, a log folder and a port of its own.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     io::{BufRead, BufReader, Read},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
@@ -19,7 +19,8 @@ pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_odoo-gateway");
 pub(crate) struct Gateway {
     pub(crate) url: String,
     pub(crate) admin: String,
-    folder: TempDir,
+    /// There until somebody takes it over.
+    folder: Option<TempDir>,
     process: Child,
 }
 
@@ -45,6 +46,15 @@ impl Gateway {
         let folder = tempfile::tempdir().unwrap();
         let config = configuration(url, database, more);
         std::fs::write(folder.path().join("gateway.toml"), config).unwrap();
+        Self::in_folder(folder, variables).unwrap_or_else(|said| panic!("the gateway did not start: {said}"))
+    }
+
+    /// With the configuration and the log of a gateway that has stopped; or what it says instead of starting.
+    pub(crate) fn again(folder: TempDir) -> Result<Self, String> {
+        Self::in_folder(folder, &[])
+    }
+
+    fn in_folder(folder: TempDir, variables: &[(&str, &str)]) -> Result<Self, String> {
         let mut process = Command::new(PROGRAM)
             .args(["serve", "--config"])
             .arg(folder.path().join("gateway.toml"))
@@ -56,15 +66,34 @@ impl Gateway {
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let mut address = |what: &str| {
             let line = lines.next().and_then(Result::ok).unwrap_or_default();
-            line.strip_prefix(what).map(str::to_owned).unwrap_or_else(|| {
-                let mut said = String::new();
-                process.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-                panic!("the gateway did not start: {said}")
-            })
+            line.strip_prefix(what).map(str::to_owned)
         };
-        let url = address("listening on ");
-        let admin = address("admin on ");
-        Self { url, admin, folder, process }
+        if let (Some(url), Some(admin)) = (address("listening on "), address("admin on ")) {
+            return Ok(Self { url, admin, folder: Some(folder), process });
+        }
+        let mut said = String::new();
+        process.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        let _ = process.wait();
+        Err(said)
+    }
+
+    /// Ends it as the operating system does when memory is short; gives its folder.
+    pub(crate) fn kill(mut self) -> TempDir {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        self.folder.take().unwrap()
+    }
+
+    /// Ends it in order; gives its folder.
+    pub(crate) fn stop(mut self) -> TempDir {
+        self.terminate();
+        let folder = self.folder.take().unwrap();
+        assert_eq!(self.wait().0.code(), Some(0));
+        folder
+    }
+
+    fn folder(&self) -> &Path {
+        self.folder.as_ref().unwrap().path()
     }
 
     /// The calls of its log that have ended, in the order of their ends: the line of the end, with the `vals` that were
@@ -101,18 +130,23 @@ impl Gateway {
     }
 
     pub(crate) fn log_folder(&self) -> PathBuf {
-        self.folder.path().join("log")
+        self.folder().join("log")
     }
 
     pub(crate) fn config_file(&self) -> PathBuf {
-        self.folder.path().join("gateway.toml")
+        self.folder().join("gateway.toml")
     }
 
     /// Runs the program with the configuration of this gateway; gives its status, what it put out and what it said.
     pub(crate) fn run(&self, args: &[&str]) -> (Option<i32>, String, String) {
-        let run = Command::new(PROGRAM).args(args).arg("--config").arg(self.config_file()).output().unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        (run.status.code(), text(&run.stdout), text(&run.stderr))
+        run_in(self.folder(), args)
+    }
+
+    /// The objects that such a command puts out, one a line.
+    pub(crate) fn run_json(&self, args: &[&str]) -> Vec<Value> {
+        let (status, out, said) = self.run(args);
+        assert_eq!(status, Some(0), "{args:?}: {said}");
+        out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// The methods that the last call called in Odoo, schema and identity aside.
@@ -156,6 +190,29 @@ impl Drop for Gateway {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// All lines of the log in this folder, also those of segments that have been compressed. No gateway may be running.
+pub(crate) fn all_lines(folder: &Path) -> Vec<Value> {
+    let mut segments: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    for file in std::fs::read_dir(folder.join("log")).unwrap().map(|file| file.unwrap().path()) {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        // Where a segment is there twice, both are the same.
+        if let Some(number) = name.strip_suffix(".jsonl.zst") {
+            segments.insert(number.to_owned(), zstd::decode_all(&*std::fs::read(&file).unwrap()).unwrap());
+        } else if let Some(number) = name.strip_suffix(".jsonl") {
+            segments.insert(number.to_owned(), std::fs::read(&file).unwrap());
+        }
+    }
+    let lines = segments.values().flat_map(|bytes| bytes.split_inclusive(|byte| *byte == b'\n'));
+    lines.map(|line| serde_json::from_slice(line).unwrap()).collect()
+}
+
+/// Runs the program with the configuration of this folder.
+pub(crate) fn run_in(folder: &Path, args: &[&str]) -> (Option<i32>, String, String) {
+    let run = Command::new(PROGRAM).args(args).arg("--config").arg(folder.join("gateway.toml")).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (run.status.code(), text(&run.stdout), text(&run.stderr))
 }
 
 pub(crate) fn configuration(url: &str, database: &str, more: &str) -> String {

@@ -1,0 +1,352 @@
+//! `odoo-gateway log` and `replay`, as an operator uses them.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+};
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::support::{
+    client::{Answer, Client},
+    fault::{Fault, FaultProxy},
+    gateway::{Gateway, PROGRAM, new_client, run_in},
+    odoo::odoo,
+};
+
+fn unique(what: &str) -> String {
+    format!("{what} {}", Uuid::new_v4())
+}
+
+fn id(answer: &Answer) -> String {
+    answer.headers["gateway-call-id"].to_str().unwrap().to_owned()
+}
+
+async fn create(client: &Client, payload: Value) -> Answer {
+    client.post("create_data", json!({"model": "res.partner", "vals": {"payload": payload}}).to_string()).await
+}
+
+/// A gateway with a client of its own, whose Odoo account is the test's; and that client.
+async fn with_client(url: &str, more: &str) -> (Gateway, Client) {
+    let odoo = odoo().await;
+    let (key, entry) = new_client("webshop");
+    let entry = format!("{entry}odoo_login = \"{}\"\nodoo_password_env = \"ODOO_GATEWAY_TEST_ACCOUNT\"\n", odoo.login);
+    let variables = [("ODOO_GATEWAY_TEST_ACCOUNT", odoo.password.as_str())];
+    let gateway = Gateway::before_with(url, &odoo.database, &format!("{more}\n{entry}"), &variables);
+    let client = Client::with_header(&gateway, "x-api-key", &key);
+    (gateway, client)
+}
+
+#[tokio::test]
+async fn ls_finds_calls_by_each_filter() {
+    let odoo = odoo().await;
+    let (gateway, webshop) = with_client(&odoo.url, "").await;
+    let own = Client::with_bearer(&gateway).await;
+    let name = unique("ls");
+    let done = create(&webshop, json!({"name": name})).await;
+    let record = done.json["result"]["result"]["id"].to_string();
+    let failed = create(&own, json!({"name": "x", "country_id": {"code": "no such code"}})).await;
+    let found = own
+        .post("search_data", r#"{"model": "res.country", "vals": {"payload": {"limit": 1, "search_field": ["code"]}}}"#)
+        .await;
+    let refused = Client::nobody(&gateway).post("update_data", "{bad").await;
+    let [done, failed, found, refused] = [&done, &failed, &found, &refused].map(id);
+
+    let ids = |args: &[&str]| -> Vec<String> {
+        let calls = gateway.run_json(&[&["log", "ls", "--json"], args].concat());
+        calls.iter().map(|call| call["id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(ids(&[]), [&refused, &found, &failed, &done].map(String::clone));
+    assert_eq!(ids(&["-n", "1"]), [refused.clone()]);
+    assert_eq!(ids(&["--route", "search_data"]), [found.clone()]);
+    assert_eq!(ids(&["--model", "res.partner"]), [failed.clone(), done.clone()]);
+    assert_eq!(ids(&["--state", "failed"]), [refused.clone(), failed.clone()]);
+    assert_eq!(ids(&["--caller", "webshop"]), [done.clone()]);
+    assert_eq!(ids(&["--caller", &odoo.login]), [found.clone(), failed.clone(), done.clone()]);
+    assert_eq!(ids(&["--error", "no_match"]), [failed.clone()]);
+    assert_eq!(ids(&["--record", &record, "--model", "res.partner"]), [done.clone()]);
+    assert_eq!(ids(&["--record", &record, "--model", "res.country"]), Vec::<String>::new());
+    assert_eq!(ids(&["--text", &name]), [done.clone()]);
+    assert_eq!(ids(&["--text", "no such code"]), [failed.clone()]);
+    assert_eq!(ids(&["--since", "1h"]).len(), 4);
+    assert_eq!(ids(&["--until", "1h"]).len(), 0);
+    assert_eq!(ids(&["--in-doubt"]).len(), 0);
+    let (status, table, _) = gateway.run(&["log", "ls"]);
+    assert_eq!((status, table.lines().count()), (Some(0), 5), "{table}");
+    assert!(table.starts_with("TIME") && table.lines().last().unwrap().contains("webshop"), "{table}");
+    let (status, _, said) = gateway.run(&["log", "ls", "--route", "delete_data"]);
+    assert!(status == Some(2) && said.contains("the routes are create_data"), "{said}");
+    // And all the same without the gateway.
+    let folder = gateway.stop();
+    assert_eq!(run_in(folder.path(), &["log", "ls", "--json"]).1.lines().count(), 4);
+}
+
+#[tokio::test]
+async fn show_has_payload_plan_odoo_calls_and_answer() {
+    let gateway = Gateway::start().await;
+    let client = Client::with_bearer(&gateway).await;
+    let name = unique("show");
+    let made = create(&client, json!({"name": name, "country_id": {"code": "BE"}})).await;
+    let (status, shown, _) = gateway.run(&["log", "show", &id(&made)[10..]]);
+    assert_eq!(status, Some(0));
+    for part in [
+        "\npayload\n",
+        "\nplan\n  1. res.partner.",
+        "\nOdoo calls\n",
+        " ms  res.country.search_read",
+        "\nanswer\n",
+        &name,
+        "done after",
+    ] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    let refused = create(&client, json!({"name": "x", "email": "x", "vat": "\u{1b}[2J", "type": "no such type"})).await;
+    assert_eq!(refused.json["result"]["is_success"], false, "{refused:?}");
+    let (_, shown, _) = gateway.run(&["log", "show", &id(&refused)]);
+    assert!(shown.contains("       Traceback (most recent call last):"), "{shown}");
+    assert!(!shown.contains('\u{1b}'), "{shown}");
+    let (status, _, said) = gateway.run(&["log", "show", "ffffffff-0000"]);
+    assert!(status == Some(1) && said.contains("no call of the log has the id"), "{said}");
+    let (status, _, said) = gateway.run(&["log", "show", "-"]);
+    assert!(status == Some(1) && said.contains("2 calls have `-` in their ids"), "{said}");
+}
+
+#[tokio::test]
+async fn tail_shows_calls_as_they_end() {
+    let gateway = Gateway::start().await;
+    let client = Client::with_bearer(&gateway).await;
+    let before = create(&client, json!({"name": unique("tail")})).await;
+    let mut tail = Command::new(PROGRAM)
+        .args(["log", "tail", "-f", "--json", "--config"])
+        .arg(gateway.config_file())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(tail.stdout.take().unwrap()).lines();
+    let mut lines = lines.map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
+    assert_eq!(lines.next().unwrap()["id"], json!(id(&before)));
+    let after = create(&client, json!({"name": unique("tail")})).await;
+    let line = lines.next().unwrap();
+    assert_eq!((&line["id"], &line["event"]), (&json!(id(&after)), &json!("call.finished")));
+    tail.kill().unwrap();
+    tail.wait().unwrap();
+}
+
+#[tokio::test]
+async fn stats_count_calls_by_route_model_and_caller() {
+    let gateway = Gateway::start().await;
+    let client = Client::with_bearer(&gateway).await;
+    for _ in 0..3 {
+        create(&client, json!({"name": unique("stats")})).await;
+    }
+    create(&client, json!({"country_id": {"code": "no such code"}})).await;
+    Client::nobody(&gateway).post("search_data", "{}").await;
+    let stats = gateway.run_json(&["log", "stats", "--json"]).remove(0);
+    let created = &stats["routes"][0];
+    assert_eq!((&created["route"], &created["model"]), (&json!("create_data"), &json!("res.partner")));
+    assert_eq!((&created["calls"], &created["done"], &created["failed"]), (&json!(4), &json!(3), &json!(1)));
+    assert!(created["p50_ms"].as_f64().unwrap() <= created["p99_ms"].as_f64().unwrap());
+    assert_eq!((&stats["all"]["calls"], &stats["callers"][0]["caller"]), (&json!(5), &json!("")));
+    let (_, table, _) = gateway.run(&["log", "stats"]);
+    assert!(table.contains("P95 MS") && table.contains("(nobody)"), "{table}");
+}
+
+#[tokio::test]
+async fn export_writes_whole_calls_and_rows_that_no_spreadsheet_takes_for_formulas() {
+    let gateway = Gateway::start().await;
+    let client = Client::with_bearer(&gateway).await;
+    let name = unique("export");
+    create(&client, json!({"name": name, "comment": "c".repeat(20_000)})).await;
+    client.post("search_data", r#"{"model": "=cmd|' /C calc'!A0", "vals": {"payload": {}}}"#).await;
+    let calls = gateway.run_json(&["log", "export", "--since", "1h"]);
+    assert_eq!(calls[0]["lines"][0]["vals"]["payload"]["comment"].as_str().unwrap().len(), 20_000);
+    assert_eq!(calls[0]["lines"].as_array().unwrap().len(), 3);
+    let (_, table, _) = gateway.run(&["log", "export", "--format", "csv"]);
+    let rows: Vec<&str> = table.lines().collect();
+    assert!(rows[0].starts_with("time,id,route,model,state,error,duration_ms,caller,address,records"), "{table}");
+    assert!(rows[1].contains(",create_data,res.partner,done,,") && rows[2].contains(",search_data,'=cmd|"), "{table}");
+}
+
+#[tokio::test]
+async fn passed_on_and_unknown_requests_are_in_the_log_without_their_queries() {
+    let odoo = odoo().await;
+    let gateway = Gateway::start().await;
+    Client::with_session(&gateway).await;
+    Client::nobody(&gateway).send("GET", "/web/login?token=s3cret", Default::default(), None::<String>).await;
+    Client::nobody(&gateway).send("GET", "/api/create_data", Default::default(), None::<String>).await;
+    // The end of an answer is told when it has gone out.
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let calls = loop {
+        let calls = gateway.run_json(&["log", "ls", "--route", "proxy", "--json"]);
+        if calls.len() == 3 && calls[2]["state"] == "done" {
+            break calls;
+        }
+        assert!(std::time::Instant::now() < deadline, "{calls:?}");
+    };
+    let told: Vec<Value> = calls.iter().map(|call| json!([call["message"], call["error"]])).collect();
+    assert_eq!(
+        told,
+        [
+            json!(["GET /api/create_data 405", "method_not_allowed"]),
+            json!(["GET /web/login 404", "not_found"]),
+            json!(["POST /web/session/authenticate 200", null])
+        ]
+    );
+    let text = gateway.log_text();
+    assert!(!text.contains("s3cret") && !text.contains(&format!("\"{}\"", odoo.password)), "{text}");
+    let line = gateway.lines().into_iter().find(|line| line["event"] == "request.finished").unwrap();
+    assert!(line["answer_size"].as_u64().unwrap() > 100 && line["duration_ms"].as_f64().unwrap() > 0.0, "{line}");
+    assert!(gateway.run_json(&["log", "ls", "--json"]).is_empty());
+}
+
+#[tokio::test]
+async fn what_the_switches_leave_out_is_not_kept_and_not_run_again() {
+    let more = "[log]\nsearch_data = \"summary\"\ncreate_data = false";
+    let gateway = Gateway::start_with(more).await;
+    let client = Client::with_bearer(&gateway).await;
+    let name = unique("switch");
+    let made = create(&client, json!({"name": name})).await;
+    client.call("search_data", "res.country", json!({"payload": {"limit": 3, "search_field": ["code"]}})).await;
+    let log = gateway.log();
+    assert!(!gateway.log_text().contains(&name));
+    assert_eq!((&log[0]["state"], &log[0]["result"], &log[0]["odoo"]), (&json!("done"), &Value::Null, &Value::Null));
+    assert_eq!((&log[1]["result"]["rows"], &log[1]["result"]["result"]), (&json!(3), &Value::Null));
+    assert_eq!(log[1]["vals"]["payload"]["limit"], 3);
+    let (status, said, _) = gateway.run(&["replay", "--force", &id(&made)]);
+    assert!(status == Some(1) && said.contains("not sent: [log] create_data keeps no payloads"), "{said}");
+}
+
+#[tokio::test]
+async fn a_failed_call_is_run_again_as_its_client_and_linked() {
+    let odoo = odoo().await;
+    let (gateway, webshop) = with_client(&odoo.url, "").await;
+    let (name, code) = (unique("again"), Uuid::new_v4().to_string());
+    let failed = create(&webshop, json!({"name": name, "parent_id": {"ref": code}})).await;
+    assert_eq!(failed.json["result"]["error"]["code"], "no_match", "{failed:?}");
+    // Whoever was missing is there now.
+    odoo.create("res.partner", json!({"name": "parent", "ref": code})).await;
+    let (status, planned, said) =
+        gateway.run(&["replay", "--failed", "--since", "1h", "--model", "res.partner", "--dry-run"]);
+    assert!(status == Some(0) && planned.contains("would be") && planned.contains("\"calls\""), "{planned}{said}");
+    assert_eq!(odoo.search_count("res.partner", json!([["name", "=", name]])).await, 0);
+
+    let (status, told, said) = gateway.run(&["replay", "--failed", "--since", "1h", "--model", "res.partner"]);
+    assert!(status == Some(0) && told.contains("[1/1]") && told.contains("1 of 1 done"), "{told}{said}");
+    assert!(told.contains("-  \"is_success\": false") && told.contains("+  \"is_success\": true"), "{told}");
+    assert_eq!(odoo.search_count("res.partner", json!([["name", "=", name]])).await, 1);
+
+    let calls = gateway.run_json(&["log", "ls", "--json"]);
+    assert_eq!(
+        (&calls[0]["replay_of"], &calls[0]["client"], &calls[0]["state"]),
+        (&json!(id(&failed)), &json!("webshop"), &json!("done"))
+    );
+    assert_eq!(calls.last().unwrap()["repeated_by"][0], json!({"id": calls[0]["id"], "state": "done"}));
+    let (_, shown, _) = gateway.run(&["log", "show", &id(&failed)]);
+    assert!(shown.contains("\nattempts\n") && shown.contains("failed, repeated"), "{shown}");
+    // It is settled: not picked again, and by its id by force only.
+    let (status, _, said) = gateway.run(&["replay", "--failed", "--since", "1h"]);
+    assert!(status == Some(0) && said.contains("no call of the log is like that"), "{said}");
+    let (status, told, _) = gateway.run(&["replay", &id(&failed)]);
+    assert!(status == Some(1) && told.contains("not sent: it has been repeated with success"), "{told}");
+    let (status, told, _) = gateway.run(&["replay", calls[0]["id"].as_str().unwrap()]);
+    assert!(status == Some(1) && told.contains("not sent: it succeeded"), "{told}");
+}
+
+#[tokio::test]
+async fn a_call_is_run_again_with_a_changed_payload_while_no_gateway_runs() {
+    let odoo = odoo().await;
+    let gateway = Gateway::start().await;
+    let client = Client::with_bearer(&gateway).await;
+    let name = unique("edited");
+    let failed = create(&client, json!({"name": "typo", "country_id": {"code": "no such code"}})).await;
+    let folder = gateway.stop();
+    let file = folder.path().join("changed.json");
+    fs::write(&file, json!({"name": name, "country_id": {"code": "BE"}}).to_string()).unwrap();
+    let secret = folder.path().join("key");
+    fs::write(&secret, &odoo.key).unwrap();
+    let (file, secret) = (file.to_str().unwrap(), secret.to_str().unwrap());
+
+    let (status, told, _) = run_in(folder.path(), &["replay", &id(&failed), "--edit", file]);
+    assert!(status == Some(1) && told.contains("their own, which is not kept; give --as-client, or --login"), "{told}");
+    let args = ["replay", &id(&failed), "--edit", file, "--login", &odoo.login, "--secret-file", secret];
+    let (status, told, said) = run_in(folder.path(), &args);
+    assert!(status == Some(0) && told.contains("1 of 1 done"), "{told}{said}");
+    assert_eq!(odoo.search_count("res.partner", json!([["name", "=", name]])).await, 1);
+
+    // The same in an editor.
+    let other = unique("in an editor");
+    let config = folder.path().join("gateway.toml");
+    let edited = Command::new(PROGRAM)
+        .args(["replay", "--force", "--login", &odoo.login, "--secret-file", secret, &id(&failed), "--config"])
+        .arg(config)
+        .arg("--edit")
+        .env("VISUAL", format!("sed -i -e 's/typo/{other}/' -e 's/no such code/FR/'"))
+        .output()
+        .unwrap();
+    assert_eq!(edited.status.code(), Some(0), "{edited:?}");
+    assert_eq!(
+        odoo.search_count("res.partner", json!([["name", "=", other], ["country_id.code", "=", "FR"]])).await,
+        1
+    );
+    let (_, log, _) = run_in(folder.path(), &["log", "verify"]);
+    assert!(log.starts_with("sound"), "{log}");
+}
+
+// The proxy runs while this waits for a command.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_whose_outcome_is_unknown_is_in_doubt_and_repeated_by_force_only() {
+    let odoo = odoo().await;
+    let proxy = FaultProxy::before(odoo).await;
+    let (gateway, webshop) = with_client(&proxy.url, "").await;
+    proxy.run(|_, rpc| if rpc.contains("/create") { Fault::ResetAfter } else { Fault::Pass });
+    let name = unique("doubt");
+    let lost = create(&webshop, json!({"name": name})).await;
+    assert_eq!(lost.json["error"]["data"]["retry"], "unsafe", "{lost:?}");
+    proxy.run(|_, _| Fault::Pass);
+    let listed = gateway.run_json(&["log", "ls", "--in-doubt", "--json"]);
+    assert_eq!((listed.len(), &listed[0]["id"]), (1, &json!(id(&lost))));
+    let (status, told, _) = gateway.run(&["replay", &id(&lost)]);
+    assert!(status == Some(1) && told.contains("not sent: it is in doubt"), "{told}");
+    let (status, told, said) = gateway.run(&["replay", "--in-doubt", "--force"]);
+    assert!(status == Some(0) && told.contains("1 of 1 done"), "{told}{said}");
+    assert!(gateway.run_json(&["log", "ls", "--in-doubt", "--json"]).is_empty());
+    // It had been done: the operator was warned.
+    assert_eq!(odoo.search_count("res.partner", json!([["name", "=", name]])).await, 2);
+}
+
+#[tokio::test]
+async fn a_payload_with_hidden_values_is_not_sent_as_it_stands() {
+    let gateway = Gateway::start_with("[log]\nredact = [\"*.comment\"]").await;
+    let client = Client::with_bearer(&gateway).await;
+    let failed =
+        create(&client, json!({"name": "x", "comment": "a secret", "country_id": {"code": "no such code"}})).await;
+    assert!(!gateway.log_text().contains("a secret"));
+    let (status, told, _) = gateway.run(&["replay", &id(&failed)]);
+    assert!(
+        status == Some(1) && told.contains("were hidden in the log (payload.comment); give them with --edit"),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn nobody_but_the_operator_has_the_gateway_make_calls_again() {
+    let gateway = Gateway::start().await;
+    let body = json!({"of": Uuid::new_v4(), "route": "create_data", "model": "res.partner", "vals": {"payload": {"name": "x"}}, "client": "webshop"});
+    let post = |token: &str| {
+        let request = crate::support::client::http().post(format!("{}/replay", gateway.admin)).bearer_auth(token);
+        request.json(&body).send()
+    };
+    assert_eq!(post("wrong").await.unwrap().status(), 401);
+    let control: Value = serde_json::from_slice(&fs::read(gateway.log_folder().join("control.json")).unwrap()).unwrap();
+    let taken = post(control["token"].as_str().unwrap()).await.unwrap();
+    assert_eq!(
+        (taken.status().as_u16(), taken.json::<Value>().await.unwrap()["error"]["data"]["code"].clone()),
+        (200, json!("unknown_client"))
+    );
+    // The token is gone with the gateway, and is on no listener of the public's.
+    assert_eq!(Client::nobody(&gateway).send("POST", "/replay", Default::default(), Some("{}")).await.status, 404);
+    let folder = gateway.stop();
+    assert!(!folder.path().join("log/control.json").exists());
+}
