@@ -3,6 +3,7 @@
 use std::{convert::Infallible, net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
+use bytesize::ByteSize;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use hyper::body::Incoming;
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,9 @@ use crate::{
     http::{Response, answer, collect, respond},
     odoo::RotatedCookie,
 };
+
+/// The room for what an operator's request has beside the recorded body.
+const ENVELOPE: u64 = 64 << 10;
 
 /// A recorded call that is to be made again.
 #[derive(Debug, Serialize, Deserialize)]
@@ -87,7 +91,10 @@ async fn replay(app: &Arc<App>, posted: &Posted, address: IpAddr, request: http:
         let words = "`odoo-gateway replay` shows the token that it finds beside the log";
         return refusal(StatusCode::UNAUTHORIZED, "not_the_operator", words);
     }
-    let body = match collect(request.into_body(), &app.config.limits).await {
+    let mut limits = app.config.limits.clone();
+    // The recorded body as large as it may be, and what is around it.
+    limits.body = ByteSize(limits.body.as_u64().saturating_add(ENVELOPE));
+    let body = match collect(request.into_body(), &limits).await {
         Ok(body) => body,
         Err(error) => return refusal(StatusCode::BAD_REQUEST, "body_broken", &error.to_string()),
     };

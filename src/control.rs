@@ -32,7 +32,7 @@ struct Written {
     token: String,
 }
 
-/// The file, for as long as the gateway runs.
+/// What the gateway that runs has left for the operator.
 #[derive(Debug)]
 pub struct Posted {
     path: PathBuf,
@@ -66,17 +66,16 @@ impl Posted {
         Ok(Self { path, digest })
     }
 
+    /// Takes the file away: before the log is another gateway's, which leaves a file of its own.
+    pub fn remove(&self) {
+        let _ = fs::remove_file(&self.path);
+    }
+
     /// Whether these headers show the token. What is compared are hashes, so that the time it takes says nothing.
     pub fn admits(&self, headers: &HeaderMap) -> bool {
         let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let shown = shown.and_then(|value| value.strip_prefix("Bearer "));
         shown.is_some_and(|token| Sha256::digest(token)[..] == self.digest)
-    }
-}
-
-impl Drop for Posted {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
     }
 }
 

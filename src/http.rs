@@ -71,12 +71,29 @@ pub async fn answer(app: &Arc<App>, request: api::Request, rotated: RotatedCooki
     })
 }
 
-/// Passes a request for Odoo's session routes on.
+/// Passes a request for Odoo's session routes on, in a task of its own as well.
 async fn session(app: Arc<App>, address: IpAddr, request: http::Request<Incoming>) -> Response {
-    let mut passage = Passage::new(&app, address, &request);
+    let passage = Passage::new(&app, address, &request);
     let (head, body) = request.into_parts();
+    let body = collect(body, &app.config.limits).await;
     let id = passage.id();
-    let outcome = match collect(body, &app.config.limits).await {
+    match app.calls.spawn(pass(app.clone(), passage, head, body)).await {
+        Ok(response) => response,
+        Err(error) => {
+            tracing::error!(request = %id, %error, "passing a request on failed inside the gateway");
+            respond::reply(Reply::refusal(id, api::Error::Internal))
+        }
+    }
+}
+
+async fn pass(
+    app: Arc<App>,
+    mut passage: Passage,
+    head: http::request::Parts,
+    body: Result<Bytes, api::BodyError>,
+) -> Response {
+    let id = passage.id();
+    let outcome = match body {
         Ok(body) => match passage.begin(body.len()).await {
             Ok(()) => app.proxy.forward(http::Request::from_parts(head, body)).await,
             Err(error) => Err(error.into()),

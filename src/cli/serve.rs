@@ -54,6 +54,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<ExitCode> {
     if !is_drained {
         tracing::error!(calls = app.calls.len(), "calls were still under way when the drain was over");
     }
+    posted.remove();
     app.log.close().await;
     Ok(if is_drained { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -3,13 +3,21 @@
 //! It is on disk before Odoo gets it. Its end is told when the last byte of the answer has gone
 //! out, or the caller has hung up; nobody waits for that.
 
-use std::{net::IpAddr, sync::Arc, time::Instant};
+use std::{
+    net::IpAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Instant,
+};
 
+use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
+use hyper::body::{Body as _, Frame, SizeHint};
 use uuid::Uuid;
 
-use super::Response;
+use super::{Body, Response};
 use crate::{
     app::App,
     log::{self, Passed, PassedEnd, State},
@@ -73,14 +81,7 @@ impl Passage {
     /// The answer, which tells the log when it has gone out.
     pub(super) fn follow(self, response: Response) -> Response {
         let status = response.status();
-        let mut end = End { passage: Some(self), status, answered: 0 };
-        response.map(|body| {
-            let counted = body.map_frame(move |frame| {
-                end.count(frame.data_ref().map_or(0, bytes::Bytes::len));
-                frame
-            });
-            counted.boxed_unsync()
-        })
+        response.map(|body| Counted { body, passage: Some(self), status, answered: 0, has_ended: false }.boxed_unsync())
     }
 
     async fn tell(self, state: State, error: Option<&'static str>, status: StatusCode, answer_size: u64) {
@@ -93,26 +94,50 @@ impl Passage {
     }
 }
 
-/// Dropped with the answer's body.
-struct End {
+/// The body of an answer; its end is told when it is dropped.
+struct Counted {
+    body: Body,
     passage: Option<Passage>,
     status: StatusCode,
     answered: u64,
+    has_ended: bool,
 }
 
-impl End {
-    fn count(&mut self, bytes: usize) {
-        self.answered += bytes as u64;
+impl hyper::body::Body for Counted {
+    type Data = Bytes;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => self.answered += frame.data_ref().map_or(0, |data| data.len() as u64),
+            Poll::Ready(None) => self.has_ended = true,
+            Poll::Ready(Some(Err(_))) | Poll::Pending => {}
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 
-impl Drop for End {
+impl Drop for Counted {
     fn drop(&mut self) {
+        let is_whole = self.has_ended || self.body.is_end_stream();
         // At the very end of the process there is nobody left to tell it.
         if let (Some(passage), Ok(runtime)) = (self.passage.take(), tokio::runtime::Handle::try_current()) {
-            let (status, answered) = (self.status, self.answered);
+            // Odoo has done it, whatever became of the answer.
+            let (status, answered, error) = (self.status, self.answered, (!is_whole).then_some("answer_cut"));
             let calls = passage.app.calls.clone();
-            calls.spawn_on(async move { passage.tell(State::Done, None, status, answered).await }, &runtime);
+            calls.spawn_on(async move { passage.tell(State::Done, error, status, answered).await }, &runtime);
         }
     }
 }

@@ -12,19 +12,20 @@ use std::{
     rc::Rc,
 };
 
+use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
-    Error, blob,
+    Error, ahead, blob,
     call::{Attempt, Call, Place, Standing, Told, View},
     directory_error,
     filter::Filter,
     fs::{Disk, Fs},
-    index::{Index, Kind, Row},
-    is_in_use,
+    index::{Index, Kind},
     line::Line,
-    segment::Segment,
+    open::is_in_use,
+    segment::{Segment, decompress_what_can_be},
 };
 
 /// The log of a folder.
@@ -151,23 +152,35 @@ impl Archive {
             quoted[1..quoted.len() - 1].to_owned()
         });
         let mut open = Open::default();
-        for (segment, is_sealed) in self.segments()?.into_iter().rev() {
-            let index = Rc::new(self.index(segment, is_sealed)?);
-            let has_begun = filter
-                .since
-                .is_some_and(|since| index.times.is_some_and(|(_, latest)| latest < since.as_microsecond()));
-            if has_begun && open.ends.is_empty() {
-                break;
-            }
-            let hits = match &needle {
-                Some(needle) => Some(self.lines_with(segment, needle)?),
-                None => None,
-            };
-            for number in (0..index.rows.len()).rev() {
-                if open.add(&index, segment, number, self.is_live, hits.as_ref(), filter, &mut each).is_break() {
-                    return Ok(());
+        let mut segments = self.segments()?;
+        segments.reverse();
+        let disk = &self.disk;
+        let outcome = ahead::each(
+            &segments,
+            |segment| look_up(disk, *segment, needle.as_deref()),
+            |(segment, _), looked_up| {
+                let (index, hits) = match looked_up {
+                    Ok((index, hits)) => (Rc::new(index), hits),
+                    Err(source) => return ControlFlow::Break(Err(self.failed(source))),
+                };
+                let latest = index.times.map(|(_, latest)| latest);
+                let is_before = |since: Timestamp| latest.is_some_and(|latest| latest < since.as_microsecond());
+                if filter.since.is_some_and(is_before) && open.ends.is_empty() {
+                    return ControlFlow::Break(Ok(true));
                 }
-            }
+                for number in (0..index.rows.len()).rev() {
+                    let met = Met { index: index.clone(), number, segment: *segment };
+                    if open.add(met, self.is_live, hits.as_ref(), filter, &mut each).is_break() {
+                        return ControlFlow::Break(Ok(false));
+                    }
+                }
+                ControlFlow::Continue(())
+            },
+        );
+        match outcome {
+            ControlFlow::Break(Err(error)) => return Err(error),
+            ControlFlow::Break(Ok(false)) => return Ok(()),
+            ControlFlow::Break(Ok(true)) | ControlFlow::Continue(()) => {}
         }
         open.rest(filter, needle.is_some(), &mut each);
         Ok(())
@@ -180,13 +193,6 @@ impl Archive {
         segments.sort_unstable();
         segments.dedup_by_key(|(segment, _)| *segment);
         Ok(segments)
-    }
-
-    fn index(&self, segment: Segment, is_sealed: bool) -> Result<Index, Error> {
-        if is_sealed && let Ok(index) = Index::of_sealed(&self.disk, segment) {
-            return Ok(index);
-        }
-        Ok(Index::of(&self.bytes(segment)?))
     }
 
     /// The bytes of a segment, uncompressed; none where it has been dropped meanwhile.
@@ -207,16 +213,33 @@ impl Archive {
         Ok(bytes.get(at..).and_then(Line::at).and_then(|line| line.parse()))
     }
 
-    /// Where lines with this text begin.
-    fn lines_with(&self, segment: Segment, needle: &str) -> Result<HashSet<u64>, Error> {
-        let bytes = self.bytes(segment)?;
-        let found = memchr::memmem::find_iter(&bytes, needle.as_bytes());
-        Ok(found.map(|at| memchr::memrchr(b'\n', &bytes[..at]).map_or(0, |end| end as u64 + 1)).collect())
-    }
-
     fn failed(&self, source: io::Error) -> Error {
         directory_error(&self.folder, source)
     }
+}
+
+/// A segment's index, and where lines with this text begin.
+fn look_up(
+    disk: &Disk,
+    (segment, is_sealed): (Segment, bool),
+    needle: Option<&str>,
+) -> io::Result<(Index, Option<HashSet<u64>>)> {
+    let index = if is_sealed { Index::of_sealed(disk, segment).ok() } else { None };
+    let index = match index {
+        Some(index) => index,
+        None => Index::of(&read_segment(disk, segment)?),
+    };
+    let hits = match needle {
+        Some(needle) => Some(lines_with(&read_segment(disk, segment)?, needle)),
+        None => None,
+    };
+    Ok((index, hits))
+}
+
+/// Where lines with this text begin.
+fn lines_with(bytes: &[u8], needle: &str) -> HashSet<u64> {
+    let found = memchr::memmem::find_iter(bytes, needle.as_bytes());
+    found.map(|at| memchr::memrchr(b'\n', &bytes[..at]).map_or(0, |end| end as u64 + 1)).collect()
 }
 
 /// A place between two lines.
@@ -235,13 +258,13 @@ fn whole_lines(bytes: &[u8]) -> usize {
     at
 }
 
-/// A segment's bytes, under whichever of its names it is there; nothing where it is gone.
+/// A segment's bytes, as many as can be had, under whichever of its names it is there; nothing where it is gone.
 pub(super) fn read_segment(disk: &Disk, segment: Segment) -> io::Result<Vec<u8>> {
     let is_gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
     match disk.read(&segment.open()) {
         Err(error) if is_gone(&error) => match disk.read(&segment.sealed()) {
             Err(error) if is_gone(&error) => Ok(Vec::new()),
-            sealed => zstd::decode_all(&*sealed?),
+            sealed => Ok(decompress_what_can_be(&sealed?)),
         },
         bytes => bytes,
     }
@@ -275,26 +298,24 @@ impl Met {
 }
 
 impl Open {
-    #[allow(clippy::too_many_arguments, reason = "the state of one walk, which nobody else has")]
     fn add(
         &mut self,
-        index: &Rc<Index>,
-        segment: Segment,
-        number: usize,
+        met: Met,
         is_live: bool,
         hits: Option<&HashSet<u64>>,
         filter: &Filter,
         each: &mut impl FnMut(&View<'_>) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
-        let row: &Row = &index.rows[number];
+        let told = met.told();
+        let row = told.row;
         let is_hit = hits.is_none_or(|hits| hits.contains(&row.offset));
-        let told = Told { index, row, segment };
         match row.kind {
             Kind::Start => self.has_met_start = true,
             // What was carried forward has been met already.
             Kind::Finished | Kind::Planned if self.carried.contains(&row.id) => {}
             Kind::Finished | Kind::PassedFinished => {
-                self.ends.insert(row.id, (Met { index: index.clone(), number, segment }, is_hit));
+                let id = row.id;
+                self.ends.insert(id, (met, is_hit));
             }
             // The last plan is the one that was carried out.
             Kind::Planned => {

@@ -22,6 +22,8 @@ use super::{
 const FOLDER: &str = "blobs";
 const MARK: &str = "$blob";
 const LEVEL: i32 = 3;
+/// What is nested deeper would make a line that common JSON readers do not take.
+const DEEP: usize = 100;
 /// So many blobs may be written at a time; which of the locks a blob takes is told by its name.
 const LOCKS: usize = 16;
 
@@ -32,11 +34,17 @@ pub(super) struct Blob {
     bytes: Vec<u8>,
 }
 
+impl Blob {
+    pub(super) fn size(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+}
+
 /// Takes every text larger than `from` bytes out of the value, and the whole of it where it is still larger than `whole`.
 pub(super) fn spill(value: &mut Value, from: usize, whole: usize, blobs: &mut Vec<Blob>) {
     spill_texts(value, from, blobs);
     if let Value::Array(_) | Value::Object(_) = value
-        && json_size(value) > whole
+        && (json_size(value) > whole || depth(value) > DEEP)
     {
         *value = json_blob(value, blobs);
     }
@@ -63,6 +71,14 @@ fn marker(bytes: Vec<u8>, kind: &str, blobs: &mut Vec<Blob>) -> Value {
     let marker = json!({MARK: sha256, "size": bytes.len(), "kind": kind});
     blobs.push(Blob { sha256, bytes });
     marker
+}
+
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or_default(),
+        Value::Object(entries) => 1 + entries.values().map(depth).max().unwrap_or_default(),
+        _ => 0,
+    }
 }
 
 /// The size of a value as JSON, without making it.
@@ -176,13 +192,16 @@ impl Blobs {
             let name = file(&blob.sha256);
             let compressed = zstd::bulk::compress(&blob.bytes, LEVEL).map_err(at("compress"))?;
             let _guard = self.lock(&blob.sha256);
-            if self.disk.stat(&name).is_ok() {
+            // One of another size was damaged, or written by another version, and is written anew.
+            if self.disk.stat(&name).is_ok_and(|(size, _)| size == compressed.len() as u64) {
                 self.disk.touch(&name, now).map_err(at("touch"))?;
                 // A name that an earlier gateway gave it just before it died may not be durable yet.
                 self.disk.sync_folder(super::fs::folder_of(&name)).map_err(at("sync folder"))?;
             } else {
                 write_whole(&self.disk, &name, &compressed)?;
-                self.disk.sync_folder(FOLDER).map_err(at("sync folder"))?;
+                for folder in [FOLDER, ""] {
+                    self.disk.sync_folder(folder).map_err(at("sync folder"))?;
+                }
                 self.disk.touch(&name, now).map_err(at("touch"))?;
             }
         }

@@ -6,7 +6,7 @@
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Read, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, chown},
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -64,29 +64,60 @@ pub(super) fn write_whole<F: Fs>(fs: &F, name: &str, bytes: &[u8]) -> Result<F::
     Ok(file)
 }
 
-/// The real folder. Nobody but its owner may read it.
+/// The real folder. Nobody but its owner may read what is made in it.
 #[derive(Debug, Clone)]
 pub(super) struct Disk {
     folder: PathBuf,
+    /// The folder's owner, where that is not whom this process runs as: root must not leave what the gateway cannot use.
+    owner: Option<(u32, u32)>,
 }
 
 impl Disk {
     pub(super) fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned() }
+        let own = rustix::process::geteuid();
+        let owner = fs::metadata(folder).ok().filter(|folder| own.is_root() && folder.uid() != own.as_raw());
+        Self { folder: folder.to_owned(), owner: owner.map(|folder| (folder.uid(), folder.gid())) }
+    }
+
+    /// Makes the folder itself where there is none.
+    pub(super) fn make(folder: &Path) -> io::Result<()> {
+        if folder.is_dir() {
+            return Ok(());
+        }
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(parent)?.sync_all()
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
-    /// Makes the folder where there is none.
-    pub(super) fn make_folder(&self, name: &str) -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(self.path(name))
+    fn make_folder(&self, name: &str) -> io::Result<()> {
+        for (end, _) in name.match_indices('/').chain([(name.len(), "")]) {
+            let path = self.path(&name[..end]);
+            match DirBuilder::new().mode(0o700).create(&path) {
+                Ok(()) => self.give_to_owner(&path)?,
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
-    /// The lock that one gateway holds on its log; it is gone with the process.
+    fn give_to_owner(&self, path: &Path) -> io::Result<()> {
+        match self.owner {
+            Some((user, group)) => chown(path, Some(user), Some(group)),
+            None => Ok(()),
+        }
+    }
+
+    /// The file whose lock one gateway holds; the lock is gone with the process.
     pub(super) fn lock_file(&self, name: &str) -> io::Result<File> {
-        OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(self.path(name))
+        let path = self.path(name);
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path)?;
+        self.give_to_owner(&path)?;
+        Ok(file)
     }
 
     /// Bytes that an ordinary user may still write.
@@ -145,7 +176,9 @@ impl Fs for Disk {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        OpenOptions::new().append(true).create_new(true).mode(0o600).open(self.path(name))
+        let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(self.path(name))?;
+        self.give_to_owner(&self.path(name))?;
+        Ok(file)
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {

@@ -12,7 +12,8 @@ use uuid::Uuid;
 use super::{
     fs::{Disk, Fs, write_whole},
     line::Line,
-    segment::Segment,
+    recovery::later_lines,
+    segment::{Segment, decompress_what_can_be},
 };
 
 const FOLDER: &str = "index";
@@ -121,13 +122,11 @@ enum ToldMessage<'l> {
 }
 
 impl Index {
-    /// Of the whole lines at the beginning of a segment's bytes, from this line on.
+    /// Of all whole lines in a segment's bytes.
     pub(super) fn of(bytes: &[u8]) -> Self {
         let mut making = Making::default();
-        let mut at = 0;
-        while let Some(line) = Line::at(&bytes[at..]) {
+        for (at, line) in later_lines(bytes) {
             making.add(&line, at as u64);
-            at += line.bytes.len();
         }
         let Making { index, .. } = making;
         Self { version: VERSION, ..index }
@@ -141,7 +140,7 @@ impl Index {
         if let Some(kept) = kept.filter(|kept| kept.version == VERSION && kept.file_size == file_size) {
             return Ok(kept);
         }
-        let index = Self { file_size, ..Self::of(&zstd::decode_all(&*disk.read(&segment.sealed())?)?) };
+        let index = Self { file_size, ..Self::of(&decompress_what_can_be(&disk.read(&segment.sealed())?)) };
         if let Ok(bytes) = postcard::to_stdvec(&index) {
             // Somebody who may only read the log gets along without.
             let _ = write_whole(disk, &file(segment), &bytes);
@@ -162,7 +161,7 @@ impl Index {
     }
 }
 
-fn file(segment: Segment) -> String {
+pub(super) fn file(segment: Segment) -> String {
     format!("{FOLDER}/{:020}.idx", segment.0)
 }
 

@@ -15,7 +15,7 @@ use super::{
     fs::{Append, Failed, Fs, UNFINISHED, at, write_whole},
     line::{Body, Line, MARK},
     recovery::{End, recover},
-    segment::{FORMAT, Header, Segment, hexadecimal},
+    segment::{FORMAT, Header, Segment, decompress, hexadecimal},
 };
 
 /// Why the log cannot be opened or written.
@@ -123,8 +123,7 @@ impl<F: Fs> Journal<F> {
     fn follow(fs: F, segment_size: u64, last: Segment, now: Timestamp) -> Result<Self, Error> {
         let name = last.sealed();
         let bytes = fs.read(&name).map_err(at("read")).map_err(Error::Refused)?;
-        let bytes =
-            zstd::decode_all(&*bytes).map_err(|_| Error::Damaged { file: name.clone(), offset: 0, seq: last.0 })?;
+        let bytes = decompress(&bytes).map_err(|_| Error::Damaged { file: name.clone(), offset: 0, seq: last.0 })?;
         let recovered = recover(&bytes, last.0);
         if recovered.end != End::Whole {
             return Err(Error::Damaged { file: name, offset: recovered.good, seq: recovered.next });
@@ -162,6 +161,8 @@ impl<F: Fs> Journal<F> {
             };
         }
         if let Err(source) = self.active.file.sync() {
+            // The next start must not take these lines, a mark perhaps, for durable.
+            let _ = self.active.file.cut(self.active.length);
             return Err(self.poison(Failed { stage: "sync", source }));
         }
         self.active.length += bytes.len() as u64;

@@ -4,10 +4,12 @@
 //! call in it of which it is not known whether it was done is written anew at the end of the log before that.
 
 use std::{
-    io,
+    fs::File,
+    io::{self, Read},
     ops::ControlFlow,
     sync::{
         Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
         mpsc::{Receiver, RecvTimeoutError},
     },
     time::{Duration, SystemTime},
@@ -21,29 +23,34 @@ use super::{
     archive::Archive,
     blob::{self, Blobs},
     call::{Place, Standing},
+    entry::OpenCalls,
     filter::Filter,
     fs::{Disk, Failed, Fs, at, write_whole},
-    index::Index,
+    index::{self, Index},
     line::{Body, Line},
     recovery::{End, recover},
-    segment::{Header, Segment},
+    segment::{Header, Segment, compress},
     writer::{Purpose, Writer},
 };
 use crate::config;
 
-const LEVEL: i32 = 3;
-/// A sealed segment is made of frames of so many bytes, so that a damaged place costs no more than its frame.
-const FRAME: usize = 1 << 20;
+/// A header is shorter than this.
+const HEAD: u64 = 4096;
 /// How often ages are looked at where nothing else happens.
 const TEND: Duration = Duration::from_secs(3600);
 /// A blob is durable before its line, and a line may wait for its segment; but not for so long.
 const MARGIN: Duration = Duration::from_secs(3600);
 
 pub(super) struct Keeper {
-    disk: Disk,
-    config: config::Log,
-    writer: Arc<Writer>,
-    blobs: Arc<Blobs>,
+    pub(super) disk: Disk,
+    pub(super) config: config::Log,
+    pub(super) writer: Arc<Writer>,
+    pub(super) blobs: Arc<Blobs>,
+    /// The calls that are being worked on.
+    pub(super) open: OpenCalls,
+    pub(super) is_closing: Arc<AtomicBool>,
+    /// Nobody else may touch the segments before this thread has ended, too.
+    pub(super) _lock: Arc<File>,
 }
 
 /// Why something could not be tended to. It is tried again later.
@@ -64,10 +71,6 @@ impl From<Failed> for Trouble {
 }
 
 impl Keeper {
-    pub(super) fn new(disk: Disk, config: &config::Log, writer: Arc<Writer>, blobs: Arc<Blobs>) -> Self {
-        Self { disk, config: config.clone(), writer, blobs }
-    }
-
     /// Tends to the log whenever a segment is begun, and once in a while, until the writer ends.
     pub(super) fn run(self, begun: &Receiver<Segment>) {
         let Ok(mut active) = begun.recv() else { return };
@@ -88,8 +91,12 @@ impl Keeper {
         finished.retain(|(segment, _)| *segment < active);
         finished.sort_unstable();
         for (segment, is_sealed) in &finished {
-            if !is_sealed {
-                self.seal(*segment)?;
+            if self.is_closing.load(Relaxed) {
+                return Ok(());
+            }
+            if !is_sealed && let Err(trouble) = self.seal(*segment) {
+                // The others need not wait for it.
+                tracing::warn!(file = segment.open(), error = %trouble, "a segment of the log could not be compressed");
             }
         }
         finished.dedup_by_key(|(segment, _)| *segment);
@@ -112,6 +119,9 @@ impl Keeper {
         let oldest = Timestamp::now().as_microsecond().saturating_sub(keep);
         let mut has_dropped = false;
         for (number, segment) in finished.iter().enumerate() {
+            if self.is_closing.load(Relaxed) {
+                return Ok(());
+            }
             let size = self.size_of(*segment)?;
             let reason = match self.latest(*segment)? {
                 latest if latest < oldest => "age",
@@ -162,22 +172,27 @@ impl Keeper {
                 outcome => outcome?,
             }
         }
-        Index::remove(&self.disk, segment)?;
+        if let Err(error) = Index::remove(&self.disk, segment) {
+            tracing::warn!(%error, "an index could not be removed");
+        }
         self.disk.sync_folder("")?;
         tracing::info!(file = segment.open(), reason, carried, "a segment of the log has been dropped");
         Ok(true)
     }
 
-    /// Writes the calls of a segment that are in doubt anew; gives how many. None where one of its calls is still being
-    /// worked on: its end is to come, and must not come before what is carried.
+    /// Writes the calls of a segment that are in doubt anew; gives how many. None where one of its calls, or a
+    /// repetition of one, is still being worked on: its end is to come, and must not come before what is carried.
     fn carry(&self, segment: Segment) -> Result<Option<usize>, Trouble> {
         let archive = Archive::open(&self.disk.path(""))?;
         let mut stories = Vec::new();
         let mut is_running = false;
         archive.each(&Filter::default(), |call| {
+            // That a call runs, and does not only lack an end, is known here alone.
+            let is_open = |id: u128| self.open.contains(&id);
             if call.first.segment == segment {
-                is_running |= call.standing == Standing::Running;
-                if call.standing == Standing::InDoubt && !call.is_settled() {
+                is_running |=
+                    is_open(call.first.row.id) || call.attempts.iter().any(|again| is_open(again.id.as_u128()));
+                if matches!(call.standing, Standing::InDoubt | Standing::Running) && !call.is_settled() {
                     stories.push(call.to_call().places);
                 }
             }
@@ -220,24 +235,40 @@ impl Keeper {
 
     /// Removes the blobs that belong to no line any more; gives how many bytes that were.
     fn sweep(&self) -> Result<u64, Trouble> {
-        let mut segments: Vec<Segment> =
-            self.disk.list("")?.iter().filter_map(|name| Segment::of(name)).map(|(segment, _)| segment).collect();
-        segments.sort_unstable();
-        let Some(oldest) = segments.first() else { return Ok(0) };
-        let bytes = super::archive::read_segment(&self.disk, *oldest)?;
-        let Some(header) = Line::at(&bytes).and_then(|line| line.parse::<Header>()) else { return Ok(0) };
-        Ok(self.blobs.sweep(SystemTime::from(header.ts) - MARGIN)?)
+        let names = self.disk.list("")?;
+        // The earliest of all, as a clock may have been wrong for a while.
+        let mut earliest: Option<Timestamp> = None;
+        for (segment, is_sealed) in names.iter().filter_map(|name| Segment::of(name)) {
+            let begun = self.begun(segment, is_sealed)?;
+            earliest = Some(earliest.map_or(begun, |earliest| earliest.min(begun)));
+        }
+        let Some(earliest) = earliest else { return Ok(0) };
+        Ok(self.blobs.sweep(SystemTime::from(earliest) - MARGIN)?)
     }
 
+    /// When a segment was begun, by its header; a damaged one counts as the earliest that there can be.
+    fn begun(&self, segment: Segment, is_sealed: bool) -> io::Result<Timestamp> {
+        let mut head = Vec::new();
+        let file = File::open(self.disk.path(&if is_sealed { segment.sealed() } else { segment.open() }))?;
+        let read = match is_sealed {
+            true => zstd::Decoder::new(file).and_then(|file| file.take(HEAD).read_to_end(&mut head)),
+            false => file.take(HEAD).read_to_end(&mut head),
+        };
+        let header = Line::at(&head).and_then(|line| line.parse::<Header>());
+        Ok(read.ok().and(header).map_or(Timestamp::UNIX_EPOCH + MARGIN, |header| header.ts))
+    }
+
+    /// Of a segment and its index.
     fn size_of(&self, segment: Segment) -> io::Result<u64> {
-        self.disk.stat(&segment.sealed()).or_else(|_| self.disk.stat(&segment.open())).map(|(size, _)| size)
+        let (size, _) = self.disk.stat(&segment.sealed()).or_else(|_| self.disk.stat(&segment.open()))?;
+        Ok(size + self.disk.stat(&index::file(segment)).map_or(0, |(size, _)| size))
     }
 
     /// Everything in the folder, also what recoveries and repairs have put aside.
     fn size_of_all(&self) -> io::Result<u64> {
         let mut total = blob::size(&self.disk)?;
         for folder in ["", "index/"] {
-            for name in self.disk.list(folder)? {
+            for name in self.disk.list(folder).unwrap_or_default() {
                 total += self.disk.stat(&format!("{folder}{name}")).map_or(0, |(size, _)| size);
             }
         }
@@ -251,18 +282,8 @@ pub(super) fn seal<F: Fs>(fs: &F, segment: Segment) -> Result<bool, Failed> {
     if recover(&bytes, segment.0).end != End::Whole {
         return Ok(false);
     }
-    write_whole(fs, &segment.sealed(), &compressed(&bytes)?)?;
+    write_whole(fs, &segment.sealed(), &compress(&bytes).map_err(at("compress"))?)?;
     fs.remove(&segment.open()).map_err(at("remove"))?;
     fs.sync_folder("").map_err(at("sync folder"))?;
     Ok(true)
-}
-
-fn compressed(bytes: &[u8]) -> Result<Vec<u8>, Failed> {
-    let mut compressor = zstd::bulk::Compressor::new(LEVEL).map_err(at("compress"))?;
-    compressor.include_checksum(true).map_err(at("compress"))?;
-    let mut sealed = Vec::new();
-    for frame in bytes.chunks(FRAME) {
-        sealed.extend(compressor.compress(frame).map_err(at("compress"))?);
-    }
-    Ok(sealed)
 }

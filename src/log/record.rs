@@ -1,8 +1,8 @@
 //! What the lines of a call hold: docs/log-format.md has the whole of it.
 //!
-//! Everything that a caller or Odoo said passes the redaction in [`super::Log`] on its way into a line.
+//! Everything that a caller or Odoo said passes [`super::content`] on its way into a line.
 
-use std::{net::IpAddr, time::Duration};
+use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -118,8 +118,8 @@ pub(super) struct ReceivedLine<'r> {
     #[serde(flatten)]
     pub who: &'r Who,
     /// Where something was hidden, so that a call cannot be run again as it was.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    pub redacted: &'r [String],
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub redacted: &'r BTreeSet<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vals: Option<Value>,
 }

@@ -39,7 +39,7 @@ pub(super) fn recover(bytes: &[u8], first: u64) -> Recovered {
             Some(_) => return Recovered { good, next, end: End::Damaged },
             None => {
                 // The header was durable before the segment had its name.
-                let was_durable = good == 0 || later_lines(&bytes[good..]).any(|line| line.durable >= next);
+                let was_durable = good == 0 || later_lines(&bytes[good..]).any(|(_, line)| line.durable >= next);
                 let end = if was_durable { End::Damaged } else { End::Torn };
                 return Recovered { good, next, end };
             }
@@ -49,15 +49,17 @@ pub(super) fn recover(bytes: &[u8], first: u64) -> Recovered {
     Recovered { good, next, end }
 }
 
-/// The whole lines behind a damaged place. They are looked for by how they begin: the damaged byte may be the line end.
-pub(super) fn later_lines(bytes: &[u8]) -> impl Iterator<Item = Line<'_>> {
+/// All whole lines, damaged places or not, and where each begins. They are looked for by how they begin: a damaged byte may
+/// be a line end.
+pub(super) fn later_lines(bytes: &[u8]) -> impl Iterator<Item = (usize, Line<'_>)> {
     let mut at = 0;
     std::iter::from_fn(move || {
         while let Some(found) = memchr::memmem::find(&bytes[at..], START) {
             at += found;
             if let Some(line) = Line::at(&bytes[at..]) {
+                let start = at;
                 at += line.bytes.len();
-                return Some(line);
+                return Some((start, line));
             }
             at += START.len();
         }

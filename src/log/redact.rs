@@ -3,6 +3,9 @@
 //! A pattern names the end of a path of keys, such as `password` or `*.vat`: a `*` stands for any run of characters in one
 //! key. Positions in lists are not part of a path; a key with dots in it is as many keys.
 
+use std::collections::BTreeSet;
+
+use aho_corasick::{AhoCorasick, MatchKind};
 use serde_json::Value;
 
 use crate::odoo::SHOWN;
@@ -10,6 +13,31 @@ use crate::odoo::SHOWN;
 const HIDDEN: &str = "***";
 /// A shorter text may stand anywhere for other reasons.
 const MASKED_FROM: usize = 4;
+/// A key is compared and told up to so many characters, and so many paths are told: both are a caller's.
+const KEY: usize = 64;
+const PATHS: usize = 100;
+/// What stands in the middle of a condition (Odoo 14-19).
+const OPERATORS: [&str; 19] = [
+    "=",
+    "!=",
+    "<>",
+    "<",
+    ">",
+    "<=",
+    ">=",
+    "=?",
+    "like",
+    "ilike",
+    "not like",
+    "not ilike",
+    "=like",
+    "=ilike",
+    "in",
+    "not in",
+    "child_of",
+    "parent_of",
+    "any",
+];
 
 /// The paths whose values are secret, in lower case.
 #[derive(Debug)]
@@ -20,9 +48,9 @@ pub(super) struct Redaction {
 /// What was hidden in a record, to be hidden elsewhere in it: in the sentence of an error, for example.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Secrets {
-    texts: Vec<String>,
+    texts: BTreeSet<String>,
     /// The paths at which something was hidden.
-    pub(super) paths: Vec<String>,
+    pub(super) paths: BTreeSet<String>,
 }
 
 impl Redaction {
@@ -40,7 +68,9 @@ impl Redaction {
     fn hide_below(&self, value: &mut Value, path: &mut Vec<String>, secrets: &mut Secrets) {
         match value {
             Value::Array(items) => {
-                if let [Value::String(key), Value::String(_), compared] = &mut items[..] {
+                if let [Value::String(key), Value::String(operator), compared] = &mut items[..]
+                    && OPERATORS.contains(&operator.to_lowercase().as_str())
+                {
                     let depth = descend(path, key);
                     if self.is_secret(path) {
                         secrets.take(compared, path);
@@ -95,7 +125,8 @@ impl Redaction {
 /// Adds a key to the path; gives its length before.
 fn descend(path: &mut Vec<String>, key: &str) -> usize {
     let depth = path.len();
-    path.extend(key.to_lowercase().split('.').map(str::to_owned));
+    let end = key.char_indices().nth(KEY).map_or(key.len(), |(end, _)| end);
+    path.extend(key[..end].to_lowercase().split('.').map(str::to_owned));
     depth
 }
 
@@ -113,7 +144,11 @@ impl Secrets {
         if matches!(value, Value::Null | Value::Bool(_)) {
             return;
         }
-        self.paths.push(path.join("."));
+        if self.paths.len() < PATHS {
+            self.paths.insert(path.join("."));
+        } else {
+            self.paths.insert("…".to_owned());
+        }
         self.note(&std::mem::replace(value, Value::from(HIDDEN)));
     }
 
@@ -121,7 +156,7 @@ impl Secrets {
         match value {
             Value::String(text) if text.len() >= MASKED_FROM && text != HIDDEN => {
                 // As a whole, and as an argument of an Odoo call shows it.
-                self.texts.push(text.clone());
+                self.texts.insert(text.clone());
                 self.texts.extend(text.char_indices().nth(SHOWN).map(|(end, _)| text[..end].to_owned()));
             }
             Value::Array(items) => items.iter().for_each(|item| self.note(item)),
@@ -130,23 +165,32 @@ impl Secrets {
         }
     }
 
-    /// Hides the secrets inside other texts.
-    pub(super) fn mask(&self, value: &mut Value) {
+    /// Hides the secrets inside other texts, in one pass however many there are.
+    pub(super) fn mask<'v>(&self, values: impl IntoIterator<Item = &'v mut Value>) {
         if self.texts.is_empty() {
             return;
         }
-        match value {
-            Value::String(text) => {
-                for secret in &self.texts {
-                    if text.contains(secret.as_str()) {
-                        *text = text.replace(secret.as_str(), HIDDEN);
-                    }
-                }
-            }
-            Value::Array(items) => items.iter_mut().for_each(|item| self.mask(item)),
-            Value::Object(entries) => entries.values_mut().for_each(|inner| self.mask(inner)),
-            _ => {}
+        // The longest first, so that none is left with its end. What is too large to be looked for is no secret.
+        let searcher = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&self.texts);
+        if let Ok(searcher) = searcher {
+            values.into_iter().for_each(|value| mask(value, &searcher));
         }
+    }
+}
+
+fn mask(value: &mut Value, searcher: &AhoCorasick) {
+    match value {
+        Value::String(text) if searcher.is_match(text.as_str()) => {
+            let mut masked = String::new();
+            searcher.replace_all_with(text, &mut masked, |_, _, masked| {
+                masked.push_str(HIDDEN);
+                true
+            });
+            *text = masked;
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| mask(item, searcher)),
+        Value::Object(entries) => entries.values_mut().for_each(|inner| mask(inner, searcher)),
+        _ => {}
     }
 }
 
@@ -162,7 +206,7 @@ mod tests {
         let redaction = Redaction::new(&patterns.map(str::to_owned));
         let mut secrets = Secrets::default();
         redaction.hide(&mut value, &mut secrets);
-        secrets.mask(&mut value);
+        secrets.mask([&mut value]);
         assert_eq!(value, expected);
     }
 
@@ -191,6 +235,34 @@ mod tests {
             json!({"domain": [["access_token", "=", "***"], ["name", "=", "n"]], "message": "'token_id': '***' found no match."}),
         );
         check(json!({"search_domain": "[('access_token', '=', 'S')]"}), json!({"search_domain": "***"}));
+    }
+
+    #[test]
+    fn a_list_of_texts_is_no_condition_and_a_secret_is_hidden_to_its_end() {
+        check(
+            json!({"fields": ["access_token", "name", "email"]}),
+            json!({"fields": ["access_token", "name", "email"]}),
+        );
+        check(
+            json!({"a_token": "abcd", "b_token": "abcdef", "text": "abcdef abcd abc"}),
+            json!({"a_token": "***", "b_token": "***", "text": "*** *** abc"}),
+        );
+    }
+
+    #[test]
+    fn a_great_many_secrets_are_hidden_in_a_moment_and_told_in_short() {
+        let rows: Vec<Value> = (0..50_000)
+            .map(|n| json!({"access_token": format!("token-{n}"), "name": "x", "note": format!("see token-{n}.")}))
+            .collect();
+        let mut value = json!(rows);
+        let mut secrets = Secrets::default();
+        Redaction::new(&["*token*".to_owned()]).hide(&mut value, &mut secrets);
+        secrets.mask([&mut value]);
+        assert_eq!(value[49_999], json!({"access_token": "***", "name": "x", "note": "see ***."}));
+        let mut wide =
+            json!({"k".repeat(100_000): (0..1_000).map(|n| json!({format!("token{n}"): 1})).collect::<Vec<_>>()});
+        Redaction::new(&["*token*".to_owned()]).hide(&mut wide, &mut secrets);
+        assert!(secrets.paths.len() <= 101 && secrets.paths.iter().all(|path| path.len() < 200));
     }
 
     #[test]

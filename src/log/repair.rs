@@ -3,24 +3,26 @@
 //! Of each damaged segment, the file as it is stays beside the log, and a new one takes its place with the lines that are
 //! whole; a line of its own stands for those between. A last line of the log says what was done.
 
-use std::path::Path;
+use std::{collections::HashSet, io, path::Path};
 
 use jiff::Timestamp;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Error, directory_error,
+    Error,
+    archive::read_segment,
     fs::{Disk, Failed, Fs, write_whole},
     journal::gap_body,
     line::{Body, Line},
-    open_error, open_journal,
+    open::{directory_error, open_error, open_journal, take_lock},
     recovery::{End, later_lines, recover},
-    segment::{EVENT, Header, Segment, hexadecimal},
-    take_lock,
-    verify::decompress_what_can_be,
+    segment::{EVENT, Header, Segment, decompress, decompress_what_can_be, hexadecimal},
 };
 use crate::config;
+
+/// Within the name of a file that was put aside.
+const DAMAGED: &str = ".damaged-";
 
 /// A segment that was made anew.
 #[derive(Debug, Clone)]
@@ -33,23 +35,54 @@ pub struct Repaired {
 }
 
 /// Repairs every damaged segment; none is a log that has no damage. No gateway may be running.
+///
+/// A repair that was cut short is completed by the next one: whatever file was put aside is told of in the log.
 pub fn repair(config: &config::Log) -> Result<Vec<Repaired>, Error> {
     let folder = &config.directory;
-    let lock = take_lock(folder)?;
+    let failed = |source| directory_error(folder, source);
+    let _lock = take_lock(folder)?;
     let disk = Disk::new(folder);
-    let repaired = repair_segments(&disk, folder)?;
+    let mut repaired = repair_segments(&disk, folder)?;
+    repaired.extend(untold(&disk, &repaired).map_err(failed)?);
     if !repaired.is_empty() {
         let now = Timestamp::now();
-        let unusable = |error| open_error(folder, error);
         let mut journal = open_journal(config)?;
         for Repaired { file, kept_in, gaps } in &repaired {
-            let sha256 = hexadecimal(Sha256::digest(disk.read(file).map_err(|e| directory_error(folder, e))?));
+            let sha256 = hexadecimal(Sha256::digest(disk.read(file).map_err(failed)?));
             let line = json!({"ts": now, "file": file, "kept_in": kept_in, "gaps": gaps, "sha256": sha256});
-            journal.append(&[&Body::new("log.repaired", &line)], now).map_err(unusable)?;
+            let told = journal.append(&[&Body::new("log.repaired", &line)], now);
+            told.map_err(|error| open_error(folder, error))?;
         }
     }
-    drop(lock);
     Ok(repaired)
+}
+
+/// Segments that an earlier repair made anew without coming to tell of it.
+fn untold(disk: &Disk, repaired: &[Repaired]) -> io::Result<Vec<Repaired>> {
+    let names = disk.list("")?;
+    let mut told: HashSet<String> = repaired.iter().map(|repaired| repaired.kept_in.clone()).collect();
+    for (segment, _) in names.iter().filter_map(|name| Segment::of(name)) {
+        for (_, line) in later_lines(&read_segment(disk, segment)?) {
+            if line.event() == "log.repaired" {
+                told.extend(line.parse::<Told>().map(|line| line.kept_in));
+            }
+        }
+    }
+    let mut untold = Vec::new();
+    for kept_in in names.into_iter().filter(|name| name.contains(DAMAGED) && !told.contains(name)) {
+        let (name, _) = kept_in.split_once(DAMAGED).unwrap_or_default();
+        // It may have been compressed or dropped since; then its next neighbour has been told already.
+        let file = Segment::of(name).map(|(segment, _)| segment.open());
+        if let Some(file) = file.filter(|file| disk.stat(file).is_ok()) {
+            untold.push(Repaired { file, kept_in, gaps: Vec::new() });
+        }
+    }
+    Ok(untold)
+}
+
+#[derive(serde::Deserialize)]
+struct Told {
+    kept_in: String,
 }
 
 fn repair_segments(disk: &Disk, folder: &Path) -> Result<Vec<Repaired>, Error> {
@@ -64,9 +97,7 @@ fn repair_segments(disk: &Disk, folder: &Path) -> Result<Vec<Repaired>, Error> {
         let name = if *is_sealed { segment.sealed() } else { segment.open() };
         let file = disk.read(&name).map_err(failed)?;
         let (bytes, is_readable) = match is_sealed {
-            true => {
-                zstd::decode_all(&*file).map_or_else(|_| (decompress_what_can_be(&file), false), |bytes| (bytes, true))
-            }
+            true => decompress(&file).map_or_else(|_| (decompress_what_can_be(&file), false), |bytes| (bytes, true)),
             false => (file.clone(), true),
         };
         let next_segment = segments.get(number + 1).map(|(segment, _)| segment.0);
@@ -76,7 +107,7 @@ fn repair_segments(disk: &Disk, folder: &Path) -> Result<Vec<Repaired>, Error> {
         let bytes = if is_sound {
             bytes
         } else {
-            let kept_in = format!("{name}.damaged-{:08x}", crc32fast::hash(&file));
+            let kept_in = format!("{name}{DAMAGED}{:08x}", crc32fast::hash(&file));
             write_whole(disk, &kept_in, &file).map_err(unwritten)?;
             let (bytes, gaps) = made_anew(*segment, &bytes, next_segment, before.take());
             write_whole(disk, &segment.open(), &bytes).map_err(unwritten)?;
@@ -107,7 +138,7 @@ fn made_anew(
     let now = Timestamp::now();
     let mut made = Vec::new();
     let mut gaps = Vec::new();
-    let mut lines = later_lines(bytes).filter(|line| line.seq >= segment.0).peekable();
+    let mut lines = later_lines(bytes).map(|(_, line)| line).filter(|line| line.seq >= segment.0).peekable();
     let mut next = segment.0;
     if lines.peek().is_none_or(|line: &Line<'_>| line.seq != segment.0 || line.event() != EVENT) {
         // With the time of its lines: what they name must not be taken for older than they are.

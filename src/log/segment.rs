@@ -3,6 +3,8 @@
 //! The name is the number of the first line, so that `ls` sorts. The first line says which segment came before and the
 //! SHA-256 of all its bytes, so that the segments are a chain: one that is missing or was edited later shows.
 
+use std::io;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +61,64 @@ impl Header {
     pub(super) fn body(&self) -> Body {
         Body::new(EVENT, self)
     }
+}
+
+/// A sealed segment is made of frames of so many bytes, so that a damaged place costs no more than its frame.
+const FRAME: usize = 1 << 20;
+const LEVEL: i32 = 3;
+/// How a frame begins (RFC 8878, section 3.1.1).
+const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+pub(super) fn compress(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut compressor = zstd::bulk::Compressor::new(LEVEL)?;
+    compressor.include_checksum(true)?;
+    let mut sealed = Vec::new();
+    for frame in bytes.chunks(FRAME) {
+        sealed.extend(compressor.compress(frame)?);
+    }
+    Ok(sealed)
+}
+
+/// All of a sealed segment; an error where any of it is damaged.
+pub(super) fn decompress(sealed: &[u8]) -> io::Result<Vec<u8>> {
+    let (bytes, is_whole) = frames(sealed)?;
+    match is_whole {
+        true => Ok(bytes),
+        false => Err(io::Error::new(io::ErrorKind::InvalidData, "a frame of it is damaged")),
+    }
+}
+
+/// The frames of a sealed segment that are whole, one behind the other.
+pub(super) fn decompress_what_can_be(sealed: &[u8]) -> Vec<u8> {
+    frames(sealed).map(|(bytes, _)| bytes).unwrap_or_default()
+}
+
+/// The whole frames, and whether there is nothing else.
+fn frames(sealed: &[u8]) -> io::Result<(Vec<u8>, bool)> {
+    let mut decompressor = zstd::bulk::Decompressor::new()?;
+    let (mut bytes, mut at, mut is_whole) = (Vec::new(), 0, true);
+    while let Some(skipped) = sealed.get(at..).and_then(|rest| memchr::memmem::find(rest, &MAGIC)) {
+        is_whole &= skipped == 0;
+        at += skipped;
+        let size = zstd::zstd_safe::find_frame_compressed_size(&sealed[at..]).ok();
+        let frame = size.and_then(|size| {
+            let frame = sealed.get(at..at + size)?;
+            // Somebody else may have compressed it, in frames of another size.
+            let bytes = decompressor.decompress(frame, FRAME).or_else(|_| zstd::decode_all(frame));
+            Some((size, bytes.ok()?))
+        });
+        match frame {
+            Some((size, frame)) => {
+                bytes.extend_from_slice(&frame);
+                at += size;
+            }
+            None => {
+                is_whole = false;
+                at += MAGIC.len();
+            }
+        }
+    }
+    Ok((bytes, is_whole && at == sealed.len()))
 }
 
 /// Bytes as hexadecimal digits.

@@ -18,10 +18,10 @@ use sha2::{Digest, Sha256};
 use super::{
     Error, blob, directory_error,
     fs::{Disk, Fs},
-    is_in_use,
     line::{GAP, Line},
+    open::is_in_use,
     recovery::{End, later_lines, recover},
-    segment::{EVENT, Header, Segment, hexadecimal},
+    segment::{EVENT, Header, Segment, decompress, decompress_what_can_be, hexadecimal},
 };
 
 /// What is wrong, or was once.
@@ -93,44 +93,27 @@ pub fn verify(folder: &Path) -> Result<Verified, Error> {
         }
     }
     look.judge_chain();
-    look.judge_blobs(&disk);
+    look.judge_blobs(&disk, is_live);
     Ok(look.verified)
 }
 
 /// A segment's file and its bytes, as many of them as can be had.
 fn read(disk: &Disk, segment: Segment, verified: &mut Verified) -> io::Result<(String, Vec<u8>)> {
-    match super::archive::read_segment(disk, segment) {
-        Ok(bytes) => {
-            let is_open = disk.stat(&segment.open()).is_ok();
-            Ok((if is_open { segment.open() } else { segment.sealed() }, bytes))
-        }
-        Err(error) => {
-            let name = segment.sealed();
-            let compressed = disk.read(&name)?;
-            verified.note(Grade::Damaged, &name, format!("it cannot be decompressed whole: {error}"));
-            Ok((name, decompress_what_can_be(&compressed)))
-        }
+    match disk.read(&segment.open()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        bytes => return Ok((segment.open(), bytes?)),
     }
-}
-
-/// The frames of a sealed segment that are whole, one behind the other.
-pub(super) fn decompress_what_can_be(compressed: &[u8]) -> Vec<u8> {
-    const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
-    let mut bytes = Vec::new();
-    let mut at = 0;
-    while let Some(found) = compressed.get(at..).and_then(|rest| memchr::memmem::find(rest, &MAGIC)) {
-        at += found;
-        let frame = zstd::zstd_safe::find_frame_compressed_size(&compressed[at..]).ok();
-        let frame = frame.and_then(|size| Some((size, zstd::decode_all(compressed.get(at..at + size)?).ok()?)));
-        match frame {
-            Some((size, frame)) => {
-                bytes.extend(frame);
-                at += size;
-            }
-            None => at += MAGIC.len(),
-        }
-    }
-    bytes
+    let name = segment.sealed();
+    let sealed = match disk.read(&name) {
+        // Dropped since the list was made.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((name, Vec::new())),
+        sealed => sealed?,
+    };
+    let bytes = decompress(&sealed).unwrap_or_else(|error| {
+        verified.note(Grade::Damaged, &name, format!("it cannot be decompressed whole: {error}"));
+        decompress_what_can_be(&sealed)
+    });
+    Ok((name, bytes))
 }
 
 #[derive(Default)]
@@ -184,7 +167,7 @@ impl Look {
             self.line(disk, name, &line);
             at += line.bytes.len();
         }
-        for line in later_lines(&bytes[at..]) {
+        for (_, line) in later_lines(&bytes[at..]) {
             self.line(disk, name, &line);
         }
         let sha256 = hexadecimal(Sha256::digest(&bytes[..recovered.good]));
@@ -207,7 +190,7 @@ impl Look {
                 (Grade::Edited, format!("line {} stands where line {next} should be, at byte {good}", line.seq))
             }
             None => {
-                let behind = later_lines(&bytes[good..]).map(|line| line.seq).find(|seq| *seq > next);
+                let behind = later_lines(&bytes[good..]).map(|(_, line)| line.seq).find(|seq| *seq > next);
                 let which = match behind {
                     Some(seq) if seq > next + 1 => format!("lines {next} to {}", seq - 1),
                     Some(_) => format!("line {next}"),
@@ -284,13 +267,15 @@ impl Look {
         }
     }
 
-    fn judge_blobs(&mut self, disk: &Disk) {
+    fn judge_blobs(&mut self, disk: &Disk, is_live: bool) {
         let blobs = std::mem::take(&mut self.blobs);
         self.verified.blobs = blobs.len();
         for (sha256, line_in) in blobs {
             let name = blob::file(&sha256);
             match blob::read(disk, &sha256) {
                 Ok(_) => {}
+                // Its segment has been dropped since, and it with that.
+                Err(_) if is_live && disk.stat(&line_in).is_err() => {}
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     self.verified.note(
                         Grade::Lost,

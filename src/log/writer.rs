@@ -7,7 +7,6 @@
 use std::{
     fs::File,
     io,
-    path::Path,
     sync::{Arc, Mutex, OnceLock, mpsc::Sender},
     thread::JoinHandle,
     time::Duration,
@@ -74,14 +73,14 @@ impl Written {
 impl Writer {
     /// Takes over the journal, and holds its lock until the end. `begun` hears of every segment that is begun.
     pub(super) fn start(
-        folder: &Path,
+        disk: Disk,
         journal: Journal<Disk>,
-        lock: File,
+        lock: Arc<File>,
         min_free: u64,
         begun: Sender<Segment>,
     ) -> io::Result<Self> {
         let (lines, waiting) = mpsc::channel(WAITING);
-        let state = Arc::new(State { disk: Disk::new(folder), min_free, failure: OnceLock::new() });
+        let state = Arc::new(State { disk, min_free, failure: OnceLock::new() });
         let shared = state.clone();
         let timer = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let thread = std::thread::Builder::new().name("log".to_owned()).spawn(move || {
@@ -91,9 +90,9 @@ impl Writer {
         Ok(Self { lines: Mutex::new(Some(lines)), thread: Mutex::new(Some(thread)), state })
     }
 
-    /// Whether work may be begun: nothing has failed, and there is room.
-    pub(super) fn check(&self) -> Result<(), Error> {
-        self.state.check()
+    /// Whether work may be begun: nothing has failed, and there is room for so many bytes and more.
+    pub(super) fn check_room(&self, bytes: u64) -> Result<(), Error> {
+        self.state.check(bytes)
     }
 
     /// Hands a line over; lines are written in the order in which they are handed over.
@@ -123,12 +122,14 @@ impl Writer {
 }
 
 impl State {
-    fn check(&self) -> Result<(), Error> {
+    fn check(&self, bytes: u64) -> Result<(), Error> {
         if let Some(failure) = self.failure.get() {
             return Err(failure.clone());
         }
         match self.disk.free() {
-            Ok(free) if free < self.min_free => Err(Error::Full { free, min_free: self.min_free }),
+            Ok(free) if free < self.min_free.saturating_add(bytes) => {
+                Err(Error::Full { free, min_free: self.min_free })
+            }
             // A disk that does not tell its size is written to until it fails.
             Ok(_) | Err(_) => Ok(()),
         }
@@ -173,7 +174,7 @@ impl Thread {
     }
 
     fn write(&mut self, batch: Vec<Pending>) {
-        let refusal = self.state.check().err();
+        let refusal = self.state.check(0).err();
         let (refused, batch): (Vec<_>, Vec<_>) =
             batch.into_iter().partition(|line| refusal.is_some() && line.purpose == Purpose::Announce);
         for line in refused {

@@ -59,17 +59,17 @@ async fn ls_finds_calls_by_each_filter() {
         calls.iter().map(|call| call["id"].as_str().unwrap().to_owned()).collect()
     };
     assert_eq!(ids(&[]), [&refused, &found, &failed, &done].map(String::clone));
-    assert_eq!(ids(&["-n", "1"]), [refused.clone()]);
-    assert_eq!(ids(&["--route", "search_data"]), [found.clone()]);
+    assert_eq!(ids(&["-n", "1"]), std::slice::from_ref(&refused));
+    assert_eq!(ids(&["--route", "search_data"]), std::slice::from_ref(&found));
     assert_eq!(ids(&["--model", "res.partner"]), [failed.clone(), done.clone()]);
     assert_eq!(ids(&["--state", "failed"]), [refused.clone(), failed.clone()]);
-    assert_eq!(ids(&["--caller", "webshop"]), [done.clone()]);
+    assert_eq!(ids(&["--caller", "webshop"]), std::slice::from_ref(&done));
     assert_eq!(ids(&["--caller", &odoo.login]), [found.clone(), failed.clone(), done.clone()]);
-    assert_eq!(ids(&["--error", "no_match"]), [failed.clone()]);
-    assert_eq!(ids(&["--record", &record, "--model", "res.partner"]), [done.clone()]);
+    assert_eq!(ids(&["--error", "no_match"]), std::slice::from_ref(&failed));
+    assert_eq!(ids(&["--record", &record, "--model", "res.partner"]), std::slice::from_ref(&done));
     assert_eq!(ids(&["--record", &record, "--model", "res.country"]), Vec::<String>::new());
-    assert_eq!(ids(&["--text", &name]), [done.clone()]);
-    assert_eq!(ids(&["--text", "no such code"]), [failed.clone()]);
+    assert_eq!(ids(&["--text", &name]), std::slice::from_ref(&done));
+    assert_eq!(ids(&["--text", "no such code"]), std::slice::from_ref(&failed));
     assert_eq!(ids(&["--since", "1h"]).len(), 4);
     assert_eq!(ids(&["--until", "1h"]).len(), 0);
     assert_eq!(ids(&["--in-doubt"]).len(), 0);

@@ -1,0 +1,172 @@
+//! A call in the log: announced, planned, ended.
+
+use std::{borrow::Cow, sync::Arc, time::Instant};
+
+use dashmap::DashSet;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::{
+    Error, Log,
+    line::Body,
+    record::{self, Arrived, Finished, FinishedLine, PlannedLine, Received, ReceivedLine, Who, milliseconds},
+    redact::Secrets,
+    writer::Purpose,
+};
+use crate::config::Kept;
+
+/// A model's name is kept up to so many characters: a caller may send whatever it likes.
+const MODEL: usize = 256;
+
+/// A call that is in the log and whose end is not known yet.
+#[derive(Debug)]
+pub struct Entry {
+    log: Log,
+    arrived: Arrived,
+    started: Instant,
+    kept: Kept,
+    /// What was hidden in the payload must not come up in the answer.
+    secrets: Secrets,
+    seq: u64,
+    model: String,
+    who: Who,
+    _open: Open,
+}
+
+/// The calls that this process is working on.
+pub(super) type OpenCalls = Arc<DashSet<u128>>;
+
+/// One of them, until it is dropped.
+#[derive(Debug)]
+struct Open {
+    calls: OpenCalls,
+    id: u128,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.calls.remove(&self.id);
+    }
+}
+
+impl Log {
+    /// Announces a call: it is on disk when this comes back.
+    ///
+    /// # Errors
+    /// The log cannot take the call, which then must not be worked on.
+    pub async fn receive(&self, arrived: Arrived, received: Received<'_>, started: Instant) -> Result<Entry, Error> {
+        let Received { model, vals, who } = received;
+        let kept = self.kept(arrived.route);
+        let mut secrets = Secrets::default();
+        let [vals] = self.prepare([Value::Object(vals.clone())], &mut secrets, Purpose::Announce).await?;
+        let vals = if kept == Kept::Nothing { None } else { Some(vals) };
+        let (ts, model) = (Timestamp::now(), short(model));
+        let line = ReceivedLine { ts, arrived: &arrived, model: &model, who: &who, redacted: &secrets.paths, vals };
+        let body = Body::new("call.received", &line);
+        // Before its line can be seen, so that nobody takes it for one that was left behind.
+        let (calls, id) = (self.open_calls(), arrived.id.as_u128());
+        calls.insert(id);
+        let open = Open { calls, id };
+        let seq = self.writer().submit(body, Purpose::Announce).await?.wait().await?;
+        let model = model.into_owned();
+        Ok(Entry { log: self.clone(), arrived, started, kept, secrets, seq, model, who, _open: open })
+    }
+
+    /// Tells of a call that was refused before it could be received.
+    pub async fn refuse(
+        &self,
+        arrived: &Arrived,
+        who: &Who,
+        started: Instant,
+        finished: Finished,
+    ) -> Result<(), Error> {
+        let end = End { arrived, received: None, model: None, who, started, kept: self.kept(arrived.route) };
+        let line = self.ended(end, finished, &mut Secrets::default()).await?;
+        self.tell(Body::new("call.refused", &line)).await
+    }
+
+    /// The line of a call's end, without what must not be read and without what is not to be kept.
+    async fn ended<'e>(
+        &self,
+        end: End<'e>,
+        finished: Finished,
+        secrets: &mut Secrets,
+    ) -> Result<FinishedLine<'e>, Error> {
+        let records = record::records(&finished.odoo);
+        let result = if end.kept == Kept::Summary { without_rows(finished.result) } else { finished.result };
+        let detail = finished.detail.map_or(Value::Null, Value::String);
+        let values = [Value::String(finished.message), result, json!(finished.odoo), detail];
+        let values = self.prepare(values, secrets, Purpose::Tell).await?;
+        let is_kept = |value: &Value| end.kept != Kept::Nothing && !value.is_null();
+        let [message, result, odoo, detail] = values.map(|value| Some(value).filter(is_kept));
+        Ok(FinishedLine {
+            ts: Timestamp::now(),
+            arrived: end.arrived,
+            received: end.received,
+            model: end.model,
+            who: end.who,
+            state: finished.state,
+            error: finished.error,
+            message,
+            duration_ms: milliseconds(end.started.elapsed()),
+            records,
+            result,
+            odoo,
+            detail,
+        })
+    }
+}
+
+struct End<'e> {
+    arrived: &'e Arrived,
+    received: Option<u64>,
+    model: Option<&'e str>,
+    who: &'e Who,
+    started: Instant,
+    kept: Kept,
+}
+
+impl Entry {
+    /// Notes what is about to be done in Odoo. It is handed over before anything is done, and not waited for: it tells an
+    /// operator how far a call may have come, and promises nothing.
+    pub async fn plan(&mut self, plan: Value) -> Result<(), Error> {
+        if self.kept == Kept::Nothing {
+            return Ok(());
+        }
+        let [plan] = self.log.prepare([plan], &mut self.secrets, Purpose::Tell).await?;
+        let line = PlannedLine { ts: Timestamp::now(), id: self.arrived.id, plan };
+        self.log.writer().submit(Body::new("call.planned", &line), Purpose::Tell).await.map(|_| ())
+    }
+
+    /// Comes back once the call's end is on disk.
+    pub async fn finish(mut self, finished: Finished) -> Result<(), Error> {
+        let end = End {
+            arrived: &self.arrived,
+            received: Some(self.seq),
+            model: Some(&self.model),
+            who: &self.who,
+            started: self.started,
+            kept: self.kept,
+        };
+        let line = self.log.ended(end, finished, &mut self.secrets).await?;
+        self.log.tell(Body::new("call.finished", &line)).await
+    }
+}
+
+/// The answer of a search, with the number of rows instead of the rows.
+fn without_rows(mut result: Value) -> Value {
+    if let Some(rows) = result.get("result").and_then(Value::as_array).map(Vec::len)
+        && let Some(entries) = result.as_object_mut()
+    {
+        entries.remove("result");
+        entries.insert("rows".to_owned(), json!(rows));
+    }
+    result
+}
+
+fn short(model: &str) -> Cow<'_, str> {
+    match model.char_indices().nth(MODEL) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &model[..end])),
+        None => Cow::Borrowed(model),
+    }
+}
