@@ -1,91 +1,17 @@
-//! The log's files: what other tools read, what a crash leaves, what is found when bytes have changed, and what is kept.
+//! The log's files: what other tools read, what a crash leaves, and what is found when bytes have changed.
 
 use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
-    sync::Arc,
-    time::{Duration, Instant},
 };
 
-use serde_json::{Value, json};
-use tempfile::TempDir;
-use tokio::sync::Notify;
+use serde_json::json;
 
 use crate::support::{
-    client::Client,
-    fault::{Fault, FaultProxy},
     gateway::{Gateway, all_lines, run_in},
-    odoo::odoo,
+    segments::{all_sealed, gateway_alone, grades, refused_calls, segments, several_segments, shell, verify},
 };
-
-/// No Odoo behind it: what is refused for want of credentials leaves its line all the same.
-fn gateway_alone(more: &str) -> Gateway {
-    Gateway::before("http://127.0.0.1:9", "none", &format!("[log]\n{more}"))
-}
-
-/// So many refused calls, each of about half a kilobyte.
-async fn refused_calls(gateway: &Gateway, count: usize) {
-    let client = Client::nobody(gateway);
-    for _ in 0..count {
-        client.post("create_data", r#"{"id": "refused", "model": "m", "vals": {}}"#).await;
-    }
-}
-
-/// So many requests whose lines cannot be made much smaller.
-async fn large_lines(gateway: &Gateway, count: usize) {
-    let client = Client::nobody(gateway);
-    for _ in 0..count {
-        let path: String = std::iter::repeat_with(fastrand::alphanumeric).take(500).collect();
-        client.send("GET", &format!("/{path}"), Default::default(), None::<String>).await;
-    }
-}
-
-/// The files of segments, the oldest first.
-fn segments(folder: &Path) -> Vec<PathBuf> {
-    let files = fs::read_dir(folder.join("log")).unwrap().map(|file| file.unwrap().path());
-    let is_segment = |file: &PathBuf| {
-        let name = file.file_name().unwrap().to_str().unwrap();
-        name.ends_with(".jsonl") || name.ends_with(".jsonl.zst")
-    };
-    let mut segments: Vec<PathBuf> = files.filter(is_segment).collect();
-    segments.sort_unstable();
-    segments
-}
-
-/// Waits until every segment but the last has been compressed.
-async fn all_sealed(folder: &Path) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while segments(folder).iter().rev().skip(1).any(|file| file.extension().unwrap() != "zst") {
-        assert!(Instant::now() < deadline, "segments are not compressed");
-        tokio::task::yield_now().await;
-    }
-}
-
-/// A log of several segments, all but the last compressed, whose gateway has stopped.
-async fn several_segments() -> TempDir {
-    let gateway = gateway_alone("segment_size = \"64 KiB\"");
-    refused_calls(&gateway, 400).await;
-    all_sealed(gateway.config_file().parent().unwrap()).await;
-    let folder = gateway.stop();
-    assert!(segments(folder.path()).len() >= 3);
-    folder
-}
-
-fn shell(folder: &Path, script: &str) -> String {
-    let run = Command::new("sh").args(["-ec", script]).current_dir(folder.join("log")).output().unwrap();
-    assert!(run.status.success(), "{script}: {}", String::from_utf8_lossy(&run.stderr));
-    String::from_utf8(run.stdout).unwrap()
-}
-
-fn verify(folder: &Path) -> Value {
-    let (_, out, said) = run_in(folder, &["log", "verify", "--json"]);
-    serde_json::from_str(&out).unwrap_or_else(|_| panic!("{said}"))
-}
-
-fn grades(verified: &Value) -> Vec<&str> {
-    verified["findings"].as_array().unwrap().iter().map(|finding| finding["grade"].as_str().unwrap()).collect()
-}
 
 #[tokio::test]
 async fn jq_grep_and_zstdcat_read_live_and_sealed_segments() {
@@ -262,93 +188,21 @@ async fn the_index_can_be_deleted_at_any_time() {
 }
 
 #[tokio::test]
-async fn old_segments_are_dropped_by_size_and_each_drop_is_on_record() {
-    let gateway = gateway_alone("segment_size = \"64 KiB\"\nmax_total = \"192 KiB\"");
-    let folder = gateway.config_file().parent().unwrap().to_owned();
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while segments(&folder)[0].ends_with("00000000000000000001.jsonl.zst")
-        || segments(&folder)[0].ends_with("00000000000000000001.jsonl")
-    {
-        assert!(Instant::now() < deadline, "nothing is dropped");
-        large_lines(&gateway, 50).await;
-    }
-    let folder = gateway.stop();
-    let dropped = all_lines(folder.path()).into_iter().find(|line| line["event"] == "segment.dropped");
+async fn a_repair_that_was_cut_short_is_completed_by_the_next() {
+    let folder = several_segments().await;
+    let second = segments(folder.path()).remove(1);
+    let mut bytes = fs::read(&second).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0xff;
+    fs::write(&second, &bytes).unwrap();
+    // The last segment as it is before the repair tells of itself there.
+    let last = segments(folder.path()).pop().unwrap();
+    let before = fs::read(&last).unwrap();
+    assert_eq!(run_in(folder.path(), &["log", "repair"]).0, Some(0));
+    fs::write(&last, before).unwrap();
+    assert_eq!(verify(folder.path())["sound"], false);
+    let (status, told, _) = run_in(folder.path(), &["log", "repair"]);
+    assert!(status == Some(0) && told.contains("made anew"), "{told}");
     let verified = verify(folder.path());
-    assert_eq!((&verified["sound"], grades(&verified)), (&json!(true), Vec::new()), "{verified}");
-    let dropped = dropped.unwrap();
-    assert_eq!(
-        (&dropped["file"], &dropped["reason"]),
-        (&json!("00000000000000000001.jsonl"), &json!("size")),
-        "{dropped}"
-    );
-    assert!(!folder.path().join("log/index/00000000000000000001.idx").exists());
-}
-
-#[tokio::test]
-async fn a_call_in_doubt_is_carried_over_when_its_segment_is_dropped_with_its_files() {
-    let odoo = odoo().await;
-    let proxy = FaultProxy::before(odoo).await;
-    let more = "[log]\nsegment_size = \"64 KiB\"\nmax_total = \"192 KiB\"";
-    let gateway = Gateway::before(&proxy.url, &odoo.database, more);
-    let client = Client::with_bearer(&gateway).await;
-    let reached = Arc::new(Notify::new());
-    let hold = Fault::Hold { reached: reached.clone(), release: Arc::default() };
-    proxy.run(move |_, rpc| if rpc.ends_with("/create") { hold.clone() } else { Fault::Pass });
-    let comment = "in doubt ".repeat(2_000);
-    let body =
-        json!({"model": "res.partner", "vals": {"payload": {"name": "in doubt", "comment": comment}}}).to_string();
-    let call = tokio::spawn(async move { client.try_post("create_data", body).await.map(|_| ()) });
-    reached.notified().await;
-    let folder = gateway.kill();
-    call.await.unwrap().unwrap_err();
-
-    let gateway = Gateway::again(folder).unwrap();
-    let first = gateway.log_folder().join("00000000000000000001.jsonl");
-    let first_sealed = first.with_extension("jsonl.zst");
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while first.exists() || first_sealed.exists() {
-        assert!(Instant::now() < deadline, "nothing is dropped");
-        large_lines(&gateway, 50).await;
-    }
-    let listed = gateway.run_json(&["log", "ls", "--in-doubt", "--json"]);
-    assert_eq!(listed.len(), 1, "{listed:?}");
-    assert_eq!((&listed[0]["model"], &listed[0]["state"]), (&json!("res.partner"), &json!("in_doubt")));
-    let shown = gateway.run_json(&["log", "show", listed[0]["id"].as_str().unwrap(), "--json"]);
-    assert_eq!(shown[0]["lines"][0]["vals"]["payload"]["comment"], comment);
-    assert!(shown[0]["lines"][0]["carried_from"].is_u64());
-    assert_eq!(shown[0]["lines"][1]["event"], "call.planned");
-    let (status, verdict, _) = gateway.run(&["log", "verify"]);
-    assert_eq!(status, Some(0), "{verdict}");
-}
-
-#[tokio::test]
-async fn large_values_are_kept_once_beside_the_log_and_come_back() {
-    let gateway = Gateway::start().await;
-    let client = Client::with_bearer(&gateway).await;
-    let datas = "QUJD".repeat(5_000);
-    let mut ids = Vec::new();
-    for _ in 0..2 {
-        let payload = json!({"name": "with a file", "attachment_ids": [{"name": "a.txt", "datas": datas}]});
-        let answer =
-            client.post("create_data", json!({"model": "res.partner", "vals": {"payload": payload}}).to_string()).await;
-        assert_eq!(answer.json["result"]["is_success"], true, "{answer:?}");
-        ids.push(answer.headers["gateway-call-id"].to_str().unwrap().to_owned());
-    }
-    assert!(!gateway.log_text().contains(&datas[..400]));
-    let blobs = shell(gateway.config_file().parent().unwrap(), "find blobs -type f");
-    assert_eq!(blobs.lines().count(), 1, "{blobs}");
-    let file = &gateway.log()[0]["vals"]["payload"]["attachment_ids"][0]["datas"];
-    assert_eq!((&file["size"], &file["kind"]), (&json!(datas.len()), &json!("text")));
-    let shown = gateway.run_json(&["log", "show", &ids[1], "--json"]);
-    assert_eq!(shown[0]["lines"][0]["vals"]["payload"]["attachment_ids"][0]["datas"], datas);
-
-    let blob = gateway.log_folder().join(blobs.trim());
-    let whole = fs::read(&blob).unwrap();
-    fs::write(&blob, zstd::encode_all(&b"something else"[..], 3).unwrap()).unwrap();
-    assert_eq!(grades(&verify(gateway.config_file().parent().unwrap())), ["damaged"]);
-    fs::remove_file(&blob).unwrap();
-    assert_eq!(grades(&verify(gateway.config_file().parent().unwrap())), ["lost"]);
-    fs::write(&blob, whole).unwrap();
-    assert_eq!(verify(gateway.config_file().parent().unwrap())["sound"], true);
+    assert_eq!(verified["sound"], true, "{verified}");
 }

@@ -16,6 +16,7 @@ mod kill;
 mod literal_eval;
 mod log_commands;
 mod log_files;
+mod log_keeping;
 mod outage;
 mod sessions;
 mod support;

@@ -196,7 +196,8 @@ impl State {
         let rpc = path.strip_prefix("/json/2/").or(path.strip_prefix("/web/dataset/call_kw/")).map(str::to_owned);
         let rpc = rpc.or_else(|| match path {
             "/jsonrpc" => json_rpc(request),
-            "/xmlrpc/2/object" => Some(path[1..].to_owned()),
+            // The gateway itself never calls this one.
+            "/xmlrpc/2/object" | "/web/session/check" => Some(path[1..].to_owned()),
             _ => None,
         });
         let Some(rpc) = rpc else { return Fault::Pass };

@@ -6,3 +6,4 @@ pub(crate) mod fault;
 pub(crate) mod gateway;
 pub(crate) mod matcher;
 pub(crate) mod odoo;
+pub(crate) mod segments;
