@@ -218,7 +218,7 @@ async fn list() {
     for args in [
         &["-n", "50"][..],
         &["--error", "no_such_code"],
-        &["--all", "--error", "no_match", "--model", "sale.order"],
+        &["--all", "--error", "no_match", "--model", "res.partner"],
         &["--record", "17"],
         &["--record", &last],
         &["--caller", "user3", "--state", "failed", "--all"],

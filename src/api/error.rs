@@ -164,10 +164,9 @@ impl Error {
         }
     }
 
-    /// For the log alone: Odoo's traceback.
+    /// For the log alone: what the caller is not told. A traceback stands under its Odoo call.
     pub fn detail(&self) -> Option<String> {
         match self.odoo() {
-            Some(error) if !error.traceback().is_empty() => Some(error.traceback().to_owned()),
             Some(error @ (OdooError::Unreachable { .. } | OdooError::Down { .. } | OdooError::Redirected { .. })) => {
                 Some(error.for_operator())
             }

@@ -39,8 +39,6 @@ pub(super) struct Args {
     /// The calls that failed and were not repeated with success, of those that the options below name
     #[arg(long, conflicts_with = "ids")]
     failed: bool,
-    #[command(flatten)]
-    which: Which,
     /// Show what would be done, and write nothing
     #[arg(long)]
     dry_run: bool,
@@ -50,6 +48,8 @@ pub(super) struct Args {
     /// Send what this file has instead: a payload, the whole `vals`, or `{"model", "vals"}`; without a file, your editor opens
     #[arg(long, value_name = "FILE", num_args = 0..=1)]
     edit: Option<Option<PathBuf>>,
+    #[command(flatten)]
+    which: Which,
     #[command(flatten)]
     as_whom: AsWhom,
 }

@@ -319,7 +319,9 @@ async fn an_odoo_error_carries_no_traceback_to_the_caller_and_one_to_the_log() {
         client.call("create_data", "res.partner", json!({"payload": {"name": "x", "type": "no-such-type"}})).await;
     assert_eq!((answer["is_success"].clone(), answer["error"]["retry"].as_str()), (json!(false), Some("no")));
     assert!(!answer.to_string().contains("Traceback"), "{answer}");
-    assert!(gateway.log().last().unwrap()["detail"].as_str().unwrap().contains("Traceback"));
+    let log = gateway.log();
+    let failed = log.last().unwrap()["odoo"].as_array().unwrap().last().unwrap().clone();
+    assert!(failed["traceback"].as_str().unwrap().contains("Traceback"), "{failed}");
 }
 
 #[tokio::test]

@@ -43,7 +43,7 @@ impl Verify {
         }
         let verdict = if verified.is_sound() { "sound" } else { "NOT SOUND" };
         let log::Verified { segments, lines, blobs, .. } = &verified;
-        writeln!(out, "{verdict}: {lines} lines in {segments} segments, {blobs} blobs")?;
+        writeln!(out, "{verdict} (segments: {segments}, lines: {lines}, blobs: {blobs})")?;
         writeln!(out, "the last line is {last}; SHA-256 of its segment up to there: {sha256}")?;
         Ok(code)
     }
