@@ -41,8 +41,7 @@ pub async fn serve(app: Arc<App>, address: IpAddr, request: http::Request<Incomi
         Err(Refusal::OnlyPost) => ("method_not_allowed", respond::only_post()),
         Err(Refusal::Path) => ("invalid_path", respond::bad_path()),
     };
-    Passage::new(&app, address, &request).refuse(code, refusal.status()).await;
-    Ok(refusal)
+    Ok(Passage::new(&app, address, &request).refuse(code, refusal).await)
 }
 
 async fn call(app: Arc<App>, route: api::Route, address: IpAddr, request: http::Request<Incoming>) -> Response {

@@ -17,7 +17,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Body as _, Frame, SizeHint};
 use uuid::Uuid;
 
-use super::{Body, Response};
+use super::{Body, Response, respond};
 use crate::{
     app::App,
     log::{self, Passed, PassedEnd, State},
@@ -74,12 +74,15 @@ impl Passage {
     }
 
     /// It is nothing that the gateway serves.
-    pub(super) async fn refuse(self, code: &'static str, status: StatusCode) {
-        self.tell(State::Failed, Some(code), status, 0).await;
+    pub(super) async fn refuse(self, code: &'static str, mut response: Response) -> Response {
+        respond::name_in_log(response.headers_mut(), self.passed.id);
+        self.tell(State::Failed, Some(code), response.status(), 0).await;
+        response
     }
 
     /// The answer, which tells the log when it has gone out.
-    pub(super) fn follow(self, response: Response) -> Response {
+    pub(super) fn follow(self, mut response: Response) -> Response {
+        respond::name_in_log(response.headers_mut(), self.passed.id);
         let status = response.status();
         response.map(|body| Counted { body, passage: Some(self), status, answered: 0, has_ended: false }.boxed_unsync())
     }

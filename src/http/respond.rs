@@ -4,9 +4,10 @@
 //! never came to a decision and may be worth another try.
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::{Body, Response};
 use crate::{
@@ -25,9 +26,7 @@ pub fn reply(reply: Reply) -> Response {
     let is_safe = reply.verdict.as_ref().is_err_and(|error| error.retry() == Retry::Safe);
     let mut response = json_response(status, &reply.body());
     let headers = response.headers_mut();
-    if let Ok(id) = HeaderValue::try_from(reply.call_id.to_string()) {
-        headers.insert(CALL_ID, id);
-    }
+    name_in_log(headers, reply.call_id);
     if let Some(atomicity) = reply.verdict.as_ref().ok().and_then(|done| done.atomicity) {
         headers.insert(
             ATOMICITY,
@@ -45,6 +44,13 @@ pub fn reply(reply: Reply) -> Response {
         headers.append(header::SET_COOKIE, cookie);
     }
     response
+}
+
+/// Says under which id the log has this.
+pub fn name_in_log(headers: &mut HeaderMap, id: Uuid) {
+    if let Ok(id) = HeaderValue::try_from(id.to_string()) {
+        headers.insert(CALL_ID, id);
+    }
 }
 
 fn status(error: &Error) -> StatusCode {

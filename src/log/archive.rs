@@ -66,6 +66,14 @@ impl Archive {
         Ok(calls)
     }
 
+    /// Calls `each` with every matching call, the latest first.
+    pub fn for_each(&self, filter: &Filter, mut each: impl FnMut(Call)) -> Result<(), Error> {
+        self.each(filter, |call| {
+            each(call.to_call());
+            ControlFlow::Continue(())
+        })
+    }
+
     /// The calls whose id has this in it.
     pub fn find(&self, part: &str) -> Result<Vec<Call>, Error> {
         let mut found = Vec::new();

@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::{client::Client, gateway::Gateway, odoo::odoo};
 
@@ -128,4 +129,28 @@ async fn of_a_stranger_the_size_is_kept_and_nothing_else() {
         (&json!(body.len()), &Value::Null, &json!("no_credentials"))
     );
     assert!(!line.to_string().contains("from a stranger"));
+}
+
+#[tokio::test]
+async fn what_was_too_large_too_slow_or_had_wrong_credentials_is_in_the_log_too() {
+    let gateway = Gateway::start_with("[limits]\nbody = \"1 KiB\"\nbody_timeout = \"1s\"").await;
+    let client = Client::nobody(&gateway);
+    client.post("create_data", "x".repeat(2_000)).await;
+    Client::with_header(&gateway, "x-api-key", "no such key").post("create_data", "{}").await;
+    let mut slow = tokio::net::TcpStream::connect(gateway.url.trim_start_matches("http://")).await.unwrap();
+    slow.write_all(b"POST /api/update_data HTTP/1.1\r\nHost: g\r\nContent-Length: 100\r\n\r\n{").await.unwrap();
+    let mut answer = Vec::new();
+    slow.read_to_end(&mut answer).await.unwrap();
+    let log = gateway.log();
+    let told: Vec<Value> = log.iter().map(|line| json!([line["event"], line["route"], line["error"]])).collect();
+    assert_eq!(
+        told,
+        [
+            json!(["call.refused", "create_data", "body_too_large"]),
+            json!(["call.refused", "create_data", "wrong_key"]),
+            json!(["call.refused", "update_data", "body_timeout"])
+        ]
+    );
+    // What was asked of Odoo to find out who calls stands under the call.
+    assert_eq!(log[1]["odoo"][0]["error"], "wrong_key", "{}", log[1]);
 }

@@ -174,7 +174,8 @@ async fn passed_on_and_unknown_requests_are_in_the_log_without_their_queries() {
     let odoo = odoo().await;
     let gateway = Gateway::start().await;
     Client::with_session(&gateway).await;
-    Client::nobody(&gateway).send("GET", "/web/login?token=s3cret", Default::default(), None::<String>).await;
+    let unknown = Client::nobody(&gateway);
+    let unknown = unknown.send("GET", "/web/login?token=s3cret", Default::default(), None::<String>).await;
     Client::nobody(&gateway).send("GET", "/api/create_data", Default::default(), None::<String>).await;
     // The end of an answer is told when it has gone out.
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
@@ -194,6 +195,7 @@ async fn passed_on_and_unknown_requests_are_in_the_log_without_their_queries() {
             json!(["POST /web/session/authenticate 200", null])
         ]
     );
+    assert_eq!(calls[1]["id"], json!(id(&unknown)));
     let text = gateway.log_text();
     assert!(!text.contains("s3cret") && !text.contains(&format!("\"{}\"", odoo.password)), "{text}");
     let line = gateway.lines().into_iter().find(|line| line["event"] == "request.finished").unwrap();

@@ -47,6 +47,21 @@ async fn old_segments_are_dropped_by_size_and_each_drop_is_on_record() {
 }
 
 #[tokio::test]
+async fn old_segments_are_dropped_by_age() {
+    let gateway = gateway_alone("segment_size = \"64 KiB\"\nkeep = \"1s\"");
+    let folder = gateway.config_file().parent().unwrap().to_owned();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while is_there(&folder, 1) {
+        assert!(Instant::now() < deadline, "nothing is dropped");
+        large_lines(&gateway, 50).await;
+    }
+    let folder = gateway.stop();
+    let dropped = all_lines(folder.path()).into_iter().find(|line| line["event"] == "segment.dropped").unwrap();
+    assert_eq!(dropped["reason"], "age", "{dropped}");
+    assert_eq!(verify(folder.path())["sound"], true);
+}
+
+#[tokio::test]
 async fn a_call_in_doubt_is_carried_over_when_its_segment_is_dropped_with_its_files() {
     let odoo = odoo().await;
     let proxy = FaultProxy::before(odoo).await;

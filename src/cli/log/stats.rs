@@ -74,11 +74,11 @@ impl Stats {
         let mut kinds: BTreeMap<(String, String), Tally> = BTreeMap::new();
         let mut callers: BTreeMap<String, Tally> = BTreeMap::new();
         let mut all = Tally::default();
-        for call in archive(&self.configured)?.calls(&self.which.filter(), None)? {
+        archive(&self.configured)?.for_each(&self.which.filter(), |call| {
             kinds.entry((call.route.clone(), call.model.clone())).or_default().add(&call);
             callers.entry(caller(&call).to_owned()).or_default().add(&call);
             all.add(&call);
-        }
+        })?;
         if self.json {
             let kinds = kinds.iter_mut().map(|((route, model), tally)| {
                 let mut kind = json!({"route": route, "model": model});
