@@ -133,7 +133,9 @@ async fn large_values_are_kept_once_beside_the_log_and_come_back() {
 async fn a_damaged_segment_stops_neither_readers_nor_retention() {
     let gateway = gateway_alone("segment_size = \"64 KiB\"\nmax_total = \"256 KiB\"");
     let folder = gateway.config_file().parent().unwrap().to_owned();
+    let deadline = Instant::now() + Duration::from_secs(60);
     while segments(&folder).len() < 3 {
+        assert!(Instant::now() < deadline, "no segment is begun");
         large_lines(&gateway, 20).await;
     }
     all_sealed(&folder).await;
@@ -168,7 +170,8 @@ async fn a_call_whose_large_values_cannot_be_kept_has_its_end_in_the_log_all_the
     assert_eq!((refused.status, &refused.json["error"]["data"]["code"]), (503, &json!("log_failed")), "{refused:?}");
 }
 
-#[tokio::test]
+// The proxy runs while this waits for a command.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_whose_caller_hangs_up_while_it_is_passed_on_has_its_end_in_the_log() {
     let odoo = odoo().await;
     let proxy = FaultProxy::before(odoo).await;
