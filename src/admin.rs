@@ -21,8 +21,8 @@ use crate::{
 /// The room for what an operator's request has beside the recorded body.
 const ENVELOPE: u64 = 64 << 10;
 
-/// A recorded call that is to be made again.
-#[derive(Debug, Serialize, Deserialize)]
+/// A recorded call that is to be made again. It may hold a credential, so it has no `Debug`.
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Again {
     /// The call that it repeats; none for a dry run, which repeats nothing.

@@ -47,6 +47,13 @@ impl Control {
     }
 }
 
+impl Control {
+    /// Takes away what a gateway left that was killed. Whoever calls this holds the log's lock.
+    pub fn remove_stale(folder: &Path) {
+        let _ = fs::remove_file(folder.join(FILE));
+    }
+}
+
 impl Posted {
     /// Makes a token, and leaves it where the operator finds it.
     pub fn new(folder: &Path, url: String) -> io::Result<Self> {

@@ -191,6 +191,10 @@ impl Log {
         self.inner.content.prepare(values, secrets, purpose, &self.inner.writer).await
     }
 
+    fn note_secrets(&self, value: Value, secrets: &mut Secrets) {
+        self.inner.content.note_secrets(value, secrets);
+    }
+
     async fn tell(&self, body: Body) -> Result<(), Error> {
         self.inner.writer.submit(body, Purpose::Tell).await?.wait().await.map(|_| ())
     }

@@ -7,7 +7,7 @@ mod again;
 mod edit;
 mod way;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, bail};
 use serde_json::Value;
@@ -29,7 +29,7 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  odoo-gateway replay 0193a1b2\n  odoo-gateway replay --failed --since 2h --model sale.order --dry-run"
+    after_help = "Examples:\n  odoo-gateway replay 01a20b0d-2e67-7211-8cb7-74e4339e38d3\n  odoo-gateway replay --failed --since 2h --model sale.order --dry-run"
 )]
 pub(super) struct Args {
     /// The ids of the calls, or parts of them that no others have
@@ -72,6 +72,9 @@ struct AsWhom {
     secret_file: Option<PathBuf>,
 }
 
+/// A shorter part of an id may be a slip.
+const SHORTEST_ID: usize = 8;
+
 pub(super) async fn run(mut args: Args) -> anyhow::Result<ExitCode> {
     // `replay --edit ID` reads as if the id were the file.
     if args.ids.is_empty()
@@ -96,16 +99,34 @@ pub(super) async fn run(mut args: Args) -> anyhow::Result<ExitCode> {
     for call in &calls {
         again.push(Again::of(&archive, call, &config, &as_whom, &args));
     }
+    // Dry runs that failed are found among the failed calls, and nobody means them.
+    let is_picked = args.ids.is_empty();
+    let mut again = calls.iter().zip(again).collect::<Vec<_>>();
+    again.retain(|(_, again)| !(is_picked && matches!(again, Err(NotAgain::DryRun))));
     let way = Way::open(config)?;
-    let outcome = repeat(&way, &calls, again, &args).await;
+    let code = repeat(&way, again, args.dry_run).await;
     way.close().await;
-    outcome
+    Ok(code)
 }
 
 /// The calls that are meant, the earliest first.
 fn chosen(archive: &Archive, args: &Args) -> anyhow::Result<Vec<Call>> {
     if !args.ids.is_empty() {
-        return args.ids.iter().map(|id| the_one(archive, id)).collect();
+        let mut calls: Vec<Call> = Vec::new();
+        for id in &args.ids {
+            if id.len() < SHORTEST_ID {
+                bail!(
+                    "`{}` is too short: what is sent again must be named by {SHORTEST_ID} characters of its id",
+                    show::plain(id)
+                );
+            }
+            let call = the_one(archive, id)?;
+            let root = |call: &Call| call.replay_of.unwrap_or(call.id);
+            if !calls.iter().any(|known| root(known) == root(&call)) {
+                calls.push(call);
+            }
+        }
+        return Ok(calls);
     }
     if !args.failed && !args.which.in_doubt && args.which.state.is_none() {
         bail!("which calls? Give their ids, or --failed, or --in-doubt, with --since and other options");
@@ -121,43 +142,48 @@ fn chosen(archive: &Archive, args: &Args) -> anyhow::Result<Vec<Call>> {
     Ok(calls)
 }
 
-/// Sends one after the other, as their order may matter, and says how each went.
-async fn repeat(
-    way: &Way,
-    calls: &[Call],
-    again: Vec<Result<Again, NotAgain>>,
-    args: &Args,
-) -> anyhow::Result<ExitCode> {
-    let mut done = 0;
+/// Sends one after the other, as their order may matter, and says how each went. Whoever reads that may go away.
+async fn repeat(way: &Way, calls: Vec<(&Call, Result<Again, NotAgain>)>, is_dry_run: bool) -> ExitCode {
+    let mut out = std::io::stdout();
+    let mut say = |words: String| drop(writeln!(out, "{words}"));
+    let (all, mut done) = (calls.len(), 0);
     let mut answers = Vec::new();
-    for (number, (call, again)) in (1..).zip(calls.iter().zip(again)) {
+    for (number, (call, again)) in (1..).zip(calls) {
         let what = show::plain(&format!("{} {} {}", call.id, call.route, call.model)).into_owned();
-        let place = format!("[{number}/{}]", calls.len());
+        let what = format!("[{number}/{all}] {what}");
         let again = match again {
             Ok(again) => again,
             Err(reason) => {
-                println!("{place} {what}: not sent: {reason}");
+                say(format!("{what}: not sent: {}", show::plain(&reason.to_string())));
                 continue;
             }
         };
         let before = again.answered.clone();
-        let answer = way.send(again).await.with_context(|| format!("{place} {what}"))?;
+        let answer = match way.send(again).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                let error = format!("{error:#}");
+                let error = show::plain(&error);
+                say(format!(
+                    "{what}: no answer ({error}); whether it was done, `odoo-gateway log ls` tells. Nothing more is sent"
+                ));
+                break;
+            }
+        };
         let is_done = answer.body["result"]["is_success"] == Value::Bool(true);
         done += usize::from(is_done);
         let how = if is_done { "done".to_owned() } else { show::plain(&answer.words()).into_owned() };
-        println!("{place} {what}: {how}, as {}", answer.id);
-        answers.push((call, before, answer));
+        say(format!("{what}: {how}, as {}", answer.id));
+        answers.push((call, before, answer, is_done));
     }
-    for (call, before, answer) in &answers {
-        let is_shown = args.dry_run && answer.body["result"]["is_success"] == Value::Bool(true);
-        if is_shown {
-            println!("\n{} would be\n{}", call.id, show::pretty(&answer.body["result"]["result"]));
-        } else {
-            println!("\n{}", difference(call, before, answer.told()));
-        }
+    for (call, before, answer, is_done) in &answers {
+        say(match is_dry_run && *is_done {
+            true => format!("\n{} would be\n{}", call.id, show::pretty(&answer.body["result"]["result"])),
+            false => format!("\n{}", difference(call, before, answer.told())),
+        });
     }
-    println!("\n{done} of {} {}", calls.len(), if args.dry_run { "could be planned" } else { "done" });
-    Ok(if done == calls.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    say(format!("\n{done} of {all} {}", if is_dry_run { "could be planned" } else { "done" }));
+    if done == all { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// The old answer beside the new one.

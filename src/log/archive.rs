@@ -55,6 +55,9 @@ impl Archive {
     /// The matching calls, the latest first, and at most so many.
     pub fn calls(&self, filter: &Filter, limit: Option<usize>) -> Result<Vec<Call>, Error> {
         let mut calls = Vec::new();
+        if limit == Some(0) {
+            return Ok(calls);
+        }
         self.each(filter, |call| {
             calls.push(call.to_call());
             if limit.is_some_and(|limit| calls.len() >= limit) {
@@ -132,7 +135,9 @@ impl Archive {
             position.offset += bytes.len() as u64;
             let index = Index::of(bytes);
             for row in &index.rows {
-                if !matches!(row.kind, Kind::Finished | Kind::Refused | Kind::PassedFinished | Kind::PassedRefused) {
+                let is_end =
+                    matches!(row.kind, Kind::Finished | Kind::Refused | Kind::PassedFinished | Kind::PassedRefused);
+                if !is_end || row.is_carried {
                     continue;
                 }
                 let first = Told { index: &index, row, segment: *segment };

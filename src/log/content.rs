@@ -33,6 +33,11 @@ impl Content {
         Self { redaction: Arc::new(Redaction::new(patterns)), blobs, blob_from }
     }
 
+    /// Only what is secret in a value that is not kept.
+    pub(super) fn note_secrets(&self, mut value: Value, secrets: &mut Secrets) {
+        self.redaction.hide(&mut value, secrets);
+    }
+
     /// The values as they may stand in lines; their blobs are durable when this comes back. What is hidden in one of them, or
     /// was before, is hidden in all. What tells of something that has happened is never refused for its blobs.
     pub(super) async fn prepare<const N: usize>(

@@ -58,8 +58,14 @@ impl Log {
         let Received { model, vals, who } = received;
         let kept = self.kept(arrived.route);
         let mut secrets = Secrets::default();
-        let [vals] = self.prepare([Value::Object(vals.clone())], &mut secrets, Purpose::Announce).await?;
-        let vals = if kept == Kept::Nothing { None } else { Some(vals) };
+        let vals = Value::Object(vals.clone());
+        let vals = if kept == Kept::Nothing {
+            self.note_secrets(vals, &mut secrets);
+            None
+        } else {
+            let [vals] = self.prepare([vals], &mut secrets, Purpose::Announce).await?;
+            Some(vals)
+        };
         let (ts, model) = (Timestamp::now(), short(model));
         let line = ReceivedLine { ts, arrived: &arrived, model: &model, who: &who, redacted: &secrets.paths, vals };
         let body = Body::new("call.received", &line);
@@ -95,10 +101,12 @@ impl Log {
         let records = record::records(&finished.odoo);
         let result = if end.kept == Kept::Summary { without_rows(finished.result) } else { finished.result };
         let detail = finished.detail.map_or(Value::Null, Value::String);
-        let values = [Value::String(finished.message), result, json!(finished.odoo), detail];
+        let mut values = [Value::String(finished.message), result, json!(finished.odoo), detail];
+        if end.kept == Kept::Nothing {
+            values.fill(Value::Null);
+        }
         let values = self.prepare(values, secrets, Purpose::Tell).await?;
-        let is_kept = |value: &Value| end.kept != Kept::Nothing && !value.is_null();
-        let [message, result, odoo, detail] = values.map(|value| Some(value).filter(is_kept));
+        let [message, result, odoo, detail] = values.map(|value| Some(value).filter(|value| !value.is_null()));
         Ok(FinishedLine {
             ts: Timestamp::now(),
             arrived: end.arrived,

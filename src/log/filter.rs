@@ -34,7 +34,8 @@ impl Filter {
             None => call.route() != "proxy",
         };
         is_wanted_route
-            && is(&self.model, call.model())
+            // With a record, the model is that of the record, whatever the call was for.
+            && (self.record.is_some() || is(&self.model, call.model()))
             && self.state.is_none_or(|state| state == call.standing)
             && self.caller.as_deref().is_none_or(has)
             && is(&self.error, call.error())

@@ -19,7 +19,7 @@ use super::{
     journal::{self, Journal, TornTail},
     line::Body,
 };
-use crate::config;
+use crate::{config, control::Control};
 
 /// Somebody who looks whether a gateway runs may hold the lock for a moment.
 const LOCK_PATIENCE: Duration = Duration::from_secs(1);
@@ -33,7 +33,11 @@ pub(super) fn take_lock(folder: &Path) -> Result<File, Error> {
     let deadline = Instant::now() + LOCK_PATIENCE;
     loop {
         match file.try_lock() {
-            Ok(()) => return Ok(file),
+            Ok(()) => {
+                // What a gateway that was killed has left leads to nobody, or to somebody else.
+                Control::remove_stale(folder);
+                return Ok(file);
+            }
             Err(TryLockError::Error(source)) => return Err(failed(source)),
             Err(TryLockError::WouldBlock) if Instant::now() > deadline => return Err(Error::InUse(folder.to_owned())),
             Err(TryLockError::WouldBlock) => thread::park_timeout(Duration::from_millis(20)),

@@ -43,7 +43,7 @@ async fn a_gateway_that_is_killed_at_any_moment_forgets_no_call() {
     let more = "[log]\nsegment_size = \"256 KiB\"";
     let run = format!("kill {}", Uuid::new_v4());
     let mut folder = Gateway::before(&odoo.url, &odoo.database, more).kill();
-    let mut answered = Vec::new();
+    let (mut answered, mut rounds_at_work) = (Vec::new(), 0);
     for round in 0..rounds {
         let gateway = Gateway::again(folder).unwrap_or_else(|said| panic!("round {round}: {said}"));
         let clients = (0..CLIENTS).map(|_| calls(Client::with_login(&gateway, &odoo.login, &odoo.key), &run));
@@ -54,7 +54,9 @@ async fn a_gateway_that_is_killed_at_any_moment_forgets_no_call() {
             gateway.kill()
         };
         let (round_answered, left) = future::join(load, kill).await;
-        answered.extend(round_answered.into_iter().flatten());
+        let round_answered: Vec<String> = round_answered.into_iter().flatten().collect();
+        rounds_at_work += usize::from(!round_answered.is_empty());
+        answered.extend(round_answered);
         folder = left;
     }
 
@@ -97,6 +99,6 @@ async fn a_gateway_that_is_killed_at_any_moment_forgets_no_call() {
     );
     assert_eq!((missing, unlogged), (0, 0));
     assert_eq!(listed, open);
-    // However slow the machine, most rounds must have come to work.
-    assert!(answered.len() > rounds / 4 && !open.is_empty(), "there was no load");
+    // However slow the machine, some rounds must have come to work.
+    assert!(rounds_at_work > rounds / 10 && !open.is_empty(), "there was no load: {rounds_at_work} of {rounds} rounds");
 }

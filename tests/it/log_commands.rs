@@ -118,20 +118,33 @@ async fn tail_shows_calls_as_they_end() {
     let gateway = Gateway::start().await;
     let client = Client::with_bearer(&gateway).await;
     let before = create(&client, json!({"name": unique("tail")})).await;
-    let mut tail = Command::new(PROGRAM)
+    let tail = Command::new(PROGRAM)
         .args(["log", "tail", "-f", "--json", "--config"])
         .arg(gateway.config_file())
         .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(tail.stdout.take().unwrap()).lines();
-    let mut lines = lines.map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
-    assert_eq!(lines.next().unwrap()["id"], json!(id(&before)));
+        .spawn();
+    let mut tail = Killed(tail.unwrap());
+    let out = BufReader::new(tail.0.stdout.take().unwrap());
+    let (send, lines) = std::sync::mpsc::channel();
+    std::thread::spawn(move || out.lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
+    let next = || -> Value {
+        let line = lines.recv_timeout(std::time::Duration::from_secs(20)).expect("a line in time");
+        serde_json::from_str(&line).unwrap()
+    };
+    assert_eq!(next()["id"], json!(id(&before)));
     let after = create(&client, json!({"name": unique("tail")})).await;
-    let line = lines.next().unwrap();
+    let line = next();
     assert_eq!((&line["id"], &line["event"]), (&json!(id(&after)), &json!("call.finished")));
-    tail.kill().unwrap();
-    tail.wait().unwrap();
+}
+
+/// A process that does not outlive its test.
+struct Killed(std::process::Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 #[tokio::test]
@@ -209,10 +222,10 @@ async fn what_the_switches_leave_out_is_not_kept_and_not_run_again() {
     let gateway = Gateway::start_with(more).await;
     let client = Client::with_bearer(&gateway).await;
     let name = unique("switch");
-    let made = create(&client, json!({"name": name})).await;
+    let made = create(&client, json!({"name": name, "comment": "c".repeat(20_000)})).await;
     client.call("search_data", "res.country", json!({"payload": {"limit": 3, "search_field": ["code"]}})).await;
     let log = gateway.log();
-    assert!(!gateway.log_text().contains(&name));
+    assert!(!gateway.log_text().contains(&name) && !gateway.log_folder().join("blobs").exists());
     assert_eq!((&log[0]["state"], &log[0]["result"], &log[0]["odoo"]), (&json!("done"), &Value::Null, &Value::Null));
     assert_eq!((&log[1]["result"]["rows"], &log[1]["result"]["result"]), (&json!(3), &Value::Null));
     assert_eq!(log[1]["vals"]["payload"]["limit"], 3);
@@ -310,7 +323,7 @@ async fn a_call_whose_outcome_is_unknown_is_in_doubt_and_repeated_by_force_only(
     let listed = gateway.run_json(&["log", "ls", "--in-doubt", "--json"]);
     assert_eq!((listed.len(), &listed[0]["id"]), (1, &json!(id(&lost))));
     let (status, told, _) = gateway.run(&["replay", &id(&lost)]);
-    assert!(status == Some(1) && told.contains("not sent: it is in doubt"), "{told}");
+    assert!(status == Some(1) && told.contains("not sent: it, or a repetition of it, is in doubt"), "{told}");
     let (status, told, said) = gateway.run(&["replay", "--in-doubt", "--force"]);
     assert!(status == Some(0) && told.contains("1 of 1 done"), "{told}{said}");
     assert!(gateway.run_json(&["log", "ls", "--in-doubt", "--json"]).is_empty());
@@ -351,4 +364,62 @@ async fn nobody_but_the_operator_has_the_gateway_make_calls_again() {
     assert_eq!(Client::nobody(&gateway).send("POST", "/replay", Default::default(), Some("{}")).await.status, 404);
     let folder = gateway.stop();
     assert!(!folder.path().join("log/control.json").exists());
+}
+
+// The proxy runs while this waits for a command.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repetition_whose_outcome_is_unknown_is_not_repeated_in_its_turn() {
+    let odoo = odoo().await;
+    let proxy = FaultProxy::before(odoo).await;
+    let (gateway, webshop) = with_client(&proxy.url, "").await;
+    let (name, code) = (unique("twice"), Uuid::new_v4().to_string());
+    let failed = create(&webshop, json!({"name": name, "parent_id": {"ref": code}})).await;
+    odoo.create("res.partner", json!({"name": "parent", "ref": code})).await;
+    proxy.run(|_, rpc| if rpc.contains("/create") { Fault::ResetAfter } else { Fault::Pass });
+    let (status, told, _) = gateway.run(&["replay", "--failed", "--since", "1h"]);
+    assert!(status == Some(1) && told.contains("0 of 1 done"), "{told}");
+    proxy.run(|_, _| Fault::Pass);
+    for args in [&["replay", "--failed", "--since", "1h"][..], &["replay", &id(&failed), &id(&failed)]] {
+        let (status, told, _) = gateway.run(args);
+        assert!(
+            status == Some(1) && told.contains("[1/1]") && told.contains("or a repetition of it, is in doubt"),
+            "{told}"
+        );
+    }
+    assert_eq!(odoo.search_count("res.partner", json!([["name", "=", name]])).await, 1);
+}
+
+#[tokio::test]
+async fn an_editor_that_changes_nothing_or_leaves_hidden_values_sends_nothing() {
+    let odoo = odoo().await;
+    let gateway = Gateway::start_with("[log]\nredact = [\"*.comment\"]").await;
+    let client = Client::with_bearer(&gateway).await;
+    let name = unique("unchanged");
+    let failed =
+        create(&client, json!({"name": name, "comment": "a secret", "country_id": {"code": "no such code"}})).await;
+    for (editor, reason) in [
+        ("true", "nothing was changed in the editor"),
+        ("sed -i s/no.such.code/BE/", "still read ***"),
+        ("sed -i s/{/x/", "what was edited cannot be sent; it is in `"),
+    ] {
+        let edited = Command::new(PROGRAM)
+            .args([
+                "replay",
+                "--login",
+                &odoo.login,
+                "--secret-env",
+                "ODOO_GATEWAY_TEST_SECRET",
+                &id(&failed),
+                "--config",
+            ])
+            .arg(gateway.config_file())
+            .arg("--edit")
+            .env("VISUAL", editor)
+            .env("ODOO_GATEWAY_TEST_SECRET", &odoo.key)
+            .output()
+            .unwrap();
+        let told = String::from_utf8(edited.stdout).unwrap();
+        assert!(edited.status.code() == Some(1) && told.contains(reason), "{told}");
+    }
+    assert_eq!(odoo.search_count("res.partner", json!([["name", "=", name]])).await, 0);
 }

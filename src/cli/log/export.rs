@@ -1,6 +1,9 @@
 //! `log export`: calls for other programs, each whole.
 
-use std::{io::Write, process::ExitCode};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
@@ -42,7 +45,7 @@ impl Export {
             Format::Csv => {
                 let mut csv = csv::Writer::from_writer(out);
                 for call in calls {
-                    csv.serialize(Row::of(call))?;
+                    csv.serialize(Row::of(call)).map_err(io::Error::from)?;
                 }
                 csv.flush()?;
             }

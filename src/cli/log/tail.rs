@@ -31,6 +31,7 @@ impl Tail {
     pub(super) fn run(self, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         let archive = archive(&self.configured)?;
         let filter = self.which.filter();
+        anyhow::ensure!(!self.follow || filter.text.is_none(), "--text does not go with -f; pipe the output into grep");
         let mut position = archive.end()?;
         let mut calls = archive.calls(&filter, Some(self.lines))?;
         calls.truncate(self.lines);

@@ -43,11 +43,13 @@ impl Actor {
 pub(super) enum NotAgain {
     #[error("it succeeded; --force repeats it all the same")]
     Done,
-    #[error("it is in doubt: look in Odoo whether it was done; --force repeats it all the same")]
+    #[error(
+        "it, or a repetition of it, is in doubt: look in Odoo whether it was done; --force repeats it all the same"
+    )]
     InDoubt,
     #[error("it has been repeated with success; --force repeats it once more")]
     Repeated,
-    #[error("the gateway is still working on it")]
+    #[error("the gateway is still working on it, or on a repetition of it")]
     Running,
     #[error("it was refused before its payload was taken, so there is nothing to send; its caller can send it again")]
     NotKept,
@@ -57,6 +59,10 @@ pub(super) enum NotAgain {
     Passed,
     #[error("parts of its payload were hidden in the log ({0}); give them with --edit")]
     Hidden(String),
+    #[error("parts of its payload were hidden in the log ({0}) and still read ***; give the real values")]
+    StillHidden(String),
+    #[error("it was a dry run")]
+    DryRun,
     #[error("a part of its payload is gone from the log's folder; `odoo-gateway log verify` says more")]
     Gone,
     #[error(
@@ -81,39 +87,36 @@ impl Again {
         actor: &Actor,
         args: &Args,
     ) -> Result<Self, NotAgain> {
-        let is_free = args.force || args.dry_run;
-        match call.state {
-            Standing::Running => return Err(NotAgain::Running),
-            Standing::Done if !is_free => return Err(NotAgain::Done),
-            Standing::InDoubt if !is_free => return Err(NotAgain::InDoubt),
-            _ if call.is_settled() && !is_free => return Err(NotAgain::Repeated),
-            _ => {}
-        }
+        check_states(archive, call, args.force || args.dry_run)?;
         if !Route::ALL.iter().any(|route| route.name() == call.route) {
             return Err(NotAgain::Passed);
         }
         let lines = archive.story(call)?;
         let received = lines.iter().find(|line| line["event"] == "call.received").ok_or(NotAgain::NotKept)?;
+        if received["vals"]["dry_run"] == true && !args.dry_run {
+            return Err(NotAgain::DryRun);
+        }
         let answered = lines.iter().find(|line| line["event"] == "call.finished").map(|line| line["result"].clone());
         let mut model = call.model.clone();
         let mut vals = received["vals"].clone();
         if vals.is_null() {
             return Err(NotAgain::SwitchedOff(call.route.clone()));
         }
+        let hidden = received["redacted"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let hidden = hidden.collect::<Vec<_>>().join(", ");
         match &args.edit {
             Some(file) => {
                 (model, vals) = edit::edited(file.as_deref(), model, vals).map_err(NotAgain::Edit)?;
-            }
-            None => {
-                let hidden = received["redacted"].as_array().into_iter().flatten().filter_map(Value::as_str);
-                let hidden = hidden.collect::<Vec<_>>().join(", ");
-                if !hidden.is_empty() {
-                    return Err(NotAgain::Hidden(hidden));
-                }
-                if has_missing(&vals) {
-                    return Err(NotAgain::Gone);
+                // What stands for a hidden value must not become one.
+                if !hidden.is_empty() && vals.to_string().contains("***") {
+                    return Err(NotAgain::StillHidden(hidden));
                 }
             }
+            None if !hidden.is_empty() => return Err(NotAgain::Hidden(hidden)),
+            None => {}
+        }
+        if has_missing(&vals) {
+            return Err(NotAgain::Gone);
         }
         if args.dry_run {
             vals["dry_run"] = Value::Bool(true);
@@ -133,6 +136,26 @@ impl Again {
             headers,
         };
         Ok(Self { request, answered: answered.unwrap_or_default() })
+    }
+}
+
+/// A call and its repetitions are one: where any of them may have been done, another one may make it twice.
+fn check_states(archive: &Archive, call: &Call, is_free: bool) -> Result<(), NotAgain> {
+    let root = match call.replay_of {
+        Some(root) => archive.find(&root.to_string())?.pop(),
+        None => None,
+    };
+    let root = root.as_ref().unwrap_or(call);
+    let is_any = |state: Standing| root.repeated_by.iter().any(|attempt| attempt.state == state);
+    match root.state {
+        Standing::Running => Err(NotAgain::Running),
+        _ if is_any(Standing::Running) => Err(NotAgain::Running),
+        _ if is_free => Ok(()),
+        _ if root.state == Standing::Done || call.state == Standing::Done => Err(NotAgain::Done),
+        _ if root.is_settled() => Err(NotAgain::Repeated),
+        Standing::InDoubt => Err(NotAgain::InDoubt),
+        _ if is_any(Standing::InDoubt) => Err(NotAgain::InDoubt),
+        _ => Ok(()),
     }
 }
 

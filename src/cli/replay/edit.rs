@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 pub(super) fn edited(file: Option<&Path>, model: String, vals: Value) -> anyhow::Result<(String, Value)> {
     let text = match file {
         Some(file) => fs::read_to_string(file).with_context(|| format!("cannot read `{}`", file.display()))?,
-        None => in_editor(&json!({"model": model, "vals": vals}))?,
+        None => return in_editor(model, vals),
     };
     let given: Value = serde_json::from_str(&text).context("what was given is no JSON")?;
     taken(given, model, vals)
@@ -32,9 +32,10 @@ fn taken(mut given: Value, model: String, mut vals: Value) -> anyhow::Result<(St
     Ok((model, vals))
 }
 
-fn in_editor(content: &Value) -> anyhow::Result<String> {
+fn in_editor(model: String, vals: Value) -> anyhow::Result<(String, Value)> {
+    let before = serde_json::to_string_pretty(&json!({"model": model, "vals": vals}))?;
     let mut file = tempfile::Builder::new().prefix("odoo-gateway-").suffix(".json").tempfile()?;
-    file.write_all(serde_json::to_string_pretty(content)?.as_bytes())?;
+    file.write_all(before.as_bytes())?;
     let editor = env::var("VISUAL").or_else(|_| env::var("EDITOR")).unwrap_or_else(|_| "vi".to_owned());
     // As git does it: the variable may have arguments in it.
     let status = Command::new("sh").arg("-c").arg(format!("{editor} \"$1\"")).arg("sh").arg(file.path()).status();
@@ -43,7 +44,15 @@ fn in_editor(content: &Value) -> anyhow::Result<String> {
         bail!("the editor `{editor}` failed, so nothing was sent");
     }
     // Many editors write a new file in the place of the old one.
-    fs::read_to_string(file.path()).context("cannot read what was edited")
+    let text = fs::read_to_string(file.path()).context("cannot read what was edited")?;
+    if text.trim_end() == before {
+        bail!("nothing was changed in the editor, so nothing was sent");
+    }
+    let edited = serde_json::from_str(&text).map_err(anyhow::Error::from).and_then(|given| taken(given, model, vals));
+    edited.or_else(|error| {
+        let (_, kept) = file.keep()?;
+        Err(error.context(format!("what was edited cannot be sent; it is in `{}`, for --edit FILE", kept.display())))
+    })
 }
 
 #[cfg(test)]

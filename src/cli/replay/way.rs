@@ -52,7 +52,10 @@ impl Way {
     pub(super) fn open(config: Config) -> anyhow::Result<Self> {
         let folder = &config.log.directory;
         if !log::is_in_use(folder) {
-            return Ok(Self::Here(App::build(config)?));
+            let app = App::build(config)?;
+            // It notices when Odoo is back; ends with the process.
+            tokio::spawn(app.odoo.clone().watch());
+            return Ok(Self::Here(app));
         }
         let control =
             Control::read(folder).context("a gateway writes this log, but does not say where it is to be reached")?;

@@ -46,6 +46,9 @@ pub(crate) fn segments(folder: &Path) -> Vec<PathBuf> {
     };
     let mut segments: Vec<PathBuf> = files.filter(is_segment).collect();
     segments.sort_unstable();
+    // One that is being sealed is there twice for a moment.
+    let number = |file: &mut PathBuf| file.file_name().unwrap().to_str().unwrap()[..20].to_owned();
+    segments.dedup_by_key(number);
     segments
 }
 
