@@ -3,12 +3,7 @@
 //! What must hold after whatever happened: every acknowledged line is there, as it was and in its order; nothing is there
 //! that was not submitted; numbers have no gap; opening once more changes nothing; and the log goes on.
 
-use std::{
-    cell::RefCell,
-    collections::{BTreeMap, HashMap},
-    io,
-    rc::Rc,
-};
+use std::{cell::RefCell, collections::BTreeMap, io, rc::Rc};
 
 use fastrand::Rng;
 use jiff::{Timestamp, ToSpan};
@@ -28,7 +23,7 @@ const SEGMENT: u64 = 3_000;
 
 #[derive(Default)]
 struct World {
-    files: HashMap<u64, Content>,
+    files: BTreeMap<u64, Content>,
     /// What a program sees, and what a power loss leaves at least.
     names: BTreeMap<String, u64>,
     durable_names: BTreeMap<String, u64>,
