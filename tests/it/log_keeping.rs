@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::Path,
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -18,21 +18,22 @@ use crate::support::{
     segments::{all_sealed, gateway_alone, grades, large_lines, segments, shell, verify},
 };
 
-/// Whether the segment with this first line has not been dropped.
-fn is_there(folder: &Path, first: u64) -> bool {
-    let name = format!("{first:020}.jsonl");
-    segments(folder).iter().any(|file| file.file_name().unwrap().to_str().unwrap().starts_with(&name))
+/// Fills the log until its first segment is gone.
+async fn until_the_first_is_dropped(gateway: &Gateway) {
+    let first = format!("{:020}.jsonl", 1);
+    let folder = gateway.config_file().parent().unwrap().to_owned();
+    let is_first = |file: &PathBuf| file.file_name().unwrap().to_str().unwrap().starts_with(&first);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while segments(&folder).iter().any(is_first) {
+        assert!(Instant::now() < deadline, "nothing is dropped");
+        large_lines(gateway, 50).await;
+    }
 }
 
 #[tokio::test]
 async fn old_segments_are_dropped_by_size_and_each_drop_is_on_record() {
     let gateway = gateway_alone("segment_size = \"64 KiB\"\nmax_total = \"192 KiB\"");
-    let folder = gateway.config_file().parent().unwrap().to_owned();
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while is_there(&folder, 1) {
-        assert!(Instant::now() < deadline, "nothing is dropped");
-        large_lines(&gateway, 50).await;
-    }
+    until_the_first_is_dropped(&gateway).await;
     let folder = gateway.stop();
     let dropped = all_lines(folder.path()).into_iter().find(|line| line["event"] == "segment.dropped");
     let verified = verify(folder.path());
@@ -49,12 +50,7 @@ async fn old_segments_are_dropped_by_size_and_each_drop_is_on_record() {
 #[tokio::test]
 async fn old_segments_are_dropped_by_age() {
     let gateway = gateway_alone("segment_size = \"64 KiB\"\nkeep = \"1s\"");
-    let folder = gateway.config_file().parent().unwrap().to_owned();
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while is_there(&folder, 1) {
-        assert!(Instant::now() < deadline, "nothing is dropped");
-        large_lines(&gateway, 50).await;
-    }
+    until_the_first_is_dropped(&gateway).await;
     let folder = gateway.stop();
     let dropped = all_lines(folder.path()).into_iter().find(|line| line["event"] == "segment.dropped").unwrap();
     assert_eq!(dropped["reason"], "age", "{dropped}");
@@ -80,13 +76,7 @@ async fn a_call_in_doubt_is_carried_over_when_its_segment_is_dropped_with_its_fi
     call.await.unwrap().unwrap_err();
 
     let gateway = Gateway::again(folder).unwrap();
-    let first = gateway.log_folder().join("00000000000000000001.jsonl");
-    let first_sealed = first.with_extension("jsonl.zst");
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while first.exists() || first_sealed.exists() {
-        assert!(Instant::now() < deadline, "nothing is dropped");
-        large_lines(&gateway, 50).await;
-    }
+    until_the_first_is_dropped(&gateway).await;
     let listed = gateway.run_json(&["log", "ls", "--in-doubt", "--json"]);
     assert_eq!(listed.len(), 1, "{listed:?}");
     assert_eq!((&listed[0]["model"], &listed[0]["state"]), (&json!("res.partner"), &json!("in_doubt")));
@@ -146,11 +136,7 @@ async fn a_damaged_segment_stops_neither_readers_nor_retention() {
     fs::write(&first, &bytes).unwrap();
     fs::remove_dir_all(folder.join("log/index")).unwrap();
     assert!(gateway.run_json(&["log", "ls", "--route", "proxy", "--all", "--json"]).len() > 50);
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while is_there(&folder, 1) {
-        assert!(Instant::now() < deadline, "nothing is dropped");
-        large_lines(&gateway, 50).await;
-    }
+    until_the_first_is_dropped(&gateway).await;
     assert_eq!(grades(&verify(gateway.stop().path())), Vec::<&str>::new());
 }
 
