@@ -70,10 +70,8 @@ async fn an_odoo_that_is_overloaded_silent_or_speaks_nonsense_is_told_by_the_sta
     assert_eq!(answered(lost, "").await, (502, json!(["odoo_no_answer", "safe"])));
     assert_eq!(answered(page("500 Internal Server Error"), "").await, (502, json!(["odoo_no_answer", "safe"])));
     let never = Fault::Hold { reached: Default::default(), release: Default::default() };
-    assert_eq!(
-        answered(never, "connect_timeout = \"1s\"\ntimeout = \"5s\"").await,
-        (504, json!(["odoo_timeout", "safe"]))
-    );
+    // The login before it has to be done within the same time, by an Odoo that other tests keep busy.
+    assert_eq!(answered(never, "retries = 0\ntimeout = \"15s\"").await, (504, json!(["odoo_timeout", "safe"])));
 }
 
 #[tokio::test]
