@@ -1,10 +1,11 @@
 //! The admin listener: is the process alive, is it ready for calls, and the operator's calls that are made again.
 
-use std::{convert::Infallible, net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
 use bytesize::ByteSize;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -14,7 +15,12 @@ use crate::{
     api,
     app::App,
     control::Posted,
-    http::{Response, answer, collect, respond},
+    current::Current,
+    http::{
+        Admission, Response, Turned, answer, body_bytes, collect, respond, room,
+        server::{Front, Malformed, Rules},
+    },
+    metrics::Reading,
     odoo::RotatedCookie,
 };
 
@@ -53,25 +59,70 @@ impl Again {
             route,
             headers,
             address,
+            traceparent: None,
             body: Ok(Bytes::from(body)),
             replay: Some(api::Replay { of: self.of, client: self.client }),
         })
     }
 }
 
-/// Answers `/health` (this process), `/ready` (the log takes lines, Odoo answers) and, to the operator, `/replay`.
-pub async fn serve(
-    app: Arc<App>,
-    posted: Arc<Posted>,
-    address: IpAddr,
-    request: http::Request<Incoming>,
-) -> Result<Response, Infallible> {
-    Ok(match (request.method(), request.uri().path()) {
-        (&Method::GET, "/health") => respond::json_response(StatusCode::OK, &json!({"status": "pass"})),
-        (&Method::GET, "/ready") => ready(&app).await,
-        (&Method::POST, "/replay") => replay(&app, &posted, address, request).await,
-        _ => refusal(StatusCode::NOT_FOUND, "not_found", "there are GET /health and GET /ready"),
-    })
+/// What Prometheus reads (OpenMetrics 1.0).
+const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What stands behind the admin listener.
+#[derive(Debug, Clone)]
+pub struct Private {
+    pub current: Arc<Current>,
+    pub posted: Arc<Posted>,
+    /// The connections of the public listener.
+    pub public: Arc<Admission>,
+}
+
+impl Front for Private {
+    fn rules(&self) -> Rules {
+        Rules { tls: None, limits: self.current.app().config.limits.clone(), trusted: Vec::new() }
+    }
+
+    /// Answers `/health` (this process), `/ready` (the log takes lines, Odoo answers), `/metrics` and, to the operator,
+    /// `/replay`.
+    async fn answer(&self, peer: IpAddr, request: http::Request<Incoming>) -> Response {
+        let app = self.current.app();
+        match (request.method(), request.uri().path()) {
+            (&Method::GET, "/health") => respond::json_response(StatusCode::OK, &json!({"status": "pass"})),
+            (&Method::GET, "/ready") => ready(&app).await,
+            (&Method::GET, "/metrics") => self.metrics(&app),
+            (&Method::POST, "/replay") => replay(&app, &self.posted, peer, request).await,
+            _ => refusal(StatusCode::NOT_FOUND, "not_found", "there are GET /health, GET /ready and GET /metrics"),
+        }
+    }
+
+    async fn note_malformed(&self, _: IpAddr, _: Malformed) {}
+
+    fn note_turned_away(&self, peer: IpAddr, _: Turned) {
+        self.current.app().metrics.turned_away(peer, "admin_connections");
+    }
+}
+
+impl Private {
+    fn metrics(&self, app: &App) -> Response {
+        let limits = &app.config.limits;
+        let (odoo_in_flight, odoo_waiting) = app.odoo.gate().load();
+        let (log_waiting, log_free) = app.log.load();
+        let text = app.metrics.render(Reading {
+            connections: self.public.open(),
+            requests: limits.requests.get().saturating_sub(app.requests.available_permits()),
+            body_bytes: body_bytes(limits, &app.bodies),
+            odoo_in_flight,
+            odoo_waiting,
+            odoo_up: app.odoo.gate().is_up(),
+            log_up: app.log.check().is_ok(),
+            log_waiting,
+            log_free,
+        });
+        let mut response = http::Response::new(Full::new(text.into()).map_err(|never| match never {}).boxed_unsync());
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(METRICS));
+        response
+    }
 }
 
 async fn ready(app: &App) -> Response {
@@ -94,7 +145,7 @@ async fn replay(app: &Arc<App>, posted: &Posted, address: IpAddr, request: http:
     let mut limits = app.config.limits.clone();
     // The recorded body as large as it may be, and what is around it.
     limits.body = ByteSize(limits.body.as_u64().saturating_add(ENVELOPE));
-    let body = match collect(request.into_body(), &limits).await {
+    let body = match collect(request.into_body(), &limits, &room(&limits)).await {
         Ok(body) => body,
         Err(error) => return refusal(StatusCode::BAD_REQUEST, "body_broken", &error.to_string()),
     };

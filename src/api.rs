@@ -28,7 +28,7 @@ use crate::{
     app::App,
     execute::{self, Done},
     log::{self, Arrived, Entry, Failure, Finished, OdooCall, Received, State, Who, milliseconds},
-    odoo::{self, Credential, Error as OdooError, Retry, RotatedCookie, Trace},
+    odoo::{self, Credential, Error as OdooError, Origin, Retry, RotatedCookie, Trace, TraceParent},
     plan::{self, Asked, Plan},
 };
 
@@ -67,6 +67,7 @@ pub struct Request {
     pub route: Route,
     pub headers: HeaderMap,
     pub address: IpAddr,
+    pub traceparent: Option<TraceParent>,
     pub body: Result<Bytes, BodyError>,
     /// The operator has the gateway make this call again.
     pub replay: Option<Replay>,
@@ -128,7 +129,7 @@ fn success(done: &Done) -> Value {
 /// Answers one request, and has it in the log before the answer is given.
 pub async fn handle(app: Arc<App>, request: Request) -> Reply {
     let started = std::time::Instant::now();
-    let Request { id: call_id, rotated, route, headers, address, body, replay } = request;
+    let Request { id: call_id, rotated, route, headers, address, traceparent, body, replay } = request;
     let patience = app.config.limits.call_timeout;
     let until = Instant::now() + (patience - patience / 10);
     let mut reply = Reply::refusal(call_id, Error::Internal);
@@ -139,6 +140,7 @@ pub async fn handle(app: Arc<App>, request: Request) -> Reply {
     }
     let size = body.as_ref().map_or(0, Bytes::len);
     let replay_of = replay.as_ref().and_then(|replay| replay.of);
+    let origin = Origin { address: Some(address), traceparent };
     let arrived = Arrived { id: call_id, route: route.name(), address, size, replay_of };
     let shown = match replay.and_then(|replay| replay.client) {
         Some(name) => app.clients.by_name(&name).map(Shown::Client).ok_or(Error::UnknownClient),
@@ -150,7 +152,8 @@ pub async fn handle(app: Arc<App>, request: Request) -> Reply {
     let trace = Arc::<Trace>::default();
     let served = async {
         let body = body.map_err(Error::Body)?;
-        let caller = match identify(&app, &headers, shown, &trace, &rotated, until).await {
+        envelope::check_depth(&body, app.config.limits.json_depth.get())?;
+        let caller = match identify(&app, &headers, shown, &trace, &rotated, origin, until).await {
             Ok(caller) => caller,
             Err(error) => {
                 // A stranger gets its id back; nothing else of the body is kept.
@@ -178,6 +181,7 @@ pub async fn handle(app: Arc<App>, request: Request) -> Reply {
     });
     reply.cookie = rotated.get();
     let finished = finished(&reply, &trace);
+    app.metrics.call(route.name(), finished.state.as_str(), finished.error, started.elapsed());
     let logged = match entry {
         Some(entry) => entry.finish(finished).await,
         None => app.log.refuse(&arrived, &who, started, finished).await,
@@ -204,13 +208,14 @@ async fn identify(
     shown: Result<Shown<'_>, Error>,
     trace: &Arc<Trace>,
     rotated: &RotatedCookie,
+    origin: Origin,
     until: Instant,
 ) -> Result<odoo::Caller, Error> {
     let credential = shown?.credential();
     if matches!(credential, Credential::Session(_)) && !auth::is_json(headers) {
         return Err(Error::ContentType);
     }
-    Ok(odoo::Caller::identify(&app.odoo, credential, trace.clone(), rotated.clone(), until).await?)
+    Ok(odoo::Caller::identify(&app.odoo, credential, trace.clone(), rotated.clone(), origin, until).await?)
 }
 
 /// Plans and executes; once more where the models turn out to be other than they are remembered.

@@ -1,15 +1,22 @@
-//! Everything that runs, built once from the configuration and shared by all requests.
+//! Everything that runs, built from the configuration and shared by all requests; and built again by a reload.
+//!
+//! A request keeps the [`App`] that it began with. What must not be there twice goes over from one to the next: the log, the
+//! calls under way, what is counted, and the connections to an Odoo whose section is the same.
 
 use std::sync::Arc;
 
-use tokio_util::task::TaskTracker;
+use rustls::ServerConfig;
+use tokio::sync::Semaphore;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     api::clients::{self, Clients},
     config::Config,
+    http::{room, tls},
     log::{self, Log},
+    metrics::Metrics,
     odoo::{self, Odoo},
-    proxy::Proxy,
+    proxy::{self, Proxy},
 };
 
 #[derive(Debug)]
@@ -21,9 +28,17 @@ pub struct App {
     pub proxy: Proxy,
     /// The calls under way. They outlive the connections they came by, and a stop waits for them.
     pub calls: TaskTracker,
+    pub metrics: Arc<Metrics>,
+    /// What the public listener shows of itself, where it speaks TLS.
+    pub tls: Option<Arc<ServerConfig>>,
+    /// How many more requests may be under way.
+    pub requests: Arc<Semaphore>,
+    /// How much more request bodies may take, as `http::room` counts it.
+    pub bodies: Arc<Semaphore>,
+    pub stop: CancellationToken,
 }
 
-/// Why the gateway cannot start.
+/// Why the gateway cannot start, or not with a new configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
@@ -32,17 +47,48 @@ pub enum Error {
     Odoo(#[from] odoo::Unusable),
     #[error(transparent)]
     Client(#[from] clients::Error),
-    #[error("cannot set up TLS towards Odoo: {0}")]
-    Tls(#[from] rustls::Error),
+    #[error("cannot set up the connection to Odoo: {0}")]
+    Proxy(#[from] proxy::Unusable),
+    #[error(transparent)]
+    Tls(#[from] tls::Error),
 }
 
 impl App {
     /// Opens the log; connects to nothing yet, so that an Odoo that is down does not keep the gateway from starting.
     pub fn build(config: Config) -> Result<Arc<Self>, Error> {
-        let odoo = Arc::new(Odoo::build(&config.upstream)?);
+        let metrics = Arc::<Metrics>::default();
+        let odoo = Arc::new(Odoo::build(&config.upstream, metrics.clone())?);
+        // The log comes last: of what cannot start it should have nothing.
+        let begin = |config: &Config| Log::open(&config.log);
+        Self::assemble(config, odoo, begin, TaskTracker::new(), metrics, CancellationToken::new())
+    }
+
+    /// The same gateway with another configuration. The sections of [`Config::kept_until_restart`] must be the same.
+    pub fn again(&self, config: Config) -> Result<Arc<Self>, Error> {
+        // Certificates may have changed behind the same name.
+        let is_same = config.upstream == self.config.upstream && config.upstream.ca.is_none();
+        let odoo = match is_same {
+            true => self.odoo.clone(),
+            false => Arc::new(Odoo::build(&config.upstream, self.metrics.clone())?),
+        };
+        let log = |_: &Config| Ok(self.log.clone());
+        Self::assemble(config, odoo, log, self.calls.clone(), self.metrics.clone(), self.stop.clone())
+    }
+
+    fn assemble(
+        config: Config,
+        odoo: Arc<Odoo>,
+        log: impl FnOnce(&Config) -> Result<Log, log::Error>,
+        calls: TaskTracker,
+        metrics: Arc<Metrics>,
+        stop: CancellationToken,
+    ) -> Result<Arc<Self>, Error> {
         let clients = Clients::load(&config.clients)?;
-        let proxy = Proxy::build(&config.upstream, odoo.clone())?;
-        let log = Log::open(&config.log)?;
-        Ok(Arc::new(Self { config, odoo, clients, log, proxy, calls: TaskTracker::new() }))
+        let proxy = Proxy::build(&config.upstream, &config.proxy, odoo.clone(), stop.clone())?;
+        let tls = tls::load(&config.tls)?;
+        let requests = Arc::new(Semaphore::new(config.limits.requests.get().min(Semaphore::MAX_PERMITS)));
+        let bodies = room(&config.limits);
+        let log = log(&config)?;
+        Ok(Arc::new(Self { config, odoo, clients, log, proxy, calls, metrics, tls, requests, bodies, stop }))
     }
 }

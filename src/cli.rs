@@ -15,8 +15,6 @@ use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
 use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
-use crate::config::Config;
-
 /// A gateway in front of Odoo: webhook-style JSON in, the fewest Odoo calls out, a log of it all.
 #[derive(Debug, Parser)]
 #[command(name = "odoo-gateway", version, propagate_version = true)]
@@ -90,7 +88,7 @@ fn words(error: &anyhow::Error) -> String {
 fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     let runtime = || tokio::runtime::Builder::new_multi_thread().enable_all().build();
     match command {
-        Command::Serve(args) => runtime()?.block_on(serve::run(Config::load(&args.config)?)),
+        Command::Serve(args) => runtime()?.block_on(serve::run(args.config)),
         Command::Check(args) => runtime()?.block_on(check::run(&args.config)),
         Command::Log(command) => log::run(command),
         Command::Replay(args) => runtime()?.block_on(replay::run(args)),

@@ -5,6 +5,7 @@
 //! a setting that is silently ignored is worse than none.
 
 mod client;
+mod front;
 mod log;
 
 use std::{
@@ -25,6 +26,7 @@ use toml::{
 
 pub use self::{
     client::{Client, Source},
+    front::{Limits, Pass, Prefix, Proxy, Server, Tls},
     log::{Kept, Log, OnFailure, days},
 };
 
@@ -40,35 +42,37 @@ const REQUIRED: [(&str, &str); 2] = [("upstream", "url"), ("upstream", "database
 #[serde(deny_unknown_fields)]
 pub struct Config {
     pub server: Server,
+    pub tls: Tls,
     pub admin: Admin,
     pub upstream: Upstream,
     pub log: Log,
     pub compat: Compat,
+    pub proxy: Proxy,
     pub limits: Limits,
     #[serde(default, rename = "client")]
     pub clients: Vec<Client>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Server {
-    pub listen: SocketAddr,
-    #[serde(with = "duration")]
-    pub drain: Duration,
-}
-
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Admin {
     pub listen: SocketAddr,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Upstream {
     /// Scheme, host and port (and a path prefix, if any) without a trailing slash.
     #[serde(deserialize_with = "origin")]
     pub url: reqwest::Url,
+    /// The same as people and other systems reach it: through the gateway, as a rule.
+    #[serde(default, deserialize_with = "some_origin")]
+    pub public_url: Option<reqwest::Url>,
+    /// Where websockets and long polls go, if not to `url`.
+    #[serde(default, deserialize_with = "some_origin")]
+    pub websocket_url: Option<reqwest::Url>,
+    /// Certificates, in PEM, that Odoo's is checked against instead of the system's.
+    pub ca: Option<PathBuf>,
     pub database: String,
     pub protocol: Protocol,
     #[serde(with = "duration")]
@@ -118,18 +122,6 @@ pub enum CompanyFilter {
     Off,
 }
 
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Limits {
-    pub body: ByteSize,
-    #[serde(with = "duration")]
-    pub header_timeout: Duration,
-    #[serde(with = "duration")]
-    pub body_timeout: Duration,
-    #[serde(with = "duration")]
-    pub call_timeout: Duration,
-}
-
 /// Why a configuration cannot be used, in words for the person who wrote it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -160,8 +152,33 @@ impl Config {
         let mut config = Self::parse(&text, path)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         config.log.directory = folder.join(&config.log.directory);
+        for file in config.tls.files().into_iter().chain([&mut config.upstream.ca]).flatten() {
+            *file = folder.join(&file);
+        }
         config.clients.iter_mut().for_each(|client| client.relative_to(folder));
         Ok(config)
+    }
+
+    /// The sections that a restart alone can change, where another configuration has them otherwise.
+    pub fn kept_until_restart(&self, other: &Self) -> Option<String> {
+        let (old, new) = (&self.server, &other.server);
+        let sections = [
+            ("[server] listen and drain", (old.listen, old.drain) != (new.listen, new.drain)),
+            ("[admin]", self.admin != other.admin),
+            ("[log]", self.log != other.log),
+        ];
+        let changed: Vec<&str> = sections.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name).collect();
+        (!changed.is_empty()).then(|| changed.join(", "))
+    }
+
+    /// The files that this configuration names.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let tls = [&self.tls.certificate, &self.tls.key, &self.tls.client_ca, &self.upstream.ca];
+        let secrets = self.clients.iter().filter_map(|client| match &client.secret {
+            Source::File(path) => Some(path),
+            Source::Environment(_) => None,
+        });
+        tls.into_iter().flatten().chain(secrets).cloned().collect()
     }
 
     pub(crate) fn parse(text: &str, path: &Path) -> Result<Self, Error> {
@@ -213,8 +230,22 @@ impl Config {
         if self.upstream.connect_timeout >= self.upstream.timeout {
             return Err("[upstream] connect_timeout must be shorter than timeout".to_owned());
         }
-        if self.upstream.max_answer.as_u64() == 0 || self.limits.body.as_u64() == 0 {
-            return Err("[upstream] max_answer and [limits] body must be larger than nothing".to_owned());
+        let sizes = [
+            ("[upstream] max_answer", self.upstream.max_answer),
+            ("[limits] body", self.limits.body),
+            ("[limits] bodies", self.limits.bodies),
+            ("[limits] header_size", self.limits.header_size),
+            ("[limits] url_length", self.limits.url_length),
+            ("[limits] body_rate", self.limits.body_rate),
+        ];
+        if let Some((key, _)) = sizes.iter().find(|(_, size)| size.as_u64() == 0) {
+            return Err(format!("{key} must be larger than nothing"));
+        }
+        self.limits.check()?;
+        self.tls.check()?;
+        if self.proxy.pass == Pass::All && self.upstream.public_url.is_none() {
+            let why = "Odoo puts it into links and redirects and checks websockets against it";
+            return Err(format!("[proxy] pass = \"all\" needs [upstream] public_url, the address people use: {why}"));
         }
         if self.server.drain > LONGEST_WAIT {
             return Err("[server] drain must not be longer than a day".to_owned());
@@ -243,6 +274,10 @@ fn complete<'t>(table: &mut DeTable<'t>, defaults: DeTable<'t>) {
             }
         }
     }
+}
+
+fn some_origin<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<reqwest::Url>, D::Error> {
+    origin(deserializer).map(Some)
 }
 
 fn origin<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<reqwest::Url, D::Error> {

@@ -3,62 +3,129 @@
 //! A path is made an enum once ([`route`]); what is checked is what is sent on. Only [`respond`] knows status codes. This
 //! module knows nothing of Odoo.
 
+mod admission;
 mod body;
+mod connection;
+mod head;
+mod origin;
 mod passed;
+mod path;
 pub mod respond;
 pub mod route;
 pub mod server;
+mod steady;
+pub mod tls;
 
-use std::{convert::Infallible, net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
-use http_body_util::combinators::UnsyncBoxBody;
+use http::{header, request::Parts};
+use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
-use tokio::time;
+use tokio::{sync::OwnedSemaphorePermit, time};
+use tracing::Instrument;
 use uuid::Uuid;
 
-pub use self::body::collect;
+pub use self::{
+    admission::{Admission, Admitted, Turned},
+    body::{Passing, body_bytes, collect, room},
+    path::Path,
+};
 use self::{
+    connection::Guarded,
     passed::Passage,
-    route::{Refusal, Route},
+    route::Route,
+    server::{Front, Malformed, Rules},
 };
 use crate::{
-    api::{self, Reply},
+    api::{self, BodyError, Reply},
     app::App,
-    odoo::RotatedCookie,
+    current::Current,
+    odoo::{Origin, RotatedCookie},
+    proxy::Outbound,
 };
 
 /// A body that goes out: made here, or streamed from Odoo.
 pub type Body = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 pub type Response = http::Response<Body>;
 
-/// Answers one request of the public listener.
-pub async fn serve(app: Arc<App>, address: IpAddr, request: http::Request<Incoming>) -> Result<Response, Infallible> {
-    let (code, refusal) = match route::route(request.method(), request.uri().path()) {
-        Ok(Route::Api(route)) => return Ok(call(app, route, address, request).await),
-        Ok(Route::Session) => return Ok(session(app, address, request).await),
-        Err(Refusal::NotFound) => ("not_found", respond::not_found()),
-        Err(Refusal::OnlyPost) => ("method_not_allowed", respond::only_post()),
-        Err(Refusal::Path) => ("invalid_path", respond::bad_path()),
-    };
-    Ok(Passage::new(&app, address, &request).refuse(code, refusal).await)
+/// What stands behind the public listener.
+#[derive(Debug, Clone)]
+pub struct Public(pub Arc<Current>);
+
+impl Front for Public {
+    fn rules(&self) -> Rules {
+        let app = self.0.app();
+        Rules {
+            tls: app.tls.clone(),
+            limits: app.config.limits.clone(),
+            trusted: app.config.server.trusted_proxies.clone(),
+        }
+    }
+
+    async fn answer(&self, peer: IpAddr, request: http::Request<Incoming>) -> Response {
+        let app = self.0.app();
+        let address = origin::address(peer, request.headers(), &app.config.server.trusted_proxies);
+        let Ok(place) = app.requests.clone().try_acquire_owned() else {
+            app.metrics.limited("requests");
+            let error = api::Error::TooMany(app.config.limits.requests.get());
+            let passage = Passage::new(&app, address, &request);
+            let (code, response) = (error.code(), respond::reply(Reply::refusal(passage.id(), error)));
+            return passage.refuse(code, response).await;
+        };
+        let response = serve(&app, address, request).await;
+        response.map(|body| Guarded::<OwnedSemaphorePermit> { body, _guard: place }.boxed_unsync())
+    }
+
+    async fn note_malformed(&self, peer: IpAddr, malformed: Malformed) {
+        Passage::of_nothing(&self.0.app(), peer).malformed(malformed).await;
+    }
+
+    fn note_turned_away(&self, peer: IpAddr, why: Turned) {
+        let limit = match why {
+            Turned::All => "connections",
+            Turned::Address => "connections_per_address",
+        };
+        self.0.app().metrics.turned_away(peer, limit);
+    }
 }
 
-async fn call(app: Arc<App>, route: api::Route, address: IpAddr, request: http::Request<Incoming>) -> Response {
+/// Answers one request of the public listener.
+async fn serve(app: &Arc<App>, address: IpAddr, request: http::Request<Incoming>) -> Response {
+    let refusal = match head::check(&request, &app.config.limits) {
+        Err(refusal) => refusal,
+        Ok(()) => match route::route(request.method(), request.uri().path(), &app.config.proxy) {
+            Ok(Route::Api(route)) => return call(app, route, address, request).await,
+            Ok(Route::Passed(path)) => return passed_on(app, path, address, request).await,
+            Err(refusal) => refusal,
+        },
+    };
+    Passage::new(app, address, &request).refuse(refusal.code(), respond::refusal(refusal)).await
+}
+
+async fn call(app: &Arc<App>, route: api::Route, address: IpAddr, request: http::Request<Incoming>) -> Response {
     let (head, body) = request.into_parts();
-    let body = collect(body, &app.config.limits).await;
-    let id = Uuid::now_v7();
-    let rotated = RotatedCookie::default();
     let headers = head.headers;
-    let request = api::Request { id, rotated: rotated.clone(), route, headers, address, body, replay: None };
-    answer(&app, request, rotated).await
+    let coding = headers.get(header::CONTENT_ENCODING).filter(|coding| *coding != "identity");
+    let body = match coding {
+        None => collect(body, &app.config.limits, &app.bodies).await,
+        // What is small packed may be large unpacked; Odoo does not unpack either.
+        Some(coding) => Err(BodyError::Encoded(String::from_utf8_lossy(coding.as_bytes()).into_owned())),
+    };
+    let rotated = RotatedCookie::default();
+    let traceparent = origin::traceparent(&headers);
+    let id = Uuid::now_v7();
+    let request =
+        api::Request { id, rotated: rotated.clone(), route, headers, address, traceparent, body, replay: None };
+    answer(app, request, rotated).await
 }
 
 /// Carries a call out, and answers when it has ended or the caller's time is over.
 pub async fn answer(app: &Arc<App>, request: api::Request, rotated: RotatedCookie) -> Response {
     let id = request.id;
     // In a task of its own: a caller who hangs up, or is told that its time is over, must not cut a call to Odoo in half.
-    let task = app.calls.spawn(api::handle(app.clone(), request));
+    let span = tracing::info_span!("call", %id);
+    let task = app.calls.spawn(api::handle(app.clone(), request).instrument(span));
     let patience = app.config.limits.call_timeout;
     respond::reply(match time::timeout(patience, task).await {
         Ok(Ok(reply)) => reply,
@@ -70,13 +137,13 @@ pub async fn answer(app: &Arc<App>, request: api::Request, rotated: RotatedCooki
     })
 }
 
-/// Passes a request for Odoo's session routes on, in a task of its own as well.
-async fn session(app: Arc<App>, address: IpAddr, request: http::Request<Incoming>) -> Response {
-    let passage = Passage::new(&app, address, &request);
-    let (head, body) = request.into_parts();
-    let body = collect(body, &app.config.limits).await;
+/// Passes a request on to Odoo, in a task of its own as well.
+async fn passed_on(app: &Arc<App>, path: Path, address: IpAddr, request: http::Request<Incoming>) -> Response {
+    let passage = Passage::new(app, address, &request);
     let id = passage.id();
-    match app.calls.spawn(pass(app.clone(), passage, head, body)).await {
+    let (head, body) = request.into_parts();
+    let span = tracing::info_span!("request", %id);
+    match app.calls.spawn(pass(app.clone(), passage, path, head, body).instrument(span)).await {
         Ok(response) => response,
         Err(error) => {
             tracing::error!(request = %id, %error, "passing a request on failed inside the gateway");
@@ -85,16 +152,17 @@ async fn session(app: Arc<App>, address: IpAddr, request: http::Request<Incoming
     }
 }
 
-async fn pass(
-    app: Arc<App>,
-    mut passage: Passage,
-    head: http::request::Parts,
-    body: Result<Bytes, api::BodyError>,
-) -> Response {
+async fn pass(app: Arc<App>, mut passage: Passage, path: Path, head: Parts, body: Incoming) -> Response {
     let id = passage.id();
+    let origin = Origin { address: Some(passage.address()), traceparent: None };
+    let limits = &app.config.limits;
+    let body = match app.proxy.reads_body(&path) {
+        true => collect(body, limits, &app.bodies).await.map(Passing::Whole),
+        false => Passing::open(body, limits, &app.bodies).await,
+    };
     let outcome = match body {
-        Ok(body) => match passage.begin(body.len()).await {
-            Ok(()) => app.proxy.forward(http::Request::from_parts(head, body)).await,
+        Ok(body) => match passage.begin(body.size()).await {
+            Ok(()) => app.proxy.forward(Outbound { head, body, path, origin }).await,
             Err(error) => Err(error.into()),
         },
         Err(error) => Err(api::Error::Body(error)),

@@ -156,6 +156,11 @@ impl Log {
         self.inner.writer.check_room(0)
     }
 
+    /// How many lines wait to be written, and what the disk has left, where it tells.
+    pub fn load(&self) -> (usize, Option<u64>) {
+        self.inner.writer.load()
+    }
+
     /// What the operator wants where nothing can be logged.
     pub fn may_pass_unlogged(&self) -> bool {
         self.inner.config.on_failure == config::OnFailure::ProxyOnly

@@ -16,6 +16,8 @@ mod gate;
 mod identity;
 mod json2;
 mod json_rpc;
+mod origin;
+mod outside;
 mod release;
 mod retries;
 mod rpc;
@@ -49,12 +51,17 @@ pub use self::{
     fault::Fault,
     gate::{Claim, Gate},
     identity::Identity,
+    origin::{Origin, TraceParent},
+    outside::{Outside, TlsError, tls},
     release::{Edition, Release},
     rpc::{Effect, Page, Rpc, SHOWN},
     schema::{Field, Kind, Schema},
     trace::{Made, Trace},
 };
-use crate::config::{self, Protocol};
+use crate::{
+    config::{self, Protocol},
+    metrics::Metrics,
+};
 
 /// How long a user's language and company, and a model's fields, may be out of date.
 const FRESH: Duration = Duration::from_secs(300);
@@ -95,16 +102,20 @@ enum Takes {
 pub enum Unusable {
     #[error(transparent)]
     Client(#[from] reqwest::Error),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error("`{0}` is no address of an Odoo")]
+    Address(reqwest::Url),
     #[error("{0}")]
     Pauses(#[from] tower::retry::backoff::InvalidBackoff),
 }
 
 impl Odoo {
     /// Connects to nothing yet.
-    pub fn build(config: &config::Upstream) -> Result<Self, Unusable> {
+    pub fn build(config: &config::Upstream, metrics: Arc<Metrics>) -> Result<Self, Unusable> {
         let gate = Arc::new(Gate::build(config));
         Ok(Self {
-            transport: transport::Transport::build(config, gate.clone())?,
+            transport: transport::Transport::build(config, gate.clone(), metrics)?,
             gate,
             retries: Retries::build(config)?,
             timeout: config.timeout,
@@ -132,14 +143,14 @@ impl Odoo {
     pub async fn serves_database(&self) -> Result<Option<bool>, Error> {
         let until = Instant::now() + self.timeout;
         if self.version(until).await? < door::JSON2_SINCE {
-            let terms = Terms { claim: Claim::New, until };
+            let terms = Terms { claim: Claim::New, until, origin: Origin::default() };
             let exists = json_rpc::database_exists(&self.transport, &self.database, terms).await;
             // The service may be closed to the world.
             return Ok(exists.ok().and_then(|exists| exists.as_bool()));
         }
         let no_key = "0".repeat(40).into();
         let rpc = Rpc::fields_get("res.users", &[]);
-        let terms = Terms { claim: Claim::New, until };
+        let terms = Terms { claim: Claim::New, until, origin: Origin::default() };
         match json2::call(&self.transport, &self.database, &no_key, &rpc, &Map::new(), terms).await {
             Err(Error::NoSuchDatabase(_)) => Ok(Some(false)),
             Err(Error::WrongKey) => Ok(Some(true)),

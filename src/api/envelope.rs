@@ -34,6 +34,11 @@ impl Envelope {
     }
 }
 
+/// No parser has to bear what is nested without end.
+pub(super) fn check_depth(body: &[u8], most: usize) -> Result<(), Error> {
+    if json::is_deeper(body, most) { Err(Error::TooDeep(most)) } else { Ok(()) }
+}
+
 /// Python's reader, which is what the addon's callers have met so far, takes a byte order mark.
 fn without_mark(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)

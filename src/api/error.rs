@@ -19,8 +19,14 @@ use crate::{
 pub enum Error {
     #[error(transparent)]
     Body(BodyError),
+    #[error("the gateway has {0} requests under way, as many as [limits] requests allows; come back in a moment")]
+    TooMany(usize),
     #[error("the body is no JSON: {0}")]
     NotJson(String),
+    #[error("Odoo's service `db` manages whole databases; it is passed on only where [proxy] pass names /web/database")]
+    DatabaseService,
+    #[error("the body is nested deeper than the {0} levels that [limits] json_depth allows")]
+    TooDeep(usize),
     #[error("the body must be a JSON object, not {0}")]
     NotAnObject(&'static str),
     #[error("`{0}` is missing")]
@@ -69,6 +75,10 @@ pub enum BodyError {
     TimedOut(Duration),
     #[error("the connection ended within the body")]
     Broken,
+    #[error("the bodies of the calls under way fill the room that [limits] bodies allows; come back in a moment")]
+    NoRoom,
+    #[error("the body is packed (`Content-Encoding: {0}`); send it as it is")]
+    Encoded(String),
 }
 
 /// What stood in `Authorization` instead. Never shown: without a scheme, it is the secret itself.
@@ -114,7 +124,12 @@ impl Error {
             Self::Body(BodyError::TooLarge(_)) => "body_too_large",
             Self::Body(BodyError::TimedOut(_)) => "body_timeout",
             Self::Body(BodyError::Broken) => "body_broken",
+            Self::Body(BodyError::NoRoom) => "too_busy",
+            Self::Body(BodyError::Encoded(_)) => "unsupported_encoding",
+            Self::TooMany(_) => "too_busy",
             Self::NotJson(_) => "invalid_json",
+            Self::DatabaseService => "database_service",
+            Self::TooDeep(_) => "nested_too_deep",
             Self::NotAnObject(_) | Self::WrongKind { .. } => "invalid_envelope",
             Self::Missing(_) => "missing_parameter",
             Self::NoCredentials { .. } => "no_credentials",
@@ -134,9 +149,10 @@ impl Error {
     pub fn retry(&self) -> Retry {
         match self {
             Self::Plan(plan::Error::Odoo(error)) => error.retry(),
-            Self::ClientAccount { .. } | Self::Log(_) | Self::Body(BodyError::TimedOut(_) | BodyError::Broken) => {
-                Retry::Safe
-            }
+            Self::ClientAccount { .. }
+            | Self::Log(_)
+            | Self::TooMany(_)
+            | Self::Body(BodyError::TimedOut(_) | BodyError::Broken | BodyError::NoRoom) => Retry::Safe,
             Self::Internal | Self::Incomplete(_) | Self::StillRunning(_) => Retry::Unsafe,
             _ => Retry::No,
         }

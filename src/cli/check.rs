@@ -7,8 +7,9 @@ use tokio::time::Instant;
 use crate::{
     api::clients::{Client, Clients},
     config::{self, Config, Protocol},
+    http::tls,
     log::{self, Archive, Log},
-    odoo::{self, Caller, Capacity, Odoo, RotatedCookie},
+    odoo::{self, Caller, Capacity, Odoo, Origin, RotatedCookie},
 };
 
 /// Prints a line for each thing looked at; fails if one of them does.
@@ -22,12 +23,17 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
         }
     };
     report.line("configuration", Ok::<_, &str>(path.display()));
+    match tls::load(&config.tls) {
+        Ok(None) => {}
+        Ok(Some(_)) => report.line("tls", Ok::<_, &str>("the certificate and its key can be used")),
+        Err(error) => report.line("tls", Err::<&str, _>(error)),
+    }
     report.line("log", interface_log(&config.log));
     let clients = Clients::load(&config.clients);
     if let Err(error) = &clients {
         report.line("clients", Err::<&str, _>(error));
     }
-    let odoo = Arc::new(Odoo::build(&config.upstream)?);
+    let odoo = Arc::new(Odoo::build(&config.upstream, Arc::default())?);
     let release = odoo.release(Instant::now() + config.upstream.timeout).await;
     report.line(
         "odoo",
@@ -68,6 +74,7 @@ async fn account(odoo: &Arc<Odoo>, client: &Client, patience: Duration) -> Resul
         client.credential.clone(),
         Arc::default(),
         RotatedCookie::default(),
+        Origin::default(),
         Instant::now() + patience,
     )
     .await;

@@ -1,52 +1,72 @@
 //! `odoo-gateway serve`: from a configuration to a running gateway, and down again in order.
 
-use std::{process::ExitCode, sync::Arc};
+use std::{
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+};
 
 use anyhow::Context;
+use listenfd::ListenFd;
+use sd_notify::NotifyState;
 use tokio::{
     signal::unix::{SignalKind, signal},
     time::{self, Instant},
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{admin, app::App, config::Config, control::Posted, http, http::server::Server};
+use crate::{
+    admin::Private,
+    app::App,
+    config::Config,
+    control::Posted,
+    current::Current,
+    http::{Public, server::Server},
+};
+
+/// Descriptors that are taken by other things than connections: files, Odoo's connections, the log.
+const OTHER_FILES: u64 = 256;
 
 /// Serves until SIGTERM or SIGINT. The addresses go to standard output once both listeners are bound.
-pub(super) async fn run(config: Config) -> anyhow::Result<ExitCode> {
-    let app = App::build(config)?;
-    let limits = &app.config.limits;
-    let bind = async |key: &str, address| {
-        let server = Server::bind(address, limits.header_timeout);
-        server.await.with_context(|| format!("cannot listen on {address} ([{key}] listen)"))
-    };
-    let public = bind("server", app.config.server.listen).await?;
-    let private = bind("admin", app.config.admin.listen).await?;
-    let stop = stop_signal()?;
-    let posted = Posted::new(&app.config.log.directory, format!("http://{}", private.address()?))
-        .with_context(|| format!("cannot write into {}", app.config.log.directory.display()))?;
-    let posted = Arc::new(posted);
-    println!("listening on http://{}", public.address()?);
-    println!("admin on http://{}", private.address()?);
-    tracing::info!(odoo = %app.config.upstream.url, database = app.odoo.database(), "the gateway is up");
-    // Ends with the process.
-    tokio::spawn(app.odoo.clone().watch());
-
-    let drain = app.config.server.drain;
-    let calls = app.clone();
-    let served =
-        public.serve(move |address, request| http::serve(calls.clone(), address, request), stop.clone(), drain);
-    let asked = (app.clone(), posted.clone());
-    let administered = private.serve(
-        move |address, request| admin::serve(asked.0.clone(), asked.1.clone(), address, request),
-        stop.clone(),
-        drain,
+pub(super) async fn run(file: PathBuf) -> anyhow::Result<ExitCode> {
+    let app = App::build(Config::load(&file)?)?;
+    let config = &app.config;
+    let sockets = &mut ListenFd::from_env();
+    let public = listen("server", config.server.listen, sockets.take_tcp_listener(0)).await?;
+    let private = listen("admin", config.admin.listen, sockets.take_tcp_listener(1)).await?;
+    let (public_url, private_url) = (
+        format!("{}://{}", if app.tls.is_some() { "https" } else { "http" }, public.address()?),
+        format!("http://{}", private.address()?),
     );
-    let stopped = stop.clone();
-    let deadline = async move {
-        stopped.cancelled().await;
+    let stop = app.stop.clone();
+    cancel_on_signal(stop.clone())?;
+    let posted = Posted::new(&config.log.directory, private_url.clone())
+        .with_context(|| format!("cannot write into {}", config.log.directory.display()))?;
+    let posted = Arc::new(posted);
+    allow_connections(config.limits.connections.get());
+    let current = Arc::new(Current::new(app.clone(), file));
+    // Both end with the process.
+    tokio::spawn({
+        let current = current.clone();
+        async move { current.keep().await }
+    });
+    keep_watchdog_quiet();
+    println!("listening on {public_url}");
+    println!("admin on {private_url}");
+    tracing::info!(odoo = %config.upstream.url, database = app.odoo.database(), "the gateway is up");
+    let _ = sd_notify::notify(&[NotifyState::Ready]);
+
+    let drain = config.server.drain;
+    let front = Private { current: current.clone(), posted: posted.clone(), public: public.admission() };
+    let served = public.serve(Public(current), stop.clone(), drain);
+    let administered = private.serve(front, stop.clone(), drain);
+    let deadline = async {
+        stop.cancelled().await;
+        let _ = sd_notify::notify(&[NotifyState::Stopping]);
         Instant::now() + drain
     };
-    let (_, _, deadline) = tokio::join!(served, administered, deadline);
+    let ((), (), deadline) = tokio::join!(served, administered, deadline);
 
     // Calls whose callers have hung up are still under way.
     app.calls.close();
@@ -59,15 +79,51 @@ pub(super) async fn run(config: Config) -> anyhow::Result<ExitCode> {
     Ok(if is_drained { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn stop_signal() -> anyhow::Result<CancellationToken> {
+/// A socket that systemd has opened, else one of our own.
+async fn listen(
+    section: &str,
+    address: SocketAddr,
+    given: std::io::Result<Option<TcpListener>>,
+) -> anyhow::Result<Server> {
+    match given.with_context(|| format!("the socket that was given for [{section}] cannot be listened on"))? {
+        Some(socket) => Ok(Server::on(socket)?),
+        None => Server::bind(address).await.with_context(|| format!("cannot listen on {address} ([{section}] listen)")),
+    }
+}
+
+/// Many systems let a process have no more than 1024 open files unless it asks.
+fn allow_connections(most: usize) {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let wanted = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(OTHER_FILES);
+    let mut limit = getrlimit(Resource::Nofile);
+    let allowed = limit.maximum.unwrap_or(u64::MAX);
+    if limit.current.is_none_or(|current| current >= wanted) {
+        return;
+    }
+    limit.current = Some(wanted.min(allowed));
+    if setrlimit(Resource::Nofile, limit).is_err() || allowed < wanted {
+        tracing::warn!(allowed, "the system allows fewer open files than [limits] connections needs");
+    }
+}
+
+/// Tells systemd that the process lives, where it wants to know.
+fn keep_watchdog_quiet() {
+    let Some(patience) = sd_notify::watchdog_enabled() else { return };
+    tokio::spawn(async move {
+        loop {
+            let _ = sd_notify::notify(&[NotifyState::Watchdog]);
+            time::sleep(patience / 2).await;
+        }
+    });
+}
+
+fn cancel_on_signal(stop: CancellationToken) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let stop = CancellationToken::new();
-    let stopping = stop.clone();
     tokio::spawn(async move {
         tokio::select! { _ = terminate.recv() => {} _ = interrupt.recv() => {} }
         tracing::info!("stopping: no new calls, those under way may finish");
-        stopping.cancel();
+        stop.cancel();
     });
-    Ok(stop)
+    Ok(())
 }

@@ -9,7 +9,7 @@ use serde::{
     de::{Error as _, Unexpected},
 };
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Log {
     pub directory: PathBuf,

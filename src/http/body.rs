@@ -1,21 +1,234 @@
-//! A request's body, read whole within limits of size and time.
+//! A request's body, within limits of size, time and memory.
+//!
+//! A body that comes steadily may take long; one that trickles is cut. [`Arriving`] is passed on as it comes; [`collect`]
+//! reads the whole, and what it holds counts against the room that all bodies share.
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::{Body as _, Incoming};
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::{Bytes, BytesMut};
+use bytesize::ByteSize;
+use http_body_util::BodyExt;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, Sleep},
+};
 
 use crate::{api::BodyError, config::Limits};
 
-/// Reads the body. What announces itself as too large is refused before a byte of it is read.
-pub async fn collect(body: Incoming, limits: &Limits) -> Result<Bytes, BodyError> {
-    let most = usize::try_from(limits.body.as_u64()).unwrap_or(usize::MAX);
-    if body.size_hint().lower() > limits.body.as_u64() {
-        return Err(BodyError::TooLarge(limits.body));
+/// Memory is counted in pieces of this size.
+const PIECE: usize = 1 << 10;
+/// No more than this is set aside because a body has announced its size.
+const SET_ASIDE: usize = 64 << 10;
+
+/// What is passed on is waited for up to this size.
+const SHORT: u64 = 1 << 20;
+
+/// A body on its way in.
+pub(super) struct Arriving {
+    body: Incoming,
+    most: ByteSize,
+    received: u64,
+    started: Instant,
+    patience: Duration,
+    rate: ByteSize,
+    deadline: Pin<Box<Sleep>>,
+}
+
+impl Arriving {
+    /// What announces itself as too large is refused before a byte of it is read.
+    pub(super) fn new(body: Incoming, limits: &Limits) -> Result<Self, BodyError> {
+        if body.size_hint().lower() > limits.body.as_u64() {
+            return Err(BodyError::TooLarge(limits.body));
+        }
+        let (started, patience) = (Instant::now(), limits.body_timeout);
+        Ok(Self {
+            body,
+            most: limits.body,
+            received: 0,
+            started,
+            patience,
+            rate: limits.body_rate,
+            deadline: Box::pin(tokio::time::sleep_until(started + patience)),
+        })
     }
-    match tokio::time::timeout(limits.body_timeout, Limited::new(body, most).collect()).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(BodyError::TooLarge(limits.body)),
-        Ok(Err(_)) => Err(BodyError::Broken),
-        Err(_) => Err(BodyError::TimedOut(limits.body_timeout)),
+
+    /// The time that a body of which so much has come may take.
+    fn allowed(&self) -> Duration {
+        self.patience + Duration::from_secs(self.received / self.rate.as_u64().max(1))
+    }
+}
+
+impl Body for Arriving {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self.get_mut();
+        match Pin::new(&mut this.body).poll_frame(context) {
+            Poll::Ready(Some(Ok(frame))) => {
+                this.received += frame.data_ref().map_or(0, |data| data.len() as u64);
+                Poll::Ready(Some(if this.received > this.most.as_u64() {
+                    Err(BodyError::TooLarge(this.most))
+                } else {
+                    Ok(frame)
+                }))
+            }
+            Poll::Ready(Some(Err(_))) => Poll::Ready(Some(Err(BodyError::Broken))),
+            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Pending => {
+                let until = this.started + this.allowed();
+                if this.deadline.deadline() < until {
+                    this.deadline.as_mut().reset(until);
+                }
+                match this.deadline.as_mut().poll(context) {
+                    Poll::Ready(()) => Poll::Ready(Some(Err(BodyError::TimedOut(this.allowed())))),
+                    Poll::Pending => Poll::Pending,
+                }
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Reads the whole body. Its room is given back when the last copy of the bytes is dropped.
+pub async fn collect(body: Incoming, limits: &Limits, room: &Arc<Semaphore>) -> Result<Bytes, BodyError> {
+    let mut body = Arriving::new(body, limits)?;
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    let mut bytes = BytesMut::with_capacity(announced.min(SET_ASIDE));
+    let mut held = Held::nothing(room)?;
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame?.into_data() {
+            held.grow(room, bytes.len() + data.len())?;
+            bytes.extend_from_slice(&data);
+        }
+    }
+    held.bytes = bytes.freeze();
+    Ok(Bytes::from_owner(held))
+}
+
+/// Room for as many bodies as `limits` allow.
+pub fn room(limits: &Limits) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(pieces(limits)))
+}
+
+/// What bodies take at the moment, in bytes.
+pub fn body_bytes(limits: &Limits, room: &Semaphore) -> usize {
+    pieces(limits).saturating_sub(room.available_permits()) * PIECE
+}
+
+fn pieces(limits: &Limits) -> usize {
+    (usize::try_from(limits.bodies.as_u64()).unwrap_or(usize::MAX) / PIECE).min(Semaphore::MAX_PERMITS)
+}
+
+/// Bytes, and the room that they take.
+struct Held {
+    bytes: Bytes,
+    room: OwnedSemaphorePermit,
+}
+
+impl Held {
+    fn nothing(room: &Arc<Semaphore>) -> Result<Self, BodyError> {
+        let room = room.clone().try_acquire_many_owned(0).map_err(|_| BodyError::NoRoom)?;
+        Ok(Self { bytes: Bytes::new(), room })
+    }
+
+    fn grow(&mut self, room: &Arc<Semaphore>, size: usize) -> Result<(), BodyError> {
+        let more = size.div_ceil(PIECE).saturating_sub(self.room.num_permits());
+        let more = u32::try_from(more).map_err(|_| BodyError::NoRoom)?;
+        self.room.merge(room.clone().try_acquire_many_owned(more).map_err(|_| BodyError::NoRoom)?);
+        Ok(())
+    }
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// A body that is to be passed on.
+pub enum Passing {
+    /// It was short enough to wait for.
+    Whole(Bytes),
+    /// What has come of it, and the rest as it comes.
+    Streamed(Streamed),
+}
+
+/// A body whose beginning has come already.
+pub struct Streamed {
+    first: Option<Bytes>,
+    rest: Arriving,
+}
+
+impl Passing {
+    /// Waits for a short body, so that Odoo is not kept waiting by a slow caller; a long one is streamed.
+    pub async fn open(body: Incoming, limits: &Limits, room: &Arc<Semaphore>) -> Result<Self, BodyError> {
+        let mut rest = Arriving::new(body, limits)?;
+        let mut held = Held::nothing(room)?;
+        let mut bytes = BytesMut::new();
+        while rest.size_hint().lower() <= SHORT && bytes.len() as u64 <= SHORT {
+            let Some(frame) = rest.frame().await else {
+                held.bytes = bytes.freeze();
+                return Ok(Self::Whole(Bytes::from_owner(held)));
+            };
+            if let Ok(data) = frame?.into_data() {
+                held.grow(room, bytes.len() + data.len())?;
+                bytes.extend_from_slice(&data);
+            }
+        }
+        held.bytes = bytes.freeze();
+        let first = Some(Bytes::from_owner(held)).filter(|first| !first.is_empty());
+        Ok(Self::Streamed(Streamed { first, rest }))
+    }
+
+    /// How much of it has come or was announced.
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Whole(bytes) => bytes.len(),
+            Self::Streamed(body) => usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX),
+        }
+    }
+}
+
+impl Body for Streamed {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self.first.take() {
+            Some(first) => Poll::Ready(Some(Ok(Frame::data(first)))),
+            None => Pin::new(&mut self.rest).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.first.is_none() && self.rest.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let first = self.first.as_ref().map_or(0, |first| first.len() as u64);
+        let rest = self.rest.size_hint();
+        let mut hint = SizeHint::new();
+        hint.set_lower(first + rest.lower());
+        if let Some(upper) = rest.upper() {
+            hint.set_upper(first + upper);
+        }
+        hint
     }
 }

@@ -17,7 +17,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Body as _, Frame, SizeHint};
 use uuid::Uuid;
 
-use super::{Body, Response, respond};
+use super::{Body, Response, respond, server::Malformed};
 use crate::{
     app::App,
     log::{self, Passed, PassedEnd, State},
@@ -47,6 +47,21 @@ impl Passage {
             size: usize::try_from(request.body().size_hint().lower()).unwrap_or(usize::MAX),
         };
         Self { app: app.clone(), passed, received: None, has_begun: false, started: Instant::now() }
+    }
+
+    /// Something that could not be read.
+    pub(super) fn of_nothing(app: &Arc<App>, address: IpAddr) -> Self {
+        let passed = Passed { id: Uuid::now_v7(), method: String::new(), path: String::new(), address, size: 0 };
+        Self { app: app.clone(), passed, received: None, has_begun: false, started: Instant::now() }
+    }
+
+    pub(super) async fn malformed(self, malformed: Malformed) {
+        let status = respond::malformed(malformed);
+        self.tell(State::Failed, Some(malformed.code()), status, 0).await;
+    }
+
+    pub(super) fn address(&self) -> IpAddr {
+        self.passed.address
     }
 
     pub(super) fn id(&self) -> Uuid {
@@ -90,6 +105,7 @@ impl Passage {
     async fn tell(self, state: State, error: Option<&'static str>, status: StatusCode, answer_size: u64) {
         let is_refused = !self.has_begun;
         let took = self.started.elapsed();
+        self.app.metrics.passed(status.as_u16(), error, took);
         let end = PassedEnd { is_refused, state, status: status.as_u16(), error, answer_size, took };
         if let Err(error) = self.app.log.finish_passed(&self.passed, self.received, end).await {
             tracing::error!(path = self.passed.path, %error, "the end of a request is not in the log");

@@ -9,7 +9,7 @@ use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Body, Response};
+use super::{Body, Response, route::Refusal, server::Malformed};
 use crate::{
     api::{BodyError, Error, Reply},
     execute::Atomicity,
@@ -55,9 +55,14 @@ pub fn name_in_log(headers: &mut HeaderMap, id: Uuid) {
 
 fn status(error: &Error) -> StatusCode {
     match error {
-        Error::NotJson(_) | Error::NotAnObject(_) | Error::Body(BodyError::Broken) => StatusCode::BAD_REQUEST,
+        Error::NotJson(_) | Error::TooDeep(_) | Error::NotAnObject(_) | Error::Body(BodyError::Broken) => {
+            StatusCode::BAD_REQUEST
+        }
         Error::Body(BodyError::TooLarge(_)) => StatusCode::PAYLOAD_TOO_LARGE,
         Error::Body(BodyError::TimedOut(_)) => StatusCode::REQUEST_TIMEOUT,
+        Error::TooMany(_) | Error::Body(BodyError::NoRoom) => StatusCode::SERVICE_UNAVAILABLE,
+        Error::Body(BodyError::Encoded(_)) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Error::DatabaseService => StatusCode::FORBIDDEN,
         Error::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Error::Log(_) => StatusCode::SERVICE_UNAVAILABLE,
         Error::ClientAccount { .. } => StatusCode::BAD_GATEWAY,
@@ -84,26 +89,52 @@ fn odoo_status(error: &OdooError) -> StatusCode {
     }
 }
 
-pub fn not_found() -> Response {
-    plain(
-        StatusCode::NOT_FOUND,
-        "not_found",
-        "the gateway serves POST /api/create_data, create_update_data, update_data, search_data and call_function, and passes /web/session/ on to Odoo",
-    )
-}
-
-pub fn only_post() -> Response {
-    let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this route takes POST only");
-    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+/// Answers what is nothing that the gateway serves.
+pub fn refusal(refusal: Refusal) -> Response {
+    let (status, message) = match refusal {
+        Refusal::NotFound => (
+            StatusCode::NOT_FOUND,
+            "the gateway serves POST /api/create_data, create_update_data, update_data, search_data and call_function, and passes on what its [proxy] section says; by default that is /web/session/".to_owned(),
+        ),
+        Refusal::OnlyPost => (StatusCode::METHOD_NOT_ALLOWED, "this route takes POST only".to_owned()),
+        Refusal::Method => (StatusCode::METHOD_NOT_ALLOWED, "the gateway takes neither CONNECT nor TRACE".to_owned()),
+        Refusal::Path => (
+            StatusCode::BAD_REQUEST,
+            "the path has `.` or `..` as a segment, a backslash or a control character, encoded or not; or no slash before it".to_owned(),
+        ),
+        Refusal::UrlTooLong(most) => (
+            StatusCode::URI_TOO_LONG,
+            format!("path and query are longer than the {most} that [limits] url_length allows"),
+        ),
+        Refusal::Host => (StatusCode::BAD_REQUEST, "a request has one `Host` header, with a host in it".to_owned()),
+        Refusal::Framing => (
+            StatusCode::BAD_REQUEST,
+            "a body has a `Content-Length` or the `Transfer-Encoding` chunked, one of them and once".to_owned(),
+        ),
+    };
+    let body = json!({"error": {"code": refusal.code(), "message": message}});
+    let mut response = json_response(status, &body);
+    let headers = response.headers_mut();
+    match refusal {
+        Refusal::OnlyPost => {
+            headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
+        }
+        // What follows on the connection may be part of what was refused.
+        Refusal::Framing | Refusal::Host => {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        _ => {}
+    }
     response
 }
 
-pub fn bad_path() -> Response {
-    plain(StatusCode::BAD_REQUEST, "invalid_path", "a path under /web/session/ is made of plain words")
-}
-
-fn plain(status: StatusCode, code: &str, message: &str) -> Response {
-    json_response(status, &json!({"error": {"code": code, "message": message}}))
+/// How hyper has answered what it could not read.
+pub fn malformed(malformed: Malformed) -> StatusCode {
+    match malformed {
+        Malformed::NotHttp => StatusCode::BAD_REQUEST,
+        Malformed::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        Malformed::UrlTooLong => StatusCode::URI_TOO_LONG,
+    }
 }
 
 /// A JSON body with its length.

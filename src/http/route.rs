@@ -1,21 +1,28 @@
 //! From a method and a path to what is to be done with them.
 //!
-//! Nothing is decoded or normalised: a path is one of those that are known, byte for byte, or it is refused. So the path
-//! that was checked is the path that is sent on to Odoo.
+//! The five routes are known by their bytes; everything else is judged as Odoo will read it, and sent on as it came. `deny`
+//! wins over `pass`.
 
+use bytesize::ByteSize;
 use http::Method;
 
-use crate::api;
+use super::path::Path;
+use crate::{
+    api,
+    config::{Pass, Proxy},
+};
 
 const API: &str = "/api/";
-const SESSION: &str = "/web/session/";
+/// Odoo's database manager, which makes, copies and drops whole databases, and the same by XML-RPC; by JSON-RPC it is a
+/// matter of the body (`proxy/databases.rs`).
+const DATABASE_MANAGERS: [&str; 3] = ["/web/database", "/xmlrpc/db", "/xmlrpc/2/db"];
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Route {
     /// One of the addon's routes.
     Api(api::Route),
-    /// Odoo's own session routes, passed through.
-    Session,
+    /// Passed on to Odoo.
+    Passed(Path),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,61 +31,145 @@ pub enum Refusal {
     OnlyPost,
     /// A path that may lead elsewhere than it reads.
     Path,
+    /// A tunnel, or an echo of what was sent.
+    Method,
+    UrlTooLong(ByteSize),
+    /// No `Host`, several, or one that is none.
+    Host,
+    /// More than one say on where the body ends.
+    Framing,
 }
 
-pub fn route(method: &Method, path: &str) -> Result<Route, Refusal> {
-    if let Some(name) = path.strip_prefix(API) {
-        let route = api::Route::ALL.into_iter().find(|route| route.name() == name).ok_or(Refusal::NotFound)?;
+impl Refusal {
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::OnlyPost | Self::Method => "method_not_allowed",
+            Self::Path => "invalid_path",
+            Self::UrlTooLong(_) => "url_too_long",
+            Self::Host => "invalid_host",
+            Self::Framing => "invalid_framing",
+        }
+    }
+}
+
+pub fn route(method: &Method, raw: &str, proxy: &Proxy) -> Result<Route, Refusal> {
+    if matches!(*method, Method::CONNECT | Method::TRACE) {
+        return Err(Refusal::Method);
+    }
+    if let Some(route) = raw.strip_prefix(API).and_then(named) {
         return if method == Method::POST { Ok(Route::Api(route)) } else { Err(Refusal::OnlyPost) };
     }
-    match path.strip_prefix(SESSION) {
-        // Names of Odoo's session routes are plain words; anything else may be a way out of the folder.
-        Some(rest) if rest.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-' | b'/')) => {
-            Ok(Route::Session)
-        }
-        Some(_) => Err(Refusal::Path),
-        None => Err(Refusal::NotFound),
+    let path = Path::read(raw).ok_or(Refusal::Path)?;
+    // An Odoo that still has the addon would take a call that is spelt otherwise, past this gateway's log.
+    let readings = [Some(path.trimmed()), path.without_language().map(|path| path.trim_end_matches('/'))];
+    let is_call = readings.into_iter().flatten().any(|path| path.strip_prefix(API).and_then(named).is_some());
+    if is_call || is_denied(&path, proxy) || !is_passed(&path, proxy) {
+        return Err(Refusal::NotFound);
     }
+    Ok(Route::Passed(path))
+}
+
+fn named(name: &str) -> Option<api::Route> {
+    api::Route::ALL.into_iter().find(|route| route.name() == name)
+}
+
+fn is_passed(path: &Path, proxy: &Proxy) -> bool {
+    match &proxy.pass {
+        Pass::All => true,
+        Pass::Prefixes(prefixes) => prefixes.iter().any(|prefix| prefix.holds(path.as_str())),
+    }
+}
+
+fn is_denied(path: &Path, proxy: &Proxy) -> bool {
+    let holds = |prefix: &str, path: &str| {
+        path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    [Some(path.as_str()), path.without_language()].into_iter().flatten().any(|path| {
+        let is_manager = DATABASE_MANAGERS.iter().any(|manager| holds(manager, path));
+        (is_manager && !proxy.names_databases()) || proxy.deny.iter().any(|prefix| prefix.holds(path))
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
+
+    fn proxy(section: &str) -> Proxy {
+        let upstream = "[upstream]\nurl = \"http://o\"\ndatabase = \"d\"\npublic_url = \"http://p\"\n";
+        Config::parse(&format!("{upstream}[proxy]\n{section}"), "gateway.toml".as_ref()).unwrap().proxy
+    }
+
+    fn routed(proxy: &Proxy, path: &str) -> Result<Route, Refusal> {
+        route(&Method::GET, path, proxy)
+    }
 
     #[track_caller]
     fn check(method: Method, path: &str, expected: Result<Route, Refusal>) {
-        assert_eq!(route(&method, path), expected, "{method} {path}");
+        for proxy in [proxy(""), proxy("pass = \"all\"")] {
+            assert_eq!(route(&method, path, &proxy), expected, "{method} {path}");
+        }
+    }
+
+    #[track_caller]
+    fn passes(proxy: &Proxy, passed: &[&str], refused: &[&str]) {
+        for path in passed {
+            assert!(matches!(routed(proxy, path), Ok(Route::Passed(_))), "{path}");
+        }
+        for path in refused {
+            assert_eq!(routed(proxy, path), Err(Refusal::NotFound), "{path}");
+        }
     }
 
     #[test]
-    fn the_five_routes_take_posts_only() {
+    fn the_five_routes_take_posts_only_and_are_never_passed_on() {
         check(Method::POST, "/api/create_data", Ok(Route::Api(api::Route::CreateData)));
         check(Method::POST, "/api/call_function", Ok(Route::Api(api::Route::CallFunction)));
         check(Method::GET, "/api/create_data", Err(Refusal::OnlyPost));
-        check(Method::POST, "/api/no_such_route", Err(Refusal::NotFound));
-        check(Method::POST, "/api/create_data/", Err(Refusal::NotFound));
-        check(Method::POST, "/API/create_data", Err(Refusal::NotFound));
+        for spelling in [
+            "/api/create_data/",
+            "//api/create_data",
+            "/api/%63reate_data",
+            "/api%2Fcreate_data",
+            "/de/api/create_data",
+        ] {
+            check(Method::POST, spelling, Err(Refusal::NotFound));
+        }
+        check(Method::CONNECT, "/", Err(Refusal::Method));
+        check(Method::TRACE, "/web/session/check", Err(Refusal::Method));
     }
 
     #[test]
-    fn session_routes_pass_and_nothing_else_of_odoo_does() {
-        check(Method::POST, "/web/session/authenticate", Ok(Route::Session));
-        check(Method::GET, "/web/session/logout", Ok(Route::Session));
-        check(Method::GET, "/web/database/manager", Err(Refusal::NotFound));
-        check(Method::GET, "/", Err(Refusal::NotFound));
+    fn without_a_word_the_session_routes_pass_and_nothing_else_of_odoo_does() {
+        let refused = ["/web/database/manager", "/", "/web/session", "/web/sessions/x", "/web/login", "/api/other"];
+        passes(&proxy(""), &["/web/session/authenticate", "/web/session/logout", "/web/session/%63heck"], &refused);
+    }
+
+    #[test]
+    fn all_of_odoo_passes_but_what_is_denied_however_it_is_spelt() {
+        let all = proxy("pass = \"all\"\ndeny = [\"/web/login\"]");
+        let manager = [
+            "/web/database",
+            "/web/database/manager",
+            "/web/%64atabase/manager",
+            "//web/database",
+            "/fr/web/database",
+            "/xmlrpc/2/db",
+        ];
+        passes(&all, &["/", "/web", "/web/database_x", "/websocket"], &manager);
+        passes(&all, &["/web/login_successful"], &["/web/login", "/web/login/totp", "/web/l%6Fgin", "/web//login"]);
+    }
+
+    #[test]
+    fn the_database_manager_passes_where_it_is_named() {
+        passes(&proxy("pass = [\"/\", \"/web/database\"]"), &["/web/database/manager", "/x"], &[]);
+        passes(&proxy("pass = [\"/\"]"), &["/x"], &["/web/database/manager"]);
     }
 
     #[test]
     fn a_path_that_may_lead_elsewhere_is_refused() {
-        for path in [
-            "../database/manager",
-            "%2e%2e/database/manager",
-            "..%2fdatabase",
-            "..\\database",
-            "a/../../database",
-            ";x",
-            "%00",
-        ] {
+        for path in ["../database/manager", "%2e%2e/database/manager", "..%2fdatabase", "..\\database", "%00"] {
             check(Method::GET, &format!("/web/session/{path}"), Err(Refusal::Path));
         }
     }

@@ -1,78 +1,161 @@
-//! A listener and its connections.
+//! A listener: who may connect, until when.
 //!
-//! HTTP/1.1 in clear text: hyper's detection of HTTP/2 waits without end for a peer that sends nothing. On a stop, no
-//! connection is accepted any more, idle ones are closed, and those with a request under way may finish it.
+//! On a stop, what has connected already is still served and nothing more is accepted. Connections that wait in the
+//! kernel's queue are taken first: nobody is there who would serve them after us, unless the socket is another's too.
 
 use std::{
-    convert::Infallible,
     io,
     net::{IpAddr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
+use futures_util::FutureExt;
+use hyper::body::Incoming;
+use ipnet::IpNet;
+use rustls::ServerConfig;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time,
 };
-use tokio::{net::TcpListener, time};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::Response;
+use super::{
+    Response,
+    admission::{Admission, Turned},
+    connection, origin,
+};
+use crate::config::Limits;
 
 /// How long to wait after a failed accept, which is most often a lack of file descriptors that passes.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// What one gets who may not connect. Nothing of a request is read for it.
+const TURNED_AWAY: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
+/// What stands behind a listener.
+pub trait Front: Clone + Send + Sync + 'static {
+    /// What holds for a connection that is made now.
+    fn rules(&self) -> Rules;
+
+    fn answer(&self, peer: IpAddr, request: http::Request<Incoming>) -> impl Future<Output = Response> + Send;
+
+    /// What came is no HTTP, or more than may be; it has been answered.
+    fn note_malformed(&self, peer: IpAddr, malformed: Malformed) -> impl Future<Output = ()> + Send;
+
+    fn note_turned_away(&self, peer: IpAddr, why: Turned);
+}
+
+/// What holds for a connection, from its beginning to its end.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    pub tls: Option<Arc<ServerConfig>>,
+    pub limits: Limits,
+    pub trusted: Vec<IpNet>,
+}
+
+/// A head that could not be read, as hyper has answered it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Malformed {
+    NotHttp,
+    HeadTooLarge,
+    UrlTooLong,
+}
+
+impl Malformed {
+    /// For the log alone: hyper's answer has no body.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NotHttp => "invalid_http",
+            Self::HeadTooLarge => "head_too_large",
+            Self::UrlTooLong => "url_too_long",
+        }
+    }
+}
 
 /// A listener that is bound and not served yet, so that its address can be told.
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
-    header_timeout: Duration,
+    admission: Arc<Admission>,
 }
 
 impl Server {
-    pub async fn bind(address: SocketAddr, header_timeout: Duration) -> io::Result<Self> {
-        Ok(Self { listener: TcpListener::bind(address).await?, header_timeout })
+    pub async fn bind(address: SocketAddr) -> io::Result<Self> {
+        Ok(Self { listener: TcpListener::bind(address).await?, admission: Arc::default() })
+    }
+
+    /// On a socket that somebody else has opened.
+    pub fn on(listener: std::net::TcpListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        Ok(Self { listener: TcpListener::from_std(listener)?, admission: Arc::default() })
     }
 
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
 
+    pub fn admission(&self) -> Arc<Admission> {
+        self.admission.clone()
+    }
+
     /// Serves until `stop`, and then until the last connection has finished or `drain` is over.
-    pub async fn serve<S, F>(self, service: S, stop: CancellationToken, drain: Duration)
-    where
-        S: Fn(IpAddr, http::Request<Incoming>) -> F + Clone + Send + 'static,
-        F: Future<Output = Result<Response, Infallible>> + Send + 'static,
-    {
-        let graceful = GracefulShutdown::new();
-        let mut builder = http1::Builder::new();
-        builder.timer(TokioTimer::new()).header_read_timeout(self.header_timeout);
+    pub async fn serve(self, front: impl Front, stop: CancellationToken, drain: Duration) {
+        let connections = TaskTracker::new();
+        let take = |accepted: io::Result<(TcpStream, SocketAddr)>| match accepted {
+            Ok((stream, peer)) => {
+                self.take(&connections, &front, &stop, stream, peer.ip());
+                true
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                false
+            }
+        };
         loop {
-            let (stream, peer) = tokio::select! {
+            let accepted = tokio::select! {
                 () = stop.cancelled() => break,
-                accepted = self.listener.accept() => match accepted {
-                    Ok(accepted) => accepted,
-                    Err(error) => {
-                        tracing::warn!(%error, "a connection could not be accepted");
-                        time::sleep(ACCEPT_PAUSE).await;
-                        continue;
-                    }
-                },
+                accepted = self.listener.accept() => accepted,
             };
-            let service = service.clone();
-            let connection =
-                builder.serve_connection(TokioIo::new(stream), service_fn(move |request| service(peer.ip(), request)));
-            let connection = graceful.watch(connection);
-            tokio::spawn(async move {
-                if let Err(error) = connection.await {
-                    tracing::debug!(%peer, %error, "a connection ended badly");
-                }
-            });
+            if !take(accepted) {
+                time::sleep(ACCEPT_PAUSE).await;
+            }
         }
+        while let Some(accepted) = self.listener.accept().now_or_never()
+            && take(accepted)
+        {}
         drop(self.listener);
-        if time::timeout(drain, graceful.shutdown()).await.is_err() {
-            tracing::warn!("connections were still open when the drain was over");
+        connections.close();
+        if time::timeout(drain, connections.wait()).await.is_err() {
+            tracing::warn!(connections = connections.len(), "connections were still open when the drain was over");
+        }
+    }
+
+    fn take(
+        &self,
+        connections: &TaskTracker,
+        front: &impl Front,
+        stop: &CancellationToken,
+        stream: TcpStream,
+        peer: IpAddr,
+    ) {
+        let rules = front.rules();
+        let is_trusted = origin::is_trusted(peer, &rules.trusted);
+        match self.admission.admit(peer, is_trusted, &rules.limits) {
+            Ok(admitted) => {
+                let serving = connection::serve(front.clone(), rules, stop.clone(), stream, peer);
+                connections.spawn(async move {
+                    serving.await;
+                    drop(admitted);
+                });
+            }
+            Err(why) => {
+                front.note_turned_away(peer, why);
+                if rules.tls.is_none() {
+                    // What does not fit into an empty buffer is not worth waiting for.
+                    let _ = stream.try_write(TURNED_AWAY);
+                }
+            }
         }
     }
 }

@@ -75,6 +75,16 @@ pub enum State {
     InDoubt,
 }
 
+impl State {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::InDoubt => "in_doubt",
+        }
+    }
+}
+
 /// One RPC that was made for a call.
 #[derive(Debug, Clone, Serialize)]
 pub struct OdooCall {

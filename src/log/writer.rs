@@ -95,6 +95,12 @@ impl Writer {
         self.state.check(bytes)
     }
 
+    /// How many lines wait, and what the disk has left, where it tells.
+    pub(super) fn load(&self) -> (usize, Option<u64>) {
+        let waiting = lock(&self.lines).as_ref().map_or(0, |lines| lines.max_capacity() - lines.capacity());
+        (waiting, self.state.disk.free().ok())
+    }
+
     /// Hands a line over; lines are written in the order in which they are handed over.
     pub(super) async fn submit(&self, body: Body, purpose: Purpose) -> Result<Written, Error> {
         let lines = lock(&self.lines).clone().ok_or(Error::Closed)?;

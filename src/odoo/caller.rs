@@ -21,6 +21,7 @@ use super::{
     gate::Claim,
     identity::Identity,
     lock,
+    origin::Origin,
     retries::Expense,
     rpc::{Effect, Rpc},
     schema::{self, Schema},
@@ -36,6 +37,7 @@ pub struct Caller {
     access: Access,
     identity: Arc<Identity>,
     trace: Arc<Trace>,
+    origin: Origin,
     /// When the call must have begun to write.
     until: Instant,
     /// Something has been written, or may have been.
@@ -53,10 +55,11 @@ impl Caller {
         credential: Credential,
         trace: Arc<Trace>,
         rotated: RotatedCookie,
+        origin: Origin,
         until: Instant,
     ) -> Result<Self, Error> {
         let access = odoo.access(credential, rotated, until).await?;
-        let terms = Terms { claim: Claim::New, until };
+        let terms = Terms { claim: Claim::New, until, origin };
         let ask = async || {
             let mut tries = odoo.retries.begin();
             loop {
@@ -73,6 +76,7 @@ impl Caller {
             access,
             identity,
             trace,
+            origin,
             until,
             has_begun: AtomicBool::new(false),
             remembered: Mutex::default(),
@@ -125,9 +129,9 @@ impl Caller {
     /// Once a write has begun, its end does not depend on the caller's patience.
     fn terms(&self) -> Terms {
         if self.has_begun.load(Relaxed) {
-            Terms { claim: Claim::Begun, until: Instant::now() + self.odoo.timeout }
+            Terms { claim: Claim::Begun, until: Instant::now() + self.odoo.timeout, origin: self.origin }
         } else {
-            Terms { claim: Claim::New, until: self.until }
+            Terms { claim: Claim::New, until: self.until, origin: self.origin }
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::{io::AsyncWriteExt, net::TcpStream, time::Instant};
 
-use super::{Odoo, gate::Claim, release::Release, transport::Terms};
+use super::{Odoo, Origin, gate::Claim, release::Release, transport::Terms};
 
 /// Odoo tells its version within milliseconds, if anyone is there to tell it.
 const PROMPT: Duration = Duration::from_millis(750);
@@ -33,7 +33,7 @@ impl Odoo {
     async fn measure(&self, wanted: u16) -> Option<Capacity> {
         let address = self.transport.plain_address()?;
         let tells_version = async |within: Duration| {
-            let terms = Terms { claim: Claim::Probe, until: Instant::now() + within };
+            let terms = Terms { claim: Claim::Probe, until: Instant::now() + within, origin: Origin::default() };
             Release::ask(&self.transport, self.protocol, &self.database, terms).await.is_ok()
         };
         if !tells_version(PROMPT / 3).await {

@@ -29,6 +29,8 @@ pub enum Claim {
     New,
     /// A call that has begun to write: it must go on, or back.
     Begun,
+    /// A transfer or a long wait that is passed on: it would hold its place for as long as somebody else likes.
+    Stream,
     /// The gateway itself, which wants to know whether Odoo is there.
     Probe,
 }
@@ -37,6 +39,8 @@ pub enum Claim {
 #[derive(Debug)]
 pub struct Gate {
     places: Semaphore,
+    /// How many places there are.
+    most: usize,
     waiting: AtomicUsize,
     queue: usize,
     queue_timeout: Duration,
@@ -74,6 +78,7 @@ impl Gate {
     pub fn build(config: &config::Upstream) -> Self {
         Self {
             places: Semaphore::new(usize::from(config.max_in_flight.get())),
+            most: usize::from(config.max_in_flight.get()),
             waiting: AtomicUsize::new(0),
             queue: config.queue,
             queue_timeout: config.queue_timeout,
@@ -91,6 +96,7 @@ impl Gate {
                 let patience = until.saturating_duration_since(Instant::now());
                 return time::timeout(patience, place).await.map_err(|_| Error::Busy(Queue::TooLong(patience)));
             }
+            Claim::Stream => return self.check_link().map(|()| None),
             Claim::New => {}
         }
         self.check_link()?;
@@ -135,6 +141,16 @@ impl Gate {
         }
     }
 
+    /// How many calls Odoo works on, and how many wait for that.
+    pub fn load(&self) -> (usize, usize) {
+        (self.most - self.places.available_permits().min(self.most), self.waiting.load(Relaxed))
+    }
+
+    /// Whether connections to Odoo are made.
+    pub fn is_up(&self) -> bool {
+        !self.link.borrow().is_in_doubt()
+    }
+
     /// Waits until connections are made again, and not beyond `until`.
     pub(super) async fn wait_for_link(&self, until: Instant) {
         let mut link = self.link();
@@ -154,6 +170,7 @@ mod tests {
     fn gate(queue: usize, queue_timeout: Duration) -> Gate {
         Gate {
             places: Semaphore::new(1),
+            most: 1,
             waiting: AtomicUsize::new(0),
             queue,
             queue_timeout,

@@ -11,11 +11,14 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use tokio::time::{self, Instant};
 
 use super::{
+    Unusable,
     error::{Error, Why},
     gate::{Claim, Gate},
+    origin::Origin,
+    outside::{Outside, tls},
     rpc::Effect,
 };
-use crate::config;
+use crate::{config, metrics::Metrics};
 
 /// Odoo closes a connection after each answer; a proxy before it keeps one for 60-75 s. Staying below that keeps us from
 /// writing into a connection that is being closed.
@@ -29,10 +32,12 @@ pub(super) struct Transport {
     client: reqwest::Client,
     /// Scheme, host, port and path prefix, without a trailing slash.
     base: String,
+    outside: Outside,
     timeout: Duration,
     read_timeout: Duration,
     max_answer: ByteSize,
     gate: Arc<Gate>,
+    metrics: Arc<Metrics>,
 }
 
 /// What is sent.
@@ -50,6 +55,7 @@ pub(super) struct Terms {
     pub(super) claim: Claim,
     /// The end of the caller's patience. Once something may have been written, only an answer's own deadline counts.
     pub(super) until: Instant,
+    pub(super) origin: Origin,
 }
 
 /// An answer that came back whole.
@@ -78,8 +84,9 @@ impl Request {
 }
 
 impl Transport {
-    pub(super) fn build(config: &config::Upstream, gate: Arc<Gate>) -> Result<Self, reqwest::Error> {
+    pub(super) fn build(config: &config::Upstream, gate: Arc<Gate>, metrics: Arc<Metrics>) -> Result<Self, Unusable> {
         let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls(config.ca.as_deref())?)
             .http1_only()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
@@ -87,13 +94,16 @@ impl Transport {
             .pool_idle_timeout(POOL_IDLE)
             .user_agent(concat!("odoo-gateway/", env!("CARGO_PKG_VERSION")))
             .build()?;
+        let unusable = || Unusable::Address(config.url.clone());
         Ok(Self {
             client,
+            outside: Outside::of(&config.url, config.public_url.as_ref()).ok_or_else(unusable)?,
             base: config.url.as_str().trim_end_matches('/').to_owned(),
             timeout: config.timeout,
             read_timeout: config.read_timeout,
             max_answer: config.max_answer,
             gate,
+            metrics,
         })
     }
 
@@ -113,16 +123,19 @@ impl Transport {
         if limit.is_zero() {
             return Err(Error::OutOfTime);
         }
-        let answer = time::timeout(limit, self.exchange(request)).await;
+        let started = Instant::now();
+        let answer = time::timeout(limit, self.exchange(request, &terms.origin)).await;
         let outcome = answer.unwrap_or_else(|_| Err(Error::NoAnswer { effect, why: Why::TimedOut(limit) }));
         self.gate.connected(&outcome);
+        self.metrics.odoo(outcome.as_ref().err().map_or("answered", Error::code), started.elapsed());
         outcome
     }
 
-    async fn exchange(&self, request: Request) -> Result<Response, Error> {
+    async fn exchange(&self, request: Request, origin: &Origin) -> Result<Response, Error> {
         let Request { path, headers, content_type, body, effect } = request;
         let mut headers: HeaderMap = headers.into_iter().collect();
         headers.insert(header::CONTENT_TYPE, content_type);
+        self.outside.tell(&mut headers, origin);
         let request = self.client.post(format!("{}{path}", self.base)).headers(headers).body(body);
         let response = request.send().await.map_err(|error| self.lost(effect, &error))?;
         let status = response.status();

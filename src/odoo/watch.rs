@@ -14,6 +14,7 @@ use super::{
     Odoo,
     error::{Error, Why},
     gate::{Claim, Link},
+    origin::Origin,
     release::Release,
     rpc::Effect,
     transport::Terms,
@@ -53,7 +54,8 @@ impl Odoo {
 
     /// The release, asked now: tells whether Odoo answers.
     pub async fn probe(&self) -> Result<Release, Error> {
-        let terms = Terms { claim: Claim::Probe, until: Instant::now() + self.probe_timeout };
+        let terms =
+            Terms { claim: Claim::Probe, until: Instant::now() + self.probe_timeout, origin: Origin::default() };
         let release = Release::ask(&self.transport, self.protocol, &self.database, terms).await?;
         self.learn(release.clone());
         Ok(release)
@@ -75,7 +77,11 @@ impl Odoo {
         if let Some(release) = self.known_release() {
             return Ok(release);
         }
-        let terms = Terms { claim: Claim::New, until: until.min(Instant::now() + self.probe_timeout) };
+        let terms = Terms {
+            claim: Claim::New,
+            until: until.min(Instant::now() + self.probe_timeout),
+            origin: Origin::default(),
+        };
         let release = Release::ask(&self.transport, self.protocol, &self.database, terms).await?;
         self.learn(release.clone());
         Ok(release)

@@ -61,7 +61,7 @@ async fn a_body_nested_without_end_is_refused() {
         format!(r#"{{"params": {{"model": "res.partner", "vals": {}{}}}}}"#, "[".repeat(100_000), "]".repeat(100_000));
     let gateway = Gateway::start().await;
     let answer = Client::with_session(&gateway).await.post("create_data", body).await;
-    assert_eq!((answer.status, answer.json["error"]["data"]["code"].as_str()), (400, Some("invalid_json")));
+    assert_eq!((answer.status, answer.json["error"]["data"]["code"].as_str()), (400, Some("nested_too_deep")));
 }
 
 #[tokio::test]

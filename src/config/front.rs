@@ -1,0 +1,180 @@
+//! What the gateway shows the outside: `[server]`, `[tls]`, `[proxy]` and `[limits]`.
+
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
+
+use bytesize::ByteSize;
+use ipnet::IpNet;
+use jiff::fmt::serde::unsigned_duration::friendly::compact::required as duration;
+use serde::{Deserialize, Deserializer, de::Error as _};
+
+/// Makes, copies and drops whole databases.
+const DATABASE_MANAGER: &str = "/web/database";
+/// hyper reads a head into a buffer of at least this size.
+const MIN_HEADER: ByteSize = ByteSize::kib(8);
+const MAX_HEADER: ByteSize = ByteSize::mib(1);
+/// serde_json reads no deeper, so that no stack overflows.
+const MAX_DEPTH: usize = 127;
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    pub listen: SocketAddr,
+    #[serde(with = "duration")]
+    pub drain: Duration,
+    /// The proxies before the gateway that are believed whom they forward for.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+/// Files in PEM. Paths come relative to the configuration's folder.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    pub certificate: Option<PathBuf>,
+    pub key: Option<PathBuf>,
+    pub client_ca: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Proxy {
+    pub pass: Pass,
+    pub deny: Vec<Prefix>,
+}
+
+/// Which requests are passed on to Odoo.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pass {
+    All,
+    Prefixes(Vec<Prefix>),
+}
+
+/// The beginning of a path, in plain letters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prefix(String);
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    pub body: ByteSize,
+    pub bodies: ByteSize,
+    pub header_size: ByteSize,
+    pub url_length: ByteSize,
+    pub json_depth: NonZeroUsize,
+    pub connections: NonZeroUsize,
+    pub connections_per_address: NonZeroUsize,
+    pub requests: NonZeroUsize,
+    #[serde(with = "duration")]
+    pub header_timeout: Duration,
+    #[serde(with = "duration")]
+    pub body_timeout: Duration,
+    /// Bytes a second.
+    pub body_rate: ByteSize,
+    #[serde(with = "duration")]
+    pub call_timeout: Duration,
+}
+
+impl Limits {
+    pub(super) fn check(&self) -> Result<(), String> {
+        if self.bodies < self.body {
+            return Err("[limits] bodies must be as large as body, or larger".to_owned());
+        }
+        if !(MIN_HEADER..=MAX_HEADER).contains(&self.header_size) {
+            return Err(format!("[limits] header_size must be between {MIN_HEADER} and {MAX_HEADER}"));
+        }
+        if self.json_depth.get() > MAX_DEPTH {
+            return Err(format!("[limits] json_depth must not be more than {MAX_DEPTH}"));
+        }
+        Ok(())
+    }
+}
+
+impl Proxy {
+    /// Whether Odoo's database manager may be reached: only where `pass` names it.
+    pub fn names_databases(&self) -> bool {
+        match &self.pass {
+            Pass::All => false,
+            Pass::Prefixes(prefixes) => prefixes.iter().any(|prefix| prefix.is_within(DATABASE_MANAGER)),
+        }
+    }
+}
+
+impl Tls {
+    pub(super) fn files(&mut self) -> [&mut Option<PathBuf>; 3] {
+        [&mut self.certificate, &mut self.key, &mut self.client_ca]
+    }
+
+    /// Certificate and key, where the public listener speaks TLS.
+    pub fn identity(&self) -> Option<(&PathBuf, &PathBuf)> {
+        self.certificate.as_ref().zip(self.key.as_ref())
+    }
+
+    pub(super) fn check(&self) -> Result<(), String> {
+        if self.certificate.is_some() != self.key.is_some() {
+            return Err("[tls] certificate and key belong together: give both or neither".to_owned());
+        }
+        if self.client_ca.is_some() && self.certificate.is_none() {
+            return Err("[tls] client_ca needs a certificate and a key: without TLS no client shows one".to_owned());
+        }
+        Ok(())
+    }
+}
+
+impl Prefix {
+    /// Whether a path, decoded and with single slashes, lies at or below it. One that ends in a slash takes what is below
+    /// only.
+    pub fn holds(&self, path: &str) -> bool {
+        let rest = path.strip_prefix(self.0.as_str());
+        rest.is_some_and(|rest| self.0.ends_with('/') || rest.is_empty() || rest.starts_with('/'))
+    }
+
+    /// Whether this prefix leads to `path` or below it, and nowhere else.
+    pub fn is_within(&self, path: &str) -> bool {
+        Self(path.to_owned()).holds(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Prefix {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let is_plain = |segment: &str| !matches!(segment, "." | "..") && !segment.contains(['%', '\\', '?', '#']);
+        let inner = text.strip_prefix('/').map(|rest| rest.strip_suffix('/').unwrap_or(rest));
+        match inner {
+            Some("") => Ok(Self(text)),
+            Some(inner) if inner.split('/').all(|segment| !segment.is_empty() && is_plain(segment)) => Ok(Self(text)),
+            _ => Err(D::Error::custom(format!("`{text}` is no beginning of a path, such as \"/web/session/\""))),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Pass {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "a list of beginnings of paths, or \"all\"")]
+        enum Written {
+            Named(String),
+            Listed(Vec<Prefix>),
+        }
+        match Written::deserialize(deserializer)? {
+            Written::Named(name) if name == "all" => Ok(Self::All),
+            Written::Named(other) => {
+                Err(D::Error::custom(format!("`{other}`: give a list such as [\"/web/session/\"], or \"all\"")))
+            }
+            Written::Listed(prefixes) => Ok(Self::Prefixes(prefixes)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_ends_where_a_segment_does() {
+        let prefix = Prefix("/web/database".to_owned());
+        assert!(prefix.holds("/web/database") && prefix.holds("/web/database/manager"));
+        assert!(!prefix.holds("/web/database_x") && !prefix.holds("/web"));
+        let below = Prefix("/web/session/".to_owned());
+        assert!(below.holds("/web/session/check") && !below.holds("/web/session"));
+        assert!(Prefix("/".to_owned()).holds("/web"));
+    }
+}

@@ -1,0 +1,110 @@
+//! The [`App`] in use, and its replacement when the configuration changes.
+//!
+//! A reload is all or nothing: what is new is built beside what runs, from the configuration and every file it names, and
+//! put in its place whole, or not at all.
+
+use std::{
+    fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use anyhow::bail;
+use arc_swap::ArcSwap;
+use sd_notify::NotifyState;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time,
+};
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::{app::App, config::Config};
+
+/// How often the files are looked at.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// What runs.
+#[derive(Debug)]
+pub struct Current {
+    app: ArcSwap<App>,
+    file: PathBuf,
+    /// Looks whether Odoo is there, for as long as that Odoo is in use.
+    watch: Mutex<AbortOnDropHandle<()>>,
+}
+
+/// What tells one state of a file from another: when it was changed, its size, which file it is.
+type Mark = Option<(i64, i64, u64, u64)>;
+
+impl Current {
+    pub fn new(app: Arc<App>, file: PathBuf) -> Self {
+        let watch = Mutex::new(watch(&app));
+        Self { app: ArcSwap::new(app), file, watch }
+    }
+
+    pub fn app(&self) -> Arc<App> {
+        self.app.load_full()
+    }
+
+    /// Reads the configuration again on SIGHUP and when one of its files changes. Ends with the process.
+    pub async fn keep(&self) -> std::io::Result<()> {
+        let mut hangup = signal(SignalKind::hangup())?;
+        let mut seen = self.marks();
+        loop {
+            let is_asked = tokio::select! { _ = hangup.recv() => true, () = time::sleep(LOOK) => false };
+            let marks = self.marks();
+            if is_asked || marks != seen {
+                seen = marks;
+                self.reload();
+            }
+        }
+    }
+
+    fn reload(&self) {
+        let now = NotifyState::monotonic_usec_now().ok();
+        let _ = sd_notify::notify(&[&[NotifyState::Reloading][..], now.as_slice()].concat());
+        let outcome = self.try_reload();
+        self.app().metrics.reloaded(outcome.is_ok());
+        match outcome {
+            Ok(()) => tracing::info!("the configuration has been read again and is in use"),
+            Err(error) => {
+                tracing::error!(
+                    error = format!("{error:#}"),
+                    "the new configuration is not used; the one before stays"
+                );
+            }
+        }
+        let _ = sd_notify::notify(&[NotifyState::Ready]);
+    }
+
+    fn try_reload(&self) -> anyhow::Result<()> {
+        let old = self.app();
+        let config = Config::load(&self.file)?;
+        if let Some(sections) = old.config.kept_until_restart(&config) {
+            bail!("{sections} can be changed by a restart only");
+        }
+        let new = old.again(config)?;
+        if !Arc::ptr_eq(&old.odoo, &new.odoo) {
+            *self.watch.lock().unwrap_or_else(PoisonError::into_inner) = watch(&new);
+        }
+        self.app.store(new);
+        Ok(())
+    }
+
+    /// The files that the configuration is made of, as they are now. One that names others that cannot be read keeps those
+    /// of the one in use.
+    fn marks(&self) -> Vec<(PathBuf, Mark)> {
+        let named = self.app().config.files();
+        std::iter::once(self.file.clone()).chain(named).map(|file| (file.clone(), mark(&file))).collect()
+    }
+}
+
+fn watch(app: &Arc<App>) -> AbortOnDropHandle<()> {
+    AbortOnDropHandle::new(tokio::spawn(app.odoo.clone().watch()))
+}
+
+fn mark(file: &Path) -> Mark {
+    let data = fs::metadata(file).ok()?;
+    Some((data.mtime(), data.mtime_nsec(), data.size(), data.ino()))
+}

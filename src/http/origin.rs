@@ -1,0 +1,108 @@
+//! Whom a request comes from, and to which trace it belongs.
+//!
+//! What a header says of that counts only where a trusted proxy has sent it: anybody can write one.
+
+use std::net::IpAddr;
+
+use http::{HeaderMap, HeaderName, header};
+use ipnet::IpNet;
+
+use crate::odoo::TraceParent;
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// Whether this address is a proxy that is believed.
+pub(super) fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
+    let address = address.to_canonical();
+    trusted.iter().any(|range| range.contains(&address))
+}
+
+/// Who has sent a request that came from `peer`: the last one named that is no trusted proxy itself.
+pub(super) fn address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+    let mut client = peer.to_canonical();
+    if !is_trusted(client, trusted) {
+        return client;
+    }
+    let named = if headers.contains_key(FORWARDED_FOR) {
+        headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()).flat_map(forwarded_for).collect()
+    } else {
+        headers
+            .get_all(header::FORWARDED)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(forwarded)
+            .collect::<Vec<_>>()
+    };
+    // From the nearest back; behind one that is not trusted, everything may be invented.
+    for named in named.into_iter().rev() {
+        let Some(named) = named else { break };
+        client = named.to_canonical();
+        if !is_trusted(client, trusted) {
+            break;
+        }
+    }
+    client
+}
+
+fn forwarded_for(value: &str) -> impl Iterator<Item = Option<IpAddr>> {
+    value.split(',').map(node)
+}
+
+/// The `for` of each element (RFC 7239, section 4).
+fn forwarded(value: &str) -> impl Iterator<Item = Option<IpAddr>> {
+    value.split(',').map(|element| {
+        let parameters = element.split(';').filter_map(|parameter| parameter.split_once('='));
+        let (_, node_name) = parameters.into_iter().find(|(name, _)| name.trim().eq_ignore_ascii_case("for"))?;
+        node(node_name)
+    })
+}
+
+/// An address, with or without a port; one of IPv6 in brackets, where a port follows (RFC 7239, section 6).
+fn node(text: &str) -> Option<IpAddr> {
+    let text = text.trim().trim_matches('"');
+    if let Some(rest) = text.strip_prefix('[') {
+        return rest.split_once(']')?.0.parse().ok();
+    }
+    text.parse().ok().or_else(|| text.split_once(':')?.0.parse().ok())
+}
+
+/// Only of the form that every version shares (W3C Trace Context, section 3.2): what goes out in our requests is no free
+/// text of the caller's.
+pub(super) fn traceparent(headers: &HeaderMap) -> Option<TraceParent> {
+    headers.get(TRACEPARENT).and_then(|value| TraceParent::read(value.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(peer: &str, headers: &[(&'static str, &str)], expected: &str) {
+        let trusted: Vec<IpNet> = ["10.0.0.0/8", "fd00::/8"].iter().map(|range| range.parse().unwrap()).collect();
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(HeaderName::from_static(name), value.parse().unwrap());
+        }
+        let expected: IpAddr = expected.parse().unwrap();
+        assert_eq!(address(peer.parse().unwrap(), &map, &trusted), expected, "{headers:?}");
+    }
+
+    #[test]
+    fn a_stranger_is_who_it_is_whatever_it_says() {
+        check("203.0.113.7", &[("x-forwarded-for", "198.51.100.1")], "203.0.113.7");
+        check("203.0.113.7", &[("forwarded", "for=198.51.100.1")], "203.0.113.7");
+    }
+
+    #[test]
+    fn a_trusted_proxy_is_believed_as_far_as_it_can_know() {
+        check("10.0.0.1", &[("x-forwarded-for", "198.51.100.1")], "198.51.100.1");
+        check("::ffff:10.0.0.1", &[("x-forwarded-for", "198.51.100.1")], "198.51.100.1");
+        check("10.0.0.1", &[("x-forwarded-for", "1.1.1.1, 198.51.100.1, 10.9.9.9")], "198.51.100.1");
+        check("10.0.0.1", &[("x-forwarded-for", "1.1.1.1"), ("x-forwarded-for", "198.51.100.2")], "198.51.100.2");
+        check("10.0.0.1", &[("x-forwarded-for", "1.1.1.1, unknown")], "10.0.0.1");
+        check("10.0.0.1", &[("forwarded", "for=1.1.1.1, for=\"[2001:db8::1]:4711\";proto=https")], "2001:db8::1");
+        check("10.0.0.1", &[("forwarded", "for=198.51.100.1:80;by=10.0.0.2")], "198.51.100.1");
+        check("fd00::1", &[], "fd00::1");
+    }
+}

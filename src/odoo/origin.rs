@@ -1,0 +1,58 @@
+//! For whom a request is made: what Odoo is told of it beside the request.
+
+use std::{fmt, net::IpAddr};
+
+use http::HeaderValue;
+
+const TRACEPARENT: usize = 55;
+
+/// Where a call came from. Nothing of it where the gateway itself asks.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Origin {
+    /// Odoo counts failed logins by it, where it is in proxy mode.
+    pub address: Option<IpAddr>,
+    pub traceparent: Option<TraceParent>,
+}
+
+/// The trace that a call belongs to (W3C Trace Context, section 3.2): version, trace, parent and flags.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct TraceParent([u8; TRACEPARENT]);
+
+impl TraceParent {
+    pub fn read(value: &[u8]) -> Option<Self> {
+        let bytes: [u8; TRACEPARENT] = value.try_into().ok()?;
+        let is_right = |(at, byte): (usize, &u8)| match at {
+            2 | 35 | 52 => *byte == b'-',
+            _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+        };
+        (bytes.iter().enumerate().all(is_right) && !bytes.starts_with(b"ff")).then_some(Self(bytes))
+    }
+
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    pub(super) fn header(&self) -> Option<HeaderValue> {
+        HeaderValue::from_bytes(&self.0).ok()
+    }
+}
+
+impl fmt::Debug for TraceParent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_traceparent_is_of_its_form_or_none() {
+        let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        assert_eq!(TraceParent::read(good.as_bytes()).map(|parent| parent.as_str().to_owned()), Some(good.to_owned()));
+        for bad in [&good[1..], "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", &good.to_uppercase(), ""] {
+            assert_eq!(TraceParent::read(bad.as_bytes()), None, "{bad}");
+        }
+    }
+}
