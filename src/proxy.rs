@@ -139,7 +139,7 @@ impl Proxy {
         }
         let waits = WAITING.iter().any(|waiting| path.as_str().strip_prefix(waiting).is_some_and(ends_segment));
         let target = if waits { &self.waiting } else { &self.main };
-        let websocket = Websocket::asked(&mut head);
+        let websocket = Websocket::asked(&mut head).filter(|_| waits);
         let effect = if head.method.is_safe() { Effect::Read } else { Effect::Write };
         let claim = if waits || matches!(body, Passing::Streamed(_)) { Claim::Stream } else { Claim::New };
         let request = target.request(head, &origin, websocket.is_some())?;

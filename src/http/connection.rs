@@ -51,13 +51,15 @@ pub(super) async fn serve(front: impl Front, rules: Rules, stop: CancellationTok
     // Answers are written whole, so nothing is gained by waiting for more.
     let _ = stream.set_nodelay(true);
     let Some(tls) = rules.tls.clone() else {
-        return http1(front, &rules, stop, stream, peer).await;
+        return Box::pin(http1(front, &rules, stop, stream, peer)).await;
     };
-    match time::timeout(rules.limits.header_timeout, TlsAcceptor::from(tls).accept(stream)).await {
+    // On the heap, each, so that a connection takes no more room than what it speaks needs.
+    let handshake = Box::pin(TlsAcceptor::from(tls).accept(stream));
+    match time::timeout(rules.limits.header_timeout, handshake).await {
         Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(H2) => {
-            http2(front, &rules, stop, stream, peer).await
+            Box::pin(http2(front, &rules, stop, stream, peer)).await;
         }
-        Ok(Ok(stream)) => http1(front, &rules, stop, stream, peer).await,
+        Ok(Ok(stream)) => Box::pin(http1(front, &rules, stop, stream, peer)).await,
         Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
         Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
     }

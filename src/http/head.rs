@@ -31,8 +31,9 @@ fn has_one_host<B>(request: &Request<B>) -> bool {
         (Some(_), Some(_)) => return false,
     };
     let Ok(host) = Authority::try_from(host.as_bytes()) else { return false };
-    // Credentials before a host are an old way to mislead.
-    if host.as_str().contains('@') {
+    // Credentials before a host are an old way to mislead, and a port beyond 65535 is read differently by everybody.
+    let has_port = host.as_str().rsplit_once(':').is_some_and(|(_, port)| !port.is_empty() && !port.ends_with(']'));
+    if host.as_str().contains('@') || (has_port && host.port_u16().is_none()) {
         return false;
     }
     request.version() != Version::HTTP_2 || request.uri().authority().is_none_or(|authority| *authority == host)

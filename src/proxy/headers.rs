@@ -43,7 +43,9 @@ pub(super) fn to_odoo(headers: &mut HeaderMap) {
         headers.remove(name);
     }
     if takes_trailers {
+        // Of this connection now (RFC 9110, section 10.1.4).
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
+        headers.insert(header::CONNECTION, HeaderValue::from_static("TE"));
     }
     headers.append(header::VIA, VIA);
 }
@@ -127,7 +129,10 @@ mod tests {
             ("cookie", "a=b"),
         ]);
         to_odoo(&mut all);
-        assert_eq!(all, headers(&[("cookie", "a=b"), ("te", "trailers"), ("via", "1.1 odoo-gateway")]));
+        assert_eq!(
+            all,
+            headers(&[("cookie", "a=b"), ("te", "trailers"), ("connection", "TE"), ("via", "1.1 odoo-gateway")])
+        );
     }
 
     #[test]

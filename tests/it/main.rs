@@ -5,12 +5,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod abuse;
 mod bad_input;
+mod browser;
 mod calls;
 mod cli;
 mod conformance;
 mod credentials;
 mod errors;
+mod front;
 mod interface_log;
 mod kill;
 mod literal_eval;

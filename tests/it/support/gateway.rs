@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     io::{BufRead, BufReader, Read},
+    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
@@ -11,7 +12,10 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{client, odoo::odoo};
+use super::{
+    client,
+    odoo::{Odoo, odoo},
+};
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_odoo-gateway");
 
@@ -41,10 +45,22 @@ impl Gateway {
         Self::before_with(url, database, more, &[])
     }
 
+    /// In front of all of an Odoo, for browsers. Odoo and they must be told its address, so it is chosen beforehand.
+    pub(crate) fn before_all_of(odoo: &Odoo) -> Self {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let more = format!("public_url = \"http://{free}\"\n[proxy]\npass = \"all\"");
+        let config = configuration(&odoo.url, &odoo.database, &more);
+        let config = config.replacen("127.0.0.1:0", &free.to_string(), 1);
+        Self::with_configuration(&config, &[])
+    }
+
     /// The same with variables in its environment.
     pub(crate) fn before_with(url: &str, database: &str, more: &str, variables: &[(&str, &str)]) -> Self {
+        Self::with_configuration(&configuration(url, database, more), variables)
+    }
+
+    fn with_configuration(config: &str, variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let config = configuration(url, database, more);
         std::fs::write(folder.path().join("gateway.toml"), config).unwrap();
         Self::in_folder(folder, variables).unwrap_or_else(|said| panic!("the gateway did not start: {said}"))
     }
@@ -160,6 +176,16 @@ impl Gateway {
                 || (&rpc["model"], &rpc["method"]) == (&json!("res.users"), &json!("read"))
         };
         made.iter().filter(|rpc| !is_upkeep(rpc)).map(|rpc| rpc["method"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// How much memory it holds, and the most that it ever held, in bytes.
+    pub(crate) fn memory(&self) -> (usize, usize) {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let field = |name: &str| -> usize {
+            let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+            line.split_ascii_whitespace().nth(1).unwrap().parse::<usize>().unwrap() << 10
+        };
+        (field("VmRSS:"), field("VmHWM:"))
     }
 
     pub(crate) fn terminate(&self) {

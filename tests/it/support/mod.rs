@@ -1,9 +1,22 @@
 //! What every test needs: the real Odoo, the gateway before it, and somebody who calls.
 
+pub(crate) mod browser;
 pub(crate) mod case;
 pub(crate) mod client;
 pub(crate) mod fault;
 pub(crate) mod gateway;
 pub(crate) mod matcher;
+pub(crate) mod net_log;
 pub(crate) mod odoo;
 pub(crate) mod segments;
+
+use std::time::{Duration, Instant};
+
+/// Waits until something is so; fails when it has not come for long.
+pub(crate) async fn poll(mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "it has not come");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

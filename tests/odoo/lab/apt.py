@@ -33,7 +33,7 @@ def suite(name, work):
 
 
 def unpack(packages, root):
-    shutil.rmtree(root, ignore_errors=True)
+    """Into a folder that may hold other packages already."""
     for package in sorted(packages):
         run(["dpkg-deb", "-x", package, root], f"unpacking {package.name}")
     # Nobody updates these programs, so none may lend its owner's rights to whoever runs it.

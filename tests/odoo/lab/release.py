@@ -55,6 +55,8 @@ class Odoo19(Release):
         pypdf pyserial python-magic python-stdnum pytz pyusb qrcode reportlab requests rjsmin urllib3 vobject werkzeug xlrd
         xlsxwriter xlwt zeep
     """.split()
+    # Debian's package points to their files, and without those no page can be made; what is missing of fonts matters to nobody.
+    script_packages = ["libjs-jquery", "libjs-jquery-form", "libjs-underscore"]
 
     def __init__(self):
         super().__init__()
@@ -65,7 +67,7 @@ class Odoo19(Release):
         return ["python3-venv"] if lacks else []
 
     def parts(self):
-        return {**super().parts(), "venv": self._make_environment}
+        return {**super().parts(), "scripts": self._unpack_scripts, "venv": self._make_environment}
 
     def command(self):
         return [self.python, self.program]
@@ -76,6 +78,14 @@ class Odoo19(Release):
         with apt.suite("sid", work) as apt_get:
             run([*apt_get, "download", "odoo-19"], "downloading odoo-19", cwd=work)
             say("unpacking Odoo 19 (1.2 GB)")
+            shutil.rmtree(self.root, ignore_errors=True)
+            apt.unpack(work.glob("*.deb"), self.root)
+
+    def _unpack_scripts(self):
+        say("downloading the scripts of Odoo 19's pages from Debian sid")
+        work = self.install / "download"
+        with apt.suite("sid", work) as apt_get:
+            run([*apt_get, "download", *self.script_packages], "downloading the scripts of Odoo 19's pages", cwd=work)
             apt.unpack(work.glob("*.deb"), self.root)
 
     def _make_environment(self):
@@ -114,6 +124,7 @@ class Odoo14(Release):
         with apt.suite("bullseye", work) as apt_get:
             run([*apt_get, "install", "-y", "--no-install-recommends", "--download-only", "odoo-14"], "downloading odoo-14")
             say("unpacking Odoo 14 (1.3 GB)")
+            shutil.rmtree(self.root, ignore_errors=True)
             apt.unpack((work / "cache/archives").glob("*.deb"), self.root)
         # The one package that looks for its data by an absolute path.
         docutils = self.root / "usr/lib/python3/dist-packages/docutils/__init__.py"
