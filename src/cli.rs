@@ -12,15 +12,26 @@ mod show;
 
 use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
 /// A gateway in front of Odoo: webhook-style JSON in, the fewest Odoo calls out, a log of it all.
 #[derive(Debug, Parser)]
 #[command(name = "odoo-gateway", version, propagate_version = true)]
 struct Cli {
+    /// How the program says on standard error what it does
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text", env = "ODOO_GATEWAY_MESSAGES")]
+    messages: Messages,
     #[command(subcommand)]
     command: Command,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Messages {
+    /// A line of words for each
+    Text,
+    /// A JSON object for each, for a collector of logs
+    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -59,8 +70,11 @@ struct Configured {
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let is_terminal = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_terminal).with_writer(std::io::stderr).init();
+    let messages = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match cli.messages {
+        Messages::Text => messages.with_ansi(std::io::stderr().is_terminal()).init(),
+        Messages::Json => messages.json().init(),
+    }
     match dispatch(cli.command) {
         Ok(code) => code,
         // Whoever read the output has seen enough.

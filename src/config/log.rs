@@ -18,6 +18,7 @@ pub struct Log {
     pub update_data: Kept,
     pub search_data: Kept,
     pub call_function: Kept,
+    pub passed: Kept,
     pub redact: Vec<String>,
     pub blob_from: ByteSize,
     pub segment_size: ByteSize,

@@ -20,6 +20,7 @@ use uuid::Uuid;
 use super::{Body, Response, respond, server::Malformed};
 use crate::{
     app::App,
+    config::Kept,
     log::{self, Passed, PassedEnd, State},
 };
 
@@ -71,8 +72,12 @@ impl Passage {
     /// Before it is passed on. Where nothing can be logged, it is not, unless the operator wants it so.
     pub(super) async fn begin(&mut self, size: usize) -> Result<(), log::Error> {
         self.passed.size = size;
-        match self.app.log.receive_passed(&self.passed).await {
-            Ok(received) => self.received = Some(received),
+        let announced = match self.kept() {
+            Kept::All => self.app.log.receive_passed(&self.passed).await.map(Some),
+            Kept::Summary | Kept::Nothing => self.app.log.check().map(|()| None),
+        };
+        match announced {
+            Ok(received) => self.received = received,
             Err(error) if self.app.log.may_pass_unlogged() => {
                 tracing::warn!(path = self.passed.path, %error, "a request is passed on that is not in the log");
             }
@@ -80,6 +85,10 @@ impl Passage {
         }
         self.has_begun = true;
         Ok(())
+    }
+
+    fn kept(&self) -> Kept {
+        self.app.config.log.passed
     }
 
     /// It was not, or not with success, passed on.
@@ -106,6 +115,9 @@ impl Passage {
         let is_refused = !self.has_begun;
         let took = self.started.elapsed();
         self.app.metrics.passed(status.as_u16(), error, took);
+        if self.kept() == Kept::Nothing && state == State::Done && error.is_none() {
+            return;
+        }
         let end = PassedEnd { is_refused, state, status: status.as_u16(), error, answer_size, took };
         if let Err(error) = self.app.log.finish_passed(&self.passed, self.received, end).await {
             tracing::error!(path = self.passed.path, %error, "the end of a request is not in the log");
