@@ -29,6 +29,8 @@ use crate::config::Limits;
 
 /// How long to wait after a failed accept, which is most often a lack of file descriptors that passes.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// tokio lets so many connections wait in the kernel's queue.
+const QUEUED: usize = 1_024;
 /// What one gets who may not connect. Nothing of a request is read for it.
 const TURNED_AWAY: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
@@ -121,9 +123,12 @@ impl Server {
                 time::sleep(ACCEPT_PAUSE).await;
             }
         }
-        while let Some(accepted) = self.listener.accept().now_or_never()
-            && take(accepted)
-        {}
+        for _ in 0..QUEUED {
+            match self.listener.accept().now_or_never() {
+                Some(accepted) => take(accepted),
+                None => break,
+            };
+        }
         drop(self.listener);
         connections.close();
         if time::timeout(drain, connections.wait()).await.is_err() {
