@@ -1,7 +1,7 @@
 //! Everything that runs, built from the configuration and shared by all requests; and built again by a reload.
 //!
 //! A request keeps the [`App`] that it began with. What must not be there twice goes over from one to the next: the log, the
-//! calls under way, what is counted, and the connections to an Odoo whose section is the same.
+//! calls under way, what is counted, and what is known of an Odoo whose section is the same.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     api::clients::{self, Clients},
     config::Config,
-    http::{room, tls},
+    http::{Refusals, room, tls},
     log::{self, Log},
     metrics::Metrics,
     odoo::{self, Odoo},
@@ -29,6 +29,8 @@ pub struct App {
     /// The calls under way. They outlive the connections they came by, and a stop waits for them.
     pub calls: TaskTracker,
     pub metrics: Arc<Metrics>,
+    /// How many refused requests may still have lines of their own.
+    pub refusals: Arc<Refusals>,
     /// What the public listener shows of itself, where it speaks TLS.
     pub tls: Option<Arc<ServerConfig>>,
     /// How many more requests may be under way.
@@ -36,6 +38,15 @@ pub struct App {
     /// How much more request bodies may take, as `http::room` counts it.
     pub bodies: Arc<Semaphore>,
     pub stop: CancellationToken,
+}
+
+/// What a reload leaves as it is.
+#[derive(Default)]
+struct Kept {
+    calls: TaskTracker,
+    metrics: Arc<Metrics>,
+    refusals: Arc<Refusals>,
+    stop: CancellationToken,
 }
 
 /// Why the gateway cannot start, or not with a new configuration.
@@ -60,7 +71,7 @@ impl App {
         let odoo = Arc::new(Odoo::build(&config.upstream, metrics.clone())?);
         // The log comes last: of what cannot start it should have nothing.
         let begin = |config: &Config| Log::open(&config.log);
-        Self::assemble(config, odoo, begin, TaskTracker::new(), metrics, CancellationToken::new())
+        Self::assemble(config, odoo, begin, Kept { metrics, ..Kept::default() })
     }
 
     /// The same gateway with another configuration. The sections of [`Config::kept_until_restart`] must be the same.
@@ -72,23 +83,28 @@ impl App {
             false => Arc::new(Odoo::build(&config.upstream, self.metrics.clone())?),
         };
         let log = |_: &Config| Ok(self.log.clone());
-        Self::assemble(config, odoo, log, self.calls.clone(), self.metrics.clone(), self.stop.clone())
+        let kept = Kept {
+            calls: self.calls.clone(),
+            metrics: self.metrics.clone(),
+            refusals: self.refusals.clone(),
+            stop: self.stop.clone(),
+        };
+        Self::assemble(config, odoo, log, kept)
     }
 
     fn assemble(
         config: Config,
         odoo: Arc<Odoo>,
         log: impl FnOnce(&Config) -> Result<Log, log::Error>,
-        calls: TaskTracker,
-        metrics: Arc<Metrics>,
-        stop: CancellationToken,
+        kept: Kept,
     ) -> Result<Arc<Self>, Error> {
+        let Kept { calls, metrics, refusals, stop } = kept;
         let clients = Clients::load(&config.clients)?;
         let proxy = Proxy::build(&config.upstream, &config.proxy, odoo.clone(), stop.clone())?;
         let tls = tls::load(&config.tls)?;
         let requests = Arc::new(Semaphore::new(config.limits.requests.get().min(Semaphore::MAX_PERMITS)));
         let bodies = room(&config.limits);
         let log = log(&config)?;
-        Ok(Arc::new(Self { config, odoo, clients, log, proxy, calls, metrics, tls, requests, bodies, stop }))
+        Ok(Arc::new(Self { config, odoo, clients, log, proxy, calls, metrics, refusals, tls, requests, bodies, stop }))
     }
 }

@@ -26,7 +26,7 @@ use toml::{
 
 pub use self::{
     client::{Client, Source},
-    front::{Limits, Pass, Prefix, Proxy, Server, Tls},
+    front::{DATABASE_MANAGER, Limits, Pass, Prefix, Proxy, Server, Tls},
     log::{Kept, Log, OnFailure, days},
 };
 
@@ -243,7 +243,13 @@ impl Config {
         }
         self.limits.check()?;
         self.tls.check()?;
-        if self.proxy.pass == Pass::All && self.upstream.public_url.is_none() {
+        let addresses = [("public_url", &self.upstream.public_url), ("websocket_url", &self.upstream.websocket_url)];
+        for (key, url) in addresses {
+            if url.as_ref().is_some_and(|url| url.path() != "/") {
+                return Err(format!("[upstream] {key} must have no path: Odoo's own paths begin at the root"));
+            }
+        }
+        if self.proxy.is_whole() && self.upstream.public_url.is_none() {
             let why = "Odoo puts it into links and redirects and checks websockets against it";
             return Err(format!("[proxy] pass = \"all\" needs [upstream] public_url, the address people use: {why}"));
         }

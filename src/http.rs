@@ -10,6 +10,7 @@ mod head;
 mod origin;
 mod passed;
 mod path;
+mod refusals;
 pub mod respond;
 pub mod route;
 pub mod server;
@@ -30,6 +31,7 @@ pub use self::{
     admission::{Admission, Admitted, Turned},
     body::{Passing, body_bytes, collect, room},
     path::Path,
+    refusals::Refusals,
 };
 use self::{
     connection::Guarded,

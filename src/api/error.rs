@@ -71,7 +71,7 @@ pub enum Error {
 pub enum BodyError {
     #[error("the body is larger than the {0} that [limits] body allows")]
     TooLarge(bytesize::ByteSize),
-    #[error("the body did not come within {} s", .0.as_secs())]
+    #[error("the body did not come within the {} s of [limits] body_timeout, nor as fast as body_rate", .0.as_secs_f32())]
     TimedOut(Duration),
     #[error("the connection ended within the body")]
     Broken,
@@ -93,6 +93,12 @@ fn not_taken(tried: Option<&Tried>) -> &'static str {
         None => "",
         Some(Tried::OtherScheme) => " (the scheme in your `Authorization` header is not taken)",
         Some(Tried::NoScheme) => " (your `Authorization` header has no scheme: put `Bearer ` before the key)",
+    }
+}
+
+impl From<BodyError> for Error {
+    fn from(error: BodyError) -> Self {
+        Self::Body(error)
     }
 }
 

@@ -94,7 +94,8 @@ async fn listen(
 /// Many systems let a process have no more than 1024 open files unless it asks.
 fn allow_connections(most: usize) {
     use rustix::process::{Resource, getrlimit, setrlimit};
-    let wanted = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(OTHER_FILES);
+    // Each may need another one, towards Odoo.
+    let wanted = u64::try_from(most).unwrap_or(u64::MAX).saturating_mul(2).saturating_add(OTHER_FILES);
     let mut limit = getrlimit(Resource::Nofile);
     let allowed = limit.maximum.unwrap_or(u64::MAX);
     if limit.current.is_none_or(|current| current >= wanted) {
@@ -102,7 +103,7 @@ fn allow_connections(most: usize) {
     }
     limit.current = Some(wanted.min(allowed));
     if setrlimit(Resource::Nofile, limit).is_err() || allowed < wanted {
-        tracing::warn!(allowed, "the system allows fewer open files than [limits] connections needs");
+        tracing::warn!(allowed, "the system allows fewer open files than [limits] connections may need");
     }
 }
 

@@ -7,8 +7,8 @@ use ipnet::IpNet;
 use jiff::fmt::serde::unsigned_duration::friendly::compact::required as duration;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
-/// Makes, copies and drops whole databases.
-const DATABASE_MANAGER: &str = "/web/database";
+/// Odoo's database manager, which makes, copies and drops whole databases.
+pub const DATABASE_MANAGER: &str = "/web/database";
 /// hyper reads a head into a buffer of at least this size.
 const MIN_HEADER: ByteSize = ByteSize::kib(8);
 const MAX_HEADER: ByteSize = ByteSize::mib(1);
@@ -89,11 +89,25 @@ impl Limits {
 }
 
 impl Proxy {
-    /// Whether Odoo's database manager may be reached: only where `pass` names it.
+    /// Whether this page of Odoo's database manager may be reached: only where `pass` names it, or the whole manager.
+    pub fn names_database_page(&self, path: &str) -> bool {
+        self.named().iter().any(|prefix| prefix.is_within(DATABASE_MANAGER) && prefix.holds(path))
+    }
+
+    /// Whether `pass` names the whole manager.
     pub fn names_databases(&self) -> bool {
+        self.named().iter().any(|prefix| prefix.0.trim_end_matches('/') == DATABASE_MANAGER)
+    }
+
+    /// Whether all of Odoo is passed on, but what is denied.
+    pub fn is_whole(&self) -> bool {
+        self.pass == Pass::All || self.named().iter().any(|prefix| prefix.0 == "/")
+    }
+
+    fn named(&self) -> &[Prefix] {
         match &self.pass {
-            Pass::All => false,
-            Pass::Prefixes(prefixes) => prefixes.iter().any(|prefix| prefix.is_within(DATABASE_MANAGER)),
+            Pass::All => &[],
+            Pass::Prefixes(prefixes) => prefixes,
         }
     }
 }
@@ -127,9 +141,14 @@ impl Prefix {
         rest.is_some_and(|rest| self.0.ends_with('/') || rest.is_empty() || rest.starts_with('/'))
     }
 
+    /// The same, and the path itself where the prefix ends in a slash: what is closed is closed with its door.
+    pub fn covers(&self, path: &str) -> bool {
+        self.holds(path) || self.0.trim_end_matches('/') == path
+    }
+
     /// Whether this prefix leads to `path` or below it, and nowhere else.
     pub fn is_within(&self, path: &str) -> bool {
-        Self(path.to_owned()).holds(&self.0)
+        Self(path.to_owned()).holds(self.0.trim_end_matches('/'))
     }
 }
 

@@ -34,9 +34,11 @@ pub(super) struct Arriving {
     body: Incoming,
     most: ByteSize,
     received: u64,
-    started: Instant,
     patience: Duration,
-    rate: ByteSize,
+    /// What must come within each `patience`, if not the end.
+    share: u64,
+    /// What has come when the present `patience` began.
+    before: u64,
     deadline: Pin<Box<Sleep>>,
 }
 
@@ -46,21 +48,28 @@ impl Arriving {
         if body.size_hint().lower() > limits.body.as_u64() {
             return Err(BodyError::TooLarge(limits.body));
         }
-        let (started, patience) = (Instant::now(), limits.body_timeout);
+        let patience = limits.body_timeout;
         Ok(Self {
             body,
             most: limits.body,
             received: 0,
-            started,
             patience,
-            rate: limits.body_rate,
-            deadline: Box::pin(tokio::time::sleep_until(started + patience)),
+            share: limits.body_rate.as_u64().saturating_mul(patience.as_secs().max(1)),
+            before: 0,
+            deadline: Box::pin(tokio::time::sleep(patience)),
         })
     }
 
-    /// The time that a body of which so much has come may take.
-    fn allowed(&self) -> Duration {
-        self.patience + Duration::from_secs(self.received / self.rate.as_u64().max(1))
+    /// Whether too little has come since the last time. What came fast before buys no silence later.
+    fn is_too_slow(&mut self, context: &mut Context<'_>) -> bool {
+        while self.deadline.as_mut().poll(context).is_ready() {
+            if self.received - self.before < self.share {
+                return true;
+            }
+            self.before = self.received;
+            self.deadline.as_mut().reset(Instant::now() + self.patience);
+        }
+        false
     }
 }
 
@@ -81,16 +90,8 @@ impl Body for Arriving {
             }
             Poll::Ready(Some(Err(_))) => Poll::Ready(Some(Err(BodyError::Broken))),
             Poll::Ready(None) => Poll::Ready(None),
-            Poll::Pending => {
-                let until = this.started + this.allowed();
-                if this.deadline.deadline() < until {
-                    this.deadline.as_mut().reset(until);
-                }
-                match this.deadline.as_mut().poll(context) {
-                    Poll::Ready(()) => Poll::Ready(Some(Err(BodyError::TimedOut(this.allowed())))),
-                    Poll::Pending => Poll::Pending,
-                }
-            }
+            Poll::Pending if this.is_too_slow(context) => Poll::Ready(Some(Err(BodyError::TimedOut(this.patience)))),
+            Poll::Pending => Poll::Pending,
         }
     }
 

@@ -115,6 +115,9 @@ impl Passage {
         let is_refused = !self.has_begun;
         let took = self.started.elapsed();
         self.app.metrics.passed(status.as_u16(), error, took);
+        if !self.has_begun && !self.app.refusals.take() {
+            return;
+        }
         if self.kept() == Kept::Nothing && state == State::Done && error.is_none() {
             return;
         }

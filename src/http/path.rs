@@ -45,17 +45,16 @@ impl Path {
 
     /// Whether Odoo serves this path where `path` is, behind a language or not, with a slash at its end or not.
     pub fn is(&self, path: &str) -> bool {
-        let without_language = self.without_language().map(|rest| rest.trim_end_matches('/'));
-        self.trimmed() == path || without_language == Some(path)
+        let behind_language = self.behind_language().map(|rest| rest.trim_end_matches('/'));
+        self.trimmed() == path || behind_language == Some(path)
     }
 
-    /// The path behind a language: a website serves `/de/web` as `/web`.
-    pub fn without_language(&self) -> Option<&str> {
+    /// The path behind its first segment: a website serves `/de/web` as `/web`, and its languages may be called anything
+    /// (`res.lang`, `url_code`, 14-19).
+    pub fn behind_language(&self) -> Option<&str> {
         let rest = self.0.strip_prefix('/')?;
         let (first, _) = rest.split_once('/')?;
-        let letters = first.split(['_', '-', '@']).next()?;
-        let is_language = (2..=3).contains(&letters.len()) && letters.bytes().all(|c| c.is_ascii_alphabetic());
-        is_language.then(|| rest.get(first.len()..)).flatten()
+        rest.get(first.len()..)
     }
 }
 
@@ -99,10 +98,10 @@ mod tests {
 
     #[test]
     fn a_language_may_stand_before_a_path() {
-        let without = |raw| Path::read(raw).unwrap().without_language().map(str::to_owned);
-        assert_eq!(without("/de/web/database"), Some("/web/database".to_owned()));
-        assert_eq!(without("/pt_BR/web"), Some("/web".to_owned()));
-        assert_eq!(without("/sr@latin/web"), Some("/web".to_owned()));
-        assert_eq!(without("/shop/web"), None);
+        let behind = |raw| Path::read(raw).unwrap().behind_language().map(str::to_owned);
+        assert_eq!(behind("/de/web/database"), Some("/web/database".to_owned()));
+        assert_eq!(behind("/english/web"), Some("/web".to_owned()));
+        assert_eq!(behind("/web"), None);
+        assert!(Path::read("/de//jsonrpc/").unwrap().is("/jsonrpc"));
     }
 }

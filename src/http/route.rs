@@ -9,13 +9,12 @@ use http::Method;
 use super::path::Path;
 use crate::{
     api,
-    config::{Pass, Proxy},
+    config::{DATABASE_MANAGER, Pass, Proxy},
 };
 
 const API: &str = "/api/";
-/// Odoo's database manager, which makes, copies and drops whole databases, and the same by XML-RPC; by JSON-RPC it is a
-/// matter of the body (`proxy/databases.rs`).
-const DATABASE_MANAGERS: [&str; 3] = ["/web/database", "/xmlrpc/db", "/xmlrpc/2/db"];
+/// The same as Odoo's database manager by XML-RPC; by JSON-RPC it is a matter of the body (`proxy/databases.rs`).
+const DATABASE_SERVICES: [&str; 2] = ["/xmlrpc/db", "/xmlrpc/2/db"];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Route {
@@ -62,7 +61,7 @@ pub fn route(method: &Method, raw: &str, proxy: &Proxy) -> Result<Route, Refusal
     }
     let path = Path::read(raw).ok_or(Refusal::Path)?;
     // An Odoo that still has the addon would take a call that is spelt otherwise, past this gateway's log.
-    let readings = [Some(path.trimmed()), path.without_language().map(|path| path.trim_end_matches('/'))];
+    let readings = [Some(path.trimmed()), path.behind_language().map(|path| path.trim_end_matches('/'))];
     let is_call = readings.into_iter().flatten().any(|path| path.strip_prefix(API).and_then(named).is_some());
     if is_call || is_denied(&path, proxy) || !is_passed(&path, proxy) {
         return Err(Refusal::NotFound);
@@ -85,9 +84,10 @@ fn is_denied(path: &Path, proxy: &Proxy) -> bool {
     let holds = |prefix: &str, path: &str| {
         path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    [Some(path.as_str()), path.without_language()].into_iter().flatten().any(|path| {
-        let is_manager = DATABASE_MANAGERS.iter().any(|manager| holds(manager, path));
-        (is_manager && !proxy.names_databases()) || proxy.deny.iter().any(|prefix| prefix.holds(path))
+    [Some(path.as_str()), path.behind_language()].into_iter().flatten().any(|path| {
+        let is_closed = (holds(DATABASE_MANAGER, path) && !proxy.names_database_page(path))
+            || (DATABASE_SERVICES.iter().any(|service| holds(service, path)) && !proxy.names_databases());
+        is_closed || proxy.deny.iter().any(|prefix| prefix.covers(path))
     })
 }
 
@@ -165,6 +165,13 @@ mod tests {
     fn the_database_manager_passes_where_it_is_named() {
         passes(&proxy("pass = [\"/\", \"/web/database\"]"), &["/web/database/manager", "/x"], &[]);
         passes(&proxy("pass = [\"/\"]"), &["/x"], &["/web/database/manager"]);
+        let page = proxy("pass = [\"/\", \"/web/database/selector\"]");
+        passes(
+            &page,
+            &["/web/database/selector", "/fr/web/database/selector"],
+            &["/web/database/drop", "/xmlrpc/2/db"],
+        );
+        passes(&proxy("pass = [\"/web/database\"]"), &["/web/database"], &["/xmlrpc/2/db"]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Odoo's `db` service by JSON-RPC: it lists, makes and drops whole databases, as `/web/database` does.
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{api::Error, http::Path};
@@ -9,11 +10,21 @@ pub(super) fn names_service(path: &Path) -> bool {
     path.is("/jsonrpc")
 }
 
+/// What is read of a body. A key that stands twice is refused: another reader may take the other one.
+#[derive(Deserialize)]
+struct Body {
+    #[serde(default)]
+    params: Params,
+}
+
+#[derive(Deserialize, Default)]
+struct Params {
+    #[serde(default)]
+    service: Value,
+}
+
 /// A body that cannot be read here may mean something else to Odoo, so it is not passed on.
 pub(super) fn check(body: &[u8]) -> Result<(), Error> {
-    let body: Value = serde_json::from_slice(body).map_err(|error| Error::NotJson(error.to_string()))?;
-    match &body["params"]["service"] {
-        Value::String(service) if service == "db" => Err(Error::DatabaseService),
-        _ => Ok(()),
-    }
+    let Body { params } = serde_json::from_slice(body).map_err(|error| Error::NotJson(error.to_string()))?;
+    if params.service == "db" { Err(Error::DatabaseService) } else { Ok(()) }
 }

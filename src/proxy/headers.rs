@@ -98,8 +98,11 @@ fn moved(location: &HeaderValue, outside: &Outside) -> Option<HeaderValue> {
         return None;
     }
     let path = to.path_and_query.as_ref().map_or("/", uri::PathAndQuery::as_str);
-    let to =
-        if outside.is_public { format!("{}://{}{path}", outside.scheme, outside.authority) } else { path.to_owned() };
+    let to = if outside.is_public {
+        format!("{}://{}{path}", outside.scheme, outside.authority)
+    } else {
+        format!("/{}", path.trim_start_matches('/'))
+    };
     HeaderValue::try_from(to).ok()
 }
 
@@ -148,6 +151,7 @@ mod tests {
         check(public, "/web", "/web");
         check(public, "https://pay.example.net/", "https://pay.example.net/");
         check(None, "http://10.0.0.5:8069/web/login?a=b", "/web/login?a=b");
+        check(None, "http://10.0.0.5:8069//evil.example.net/", "/evil.example.net/");
     }
 
     #[test]

@@ -3,22 +3,42 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use bytesize::ByteSize;
 use http::StatusCode;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use secrecy::SecretString;
+use serde::Deserialize;
 use serde_json::Value;
 use tokio::time;
 
 use super::words;
 use crate::{
-    api::Error,
+    api::{BodyError, Error},
     http::{Path, Response},
     odoo::{Credential, Effect, Error as OdooError, Odoo, Why},
 };
 
 /// Odoo answers a login with a few kilobytes.
 const MAX_ANSWER: usize = 4 << 20;
+
+/// A login is a few hundred bytes.
+const MAX_BODY: usize = 64 << 10;
+
+/// What is read of a login. A key that stands twice is refused: another reader may take the other one.
+#[derive(Deserialize, Default)]
+struct Body {
+    #[serde(default)]
+    params: Params,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Params {
+    db: Value,
+    login: Value,
+    password: Value,
+}
 
 /// What a caller logs in with.
 pub(super) struct Login {
@@ -35,14 +55,17 @@ impl Login {
     /// A session of another database would carry every later call there, past `[upstream] database`. A body that cannot be
     /// read here may mean something else to Odoo, so it is not passed on. Nor is a password that Odoo has just refused.
     pub(super) async fn check(body: &[u8], odoo: &Odoo) -> Result<Self, Error> {
-        let body: Value = serde_json::from_slice(body).map_err(|error| Error::NotJson(error.to_string()))?;
-        if let Value::String(theirs) = &body["params"]["db"]
+        if body.len() > MAX_BODY {
+            return Err(BodyError::TooLarge(ByteSize(MAX_BODY as u64)).into());
+        }
+        let Body { params } = serde_json::from_slice(body).map_err(|error| Error::NotJson(error.to_string()))?;
+        if let Value::String(theirs) = &params.db
             && theirs != odoo.database()
         {
             return Err(OdooError::OtherDatabase { theirs: theirs.clone(), ours: odoo.database().to_owned() }.into());
         }
-        let text = |name: &str| body["params"][name].as_str().unwrap_or_default();
-        let login = Self { login: text("login").to_owned(), password: text("password").into() };
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let login = Self { login: text(&params.login), password: text(&params.password).into() };
         match odoo.refusal(&login.credential()).await {
             Some(refusal) => Err(refusal.into()),
             None => Ok(login),

@@ -60,8 +60,11 @@ async fn pump(
                 }
                 size => {
                     *lock(&last) = Instant::now();
-                    time::timeout(STUCK, to.write_all(&buffer[..size])).await??;
-                    to.flush().await?;
+                    let carried = async {
+                        to.write_all(&buffer[..size]).await?;
+                        to.flush().await
+                    };
+                    time::timeout(STUCK, carried).await??;
                 }
             },
             // The other direction may have carried something meanwhile.
