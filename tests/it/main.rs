@@ -21,6 +21,7 @@ mod log_commands;
 mod log_files;
 mod log_keeping;
 mod outage;
+mod restart;
 mod sessions;
 mod support;
 mod undo;

@@ -69,6 +69,11 @@ impl Client {
         Self::log_in(gateway, odoo().await).await
     }
 
+    /// What shows who calls, of one header alone.
+    pub(crate) fn credential(&self) -> &str {
+        self.credential.values().next().unwrap().to_str().unwrap()
+    }
+
     /// Logs in through the gateway.
     pub(crate) async fn log_in(gateway: &Gateway, odoo: &Odoo) -> Self {
         let answer = Self::nobody(gateway).authenticate(&odoo.database, &odoo.login, &odoo.password).await;

@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     io::{BufRead, BufReader, Read},
     net::TcpListener,
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
@@ -15,6 +16,7 @@ use tempfile::TempDir;
 use super::{
     client,
     odoo::{Odoo, odoo},
+    poll,
 };
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_odoo-gateway");
@@ -59,7 +61,7 @@ impl Gateway {
         Self::with_configuration(&configuration(url, database, more), variables)
     }
 
-    fn with_configuration(config: &str, variables: &[(&str, &str)]) -> Self {
+    pub(crate) fn with_configuration(config: &str, variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("gateway.toml"), config).unwrap();
         Self::in_folder(folder, variables).unwrap_or_else(|said| panic!("the gateway did not start: {said}"))
@@ -70,11 +72,24 @@ impl Gateway {
         Self::in_folder(folder, &[])
     }
 
+    /// The same on a listening socket that it is handed as systemd hands one over.
+    pub(crate) fn again_on(socket: &TcpListener, folder: TempDir) -> Self {
+        const HAND_OVER: &str = r#"exec 3<&0 </dev/null; export LISTEN_PID=$$ LISTEN_FDS=1; exec "$0" "$@""#;
+        let mut command = Command::new("sh");
+        command.args(["-c", HAND_OVER, PROGRAM]).stdin(OwnedFd::from(socket.try_clone().unwrap()));
+        Self::run_command(folder, command).unwrap_or_else(|said| panic!("the gateway did not start: {said}"))
+    }
+
     fn in_folder(folder: TempDir, variables: &[(&str, &str)]) -> Result<Self, String> {
-        let mut process = Command::new(PROGRAM)
+        let mut command = Command::new(PROGRAM);
+        command.envs(variables.iter().copied());
+        Self::run_command(folder, command)
+    }
+
+    fn run_command(folder: TempDir, mut command: Command) -> Result<Self, String> {
+        let mut process = command
             .args(["serve", "--config"])
             .arg(folder.path().join("gateway.toml"))
-            .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -203,6 +218,14 @@ impl Gateway {
         let mut said = String::new();
         self.process.stderr.take().unwrap().read_to_string(&mut said).unwrap();
         (self.process.wait().unwrap(), said)
+    }
+
+    /// Waits for its end, while the test goes on with other things; gives its exit status, what it said and its folder.
+    pub(crate) async fn ended(mut self) -> (Option<i32>, String, TempDir) {
+        poll(|| self.process.try_wait().unwrap().is_some()).await;
+        let folder = self.folder.take().unwrap();
+        let (status, said) = self.wait();
+        (status.code(), said, folder)
     }
 
     pub(crate) async fn get_admin(&self, path: &str) -> (u16, Value) {
