@@ -157,8 +157,9 @@ impl Server {
             Err(why) => {
                 front.note_turned_away(peer, why);
                 if rules.tls.is_none() {
-                    // What does not fit into an empty buffer is not worth waiting for.
-                    let _ = stream.try_write(TURNED_AWAY);
+                    // Tokio does not know yet that it can be written to. What does not fit into an empty buffer is not
+                    // worth waiting for.
+                    let _ = rustix::io::write(&stream, TURNED_AWAY);
                 }
             }
         }
