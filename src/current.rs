@@ -4,6 +4,7 @@
 //! put in its place whole, or not at all.
 
 use std::{
+    collections::BTreeMap,
     fs,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -14,13 +15,13 @@ use std::{
 use anyhow::bail;
 use arc_swap::ArcSwap;
 use sd_notify::NotifyState;
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    time,
-};
+use tokio::{signal::unix::Signal, time};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::{app::App, config::Config};
+use crate::{
+    app::App,
+    config::{self, Config},
+};
 
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_secs(2);
@@ -35,7 +36,10 @@ pub struct Current {
 }
 
 /// What tells one state of a file from another: when it was changed, its size, which file it is.
-type Mark = Option<(i64, i64, u64, u64)>;
+pub type Mark = Option<(i64, i64, u64, u64)>;
+
+/// The files that a configuration is made of.
+pub type Marks = BTreeMap<PathBuf, Mark>;
 
 impl Current {
     pub fn new(app: Arc<App>, file: PathBuf) -> Self {
@@ -47,24 +51,21 @@ impl Current {
         self.app.load_full()
     }
 
-    /// Reads the configuration again on SIGHUP and when one of its files changes. Ends with the process.
-    pub async fn keep(&self) -> std::io::Result<()> {
-        let mut hangup = signal(SignalKind::hangup())?;
-        let mut seen = self.marks();
+    /// Reads the configuration again on SIGHUP and when one of its files is no longer as it was `seen`. Ends with the process.
+    pub async fn keep(&self, mut hangup: Signal, mut seen: Marks) {
         loop {
             let is_asked = tokio::select! { _ = hangup.recv() => true, () = time::sleep(LOOK) => false };
-            let marks = self.marks();
-            if is_asked || marks != seen {
-                seen = marks;
-                self.reload();
+            if is_asked || seen.iter().any(|(file, seen)| mark(file) != *seen) {
+                seen = self.reload();
             }
         }
     }
 
-    fn reload(&self) {
+    fn reload(&self) -> Marks {
         let now = NotifyState::monotonic_usec_now().ok();
         let _ = sd_notify::notify(&[&[NotifyState::Reloading][..], now.as_slice()].concat());
-        let outcome = self.try_reload();
+        let (marks, config) = read(&self.file);
+        let outcome = config.map_err(Into::into).and_then(|config| self.replace(config));
         self.app().metrics.reloaded(outcome.is_ok());
         match outcome {
             Ok(()) => tracing::info!("the configuration has been read again and is in use"),
@@ -76,11 +77,11 @@ impl Current {
             }
         }
         let _ = sd_notify::notify(&[NotifyState::Ready]);
+        marks
     }
 
-    fn try_reload(&self) -> anyhow::Result<()> {
+    fn replace(&self, config: Config) -> anyhow::Result<()> {
         let old = self.app();
-        let config = Config::load(&self.file)?;
         if let Some(sections) = old.config.kept_until_restart(&config) {
             bail!("{sections} can be changed by a restart only");
         }
@@ -91,13 +92,15 @@ impl Current {
         self.app.store(new);
         Ok(())
     }
+}
 
-    /// The files that the configuration is made of, as they are now. One that names others that cannot be read keeps those
-    /// of the one in use.
-    fn marks(&self) -> Vec<(PathBuf, Mark)> {
-        let named = self.app().config.files();
-        std::iter::once(self.file.clone()).chain(named).map(|file| (file.clone(), mark(&file))).collect()
-    }
+/// Reads the configuration, and tells how it and the files that it names were before they were read: what changes while they
+/// are read is a change.
+pub fn read(file: &Path) -> (Marks, Result<Config, config::Error>) {
+    let own = (file.to_owned(), mark(file));
+    let config = Config::load(file);
+    let named = config.iter().flat_map(Config::files).map(|file| (file.clone(), mark(&file)));
+    (named.chain([own]).collect(), config)
 }
 
 fn watch(app: &Arc<App>) -> AbortOnDropHandle<()> {

@@ -19,9 +19,8 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     admin::Private,
     app::App,
-    config::Config,
     control::Posted,
-    current::Current,
+    current::{self, Current},
     http::{Public, server::Server},
 };
 
@@ -30,7 +29,8 @@ const OTHER_FILES: u64 = 256;
 
 /// Serves until SIGTERM or SIGINT. The addresses go to standard output once both listeners are bound.
 pub(super) async fn run(file: PathBuf) -> anyhow::Result<ExitCode> {
-    let app = App::build(Config::load(&file)?)?;
+    let (seen, config) = current::read(&file);
+    let app = App::build(config?)?;
     let config = &app.config;
     let sockets = &mut ListenFd::from_env();
     let public = listen("server", config.server.listen, sockets.take_tcp_listener(0)).await?;
@@ -41,6 +41,8 @@ pub(super) async fn run(file: PathBuf) -> anyhow::Result<ExitCode> {
     );
     let stop = app.stop.clone();
     cancel_on_signal(stop.clone())?;
+    // From here on it no longer ends the process.
+    let hangup = signal(SignalKind::hangup())?;
     let posted = Posted::new(&config.log.directory, private_url.clone())
         .with_context(|| format!("cannot write into {}", config.log.directory.display()))?;
     let posted = Arc::new(posted);
@@ -49,7 +51,7 @@ pub(super) async fn run(file: PathBuf) -> anyhow::Result<ExitCode> {
     // Both end with the process.
     tokio::spawn({
         let current = current.clone();
-        async move { current.keep().await }
+        async move { current.keep(hangup, seen).await }
     });
     keep_watchdog_quiet();
     println!("listening on {public_url}");
