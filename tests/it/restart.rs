@@ -122,7 +122,7 @@ async fn no_call_fails_while_the_gateway_is_restarted_on_a_socket_of_systemds() 
             let begun = Instant::now();
             let (socket, left) = (socket.try_clone().unwrap(), folder);
             // The clients go on meanwhile.
-            let gateway = task::spawn_blocking(move || Gateway::again_on(&socket, left)).await.unwrap();
+            let gateway = task::spawn_blocking(move || Gateway::by_systemd(&socket, left, &[])).await.unwrap();
             assert_eq!(gateway.url, load.url);
             away += begun.elapsed();
             poll(|| load.made.load(Relaxed) >= least * (round + 1) / (restarts + 1)).await;

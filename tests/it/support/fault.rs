@@ -179,6 +179,13 @@ impl FaultProxy {
         self.state.requests.lock().unwrap().last().unwrap().clone()
     }
 
+    /// The last request with this in its head's first line, head and body.
+    pub(crate) fn last_request_to(&self, part: &str) -> String {
+        let requests = self.state.requests.lock().unwrap();
+        let is_it = |request: &&String| request.lines().next().unwrap_or_default().contains(part);
+        requests.iter().rfind(is_it).unwrap().clone()
+    }
+
     /// The most RPCs that were here at a time.
     pub(crate) fn most_at_a_time(&self) -> usize {
         self.state.load.1.load(Relaxed)

@@ -72,11 +72,12 @@ impl Gateway {
         Self::in_folder(folder, &[])
     }
 
-    /// The same on a listening socket that it is handed as systemd hands one over.
-    pub(crate) fn again_on(socket: &TcpListener, folder: TempDir) -> Self {
-        const HAND_OVER: &str = r#"exec 3<&0 </dev/null; export LISTEN_PID=$$ LISTEN_FDS=1; exec "$0" "$@""#;
+    /// The same as systemd starts it, on a listening socket that systemd has opened.
+    pub(crate) fn by_systemd(socket: &TcpListener, folder: TempDir, variables: &[(&str, &str)]) -> Self {
+        const EXEC: &str = r#"exec 3<&0 </dev/null; export LISTEN_PID=$$ LISTEN_FDS=1 WATCHDOG_PID=$$; exec "$0" "$@""#;
         let mut command = Command::new("sh");
-        command.args(["-c", HAND_OVER, PROGRAM]).stdin(OwnedFd::from(socket.try_clone().unwrap()));
+        command.args(["-c", EXEC, PROGRAM]).envs(variables.iter().copied());
+        command.stdin(OwnedFd::from(socket.try_clone().unwrap()));
         Self::run_command(folder, command).unwrap_or_else(|said| panic!("the gateway did not start: {said}"))
     }
 
@@ -204,7 +205,11 @@ impl Gateway {
     }
 
     pub(crate) fn terminate(&self) {
-        let sent = Command::new("kill").arg(self.process.id().to_string()).status().unwrap();
+        self.signal("TERM");
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.process.id().to_string()]).status().unwrap();
         assert!(sent.success());
     }
 
@@ -226,6 +231,13 @@ impl Gateway {
         let folder = self.folder.take().unwrap();
         let (status, said) = self.wait();
         (status.code(), said, folder)
+    }
+
+    /// The series of `/metrics`, by name and labels.
+    pub(crate) async fn metrics(&self) -> BTreeMap<String, f64> {
+        let text = client::http().get(format!("{}/metrics", self.admin)).send().await.unwrap().text().await.unwrap();
+        let samples = text.lines().filter(|line| !line.starts_with('#')).map(|line| line.rsplit_once(' ').unwrap());
+        samples.map(|(series, value)| (series.to_owned(), value.parse().unwrap())).collect()
     }
 
     pub(crate) async fn get_admin(&self, path: &str) -> (u16, Value) {

@@ -14,8 +14,13 @@ use std::time::{Duration, Instant};
 
 /// Waits until something is so; fails when it has not come for long.
 pub(crate) async fn poll(mut is_so: impl FnMut() -> bool) {
+    poll_for(async || is_so()).await;
+}
+
+/// The same of what has to be asked for.
+pub(crate) async fn poll_for(mut is_so: impl AsyncFnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(30);
-    while !is_so() {
+    while !is_so().await {
         assert!(Instant::now() < deadline, "it has not come");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
