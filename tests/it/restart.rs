@@ -57,7 +57,8 @@ struct Outcome {
 
 impl Load {
     async fn client(&self, keeps_connection: bool) -> Outcome {
-        let (mut outcome, mut client) = (Outcome::default(), http());
+        let (mut outcome, client) = (Outcome::default(), http());
+        let connection = if keeps_connection { "keep-alive" } else { "close" };
         while !self.is_over.load(Relaxed) {
             let number = self.made.fetch_add(1, Relaxed);
             let name = format!("{} {number}", self.run);
@@ -68,11 +69,9 @@ impl Load {
                     json!({"model": "res.country", "vals": {"payload": {"limit": 1, "search_field": ["code"]}}}),
                 ),
             };
-            if !keeps_connection {
-                client = http();
-            }
             let started = Instant::now();
-            let answer = self.call(&client, route, &call).await;
+            let request = client.post(format!("{}/api/{route}", self.url)).header("connection", connection);
+            let answer = self.call(request, &call).await;
             outcome.longest = outcome.longest.max(started.elapsed());
             match answer {
                 Ok(id) => {
@@ -86,9 +85,8 @@ impl Load {
     }
 
     /// The id of a call that was answered with success. Nothing is sent twice.
-    async fn call(&self, client: &reqwest::Client, route: &str, call: &Value) -> Result<String, String> {
-        let request = client.post(format!("{}/api/{route}", self.url)).bearer_auth(&self.key).json(call);
-        let response = request.send().await.map_err(|error| format!("{error:?}"))?;
+    async fn call(&self, request: reqwest::RequestBuilder, call: &Value) -> Result<String, String> {
+        let response = request.bearer_auth(&self.key).json(call).send().await.map_err(|error| format!("{error:?}"))?;
         let id = response.headers().get("gateway-call-id").map(|id| id.to_str().unwrap().to_owned());
         let answer: Value = response.json().await.map_err(|error| format!("{error:?}"))?;
         id.filter(|_| answer["result"]["is_success"] == true).ok_or(answer.to_string())
