@@ -153,7 +153,7 @@ async fn replay(app: &Arc<App>, posted: &Posted, address: IpAddr, request: http:
     match again.map(|again| again.into_request(address)) {
         Ok(Some(request)) => {
             let rotated = request.rotated.clone();
-            answer(app, request, rotated).await
+            answer(app, request, rotated, ()).await
         }
         Ok(None) => refusal(StatusCode::BAD_REQUEST, "invalid_envelope", "no such route, or no such header"),
         Err(error) => refusal(StatusCode::BAD_REQUEST, "invalid_json", &error),

@@ -51,6 +51,10 @@ use crate::{
 pub type Body = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 pub type Response = http::Response<Body>;
 
+/// A request's share of `[limits] requests`. What goes on for a caller who has hung up keeps it, since else a caller who does
+/// nothing but begin and hang up, which HTTP/2 makes cheap, would have no limit.
+type Place = Arc<OwnedSemaphorePermit>;
+
 /// What stands behind the public listener.
 #[derive(Debug, Clone)]
 pub struct Public(pub Arc<Current>);
@@ -75,8 +79,9 @@ impl Front for Public {
             let (code, response) = (error.code(), respond::reply(Reply::refusal(passage.id(), error)));
             return passage.refuse(code, response).await;
         };
-        let response = serve(&app, address, request).await;
-        response.map(|body| Guarded::<OwnedSemaphorePermit> { body, _guard: place }.boxed_unsync())
+        let place = Arc::new(place);
+        let response = serve(&app, address, request, &place).await;
+        response.map(|body| Guarded { body, _guard: place }.boxed_unsync())
     }
 
     async fn note_malformed(&self, peer: IpAddr, malformed: Malformed) {
@@ -93,19 +98,25 @@ impl Front for Public {
 }
 
 /// Answers one request of the public listener.
-async fn serve(app: &Arc<App>, address: IpAddr, request: http::Request<Incoming>) -> Response {
+async fn serve(app: &Arc<App>, address: IpAddr, request: http::Request<Incoming>, place: &Place) -> Response {
     let refusal = match head::check(&request, &app.config.limits) {
         Err(refusal) => refusal,
         Ok(()) => match route::route(request.method(), request.uri().path(), &app.config.proxy) {
-            Ok(Route::Api(route)) => return call(app, route, address, request).await,
-            Ok(Route::Passed(path)) => return passed_on(app, path, address, request).await,
+            Ok(Route::Api(route)) => return call(app, route, address, request, place).await,
+            Ok(Route::Passed(path)) => return passed_on(app, path, address, request, place).await,
             Err(refusal) => refusal,
         },
     };
     Passage::new(app, address, &request).refuse(refusal.code(), respond::refusal(refusal)).await
 }
 
-async fn call(app: &Arc<App>, route: api::Route, address: IpAddr, request: http::Request<Incoming>) -> Response {
+async fn call(
+    app: &Arc<App>,
+    route: api::Route,
+    address: IpAddr,
+    request: http::Request<Incoming>,
+    place: &Place,
+) -> Response {
     let (head, body) = request.into_parts();
     let headers = head.headers;
     let coding = headers.get(header::CONTENT_ENCODING).filter(|coding| *coding != "identity");
@@ -119,15 +130,22 @@ async fn call(app: &Arc<App>, route: api::Route, address: IpAddr, request: http:
     let id = Uuid::now_v7();
     let request =
         api::Request { id, rotated: rotated.clone(), route, headers, address, traceparent, body, replay: None };
-    answer(app, request, rotated).await
+    answer(app, request, rotated, place.clone()).await
 }
 
-/// Carries a call out, and answers when it has ended or the caller's time is over.
-pub async fn answer(app: &Arc<App>, request: api::Request, rotated: RotatedCookie) -> Response {
+/// Carries a call out, and answers when it has ended or the caller's time is over. What is `kept` is dropped when it has
+/// ended.
+pub async fn answer<K: Send + 'static>(
+    app: &Arc<App>,
+    request: api::Request,
+    rotated: RotatedCookie,
+    kept: K,
+) -> Response {
     let id = request.id;
     // In a task of its own: a caller who hangs up, or is told that its time is over, must not cut a call to Odoo in half.
     let span = tracing::info_span!("call", %id);
-    let task = app.calls.spawn(api::handle(app.clone(), request).instrument(span));
+    let handled = api::handle(app.clone(), request).instrument(span);
+    let task = app.calls.spawn(keeping(kept, handled));
     let patience = app.config.limits.call_timeout;
     respond::reply(match time::timeout(patience, task).await {
         Ok(Ok(reply)) => reply,
@@ -140,18 +158,32 @@ pub async fn answer(app: &Arc<App>, request: api::Request, rotated: RotatedCooki
 }
 
 /// Passes a request on to Odoo, in a task of its own as well.
-async fn passed_on(app: &Arc<App>, path: Path, address: IpAddr, request: http::Request<Incoming>) -> Response {
+async fn passed_on(
+    app: &Arc<App>,
+    path: Path,
+    address: IpAddr,
+    request: http::Request<Incoming>,
+    place: &Place,
+) -> Response {
     let passage = Passage::new(app, address, &request);
     let id = passage.id();
     let (head, body) = request.into_parts();
     let span = tracing::info_span!("request", %id);
-    match app.calls.spawn(pass(app.clone(), passage, path, head, body).instrument(span)).await {
+    let passed = pass(app.clone(), passage, path, head, body).instrument(span);
+    match app.calls.spawn(keeping(place.clone(), passed)).await {
         Ok(response) => response,
         Err(error) => {
             tracing::error!(request = %id, %error, "passing a request on failed inside the gateway");
             respond::reply(Reply::refusal(id, api::Error::Internal))
         }
     }
+}
+
+/// Drops `kept` when the work is done, whoever waits for it.
+async fn keeping<K, T>(kept: K, work: impl Future<Output = T>) -> T {
+    let done = work.await;
+    drop(kept);
+    done
 }
 
 async fn pass(app: Arc<App>, mut passage: Passage, path: Path, head: Parts, body: Incoming) -> Response {
