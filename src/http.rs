@@ -15,6 +15,7 @@ pub mod respond;
 pub mod route;
 pub mod server;
 mod steady;
+mod streams;
 pub mod tls;
 
 use std::{net::IpAddr, sync::Arc};

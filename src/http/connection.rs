@@ -7,36 +7,32 @@ use std::{
     convert::Infallible,
     net::IpAddr,
     pin::{Pin, pin},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
 use bytes::Bytes;
 use http::{HeaderValue, header};
-use http_body_util::BodyExt;
 use hyper::{
     body::{Frame, SizeHint},
     server::conn::{http1, http2},
     service::service_fn,
 };
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    sync::Notify,
     time,
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Body, Response,
+    Body,
     server::{Front, Malformed, Rules},
     steady::Steady,
+    streams::{self, Activity, Streams},
     tls::H2,
 };
 
@@ -122,17 +118,14 @@ where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let head = u32::try_from(rules.limits.header_size.as_u64()).unwrap_or(u32::MAX);
-    let mut builder = http2::Builder::new(TokioExecutor::new());
+    let activity = Arc::new(Activity::default());
+    let mut builder = http2::Builder::new(Streams::new(activity.clone(), rules.limits.body_timeout));
     builder.timer(TokioTimer::new()).max_header_list_size(head).max_concurrent_streams(STREAMS);
     builder.keep_alive_interval(PING).keep_alive_timeout(rules.limits.header_timeout);
-    let activity = Arc::new(Activity::default());
-    let service = {
-        let activity = activity.clone();
-        service_fn(move |request| {
-            let (front, under_way) = (front.clone(), UnderWay::begin(&activity));
-            async move { Ok::<_, Infallible>(under_way.over(front.answer(peer, request).await)) }
-        })
-    };
+    let service = service_fn(move |request| {
+        let front = front.clone();
+        async move { Ok::<_, Infallible>(streams::watch(front.answer(peer, request).await)) }
+    });
     let io = TokioIo::new(Steady::new(stream, rules.limits.body_timeout));
     let mut connection = pin!(builder.serve_connection(io, service));
     let ended = tokio::select! {
@@ -140,56 +133,16 @@ where
         // The other side is told to ask no more; what it has asked is answered.
         () = async { tokio::select! { () = stop.cancelled() => {}, () = activity.idle(rules.limits.header_timeout) => {} } } => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            // It may not even listen. Of answers, the last pieces may still be on their way.
+            let patience = if activity.has_begun() { rules.limits.body_timeout } else { rules.limits.header_timeout };
+            tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = activity.idle(patience) => return tracing::debug!(%peer, "a connection was given up"),
+            }
         }
     };
     if let Err(error) = ended {
         tracing::debug!(%peer, %error, "a connection ended badly");
-    }
-}
-
-/// How many requests of a connection are under way.
-#[derive(Default)]
-struct Activity {
-    under_way: AtomicUsize,
-    ended: Notify,
-}
-
-impl Activity {
-    /// Waits until nothing has been under way for so long.
-    async fn idle(&self, patience: Duration) {
-        loop {
-            let ended = self.ended.notified();
-            if self.under_way.load(Relaxed) > 0 {
-                ended.await;
-                continue;
-            }
-            // One that begins and ends within the time notifies as well.
-            if time::timeout(patience, ended).await.is_err() && self.under_way.load(Relaxed) == 0 {
-                return;
-            }
-        }
-    }
-}
-
-/// One request, until the last of its answer is out.
-struct UnderWay(Arc<Activity>);
-
-impl UnderWay {
-    fn begin(activity: &Arc<Activity>) -> Self {
-        activity.under_way.fetch_add(1, Relaxed);
-        Self(activity.clone())
-    }
-
-    fn over(self, response: Response) -> Response {
-        response.map(|body| Guarded { body, _guard: self }.boxed_unsync())
-    }
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        self.0.under_way.fetch_sub(1, Relaxed);
-        self.0.ended.notify_one();
     }
 }
 
