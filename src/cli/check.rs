@@ -33,7 +33,13 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     if let Err(error) = &clients {
         report.line("clients", Err::<&str, _>(error));
     }
-    let odoo = Arc::new(Odoo::build(&config.upstream, Arc::default())?);
+    let odoo = match Odoo::build(&config.upstream, Arc::default()) {
+        Ok(odoo) => Arc::new(odoo),
+        Err(error) => {
+            report.line("odoo", Err::<&str, _>(error));
+            return Ok(report.exit_code());
+        }
+    };
     let release = odoo.release(Instant::now() + config.upstream.timeout).await;
     report.line(
         "odoo",
