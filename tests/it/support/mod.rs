@@ -9,6 +9,7 @@ pub(crate) mod matcher;
 pub(crate) mod net_log;
 pub(crate) mod odoo;
 pub(crate) mod segments;
+pub(crate) mod tls;
 
 use std::time::{Duration, Instant};
 
