@@ -110,7 +110,7 @@ impl Private {
         let (log_waiting, log_free) = app.log.load();
         let text = app.metrics.render(Reading {
             connections: self.public.open(),
-            requests: limits.requests.get().saturating_sub(app.requests.available_permits()),
+            requests: app.requests.open(),
             body_bytes: body_bytes(limits, &app.bodies),
             odoo_in_flight,
             odoo_waiting,

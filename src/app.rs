@@ -12,7 +12,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     api::clients::{self, Clients},
     config::Config,
-    http::{Refusals, room, tls},
+    http::{Admission, Refusals, room, tls},
     log::{self, Log},
     metrics::Metrics,
     odoo::{self, Odoo},
@@ -33,8 +33,8 @@ pub struct App {
     pub refusals: Arc<Refusals>,
     /// What the public listener shows of itself, where it speaks TLS.
     pub tls: Option<Arc<ServerConfig>>,
-    /// How many more requests may be under way.
-    pub requests: Arc<Semaphore>,
+    /// The requests under way.
+    pub requests: Arc<Admission>,
     /// How much more request bodies may take, as `http::room` counts it.
     pub bodies: Arc<Semaphore>,
     pub stop: CancellationToken,
@@ -46,6 +46,7 @@ struct Kept {
     calls: TaskTracker,
     metrics: Arc<Metrics>,
     refusals: Arc<Refusals>,
+    requests: Arc<Admission>,
     stop: CancellationToken,
 }
 
@@ -87,6 +88,7 @@ impl App {
             calls: self.calls.clone(),
             metrics: self.metrics.clone(),
             refusals: self.refusals.clone(),
+            requests: self.requests.clone(),
             stop: self.stop.clone(),
         };
         Self::assemble(config, odoo, log, kept)
@@ -98,11 +100,10 @@ impl App {
         log: impl FnOnce(&Config) -> Result<Log, log::Error>,
         kept: Kept,
     ) -> Result<Arc<Self>, Error> {
-        let Kept { calls, metrics, refusals, stop } = kept;
+        let Kept { calls, metrics, refusals, requests, stop } = kept;
         let clients = Clients::load(&config.clients)?;
         let proxy = Proxy::build(&config.upstream, &config.proxy, odoo.clone(), stop.clone())?;
         let tls = tls::load(&config.tls)?;
-        let requests = Arc::new(Semaphore::new(config.limits.requests.get().min(Semaphore::MAX_PERMITS)));
         let bodies = room(&config.limits);
         let log = log(&config)?;
         Ok(Arc::new(Self { config, odoo, clients, log, proxy, calls, metrics, refusals, tls, requests, bodies, stop }))

@@ -26,6 +26,9 @@ use crate::{
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_secs(2);
 
+/// A file that has not changed for so long has been written.
+const SETTLED: Duration = Duration::from_millis(500);
+
 /// What runs.
 #[derive(Debug)]
 pub struct Current {
@@ -55,7 +58,15 @@ impl Current {
     pub async fn keep(&self, mut hangup: Signal, mut seen: Marks) {
         loop {
             let is_asked = tokio::select! { _ = hangup.recv() => true, () = time::sleep(LOOK) => false };
-            if is_asked || seen.iter().any(|(file, seen)| mark(file) != *seen) {
+            if is_asked || has_changed(&seen) {
+                // One that is being written may be right so far, and lack the rest.
+                let mut marks = marks(&seen);
+                while !is_asked && {
+                    time::sleep(SETTLED).await;
+                    has_changed(&marks)
+                } {
+                    marks = self::marks(&seen);
+                }
                 seen = self.reload();
             }
         }
@@ -101,6 +112,14 @@ pub fn read(file: &Path) -> (Marks, Result<Config, config::Error>) {
     let config = Config::load(file);
     let named = config.iter().flat_map(Config::files).map(|file| (file.clone(), mark(&file)));
     (named.chain([own]).collect(), config)
+}
+
+fn marks(files: &Marks) -> Marks {
+    files.keys().map(|file| (file.clone(), mark(file))).collect()
+}
+
+fn has_changed(seen: &Marks) -> bool {
+    seen.iter().any(|(file, seen)| mark(file) != *seen)
 }
 
 fn watch(app: &Arc<App>) -> AbortOnDropHandle<()> {

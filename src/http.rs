@@ -24,12 +24,12 @@ use bytes::Bytes;
 use http::{header, request::Parts};
 use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
-use tokio::{sync::OwnedSemaphorePermit, time};
+use tokio::time;
 use tracing::Instrument;
 use uuid::Uuid;
 
 pub use self::{
-    admission::{Admission, Admitted, Turned},
+    admission::{Admission, Admitted, Most, Turned},
     body::{Passing, body_bytes, collect, room},
     path::Path,
     refusals::Refusals,
@@ -54,7 +54,7 @@ pub type Response = http::Response<Body>;
 
 /// A request's share of `[limits] requests`. What goes on for a caller who has hung up keeps it, since else a caller who does
 /// nothing but begin and hang up, which HTTP/2 makes cheap, would have no limit.
-type Place = Arc<OwnedSemaphorePermit>;
+type Place = Arc<Admitted>;
 
 /// What stands behind the public listener.
 #[derive(Debug, Clone)]
@@ -73,14 +73,12 @@ impl Front for Public {
     async fn answer(&self, peer: IpAddr, request: http::Request<Incoming>) -> Response {
         let app = self.0.app();
         let address = origin::address(peer, request.headers(), &app.config.server.trusted_proxies);
-        let Ok(place) = app.requests.clone().try_acquire_owned() else {
-            app.metrics.limited("requests");
-            let error = api::Error::TooMany(app.config.limits.requests.get());
-            let passage = Passage::new(&app, address, &request);
-            let (code, response) = (error.code(), respond::reply(Reply::refusal(passage.id(), error)));
-            return passage.refuse(code, response).await;
+        let limits = &app.config.limits;
+        let most = Most { all: limits.requests.get(), each: limits.requests_per_address.get() };
+        let place = match app.requests.admit(Some(address), most) {
+            Ok(place) => Arc::new(place),
+            Err(why) => return too_many(&app, address, &request, most, why).await,
         };
-        let place = Arc::new(place);
         let response = serve(&app, address, request, &place).await;
         response.map(|body| Guarded { body, _guard: place }.boxed_unsync())
     }
@@ -96,6 +94,25 @@ impl Front for Public {
         };
         self.0.app().metrics.turned_away(peer, limit);
     }
+}
+
+async fn too_many(
+    app: &Arc<App>,
+    address: IpAddr,
+    request: &http::Request<Incoming>,
+    most: Most,
+    why: Turned,
+) -> Response {
+    let error = match why {
+        Turned::All => api::Error::TooMany { most: most.all, limit: "requests" },
+        Turned::Address => api::Error::TooMany { most: most.each, limit: "requests_per_address" },
+    };
+    if let api::Error::TooMany { limit, .. } = error {
+        app.metrics.limited(limit);
+    }
+    let passage = Passage::new(app, address, request);
+    let (code, response) = (error.code(), respond::reply(Reply::refusal(passage.id(), error)));
+    passage.refuse(code, response).await
 }
 
 /// Answers one request of the public listener.

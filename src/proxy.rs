@@ -10,7 +10,7 @@ mod websocket;
 
 use std::{
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
     time::Duration,
 };
@@ -28,7 +28,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 use tokio::time::{self, Instant, Sleep};
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 
 use self::login::Login;
 use crate::{
@@ -163,7 +163,8 @@ impl Proxy {
         }
     }
 
-    /// The head of Odoo's answer, whose time begins when the request is out; or what went wrong with the caller's body.
+    /// The head of Odoo's answer, or what went wrong with the caller's body. Odoo's time is that since it has had all that has
+    /// come for it.
     async fn exchange(
         &self,
         request: Request<()>,
@@ -171,19 +172,16 @@ impl Proxy {
         effect: Effect,
         url: &str,
     ) -> Result<Result<http::Response<Incoming>, OdooError>, BodyError> {
-        let is_out = CancellationToken::new();
+        let offered = Arc::<Offered>::default();
         let body = match body {
-            Passing::Whole(body) => {
-                is_out.cancel();
-                Full::new(body).map_err(|never| match never {}).boxed_unsync()
-            }
-            Passing::Streamed(body) => Watched { body, _is_out: is_out.clone().drop_guard() }.boxed_unsync(),
+            Passing::Whole(body) => Full::new(body).map_err(|never| match never {}).boxed_unsync(),
+            Passing::Streamed(body) => Watched { body, offered: offered.clone() }.boxed_unsync(),
         };
         let answer = self.client.request(request.map(|()| body));
         tokio::pin!(answer);
         let answered = tokio::select! {
             answered = answer.as_mut() => Ok(answered),
-            () = async { is_out.cancelled().await; time::sleep(self.timeout).await } => Err(()),
+            () = offered.is_left(self.timeout) => Err(()),
         };
         Ok(match answered {
             Ok(Ok(response)) => Ok(response),
@@ -267,10 +265,37 @@ impl Websocket {
     }
 }
 
-/// A body on its way out; tells when it is over, whole or not.
+/// Since when Odoo has had all that has come for it; none while more is waited for.
+struct Offered(Mutex<Option<Instant>>);
+
+impl Default for Offered {
+    fn default() -> Self {
+        Self(Mutex::new(Some(Instant::now())))
+    }
+}
+
+impl Offered {
+    fn set(&self, since: Option<Instant>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = since;
+    }
+
+    /// Comes back when it has had it for so long.
+    async fn is_left(&self, patience: Duration) {
+        loop {
+            let since = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let until = since.map_or_else(|| Instant::now() + patience, |since| since + patience);
+            if until <= Instant::now() {
+                return;
+            }
+            time::sleep_until(until).await;
+        }
+    }
+}
+
+/// A body on its way out. It is asked for more when what it gave has been taken.
 struct Watched<B> {
     body: B,
-    _is_out: DropGuard,
+    offered: Arc<Offered>,
 }
 
 impl<B: Body + Unpin> Body for Watched<B> {
@@ -281,7 +306,9 @@ impl<B: Body + Unpin> Body for Watched<B> {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        self.offered.set(polled.is_ready().then(Instant::now));
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

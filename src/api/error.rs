@@ -19,8 +19,8 @@ use crate::{
 pub enum Error {
     #[error(transparent)]
     Body(BodyError),
-    #[error("the gateway has {0} requests under way, as many as [limits] requests allows; come back in a moment")]
-    TooMany(usize),
+    #[error("{most} requests are under way, as many as [limits] {limit} allows; come back in a moment")]
+    TooMany { most: usize, limit: &'static str },
     #[error("the body is no JSON: {0}")]
     NotJson(String),
     #[error("Odoo's service `db` manages whole databases; it is passed on only where [proxy] pass names /web/database")]
@@ -132,7 +132,7 @@ impl Error {
             Self::Body(BodyError::Broken) => "body_broken",
             Self::Body(BodyError::NoRoom) => "too_busy",
             Self::Body(BodyError::Encoded(_)) => "unsupported_encoding",
-            Self::TooMany(_) => "too_busy",
+            Self::TooMany { .. } => "too_busy",
             Self::NotJson(_) => "invalid_json",
             Self::DatabaseService => "database_service",
             Self::TooDeep(_) => "nested_too_deep",
@@ -157,7 +157,7 @@ impl Error {
             Self::Plan(plan::Error::Odoo(error)) => error.retry(),
             Self::ClientAccount { .. }
             | Self::Log(_)
-            | Self::TooMany(_)
+            | Self::TooMany { .. }
             | Self::Body(BodyError::TimedOut(_) | BodyError::Broken | BodyError::NoRoom) => Retry::Safe,
             Self::Internal | Self::Incomplete(_) | Self::StillRunning(_) => Retry::Unsafe,
             _ => Retry::No,

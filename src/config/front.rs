@@ -63,6 +63,7 @@ pub struct Limits {
     pub connections: NonZeroUsize,
     pub connections_per_address: NonZeroUsize,
     pub requests: NonZeroUsize,
+    pub requests_per_address: NonZeroUsize,
     #[serde(with = "duration")]
     pub header_timeout: Duration,
     #[serde(with = "duration")]

@@ -1,4 +1,4 @@
-//! How many connections are open, in all and from one address.
+//! How many connections are open, or requests under way: in all, and from one address.
 
 use std::{
     net::IpAddr,
@@ -10,16 +10,21 @@ use std::{
 
 use dashmap::DashMap;
 
-use crate::config::Limits;
-
-/// The connections that are open.
+/// The connections or requests that there are.
 #[derive(Debug, Default)]
 pub struct Admission {
     all: AtomicUsize,
     by_address: DashMap<IpAddr, usize>,
 }
 
-/// Counts one connection for as long as it lives.
+/// How many there may be.
+#[derive(Debug, Clone, Copy)]
+pub struct Most {
+    pub all: usize,
+    pub each: usize,
+}
+
+/// Counts one for as long as it lives.
 #[derive(Debug)]
 pub struct Admitted {
     admission: Arc<Admission>,
@@ -27,36 +32,26 @@ pub struct Admitted {
     address: Option<IpAddr>,
 }
 
-/// Why a connection is not taken.
+/// Why one is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turned {
-    /// As many are open as may be.
+    /// There are as many as may be.
     All,
-    /// As many are open from this address as may be.
+    /// There are as many from this address as may be.
     Address,
 }
 
-impl Turned {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::All => "all",
-            Self::Address => "address",
-        }
-    }
-}
-
 impl Admission {
-    /// Takes a connection, or not. A trusted proxy's count in all only, since many callers share it.
-    pub fn admit(self: &Arc<Self>, peer: IpAddr, is_trusted: bool, limits: &Limits) -> Result<Admitted, Turned> {
+    /// Takes one, or not. Without an address it counts in all only, as those of a proxy do that many callers share.
+    pub fn admit(self: &Arc<Self>, address: Option<IpAddr>, most: Most) -> Result<Admitted, Turned> {
         let mut admitted = Admitted { admission: self.clone(), address: None };
         // Counted before it is compared: what is too much is given back by the drop.
-        if self.all.fetch_add(1, Relaxed) >= limits.connections.get() {
+        if self.all.fetch_add(1, Relaxed) >= most.all {
             return Err(Turned::All);
         }
-        if !is_trusted {
-            let address = network(peer);
+        if let Some(address) = address.map(network) {
             let mut open = self.by_address.entry(address).or_insert(0);
-            if *open >= limits.connections_per_address.get() {
+            if *open >= most.each {
                 return Err(Turned::Address);
             }
             *open += 1;
@@ -96,45 +91,41 @@ fn network(peer: IpAddr) -> IpAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
 
-    fn limits(all: usize, each: usize) -> Limits {
-        let text = format!(
-            "[upstream]\nurl = \"http://o\"\ndatabase = \"d\"\n[limits]\nconnections = {all}\nconnections_per_address = {each}"
-        );
-        Config::parse(&text, "gateway.toml".as_ref()).unwrap().limits
-    }
-
-    fn admit(admission: &Arc<Admission>, peer: &str, is_trusted: bool, limits: &Limits) -> Result<Admitted, Turned> {
-        admission.admit(peer.parse().unwrap(), is_trusted, limits)
+    fn admit(
+        admission: &Arc<Admission>,
+        address: Option<&str>,
+        (all, each): (usize, usize),
+    ) -> Result<Admitted, Turned> {
+        admission.admit(address.map(|address| address.parse().unwrap()), Most { all, each })
     }
 
     #[test]
     fn an_address_has_its_share_and_gives_it_back() {
-        let (admission, limits) = (Arc::default(), limits(4, 2));
-        let first = admit(&admission, "192.0.2.1", false, &limits).unwrap();
-        let _second = admit(&admission, "192.0.2.1", false, &limits).unwrap();
-        assert_eq!(admit(&admission, "192.0.2.1", false, &limits).unwrap_err(), Turned::Address);
-        let _other = admit(&admission, "192.0.2.2", false, &limits).unwrap();
+        let (admission, limits) = (Arc::default(), (4, 2));
+        let first = admit(&admission, Some("192.0.2.1"), limits).unwrap();
+        let _second = admit(&admission, Some("192.0.2.1"), limits).unwrap();
+        assert_eq!(admit(&admission, Some("192.0.2.1"), limits).unwrap_err(), Turned::Address);
+        let _other = admit(&admission, Some("192.0.2.2"), limits).unwrap();
         drop(first);
-        let _again = admit(&admission, "192.0.2.1", false, &limits).unwrap();
+        let _again = admit(&admission, Some("192.0.2.1"), limits).unwrap();
         assert_eq!(admission.open(), 3);
     }
 
     #[test]
     fn all_together_have_their_share_proxies_too() {
-        let (admission, limits) = (Arc::default(), limits(3, 1));
-        let proxied = [(); 3].map(|()| admit(&admission, "10.0.0.1", true, &limits).unwrap());
-        assert_eq!(admit(&admission, "192.0.2.1", false, &limits).unwrap_err(), Turned::All);
+        let (admission, limits) = (Arc::default(), (3, 1));
+        let proxied = [(); 3].map(|()| admit(&admission, None, limits).unwrap());
+        assert_eq!(admit(&admission, Some("192.0.2.1"), limits).unwrap_err(), Turned::All);
         drop(proxied);
         assert_eq!((admission.open(), admission.by_address.len()), (0, 0));
     }
 
     #[test]
     fn one_network_of_ipv6_is_one_address() {
-        let (admission, limits) = (Arc::default(), limits(9, 1));
-        let _first = admit(&admission, "2001:db8::1", false, &limits).unwrap();
-        assert_eq!(admit(&admission, "2001:db8::2", false, &limits).unwrap_err(), Turned::Address);
-        assert!(admit(&admission, "2001:db8:0:1::1", false, &limits).is_ok());
+        let (admission, limits) = (Arc::default(), (9, 1));
+        let _first = admit(&admission, Some("2001:db8::1"), limits).unwrap();
+        assert_eq!(admit(&admission, Some("2001:db8::2"), limits).unwrap_err(), Turned::Address);
+        assert!(admit(&admission, Some("2001:db8:0:1::1"), limits).is_ok());
     }
 }

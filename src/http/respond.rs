@@ -60,7 +60,7 @@ fn status(error: &Error) -> StatusCode {
         }
         Error::Body(BodyError::TooLarge(_)) => StatusCode::PAYLOAD_TOO_LARGE,
         Error::Body(BodyError::TimedOut(_)) => StatusCode::REQUEST_TIMEOUT,
-        Error::TooMany(_) | Error::Body(BodyError::NoRoom) => StatusCode::SERVICE_UNAVAILABLE,
+        Error::TooMany { .. } | Error::Body(BodyError::NoRoom) => StatusCode::SERVICE_UNAVAILABLE,
         Error::Body(BodyError::Encoded(_)) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Error::DatabaseService => StatusCode::FORBIDDEN,
         Error::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -22,7 +22,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     Response,
-    admission::{Admission, Turned},
+    admission::{Admission, Most, Turned},
     connection, origin,
 };
 use crate::config::Limits;
@@ -146,7 +146,9 @@ impl Server {
     ) {
         let rules = front.rules();
         let is_trusted = origin::is_trusted(peer, &rules.trusted);
-        match self.admission.admit(peer, is_trusted, &rules.limits) {
+        let limits = &rules.limits;
+        let most = Most { all: limits.connections.get(), each: limits.connections_per_address.get() };
+        match self.admission.admit((!is_trusted).then_some(peer), most) {
             Ok(admitted) => {
                 let serving = connection::serve(front.clone(), rules, stop.clone(), stream, peer);
                 connections.spawn(async move {
