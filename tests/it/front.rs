@@ -8,9 +8,6 @@ use tokio::{
 
 use crate::support::{client::Client, gateway::Gateway, odoo::odoo, poll};
 
-/// What is silent is closed soon, so that the end of an answer is seen.
-const QUICK: &str = "[limits]\nheader_timeout = \"1s\"";
-
 /// Sends these bytes, and gives what comes back until the end of the connection, at the latest that of a silent one.
 async fn raw(gateway: &Gateway, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(gateway.url.trim_start_matches("http://")).await.unwrap();
@@ -31,17 +28,17 @@ fn is_told(gateway: &Gateway, status: u16, code: &str) -> bool {
 
 #[tokio::test]
 async fn what_is_refused_by_its_head_is_told_and_in_the_log() {
-    let gateway = Gateway::start_with(QUICK).await;
+    let gateway = Gateway::start().await;
     for (request, status, code) in [
-        ("GET /web/session/../x HTTP/1.1\r\nHost: g\r\n\r\n", 400, "invalid_path"),
-        ("GET /web/session/check HTTP/1.1\r\n\r\n", 400, "invalid_host"),
+        ("GET /web/session/../x HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n", 400, "invalid_path"),
+        ("GET /web/session/check HTTP/1.1\r\nConnection: close\r\n\r\n", 400, "invalid_host"),
         (
-            "POST /web/session/check HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+            "POST /web/session/check HTTP/1.1\r\nHost: g\r\nConnection: close\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
             400,
             "invalid_framing",
         ),
-        ("CONNECT o:443 HTTP/1.1\r\nHost: o:443\r\n\r\n", 405, "method_not_allowed"),
-        (&format!("GET /{} HTTP/1.1\r\nHost: g\r\n\r\n", "x".repeat(9_000)), 414, "url_too_long"),
+        ("CONNECT o:443 HTTP/1.1\r\nHost: o:443\r\nConnection: close\r\n\r\n", 405, "method_not_allowed"),
+        (&format!("GET /{} HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n", "x".repeat(9_000)), 414, "url_too_long"),
     ] {
         let answer = raw(&gateway, request.as_bytes()).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")) && answer.contains(code), "{code}: {answer}");

@@ -251,7 +251,7 @@ async fn a_websocket_does_not_hold_up_the_stop() {
     let (status, said, _) = gateway.ended().await;
     assert_eq!(status, Some(0), "{said}");
     // The drain would be half a minute.
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(25), "{:?}", begun.elapsed());
     let mut rest = Vec::new();
     socket.read_to_end(&mut rest).await.unwrap();
 }

@@ -246,7 +246,7 @@ async fn a_start_that_tls_prevents_says_which_key_and_file_are_wrong_and_so_does
 #[tokio::test]
 async fn handshakes_that_are_not_finished_are_closed_and_nobody_is_kept_waiting() {
     let (odoo, authority) = (odoo().await, Authority::new());
-    let gateway = gateway(&authority, odoo, "", "[limits]\nheader_timeout = \"2s\"");
+    let gateway = gateway(&authority, odoo, "", "[limits]\nheader_timeout = \"5s\"");
     let address = gateway.url.trim_start_matches("https://");
     let mut waiting = Vec::new();
     let started = Instant::now();
@@ -265,5 +265,5 @@ async fn handshakes_that_are_not_finished_are_closed_and_nobody_is_kept_waiting(
     for stream in &mut waiting {
         let _ = time::timeout(DEADLINE, stream.read_to_end(&mut Vec::new())).await.expect("it is closed");
     }
-    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(40), "{:?}", started.elapsed());
 }
