@@ -151,6 +151,8 @@ impl Proxy {
         }
         let mut response = answer?;
         drop(place);
+        // Each hop has a version of its own (RFC 9110, section 2.5): by Odoo's HTTP/1.0, callers would lose their connection.
+        *response.version_mut() = http::Version::HTTP_11;
         if let Some(websocket) = websocket
             && response.status() == StatusCode::SWITCHING_PROTOCOLS
         {
