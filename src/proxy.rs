@@ -16,7 +16,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode, Uri, header, request::Parts, uri};
+use http::{HeaderMap, Method, Request, StatusCode, Uri, header, request::Parts, uri};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use hyper::{
     body::{Body, Frame, Incoming, SizeHint},
@@ -169,14 +169,20 @@ impl Proxy {
     /// come for it.
     async fn exchange(
         &self,
-        request: Request<()>,
+        mut request: Request<()>,
         body: Passing,
         effect: Effect,
         url: &str,
     ) -> Result<Result<http::Response<Incoming>, OdooError>, BodyError> {
         let offered = Arc::<Offered>::default();
         let body = match body {
-            Passing::Whole(body) => Full::new(body).map_err(|never| match never {}).boxed_unsync(),
+            Passing::Whole(body) => {
+                // Where a body is expected, its absence is told (RFC 9110, section 8.6); hyper tells of what is there.
+                if body.is_empty() && matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH) {
+                    request.headers_mut().insert(header::CONTENT_LENGTH, 0.into());
+                }
+                Full::new(body).map_err(|never| match never {}).boxed_unsync()
+            }
             Passing::Streamed(body) => Watched { body, offered: offered.clone() }.boxed_unsync(),
         };
         let answer = self.client.request(request.map(|()| body));
