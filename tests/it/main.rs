@@ -23,6 +23,7 @@ mod log_files;
 mod log_keeping;
 mod operations;
 mod outage;
+mod passing;
 mod reload;
 mod restart;
 mod sessions;
