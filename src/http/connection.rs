@@ -15,7 +15,7 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderValue, header};
 use hyper::{
-    body::{Frame, SizeHint},
+    body::{Frame, Incoming, SizeHint},
     server::conn::{http1, http2},
     service::service_fn,
 };
@@ -30,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Body,
+    admission::Admitted,
     server::{Front, Malformed, Rules},
     steady::Steady,
     streams::{self, Activity, Streams},
@@ -43,11 +44,19 @@ const STREAMS: u32 = 100;
 /// How often a silent connection of HTTP/2 is asked whether it is alive.
 const PING: Duration = Duration::from_secs(30);
 
-pub(super) async fn serve(front: impl Front, rules: Rules, stop: CancellationToken, stream: TcpStream, peer: IpAddr) {
+/// Counted as `admitted` for as long as it is open, also when it has become a websocket's.
+pub(super) async fn serve(
+    front: impl Front,
+    rules: Rules,
+    stop: CancellationToken,
+    stream: TcpStream,
+    peer: IpAddr,
+    admitted: Arc<Admitted>,
+) {
     // Answers are written whole, so nothing is gained by waiting for more.
     let _ = stream.set_nodelay(true);
     let Some(tls) = rules.tls.clone() else {
-        return Box::pin(http1(front, &rules, stop, stream, peer)).await;
+        return Box::pin(http1(front, &rules, stop, stream, peer, admitted)).await;
     };
     // On the heap, each, so that a connection takes no more room than what it speaks needs.
     let handshake = Box::pin(TlsAcceptor::from(tls).accept(stream));
@@ -55,14 +64,20 @@ pub(super) async fn serve(front: impl Front, rules: Rules, stop: CancellationTok
         Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(H2) => {
             Box::pin(http2(front, &rules, stop, stream, peer)).await;
         }
-        Ok(Ok(stream)) => Box::pin(http1(front, &rules, stop, stream, peer)).await,
+        Ok(Ok(stream)) => Box::pin(http1(front, &rules, stop, stream, peer, admitted)).await,
         Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
         Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
     }
 }
 
-async fn http1<T>(front: impl Front, rules: &Rules, stop: CancellationToken, stream: T, peer: IpAddr)
-where
+async fn http1<T>(
+    front: impl Front,
+    rules: &Rules,
+    stop: CancellationToken,
+    stream: T,
+    peer: IpAddr,
+    admitted: Arc<Admitted>,
+) where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let head = usize::try_from(rules.limits.header_size.as_u64()).unwrap_or(usize::MAX);
@@ -72,8 +87,9 @@ where
     builder.max_header_size(head).max_buf_size(head);
     let service = {
         let (front, stop) = (front.clone(), stop.clone());
-        service_fn(move |request| {
+        service_fn(move |mut request: http::Request<Incoming>| {
             let (front, stop) = (front.clone(), stop.clone());
+            request.extensions_mut().insert(admitted.clone());
             async move {
                 let mut response = front.answer(peer, request).await;
                 if stop.is_cancelled() {

@@ -150,11 +150,8 @@ impl Server {
         let most = Most { all: limits.connections.get(), each: limits.connections_per_address.get() };
         match self.admission.admit((!is_trusted).then_some(peer), most) {
             Ok(admitted) => {
-                let serving = connection::serve(front.clone(), rules, stop.clone(), stream, peer);
-                connections.spawn(async move {
-                    serving.await;
-                    drop(admitted);
-                });
+                let admitted = Arc::new(admitted);
+                connections.spawn(connection::serve(front.clone(), rules, stop.clone(), stream, peer, admitted));
             }
             Err(why) => {
                 front.note_turned_away(peer, why);
