@@ -41,7 +41,9 @@ use crate::{
 /// Below the time for which proxies before Odoo keep a connection (60-75 s), as in `odoo/transport.rs`.
 const POOL_IDLE: Duration = Duration::from_secs(30);
 /// Odoo's gevent server has these (16-19; before that 14, 15): they wait for something to happen.
-const WAITING: [&str; 2] = ["/websocket", "/longpolling"];
+const WAITING: [&str; 2] = [WEBSOCKET, "/longpolling"];
+/// The only path at which Odoo goes over to another protocol (16-19).
+const WEBSOCKET: &str = "/websocket";
 
 type Outgoing = UnsyncBoxBody<Bytes, BodyError>;
 
@@ -139,7 +141,7 @@ impl Proxy {
         }
         let waits = WAITING.iter().any(|waiting| path.as_str().strip_prefix(waiting).is_some_and(ends_segment));
         let target = if waits { &self.waiting } else { &self.main };
-        let websocket = Websocket::asked(&mut head).filter(|_| waits);
+        let websocket = Websocket::asked(&mut head).filter(|_| path.trimmed() == WEBSOCKET);
         let effect = if head.method.is_safe() { Effect::Read } else { Effect::Write };
         let claim = if waits || matches!(body, Passing::Streamed(_)) { Claim::Stream } else { Claim::New };
         let request = target.request(head, &origin, websocket.is_some())?;
