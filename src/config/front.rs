@@ -153,33 +153,42 @@ impl Prefix {
     }
 }
 
-impl<'de> Deserialize<'de> for Prefix {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
+impl Prefix {
+    fn read(text: String) -> Result<Self, String> {
         let is_plain = |segment: &str| !matches!(segment, "." | "..") && !segment.contains(['%', '\\', '?', '#']);
         let inner = text.strip_prefix('/').map(|rest| rest.strip_suffix('/').unwrap_or(rest));
         match inner {
             Some("") => Ok(Self(text)),
             Some(inner) if inner.split('/').all(|segment| !segment.is_empty() && is_plain(segment)) => Ok(Self(text)),
-            _ => Err(D::Error::custom(format!("`{text}` is no beginning of a path, such as \"/web/session/\""))),
+            _ => Err(format!("[proxy]: `{text}` is no beginning of a path, such as \"/web/session/\"")),
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for Prefix {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::read(String::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
 
 impl<'de> Deserialize<'de> for Pass {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Texts first: what is wrong with one of them would not be told from within.
         #[derive(Deserialize)]
-        #[serde(untagged, expecting = "a list of beginnings of paths, or \"all\"")]
+        #[serde(untagged, expecting = "[proxy] pass is a list of beginnings of paths, or \"all\"")]
         enum Written {
             Named(String),
-            Listed(Vec<Prefix>),
+            Listed(Vec<String>),
         }
         match Written::deserialize(deserializer)? {
             Written::Named(name) if name == "all" => Ok(Self::All),
-            Written::Named(other) => {
-                Err(D::Error::custom(format!("`{other}`: give a list such as [\"/web/session/\"], or \"all\"")))
+            Written::Named(other) => Err(D::Error::custom(format!(
+                "[proxy] pass: `{other}`: give a list such as [\"/web/session/\"], or \"all\""
+            ))),
+            Written::Listed(texts) => {
+                let prefixes = texts.into_iter().map(Prefix::read).collect::<Result<_, _>>();
+                prefixes.map(Self::Prefixes).map_err(D::Error::custom)
             }
-            Written::Listed(prefixes) => Ok(Self::Prefixes(prefixes)),
         }
     }
 }
