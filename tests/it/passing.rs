@@ -4,6 +4,9 @@
 
 mod answers;
 mod breaks;
+mod prefixes;
 mod requests;
 mod streams;
+mod web;
+mod websocket;
 mod wire;
