@@ -249,7 +249,7 @@ impl Config {
                 return Err(format!("[upstream] {key} must have no path: Odoo's own paths begin at the root"));
             }
         }
-        if self.proxy.is_whole() && self.upstream.public_url.is_none() {
+        if self.proxy.pass == Pass::All && self.upstream.public_url.is_none() {
             let why = "Odoo puts it into links and redirects and checks websockets against it";
             return Err(format!("[proxy] pass = \"all\" needs [upstream] public_url, the address people use: {why}"));
         }

@@ -100,11 +100,6 @@ impl Proxy {
         self.named().iter().any(|prefix| prefix.0.trim_end_matches('/') == DATABASE_MANAGER)
     }
 
-    /// Whether all of Odoo is passed on, but what is denied.
-    pub fn is_whole(&self) -> bool {
-        self.pass == Pass::All || self.named().iter().any(|prefix| prefix.0 == "/")
-    }
-
     fn named(&self) -> &[Prefix] {
         match &self.pass {
             Pass::All => &[],
