@@ -71,6 +71,8 @@ pub enum Error {
 pub enum BodyError {
     #[error("the body is larger than the {0} that [limits] body allows")]
     TooLarge(bytesize::ByteSize),
+    #[error("the body is larger than the {0} that a login may have")]
+    TooLargeForLogin(bytesize::ByteSize),
     #[error("the body did not come within the {} s of [limits] body_timeout, nor as fast as body_rate", .0.as_secs_f32())]
     TimedOut(Duration),
     #[error("the connection ended within the body")]
@@ -127,7 +129,7 @@ impl Error {
     /// The stable code that callers may branch on.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Body(BodyError::TooLarge(_)) => "body_too_large",
+            Self::Body(BodyError::TooLarge(_) | BodyError::TooLargeForLogin(_)) => "body_too_large",
             Self::Body(BodyError::TimedOut(_)) => "body_timeout",
             Self::Body(BodyError::Broken) => "body_broken",
             Self::Body(BodyError::NoRoom) => "too_busy",

@@ -58,7 +58,7 @@ fn status(error: &Error) -> StatusCode {
         Error::NotJson(_) | Error::TooDeep(_) | Error::NotAnObject(_) | Error::Body(BodyError::Broken) => {
             StatusCode::BAD_REQUEST
         }
-        Error::Body(BodyError::TooLarge(_)) => StatusCode::PAYLOAD_TOO_LARGE,
+        Error::Body(BodyError::TooLarge(_) | BodyError::TooLargeForLogin(_)) => StatusCode::PAYLOAD_TOO_LARGE,
         Error::Body(BodyError::TimedOut(_)) => StatusCode::REQUEST_TIMEOUT,
         Error::TooMany { .. } | Error::Body(BodyError::NoRoom) => StatusCode::SERVICE_UNAVAILABLE,
         Error::Body(BodyError::Encoded(_)) => StatusCode::UNSUPPORTED_MEDIA_TYPE,

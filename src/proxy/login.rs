@@ -56,7 +56,7 @@ impl Login {
     /// read here may mean something else to Odoo, so it is not passed on. Nor is a password that Odoo has just refused.
     pub(super) async fn check(body: &[u8], odoo: &Odoo) -> Result<Self, Error> {
         if body.len() > MAX_BODY {
-            return Err(BodyError::TooLarge(ByteSize(MAX_BODY as u64)).into());
+            return Err(BodyError::TooLargeForLogin(ByteSize(MAX_BODY as u64)).into());
         }
         let Body { params } = serde_json::from_slice(body).map_err(|error| Error::NotJson(error.to_string()))?;
         if let Value::String(theirs) = &params.db

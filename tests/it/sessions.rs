@@ -32,6 +32,19 @@ async fn a_login_to_another_database_is_refused() {
 }
 
 #[tokio::test]
+async fn a_login_that_is_none_by_its_size_or_says_a_thing_twice_is_refused() {
+    let (odoo, gateway) = (odoo().await, Gateway::start().await);
+    let nobody = Client::nobody(&gateway);
+    let long = json!({"params": {"db": odoo.database, "login": "x".repeat(70_000), "password": "x"}}).to_string();
+    let twice =
+        format!(r#"{{"params": {{"db": "{}", "db": "postgres", "login": "a", "password": "b"}}}}"#, odoo.database);
+    for (body, status, code) in [(long, 413, "body_too_large"), (twice, 400, "invalid_json")] {
+        let answer = nobody.send("POST", "/web/session/authenticate", HeaderMap::new(), Some(body)).await;
+        assert_eq!((answer.status, &answer.json["error"]["data"]["code"]), (status, &json!(code)), "{answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_session_that_was_ended_is_refused_at_once() {
     let gateway = Gateway::start().await;
     let client = Client::with_session(&gateway).await;

@@ -70,6 +70,20 @@ async fn an_upload_that_odoo_leaves_is_told_as_one_of_which_nothing_is_known() {
 }
 
 #[tokio::test]
+async fn an_odoo_that_does_not_take_an_upload_is_given_up() {
+    let upstream = Upstream::start().await;
+    let gateway = before(&upstream, "timeout = \"6s\"");
+    let (mut caller, _odoo, _) = pass(&gateway, &upstream, post(64 * MIB)).await;
+    let is_told = || gateway.lines().iter().any(|line| line["error"] == "odoo_timeout");
+    // More than fits between the two, so that it is stuck until it is given up.
+    tokio::select! {
+        _ = caller.try_send(vec![0; 64 * MIB]) => {}
+        () = poll(is_told) => {}
+    }
+    poll(is_told).await;
+}
+
+#[tokio::test]
 async fn a_download_that_odoo_leaves_is_cut_for_the_caller_too() {
     for (framing, is_reset) in [
         ("Content-Length: 100\r\n\r\nhalf", false),

@@ -157,9 +157,9 @@ async fn transfers_of_any_length_take_little_memory() {
 
 #[tokio::test]
 async fn a_slow_upload_that_is_steady_may_take_long_and_one_that_trickles_is_cut() {
-    const PATIENCE: Duration = Duration::from_secs(2);
+    const PATIENCE: Duration = Duration::from_secs(4);
     let upstream = Upstream::start().await;
-    let gateway = before(&upstream, "[limits]\nbody_timeout = \"2s\"\nbody_rate = \"64 KiB\"");
+    let gateway = before(&upstream, "[limits]\nbody_timeout = \"4s\"\nbody_rate = \"64 KiB\"");
     let (size, piece) = (2 * MIB, 128 << 10);
     let (mut caller, mut odoo, _) = pass(&gateway, &upstream, post(size)).await;
     let started = time::Instant::now();
@@ -193,4 +193,15 @@ async fn a_slow_upload_that_is_steady_may_take_long_and_one_that_trickles_is_cut
     }
     let timeouts = || gateway.lines().iter().filter(|line| line["error"] == "body_timeout").count();
     poll(|| timeouts() == 2).await;
+}
+
+#[tokio::test]
+async fn what_has_come_fast_buys_no_silence_later() {
+    let upstream = Upstream::start().await;
+    let gateway = before(&upstream, "[limits]\nbody_timeout = \"3s\"\nbody_rate = \"64 KiB\"");
+    let (mut caller, mut odoo, _) = pass(&gateway, &upstream, post(8 * MIB)).await;
+    caller.send(vec![7; 4 * MIB]).await;
+    odoo.bytes(4 * MIB).await;
+    // At 64 KiB a second, what came would be worth a minute.
+    assert_eq!(caller.answer().await.0.first, "HTTP/1.1 408 Request Timeout");
 }
