@@ -270,7 +270,7 @@ async fn systemd_is_told_how_it_stands() {
     }
     // Some may have waited; but neither does it come all the time, nor too late.
     let took = started.elapsed();
-    assert!(took > Duration::from_millis(400) && took < Duration::from_millis(4_000), "{took:?}");
+    assert!(took > Duration::from_millis(400) && took < Duration::from_secs(30), "{took:?}");
 
     gateway.terminate();
     assert_eq!(told(&notify).await, "STOPPING=1\n");
