@@ -9,6 +9,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::{
@@ -46,7 +47,7 @@ pub struct Again {
 impl Again {
     /// The same as a request of the interface; none where the route is none of ours or a header cannot be one.
     pub fn into_request(self, address: IpAddr) -> Option<api::Request> {
-        let route = api::Route::ALL.into_iter().find(|route| route.name() == self.route)?;
+        let route = api::Route::named(&self.route)?;
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         for (name, value) in self.headers {
@@ -60,6 +61,9 @@ impl Again {
             headers,
             address,
             traceparent: None,
+            hook: None,
+            client: None,
+            began: Instant::now(),
             body: Ok(Bytes::from(body)),
             replay: Some(api::Replay { of: self.of, client: self.client }),
         })

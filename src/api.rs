@@ -4,32 +4,45 @@
 //! statuses nor connections. It is run in a task of its own, so that a caller who hangs up never cuts a call to Odoo in
 //! half.
 
+mod attempts;
 mod auth;
 pub mod clients;
+mod entrance;
 mod envelope;
 mod error;
 mod json;
+mod pace;
+mod signature;
 
 use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use self::auth::Shown;
 pub use self::{
+    attempts::Attempts,
     envelope::{Call, Envelope},
     error::{BodyError, Error},
+    pace::Paces,
+    signature::Refused,
+};
+use self::{
+    entrance::{Entered, Shown},
+    signature::Delivery,
 };
 use crate::{
     app::App,
+    config::Compat,
     execute::{self, Done},
+    hook::{self, Hook, Sent},
     log::{self, Arrived, Entry, Failure, Finished, OdooCall, Received, State, Who, milliseconds},
-    odoo::{self, Credential, Error as OdooError, Origin, Retry, RotatedCookie, Trace, TraceParent},
+    odoo::{self, Error as OdooError, Origin, Retry, RotatedCookie, Trace, TraceParent},
     plan::{self, Asked, Plan},
+    policy::Policy,
 };
 
 /// The five routes.
@@ -45,6 +58,10 @@ pub enum Route {
 impl Route {
     pub const ALL: [Self; 5] =
         [Self::CreateData, Self::CreateUpdateData, Self::UpdateData, Self::SearchData, Self::CallFunction];
+
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|route| route.name() == name)
+    }
 
     /// The last segment of the path, behind `/api/`.
     pub fn name(self) -> &'static str {
@@ -65,10 +82,16 @@ pub struct Request {
     /// Where the answer finds a session that Odoo rotated during the call.
     pub rotated: RotatedCookie,
     pub route: Route,
+    /// The hook by which it came: its template makes the call of the body.
+    pub hook: Option<Arc<Hook>>,
+    /// The client whose signature it has, as the URL names it.
+    pub client: Option<String>,
     pub headers: HeaderMap,
     pub address: IpAddr,
     pub traceparent: Option<TraceParent>,
     pub body: Result<Bytes, BodyError>,
+    /// When its time began.
+    pub began: Instant,
     /// The operator has the gateway make this call again.
     pub replay: Option<Replay>,
 }
@@ -88,6 +111,8 @@ pub struct Reply {
     /// The `id` of the caller's envelope.
     pub envelope_id: Value,
     pub verdict: Result<Done, Error>,
+    /// It goes to the sender of a hook, who reads no more than the status.
+    pub is_of_hook: bool,
     /// A session that Odoo rotated during the call.
     pub cookie: Option<HeaderValue>,
 }
@@ -95,7 +120,7 @@ pub struct Reply {
 impl Reply {
     /// For a request that never became a call, or whose call has no answer of its own.
     pub fn refusal(call_id: Uuid, error: Error) -> Self {
-        Self { call_id, envelope_id: Value::Null, verdict: Err(error), cookie: None }
+        Self { call_id, envelope_id: Value::Null, verdict: Err(error), is_of_hook: false, cookie: None }
     }
 
     /// The JSON object that the caller gets.
@@ -126,69 +151,66 @@ fn success(done: &Done) -> Value {
     result
 }
 
+/// What is known of a call when it ends, however it ends.
+#[derive(Default)]
+struct Known {
+    who: Who,
+    envelope_id: Value,
+    entry: Option<Entry>,
+    delivery: Option<Delivery>,
+}
+
 /// Answers one request, and has it in the log before the answer is given.
 pub async fn handle(app: Arc<App>, request: Request) -> Reply {
     let started = std::time::Instant::now();
-    let Request { id: call_id, rotated, route, headers, address, traceparent, body, replay } = request;
-    let patience = app.config.limits.call_timeout;
-    let until = Instant::now() + (patience - patience / 10);
-    let mut reply = Reply::refusal(call_id, Error::Internal);
+    let mut reply = Reply { is_of_hook: request.hook.is_some(), ..Reply::refusal(request.id, Error::Internal) };
     // Not even a login is made of which nothing could be told.
     if let Err(error) = app.log.check() {
         reply.verdict = Err(error.into());
         return reply;
     }
-    let size = body.as_ref().map_or(0, Bytes::len);
-    let replay_of = replay.as_ref().and_then(|replay| replay.of);
-    let origin = Origin { address: Some(address), traceparent };
-    let arrived = Arrived { id: call_id, route: route.name(), address, size, replay_of };
-    let shown = match replay.and_then(|replay| replay.client) {
-        Some(name) => app.clients.by_name(&name).map(Shown::Client).ok_or(Error::UnknownClient),
-        None => auth::shown(&headers, &app.clients),
+    let arrived = Arrived {
+        id: request.id,
+        route: request.route.name(),
+        hook: request.hook.as_ref().map(|hook| hook.name.clone()),
+        address: request.address,
+        size: request.body.as_ref().map_or(0, Bytes::len),
+        replay_of: request.replay.as_ref().and_then(|replay| replay.of),
     };
-    let client = shown.as_ref().ok().and_then(Shown::client);
-    let mut who = Who { client: client.as_deref().map(str::to_owned), caller: None };
-    let mut entry = None;
+    let mut known = Known::default();
     let trace = Arc::<Trace>::default();
-    let served = async {
-        let body = body.map_err(Error::Body)?;
-        envelope::check_depth(&body, app.config.limits.json_depth.get())?;
-        let caller = match identify(&app, &headers, shown, &trace, &rotated, origin, until).await {
-            Ok(caller) => caller,
-            Err(error) => {
-                // A stranger gets its id back; nothing else of the body is kept.
-                reply.envelope_id = Envelope::id_of(&body)?;
-                return Err(error);
-            }
-        };
-        who.caller = Some(logged_caller(&caller));
-        let Envelope { id, call } = Envelope::read(&body);
-        reply.envelope_id = id;
-        let call = call?;
-        let received = Received { model: &call.model, vals: &call.vals, who: who.clone() };
-        let entry = entry.insert(app.log.receive(arrived.clone(), received, started).await?);
-        Box::pin(carry_out(&app, &caller, route, &call, entry)).await
-    };
+    let served = serve(&app, &request, &arrived, started, &trace, &mut known);
     // A panic would be a mistake of ours; it must not cost the call its line in the log.
     let verdict = AssertUnwindSafe(served).catch_unwind().await;
-    reply.verdict = verdict.unwrap_or_else(|_| Err(Error::Internal)).map_err(|error| match (&client, error) {
+    let Known { who, envelope_id, entry, delivery } = known;
+    reply.envelope_id = envelope_id;
+    reply.verdict = verdict.unwrap_or_else(|_| Err(Error::Internal)).map_err(|error| match (&who.client, error) {
         // What was left half done is told as it is, whoever's account it was.
         (Some(client), Error::Plan(plan::Error::Odoo(source))) if source.is_about_credentials() => {
             tracing::warn!(%client, error = %source, "the Odoo account of a client is not accepted");
-            Error::ClientAccount { client: client.clone(), source }
+            Error::ClientAccount { client: client.as_str().into(), source }
         }
         (_, error) => error,
     });
-    reply.cookie = rotated.get();
+    match (delivery, &reply.verdict) {
+        // Nothing was written, so the sender may send it again.
+        (Some(delivery), Err(error)) if error.retry() != Retry::Unsafe => delivery.give_back().await,
+        (Some(delivery), _) => delivery.keep(),
+        (None, _) => {}
+    }
+    reply.cookie = request.rotated.get();
     let finished = finished(&reply, &trace);
-    app.metrics.call(route.name(), finished.state.as_str(), finished.error, started.elapsed());
+    app.metrics.call(arrived.route, finished.state.as_str(), finished.error, started.elapsed());
+    let is_strangers = who.client.is_none() && who.caller.is_none();
     let logged = match entry {
         Some(entry) => entry.finish(finished).await,
+        // Anybody can have calls refused, as fast as a network carries them.
+        None if is_strangers && !app.refusals.take() => Ok(()),
         None => app.log.refuse(&arrived, &who, started, finished).await,
     };
     if let Err(error) = logged {
         // The call has been carried out or refused; that is still the truth, though the log lacks it.
-        tracing::error!(call = %call_id, %error, "the end of a call is not in the log");
+        tracing::error!(call = %arrived.id, %error, "the end of a call is not in the log");
         if let Ok(done) = &mut reply.verdict {
             done.warnings.push(plan::Warning {
                 code: "not_logged",
@@ -200,25 +222,105 @@ pub async fn handle(app: Arc<App>, request: Request) -> Reply {
     reply
 }
 
-/// Who calls. A cookie comes by itself with every request of a browser, also with one that a foreign page makes; such a
-/// page cannot send JSON as JSON.
-async fn identify(
+/// The call itself: who calls, what is asked, and doing it.
+async fn serve(
     app: &App,
-    headers: &HeaderMap,
-    shown: Result<Shown<'_>, Error>,
+    request: &Request,
+    arrived: &Arrived,
+    started: std::time::Instant,
     trace: &Arc<Trace>,
-    rotated: &RotatedCookie,
-    origin: Origin,
-    until: Instant,
-) -> Result<odoo::Caller, Error> {
-    let credential = shown?.credential();
-    if matches!(credential, Credential::Session(_)) && !auth::is_json(headers) {
-        return Err(Error::ContentType);
-    }
-    Ok(odoo::Caller::identify(&app.odoo, credential, trace.clone(), rotated.clone(), origin, until).await?)
+    known: &mut Known,
+) -> Result<Done, Error> {
+    let shown = entrance::prove(app, request);
+    known.who.client = shown.as_ref().ok().and_then(Shown::client).as_deref().map(str::to_owned);
+    let body = request.body.clone().map_err(Error::Body)?;
+    envelope::check_depth(&body, app.config.limits.json_depth.get())?;
+    // A stranger gets its id back; nothing else of the body is kept.
+    let strangers_id = |error| match request.hook {
+        None => Envelope::id_of(&body).map(|id| (id, error)),
+        Some(_) => Ok((Value::Null, error)),
+    };
+    let entered = async { entrance::enter(app, shown?, request).await }.await;
+    let identified = match entered {
+        Ok(entered) => identify(app, entered, request, trace).await,
+        Err(error) => Err(error),
+    };
+    let (caller, entered) = match identified {
+        Ok(identified) => identified,
+        Err(error) => {
+            let (id, error) = strangers_id(error)?;
+            known.envelope_id = id;
+            return Err(error);
+        }
+    };
+    known.delivery = entered.delivery;
+    known.who.caller = Some(logged_caller(&caller));
+    let Taken { model, vals, sent } = match &request.hook {
+        None => {
+            let Envelope { id, call } = Envelope::read(&body);
+            known.envelope_id = id;
+            let Call { model, vals } = call?;
+            Taken { model, vals: Ok(vals), sent: None }
+        }
+        Some(hook) => by_template(hook, &body, &request.headers).await?,
+    };
+    let none = Map::new();
+    let received = Received { model: &model, vals: vals.as_ref().unwrap_or(&none), sent, who: known.who.clone() };
+    let entry = known.entry.insert(app.log.receive(arrived.clone(), received, started).await?);
+    let call = Call { model, vals: vals? };
+    Box::pin(carry_out(app, &caller, request.route, &call, entry)).await
 }
 
-/// Plans and executes; once more where the models turn out to be other than they are remembered.
+/// What is asked. A template that fails has taken the body all the same, so that it can be run again when it is mended.
+struct Taken {
+    model: String,
+    vals: Result<Map<String, Value>, hook::Error>,
+    /// What the sender of a hook sent.
+    sent: Option<Value>,
+}
+
+async fn by_template(hook: &Arc<Hook>, body: &Bytes, headers: &HeaderMap) -> Result<Taken, Error> {
+    let sent = Sent::new(body.clone(), headers);
+    let shown = sent.to_json(Envelope::foreign(body)?);
+    Ok(Taken { model: hook.model.clone(), vals: hook.vals(sent).await, sent: Some(shown) })
+}
+
+/// The user of Odoo behind a caller that has been let in.
+async fn identify(
+    app: &App,
+    mut entered: Entered,
+    request: &Request,
+    trace: &Arc<Trace>,
+) -> Result<(odoo::Caller, Entered), Error> {
+    let patience = app.config.limits.call_timeout;
+    let origin = Origin { address: Some(request.address), traceparent: request.traceparent };
+    let caller = odoo::Caller::identify(
+        &app.odoo,
+        entered.credential.clone(),
+        entered.policy.clone(),
+        trace.clone(),
+        request.rotated.clone(),
+        origin,
+        request.began + (patience - patience / 10),
+    );
+    let caller = caller.await;
+    if let Some(attempt) = entered.attempt.take()
+        && caller.as_ref().err().is_none_or(|error| !error.is_about_credentials())
+    {
+        attempt.forgive();
+    }
+    match caller {
+        Ok(caller) => Ok((caller, entered)),
+        Err(error) => {
+            if let Some(delivery) = entered.delivery {
+                delivery.give_back().await;
+            }
+            Err(error.into())
+        }
+    }
+}
+
+/// Plans and executes; once more where Odoo finds the models to be other than they are remembered.
 async fn carry_out(
     app: &App,
     caller: &odoo::Caller,
@@ -226,14 +328,9 @@ async fn carry_out(
     call: &Call,
     entry: &mut Entry,
 ) -> Result<Done, Error> {
-    let plan = plan_call(app, caller, route, call).await;
-    let plan = if doubts_schema(&plan) && caller.forget_schemas().await {
-        plan_call(app, caller, route, call).await
-    } else {
-        plan
-    };
-    let plan = plan?;
-    note_plan(entry, &plan).await?;
+    let compat = &app.config.compat;
+    let plan = plan_call(compat, caller, route, call).await?;
+    note_plan(entry, &plan, caller.policy()).await?;
     let outcome = execute::execute(caller, plan).await;
     let is_unknown_field = |error: &OdooError| matches!(error, OdooError::Fault(fault) if fault.is_unknown_field());
     match outcome {
@@ -242,8 +339,8 @@ async fn carry_out(
         Err(execute::Error::Refused(plan::Error::Odoo(error)))
             if route != Route::CallFunction && is_unknown_field(&error) && caller.forget_schemas().await =>
         {
-            let plan = plan_call(app, caller, route, call).await?;
-            note_plan(entry, &plan).await?;
+            let plan = plan_once(compat, caller, route, call).await?;
+            note_plan(entry, &plan, caller.policy()).await?;
             Ok(execute::execute(caller, plan).await?)
         }
         outcome => Ok(outcome?),
@@ -251,15 +348,24 @@ async fn carry_out(
 }
 
 /// Should the gateway die within a write, the log shows what it was about to do.
-async fn note_plan(entry: &mut Entry, plan: &Plan) -> Result<(), Error> {
+async fn note_plan(entry: &mut Entry, plan: &Plan, policy: &Policy) -> Result<(), Error> {
     if !plan.dry_run && plan.writes() {
-        entry.plan(plan.render()).await?;
+        entry.plan(plan.render(policy)).await?;
     }
     Ok(())
 }
 
-async fn plan_call(app: &App, caller: &odoo::Caller, route: Route, call: &Call) -> Result<Plan, plan::Error> {
-    let asked = Asked { model: &call.model, vals: &call.vals, compat: &app.config.compat };
+/// The plan of a call; made once more where the models turn out to be other than they are remembered.
+pub async fn plan_call(compat: &Compat, caller: &odoo::Caller, route: Route, call: &Call) -> Result<Plan, plan::Error> {
+    let plan = plan_once(compat, caller, route, call).await;
+    if doubts_schema(&plan) && caller.forget_schemas().await {
+        return plan_once(compat, caller, route, call).await;
+    }
+    plan
+}
+
+async fn plan_once(compat: &Compat, caller: &odoo::Caller, route: Route, call: &Call) -> Result<Plan, plan::Error> {
+    let asked = Asked { model: &call.model, vals: &call.vals, compat };
     match route {
         Route::CreateData => plan::create_data(caller, asked).await,
         Route::CreateUpdateData => plan::create_update_data(caller, asked).await,

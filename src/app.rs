@@ -10,12 +10,17 @@ use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    api::clients::{self, Clients},
+    api::{
+        Attempts, Paces,
+        clients::{self, Clients},
+    },
     config::Config,
+    hook::{self, Hooks},
     http::{Admission, Refusals, room, tls},
     log::{self, Log},
     metrics::Metrics,
     odoo::{self, Odoo},
+    policy::Policy,
     proxy::{self, Proxy},
 };
 
@@ -24,6 +29,11 @@ pub struct App {
     pub config: Config,
     pub odoo: Arc<Odoo>,
     pub clients: Clients,
+    /// What callers with an Odoo credential of their own may do, how fast, and how often they may try another one.
+    pub policy: Arc<Policy>,
+    pub paces: Paces,
+    pub attempts: Arc<Attempts>,
+    pub hooks: Hooks,
     pub log: Log,
     pub proxy: Proxy,
     /// The calls under way. They outlive the connections they came by, and a stop waits for them.
@@ -46,6 +56,7 @@ struct Kept {
     calls: TaskTracker,
     metrics: Arc<Metrics>,
     refusals: Arc<Refusals>,
+    attempts: Arc<Attempts>,
     requests: Arc<Admission>,
     stop: CancellationToken,
 }
@@ -59,6 +70,8 @@ pub enum Error {
     Odoo(#[from] odoo::Unusable),
     #[error(transparent)]
     Client(#[from] clients::Error),
+    #[error(transparent)]
+    Hook(#[from] hook::Unusable),
     #[error("cannot set up the connection to Odoo: {0}")]
     Proxy(#[from] proxy::Unusable),
     #[error(transparent)]
@@ -88,6 +101,7 @@ impl App {
             calls: self.calls.clone(),
             metrics: self.metrics.clone(),
             refusals: self.refusals.clone(),
+            attempts: self.attempts.clone(),
             requests: self.requests.clone(),
             stop: self.stop.clone(),
         };
@@ -100,12 +114,32 @@ impl App {
         log: impl FnOnce(&Config) -> Result<Log, log::Error>,
         kept: Kept,
     ) -> Result<Arc<Self>, Error> {
-        let Kept { calls, metrics, refusals, requests, stop } = kept;
+        let Kept { calls, metrics, refusals, attempts, requests, stop } = kept;
         let clients = Clients::load(&config.clients)?;
+        let hooks = Hooks::load(&config.hooks)?;
+        let rules = &config.policy.rules;
+        let (policy, paces) = (Arc::new(rules.policy.clone()), Paces::new(rules));
         let proxy = Proxy::build(&config.upstream, &config.proxy, odoo.clone(), stop.clone())?;
         let tls = tls::load(&config.tls)?;
         let bodies = room(&config.limits);
         let log = log(&config)?;
-        Ok(Arc::new(Self { config, odoo, clients, log, proxy, calls, metrics, refusals, tls, requests, bodies, stop }))
+        Ok(Arc::new(Self {
+            config,
+            odoo,
+            clients,
+            policy,
+            paces,
+            attempts,
+            hooks,
+            log,
+            proxy,
+            calls,
+            metrics,
+            refusals,
+            tls,
+            requests,
+            bodies,
+            stop,
+        }))
     }
 }

@@ -6,7 +6,10 @@
 
 mod client;
 mod front;
+mod hook;
 mod log;
+mod policy;
+mod signature;
 
 use std::{
     fmt,
@@ -27,7 +30,10 @@ use toml::{
 pub use self::{
     client::{Client, Source},
     front::{DATABASE_MANAGER, Limits, Pass, Prefix, Proxy, Server, Tls},
+    hook::Hook,
     log::{Kept, Log, OnFailure, days},
+    policy::{OwnCredentials, Rules},
+    signature::{Algorithm, Encoding, Hmac, Part, Scheme, Signature},
 };
 
 const DEFAULTS: &str = include_str!("../gateway.toml");
@@ -49,8 +55,11 @@ pub struct Config {
     pub compat: Compat,
     pub proxy: Proxy,
     pub limits: Limits,
+    pub policy: OwnCredentials,
     #[serde(default, rename = "client")]
     pub clients: Vec<Client>,
+    #[serde(default, rename = "hook")]
+    pub hooks: Vec<Hook>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -156,6 +165,7 @@ impl Config {
             *file = folder.join(&file);
         }
         config.clients.iter_mut().for_each(|client| client.relative_to(folder));
+        config.hooks.iter_mut().for_each(|hook| hook.template = folder.join(&hook.template));
         Ok(config)
     }
 
@@ -174,11 +184,9 @@ impl Config {
     /// The files that this configuration names.
     pub fn files(&self) -> Vec<PathBuf> {
         let tls = [&self.tls.certificate, &self.tls.key, &self.tls.client_ca, &self.upstream.ca];
-        let secrets = self.clients.iter().filter_map(|client| match &client.secret {
-            Source::File(path) => Some(path),
-            Source::Environment(_) => None,
-        });
-        tls.into_iter().flatten().chain(secrets).cloned().collect()
+        let secrets = self.clients.iter().flat_map(Client::files);
+        let templates = self.hooks.iter().map(|hook| &hook.template);
+        tls.into_iter().flatten().chain(secrets).chain(templates).cloned().collect()
     }
 
     pub(crate) fn parse(text: &str, path: &Path) -> Result<Self, Error> {
@@ -260,7 +268,8 @@ impl Config {
             return Err("[upstream] retry_budget must be between 0 and 1".to_owned());
         }
         self.log.check()?;
-        client::check(&self.clients)
+        client::check(&self.clients)?;
+        hook::check(&self.hooks, &self.clients)
     }
 }
 

@@ -13,6 +13,7 @@ pub use self::undo::{Fate, Incomplete, Left};
 use crate::{
     odoo::{Caller, Rpc},
     plan::{self, Answer, Fields, On, Plan, Selection, Warning, Work, Write},
+    policy::Touch,
 };
 
 /// What came of a call that was carried out.
@@ -54,7 +55,7 @@ impl From<crate::odoo::Error> for Error {
 /// Executes the plan, or shows it where it is a dry run.
 pub async fn execute(caller: &Caller, plan: Plan) -> Result<Done, Error> {
     if plan.dry_run {
-        let result = plan.render();
+        let result = plan.render(caller.policy());
         let message = "Dry run: nothing was written".to_owned();
         return Ok(Done { result, message, warnings: plan.warnings, atomicity: None });
     }
@@ -66,19 +67,17 @@ pub async fn execute(caller: &Caller, plan: Plan) -> Result<Done, Error> {
             (result, message.to_owned(), Some(atomicity))
         }
         Work::Search { model, domain, page, fields } => {
-            let records = match fields {
-                Fields::Named(names) => caller.call(&Rpc::search_read(&model, domain, json!(names), page)).await?,
-                Fields::Nested(wanted) => match wanted.specification_for(caller).await? {
-                    Some(specification) => {
-                        let mut found = caller.call(&Rpc::web_search_read(&model, domain, specification, page)).await?;
-                        json!(shaped(found["records"].take(), &wanted))
-                    }
-                    None => {
-                        let records = caller.call(&Rpc::search_read(&model, domain, wanted.names(), page)).await?;
-                        json!(expanded(caller, records, &wanted).await?)
-                    }
-                },
+            let mut found = caller.call(&plan::search(&model, domain, page, &fields)).await?;
+            let records = match &fields {
+                Fields::Named(_) => found,
+                Fields::Nested { selection, specification: Some(_) } => {
+                    json!(shaped(found["records"].take(), selection))
+                }
+                Fields::Nested { selection, specification: None } => json!(expanded(caller, found, selection).await?),
             };
+            let answered = records.as_array().map_or(0, Vec::len) as u64;
+            let many = Touch::ReadMany { model: &model, records: answered };
+            caller.policy().decide(many).map_err(plan::denied("payload.search_domain"))?;
             (records, "Record search successfully".to_owned(), None)
         }
         Work::Method { rpc, on } => {

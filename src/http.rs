@@ -24,12 +24,13 @@ use bytes::Bytes;
 use http::{header, request::Parts};
 use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
-use tokio::time;
+use percent_encoding::percent_decode_str;
+use tokio::time::{self, Instant};
 use tracing::Instrument;
 use uuid::Uuid;
 
 pub use self::{
-    admission::{Admission, Admitted, Most, Turned},
+    admission::{Admission, Admitted, Most, Turned, network},
     body::{Passing, body_bytes, collect, room},
     path::Path,
     refusals::Refusals,
@@ -44,6 +45,7 @@ use crate::{
     api::{self, BodyError, Reply},
     app::App,
     current::Current,
+    hook::Hook,
     odoo::{Origin, RotatedCookie},
     proxy::Outbound,
 };
@@ -119,8 +121,9 @@ async fn too_many(
 async fn serve(app: &Arc<App>, address: IpAddr, request: http::Request<Incoming>, place: &Place) -> Response {
     let refusal = match head::check(&request, &app.config.limits) {
         Err(refusal) => refusal,
-        Ok(()) => match route::route(request.method(), request.uri().path(), &app.config.proxy) {
-            Ok(Route::Api(route)) => return call(app, route, address, request, place).await,
+        Ok(()) => match route::route(request.method(), request.uri().path(), &app.config.proxy, &app.hooks) {
+            Ok(Route::Api(route)) => return call(app, route, None, address, request, place).await,
+            Ok(Route::Hook(hook)) => return call(app, hook.route, Some(hook), address, request, place).await,
             Ok(Route::Passed(path)) => return passed_on(app, path, address, request, place).await,
             Err(refusal) => refusal,
         },
@@ -131,11 +134,13 @@ async fn serve(app: &Arc<App>, address: IpAddr, request: http::Request<Incoming>
 async fn call(
     app: &Arc<App>,
     route: api::Route,
+    hook: Option<Arc<Hook>>,
     address: IpAddr,
     request: http::Request<Incoming>,
     place: &Place,
 ) -> Response {
     let (head, body) = request.into_parts();
+    let client = head.uri.query().and_then(named_client);
     let headers = head.headers;
     let coding = headers.get(header::CONTENT_ENCODING).filter(|coding| *coding != "identity");
     let body = match coding {
@@ -146,9 +151,26 @@ async fn call(
     let rotated = RotatedCookie::default();
     let traceparent = origin::traceparent(&headers);
     let id = Uuid::now_v7();
-    let request =
-        api::Request { id, rotated: rotated.clone(), route, headers, address, traceparent, body, replay: None };
+    let request = api::Request {
+        id,
+        rotated: rotated.clone(),
+        route,
+        hook,
+        client,
+        headers,
+        address,
+        traceparent,
+        body,
+        began: Instant::now(),
+        replay: None,
+    };
     answer(app, request, rotated, place.clone()).await
+}
+
+/// `?client=NAME`: whose signature a request has.
+fn named_client(query: &str) -> Option<String> {
+    let named = query.split('&').find_map(|pair| pair.strip_prefix("client="))?;
+    Some(percent_decode_str(named).decode_utf8_lossy().into_owned())
 }
 
 /// Carries a call out, and answers when it has ended or the caller's time is over. What is `kept` is dropped when it has
@@ -159,7 +181,7 @@ pub async fn answer<K: Send + 'static>(
     rotated: RotatedCookie,
     kept: K,
 ) -> Response {
-    let id = request.id;
+    let (id, is_of_hook) = (request.id, request.hook.is_some());
     // In a task of its own: a caller who hangs up, or is told that its time is over, must not cut a call to Odoo in half.
     let span = tracing::info_span!("call", %id);
     let handled = api::handle(app.clone(), request).instrument(span);
@@ -171,7 +193,10 @@ pub async fn answer<K: Send + 'static>(
             tracing::error!(call = %id, %error, "a call failed inside the gateway");
             Reply::refusal(id, api::Error::Internal)
         }
-        Err(_) => Reply { cookie: rotated.get(), ..Reply::refusal(id, api::Error::StillRunning(patience)) },
+        Err(_) => {
+            let refusal = Reply::refusal(id, api::Error::StillRunning(patience));
+            Reply { cookie: rotated.get(), is_of_hook, ..refusal }
+        }
     })
 }
 

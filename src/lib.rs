@@ -7,14 +7,17 @@
 pub mod admin;
 pub mod api;
 pub mod app;
+pub mod bucket;
 pub mod cli;
 pub mod config;
 pub mod control;
 pub mod current;
 pub mod execute;
+pub mod hook;
 pub mod http;
 pub mod log;
 pub mod metrics;
 pub mod odoo;
 pub mod plan;
+pub mod policy;
 pub mod proxy;

@@ -54,7 +54,7 @@ pub use self::{
     origin::{Origin, TraceParent},
     outside::{Outside, TlsError, tls},
     release::{Edition, Release},
-    rpc::{Effect, Page, Rpc, SHOWN},
+    rpc::{Effect, Page, Reach, Rpc, SHOWN},
     schema::{Field, Kind, Schema},
     trace::{Made, Trace},
 };
@@ -132,6 +132,11 @@ impl Odoo {
 
     pub fn database(&self) -> &str {
         &self.database
+    }
+
+    /// Odoo has accepted this credential lately.
+    pub fn knows(&self, credential: &Fingerprint) -> bool {
+        self.identities.contains_key(credential)
     }
 
     /// The way to Odoo, which whatever else goes there shares.

@@ -22,12 +22,12 @@ mod search;
 mod selection;
 mod settle;
 mod steps;
+mod touched;
 mod vals;
 mod write;
 
 use serde_json::{Map, Value, json};
 
-pub(crate) use self::write::lines_of;
 pub use self::{
     error::{Ambiguous, Error},
     method::call_function,
@@ -36,6 +36,7 @@ pub use self::{
     steps::{Answer, At, Below, Beside, Hole, Line, Looked, Place, Purpose, Root, Step, Write},
     write::{create_data, create_update_data, update_data},
 };
+pub(crate) use self::{render::search, touched::denied, write::lines_of};
 use crate::{
     config::Compat,
     odoo::{Effect, Page, Rpc},
@@ -86,7 +87,11 @@ pub enum Fields {
     /// By name alone, as `search_read` takes them; none means all.
     Named(Vec<String>),
     /// With fields taken within relations.
-    Nested(Selection),
+    Nested {
+        selection: Selection,
+        /// How one call reads them, where it can.
+        specification: Option<Value>,
+    },
 }
 
 /// Something that was asked for and not done, though the call went on.

@@ -1,14 +1,13 @@
 //! Which Odoo credential a request carries, its own or that of the client that it proves to be.
 
-use std::sync::Arc;
-
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use secrecy::SecretString;
 
 use super::{
     Error,
-    clients::{Client, Clients, PREFIX},
+    clients::{Clients, PREFIX},
+    entrance::Shown,
     error::Tried,
 };
 use crate::odoo::Credential;
@@ -16,33 +15,6 @@ use crate::odoo::Credential;
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const LOGIN: HeaderName = HeaderName::from_static("x-odoo-login");
 const SESSION: &str = "session_id";
-
-/// Who calls, as far as the request alone tells.
-#[derive(Debug)]
-pub(super) enum Shown<'c> {
-    /// A credential of Odoo's.
-    Own(Credential),
-    /// A key of the gateway's.
-    Client(&'c Client),
-}
-
-impl Shown<'_> {
-    /// The credential to act with in Odoo.
-    pub(super) fn credential(self) -> Credential {
-        match self {
-            Self::Own(credential) => credential,
-            Self::Client(client) => client.credential.clone(),
-        }
-    }
-
-    /// The client's name, where it is one.
-    pub(super) fn client(&self) -> Option<Arc<str>> {
-        match self {
-            Self::Own(_) => None,
-            Self::Client(client) => Some(client.name.clone()),
-        }
-    }
-}
 
 /// What was sent on purpose goes before a cookie, which clients send by themselves; a key before a login and password, which
 /// may be meant for something in between.
@@ -181,7 +153,7 @@ mod tests {
                     }
                 }
             }
-            Ok(Shown::Client(client)) => client.name.to_string(),
+            Ok(shown) => shown.client().unwrap().to_string(),
             Err(error) => error.code().to_owned(),
         };
         assert_eq!(seen, expected);

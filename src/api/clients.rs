@@ -1,16 +1,25 @@
-//! The callers that the gateway knows by a key of its own, and the Odoo credential that each acts with.
+//! The callers that the gateway knows by a key of its own or by their signature, the Odoo credential that each acts with, and
+//! what each may do.
 //!
 //! A key is known by its hash alone, so the configuration gives none away; and it is looked up by that hash, so that the
-//! time it takes says nothing about how much of a guess was right.
+//! time it takes says nothing about how much of a guess was right, or whether there is one like it.
 
-use std::{collections::HashMap, env, fs, path::PathBuf, sync::Arc};
+use std::{collections::HashMap, env, fs, net::IpAddr, path::PathBuf, sync::Arc};
 
-use secrecy::SecretString;
+use ipnet::IpNet;
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
+use super::{
+    Error as Refusal,
+    pace::{Pace, Share},
+    signature::{NoKey, Verifier},
+};
 use crate::{
     config::{self, Source},
     odoo::Credential,
+    policy::Policy,
 };
 
 /// What every key of the gateway's own begins with, so that it is taken for nothing else.
@@ -24,38 +33,36 @@ pub struct Clients {
     by_key: HashMap<[u8; 32], usize>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Client {
     pub name: Arc<str>,
     pub credential: Credential,
+    pub policy: Arc<Policy>,
+    pub(super) verifier: Option<Verifier>,
+    is_revoked: bool,
+    expires: Option<Timestamp>,
+    addresses: Vec<IpNet>,
+    pace: Pace,
 }
 
-/// Why a client's Odoo secret cannot be had.
+/// Why a client's secrets cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("[[client]] `{client}`: the environment variable `{variable}` is not set")]
     NotSet { client: String, variable: String },
     #[error("[[client]] `{client}`: cannot read `{}`: {source}", path.display())]
     Unreadable { client: String, path: PathBuf, source: std::io::Error },
-    #[error("[[client]] `{client}`: the secret of `{login}` is empty")]
-    Empty { client: String, login: String },
+    #[error("[[client]] `{client}`: {whose} is empty")]
+    Empty { client: String, whose: String },
+    #[error("[[client]] `{client}`: the secret of its signatures {source}")]
+    NoKey { client: String, source: NoKey },
 }
 
 impl Clients {
     /// Reads the secrets from where the configuration says they are.
     pub fn load(entries: &[config::Client]) -> Result<Self, Error> {
-        let client = |entry: &config::Client| {
-            let secret = read(entry)?;
-            let login = entry.odoo_login.clone();
-            let credential = if entry.is_password {
-                Credential::Password { login, password: secret }
-            } else {
-                Credential::LoginKey { login, key: secret }
-            };
-            Ok(Client { name: entry.name.as_str().into(), credential })
-        };
-        let by_key = entries.iter().enumerate().map(|(place, entry)| (entry.key_sha256, place)).collect();
-        Ok(Self { all: entries.iter().map(client).collect::<Result<_, _>>()?, by_key })
+        let by_key = entries.iter().enumerate().filter_map(|(place, entry)| Some((entry.key_sha256?, place)));
+        Ok(Self { by_key: by_key.collect(), all: entries.iter().map(Client::load).collect::<Result<_, _>>()? })
     }
 
     /// The client with this key.
@@ -72,14 +79,61 @@ impl Clients {
     }
 }
 
+impl Client {
+    fn load(entry: &config::Client) -> Result<Self, Error> {
+        let login = entry.odoo_login.clone();
+        let secret = read(&entry.name, &entry.secret, || format!("the secret of `{login}`"))?;
+        let credential = if entry.is_password {
+            Credential::Password { login, password: secret }
+        } else {
+            // A key has no blanks; a password may.
+            Credential::LoginKey { login, key: secret.expose_secret().trim().into() }
+        };
+        let verifier = entry.signature.as_ref().map(|signature| {
+            let secret = |source| read(&entry.name, source, || "the secret of its signatures".to_owned());
+            let secrets = signature.secrets.iter().map(secret).collect::<Result<Vec<_>, _>>()?;
+            Verifier::new(signature, &secrets).map_err(|source| Error::NoKey { client: entry.name.clone(), source })
+        });
+        Ok(Self {
+            name: entry.name.as_str().into(),
+            credential,
+            policy: Arc::new(entry.rules.policy.clone()),
+            verifier: verifier.transpose()?,
+            is_revoked: entry.is_revoked,
+            expires: entry.expires,
+            addresses: entry.rules.addresses.clone(),
+            pace: Pace::new(&entry.rules),
+        })
+    }
+
+    /// Whether it may call now, and from there. The client has proven who it is.
+    pub(super) fn admit(&self, address: IpAddr) -> Result<Share, Refusal> {
+        if self.is_revoked {
+            return Err(Refusal::ClientRevoked(self.name.clone()));
+        }
+        if let Some(expired) = self.expires.filter(|expires| Timestamp::now() >= *expires) {
+            return Err(Refusal::ClientExpired { client: self.name.clone(), expired });
+        }
+        is_within(address, &self.addresses)?;
+        self.pace.admit()
+    }
+}
+
+/// Whether a call from there is served.
+pub(super) fn is_within(address: IpAddr, addresses: &[IpNet]) -> Result<(), Refusal> {
+    let address = address.to_canonical();
+    let is_named = addresses.is_empty() || addresses.iter().any(|range| range.contains(&address));
+    if is_named { Ok(()) } else { Err(Refusal::AddressNotAllowed(address)) }
+}
+
 /// What stands in the configuration for a key.
 pub fn digest(key: &str) -> [u8; 32] {
     Sha256::digest(key).into()
 }
 
-fn read(entry: &config::Client) -> Result<SecretString, Error> {
-    let client = || entry.name.clone();
-    let secret = match &entry.secret {
+fn read(client: &str, source: &Source, whose: impl Fn() -> String) -> Result<SecretString, Error> {
+    let client = || client.to_owned();
+    let secret = match source {
         Source::Environment(variable) => {
             env::var(variable).map_err(|_| Error::NotSet { client: client(), variable: variable.clone() })?
         }
@@ -89,10 +143,8 @@ fn read(entry: &config::Client) -> Result<SecretString, Error> {
             source,
         })?,
     };
-    // A key has no blanks; a password may.
-    let secret = if entry.is_password { secret.trim_end_matches(['\r', '\n']) } else { secret.trim() };
-    match secret {
-        "" => Err(Error::Empty { client: client(), login: entry.odoo_login.clone() }),
+    match secret.trim_end_matches(['\r', '\n']) {
+        blank if blank.trim().is_empty() => Err(Error::Empty { client: client(), whose: whose() }),
         secret => Ok(secret.into()),
     }
 }

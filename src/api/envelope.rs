@@ -25,6 +25,11 @@ impl Envelope {
         json::id_of(without_mark(body)).map_err(|error| Error::NotJson(error.to_string()))
     }
 
+    /// A body that has no such envelope, as it is.
+    pub fn foreign(body: &[u8]) -> Result<Value, Error> {
+        json::read(body).map_err(|error| Error::NotJson(error.to_string()))
+    }
+
     pub fn read(body: &[u8]) -> Self {
         match json::read(without_mark(body)) {
             Ok(Value::Object(mut body)) => Self { id: body.remove("id").unwrap_or_default(), call: call(body) },

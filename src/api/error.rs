@@ -3,16 +3,19 @@
 //! The caller gets a stable code, a sentence that names what to mend, and whether sending the call again can do harm.
 //! Odoo's traceback is for the log.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use http::HeaderName;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::signature::Refused;
 use crate::{
     execute::{self, Incomplete},
-    log, odoo,
+    hook, log, odoo,
     odoo::{Error as OdooError, Retry},
     plan,
+    policy::Denied,
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +47,26 @@ pub enum Error {
     UnreadableCredential(HeaderName),
     #[error("no client of this gateway has that key")]
     UnknownClient,
+    #[error("the client `{0}` has been revoked")]
+    ClientRevoked(Arc<str>),
+    #[error("the client `{client}` was to be served until {expired} only")]
+    ClientExpired { client: Arc<str>, expired: Timestamp },
+    #[error("this caller is not served at {0}")]
+    AddressNotAllowed(IpAddr),
+    #[error("this gateway serves callers with a key or signature of its own alone, none with an Odoo credential")]
+    OwnCredentials,
+    #[error("more than the {per_second} calls a second that this caller may make; come back in a moment")]
+    RateLimited { per_second: u32 },
+    #[error("{most} calls of this caller are under way, as many as may be; come back when one has ended")]
+    TooManyInFlight { most: usize },
+    #[error("too many wrong credentials have come from this address within a minute; come back in a minute")]
+    TooManyAttempts,
+    #[error(transparent)]
+    Signature(#[from] Refused),
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    #[error(transparent)]
+    Hook(#[from] hook::Error),
     /// The Odoo account that the operator gave to a client; the caller itself did nothing wrong.
     #[error(
         "Odoo does not accept the account that the gateway uses for the client `{client}`; its operator must renew it"
@@ -144,6 +167,21 @@ impl Error {
             Self::ContentType => "content_type",
             Self::UnreadableCredential(_) => "unreadable_credential",
             Self::UnknownClient => "unknown_client",
+            Self::ClientRevoked(_) => "client_revoked",
+            Self::ClientExpired { .. } => "client_expired",
+            Self::AddressNotAllowed(_) => "address_not_allowed",
+            Self::OwnCredentials => "own_credentials",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::TooManyInFlight { .. } => "too_many_in_flight",
+            Self::TooManyAttempts => "too_many_attempts",
+            Self::Signature(Refused::Missing(_)) => "signature_missing",
+            Self::Signature(Refused::Malformed(_)) => "signature_malformed",
+            Self::Signature(Refused::Stale { .. }) => "signature_stale",
+            Self::Signature(Refused::Wrong) => "signature_wrong",
+            Self::Signature(Refused::Replayed { .. }) => "replayed",
+            Self::Denied(denied) => denied.code,
+            Self::Hook(hook::Error::NoPayload) => "no_payload",
+            Self::Hook(_) => "hook_template",
             Self::ClientAccount { .. } => "client_account",
             Self::StillRunning(_) => "still_running",
             Self::Plan(error) => error.code(),
@@ -160,6 +198,10 @@ impl Error {
             Self::ClientAccount { .. }
             | Self::Log(_)
             | Self::TooMany { .. }
+            | Self::RateLimited { .. }
+            | Self::TooManyInFlight { .. }
+            | Self::TooManyAttempts
+            | Self::Signature(Refused::Replayed { is_done: false, .. })
             | Self::Body(BodyError::TimedOut(_) | BodyError::Broken | BodyError::NoRoom) => Retry::Safe,
             Self::Internal | Self::Incomplete(_) | Self::StillRunning(_) => Retry::Unsafe,
             _ => Retry::No,
@@ -175,12 +217,28 @@ impl Error {
         }
     }
 
+    /// The rule of the policy that refused.
+    fn rule(&self) -> Option<&str> {
+        match self {
+            Self::Denied(denied) => Some(denied.rule()),
+            Self::Plan(error) | Self::Incomplete(Incomplete { cause: error, .. }) => error.rule(),
+            _ => None,
+        }
+    }
+
     /// Odoo or the plan has looked at the call and refused it; everything else never came to a decision.
     pub fn is_decision(&self) -> bool {
         match self {
             Self::Plan(_) | Self::Incomplete(_) => {
                 let decides = |error: &OdooError| {
-                    matches!(error, OdooError::Fault(_) | OdooError::UnknownModel(_) | OdooError::NotInXml { .. })
+                    matches!(
+                        error,
+                        OdooError::Fault(_)
+                            | OdooError::UnknownModel(_)
+                            | OdooError::NotInXml { .. }
+                            | OdooError::Denied(_)
+                            | OdooError::NoDomain(_)
+                    )
                 };
                 self.odoo().is_none_or(decides)
             }
@@ -222,6 +280,9 @@ impl Error {
     /// left in Odoo.
     fn facts(&self) -> Value {
         let mut facts = json!({"code": self.code(), "retry": self.retry().as_str()});
+        if let Some(rule) = self.rule() {
+            facts["rule"] = json!(rule);
+        }
         let refused = match self {
             Self::Plan(error) | Self::Incomplete(Incomplete { cause: error, .. }) => error,
             _ => return facts,

@@ -78,6 +78,7 @@ async fn account(odoo: &Arc<Odoo>, client: &Client, patience: Duration) -> Resul
     let caller = Caller::identify(
         odoo,
         client.credential.clone(),
+        client.policy.clone(),
         Arc::default(),
         RotatedCookie::default(),
         Origin::default(),

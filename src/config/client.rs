@@ -7,19 +7,34 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Deserializer, de::Error as _};
+
+use super::{
+    policy::{Rules, with_rules},
+    signature::Signature,
+};
+
+/// A loose search key must not change a thousand records.
+const WRITTEN_AT_ONCE: u64 = 1;
 
 /// One entry, checked.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "Written")]
 pub struct Client {
     pub name: String,
-    /// The SHA-256 of the key that the caller shows.
-    pub key_sha256: [u8; 32],
+    /// The SHA-256 of the key that the caller shows, where it shows one.
+    pub key_sha256: Option<[u8; 32]>,
+    /// How its requests are signed, where they are.
+    pub signature: Option<Signature>,
     pub odoo_login: String,
     pub secret: Source,
     /// The secret is a password, not an API key.
     pub is_password: bool,
+    pub is_revoked: bool,
+    /// From then on it is not served.
+    pub expires: Option<Timestamp>,
+    pub rules: Rules,
 }
 
 /// Where the secret of an Odoo account is.
@@ -29,67 +44,99 @@ pub enum Source {
     File(PathBuf),
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Written {
-    name: String,
-    #[serde(deserialize_with = "sha256")]
-    key_sha256: [u8; 32],
-    odoo_login: String,
-    odoo_key_env: Option<String>,
-    odoo_key_file: Option<PathBuf>,
-    odoo_password_env: Option<String>,
-    odoo_password_file: Option<PathBuf>,
+with_rules! {
+    #[derive(Clone, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Written {
+        name: String,
+        #[serde(default, deserialize_with = "sha256")]
+        key_sha256: Option<[u8; 32]>,
+        signature: Option<Signature>,
+        odoo_login: String,
+        odoo_key_env: Option<String>,
+        odoo_key_file: Option<PathBuf>,
+        odoo_password_env: Option<String>,
+        odoo_password_file: Option<PathBuf>,
+        #[serde(default)]
+        revoked: bool,
+        #[serde(default, deserialize_with = "expiry")]
+        expires: Option<Timestamp>,
+    }
 }
 
 impl TryFrom<Written> for Client {
     type Error = String;
 
     fn try_from(written: Written) -> Result<Self, String> {
-        let Written { name, key_sha256, odoo_login, .. } = written;
+        let rules = written.rules(format!("the client `{}`", written.name), Some(WRITTEN_AT_ONCE))?;
+        let Written { name, key_sha256, signature, odoo_login, revoked, expires, .. } = written;
         if name.is_empty() || odoo_login.is_empty() {
             return Err("`name` and `odoo_login` must not be empty".to_owned());
         }
-        let sources = [
-            (written.odoo_key_env.map(Source::Environment), false),
-            (written.odoo_key_file.map(Source::File), false),
-            (written.odoo_password_env.map(Source::Environment), true),
-            (written.odoo_password_file.map(Source::File), true),
-        ];
+        if key_sha256.is_none() && signature.is_none() {
+            return Err(format!(
+                "client `{name}` needs a `key_sha256`, which `odoo-gateway client new` prints, or a [client.signature]"
+            ));
+        }
+        let key = Source::one_of(written.odoo_key_env, written.odoo_key_file, "odoo_key")?;
+        let password = Source::one_of(written.odoo_password_env, written.odoo_password_file, "odoo_password")?;
+        let (secret, is_password) = match (key, password) {
+            (Some(key), None) => (key, false),
+            (None, Some(password)) => (password, true),
+            _ => {
+                return Err(format!(
+                    "client `{name}` needs exactly one of `odoo_key_env`, `odoo_key_file`, `odoo_password_env`, `odoo_password_file`"
+                ));
+            }
+        };
+        let is_revoked = revoked;
+        Ok(Self { name, key_sha256, signature, odoo_login, secret, is_password, is_revoked, expires, rules })
+    }
+}
+
+impl Source {
+    /// The one of both that is given, if any. `key` is what the two keys have in common.
+    pub(super) fn one_of(variable: Option<String>, file: Option<PathBuf>, key: &str) -> Result<Option<Self>, String> {
         let is_variable = |text: &str| {
             let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
             is_plain && !text.is_empty() && !text.starts_with(|first: char| first.is_ascii_digit()) && text.len() < 40
         };
-        for (source, _) in &sources {
-            match source {
-                // Perhaps the key itself stands here, so it is not repeated.
-                Some(Source::Environment(name)) if !is_variable(name) => {
-                    return Err(
-                        "`odoo_key_env` and `odoo_password_env` want the name of a variable, not the secret".to_owned()
-                    );
-                }
-                Some(Source::File(path)) if path.as_os_str().is_empty() => {
-                    return Err("`odoo_key_file` and `odoo_password_file` want the path of a file".to_owned());
-                }
-                _ => {}
+        match (variable, file) {
+            (None, None) => Ok(None),
+            (Some(_), Some(_)) => Err(format!("give exactly one of `{key}_env` and `{key}_file`")),
+            // Perhaps the secret itself stands here, so it is not repeated.
+            (Some(name), None) if !is_variable(&name) => {
+                Err(format!("`{key}_env` wants the name of a variable, not the secret"))
             }
-        }
-        let mut given = sources.into_iter().filter_map(|(source, is_password)| Some((source?, is_password)));
-        match (given.next(), given.next()) {
-            (Some((secret, is_password)), None) => Ok(Self { name, key_sha256, odoo_login, secret, is_password }),
-            _ => Err(format!(
-                "client `{name}` needs exactly one of `odoo_key_env`, `odoo_key_file`, `odoo_password_env`, `odoo_password_file`"
-            )),
+            (Some(name), None) => Ok(Some(Self::Environment(name))),
+            (None, Some(path)) if path.as_os_str().is_empty() => Err(format!("`{key}_file` wants the path of a file")),
+            (None, Some(path)) => Ok(Some(Self::File(path))),
         }
     }
 }
 
 impl Client {
-    /// Takes the path of a secret as relative to this folder.
+    /// Where its secrets are: that of the Odoo account, and those of its signatures.
+    fn sources(&mut self) -> impl Iterator<Item = &mut Source> {
+        self.signature.iter_mut().flat_map(|signature| &mut signature.secrets).chain([&mut self.secret])
+    }
+
+    /// Takes the paths of secrets as relative to this folder.
     pub(super) fn relative_to(&mut self, folder: &Path) {
-        if let Source::File(path) = &mut self.secret {
-            *path = folder.join(&*path);
+        for source in self.sources() {
+            if let Source::File(path) = source {
+                *path = folder.join(&*path);
+            }
         }
+    }
+
+    /// The files that its secrets are in.
+    pub(super) fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        let secrets = self.signature.iter().flat_map(|signature| &signature.secrets).chain([&self.secret]);
+        secrets.filter_map(|source| match source {
+            Source::File(path) => Some(path),
+            Source::Environment(_) => None,
+        })
     }
 }
 
@@ -101,14 +148,23 @@ pub(super) fn check(clients: &[Client]) -> Result<(), String> {
         if !names.insert(&client.name) {
             return Err(format!("two [[client]] entries are named `{}`", client.name));
         }
-        if !keys.insert(client.key_sha256) {
+        if client.key_sha256.is_some_and(|key| !keys.insert(key)) {
             return Err(format!("client `{}` has the key of another [[client]]", client.name));
         }
     }
     Ok(())
 }
 
-fn sha256<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 32], D::Error> {
+/// A day is its end, in UTC.
+fn expiry<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let day = || text.parse::<Date>().ok()?.tomorrow().ok()?.to_zoned(TimeZone::UTC).ok().map(|end| end.timestamp());
+    let due = "a day such as \"2027-12-31\", or a time such as \"2027-12-31T12:00:00Z\"";
+    let expires = text.parse().ok().or_else(day).ok_or_else(|| D::Error::custom(format!("`{text}` is not {due}")))?;
+    Ok(Some(expires))
+}
+
+fn sha256<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<[u8; 32]>, D::Error> {
     let text = String::deserialize(deserializer)?;
     let mut digest = [0; 32];
     if text.len() != 2 * digest.len() || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -118,7 +174,7 @@ fn sha256<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 32], D::Err
         let pair = std::str::from_utf8(pair).map_err(D::Error::custom)?;
         *byte = u8::from_str_radix(pair, 16).map_err(D::Error::custom)?;
     }
-    Ok(digest)
+    Ok(Some(digest))
 }
 
 #[cfg(test)]
@@ -135,8 +191,10 @@ mod tests {
     fn an_account_has_one_secret() {
         let client = parse("odoo_password_file = \"secret\"").unwrap();
         assert!(client.is_password && matches!(client.secret, Source::File(path) if path == Path::new("secret")));
-        for none_or_two in ["", "odoo_key_env = \"A\"\nodoo_key_file = \"b\""] {
-            assert!(parse(none_or_two).unwrap_err().contains("client `shop` needs exactly one of"), "{none_or_two}");
+        for none_or_two in
+            ["", "odoo_key_env = \"A\"\nodoo_key_file = \"b\"", "odoo_key_env = \"A\"\nodoo_password_env = \"B\""]
+        {
+            assert!(parse(none_or_two).unwrap_err().contains("exactly one of"), "{none_or_two}");
         }
     }
 
@@ -146,8 +204,38 @@ mod tests {
         assert!(short.to_string().contains("64 hexadecimal digits"), "{short}");
         let key = "0123456789abcdef0123456789abcdef01234567";
         let leaked = parse(&format!("odoo_key_env = \"{key}\"")).unwrap_err();
-        assert!(leaked.contains("want the name of a variable"), "{leaked}");
+        assert!(leaked.contains("wants the name of a variable") && !leaked.contains(key), "{leaked}");
         assert!(parse("odoo_pasword_env = \"A\"").unwrap_err().contains("unknown field `odoo_pasword_env`"));
+    }
+
+    #[test]
+    fn what_a_client_may_is_narrow_where_nothing_is_said_and_its_mistakes_have_a_line() {
+        let policy = parse("odoo_key_env = \"A\"").unwrap().rules.policy;
+        assert_eq!(
+            (policy.most.write, policy.most.read, policy.methods.len(), policy.routes.len()),
+            (Some(1), None, 0, 5)
+        );
+        for (line, why) in [
+            ("routes = [\"delete_data\"]", "`delete_data` is no route; there are create_data, "),
+            ("models = { alow = [] }", "unknown field `alow`, expected `allow` or `deny`"),
+            ("never_read = [\"vat\"]", "is not a model and behind the last dot a field"),
+            ("domains = { \"sale.order\" = [\"|\", [\"a\", \"=\", 1]] }", "ends within an operator"),
+            ("domains = { \"sale.order\" = \"[('a', '=', b)]\" }", "is no domain"),
+            ("max_records = { write = 0 }", "nonzero"),
+            ("expires = \"soon\"", "is not a day such as"),
+            ("addresses = [\"10.0.0.0/33\"]", "invalid"),
+        ] {
+            let refusal = parse(&format!("odoo_key_env = \"A\"\n{line}")).unwrap_err();
+            assert!(refusal.contains(why) && refusal.contains("line 5"), "{line}: {refusal}");
+        }
+    }
+
+    #[test]
+    fn a_day_ends_at_its_end() {
+        let expires =
+            |text: &str| parse(&format!("odoo_key_env = \"A\"\nexpires = \"{text}\"")).unwrap().expires.unwrap();
+        assert_eq!(expires("2027-12-31"), expires("2028-01-01T00:00:00Z"));
+        assert_eq!(expires("2027-12-31T12:00:00+01:00"), expires("2027-12-31T11:00:00Z"));
     }
 
     #[test]

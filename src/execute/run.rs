@@ -12,8 +12,8 @@ use super::{
     undo::{Fate, Kind, Left, Undo},
 };
 use crate::{
-    odoo::{Caller, Effect, Error as OdooError, Retry, Rpc, Why},
-    plan::{self, At, Beside, Hole, Line, Place, Purpose, Root, Step},
+    odoo::{Caller, Effect, Error as OdooError, Page, Retry, Rpc, Why},
+    plan::{self, At, Below, Beside, Hole, Line, Place, Purpose, Root, Step},
 };
 
 /// Makes the calls, and gives the result of the main one (null where there was none).
@@ -115,6 +115,10 @@ impl Run<'_> {
                 self.made.push(made);
                 return Ok(Some(result));
             }
+            Purpose::Check { step, below } => {
+                self.check(&rpc, step, &below).await?;
+                self.made.push(Vec::new());
+            }
             Purpose::Tie { place } => {
                 let record = self.locate(&place).await?;
                 if let Some(id) = rpc.argument_mut("/vals/res_id") {
@@ -143,6 +147,29 @@ impl Run<'_> {
             return Err(lost(no_id(rpc), rpc, true).with(&beside.models));
         }
         Ok(Undo { model: rpc.model.clone(), ids, kind, beside })
+    }
+
+    /// Whether the caller finds what it has made.
+    async fn check(&self, rpc: &Rpc, step: usize, below: &[Below]) -> Result<(), Failed> {
+        let made = self.made.get(step).cloned().unwrap_or_default();
+        let policy = self.caller.policy();
+        let outside = |model: &str| Failed::from(plan::denied("payload")(policy.outside(model)));
+        if ids_of(&self.caller.call_again(rpc).await?) != made {
+            return Err(outside(&rpc.model));
+        }
+        for (model, mut ids) in self.lines_below(&rpc.model, made, below).await? {
+            if policy.domain(&model).is_none() || ids.is_empty() {
+                continue;
+            }
+            let those = Rpc::search_read(&model, json!([["id", "in", ids]]), json!(["id"]), Page::default());
+            let mut found = ids_of(&self.caller.call_again(&those.with_context("active_test", false)).await?);
+            ids.sort_unstable();
+            found.sort_unstable();
+            if found != ids {
+                return Err(outside(&model));
+            }
+        }
+        Ok(())
     }
 
     async fn call_unless_lost(&self, rpc: &Rpc, is_main: bool) -> Result<Value, Failed> {

@@ -155,7 +155,8 @@ impl Run<'_> {
     /// Deletes those of the records that are still there.
     async fn delete_rest(&self, model: &str, ids: &[i64]) -> Result<(), OdooError> {
         let those = json!([["id", "in", ids]]);
-        let rest = Rpc::search_read(model, those, json!(["id"]), Page::default()).with_context("active_test", false);
+        let rest = Rpc::search_read(model, those, json!(["id"]), Page::default()).reaching_all();
+        let rest = rest.with_context("active_test", false);
         let rest = ids_of(&self.caller.call_again(&rest).await?);
         if rest.is_empty() {
             return Ok(());
@@ -167,7 +168,7 @@ impl Run<'_> {
     }
 
     /// The ids of the lines at every level, the upper ones first.
-    async fn lines_below(
+    pub(super) async fn lines_below(
         &self,
         model: &str,
         ids: Vec<i64>,

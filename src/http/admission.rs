@@ -78,7 +78,7 @@ impl Drop for Admitted {
 }
 
 /// Whoever has an address of IPv6 has a whole network of them (RFC 4291, section 2.5.4: 64 bits).
-fn network(peer: IpAddr) -> IpAddr {
+pub fn network(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();

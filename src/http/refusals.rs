@@ -10,6 +10,8 @@ use std::{
 
 use tokio::time::Instant;
 
+use crate::bucket::Bucket;
+
 /// So many lines may be written at once, and so many more each second.
 const BURST: f64 = 1_000.0;
 const PER_SECOND: f64 = 10.0;
@@ -18,53 +20,28 @@ const TOLD_EVERY: Duration = Duration::from_secs(10);
 
 /// The lines that may still be written.
 #[derive(Debug)]
-pub struct Refusals(Mutex<State>);
-
-#[derive(Debug)]
-struct State {
-    left: f64,
-    filled: Instant,
-    untold: u64,
-    told: Instant,
+pub struct Refusals {
+    lines: Bucket,
+    /// How many had none since when.
+    untold: Mutex<(u64, Instant)>,
 }
 
 impl Default for Refusals {
     fn default() -> Self {
-        let now = Instant::now();
-        Self(Mutex::new(State { left: BURST, filled: now, untold: 0, told: now }))
+        Self { lines: Bucket::new(BURST, PER_SECOND), untold: Mutex::new((0, Instant::now())) }
     }
 }
 
 impl Refusals {
     /// Whether one more is written.
     pub fn take(&self) -> bool {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        state.left = (state.left + now.duration_since(state.filled).as_secs_f64() * PER_SECOND).min(BURST);
-        state.filled = now;
-        let is_taken = state.left >= 1.0;
-        if is_taken {
-            state.left -= 1.0;
-        } else {
-            state.untold += 1;
-        }
-        if state.untold > 0 && now.duration_since(state.told) > TOLD_EVERY {
-            tracing::warn!(requests = state.untold, "so many refused requests have no line in the log");
-            (state.untold, state.told) = (0, now);
+        let is_taken = self.lines.take();
+        let mut untold = self.untold.lock().unwrap_or_else(PoisonError::into_inner);
+        untold.0 += u64::from(!is_taken);
+        if untold.0 > 0 && untold.1.elapsed() > TOLD_EVERY {
+            tracing::warn!(requests = untold.0, "so many refused requests have no line in the log");
+            *untold = (0, Instant::now());
         }
         is_taken
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn a_flood_is_written_in_part_and_a_trickle_whole() {
-        let refusals = Refusals::default();
-        assert_eq!((0..5_000).filter(|_| refusals.take()).count(), 1_000);
-        tokio::time::advance(Duration::from_secs(3)).await;
-        assert_eq!((0..100).filter(|_| refusals.take()).count(), 30);
     }
 }

@@ -11,8 +11,9 @@ use uuid::Uuid;
 
 use super::{Body, Response, route::Refusal, server::Malformed};
 use crate::{
-    api::{BodyError, Error, Reply},
+    api::{BodyError, Error, Refused, Reply},
     execute::Atomicity,
+    hook,
     odoo::{Error as OdooError, Retry, Why},
 };
 
@@ -22,7 +23,8 @@ const RETRY_AFTER_SECONDS: u16 = 5;
 
 /// Answers a call.
 pub fn reply(reply: Reply) -> Response {
-    let status = reply.verdict.as_ref().err().map_or(StatusCode::OK, status);
+    let status_of = if reply.is_of_hook { hook_status } else { status };
+    let status = reply.verdict.as_ref().err().map_or(StatusCode::OK, status_of);
     let is_safe = reply.verdict.as_ref().is_err_and(|error| error.retry() == Retry::Safe);
     let mut response = json_response(status, &reply.body());
     let headers = response.headers_mut();
@@ -37,7 +39,7 @@ pub fn reply(reply: Reply) -> Response {
         );
     }
     // Only where coming back does no harm; a sender that reads nothing but the head does as it says.
-    if status == StatusCode::SERVICE_UNAVAILABLE && is_safe {
+    if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) && is_safe {
         headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS.into());
     }
     if let Some(cookie) = reply.cookie {
@@ -61,6 +63,9 @@ fn status(error: &Error) -> StatusCode {
         Error::Body(BodyError::TooLarge(_) | BodyError::TooLargeForLogin(_)) => StatusCode::PAYLOAD_TOO_LARGE,
         Error::Body(BodyError::TimedOut(_)) => StatusCode::REQUEST_TIMEOUT,
         Error::TooMany { .. } | Error::Body(BodyError::NoRoom) => StatusCode::SERVICE_UNAVAILABLE,
+        Error::RateLimited { .. } | Error::TooManyInFlight { .. } | Error::TooManyAttempts => {
+            StatusCode::TOO_MANY_REQUESTS
+        }
         Error::Body(BodyError::Encoded(_)) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Error::DatabaseService => StatusCode::FORBIDDEN,
         Error::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -69,6 +74,29 @@ fn status(error: &Error) -> StatusCode {
         Error::StillRunning(_) => StatusCode::GATEWAY_TIMEOUT,
         Error::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         error => error.odoo().map_or(StatusCode::OK, odoo_status),
+    }
+}
+
+/// For the sender of a hook, who knows nothing of the addon's form and reads the status alone. What need not be sent again is
+/// 200: a delivery that has been taken, and one of which there is nothing to do.
+fn hook_status(error: &Error) -> StatusCode {
+    match status(error) {
+        StatusCode::OK => {}
+        status => return status,
+    }
+    match error {
+        Error::Signature(Refused::Replayed { is_done: true, .. }) | Error::Hook(hook::Error::NoPayload) => {
+            StatusCode::OK
+        }
+        Error::Signature(Refused::Replayed { is_done: false, .. }) => StatusCode::CONFLICT,
+        Error::NoCredentials { .. }
+        | Error::UnreadableCredential(_)
+        | Error::UnknownClient
+        | Error::Signature(_)
+        | Error::ClientRevoked(_)
+        | Error::ClientExpired { .. } => StatusCode::UNAUTHORIZED,
+        Error::AddressNotAllowed(_) | Error::Denied(_) => StatusCode::FORBIDDEN,
+        _ => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }
 

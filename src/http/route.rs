@@ -1,7 +1,9 @@
 //! From a method and a path to what is to be done with them.
 //!
-//! The five routes are known by their bytes; everything else is judged as Odoo will read it, and sent on as it came. `deny`
+//! The five routes and the hooks are known by their bytes; everything else is judged as Odoo will read it, and sent on as it came. `deny`
 //! wins over `pass`.
+
+use std::sync::Arc;
 
 use bytesize::ByteSize;
 use http::Method;
@@ -10,6 +12,7 @@ use super::path::Path;
 use crate::{
     api,
     config::{DATABASE_MANAGER, Pass, Proxy},
+    hook::{Hook, Hooks},
 };
 
 const API: &str = "/api/";
@@ -20,6 +23,8 @@ const DATABASE_SERVICES: [&str; 2] = ["/xmlrpc/db", "/xmlrpc/2/db"];
 pub enum Route {
     /// One of the addon's routes.
     Api(api::Route),
+    /// That of a sender with a payload of its own.
+    Hook(Arc<Hook>),
     /// Passed on to Odoo.
     Passed(Path),
 }
@@ -52,25 +57,25 @@ impl Refusal {
     }
 }
 
-pub fn route(method: &Method, raw: &str, proxy: &Proxy) -> Result<Route, Refusal> {
+pub fn route(method: &Method, raw: &str, proxy: &Proxy, hooks: &Hooks) -> Result<Route, Refusal> {
     if matches!(*method, Method::CONNECT | Method::TRACE) {
         return Err(Refusal::Method);
     }
-    if let Some(route) = raw.strip_prefix(API).and_then(named) {
+    if let Some(hook) = hooks.at(raw) {
+        return if method == Method::POST { Ok(Route::Hook(hook.clone())) } else { Err(Refusal::OnlyPost) };
+    }
+    if let Some(route) = raw.strip_prefix(API).and_then(api::Route::named) {
         return if method == Method::POST { Ok(Route::Api(route)) } else { Err(Refusal::OnlyPost) };
     }
     let path = Path::read(raw).ok_or(Refusal::Path)?;
     // An Odoo that still has the addon would take a call that is spelt otherwise, past this gateway's log.
     let readings = [Some(path.trimmed()), path.behind_language().map(|path| path.trim_end_matches('/'))];
-    let is_call = readings.into_iter().flatten().any(|path| path.strip_prefix(API).and_then(named).is_some());
+    let is_ours = |path: &str| path.strip_prefix(API).and_then(api::Route::named).is_some() || hooks.at(path).is_some();
+    let is_call = readings.into_iter().flatten().any(is_ours);
     if is_call || is_denied(&path, proxy) || !is_passed(&path, proxy) {
         return Err(Refusal::NotFound);
     }
     Ok(Route::Passed(path))
-}
-
-fn named(name: &str) -> Option<api::Route> {
-    api::Route::ALL.into_iter().find(|route| route.name() == name)
 }
 
 fn is_passed(path: &Path, proxy: &Proxy) -> bool {
@@ -102,13 +107,13 @@ mod tests {
     }
 
     fn routed(proxy: &Proxy, path: &str) -> Result<Route, Refusal> {
-        route(&Method::GET, path, proxy)
+        route(&Method::GET, path, proxy, &Hooks::default())
     }
 
     #[track_caller]
     fn check(method: Method, path: &str, expected: Result<Route, Refusal>) {
         for proxy in [proxy(""), proxy("pass = \"all\"")] {
-            assert_eq!(route(&method, path, &proxy), expected, "{method} {path}");
+            assert_eq!(route(&method, path, &proxy, &Hooks::default()), expected, "{method} {path}");
         }
     }
 

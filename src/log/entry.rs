@@ -55,19 +55,22 @@ impl Log {
     /// # Errors
     /// The log cannot take the call, which then must not be worked on.
     pub async fn receive(&self, arrived: Arrived, received: Received<'_>, started: Instant) -> Result<Entry, Error> {
-        let Received { model, vals, who } = received;
+        let Received { model, vals, sent, who } = received;
         let kept = self.kept(arrived.route);
         let mut secrets = Secrets::default();
         let vals = Value::Object(vals.clone());
-        let vals = if kept == Kept::Nothing {
+        let sent = sent.unwrap_or_default();
+        let (vals, sent) = if kept == Kept::Nothing {
             self.note_secrets(vals, &mut secrets);
-            None
+            self.note_secrets(sent, &mut secrets);
+            (None, None)
         } else {
-            let [vals] = self.prepare([vals], &mut secrets, Purpose::Announce).await?;
-            Some(vals)
+            let [vals, sent] = self.prepare([vals, sent], &mut secrets, Purpose::Announce).await?;
+            (Some(vals), Some(sent).filter(|sent| !sent.is_null()))
         };
         let (ts, model) = (Timestamp::now(), short(model));
-        let line = ReceivedLine { ts, arrived: &arrived, model: &model, who: &who, redacted: &secrets.paths, vals };
+        let line =
+            ReceivedLine { ts, arrived: &arrived, model: &model, who: &who, redacted: &secrets.paths, vals, sent };
         let body = Body::new("call.received", &line);
         // Before its line can be seen, so that nobody takes it for one that was left behind.
         let (calls, id) = (self.open_calls(), arrived.id.as_u128());

@@ -14,6 +14,9 @@ use uuid::Uuid;
 pub struct Arrived {
     pub id: Uuid,
     pub route: &'static str,
+    /// The name of the hook by which it came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hook: Option<String>,
     pub address: IpAddr,
     /// The size of the body in bytes.
     pub size: usize,
@@ -27,6 +30,8 @@ pub struct Arrived {
 pub struct Received<'c> {
     pub model: &'c str,
     pub vals: &'c Map<String, Value>,
+    /// What the sender of a hook sent, of which its template made `vals`; no `vals` where the template failed.
+    pub sent: Option<Value>,
     pub who: Who,
 }
 
@@ -132,6 +137,8 @@ pub(super) struct ReceivedLine<'r> {
     pub redacted: &'r BTreeSet<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vals: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sent: Option<Value>,
 }
 
 /// `call.planned`: the Odoo calls that are about to be made.

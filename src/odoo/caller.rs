@@ -29,6 +29,7 @@ use super::{
     trace::Trace,
     transport::Terms,
 };
+use crate::policy::{Policy, Touch};
 
 /// Every RPC is made with the caller's own credential, and noted in the call's trace.
 #[derive(Debug)]
@@ -36,6 +37,7 @@ pub struct Caller {
     odoo: Arc<Odoo>,
     access: Access,
     identity: Arc<Identity>,
+    policy: Arc<Policy>,
     trace: Arc<Trace>,
     origin: Origin,
     /// When the call must have begun to write.
@@ -53,6 +55,7 @@ impl Caller {
     pub async fn identify(
         odoo: &Arc<Odoo>,
         credential: Credential,
+        policy: Arc<Policy>,
         trace: Arc<Trace>,
         rotated: RotatedCookie,
         origin: Origin,
@@ -75,6 +78,7 @@ impl Caller {
             odoo: odoo.clone(),
             access,
             identity,
+            policy,
             trace,
             origin,
             until,
@@ -85,6 +89,12 @@ impl Caller {
 
     pub fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// What may be done for this caller. Planning asks it; here it keeps searches within their domains, and no RPC goes to a
+    /// model that must not be touched.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     pub fn credential(&self) -> &Credential {
@@ -103,6 +113,8 @@ impl Caller {
     /// Makes one RPC, and again where that is safe and may help. An answer that is no error is the method's own result, null
     /// where it returned nothing.
     pub async fn call(&self, rpc: &Rpc) -> Result<Value, Error> {
+        self.policy.decide(Touch::Model(&rpc.model))?;
+        let rpc = &*rpc.within(&self.policy)?;
         let mut tries = self.odoo.retries.begin();
         loop {
             let terms = self.terms();

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 
 use super::{fault::Fault, rpc::Effect};
+use crate::policy::{Denied, Malformed};
 
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
@@ -69,6 +70,12 @@ pub enum Error {
     DoorClosed { credential: &'static str, taken: &'static str },
     #[error("`[upstream] protocol` is JSON-2, which Odoo {version} does not have")]
     NoSuchDoor { version: u16 },
+    /// The policy does not let the caller do this; nothing was sent.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// A search that could not be kept within the domain that the caller has; nothing was sent.
+    #[error("the domain of the search {0}")]
+    NoDomain(#[from] Malformed),
     #[error("XML-RPC cannot carry {what}, which stands in the call to {rpc}; [upstream] protocol has other ways")]
     NotInXml { rpc: String, what: &'static str },
     #[error("this session belongs to the database `{theirs}`; this gateway serves `{ours}`")]
@@ -195,6 +202,8 @@ impl Error {
             Self::KeyNeedsLogin { .. } => "key_needs_login",
             Self::DoorClosed { .. } => "credential_not_allowed",
             Self::NoSuchDoor { .. } => "no_such_door",
+            Self::Denied(denied) => denied.code,
+            Self::NoDomain(_) => "invalid_domain",
             Self::NotInXml { .. } => "not_in_xml",
             Self::OtherDatabase { .. } => "other_database",
             Self::NoSuchDatabase(_) => "no_such_database",

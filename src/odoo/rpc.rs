@@ -3,12 +3,15 @@
 //! Arguments carry both their position and their name: `call_kw` takes them by position, which holds for every version
 //! (names changed between 14 and 19), JSON-2 takes them by name.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 
 use super::{
     error::{Error, Repeatable},
     fault::Fault,
 };
+use crate::policy::{Domain, Malformed, Policy};
 
 /// Whether Odoo's data may have changed once the call was sent. What is not known to read counts as a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +33,16 @@ pub struct Rpc {
     /// Added to the user's own language and time zone.
     pub context: Map<String, Value>,
     pub repeatable: Repeatable,
+    pub reach: Reach,
+}
+
+/// Which records a search finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Those of the domain that the model has for the caller.
+    Callers,
+    /// All: the gateway looks for what it has made itself.
+    Own,
 }
 
 impl Rpc {
@@ -43,6 +56,7 @@ impl Rpc {
             kwargs: Map::new(),
             context: Map::new(),
             repeatable: Repeatable::Whole,
+            reach: Reach::Callers,
         }
     }
 
@@ -142,6 +156,26 @@ impl Rpc {
     #[must_use]
     pub fn reads(self) -> Self {
         Self { effect: Effect::Read, ..self }
+    }
+
+    /// Declares that a search is about what this call has made or is to remove, wherever that is.
+    #[must_use]
+    pub fn reaching_all(self) -> Self {
+        Self { reach: Reach::Own, ..self }
+    }
+
+    /// What a search finds is kept within the domain that its model has for the caller.
+    ///
+    /// # Errors
+    /// The search's own domain is not whole, so that the two cannot be joined.
+    pub fn within(&self, policy: &Policy) -> Result<Cow<'_, Self>, Malformed> {
+        let searched = self.args.iter().position(|(name, _)| *name == "domain");
+        let (Some(at), Some(forced), Reach::Callers) = (searched, policy.domain(&self.model), self.reach) else {
+            return Ok(Cow::Borrowed(self));
+        };
+        let mut narrowed = self.clone();
+        narrowed.args[at].1 = forced.and(&Domain::read(&self.args[at].1)?).to_value();
+        Ok(Cow::Owned(narrowed))
     }
 
     #[must_use]

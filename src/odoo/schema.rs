@@ -28,6 +28,8 @@ pub struct Field {
     /// The value that `read` gives is the value that `search` compares: true for stored fields and plain copies of them.
     pub is_column: bool,
     pub is_searchable: bool,
+    /// The path to the field that this one is a copy of, if it is one.
+    pub related: Option<String>,
     /// Of a one2many: the field of the related model that leads back, where there is one.
     pub inverse: Option<String>,
 }
@@ -79,6 +81,10 @@ impl Schema {
         self.read_at.elapsed() > age
     }
 
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.fields.keys().map(String::as_str)
+    }
+
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.get(name)
     }
@@ -114,8 +120,9 @@ impl From<Described> for Field {
             _ => Kind::Free,
         };
         // `related` is a path in 14-19, and false or absent where the field is no copy.
-        let is_column = described.store || described.related.as_str().is_some_and(|path| !path.is_empty());
+        let related = described.related.as_str().filter(|path| !path.is_empty()).map(str::to_owned);
+        let is_column = described.store || related.is_some();
         let inverse = described.relation_field.as_str().map(str::to_owned);
-        Self { kind, is_column, is_searchable: described.searchable, inverse }
+        Self { kind, is_column, is_searchable: described.searchable, related, inverse }
     }
 }

@@ -17,9 +17,13 @@ use super::{
     selection::Selection,
     settle::{OldLines, Settled, Settler},
     shown,
-    steps::{Answer, At, Beside, Hole, Line, Place, Purpose, Root, Step, Write},
+    steps::{Answer, At, Below, Beside, Hole, Line, Place, Purpose, Root, Step, Write},
+    touched::denied,
 };
-use crate::odoo::Rpc;
+use crate::{
+    odoo::{Page, Rpc},
+    policy::{Policy, Touch},
+};
 
 /// What is written into.
 pub(super) enum Target {
@@ -38,6 +42,7 @@ type Loose = (Root, Vec<Line>, Vec<File>);
 
 /// What a write is compiled from, besides the payload.
 pub(super) struct Setting<'s> {
+    pub(super) policy: &'s Policy,
     pub(super) model: &'s str,
     pub(super) filter: Filter<'s>,
     /// What is made without a company of its own belongs to this one, as the addon has it.
@@ -55,7 +60,7 @@ pub(super) fn compile(
     target: Target,
     warnings: &mut Warnings,
 ) -> Result<Write, Error> {
-    let Setting { model, filter, company, wanted, specification } = setting;
+    let Setting { policy, model, filter, company, wanted, specification } = setting;
     let order = resolved.order(&draft)?;
     let none = OldLines::new();
     let (targets, old) = match &target {
@@ -65,7 +70,8 @@ pub(super) fn compile(
     // What follows the main call may fail, and a record made within it could not be told from one that it links.
     let ends_with_main =
         !draft.has_loose_files() && resolved.makings.values().all(|making| !making.draft.has_loose_files());
-    let in_place = if targets == 1 && ends_with_main { resolved_in_place(&draft, &resolved) } else { HashSet::new() };
+    let in_place =
+        if targets == 1 && ends_with_main { resolved_in_place(policy, &draft, &resolved) } else { HashSet::new() };
     let Resolved { questions, found, mut makings, same } = resolved;
     let mut settler = Settler { same: &same, ..Settler::of_found(&questions, &found, warnings) };
     let mut steps = Vec::new();
@@ -87,7 +93,9 @@ pub(super) fn compile(
         let purpose = Purpose::Make { probe, lookup, must_match: !making.is_certain, beside };
         loose.extend(made.files.into_iter().map(|(lines, files)| (Root::Step(steps.len()), lines, files)));
         settler.made.insert(number, steps.len());
+        let below = beside_below(&purpose);
         steps.push(Step { rpc, holes: made.holes, purpose });
+        steps.extend(check(policy, &question.model, steps.len() - 1, below));
     }
 
     // Whether one call writes and reads is known before the values are settled, since it decides where they stand.
@@ -95,7 +103,19 @@ pub(super) fn compile(
     let at = if matches!(target, Target::New) && reads_back.is_none() { "/vals_list/0" } else { "/vals" };
     let made_in_place = in_place.iter().map(|number| questions.get(*number).model.clone());
     let beside = Beside::new(draft.below(), draft.unseen(), made_in_place);
+    let below = draft.below();
     let Settled { values, holes, files } = settler.settle(model, draft, old, at)?;
+    if let Target::Existing { .. } = target {
+        // An update is not undone, so it has to be seen beforehand.
+        let is_narrowed = |model: &str| policy.domain(model).is_some();
+        if let Some(below) = below.iter().find(|below| Below::has(std::slice::from_ref(below), &is_narrowed)) {
+            let at = format!("payload.{}", below.field);
+            policy.decide(Touch::Unchecked(&below.model)).map_err(denied(&at))?;
+        }
+        if policy.domain(model).is_some_and(|domain| !domain.keeps(&with_holes_open(&values, &holes))) {
+            return Err(denied("payload")(policy.outside(model)));
+        }
+    }
 
     let (answer, lines_before) = match target {
         Target::New => (Answer::Created { wanted }, HashSet::new()),
@@ -121,7 +141,9 @@ pub(super) fn compile(
                 Some(specification) => Rpc::web_save(model, Vec::new(), values, specification),
                 None => Rpc::create(model, vec![Value::Object(values)]),
             };
+            let main = steps.len();
             steps.push(Step { rpc: in_company(rpc, company), holes, purpose: Purpose::Main { beside } });
+            steps.extend(check(policy, model, main, below));
         }
         Answer::Updated { ids, .. } if is_needed(&values) => {
             let rpc = match reads_back {
@@ -136,17 +158,51 @@ pub(super) fn compile(
     Ok(Write { steps, lines_before, answer, reads_back: reads })
 }
 
+/// The step that looks whether what another one made is within the caller's domains, where it has any there.
+fn check(policy: &Policy, model: &str, step: usize, below: Vec<Below>) -> Option<Step> {
+    let is_narrowed = |model: &str| policy.domain(model).is_some();
+    if !is_narrowed(model) && !Below::has(&below, &is_narrowed) {
+        return None;
+    }
+    let rpc = Rpc::search_read(model, json!([["id", "=", null]]), json!(["id"]), Page::default());
+    let holes = vec![Hole { at: At::Argument("/domain/0/2".to_owned()), step, index: 0 }];
+    let rpc = rpc.with_context("active_test", false);
+    Some(Step { rpc, holes, purpose: Purpose::Check { step, below } })
+}
+
+/// The values as far as they are known: an id that is yet to come is none that a domain could be held against.
+fn with_holes_open(values: &Map<String, Value>, holes: &[Hole]) -> Map<String, Value> {
+    let mut values = values.clone();
+    for hole in holes {
+        if let At::Argument(at) = &hole.at
+            && let Some(value) = at.split('/').nth(2).and_then(|field| values.get_mut(field))
+        {
+            *value = json!([]);
+        }
+    }
+    values
+}
+
+fn beside_below(purpose: &Purpose) -> Vec<Below> {
+    match purpose {
+        Purpose::Make { beside, .. } | Purpose::Main { beside } => beside.below.clone(),
+        Purpose::Files | Purpose::Check { .. } | Purpose::Tie { .. } => Vec::new(),
+    }
+}
+
 /// The missing records that can be made by a command in the place that needs them, being needed nowhere else.
 ///
 /// That place must be in the main call, or in a record that is itself made there: only the main call ends with all of it
 /// done or none.
-fn resolved_in_place(main: &Draft, resolved: &Resolved) -> HashSet<usize> {
+fn resolved_in_place(policy: &Policy, main: &Draft, resolved: &Resolved) -> HashSet<usize> {
     let mut in_place = HashSet::new();
     let mut drafts = vec![main];
     while let Some(draft) = drafts.pop() {
         for number in draft.questions() {
             let question = resolved.questions.get(number);
             let is_needed_once = question.uses == 1 && question.is_for_many && !resolved.is_shared(number);
+            // One that must be within a domain is looked at when it has been made.
+            let is_needed_once = is_needed_once && policy.domain(&question.model).is_none();
             if let Some(making) = resolved.makings.get(&number).filter(|making| making.is_certain && is_needed_once) {
                 in_place.insert(number);
                 drafts.push(&making.draft);

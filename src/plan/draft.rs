@@ -9,11 +9,15 @@ use super::{
     Error, Warnings,
     files::{self, File},
     kind_of,
-    known::Known,
+    known::{Known, Seen},
     lookup::{Filter, Lookup, Questions},
     steps::Below,
+    touched::denied,
 };
-use crate::odoo::{Kind, Schema};
+use crate::{
+    odoo::{Field, Kind},
+    policy::Touch,
+};
 
 /// One record to be, with its lookups open.
 #[derive(Debug, Default, PartialEq)]
@@ -139,7 +143,7 @@ fn merge(into: &mut Vec<Below>, more: Vec<Below>) {
 
 /// Reads payloads of one call.
 pub(super) struct Reader<'a> {
-    pub(super) known: &'a Known,
+    pub(super) known: &'a Known<'a>,
     pub(super) filter: Filter<'a>,
     pub(super) questions: Questions,
     pub(super) warnings: &'a mut Warnings,
@@ -175,29 +179,40 @@ impl Reader<'_> {
         company: Option<i64>,
     ) -> Result<Draft, Error> {
         let mut draft = Draft::default();
-        let Some(schema) = self.known.get(model) else { return Ok(draft) };
+        let Some(seen) = self.known.model(model).map_err(denied(path))? else { return Ok(draft) };
+        self.known.attached(model, payload, path)?;
         let company = payload.get("company_id").and_then(Value::as_i64).or(company);
         for (name, value) in payload {
             let path = format!("{path}.{name}");
-            if name == files::FIELD && schema.field(name).is_none() {
-                draft.files = files::read(value, &path, self.warnings)?;
-            } else if let Some(slot) = self.slot(schema, name, value, path, company)? {
+            let field = seen.write(name).map_err(denied(&path))?;
+            if name == files::FIELD && field.is_none() {
+                draft.files = self.files(value, &path)?;
+            } else if let Some(slot) = self.slot(seen, name, field, value, path, company)? {
                 draft.fields.push((name.clone(), slot));
             }
         }
         Ok(draft)
     }
 
+    /// Files become records of a model of their own.
+    fn files(&mut self, value: &Value, path: &str) -> Result<Vec<File>, Error> {
+        for field in ["name", "datas", "res_model", "res_id"] {
+            self.known.policy().decide(Touch::Write { model: files::MODEL, field }).map_err(denied(path))?;
+        }
+        files::read(value, path, self.warnings)
+    }
+
     fn slot(
         &mut self,
-        schema: &Schema,
+        seen: Seen<'_>,
         name: &str,
+        field: Option<&Field>,
         value: &Value,
         path: String,
         company: Option<i64>,
     ) -> Result<Option<Slot>, Error> {
-        let Some(field) = schema.field(name) else {
-            let message = format!("the model `{}` has no field `{name}`; `{path}` was left out", schema.model);
+        let Some(field) = field else {
+            let message = format!("the model `{}` has no field `{name}`; `{path}` was left out", seen.name());
             self.warnings.note("unknown_field", path, message)?;
             return Ok(None);
         };
@@ -207,10 +222,10 @@ impl Reader<'_> {
         let slot = match (&field.kind, value) {
             // Files are added to those that are there, and never replace them.
             (Kind::One2many(_), value) if leads_to_files && !files::are_commands(value) => {
-                Slot::Files { files: files::read(value, &path, self.warnings)?, is_many2many: false }
+                Slot::Files { files: self.files(value, &path)?, is_many2many: false }
             }
             (Kind::Many2many(_), value) if leads_to_files && files::are_files(value) => {
-                Slot::Files { files: files::read(value, &path, self.warnings)?, is_many2many: true }
+                Slot::Files { files: self.files(value, &path)?, is_many2many: true }
             }
             // Lines are not removed by a value that a sender may have meant for "unknown".
             (Kind::One2many(_), Value::Null | Value::Bool(false)) => {
@@ -233,7 +248,10 @@ impl Reader<'_> {
         match value {
             Value::Bool(false) => Ok(Slot::Plain(Value::Bool(false))),
             Value::String(text) if text.is_empty() => Ok(Slot::Plain(Value::Bool(false))),
-            Value::Number(number) if number.is_i64() => Ok(Slot::Plain(value.clone())),
+            Value::Number(number) if number.is_i64() => match self.known.policy().domain(to.model) {
+                None => Ok(Slot::Plain(value.clone())),
+                Some(_) => Ok(Slot::One { question: self.lookup(to, &by_id(value), false)?, path: to.path.to_owned() }),
+            },
             Value::Object(lookup) => {
                 Ok(Slot::One { question: self.lookup(to, lookup, false)?, path: to.path.to_owned() })
             }
@@ -246,9 +264,17 @@ impl Reader<'_> {
         let path = to.path;
         let lookups = match value {
             Value::Object(lookups) => lookups,
-            Value::Array(items) if items.iter().all(Value::is_i64) => return Ok(Slot::Plain(json!([[6, 0, items]]))),
+            Value::Array(items) if items.iter().all(Value::is_i64) => {
+                return match self.known.policy().domain(to.model) {
+                    None => Ok(Slot::Plain(json!([[6, 0, items]]))),
+                    Some(_) => self.linked(to, Mode::Replace, items, path),
+                };
+            }
             // Odoo's own commands, for those who write them.
-            Value::Array(_) if files::are_commands(value) => return Ok(to.commands(value)),
+            Value::Array(_) if files::are_commands(value) => {
+                self.known.commands(to.model, value, path)?;
+                return Ok(to.commands(value));
+            }
             _ => return Err(wrong(path, DUE, value)),
         };
         let mode = match lookups.get("mode") {
@@ -269,24 +295,39 @@ impl Reader<'_> {
             }
             Some(other) => return Err(wrong(format!("{path}.records"), "must be a list", other)),
         };
+        self.linked(to, mode, records, &format!("{path}.records"))
+    }
+
+    /// The records of a many2many. An id is looked up where the caller does not have all records of the model.
+    fn linked(&mut self, to: Relation<'_>, mode: Mode, records: &[Value], at: &str) -> Result<Slot, Error> {
+        let is_narrowed = self.known.policy().domain(to.model).is_some();
         let mut linked = Vec::with_capacity(records.len());
         for (index, record) in records.iter().enumerate() {
-            let path = format!("{path}.records[{index}]");
+            let path = format!("{at}[{index}]");
+            let of_record = Relation { path: &path, ..to };
             linked.push(match record {
-                Value::Number(number) if number.is_i64() => Linked::Id(number.as_i64().unwrap_or_default()),
-                Value::Object(lookup) => Linked::Question(self.lookup(Relation { path: &path, ..to }, lookup, true)?),
+                Value::Number(number) if number.is_i64() && !is_narrowed => {
+                    Linked::Id(number.as_i64().unwrap_or_default())
+                }
+                Value::Number(number) if number.is_i64() => {
+                    Linked::Question(self.lookup(of_record, &by_id(record), true)?)
+                }
+                Value::Object(lookup) => Linked::Question(self.lookup(of_record, lookup, true)?),
                 other => return Err(wrong(path, "must be a lookup such as {\"name\": \"…\"}, or an id", other)),
             });
         }
-        Ok(Slot::Many { mode, records: linked, path: path.to_owned() })
+        Ok(Slot::Many { mode, records: linked, path: to.path.to_owned() })
     }
 
     fn one2many(&mut self, to: Relation<'_>, value: &Value) -> Result<Slot, Error> {
         let Value::Array(items) = value else { return Err(wrong(to.path, "must be a list of lines", value)) };
         if files::are_commands(value) {
             // Odoo's own commands, for those who write them.
+            self.known.commands(to.model, value, to.path)?;
             return Ok(to.commands(value));
         }
+        // An empty list removes those that are there.
+        self.known.policy().decide(Touch::Model(to.model)).map_err(denied(to.path))?;
         let mut lines = Vec::with_capacity(items.len());
         for (index, line) in items.iter().enumerate() {
             let path = format!("{}[{index}]", to.path);
@@ -311,14 +352,21 @@ impl Reader<'_> {
             let message = format!("`{path}` is looked up by `{key}` alone; `{ignored}` was ignored");
             self.warnings.note("lookup_key_ignored", format!("{path}.{ignored}"), message)?;
         }
+        self.known.condition(model, key, "=", value, path)?;
         let question = Lookup { field, is_for_many, model, key, value, company };
-        self.questions.add(self.known, self.filter, question).ok_or_else(|| Error::UnknownLookupField {
-            path: path.to_owned(),
-            field: field.to_owned(),
-            model: model.to_owned(),
-            lookup: key.clone(),
+        self.questions.add(self.known, self.filter, question).map_err(denied(path))?.ok_or_else(|| {
+            Error::UnknownLookupField {
+                path: path.to_owned(),
+                field: field.to_owned(),
+                model: model.to_owned(),
+                lookup: key.clone(),
+            }
         })
     }
+}
+
+fn by_id(id: &Value) -> Map<String, Value> {
+    Map::from_iter([("id".to_owned(), id.clone())])
 }
 
 fn wrong(path: impl Into<String>, due: &str, value: &Value) -> Error {

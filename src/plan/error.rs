@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{Warning, literal, picks};
-use crate::odoo::{self, Caller, Rpc};
+use crate::{
+    odoo::{self, Caller, Rpc},
+    policy::{Denied, Touch},
+};
 
 /// Why a call cannot be carried out as it was sent. Nothing was written.
 ///
@@ -42,6 +45,8 @@ pub enum Error {
     Domain { path: String, source: literal::Error },
     #[error("`{parameter}` {source}")]
     Picks { parameter: &'static str, source: picks::Error },
+    #[error("{source}")]
+    Denied { path: String, source: Denied },
     #[error("{} (strict)", .0.message)]
     Strict(Warning),
     #[error(transparent)]
@@ -65,6 +70,7 @@ impl Error {
             Self::PrivateMethod { .. } => "private_method",
             Self::Domain { .. } => "invalid_domain",
             Self::Picks { .. } => "invalid_fields",
+            Self::Denied { source, .. } => source.code,
             Self::Strict(warning) => warning.code,
             Self::Odoo(error) => error.code(),
         }
@@ -78,6 +84,7 @@ impl Error {
             | Self::UnknownLookupField { path, .. }
             | Self::BadMode { path, .. }
             | Self::WrongKind { path, .. }
+            | Self::Denied { path, .. }
             | Self::Domain { path, .. } => Some(path),
             Self::UnknownField { parameter, .. }
             | Self::NotRelational { parameter, .. }
@@ -88,6 +95,14 @@ impl Error {
             Self::NoMethod | Self::PrivateMethod { .. } => Some("payload.method"),
             Self::Strict(warning) => Some(&warning.path),
             Self::Odoo(_) => None,
+        }
+    }
+
+    /// The rule of the policy that refused.
+    pub fn rule(&self) -> Option<&str> {
+        match self {
+            Self::Denied { source, .. } | Self::Odoo(odoo::Error::Denied(source)) => Some(source.rule()),
+            _ => None,
         }
     }
 
@@ -107,7 +122,9 @@ impl Error {
 
     /// Asks Odoo for the names of records that an ambiguous lookup matched. Where it does not tell, the error stands alone.
     pub(crate) async fn with_candidates(mut self, caller: &Caller) -> Self {
-        if let Self::Ambiguous(ambiguous) = &mut self {
+        if let Self::Ambiguous(ambiguous) = &mut self
+            && caller.policy().decide(Touch::Read { model: &ambiguous.model, field: "display_name" }).is_ok()
+        {
             let some = ambiguous.ids.iter().copied().take(CANDIDATES).collect();
             let names = Rpc::read(&ambiguous.model, some, json!(["display_name"]));
             let named = caller.call(&names).await.unwrap_or_default();

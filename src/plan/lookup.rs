@@ -13,6 +13,7 @@ use super::{Error, known::Known};
 use crate::{
     config::CompanyFilter,
     odoo::{Caller, Kind, Page, Rpc},
+    policy::{Denied, Touch},
 };
 
 /// More rows than this beside one for each value, and a query's values are asked for one by one instead: somewhere in
@@ -70,19 +71,25 @@ pub(super) struct Questions {
 }
 
 impl Questions {
-    /// Notes a lookup and gives its number. `None` where the related model has no such field.
+    /// Notes a lookup, which reads the related model, and gives its number. `None` where that has no such field.
     ///
     /// A lookup by id is never filtered by company: an id means one record. A dotted path leads through other models and
     /// is left for Odoo to judge.
-    pub(super) fn add(&mut self, known: &Known, filter: Filter<'_>, lookup: Lookup<'_>) -> Option<usize> {
+    pub(super) fn add(
+        &mut self,
+        known: &Known<'_>,
+        filter: Filter<'_>,
+        lookup: Lookup<'_>,
+    ) -> Result<Option<usize>, Denied> {
         let Lookup { model, key, value, .. } = lookup;
+        known.policy().decide(Touch::Read { model, field: key })?;
         let (mut company, mut is_comparable) = (None, value.is_i64());
         if key != "id"
-            && let Some(schema) = known.get(model)
+            && let Some(seen) = known.model(model)?
         {
-            let described = schema.field(key);
+            let described = seen.read(key)?;
             if described.is_none() && !key.contains('.') {
-                return None;
+                return Ok(None);
             }
             is_comparable = described.is_some_and(|field| match field.kind {
                 Kind::Text => field.is_column && value.is_string(),
@@ -90,7 +97,7 @@ impl Questions {
                 _ => false,
             });
             let is_filtered = filter.mode != CompanyFilter::Off
-                && schema.has_company()
+                && seen.has_company()
                 && !filter.skip.iter().any(|skip| skip == model);
             company = lookup.company.filter(|_| is_filtered);
         }
@@ -113,7 +120,7 @@ impl Questions {
         if !question.asked_by.iter().any(|field| field == lookup.field) {
             question.asked_by.push(lookup.field.to_owned());
         }
-        Some(number)
+        Ok(Some(number))
     }
 
     pub(super) fn get(&self, number: usize) -> &Question {

@@ -4,9 +4,15 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Asked, Error, On, Plan, Work,
+    known::with_schemas,
+    touched::denied,
     vals::{self, Vals, flag, note_unread, wrong},
+    write::{decide_written, most_written},
 };
-use crate::odoo::{Caller, Page, Rpc};
+use crate::{
+    odoo::{Caller, Rpc},
+    policy::Touch,
+};
 
 const PARAMETERS: [&str; 4] = ["method", "parameter", "context", "on_model"];
 
@@ -18,6 +24,7 @@ pub async fn call_function(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Er
     let vals = Vals::read(asked, &vals::CALL)?;
     let on = if flag(&vals.payload, "on_model")?.unwrap_or(false) { On::Model } else { On::Whichever };
     let domain = if on == On::Model { None } else { Some(vals.search_domain()?) };
+    caller.policy().decide(Touch::Model(model)).map_err(denied("model"))?;
     let (payload, mut warnings) = (vals.payload, vals.warnings);
     note_unread(&payload, &PARAMETERS, "payload.", &mut warnings)?;
     let method = match payload.get("method") {
@@ -28,6 +35,7 @@ pub async fn call_function(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Er
     if method.starts_with('_') {
         return Err(Error::PrivateMethod { model: model.to_owned(), method: method.clone() });
     }
+    caller.policy().decide(Touch::Method { model, method }).map_err(denied("payload.method"))?;
     let kwargs = object(&payload, "parameter")?;
     // Odoo's doors use these names for the records and the context, so a method's own argument cannot have them.
     if let Some(name) = kwargs.keys().find(|name| matches!(name.as_str(), "context" | "ids")) {
@@ -36,10 +44,17 @@ pub async fn call_function(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Er
         return Err(Error::WrongKind { path: format!("payload.parameter.{name}"), problem });
     }
     let context = object(&payload, "context")?;
+    for (key, field) in context.keys().filter_map(|key| Some((key, key.strip_prefix("default_")?))) {
+        caller.policy().decide_default(model, field).map_err(denied(&format!("payload.context.{key}")))?;
+    }
     let mut rpc = Rpc { context, ..Rpc::method(model, method, None, kwargs) };
     if let Some(domain) = domain {
-        let found = caller.call(&Rpc::search_read(model, domain, json!(["id"]), Page::default())).await?;
+        if !caller.policy().is_open() {
+            with_schemas(caller, |known| known.domain(model, &domain, "search_key")).await?;
+        }
+        let found = caller.call(&Rpc::search_read(model, domain, json!(["id"]), most_written(caller))).await?;
         let ids: Vec<i64> = found.as_array().into_iter().flatten().filter_map(|row| row["id"].as_i64()).collect();
+        decide_written(caller, model, ids.len())?;
         if ids.is_empty() {
             let message = format!("no record of `{model}` matches `search_key`; `{method}` was called on none");
             warnings.note("nothing_matched", "search_key", message)?;

@@ -6,23 +6,21 @@ use super::{
     Fields, Looked, On, Plan, Work,
     steps::{At, Place, Purpose, Root, Step},
 };
-use crate::odoo::Rpc;
+use crate::{
+    odoo::{Page, Rpc},
+    policy::Policy,
+};
 
 impl Plan {
     /// `{"lookups": […], "calls": […]}`. An id that an earlier call will give reads `<id from call 1>`, the first call
     /// being 1.
-    pub fn render(&self) -> Value {
+    pub fn render(&self, policy: &Policy) -> Value {
         let calls = match &self.work {
             Work::Write(write) => write.steps.iter().map(render_step).collect(),
             Work::Search { model, domain, page, fields } => {
-                let rpc = match fields {
-                    Fields::Named(names) => Rpc::search_read(model, domain.clone(), json!(names), page.clone()),
-                    Fields::Nested(wanted) => match wanted.specification() {
-                        Some(specification) => Rpc::web_search_read(model, domain.clone(), specification, page.clone()),
-                        None => Rpc::search_read(model, domain.clone(), wanted.names(), page.clone()),
-                    },
-                };
-                json!([rpc.render()])
+                let rpc = search(model, domain.clone(), page.clone(), fields);
+                // As it goes out, kept within the caller's domain.
+                json!([rpc.within(policy).map_or_else(|_| rpc.render(), |rpc| rpc.render())])
             }
             Work::Method { rpc, on } => {
                 let mut rendered = rpc.render();
@@ -34,6 +32,17 @@ impl Plan {
         };
         let lookups: Vec<Value> = self.lookups.iter().map(Looked::render).collect();
         json!({"lookups": lookups, "calls": calls})
+    }
+}
+
+/// The call that searches, before relations are followed where it cannot do that itself.
+pub(crate) fn search(model: &str, domain: Value, page: Page, fields: &Fields) -> Rpc {
+    match fields {
+        Fields::Named(names) => Rpc::search_read(model, domain, json!(names), page),
+        Fields::Nested { specification: Some(specification), .. } => {
+            Rpc::web_search_read(model, domain, specification.clone(), page)
+        }
+        Fields::Nested { selection, specification: None } => Rpc::search_read(model, domain, selection.names(), page),
     }
 }
 
@@ -68,7 +77,7 @@ fn render_step(step: &Step) -> Value {
     }
     let undo = match &step.purpose {
         Purpose::Make { .. } | Purpose::Files => Some("deleted again if a later call is refused"),
-        Purpose::Main { .. } | Purpose::Tie { .. } => None,
+        Purpose::Main { .. } | Purpose::Check { .. } | Purpose::Tie { .. } => None,
     };
     if let Some(undo) = undo {
         rendered["undo"] = json!(undo);

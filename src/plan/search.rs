@@ -7,20 +7,26 @@ use super::{
     known::with_schemas,
     literal, picks,
     selection::Selection,
+    touched::denied,
     vals::{self, Vals, note_unread, wrong},
 };
-use crate::odoo::{Caller, Page};
+use crate::{
+    odoo::{Caller, Page},
+    policy::Touch,
+};
 
 const PARAMETERS: [&str; 5] = ["search_field", "search_domain", "limit", "offset", "order"];
 
-/// Plans the search. Without fields named within relations, Odoo is not asked for the model's fields: it names an unknown
-/// one itself.
+/// Plans the search. Without fields named within relations, and where the caller may read whatever Odoo lets its user read,
+/// Odoo is not asked for the model's fields: it names an unknown one itself.
 pub async fn search_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Error> {
     let Asked { model, .. } = asked;
     let Vals { payload, mut warnings, dry_run, .. } = Vals::read(asked, &vals::SEARCH)?;
     note_unread(&payload, &PARAMETERS, "payload.", &mut warnings)?;
     let domain = domain(payload.get("search_domain"))?;
-    let page = Page {
+    let policy = caller.policy();
+    policy.decide(Touch::Model(model)).map_err(denied("model"))?;
+    let mut page = Page {
         offset: count(&payload, "offset")?.unwrap_or(0),
         limit: count(&payload, "limit")?,
         order: match payload.get("order") {
@@ -31,11 +37,35 @@ pub async fn search_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
     };
     let picks = picks::parse(payload.get("search_field").unwrap_or(&Value::Null))
         .map_err(|source| Error::Picks { parameter: "search_field", source })?;
-    let fields = if picks.iter().all(|pick| pick.within.is_empty()) {
-        Fields::Named(picks.into_iter().map(|pick| pick.name).collect())
-    } else {
-        Fields::Nested(with_schemas(caller, |known| Selection::read(known, model, &picks, "search_field")).await?)
+    let is_nested = picks.iter().any(|pick| !pick.within.is_empty());
+    let mut names: Vec<String> = picks.iter().map(|pick| pick.name.clone()).collect();
+    let mut nested = None;
+    if is_nested || !policy.is_open() {
+        let (selection, readable) = with_schemas(caller, |known| {
+            known.domain(model, &domain, "payload.search_domain")?;
+            if let Some(order) = &page.order {
+                known.order(model, order, "payload.order")?;
+            }
+            let readable = known.model(model).map_err(denied("model"))?.map(|seen| seen.readable());
+            Ok((Selection::read(known, model, &picks, "search_field")?, readable.unwrap_or_default()))
+        })
+        .await?;
+        nested = is_nested.then_some(selection);
+        // Where all fields are wanted that means all that may be read.
+        if names.is_empty() && policy.narrows_fields() {
+            names = readable;
+        }
+    }
+    let fields = match nested {
+        None => Fields::Named(names),
+        Some(selection) => {
+            let specification = selection.specification_for(caller).await?;
+            Fields::Nested { selection, specification }
+        }
     };
+    // One more than may be answered shows that there are too many.
+    policy.decide(Touch::ReadMany { model, records: page.limit.unwrap_or(0) }).map_err(denied("payload.limit"))?;
+    page.limit = page.limit.or(policy.most.read.map(|most| most.saturating_add(1)));
     let work = Work::Search { model: model.to_owned(), domain, page, fields };
     Ok(Plan { work, lookups: Vec::new(), warnings: warnings.into_vec(), dry_run })
 }

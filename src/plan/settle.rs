@@ -243,34 +243,48 @@ fn of_model(mut values: Map<String, Value>, model: &str) -> Map<String, Value> {
 mod tests {
     use super::*;
     use crate::{
-        config::CompanyFilter,
+        config::{CompanyFilter, Config},
         odoo::Schema,
         plan::{draft::Reader, known::Known, lookup::Filter},
+        policy::Policy,
     };
 
     fn schema(model: &str, fields: Value) -> Schema {
         Schema::new(model, serde_json::from_value(fields).unwrap())
     }
 
-    fn known() -> Known {
+    /// All may be done.
+    fn open() -> &'static Policy {
+        static OPEN: LazyLock<Policy> = LazyLock::new(|| {
+            let text = "[upstream]\nurl = \"http://o\"\ndatabase = \"d\"\n";
+            Config::parse(text, "gateway.toml".as_ref()).unwrap().policy.rules.policy
+        });
+        &OPEN
+    }
+
+    fn known() -> Known<'static> {
         let column = |kind: &str| json!({"type": kind, "store": true, "searchable": true});
         let leads = |kind: &str, to: &str| json!({"type": kind, "relation": to, "store": true, "searchable": true});
-        Known::of([
-            schema(
-                "order",
-                json!({
-                    "name": column("char"), "total": column("float"), "partner_id": leads("many2one", "partner"),
-                    "tag_ids": leads("many2many", "tag"), "line_ids": leads("one2many", "line"), "meta": column("json"),
-                    "company_id": leads("many2one", "res.company"),
-                }),
-            ),
-            schema("partner", json!({"ref": column("char"), "company_id": leads("many2one", "res.company")})),
-            schema("tag", json!({"name": column("char"), "code": column("char")})),
-            schema(
-                "line",
-                json!({"qty": column("float"), "partner_id": leads("many2one", "partner"), "tag_ids": leads("many2many", "tag")}),
-            ),
-        ])
+        assert!(open().is_open());
+        Known::of(
+            open(),
+            [
+                schema(
+                    "order",
+                    json!({
+                        "name": column("char"), "total": column("float"), "partner_id": leads("many2one", "partner"),
+                        "tag_ids": leads("many2many", "tag"), "line_ids": leads("one2many", "line"), "meta": column("json"),
+                        "company_id": leads("many2one", "res.company"),
+                    }),
+                ),
+                schema("partner", json!({"ref": column("char"), "company_id": leads("many2one", "res.company")})),
+                schema("tag", json!({"name": column("char"), "code": column("char")})),
+                schema(
+                    "line",
+                    json!({"qty": column("float"), "partner_id": leads("many2one", "partner"), "tag_ids": leads("many2many", "tag")}),
+                ),
+            ],
+        )
     }
 
     /// Reads and settles a payload of `order`; each question is answered by the ids that `found` has under its value.

@@ -41,6 +41,9 @@ pub enum Purpose {
     Files,
     /// The record itself.
     Main { beside: Beside },
+    /// Looks whether what an earlier step made is within the domains that the models have for the caller: its record, which
+    /// this call searches for, and the lines below it.
+    Check { step: usize, below: Vec<Below> },
     /// Ties files to a record that an earlier step made.
     Tie { place: Place },
 }
@@ -109,6 +112,11 @@ pub struct Below {
 }
 
 impl Below {
+    /// Whether one of the lines is of such a model.
+    pub(super) fn has(below: &[Self], is_such: &impl Fn(&str) -> bool) -> bool {
+        below.iter().any(|below| is_such(&below.model) || Self::has(&below.within, is_such))
+    }
+
     /// The models of lines at every level.
     fn models(below: &[Self]) -> Vec<String> {
         below.iter().flat_map(|below| [vec![below.model.clone()], Self::models(&below.within)].concat()).collect()

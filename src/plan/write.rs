@@ -14,17 +14,20 @@ use super::{
     resolve::{Resolved, resolve},
     selection::Selection,
     settle::{OldLines, Settler},
+    touched::denied,
     vals::{self, Vals},
 };
 use crate::{
     config::Compat,
     odoo::{self, Caller, Page, Rpc},
+    policy::Touch,
 };
 
 /// Plans a new record.
 pub async fn create_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Error> {
     let Asked { model, .. } = asked;
-    let mut request = Request::read(caller, model, Vals::read(asked, &vals::CREATE)?, asked.compat).await?;
+    let vals = Vals::read(asked, &vals::CREATE)?;
+    let mut request = Request::read(caller, model, vals, None, asked.compat).await?;
     let resolved = request.resolve(caller).await?;
     request.plan(caller, resolved, Target::New).await
 }
@@ -35,7 +38,7 @@ pub async fn update_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
     let Asked { model, .. } = asked;
     let vals = Vals::read(asked, &vals::UPDATE)?;
     let domain = vals.search_domain()?;
-    let mut request = Request::read(caller, model, vals, asked.compat).await?;
+    let mut request = Request::read(caller, model, vals, Some(&domain), asked.compat).await?;
     let (found, resolved) = request.find_and_resolve(caller, domain).await?;
     if found.ids.is_empty() {
         let message = format!("no record of `{model}` matches `search_key`; nothing was updated");
@@ -50,7 +53,7 @@ pub async fn create_update_data(caller: &Caller, asked: Asked<'_>) -> Result<Pla
     let Asked { model, .. } = asked;
     let vals = Vals::read(asked, &vals::UPDATE)?;
     let domain = vals.search_domain()?;
-    let mut request = Request::read(caller, model, vals, asked.compat).await?;
+    let mut request = Request::read(caller, model, vals, Some(&domain), asked.compat).await?;
     let (found, resolved) = request.find_and_resolve(caller, domain).await?;
     let target = if found.ids.is_empty() { Target::New } else { request.existing(caller, found).await? };
     request.plan(caller, resolved, target).await
@@ -74,7 +77,15 @@ struct Found {
 }
 
 impl<'r> Request<'r> {
-    async fn read(caller: &Caller, model: &'r str, mut vals: Vals, compat: &'r Compat) -> Result<Self, Error> {
+    /// `domain` finds the records that are to be updated.
+    async fn read(
+        caller: &Caller,
+        model: &'r str,
+        mut vals: Vals,
+        domain: Option<&Value>,
+        compat: &'r Compat,
+    ) -> Result<Self, Error> {
+        caller.policy().decide(Touch::Model(model)).map_err(denied("model"))?;
         let filter = Filter { mode: compat.company_filter, skip: &compat.company_filter_skip };
         let company = payload_company(caller, model, &mut vals, filter).await?.or(caller.identity().company);
         let strict = vals.warnings.is_strict();
@@ -83,6 +94,9 @@ impl<'r> Request<'r> {
             let mut reader = Reader { known, filter, questions: Questions::default(), warnings: &mut warnings };
             let draft = reader.read(model, &vals.payload, "payload", company)?;
             let questions = reader.questions;
+            if let Some(domain) = domain {
+                known.domain(model, domain, "search_key")?;
+            }
             let wanted = Selection::read(known, model, &vals.result_field, "result_field")?;
             Ok((draft, questions, wanted, warnings))
         })
@@ -118,7 +132,7 @@ impl<'r> Request<'r> {
         let specification = self.wanted.specification_for(caller).await?;
         let lookups = resolved.looked();
         let Self { model, filter, company, wanted, .. } = self;
-        let setting = Setting { model, filter, company, wanted, specification };
+        let setting = Setting { policy: caller.policy(), model, filter, company, wanted, specification };
         let write = compile(setting, self.draft, resolved, target, &mut self.vals.warnings);
         let write = match write {
             Err(error) => return Err(error.with_candidates(caller).await),
@@ -149,7 +163,7 @@ pub(crate) async fn lines_of(
         Some(inverse) => {
             let domain = json!([[inverse, "in", ids]]);
             let page = Page { order: Some("id".to_owned()), ..Page::default() };
-            Rpc::search_read(line_model, domain, json!(["id"]), page)
+            Rpc::search_read(line_model, domain, json!(["id"]), page).reaching_all()
         }
         None => Rpc::read(model, ids.to_vec(), json!([field])),
     };
@@ -168,8 +182,9 @@ pub(crate) async fn lines_of(
 
 async fn find(caller: &Caller, model: &str, domain: Value, line_fields: Vec<String>) -> Result<Found, Error> {
     let fields = if line_fields.is_empty() { json!(["id"]) } else { json!(line_fields) };
-    let rows = caller.call(&Rpc::search_read(model, domain, fields, Page::default())).await?;
+    let rows = caller.call(&Rpc::search_read(model, domain, fields, most_written(caller))).await?;
     let rows = rows.as_array().map(Vec::as_slice).unwrap_or_default();
+    decide_written(caller, model, rows.len())?;
     let lines_of = |field: String| {
         let ids = rows.iter().flat_map(|row| row[&field].as_array().into_iter().flatten()).filter_map(Value::as_i64);
         let ids = ids.collect();
@@ -179,6 +194,16 @@ async fn find(caller: &Caller, model: &str, domain: Value, line_fields: Vec<Stri
         ids: rows.iter().filter_map(|row| row["id"].as_i64()).collect(),
         lines: line_fields.into_iter().map(lines_of).collect(),
     })
+}
+
+/// One record more than may be changed, which shows that there are too many.
+pub(super) fn most_written(caller: &Caller) -> Page {
+    Page { limit: caller.policy().most.write.map(|most| most.saturating_add(1)), ..Page::default() }
+}
+
+pub(super) fn decide_written(caller: &Caller, model: &str, found: usize) -> Result<(), Error> {
+    let records = u64::try_from(found).unwrap_or(u64::MAX);
+    caller.policy().decide(Touch::WriteMany { model, records }).map_err(denied("search_key"))
 }
 
 /// The company that the payload names, resolved before anything else since it decides where all other lookups look. A

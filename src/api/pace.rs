@@ -1,0 +1,73 @@
+//! How much one caller may have done: so many calls in a second, so many under way.
+
+use std::sync::Arc;
+
+use moka::future::Cache;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::Error;
+use crate::{bucket::Bucket, config::Rules, odoo::Fingerprint};
+
+/// So many callers are told apart; who is forgotten begins anew.
+const CALLERS: u64 = 10_000;
+
+/// The pace of one caller.
+#[derive(Debug)]
+pub(super) struct Pace {
+    rate: Option<(u32, Bucket)>,
+    in_flight: Option<(usize, Arc<Semaphore>)>,
+}
+
+/// A call's share; given back when it is dropped.
+#[derive(Debug)]
+pub(super) struct Share {
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+impl Pace {
+    pub(super) fn new(rules: &Rules) -> Self {
+        let rate = rules.requests_per_second.map(|most| {
+            let per_second = f64::from(most.get());
+            (most.get(), Bucket::new(per_second, per_second))
+        });
+        let in_flight =
+            rules.in_flight.map(|most| (most.get(), Arc::new(Semaphore::new(most.get().min(Semaphore::MAX_PERMITS)))));
+        Self { rate, in_flight }
+    }
+
+    /// Takes one more call, or not.
+    pub(super) fn admit(&self) -> Result<Share, Error> {
+        let place = match &self.in_flight {
+            None => None,
+            Some((most, places)) => {
+                let place = places.clone().try_acquire_owned();
+                Some(place.map_err(|_| Error::TooManyInFlight { most: *most })?)
+            }
+        };
+        match &self.rate {
+            Some((most, bucket)) if !bucket.take() => Err(Error::RateLimited { per_second: *most }),
+            _ => Ok(Share { _place: place }),
+        }
+    }
+}
+
+/// The paces of callers with credentials of their own, each of which has one.
+#[derive(Debug)]
+pub struct Paces {
+    rules: Rules,
+    by_caller: Cache<Fingerprint, Arc<Pace>>,
+}
+
+impl Paces {
+    pub fn new(rules: &Rules) -> Self {
+        Self { rules: rules.clone(), by_caller: Cache::new(CALLERS) }
+    }
+
+    pub(super) async fn admit(&self, caller: Fingerprint) -> Result<Option<Share>, Error> {
+        if self.rules.requests_per_second.is_none() && self.rules.in_flight.is_none() {
+            return Ok(None);
+        }
+        let pace = self.by_caller.get_with(caller, async { Arc::new(Pace::new(&self.rules)) }).await;
+        pace.admit().map(Some)
+    }
+}

@@ -1,0 +1,71 @@
+//! `[[hook]]`: paths for senders that have a payload of their own, and what becomes of it.
+
+use std::{collections::HashSet, path::PathBuf};
+
+use serde::{Deserialize, Deserializer, de::Error as _};
+
+use super::{client::Client, policy::no_route};
+use crate::api::Route;
+
+const PREFIX: &str = "/hooks/";
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hook {
+    /// The path behind `/hooks/`.
+    #[serde(rename = "path", deserialize_with = "name")]
+    pub name: String,
+    /// The `[[client]]` that the sender is.
+    pub client: String,
+    #[serde(deserialize_with = "route")]
+    pub route: Route,
+    pub model: String,
+    /// A file with a jq filter. Its path comes relative to the configuration's folder.
+    pub template: PathBuf,
+}
+
+impl Hook {
+    pub fn path(&self) -> String {
+        format!("{PREFIX}{}", self.name)
+    }
+}
+
+/// What only all sections together can say.
+pub(super) fn check(hooks: &[Hook], clients: &[Client]) -> Result<(), String> {
+    let mut names = HashSet::new();
+    for hook in hooks {
+        let path = hook.path();
+        if !names.insert(&hook.name) {
+            return Err(format!("two [[hook]] entries have the path `{path}`"));
+        }
+        let Some(client) = clients.iter().find(|client| client.name == hook.client) else {
+            return Err(format!("[[hook]] `{path}`: there is no [[client]] named `{}`", hook.client));
+        };
+        if hook.model.is_empty() {
+            return Err(format!("[[hook]] `{path}`: `model` must not be empty"));
+        }
+        if !client.rules.policy.routes.contains(&hook.route.name()) {
+            let (client, route) = (&client.name, hook.route.name());
+            return Err(format!(
+                "[[hook]] `{path}`: the client `{client}` may not call `{route}`: it is not in its `routes`"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let path = String::deserialize(deserializer)?;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    match path.strip_prefix(PREFIX) {
+        Some(name) if !name.is_empty() && name.chars().all(is_plain) => Ok(name.to_owned()),
+        _ => Err(D::Error::custom(format!(
+            "`{path}` must be {PREFIX} and a name of letters, digits, dashes and underscores"
+        ))),
+    }
+}
+
+fn route<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Route, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    Route::named(&name).ok_or_else(|| D::Error::custom(no_route(&name)))
+}

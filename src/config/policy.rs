@@ -1,0 +1,216 @@
+//! What callers may do: the keys that a `[[client]]` and `[policy]` share, and `[policy]` itself.
+//!
+//! A client may do less by default than one who brings an Odoo credential: it has a narrow door, and says what goes through.
+
+use std::{
+    collections::BTreeMap,
+    num::{NonZeroU32, NonZeroU64, NonZeroUsize},
+};
+
+use ipnet::IpNet;
+use serde::{Deserialize, Deserializer, de::Error as _};
+use serde_json::Value;
+
+use crate::{
+    api::Route,
+    plan::literal,
+    policy::{Domain, Most, Name, Pattern, Policy},
+};
+
+/// What one caller may do, and how much of it.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    pub policy: Policy,
+    pub requests_per_second: Option<NonZeroU32>,
+    pub in_flight: Option<NonZeroUsize>,
+    /// Where it may call from; anywhere, if there are none.
+    pub addresses: Vec<IpNet>,
+}
+
+/// `[policy]`: for callers who bring an Odoo credential of their own.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "WrittenPolicy")]
+pub struct OwnCredentials {
+    /// Whether they are served at all.
+    pub are_taken: bool,
+    pub rules: Rules,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Models {
+    #[serde(default = "every_model")]
+    allow: Vec<Pattern>,
+    #[serde(default)]
+    deny: Vec<Pattern>,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MaxRecords {
+    read: Option<NonZeroU64>,
+    write: Option<NonZeroU64>,
+}
+
+/// Puts the keys that say what a caller may do into the struct of a section, besides its own: serde's `flatten` would lose the
+/// lines of mistakes and the names of the known keys.
+macro_rules! with_rules {
+    ($(#[$meta:meta])* $visible:vis struct $section:ident { $($own:tt)* }) => {
+        $(#[$meta])*
+        $visible struct $section {
+            $($own)*
+            #[serde(default = "crate::config::policy::every_route", deserialize_with = "crate::config::policy::routes")]
+            routes: Vec<crate::api::Route>,
+            #[serde(default)]
+            models: crate::config::policy::Models,
+            #[serde(default)]
+            never_read: Vec<crate::policy::Name>,
+            #[serde(default)]
+            never_write: Vec<crate::policy::Name>,
+            #[serde(default)]
+            methods: Vec<crate::policy::Name>,
+            #[serde(default)]
+            domains: std::collections::BTreeMap<String, crate::policy::Domain>,
+            #[serde(default)]
+            max_records: crate::config::policy::MaxRecords,
+            requests_per_second: Option<std::num::NonZeroU32>,
+            in_flight: Option<std::num::NonZeroUsize>,
+            #[serde(default)]
+            addresses: Vec<ipnet::IpNet>,
+        }
+
+        impl $section {
+            /// `holder` is who it is for; `write` how many records a write may change where nothing is said.
+            fn rules(&self, holder: String, write: Option<u64>) -> Result<crate::config::policy::Rules, String> {
+                let Self {
+                    routes, models, never_read, never_write, methods, domains, max_records, requests_per_second,
+                    in_flight, addresses, ..
+                } = self.clone();
+                crate::config::policy::Keys {
+                    routes, models, never_read, never_write, methods, domains, max_records, requests_per_second,
+                    in_flight, addresses,
+                }
+                .rules(holder, write)
+            }
+        }
+    };
+}
+pub(super) use with_rules;
+
+/// The shared keys, as they were written.
+pub(super) struct Keys {
+    pub(super) routes: Vec<Route>,
+    pub(super) models: Models,
+    pub(super) never_read: Vec<Name>,
+    pub(super) never_write: Vec<Name>,
+    pub(super) methods: Vec<Name>,
+    pub(super) domains: BTreeMap<String, Domain>,
+    pub(super) max_records: MaxRecords,
+    pub(super) requests_per_second: Option<NonZeroU32>,
+    pub(super) in_flight: Option<NonZeroUsize>,
+    pub(super) addresses: Vec<IpNet>,
+}
+
+impl Keys {
+    pub(super) fn rules(self, holder: String, write: Option<u64>) -> Result<Rules, String> {
+        let Self { models, max_records, domains, .. } = self;
+        if domains.contains_key("ir.attachment") {
+            // Files are made before their record is, and tied to it afterwards.
+            return Err(
+                "`domains` cannot have `ir.attachment`: files are made before the records they belong to".to_owned()
+            );
+        }
+        let policy = Policy {
+            holder,
+            routes: self.routes.into_iter().map(Route::name).collect(),
+            allow: models.allow,
+            deny: models.deny,
+            never_read: self.never_read,
+            never_write: self.never_write,
+            methods: self.methods,
+            domains,
+            most: Most {
+                read: max_records.read.map(NonZeroU64::get),
+                write: max_records.write.map(NonZeroU64::get).or(write),
+            },
+        };
+        Ok(Rules {
+            policy,
+            requests_per_second: self.requests_per_second,
+            in_flight: self.in_flight,
+            addresses: self.addresses,
+        })
+    }
+}
+
+with_rules! {
+    #[derive(Debug, Clone, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct WrittenPolicy {
+        own_credentials: bool,
+    }
+}
+
+impl TryFrom<WrittenPolicy> for OwnCredentials {
+    type Error = String;
+
+    fn try_from(written: WrittenPolicy) -> Result<Self, String> {
+        let rules = written.rules("a caller with an Odoo credential of its own".to_owned(), None)?;
+        Ok(Self { are_taken: written.own_credentials, rules })
+    }
+}
+
+impl Default for Models {
+    fn default() -> Self {
+        Self { allow: every_model(), deny: Vec::new() }
+    }
+}
+
+fn every_model() -> Vec<Pattern> {
+    Pattern::read("*").into_iter().collect()
+}
+
+pub(super) fn every_route() -> Vec<Route> {
+    Route::ALL.to_vec()
+}
+
+pub(super) fn routes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Route>, D::Error> {
+    let names = Vec::<String>::deserialize(deserializer)?;
+    let route = |name: String| Route::named(&name).ok_or_else(|| D::Error::custom(no_route(&name)));
+    names.into_iter().map(route).collect()
+}
+
+pub(super) fn no_route(name: &str) -> String {
+    format!("`{name}` is no route; there are {}", Route::ALL.map(Route::name).join(", "))
+}
+
+impl<'de> Deserialize<'de> for Pattern {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::read(&text)
+            .ok_or_else(|| D::Error::custom(format!("`{text}` is no pattern of a model's name, such as \"sale.*\"")))
+    }
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::read(&text).ok_or_else(|| {
+            let due = "a model and behind the last dot a field or method, such as \"res.partner.vat\" or \"*.wage\"";
+            D::Error::custom(format!("`{text}` is not {due}"))
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Domain {
+    /// A list, or Odoo's way to write one in a text.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = match Value::deserialize(deserializer)? {
+            Value::String(text) => {
+                literal::parse(&text).map_err(|error| D::Error::custom(format!("`{text}` is no domain: {error}")))?
+            }
+            other => other,
+        };
+        Self::read(&value).map_err(|error| D::Error::custom(format!("the domain {value} {error}")))
+    }
+}

@@ -1,0 +1,151 @@
+//! `[[hook]]`: a path for a sender that has a payload of its own, and the template that makes `vals` of it.
+//!
+//! A template is a jq filter: JSON in, JSON out, with no text in between that a sender's value could break out of, as there is
+//! in engines that put values into a text. It sees the body, and the headers as `$headers`; nothing of this machine.
+
+mod template;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, header};
+use serde_json::{Map, Value, json};
+use tokio::time;
+
+pub use self::template::Mistake;
+use self::template::Template;
+use crate::{api::Route, config};
+
+/// A template that takes longer does not end.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Headers with credentials; a template has no use for them, and what it sees is logged.
+const HIDDEN: [&str; 5] = ["authorization", "cookie", "proxy-authorization", "x-api-key", "x-odoo-login"];
+
+/// The hooks of a configuration, by name.
+#[derive(Debug, Default)]
+pub struct Hooks(HashMap<String, Arc<Hook>>);
+
+#[derive(Debug)]
+pub struct Hook {
+    pub name: String,
+    /// The name of the `[[client]]` that its sender is.
+    pub client: String,
+    pub route: Route,
+    pub model: String,
+    template: Template,
+}
+
+/// Within a configuration, a hook is its path.
+impl PartialEq for Hook {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Hook {}
+
+/// Why a template cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Unusable {
+    #[error("[[hook]] `{path}`: cannot read the template `{}`: {source}", file.display())]
+    Unreadable { path: String, file: PathBuf, source: std::io::Error },
+    #[error("[[hook]] `{path}`: {}:{source}", file.display())]
+    Mistaken { path: String, file: PathBuf, source: Mistake },
+}
+
+/// Why a template made no call of a body.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// It says so itself, by giving nothing, null or false.
+    #[error("the template of this hook makes no payload of this body, so there is nothing to do")]
+    NoPayload,
+    #[error("the template of this hook fails on this body: {0}")]
+    Failed(String),
+    #[error("the template of this hook must give one object with `payload` in it, not {0}")]
+    NotVals(String),
+    #[error("the template of this hook did not end within {} s", PATIENCE.as_secs())]
+    Endless,
+}
+
+/// What a sender sent, as a template sees it and the log keeps it.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    pub body: Bytes,
+    pub headers: BTreeMap<String, String>,
+}
+
+impl Sent {
+    pub fn new(body: Bytes, headers: &HeaderMap) -> Self {
+        let shown = headers.iter().filter(|(name, _)| !HIDDEN.contains(&name.as_str()) && **name != header::HOST);
+        let text = |(name, value): (&header::HeaderName, &header::HeaderValue)| {
+            Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+        };
+        Self { body, headers: shown.filter_map(text).collect() }
+    }
+
+    /// `{"headers", "body"}`, of a body that is JSON.
+    pub fn to_json(&self, body: Value) -> Value {
+        json!({"headers": self.headers, "body": body})
+    }
+
+    /// The same back.
+    pub fn of_json(sent: &Value) -> Self {
+        let headers = sent["headers"].as_object().into_iter().flatten();
+        let headers = headers.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
+        Self { body: Bytes::from(sent["body"].to_string()), headers: headers.collect() }
+    }
+}
+
+impl Hooks {
+    /// Reads and compiles the templates.
+    pub fn load(entries: &[config::Hook]) -> Result<Self, Unusable> {
+        let hook = |entry: &config::Hook| {
+            let (path, file) = (entry.path(), entry.template.clone());
+            let code = std::fs::read_to_string(&file);
+            let code =
+                code.map_err(|source| Unusable::Unreadable { path: path.clone(), file: file.clone(), source })?;
+            let template = Template::compile(&code).map_err(|source| Unusable::Mistaken { path, file, source })?;
+            let hook = Hook {
+                name: entry.name.clone(),
+                client: entry.client.clone(),
+                route: entry.route,
+                model: entry.model.clone(),
+                template,
+            };
+            Ok((entry.name.clone(), Arc::new(hook)))
+        };
+        entries.iter().map(hook).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The hook of this name, which is its path behind `/hooks/`.
+    pub fn named(&self, name: &str) -> Option<&Arc<Hook>> {
+        self.0.get(name)
+    }
+
+    /// The hook at this path, as it is spelt.
+    pub fn at(&self, path: &str) -> Option<&Arc<Hook>> {
+        self.named(path.strip_prefix("/hooks/")?)
+    }
+}
+
+impl Hook {
+    /// The `vals` that the template makes of a body. It works away from the threads that serve.
+    pub async fn vals(self: &Arc<Self>, sent: Sent) -> Result<Map<String, Value>, Error> {
+        let hook = self.clone();
+        let made = tokio::task::spawn_blocking(move || hook.template.run(&sent));
+        let made = time::timeout(PATIENCE, made).await.map_err(|_| Error::Endless)?;
+        let mut made = made.map_err(|_| Error::Failed("it broke down".to_owned()))??;
+        match (made.pop(), made.is_empty()) {
+            (None | Some(Value::Null | Value::Bool(false)), true) => Err(Error::NoPayload),
+            (Some(Value::Object(vals)), true) if vals.get("payload").is_some_and(Value::is_object) => Ok(vals),
+            (Some(Value::Object(_)), true) => Err(Error::NotVals("an object without it".to_owned())),
+            (Some(other), true) => Err(Error::NotVals(crate::plan::kind_of(&other).to_owned())),
+            (_, false) => Err(Error::NotVals("several results".to_owned())),
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! What a call touches beside the fields that its payload names: by domains, orders, and Odoo's own commands.
+//!
+//! Nothing is changed here; what may not be touched is refused, with its place. Where the policy is open there is nothing to
+//! refuse, and no schema is asked for.
+
+use serde_json::{Map, Value};
+
+use super::{Error, files, known::Known, shown};
+use crate::policy::{Denied, Domain, Touch};
+
+impl Known<'_> {
+    /// A domain over a model: every field on every path, and what conditions on relations read of the models behind them.
+    pub(super) fn domain(&self, model: &str, domain: &Value, at: &str) -> Result<(), Error> {
+        if self.policy().is_open() {
+            return Ok(());
+        }
+        let domain = Domain::read(domain)
+            .map_err(|source| Error::WrongKind { path: at.to_owned(), problem: source.to_string() })?;
+        domain.conditions().try_for_each(|(field, operator, value)| self.condition(model, field, operator, value, at))
+    }
+
+    /// One condition. A relation that is compared with a text is compared by the names of the records that it leads to; with
+    /// a domain of their own, by whatever that names (`any`, Odoo 17 and later).
+    pub(super) fn condition(
+        &self,
+        model: &str,
+        field: &str,
+        operator: &str,
+        value: &Value,
+        at: &str,
+    ) -> Result<(), Error> {
+        if self.policy().is_open() {
+            return Ok(());
+        }
+        let field = self.path(model, field).map_err(denied(at))?;
+        let Some(relation) = field.and_then(|field| field.kind.relation()) else { return Ok(()) };
+        let operator = operator.to_lowercase();
+        let is_by_id = |value: &Value| value.is_i64() || value.is_boolean() || value.is_null();
+        let is_by_ids = value.as_array().map_or_else(|| is_by_id(value), |values| values.iter().all(is_by_id));
+        if operator.contains("any") {
+            self.domain(relation, value, at)
+        } else if !is_by_ids || operator.contains("like") || operator.ends_with("_of") {
+            self.policy().decide(Touch::Read { model: relation, field: "display_name" }).map_err(denied(at))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// What a search is sorted by: `date desc, partner_id.name`.
+    pub(super) fn order(&self, model: &str, order: &str, at: &str) -> Result<(), Error> {
+        if self.policy().is_open() {
+            return Ok(());
+        }
+        for term in order.split(',') {
+            let name = term.split_whitespace().next().unwrap_or_default().replace('"', "");
+            // Behind a colon is a part of a date.
+            let path = name.split(':').next().unwrap_or_default();
+            if !path.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_')) {
+                let problem = format!("has `{}` where a field's name is due", shown(&Value::from(term)));
+                return Err(Error::WrongKind { path: at.to_owned(), problem });
+            }
+            let field = self.path(model, path).map_err(denied(at))?;
+            if let Some(relation) = field.and_then(|field| field.kind.relation()) {
+                self.policy().decide(Touch::Model(relation)).map_err(denied(at))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Odoo's own commands of a relation. Python takes false and 0.0 for 0, so what a command is does not matter here: an
+    /// object in it can be values, and a number the id of a record.
+    pub(super) fn commands(&self, model: &str, commands: &Value, at: &str) -> Result<(), Error> {
+        if self.policy().is_open() {
+            return Ok(());
+        }
+        self.policy().decide(Touch::Unchecked(model)).map_err(denied(at))?;
+        self.policy().decide(Touch::Model(model)).map_err(denied(at))?;
+        match commands {
+            Value::Array(items) => items.iter().enumerate().try_for_each(|(index, item)| {
+                let at = format!("{at}[{index}]");
+                self.commands(model, item, &at)
+            }),
+            Value::Object(values) => self.values(model, values, at),
+            _ => Ok(()),
+        }
+    }
+
+    /// The values of a record, as a command has them.
+    fn values(&self, model: &str, values: &Map<String, Value>, at: &str) -> Result<(), Error> {
+        for (name, value) in values {
+            let at = format!("{at}.{name}");
+            let Some(seen) = self.model(model).map_err(denied(&at))? else { return Ok(()) };
+            seen.write(name).map_err(denied(&at))?;
+            match seen.relation(name) {
+                Some(relation) if value.is_array() || value.is_object() => self.commands(relation, value, &at)?,
+                Some(relation) if value.is_number() => {
+                    self.policy().decide(Touch::Unchecked(relation)).map_err(denied(&at))?;
+                }
+                _ => {}
+            }
+        }
+        self.attached(model, values, at)
+    }
+
+    /// A file that says itself which record it belongs to touches that record's model.
+    pub(super) fn attached(&self, model: &str, values: &Map<String, Value>, at: &str) -> Result<(), Error> {
+        match values.get("res_model") {
+            Some(Value::String(owner)) if model == files::MODEL => {
+                self.policy().decide(Touch::Model(owner)).map_err(denied(&format!("{at}.res_model")))?;
+                self.policy().decide(Touch::Unchecked(owner)).map_err(denied(&format!("{at}.res_model")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// With the place in `vals` where it stands.
+pub(crate) fn denied(at: &str) -> impl Fn(Denied) -> Error {
+    move |source| Error::Denied { path: at.to_owned(), source }
+}

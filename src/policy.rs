@@ -1,0 +1,299 @@
+//! What a caller may do, decided in one place: [`Policy::decide`].
+//!
+//! Whoever plans says what a call is about to touch, a [`Touch`] at a time, before anything of it is sent to Odoo; nobody else
+//! decides. Which records a model's calls reach is narrowed by a forced [`Domain`]. This knows neither payloads nor Odoo.
+
+mod domain;
+mod pattern;
+
+use std::collections::BTreeMap;
+
+pub use self::{
+    domain::{Domain, Malformed},
+    pattern::{Name, Pattern},
+};
+
+/// Beginnings of the names of models by which a user gets more rights, code run, or secrets. A pattern that allows everything
+/// does not allow them; one that begins so does.
+const POWER: [&str; 5] = ["ir.", "res.users", "res.groups", "res.config", "base"];
+
+/// Methods of every model that read or write whatever fields their arguments name (Odoo 14-19). Where a policy narrows fields
+/// or records they would go around it.
+const GENERIC: [&str; 44] = [
+    "copy",
+    "copy_data",
+    "create",
+    "default_get",
+    "export_data",
+    "fetch",
+    "fields_get",
+    "filtered_domain",
+    "formatted_read_group",
+    "formatted_read_grouping_sets",
+    "get_property_definition",
+    "get_views",
+    "load",
+    "load_views",
+    "mapped",
+    "name_create",
+    "name_get",
+    "name_search",
+    "new",
+    "onchange",
+    "read",
+    "read_group",
+    "read_progress_bar",
+    "search",
+    "search_count",
+    "search_fetch",
+    "search_panel_select_multi_range",
+    "search_panel_select_range",
+    "search_read",
+    "sorted",
+    "update",
+    "update_field_translations",
+    "get_field_translations",
+    "web_name_search",
+    "web_override_translations",
+    "web_read",
+    "web_read_group",
+    "web_read_group_unity_children",
+    "web_resequence",
+    "web_save",
+    "web_save_multi",
+    "web_search_read",
+    "write",
+    "grouped",
+];
+
+/// What one caller may do: a `[[client]]`, or all that bring an Odoo credential of their own.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// Who it is for, as a subject of sentences.
+    pub holder: String,
+    pub routes: Vec<&'static str>,
+    pub allow: Vec<Pattern>,
+    pub deny: Vec<Pattern>,
+    /// Patterns of `model.field`.
+    pub never_read: Vec<Name>,
+    pub never_write: Vec<Name>,
+    /// Patterns of `model.method`.
+    pub methods: Vec<Name>,
+    /// By model.
+    pub domains: BTreeMap<String, Domain>,
+    pub most: Most,
+}
+
+/// How many records one call may reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Most {
+    /// That a search answers.
+    pub read: Option<u64>,
+    /// That an update is written into, or a method called on.
+    pub write: Option<u64>,
+}
+
+/// Something that a call is about to do.
+#[derive(Debug, Clone, Copy)]
+pub enum Touch<'t> {
+    Route(&'t str),
+    /// Anything with records of this model.
+    Model(&'t str),
+    /// To answer a field, search or sort by it.
+    Read {
+        model: &'t str,
+        field: &'t str,
+    },
+    Write {
+        model: &'t str,
+        field: &'t str,
+    },
+    Method {
+        model: &'t str,
+        method: &'t str,
+    },
+    /// To link, change or make records where the forced domain of their model could not be kept to.
+    Unchecked(&'t str),
+    /// To answer so many records.
+    ReadMany {
+        model: &'t str,
+        records: u64,
+    },
+    /// To change so many records, or more.
+    WriteMany {
+        model: &'t str,
+        records: u64,
+    },
+}
+
+/// Which rule refused, and what.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{} may not {}: {}", words.holder, words.what, words.rule)]
+pub struct Denied {
+    /// The stable code that callers may branch on.
+    pub code: &'static str,
+    words: Box<Words>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Words {
+    holder: String,
+    what: String,
+    rule: String,
+}
+
+impl Denied {
+    /// The key of the configuration, with the entry that decided.
+    pub fn rule(&self) -> &str {
+        &self.words.rule
+    }
+}
+
+impl Policy {
+    /// The one place where it is decided.
+    pub fn decide(&self, touch: Touch<'_>) -> Result<(), Denied> {
+        match touch {
+            Touch::Route(route) if self.routes.contains(&route) => Ok(()),
+            Touch::Route(route) => {
+                self.denied("route_not_allowed", format!("call `{route}`"), "it is not in `routes`".to_owned())
+            }
+            Touch::Model(model) => self.decide_model(model),
+            Touch::Read { model, field } => {
+                self.decide_model(model)?;
+                self.decide_field(&self.never_read, "never_read", "field_not_readable", "read", model, field)
+            }
+            Touch::Write { model, field } => {
+                self.decide_model(model)?;
+                self.decide_field(&self.never_write, "never_write", "field_not_writable", "write", model, field)
+            }
+            Touch::Method { model, method } => {
+                self.decide_model(model)?;
+                self.decide_method(model, method)
+            }
+            Touch::Unchecked(model) => match self.domains.get(model) {
+                None => Ok(()),
+                Some(domain) => self.denied(
+                    "outside_domain",
+                    format!("reach records of `{model}` where its domain cannot be kept to"),
+                    format!("`domains` has {domain} for `{model}`"),
+                ),
+            },
+            Touch::ReadMany { model, records } => self.decide_many("read", self.most.read, "answered", model, records),
+            Touch::WriteMany { model, records } => {
+                self.decide_many("write", self.most.write, "changed", model, records)
+            }
+        }
+    }
+
+    /// Records of the model must be within this.
+    pub fn domain(&self, model: &str) -> Option<&Domain> {
+        self.domains.get(model)
+    }
+
+    /// A record of the model was made, or would be written, outside its forced domain.
+    pub fn outside(&self, model: &str) -> Denied {
+        let domain = self.domains.get(model).map(ToString::to_string).unwrap_or_default();
+        let what = format!("make or leave a record of `{model}` outside its domain");
+        self.denial("outside_domain", what, format!("`domains` has {domain} for `{model}`"))
+    }
+
+    /// Which fields and models a call touches makes no difference, so nobody has to find out.
+    pub fn is_open(&self) -> bool {
+        let is_all = |pattern: &Pattern| pattern.as_str() == "*";
+        self.allow.iter().any(is_all)
+            && POWER.iter().all(|power| self.allow.iter().any(|pattern| pattern.is_whole(power)))
+            && self.deny.is_empty()
+            && self.domains.is_empty()
+            && !self.narrows_fields()
+    }
+
+    /// There are fields that must not be touched.
+    pub fn narrows_fields(&self) -> bool {
+        !(self.never_read.is_empty() && self.never_write.is_empty())
+    }
+
+    /// There is a rule on such a field of the model.
+    pub fn rules_fields_of(&self, model: &str, field: &str) -> bool {
+        self.never_read.iter().chain(&self.never_write).any(|name| name.matches(model, field))
+    }
+
+    /// A context can give fields of any model their defaults.
+    pub fn decide_default(&self, model: &str, field: &str) -> Result<(), Denied> {
+        match self.never_write.iter().find(|name| name.tail_matches(field)) {
+            Some(name) => self.denied(
+                "field_not_writable",
+                format!("set a default for `{field}`"),
+                format!("`never_write` has \"{name}\""),
+            ),
+            None => self.decide(Touch::Write { model, field }),
+        }
+    }
+
+    fn decide_model(&self, model: &str) -> Result<(), Denied> {
+        let what = || format!("touch the model `{model}`");
+        if let Some(pattern) = self.deny.iter().find(|pattern| pattern.matches(model)) {
+            return self.denied("model_not_allowed", what(), format!("`models.deny` has \"{pattern}\""));
+        }
+        let has_power = POWER.iter().any(|power| model.starts_with(power));
+        let names = |pattern: &&Pattern| {
+            pattern.matches(model) && (!has_power || POWER.iter().any(|power| pattern.as_str().starts_with(power)))
+        };
+        match (self.allow.iter().find(names), has_power) {
+            (Some(_), _) => Ok(()),
+            (None, true) => {
+                let rule = "it is one that gives power, and `models.allow` does not name it".to_owned();
+                self.denied("model_not_allowed", what(), rule)
+            }
+            (None, false) => self.denied("model_not_allowed", what(), "it is not in `models.allow`".to_owned()),
+        }
+    }
+
+    fn decide_field(
+        &self,
+        names: &[Name],
+        key: &str,
+        code: &'static str,
+        verb: &str,
+        model: &str,
+        field: &str,
+    ) -> Result<(), Denied> {
+        match names.iter().find(|name| name.matches(model, field)) {
+            None => Ok(()),
+            Some(name) => self.denied(code, format!("{verb} `{model}.{field}`"), format!("`{key}` has \"{name}\"")),
+        }
+    }
+
+    fn decide_method(&self, model: &str, method: &str) -> Result<(), Denied> {
+        let what = || format!("call `{model}.{method}`");
+        if !self.methods.iter().any(|name| name.matches(model, method)) {
+            return self.denied("method_not_allowed", what(), "it is not in `methods`".to_owned());
+        }
+        if GENERIC.contains(&method) && !self.is_open() {
+            let rule =
+                "it reads or writes whatever its arguments name, past `models`, `never_read`, `never_write` and \
+                        `domains`; use the other routes"
+                    .to_owned();
+            return self.denied("method_not_allowed", what(), rule);
+        }
+        Ok(())
+    }
+
+    fn decide_many(&self, key: &str, most: Option<u64>, how: &str, model: &str, records: u64) -> Result<(), Denied> {
+        match most.filter(|most| records > *most) {
+            None => Ok(()),
+            Some(most) => self.denied(
+                "too_many_records",
+                format!("have more than {most} records of `{model}` {how} by one call"),
+                format!("`max_records.{key}` is {most}"),
+            ),
+        }
+    }
+
+    fn denied(&self, code: &'static str, what: String, rule: String) -> Result<(), Denied> {
+        Err(self.denial(code, what, rule))
+    }
+
+    fn denial(&self, code: &'static str, what: String, rule: String) -> Denied {
+        Denied { code, words: Box::new(Words { holder: self.holder.clone(), what, rule }) }
+    }
+}
