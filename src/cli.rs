@@ -1,10 +1,11 @@
-//! The command line: `odoo-gateway serve`, `check`, `client new`, `log …` and `replay`.
+//! The command line: `odoo-gateway serve`, `check`, `client …`, `hook test`, `log …` and `replay`.
 //!
 //! Data goes to standard output, everything else to standard error. Exit status 0 is success, 1 a failure, 2 a mistake in
 //! the command line itself.
 
 mod check;
 mod client;
+mod hook;
 mod log;
 mod replay;
 mod serve;
@@ -45,18 +46,12 @@ enum Command {
     Log(log::Command),
     /// Send recorded calls again
     Replay(replay::Args),
-    /// Callers that the gateway knows by a key of its own
+    /// Callers that the gateway knows by a key of its own or by their signature
     #[command(subcommand)]
-    Client(Client),
-}
-
-#[derive(Debug, Subcommand)]
-enum Client {
-    /// Make a key for a new [[client]]; it is shown this once
-    New {
-        /// What the client is called in the configuration and in the log
-        name: String,
-    },
+    Client(client::Command),
+    /// Paths for senders with a payload of their own
+    #[command(subcommand)]
+    Hook(hook::Command),
 }
 
 #[derive(Debug, Args)]
@@ -106,6 +101,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Check(args) => runtime()?.block_on(check::run(&args.config)),
         Command::Log(command) => log::run(command),
         Command::Replay(args) => runtime()?.block_on(replay::run(args)),
-        Command::Client(Client::New { name }) => client::new(&name),
+        Command::Client(command) => client::run(command),
+        Command::Hook(command) => runtime()?.block_on(hook::run(command)),
     }
 }

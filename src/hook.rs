@@ -134,12 +134,17 @@ impl Hooks {
 }
 
 impl Hook {
-    /// The `vals` that the template makes of a body. It works away from the threads that serve.
+    /// The `vals` that the template makes of a body, made away from the threads that serve.
     pub async fn vals(self: &Arc<Self>, sent: Sent) -> Result<Map<String, Value>, Error> {
         let hook = self.clone();
-        let made = tokio::task::spawn_blocking(move || hook.template.run(&sent));
+        let made = tokio::task::spawn_blocking(move || hook.vals_here(&sent));
         let made = time::timeout(PATIENCE, made).await.map_err(|_| Error::Endless)?;
-        let mut made = made.map_err(|_| Error::Failed("it broke down".to_owned()))??;
+        made.map_err(|_| Error::Failed("it broke down".to_owned()))?
+    }
+
+    /// The same in this thread, however long it takes.
+    pub fn vals_here(&self, sent: &Sent) -> Result<Map<String, Value>, Error> {
+        let mut made = self.template.run(sent)?;
         match (made.pop(), made.is_empty()) {
             (None | Some(Value::Null | Value::Bool(false)), true) => Err(Error::NoPayload),
             (Some(Value::Object(vals)), true) if vals.get("payload").is_some_and(Value::is_object) => Ok(vals),

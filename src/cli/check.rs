@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use crate::{
     api::clients::{Client, Clients},
     config::{self, Config, Protocol},
+    hook::Hooks,
     http::tls,
     log::{self, Archive, Log},
     odoo::{self, Caller, Capacity, Odoo, Origin, RotatedCookie},
@@ -33,6 +34,11 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     if let Err(error) = &clients {
         report.line("clients", Err::<&str, _>(error));
     }
+    match Hooks::load(&config.hooks) {
+        Ok(_) if config.hooks.is_empty() => {}
+        Ok(_) => report.line("hooks", Ok::<_, &str>(format!("{} with their templates", config.hooks.len()))),
+        Err(error) => report.line("hooks", Err::<&str, _>(error)),
+    }
     let odoo = match Odoo::build(&config.upstream, Arc::default()) {
         Ok(odoo) => Arc::new(odoo),
         Err(error) => {
@@ -50,7 +56,13 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     );
     if let Ok(release) = release {
         report.line("database", database(&odoo).await);
-        report.line("credentials", credentials(config.upstream.protocol, release.major));
+        report.line(
+            "credentials",
+            match config.policy.are_taken {
+                true => credentials(config.upstream.protocol, release.major),
+                false => Ok("callers have keys or signatures of the gateway's: [policy] own_credentials is false"),
+            },
+        );
         report.line("in flight", Ok::<_, &str>(in_flight(&odoo, config.upstream.max_in_flight.get()).await));
         for client in clients.iter().flat_map(Clients::iter) {
             report.line("client", account(&odoo, client, config.limits.call_timeout).await);

@@ -1,13 +1,14 @@
 //! From a recorded call to the request that repeats it, or the reason why there is none.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Args, edit};
 use crate::{
     admin,
     api::Route,
     config::Config,
+    hook::{self, Hooks, Sent},
     log::{Archive, Call, Standing},
 };
 
@@ -73,6 +74,12 @@ pub(super) enum NotAgain {
         "the configuration has no [[client]] `{0}` any more; give --as-client, or --login with --secret-env or --secret-file"
     )]
     UnknownClient(String),
+    #[error("it came by the hook `{0}`, which the configuration has no more")]
+    UnknownHook(String),
+    #[error(transparent)]
+    Unusable(hook::Unusable),
+    #[error(transparent)]
+    Template(#[from] hook::Error),
     #[error("{0:#}")]
     Edit(anyhow::Error),
     #[error(transparent)]
@@ -101,6 +108,10 @@ impl Again {
         let mut vals = received["vals"].clone();
         if vals.is_null() {
             return Err(NotAgain::SwitchedOff(call.route.clone()));
+        }
+        // The template of its hook made nothing of it, then.
+        if vals.as_object().is_some_and(Map::is_empty) && !received["sent"].is_null() {
+            vals = by_template(config, received["hook"].as_str().unwrap_or_default(), &received["sent"])?;
         }
         let hidden = received["redacted"].as_array().into_iter().flatten().filter_map(Value::as_str);
         let hidden = hidden.collect::<Vec<_>>().join(", ");
@@ -137,6 +148,15 @@ impl Again {
         };
         Ok(Self { request, answered: answered.unwrap_or_default() })
     }
+}
+
+/// What the template of a hook makes of what was sent, now.
+fn by_template(config: &Config, name: &str, sent: &Value) -> Result<Value, NotAgain> {
+    let entry = config.hooks.iter().find(|hook| hook.name == name);
+    let entry = entry.ok_or_else(|| NotAgain::UnknownHook(name.to_owned()))?;
+    let hooks = Hooks::load(std::slice::from_ref(entry)).map_err(NotAgain::Unusable)?;
+    let hook = hooks.named(name).ok_or_else(|| NotAgain::UnknownHook(name.to_owned()))?;
+    Ok(Value::Object(hook.vals_here(&Sent::of_json(sent))?))
 }
 
 /// A call and its repetitions are one: where any of them may have been done, another one may make it twice.

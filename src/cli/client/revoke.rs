@@ -1,0 +1,73 @@
+//! `odoo-gateway client revoke`: writes `revoked = true` into the client's entry. Everything else in the file stays as it is,
+//! comments too; and the entry stays, so that its name in the log means nobody else one day.
+
+use std::{fs, io::Write, path::Path, process::ExitCode};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use toml_edit::{DocumentMut, Item, value};
+
+use crate::{cli::Configured, config::Config};
+
+#[derive(Debug, Args)]
+pub(crate) struct Revoke {
+    /// The client's name
+    name: String,
+    #[command(flatten)]
+    configured: Configured,
+}
+
+impl Revoke {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let path = &self.configured.config;
+        let config = Config::load(path)?;
+        let Some(client) = config.clients.iter().find(|client| client.name == self.name) else {
+            let names: Vec<&str> = config.clients.iter().map(|client| client.name.as_str()).collect();
+            bail!("there is no [[client]] `{}`; there are: {}", self.name, names.join(", "));
+        };
+        if client.is_revoked {
+            println!("`{}` is revoked already", self.name);
+            return Ok(ExitCode::SUCCESS);
+        }
+        let by_hand = || format!("cannot change `{}`; put `revoked = true` into the entry by hand", path.display());
+        let text = revoked(&fs::read_to_string(path)?, &self.name).with_context(by_hand)?;
+        replace(path, &text).with_context(by_hand)?;
+        println!("`{}` is revoked; a gateway that runs with this file lets it in no more within seconds", self.name);
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The file's text with the client revoked.
+fn revoked(text: &str, name: &str) -> anyhow::Result<String> {
+    let mut document: DocumentMut = text.parse()?;
+    let entries = document.get_mut("client").and_then(Item::as_array_of_tables_mut);
+    let entries = entries.context("its clients are written in another way than as [[client]]")?;
+    let entry = entries.iter_mut().find(|entry| entry.get("name").and_then(Item::as_str) == Some(name));
+    entry.context("its entry is not found")?.insert("revoked", value(true));
+    Ok(document.to_string())
+}
+
+/// Whole or not at all: a gateway may read the file at any moment. A link stays one.
+fn replace(path: &Path, text: &str) -> anyhow::Result<()> {
+    let path = fs::canonicalize(path)?;
+    let mut file = tempfile::NamedTempFile::new_in(path.parent().context("it is in no folder")?)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().set_permissions(fs::metadata(&path)?.permissions())?;
+    file.as_file().sync_all()?;
+    file.persist(&path)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_but_the_entry_is_changed() {
+        let text = "# who\n[[client]]\nname = \"a\" # first\n\n[[client]] # second\nname = 'b'\nrevoked = false\n[client.signature]\nscheme = \"github\"\n";
+        let expected = text.replace("revoked = false", "revoked = true");
+        assert_eq!(revoked(text, "b").unwrap(), expected);
+        assert_eq!(revoked(text, "a").unwrap(), text.replace("# first\n", "# first\nrevoked = true\n"));
+        assert!(revoked("client = []", "a").is_err());
+    }
+}

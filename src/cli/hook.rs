@@ -1,0 +1,96 @@
+//! `odoo-gateway hook test`: what a hook makes of a body, and what would be done in Odoo. Nothing is written, nor logged.
+
+use std::{io::Read, path::PathBuf, process::ExitCode, sync::Arc};
+
+use anyhow::{Context, bail};
+use bytes::Bytes;
+use clap::{Args, Subcommand};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::{Map, Value, json};
+use tokio::time::Instant;
+
+use super::{Configured, show, words};
+use crate::{
+    api::{self, Call, clients::Clients},
+    config::Config,
+    hook::{Hook, Hooks, Sent},
+    odoo::{Caller, Odoo, Origin, RotatedCookie},
+    plan::Warning,
+};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Show the payload that a hook's template makes of a body, and the plan, without sending anything
+    Test(Test),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Test {
+    /// The hook: its path, or what of it stands behind /hooks/
+    name: String,
+    /// A file with a body as the sender sends it; - is standard input
+    #[arg(long, value_name = "FILE")]
+    body: PathBuf,
+    /// A header that the sender sends, as the template sees it in $headers; may be given several times
+    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header)]
+    headers: Vec<(HeaderName, HeaderValue)>,
+    #[command(flatten)]
+    configured: Configured,
+}
+
+pub(super) async fn run(Command::Test(args): Command) -> anyhow::Result<ExitCode> {
+    let config = Config::load(&args.configured.config)?;
+    let name = args.name.strip_prefix("/hooks/").unwrap_or(&args.name);
+    let entry = config.hooks.iter().find(|hook| hook.name == name);
+    let Some(entry) = entry else {
+        let paths: Vec<String> = config.hooks.iter().map(|hook| hook.path()).collect();
+        bail!("there is no [[hook]] `{name}`; there are: {}", paths.join(", "));
+    };
+    let hooks = Hooks::load(std::slice::from_ref(entry))?;
+    let hook = hooks.named(name).context("the hook is gone")?;
+    let body = read(&args.body)?;
+    serde_json::from_slice::<Value>(&body).with_context(|| format!("`{}` is no JSON", args.body.display()))?;
+    let vals = hook.vals(Sent::new(body, &args.headers.into_iter().collect::<HeaderMap>())).await?;
+    let (done, told) = match planned(&config, hook, &vals).await {
+        Ok((plan, warnings)) => (true, json!({"plan": plan, "warnings": warnings})),
+        Err(error) => (false, json!({"refused": words(&error)})),
+    };
+    let mut shown = json!({"route": hook.route.name(), "model": hook.model, "vals": vals});
+    for (key, value) in told.as_object().into_iter().flatten() {
+        shown[key] = value.clone();
+    }
+    println!("{}", show::pretty(&shown));
+    Ok(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The plan as the hook's client would have it; that looks things up in Odoo.
+async fn planned(config: &Config, hook: &Hook, vals: &Map<String, Value>) -> anyhow::Result<(Value, Vec<Value>)> {
+    let entry = config.clients.iter().find(|client| client.name == hook.client).context("the client is gone")?;
+    let clients = Clients::load(std::slice::from_ref(entry))?;
+    let client = clients.by_name(&hook.client).context("the client is gone")?;
+    let odoo = Arc::new(Odoo::build(&config.upstream, Arc::default())?);
+    let until = Instant::now() + config.limits.call_timeout;
+    let (credential, policy) = (client.credential.clone(), client.policy.clone());
+    let (trace, rotated) = (Arc::default(), RotatedCookie::default());
+    let caller = Caller::identify(&odoo, credential, policy, trace, rotated, Origin::default(), until).await;
+    let caller = caller.map_err(|error| anyhow::anyhow!(error.for_operator()))?;
+    let call = Call { model: hook.model.clone(), vals: vals.clone() };
+    let plan = api::plan_call(&config.compat, &caller, hook.route, &call).await?;
+    Ok((plan.render(caller.policy()), plan.warnings.iter().map(Warning::to_json).collect()))
+}
+
+fn read(file: &PathBuf) -> anyhow::Result<Bytes> {
+    let mut bytes = Vec::new();
+    if file.as_os_str() == "-" {
+        std::io::stdin().read_to_end(&mut bytes)?;
+    } else {
+        bytes = std::fs::read(file).with_context(|| format!("cannot read `{}`", file.display()))?;
+    }
+    Ok(bytes.into())
+}
+
+fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let pair =
+        text.split_once(':').and_then(|(name, value)| Some((name.trim().parse().ok()?, value.trim().parse().ok()?)));
+    pair.ok_or_else(|| "a header reads NAME: VALUE".to_owned())
+}
