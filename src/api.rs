@@ -24,7 +24,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 pub use self::{
-    attempts::Attempts,
+    attempts::{Attempt, Attempts},
     envelope::{Call, Envelope},
     error::{BodyError, Error},
     pace::Paces,
@@ -202,6 +202,9 @@ pub async fn handle(app: Arc<App>, request: Request) -> Reply {
     let finished = finished(&reply, &trace);
     app.metrics.call(arrived.route, finished.state.as_str(), finished.error, started.elapsed());
     let is_strangers = who.client.is_none() && who.caller.is_none();
+    if is_strangers && reply.verdict.is_err() {
+        app.attempts.refuse(crate::http::network(arrived.address)).await;
+    }
     let logged = match entry {
         Some(entry) => entry.finish(finished).await,
         // Anybody can have calls refused, as fast as a network carries them.

@@ -85,7 +85,7 @@ impl App {
         let odoo = Arc::new(Odoo::build(&config.upstream, metrics.clone())?);
         // The log comes last: of what cannot start it should have nothing.
         let begin = |config: &Config| Log::open(&config.log);
-        Self::assemble(config, odoo, begin, Kept { metrics, ..Kept::default() })
+        Self::assemble(config, odoo, begin, None, Kept { metrics, ..Kept::default() })
     }
 
     /// The same gateway with another configuration. The sections of [`Config::kept_until_restart`] must be the same.
@@ -105,21 +105,22 @@ impl App {
             requests: self.requests.clone(),
             stop: self.stop.clone(),
         };
-        Self::assemble(config, odoo, log, kept)
+        Self::assemble(config, odoo, log, Some(&self.clients), kept)
     }
 
     fn assemble(
         config: Config,
         odoo: Arc<Odoo>,
         log: impl FnOnce(&Config) -> Result<Log, log::Error>,
+        before: Option<&Clients>,
         kept: Kept,
     ) -> Result<Arc<Self>, Error> {
         let Kept { calls, metrics, refusals, attempts, requests, stop } = kept;
-        let clients = Clients::load(&config.clients)?;
+        let clients = Clients::load_after(before, &config.clients)?;
         let hooks = Hooks::load(&config.hooks)?;
         let rules = &config.policy.rules;
         let (policy, paces) = (Arc::new(rules.policy.clone()), Paces::new(rules));
-        let proxy = Proxy::build(&config.upstream, &config.proxy, odoo.clone(), stop.clone())?;
+        let proxy = Proxy::build(&config.upstream, &config.proxy, odoo.clone(), attempts.clone(), stop.clone())?;
         let tls = tls::load(&config.tls)?;
         let bodies = room(&config.limits);
         let log = log(&config)?;

@@ -28,7 +28,7 @@ use self::{
     login::Login,
 };
 use crate::{
-    api::{BodyError, Error},
+    api::{Attempts, BodyError, Error},
     config,
     http::{Admitted, Passing, Path, Response},
     odoo::{Claim, Effect, Error as OdooError, Gate, Odoo, Origin, Outside, TlsError, Why, tls},
@@ -47,6 +47,7 @@ type Outgoing = UnsyncBoxBody<Bytes, BodyError>;
 pub struct Proxy {
     client: Client<HttpsConnector<HttpConnector>, Outgoing>,
     odoo: Arc<Odoo>,
+    attempts: Arc<Attempts>,
     gate: Arc<Gate>,
     main: Target,
     waiting: Target,
@@ -90,6 +91,7 @@ impl Proxy {
         config: &config::Upstream,
         proxy: &config::Proxy,
         odoo: Arc<Odoo>,
+        attempts: Arc<Attempts>,
         stop: CancellationToken,
     ) -> Result<Self, Unusable> {
         let mut connector = HttpConnector::new();
@@ -109,6 +111,7 @@ impl Proxy {
             client,
             gate: odoo.gate(),
             odoo,
+            attempts,
             main: target(&config.url)?,
             waiting: target(config.websocket_url.as_ref().unwrap_or(&config.url))?,
             timeout: config.timeout,
@@ -130,7 +133,7 @@ impl Proxy {
         if self.reads_body(&path) {
             let Passing::Whole(body) = &body else { return Err(Error::Internal) };
             if login::is_login(&path) {
-                login = Some(Login::check(body, &self.odoo).await?);
+                login = Some(Login::check(body, &self.odoo, &self.attempts, origin.address).await?);
             } else {
                 databases::check(body)?;
             }

@@ -1,7 +1,8 @@
-//! How many different credentials an address may try in a minute, of which Odoo is not known to accept any.
+//! What an address may try that nobody knows: so many different credentials in a minute, and so many refusals before each takes
+//! its time.
 //!
-//! Each costs Odoo a call, and a wrong password its time to hash; and Odoo counts failed logins by address, which is the
-//! gateway's for all callers. A credential that is in use is not held up by what others try from its address.
+//! A credential that Odoo is not known to accept costs it a call, and a wrong password its time to hash; and Odoo counts failed
+//! logins by address, which is the gateway's for all callers. What is in use is not held up by what others try from its address.
 
 use std::{
     collections::HashSet,
@@ -11,22 +12,33 @@ use std::{
 };
 
 use moka::future::Cache;
+use tokio::time;
 
 use super::Error;
-use crate::odoo::Fingerprint;
+use crate::{bucket::Bucket, odoo::Fingerprint};
 
 const MOST: usize = 30;
 const WITHIN: Duration = Duration::from_secs(60);
 const ADDRESSES: u64 = 10_000;
-
-type Tried = Arc<Mutex<HashSet<Fingerprint>>>;
+/// So many refusals are told at once, and so many more each second. The others wait for `PAUSE`: whoever guesses as fast as it
+/// gets answers leaves the machine to others.
+const AT_ONCE: f64 = 200.0;
+const PER_SECOND: f64 = 20.0;
+const PAUSE: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
-pub struct Attempts(Cache<IpAddr, Tried>);
+pub struct Attempts(Cache<IpAddr, Arc<Tried>>);
 
-/// A credential that is being tried.
-pub(super) struct Attempt {
-    tried: Tried,
+/// What an address has tried.
+#[derive(Debug)]
+struct Tried {
+    credentials: Mutex<HashSet<Fingerprint>>,
+    refusals: Bucket,
+}
+
+/// A credential that is being tried. Nothing of it shows in `Debug`.
+pub struct Attempt {
+    tried: Arc<Tried>,
     credential: Fingerprint,
 }
 
@@ -36,12 +48,18 @@ impl Default for Attempts {
     }
 }
 
+impl Default for Tried {
+    fn default() -> Self {
+        Self { credentials: Mutex::default(), refusals: Bucket::new(AT_ONCE, PER_SECOND) }
+    }
+}
+
 impl Attempts {
     /// `address` is one that whoever calls cannot change at will.
-    pub(super) async fn begin(&self, address: IpAddr, credential: Fingerprint) -> Result<Attempt, Error> {
-        let tried = self.0.get_with(address, async { Tried::default() }).await;
+    pub async fn begin(&self, address: IpAddr, credential: Fingerprint) -> Result<Attempt, Error> {
+        let tried = self.of(address).await;
         {
-            let mut credentials = tried.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut credentials = tried.credentials.lock().unwrap_or_else(PoisonError::into_inner);
             if credentials.len() >= MOST && !credentials.contains(&credential) {
                 return Err(Error::TooManyAttempts);
             }
@@ -49,12 +67,23 @@ impl Attempts {
         }
         Ok(Attempt { tried, credential })
     }
+
+    /// Comes back when a stranger from there may be told that it is refused.
+    pub(super) async fn refuse(&self, address: IpAddr) {
+        if !self.of(address).await.refusals.take() {
+            time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn of(&self, address: IpAddr) -> Arc<Tried> {
+        self.0.get_with(address, async { Arc::default() }).await
+    }
 }
 
 impl Attempt {
     /// Odoo accepts it, or has not said that it does not.
-    pub(super) fn forgive(self) {
-        self.tried.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.credential);
+    pub fn forgive(self) {
+        self.tried.credentials.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.credential);
     }
 }
 

@@ -61,8 +61,21 @@ pub enum Error {
 impl Clients {
     /// Reads the secrets from where the configuration says they are.
     pub fn load(entries: &[config::Client]) -> Result<Self, Error> {
+        Self::load_after(None, entries)
+    }
+
+    /// The same after a change of the configuration: a delivery that was taken before is known again.
+    pub fn load_after(before: Option<&Self>, entries: &[config::Client]) -> Result<Self, Error> {
+        let client = |entry: &config::Client| {
+            let mut client = Client::load(entry)?;
+            let known = before.and_then(|before| before.by_name(&entry.name)).and_then(|known| known.verifier.as_ref());
+            if let (Some(verifier), Some(known)) = (&mut client.verifier, known) {
+                verifier.remember(known);
+            }
+            Ok(client)
+        };
         let by_key = entries.iter().enumerate().filter_map(|(place, entry)| Some((entry.key_sha256?, place)));
-        Ok(Self { by_key: by_key.collect(), all: entries.iter().map(Client::load).collect::<Result<_, _>>()? })
+        Ok(Self { by_key: by_key.collect(), all: entries.iter().map(client).collect::<Result<_, _>>()? })
     }
 
     /// The client with this key.

@@ -59,7 +59,8 @@ pub(super) fn prove<'a>(app: &'a App, request: &Request) -> Result<Shown<'a>, Er
     let signed = |client: &'a Client| {
         let verifier = client.verifier.as_ref().ok_or(Error::UnknownClient)?;
         let body = request.body.as_ref().map_err(|error| Error::Body(error.clone()))?;
-        Ok(Shown::Signed(client, verifier.verify(headers, body)?))
+        let target = request.hook.as_ref().map_or(request.route.name(), |hook| &hook.name);
+        Ok(Shown::Signed(client, verifier.verify(headers, body)?.at(target)))
     };
     if let Some(name) = request.replay.as_ref().and_then(|replay| replay.client.as_deref()) {
         return clients.by_name(name).map(Shown::Operator).ok_or(Error::UnknownClient);
@@ -99,6 +100,12 @@ pub(super) async fn enter(app: &App, shown: Shown<'_>, request: &Request) -> Res
 
 async fn enter_with_own(app: &App, credential: Credential, request: &Request) -> Result<Entered, Error> {
     let address = request.address;
+    let policy = app.policy.clone();
+    policy.decide(Touch::Route(request.route.name()))?;
+    // The operator has calls made again from this machine, with whatever credential there is.
+    if request.replay.is_some() {
+        return Ok(Entered { credential, policy, delivery: None, attempt: None, _share: None });
+    }
     if !app.config.policy.are_taken {
         return Err(Error::OwnCredentials);
     }
@@ -108,12 +115,11 @@ async fn enter_with_own(app: &App, credential: Credential, request: &Request) ->
         return Err(Error::ContentType);
     }
     is_within(address, &app.config.policy.rules.addresses)?;
-    app.policy.decide(Touch::Route(request.route.name()))?;
     let fingerprint = credential.fingerprint();
     let share = app.paces.admit(fingerprint).await?;
     let attempt = match app.odoo.knows(&fingerprint) {
         true => None,
         false => Some(app.attempts.begin(crate::http::network(address), fingerprint).await?),
     };
-    Ok(Entered { credential, policy: app.policy.clone(), delivery: None, attempt, _share: share })
+    Ok(Entered { credential, policy, delivery: None, attempt, _share: share })
 }

@@ -1,6 +1,6 @@
 //! Logins that pass through: into the configured database only, and told for what they are.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use bytes::Bytes;
 use bytesize::ByteSize;
@@ -14,8 +14,8 @@ use tokio::time;
 
 use super::words;
 use crate::{
-    api::{BodyError, Error},
-    http::{Path, Response},
+    api::{Attempt, Attempts, BodyError, Error},
+    http::{Path, Response, network},
     odoo::{Credential, Effect, Error as OdooError, Odoo, Why},
 };
 
@@ -44,6 +44,7 @@ struct Params {
 pub(super) struct Login {
     login: String,
     password: SecretString,
+    attempt: Option<Attempt>,
 }
 
 /// Odoo takes its login route by any method, and with a slash behind it.
@@ -53,8 +54,14 @@ pub(super) fn is_login(path: &Path) -> bool {
 
 impl Login {
     /// A session of another database would carry every later call there, past `[upstream] database`. A body that cannot be
-    /// read here may mean something else to Odoo, so it is not passed on. Nor is a password that Odoo has just refused.
-    pub(super) async fn check(body: &[u8], odoo: &Odoo) -> Result<Self, Error> {
+    /// read here may mean something else to Odoo, so it is not passed on. Nor is a password that Odoo has just refused, nor one
+    /// of many from the same address.
+    pub(super) async fn check(
+        body: &[u8],
+        odoo: &Odoo,
+        attempts: &Attempts,
+        address: Option<IpAddr>,
+    ) -> Result<Self, Error> {
         if body.len() > MAX_BODY {
             return Err(BodyError::TooLargeForLogin(ByteSize(MAX_BODY as u64)).into());
         }
@@ -65,18 +72,22 @@ impl Login {
             return Err(OdooError::OtherDatabase { theirs: theirs.clone(), ours: odoo.database().to_owned() }.into());
         }
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let login = Self { login: text(&params.login), password: text(&params.password).into() };
-        match odoo.refusal(&login.credential()).await {
-            Some(refusal) => Err(refusal.into()),
-            None => Ok(login),
+        let mut login = Self { login: text(&params.login), password: text(&params.password).into(), attempt: None };
+        let credential = login.credential();
+        if let Some(refusal) = odoo.refusal(&credential).await {
+            return Err(refusal.into());
         }
+        if let Some(address) = address {
+            login.attempt = Some(attempts.begin(network(address), credential.fingerprint()).await?);
+        }
+        Ok(login)
     }
 
     /// Odoo answers a right password of an account with two-factor authentication as if all were well, but with no user in
     /// it (14-19), and every later call with a session that has expired. Better to say now what to do instead. A wrong one is
     /// remembered, as those of other callers are.
     pub(super) async fn read_answer(
-        self,
+        mut self,
         response: http::Response<Incoming>,
         odoo: &Odoo,
         patience: Duration,
@@ -96,6 +107,8 @@ impl Login {
         if data["name"] == "odoo.exceptions.AccessDenied" && data["message"] == "Access Denied" {
             let refusal = OdooError::WrongLogin { login: self.login.clone(), words: None };
             odoo.note_refusal(&self.credential(), &refusal).await;
+        } else if let Some(attempt) = self.attempt.take() {
+            attempt.forgive();
         }
         Ok(http::Response::from_parts(head, Full::<Bytes>::new(body).map_err(|never| match never {}).boxed_unsync()))
     }
