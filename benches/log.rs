@@ -54,7 +54,7 @@ fn log_folder(more: &str) -> (TempDir, Config) {
 
 fn arrived() -> Arrived {
     let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    Arrived { id: Uuid::now_v7(), route: "create_data", address, size: 300, replay_of: None }
+    Arrived { id: Uuid::now_v7(), route: "create_data", hook: None, address, size: 300, replay_of: None }
 }
 
 fn finished(state: State, record: i64) -> Finished {
@@ -174,7 +174,7 @@ async fn call(log: &Log, number: usize) {
     let caller = Caller { credential: "key", door: "json-2", uid: 2, login: format!("user{}", number % 7) };
     let who = Who { client: None, caller: Some(caller) };
     let state = if number.is_multiple_of(50) { State::Failed } else { State::Done };
-    let entry = log.receive(arrived(), Received { model, vals: &vals, who }, Instant::now()).await.unwrap();
+    let entry = log.receive(arrived(), Received { model, vals: &vals, sent: None, who }, Instant::now()).await.unwrap();
     entry.finish(finished(state, number as i64)).await.unwrap();
 }
 

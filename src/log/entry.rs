@@ -59,14 +59,25 @@ impl Log {
         let kept = self.kept(arrived.route);
         let mut secrets = Secrets::default();
         let vals = Value::Object(vals.clone());
-        let sent = sent.unwrap_or_default();
         let (vals, sent) = if kept == Kept::Nothing {
+            self.note_secrets(sent.unwrap_or_default(), &mut secrets);
             self.note_secrets(vals, &mut secrets);
-            self.note_secrets(sent, &mut secrets);
             (None, None)
         } else {
-            let [vals, sent] = self.prepare([vals, sent], &mut secrets, Purpose::Announce).await?;
-            (Some(vals), Some(sent).filter(|sent| !sent.is_null()))
+            let sent = match sent {
+                None => None,
+                Some(sent) => {
+                    let [sent] = self.prepare([sent], &mut secrets, Purpose::Announce).await?;
+                    // What was hidden there matters to whoever has the call made again only where it is in `vals` too.
+                    if vals.as_object().is_some_and(|vals| !vals.is_empty()) {
+                        secrets.paths.clear();
+                    }
+                    Some(sent)
+                }
+            };
+            let [vals] = self.prepare([vals], &mut secrets, Purpose::Announce).await?;
+            secrets.note_masked(&vals, sent.is_some());
+            (Some(vals), sent)
         };
         let (ts, model) = (Timestamp::now(), short(model));
         let line =

@@ -30,7 +30,7 @@ pub struct Arrived {
 pub struct Received<'c> {
     pub model: &'c str,
     pub vals: &'c Map<String, Value>,
-    /// What the sender of a hook sent, of which its template made `vals`; no `vals` where the template failed.
+    /// What the sender of a hook sent, of which its template made `vals`; those are empty where the template failed.
     pub sent: Option<Value>,
     pub who: Who,
 }

@@ -140,6 +140,13 @@ fn is_match(key: &str, pattern: &str) -> bool {
 }
 
 impl Secrets {
+    /// Tells that something was hidden in a value which has it from elsewhere, and under a key that is no secret.
+    pub(super) fn note_masked(&mut self, value: &Value, is_from_elsewhere: bool) {
+        if is_from_elsewhere && self.paths.is_empty() && has_hidden(value) {
+            self.paths.insert("…".to_owned());
+        }
+    }
+
     fn take(&mut self, value: &mut Value, path: &[String]) {
         if matches!(value, Value::Null | Value::Bool(_)) {
             return;
@@ -175,6 +182,15 @@ impl Secrets {
         if let Ok(searcher) = searcher {
             values.into_iter().for_each(|value| mask(value, &searcher));
         }
+    }
+}
+
+fn has_hidden(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains(HIDDEN),
+        Value::Array(items) => items.iter().any(has_hidden),
+        Value::Object(entries) => entries.values().any(has_hidden),
+        _ => false,
     }
 }
 

@@ -90,14 +90,16 @@ async fn a_repair_keeps_every_whole_line_and_the_damaged_file() {
     assert!(status == Some(1) && said.contains("FAIL  log            the log is damaged"), "{said}");
 
     let (status, repaired, _) = run_in(folder.path(), &["log", "repair"]);
-    assert!(status == Some(0) && repaired.contains("lost: line 3\n"), "{repaired}");
+    // Which line that is depends on what a busy machine has let the log say of itself before.
+    let lost = &before.iter().find(|line| line["address"] == "127.0.0.1").unwrap()["seq"];
+    assert!(status == Some(0) && repaired.contains(&format!("lost: line {lost}\n")), "{repaired}");
     let kept = fs::read_dir(folder.path().join("log")).unwrap().map(|file| file.unwrap().path());
     let kept: Vec<PathBuf> = kept.filter(|file| file.to_str().unwrap().contains(".damaged-")).collect();
     assert_eq!((kept.len(), fs::read(&kept[0]).unwrap()), (1, bytes));
     let after = all_lines(folder.path());
     let gap = after.iter().find(|line| line["event"] == "log.gap").unwrap();
-    assert_eq!((&gap["seq"], &gap["to"]), (&json!(3), &json!(3)));
-    for line in before.iter().filter(|line| line["seq"] != 3) {
+    assert_eq!((&gap["seq"], &gap["to"]), (lost, lost));
+    for line in before.iter().filter(|line| line["seq"] != *lost) {
         assert!(after.contains(line), "{line}");
     }
     let verified = verify(folder.path());
