@@ -19,7 +19,7 @@ const POWER: [&str; 5] = ["ir.", "res.users", "res.groups", "res.config", "base"
 
 /// Methods of every model that read or write whatever fields their arguments name (Odoo 14-19). Where a policy narrows fields
 /// or records they would go around it.
-const GENERIC: [&str; 44] = [
+const GENERIC: [&str; 50] = [
     "copy",
     "copy_data",
     "create",
@@ -27,6 +27,7 @@ const GENERIC: [&str; 44] = [
     "export_data",
     "fetch",
     "fields_get",
+    "filtered",
     "filtered_domain",
     "formatted_read_group",
     "formatted_read_grouping_sets",
@@ -35,11 +36,16 @@ const GENERIC: [&str; 44] = [
     "load",
     "load_views",
     "mapped",
+    "message_new",
+    "message_process",
+    "message_route",
+    "message_update",
     "name_create",
     "name_get",
     "name_search",
     "new",
     "onchange",
+    "qweb_render_view",
     "read",
     "read_group",
     "read_progress_bar",
@@ -65,6 +71,9 @@ const GENERIC: [&str; 44] = [
     "write",
     "grouped",
 ];
+
+const PAST_THE_RULES: &str = "it reads or writes whatever its arguments name, past `models`, `never_read`, `never_write` and \
+    `domains`; use the other routes";
 
 /// What one caller may do: a `[[client]]`, or all that bring an Odoo credential of their own.
 #[derive(Debug, Clone)]
@@ -108,6 +117,8 @@ pub enum Touch<'t> {
         model: &'t str,
         field: &'t str,
     },
+    /// To give a field of whatever model a default.
+    Default(&'t str),
     Method {
         model: &'t str,
         method: &'t str,
@@ -130,9 +141,20 @@ pub enum Touch<'t> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{} may not {}: {}", words.holder, words.what, words.rule)]
 pub struct Denied {
-    /// The stable code that callers may branch on.
-    pub code: &'static str,
+    kind: Kind,
     words: Box<Words>,
+}
+
+/// The kinds of rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Routes,
+    Models,
+    NeverRead,
+    NeverWrite,
+    Methods,
+    Domains,
+    MaxRecords,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,6 +165,19 @@ struct Words {
 }
 
 impl Denied {
+    /// The stable code that callers may branch on.
+    pub fn code(&self) -> &'static str {
+        match self.kind {
+            Kind::Routes => "route_not_allowed",
+            Kind::Models => "model_not_allowed",
+            Kind::NeverRead => "field_not_readable",
+            Kind::NeverWrite => "field_not_writable",
+            Kind::Methods => "method_not_allowed",
+            Kind::Domains => "outside_domain",
+            Kind::MaxRecords => "too_many_records",
+        }
+    }
+
     /// The key of the configuration, with the entry that decided.
     pub fn rule(&self) -> &str {
         &self.words.rule
@@ -155,17 +190,24 @@ impl Policy {
         match touch {
             Touch::Route(route) if self.routes.contains(&route) => Ok(()),
             Touch::Route(route) => {
-                self.denied("route_not_allowed", format!("call `{route}`"), "it is not in `routes`".to_owned())
+                self.denied(Kind::Routes, format!("call `{route}`"), "it is not in `routes`".to_owned())
             }
             Touch::Model(model) => self.decide_model(model),
             Touch::Read { model, field } => {
                 self.decide_model(model)?;
-                self.decide_field(&self.never_read, "never_read", "field_not_readable", "read", model, field)
+                self.decide_field(Kind::NeverRead, model, field)
             }
             Touch::Write { model, field } => {
                 self.decide_model(model)?;
-                self.decide_field(&self.never_write, "never_write", "field_not_writable", "write", model, field)
+                self.decide_field(Kind::NeverWrite, model, field)
             }
+            Touch::Default(field) => match self.never_write.iter().find(|name| name.tail_matches(field)) {
+                None => Ok(()),
+                Some(name) => {
+                    let what = format!("set a default for `{field}`");
+                    self.denied(Kind::NeverWrite, what, format!("`never_write` has \"{name}\""))
+                }
+            },
             Touch::Method { model, method } => {
                 self.decide_model(model)?;
                 self.decide_method(model, method)
@@ -173,7 +215,7 @@ impl Policy {
             Touch::Unchecked(model) => match self.domains.get(model) {
                 None => Ok(()),
                 Some(domain) => self.denied(
-                    "outside_domain",
+                    Kind::Domains,
                     format!("reach records of `{model}` where its domain cannot be kept to"),
                     format!("`domains` has {domain} for `{model}`"),
                 ),
@@ -194,7 +236,7 @@ impl Policy {
     pub fn outside(&self, model: &str) -> Denied {
         let domain = self.domains.get(model).map(ToString::to_string).unwrap_or_default();
         let what = format!("make or leave a record of `{model}` outside its domain");
-        self.denial("outside_domain", what, format!("`domains` has {domain} for `{model}`"))
+        self.denial(Kind::Domains, what, format!("`domains` has {domain} for `{model}`"))
     }
 
     /// Which fields and models a call touches makes no difference, so nobody has to find out.
@@ -217,22 +259,10 @@ impl Policy {
         self.never_read.iter().chain(&self.never_write).any(|name| name.matches(model, field))
     }
 
-    /// A context can give fields of any model their defaults.
-    pub fn decide_default(&self, model: &str, field: &str) -> Result<(), Denied> {
-        match self.never_write.iter().find(|name| name.tail_matches(field)) {
-            Some(name) => self.denied(
-                "field_not_writable",
-                format!("set a default for `{field}`"),
-                format!("`never_write` has \"{name}\""),
-            ),
-            None => self.decide(Touch::Write { model, field }),
-        }
-    }
-
     fn decide_model(&self, model: &str) -> Result<(), Denied> {
         let what = || format!("touch the model `{model}`");
         if let Some(pattern) = self.deny.iter().find(|pattern| pattern.matches(model)) {
-            return self.denied("model_not_allowed", what(), format!("`models.deny` has \"{pattern}\""));
+            return self.denied(Kind::Models, what(), format!("`models.deny` has \"{pattern}\""));
         }
         let has_power = POWER.iter().any(|power| model.starts_with(power));
         let names = |pattern: &&Pattern| {
@@ -242,38 +272,30 @@ impl Policy {
             (Some(_), _) => Ok(()),
             (None, true) => {
                 let rule = "it is one that gives power, and `models.allow` does not name it".to_owned();
-                self.denied("model_not_allowed", what(), rule)
+                self.denied(Kind::Models, what(), rule)
             }
-            (None, false) => self.denied("model_not_allowed", what(), "it is not in `models.allow`".to_owned()),
+            (None, false) => self.denied(Kind::Models, what(), "it is not in `models.allow`".to_owned()),
         }
     }
 
-    fn decide_field(
-        &self,
-        names: &[Name],
-        key: &str,
-        code: &'static str,
-        verb: &str,
-        model: &str,
-        field: &str,
-    ) -> Result<(), Denied> {
+    fn decide_field(&self, kind: Kind, model: &str, field: &str) -> Result<(), Denied> {
+        let (names, key, verb) = match kind {
+            Kind::NeverWrite => (&self.never_write, "never_write", "write"),
+            _ => (&self.never_read, "never_read", "read"),
+        };
         match names.iter().find(|name| name.matches(model, field)) {
             None => Ok(()),
-            Some(name) => self.denied(code, format!("{verb} `{model}.{field}`"), format!("`{key}` has \"{name}\"")),
+            Some(name) => self.denied(kind, format!("{verb} `{model}.{field}`"), format!("`{key}` has \"{name}\"")),
         }
     }
 
     fn decide_method(&self, model: &str, method: &str) -> Result<(), Denied> {
         let what = || format!("call `{model}.{method}`");
         if !self.methods.iter().any(|name| name.matches(model, method)) {
-            return self.denied("method_not_allowed", what(), "it is not in `methods`".to_owned());
+            return self.denied(Kind::Methods, what(), "it is not in `methods`".to_owned());
         }
         if GENERIC.contains(&method) && !self.is_open() {
-            let rule =
-                "it reads or writes whatever its arguments name, past `models`, `never_read`, `never_write` and \
-                        `domains`; use the other routes"
-                    .to_owned();
-            return self.denied("method_not_allowed", what(), rule);
+            return self.denied(Kind::Methods, what(), PAST_THE_RULES.to_owned());
         }
         Ok(())
     }
@@ -282,18 +304,18 @@ impl Policy {
         match most.filter(|most| records > *most) {
             None => Ok(()),
             Some(most) => self.denied(
-                "too_many_records",
+                Kind::MaxRecords,
                 format!("have more than {most} records of `{model}` {how} by one call"),
                 format!("`max_records.{key}` is {most}"),
             ),
         }
     }
 
-    fn denied(&self, code: &'static str, what: String, rule: String) -> Result<(), Denied> {
-        Err(self.denial(code, what, rule))
+    fn denied(&self, kind: Kind, what: String, rule: String) -> Result<(), Denied> {
+        Err(self.denial(kind, what, rule))
     }
 
-    fn denial(&self, code: &'static str, what: String, rule: String) -> Denied {
-        Denied { code, words: Box::new(Words { holder: self.holder.clone(), what, rule }) }
+    fn denial(&self, kind: Kind, what: String, rule: String) -> Denied {
+        Denied { kind, words: Box::new(Words { holder: self.holder.clone(), what, rule }) }
     }
 }

@@ -179,7 +179,7 @@ impl Error {
             Self::Signature(Refused::Stale { .. }) => "signature_stale",
             Self::Signature(Refused::Wrong) => "signature_wrong",
             Self::Signature(Refused::Replayed { .. }) => "replayed",
-            Self::Denied(denied) => denied.code,
+            Self::Denied(denied) => denied.code(),
             Self::Hook(hook::Error::NoPayload) => "no_payload",
             Self::Hook(_) => "hook_template",
             Self::ClientAccount { .. } => "client_account",

@@ -114,12 +114,6 @@ pub(super) struct Keys {
 impl Keys {
     pub(super) fn rules(self, holder: String, write: Option<u64>) -> Result<Rules, String> {
         let Self { models, max_records, domains, .. } = self;
-        if domains.contains_key("ir.attachment") {
-            // Files are made before their record is, and tied to it afterwards.
-            return Err(
-                "`domains` cannot have `ir.attachment`: files are made before the records they belong to".to_owned()
-            );
-        }
         let policy = Policy {
             holder,
             routes: self.routes.into_iter().map(Route::name).collect(),

@@ -202,7 +202,7 @@ impl Error {
             Self::KeyNeedsLogin { .. } => "key_needs_login",
             Self::DoorClosed { .. } => "credential_not_allowed",
             Self::NoSuchDoor { .. } => "no_such_door",
-            Self::Denied(denied) => denied.code,
+            Self::Denied(denied) => denied.code(),
             Self::NoDomain(_) => "invalid_domain",
             Self::NotInXml { .. } => "not_in_xml",
             Self::OtherDatabase { .. } => "other_database",

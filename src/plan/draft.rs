@@ -196,6 +196,8 @@ impl Reader<'_> {
 
     /// Files become records of a model of their own.
     fn files(&mut self, value: &Value, path: &str) -> Result<Vec<File>, Error> {
+        // They are made before the record that they belong to, so nothing shows what they will be.
+        self.known.policy().decide(Touch::Unchecked(files::MODEL)).map_err(denied(path))?;
         for field in ["name", "datas", "res_model", "res_id"] {
             self.known.policy().decide(Touch::Write { model: files::MODEL, field }).map_err(denied(path))?;
         }
@@ -237,6 +239,10 @@ impl Reader<'_> {
             (Kind::Many2one(model), value) => self.many2one(to(model), value)?,
             (Kind::Many2many(model), value) => self.many2many(to(model), value)?,
             (Kind::One2many(model), value) => self.one2many(to(model), value)?,
+            (Kind::Reference, Value::String(named)) => {
+                self.known.reference(named, &path)?;
+                Slot::Plain(value.clone())
+            }
             (Kind::Free, value) => Slot::Plain(value.clone()),
             (_, Value::Array(_) | Value::Object(_)) => return Err(wrong(path, "must be a single value", value)),
             (_, value) => Slot::Plain(value.clone()),
@@ -265,6 +271,7 @@ impl Reader<'_> {
         let lookups = match value {
             Value::Object(lookups) => lookups,
             Value::Array(items) if items.iter().all(Value::is_i64) => {
+                self.known.policy().decide(Touch::Model(to.model)).map_err(denied(path))?;
                 return match self.known.policy().domain(to.model) {
                     None => Ok(Slot::Plain(json!([[6, 0, items]]))),
                     Some(_) => self.linked(to, Mode::Replace, items, path),
@@ -300,6 +307,7 @@ impl Reader<'_> {
 
     /// The records of a many2many. An id is looked up where the caller does not have all records of the model.
     fn linked(&mut self, to: Relation<'_>, mode: Mode, records: &[Value], at: &str) -> Result<Slot, Error> {
+        self.known.policy().decide(Touch::Model(to.model)).map_err(denied(to.path))?;
         let is_narrowed = self.known.policy().domain(to.model).is_some();
         let mut linked = Vec::with_capacity(records.len());
         for (index, record) in records.iter().enumerate() {

@@ -70,7 +70,7 @@ impl Error {
             Self::PrivateMethod { .. } => "private_method",
             Self::Domain { .. } => "invalid_domain",
             Self::Picks { .. } => "invalid_fields",
-            Self::Denied { source, .. } => source.code,
+            Self::Denied { source, .. } => source.code(),
             Self::Strict(warning) => warning.code,
             Self::Odoo(error) => error.code(),
         }

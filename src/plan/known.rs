@@ -79,7 +79,11 @@ impl<'p> Known<'p> {
             let field = seen.read(name)?;
             match (field, field.and_then(|field| field.kind.relation())) {
                 (field, _) if names.peek().is_none() => return Ok(field),
-                (_, Some(relation)) => model = relation,
+                // What is behind it would be found wherever it is.
+                (_, Some(relation)) => {
+                    self.policy.decide(Touch::Unchecked(relation))?;
+                    model = relation;
+                }
                 // A part of a date, a property, or a mistake: no other model is reached by it.
                 _ => return Ok(None),
             }
@@ -148,9 +152,13 @@ impl<'k> Seen<'k> {
         self.schema.has_company()
     }
 
+    pub(super) fn kind(&self, name: &str) -> Option<&'k Kind> {
+        self.schema.field(name).map(|field| &field.kind)
+    }
+
     /// The model that a field leads to, if it is relational.
     pub(super) fn relation(&self, name: &str) -> Option<&'k str> {
-        self.schema.field(name).map(|field| &field.kind).and_then(Kind::relation)
+        self.kind(name).and_then(Kind::relation)
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Asked, Error, On, Plan, Work,
-    known::with_schemas,
+    known::{Known, with_schemas},
     touched::denied,
     vals::{self, Vals, flag, note_unread, wrong},
     write::{decide_written, most_written},
@@ -44,8 +44,16 @@ pub async fn call_function(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Er
         return Err(Error::WrongKind { path: format!("payload.parameter.{name}"), problem });
     }
     let context = object(&payload, "context")?;
-    for (key, field) in context.keys().filter_map(|key| Some((key, key.strip_prefix("default_")?))) {
-        caller.policy().decide_default(model, field).map_err(denied(&format!("payload.context.{key}")))?;
+    let defaults = context.iter().filter_map(|(key, value)| Some((key, key.strip_prefix("default_")?, value)));
+    let defaults: Vec<_> = defaults.collect();
+    if !defaults.is_empty() && !caller.policy().is_open() {
+        let judge = |known: &Known<'_>| {
+            let judge = |(key, field, value): &(&String, &str, &Value)| {
+                known.default(model, field, value, &format!("payload.context.{key}"))
+            };
+            defaults.iter().try_for_each(judge)
+        };
+        with_schemas(caller, judge).await?;
     }
     let mut rpc = Rpc { context, ..Rpc::method(model, method, None, kwargs) };
     if let Some(domain) = domain {

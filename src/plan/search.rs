@@ -54,6 +54,10 @@ pub async fn search_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
         // Where all fields are wanted that means all that may be read.
         if names.is_empty() && policy.narrows_fields() {
             names = readable;
+            // None would be all again.
+            if names.is_empty() {
+                names.push("id".to_owned());
+            }
         }
     }
     let fields = match nested {
@@ -65,7 +69,11 @@ pub async fn search_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
     };
     // One more than may be answered shows that there are too many.
     policy.decide(Touch::ReadMany { model, records: page.limit.unwrap_or(0) }).map_err(denied("payload.limit"))?;
-    page.limit = page.limit.or(policy.most.read.map(|most| most.saturating_add(1)));
+    // Odoo takes a limit of 0 for none.
+    page.limit = page
+        .limit
+        .filter(|limit| *limit > 0 || policy.most.read.is_none())
+        .or(policy.most.read.map(|most| most.saturating_add(1)));
     let work = Work::Search { model: model.to_owned(), domain, page, fields };
     Ok(Plan { work, lookups: Vec::new(), warnings: warnings.into_vec(), dry_run })
 }

@@ -6,7 +6,10 @@
 use serde_json::{Map, Value};
 
 use super::{Error, files, known::Known, shown};
-use crate::policy::{Denied, Domain, Touch};
+use crate::{
+    odoo::Kind,
+    policy::{Denied, Domain, Touch},
+};
 
 impl Known<'_> {
     /// A domain over a model: every field on every path, and what conditions on relations read of the models behind them.
@@ -38,8 +41,10 @@ impl Known<'_> {
         let is_by_id = |value: &Value| value.is_i64() || value.is_boolean() || value.is_null();
         let is_by_ids = value.as_array().map_or_else(|| is_by_id(value), |values| values.iter().all(is_by_id));
         if operator.contains("any") {
+            self.policy().decide(Touch::Unchecked(relation)).map_err(denied(at))?;
             self.domain(relation, value, at)
         } else if !is_by_ids || operator.contains("like") || operator.ends_with("_of") {
+            self.policy().decide(Touch::Unchecked(relation)).map_err(denied(at))?;
             self.policy().decide(Touch::Read { model: relation, field: "display_name" }).map_err(denied(at))
         } else {
             Ok(())
@@ -96,10 +101,40 @@ impl Known<'_> {
                 Some(relation) if value.is_number() => {
                     self.policy().decide(Touch::Unchecked(relation)).map_err(denied(&at))?;
                 }
-                _ => {}
+                _ => match (seen.kind(name), value) {
+                    (Some(Kind::Reference), Value::String(named)) => self.reference(named, &at)?,
+                    _ => {}
+                },
             }
         }
         self.attached(model, values, at)
+    }
+
+    /// The default that a context gives to a field, of the model or of any other that a method makes records of.
+    pub(super) fn default(&self, model: &str, field: &str, value: &Value, at: &str) -> Result<(), Error> {
+        self.policy().decide(Touch::Default(field)).map_err(denied(at))?;
+        let Some(seen) = self.model(model).map_err(denied(at))? else { return Ok(()) };
+        let is_known = seen.write(field).map_err(denied(at))?.is_some();
+        match seen.relation(field) {
+            Some(relation) if value.is_array() || value.is_object() => self.commands(relation, value, at),
+            // Of whatever model it is, commands in it could touch another one.
+            None if !is_known && (value.is_array() || value.is_object()) => {
+                let problem =
+                    format!("gives several values to `{field}`, which `{model}` does not have; one can be given");
+                Err(Error::WrongKind { path: at.to_owned(), problem })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The value of a reference names a model itself: `sale.order,7`.
+    pub(super) fn reference(&self, named: &str, at: &str) -> Result<(), Error> {
+        let model = named.split(',').next().unwrap_or_default().trim();
+        if model.is_empty() {
+            return Ok(());
+        }
+        self.policy().decide(Touch::Model(model)).map_err(denied(at))?;
+        self.policy().decide(Touch::Unchecked(model)).map_err(denied(at))
     }
 
     /// A file that says itself which record it belongs to touches that record's model.

@@ -37,9 +37,7 @@ impl Domain {
             match item {
                 Value::String(operator) if matches!(operator.as_str(), "&" | "|") => due += 1,
                 Value::String(operator) if operator == "!" => {}
-                Value::Array(condition)
-                    if condition.len() == 3 && (condition[0].is_string() || is_constant(condition)) =>
-                {
+                Value::Array(condition) if names_a_field(condition) || is_constant(condition) => {
                     due -= 1;
                 }
                 other => return Err(Malformed::Item(other.to_string().chars().take(80).collect())),
@@ -85,6 +83,10 @@ impl Domain {
             }
         })
     }
+}
+
+fn names_a_field(condition: &[Value]) -> bool {
+    matches!(condition, [Value::String(field), _, _] if !matches!(field.as_str(), "&" | "|" | "!"))
 }
 
 /// `[1, "=", 1]` and `[0, "=", 1]`: all records, or none.
@@ -155,7 +157,14 @@ mod tests {
         for unfinished in [json!(["|", a]), json!(["|"]), json!(["!"]), json!([a, "&", a])] {
             assert_eq!(read(unfinished.clone()), Err(Malformed::Unfinished), "{unfinished}");
         }
-        for odd in [json!(["or", a, a]), json!([["a", "="]]), json!([1]), json!([[["a"], "=", 1]]), json!([null])] {
+        for odd in [
+            json!(["or", a, a]),
+            json!([["a", "="]]),
+            json!([1]),
+            json!([[["a"], "=", 1]]),
+            json!([null]),
+            json!([["|", a, a]]),
+        ] {
             assert!(matches!(read(odd.clone()), Err(Malformed::Item(_))), "{odd}");
         }
         assert_eq!(read(json!("[]")), Err(Malformed::NotAList));
