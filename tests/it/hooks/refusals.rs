@@ -1,0 +1,207 @@
+//! What is not taken at a hook: what is not proven to come from its sender, and what makes no call.
+
+use http::HeaderMap;
+use serde_json::{Value, json};
+
+use super::{
+    CONTACT, Contacts, OLD_SECRET, SECRET, by_github, by_standard_webhooks, contact, contacts_named, headers,
+    hexadecimal, is, mac, now, outcome,
+};
+use crate::support::{
+    client::Client,
+    fault::{Fault, FaultProxy},
+    odoo::odoo,
+};
+
+const SIGNATURE: &str = "X-Hub-Signature-256";
+
+#[tokio::test]
+async fn what_is_not_rightly_signed_never_comes_near_odoo() {
+    let odoo = odoo().await;
+    let proxy = FaultProxy::before(odoo).await;
+    let contacts = Contacts::before(&proxy.url, odoo, CONTACT);
+    proxy.run(|_, _| Fault::Pass);
+    let (body, name) = contact();
+    let right = format!("sha256={}", hexadecimal(&mac(SECRET, &body)));
+    let base64 = "sha256=dXEH6g60IG/CESIczphMa5w=";
+    for (sent, code) in [
+        (vec![], "signature_missing"),
+        (vec![("X-Hub-Signature", "sha1=7038")], "signature_missing"),
+        (vec![(SIGNATURE, &*right), (SIGNATURE, &right)], "signature_malformed"),
+        (vec![(SIGNATURE, "")], "signature_malformed"),
+        (vec![(SIGNATURE, "sha256=")], "signature_malformed"),
+        (vec![(SIGNATURE, &right["sha256=".len()..])], "signature_malformed"),
+        (vec![(SIGNATURE, &right[..right.len() - 1])], "signature_malformed"),
+        (vec![(SIGNATURE, base64)], "signature_malformed"),
+        (vec![(SIGNATURE, &right[..right.len() - 2])], "signature_wrong"),
+        // It proves who it is to Odoo, which is not what is asked here.
+        (vec![("x-api-key", &*odoo.key)], "signature_missing"),
+        (vec![("x-api-key", &*contacts.key)], "signature_missing"),
+    ] {
+        let answer = contacts.deliver("signed", headers(&sent), &body).await;
+        assert_eq!(outcome(&answer), is(401, code), "{sent:?}");
+    }
+    for secret in ["another", ""] {
+        let answer = contacts.deliver("signed", by_github(secret, &body), &body).await;
+        assert_eq!(outcome(&answer), is(401, "signature_wrong"), "{secret}");
+    }
+    let edited = body.replace("hook", "look");
+    let answer = contacts.deliver("signed", by_github(SECRET, &body), &edited).await;
+    assert_eq!(outcome(&answer), is(401, "signature_wrong"));
+    assert!(proxy.seen().is_empty(), "{:?}", proxy.seen());
+    assert_eq!(contacts_named(&name).await, 0);
+    assert!(!contacts.gateway.log_text().contains(&name), "what a stranger sent is not kept");
+    assert_eq!(contacts.deliver_signed(&body).await, is(200, "ok"));
+}
+
+#[tokio::test]
+async fn a_signature_of_another_time_is_stale() {
+    let contacts = Contacts::start().await;
+    let (body, name) = contact();
+    for (away, expected) in
+        [(-310, is(401, "signature_stale")), (310, is(401, "signature_stale")), (-200, is(200, "ok"))]
+    {
+        let signed = by_standard_webhooks("msg_1", now() + away, &body);
+        assert_eq!(outcome(&contacts.deliver("timed", signed, &body).await), expected, "{away}");
+    }
+    // What is old and wrong is wrong: nobody learns more.
+    let answer = contacts.deliver("timed", by_standard_webhooks("msg_2", now() - 310, &body), "{}").await;
+    assert_eq!(outcome(&answer), is(401, "signature_wrong"));
+    assert_eq!(contacts_named(&name).await, 1);
+}
+
+#[tokio::test]
+async fn the_secret_before_is_taken_beside_that_of_now() {
+    let contacts = Contacts::start().await;
+    for secret in [SECRET, OLD_SECRET] {
+        let (body, name) = contact();
+        let answer = contacts.deliver("signed", by_github(secret, &body), &body).await;
+        assert_eq!(outcome(&answer), is(200, "ok"), "{answer:?}");
+        assert_eq!(contacts_named(&name).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_hook_of_a_client_with_a_key_takes_that_key_and_no_other() {
+    let contacts = Contacts::start().await;
+    let (body, name) = contact();
+    let key = |key: &str| headers(&[("x-api-key", key)]);
+    let odoo = odoo().await;
+    for (sent, expected) in [
+        (HeaderMap::new(), is(401, "no_credentials")),
+        (key(&contacts.other_key), is(401, "unknown_client")),
+        (key(&odoo.key), is(401, "unknown_client")),
+        (by_github(SECRET, &body), is(401, "no_credentials")),
+        (key(&contacts.key), is(200, "ok")),
+        // It is no delivery that could be known again.
+        (headers(&[("authorization", &format!("Bearer {}", contacts.key))]), is(200, "ok")),
+    ] {
+        assert_eq!(outcome(&contacts.deliver("keyed", sent.clone(), &body).await), expected, "{sent:?}");
+    }
+    assert_eq!(contacts_named(&name).await, 2);
+    let line = contacts.gateway.log().last().unwrap().clone();
+    assert_eq!(
+        (&line["client"], &line["hook"], &line["route"]),
+        (&json!("keyed"), &json!("keyed"), &json!("create_data"))
+    );
+}
+
+#[tokio::test]
+async fn a_signed_request_may_go_to_a_plain_route_that_names_its_client() {
+    let contacts = Contacts::start().await;
+    let (_, name) = contact();
+    let call = |model: &str| json!({"id": 7, "model": model, "vals": {"payload": {"name": name}}}).to_string();
+    let send = async |path: &str, signed: HeaderMap, body: String| {
+        outcome(&Client::nobody(&contacts.gateway).send("POST", path, signed, Some(body)).await)
+    };
+    let (body, foreign) = (call("res.partner"), call("res.country"));
+    let signed = by_github(SECRET, &body);
+    for (path, code) in [
+        ("/api/create_data", "no_credentials"),
+        ("/api/create_data?client=", "unknown_client"),
+        ("/api/create_data?client=nobody", "unknown_client"),
+        ("/api/create_data?client=keyed", "unknown_client"),
+        ("/api/create_data?client=timed", "signature_missing"),
+        ("/api/search_data?client=signed", "route_not_allowed"),
+        ("/api/create_data?client=signed", "ok"),
+        ("/api/create_data?client=signed", "replayed"),
+    ] {
+        assert_eq!(send(path, signed.clone(), body.clone()).await, is(200, code), "{path}");
+    }
+    assert_eq!(send("/api/create_data?client=signed", signed, foreign.clone()).await, is(200, "signature_wrong"));
+    let answer = send("/api/create_data?client=signed", by_github(SECRET, &foreign), foreign).await;
+    assert_eq!(answer, is(200, "model_not_allowed"));
+    assert_eq!(contacts_named(&name).await, 1);
+}
+
+#[tokio::test]
+async fn a_hook_takes_posts_at_its_own_path_alone() {
+    let contacts = Contacts::start().await;
+    let (body, _) = contact();
+    let nobody = Client::nobody(&contacts.gateway);
+    for method in ["GET", "PUT", "HEAD", "OPTIONS", "DELETE"] {
+        let answer = nobody.send(method, "/hooks/signed", by_github(SECRET, &body), Some(body.clone())).await;
+        assert_eq!((answer.status, answer.headers["allow"].to_str().unwrap()), (405, "POST"), "{method}");
+    }
+    for path in [
+        "/hooks",
+        "/hooks/",
+        "/hooks/nothing",
+        "/hooks/signed/",
+        "/hooks/Signed",
+        "/hooks/%73igned",
+        "/de/hooks/signed",
+    ] {
+        let answer = nobody.send("POST", path, by_github(SECRET, &body), Some(body.clone())).await;
+        assert_eq!(answer.status, 404, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_of_which_the_template_makes_nothing_is_done_and_one_that_it_fails_on_waits_in_the_log() {
+    let template = "if .name == null then empty elif .name == 1 then {payload: {}}, {} elif .name == 2 then {name} \
+                    elif .name == 3 then false else error(\"no name like \\(.name)\") end";
+    let contacts = Contacts::with_template(template).await;
+    for (name, expected) in [
+        (json!(null), is(200, "no_payload")),
+        (json!(3), is(200, "no_payload")),
+        (json!(1), is(422, "hook_template")),
+        (json!(2), is(422, "hook_template")),
+        (json!("Steve"), is(422, "hook_template")),
+    ] {
+        let body = json!({"name": name, "note": "as it came"}).to_string();
+        let sent = |kind: &str| {
+            let mut sent = by_github(SECRET, &body);
+            sent.extend(headers(&[("X-GitHub-Event", kind), ("cookie", "session_id=crumbs")]));
+            sent
+        };
+        let answer = contacts.deliver("signed", sent("issues"), &body).await;
+        assert_eq!(outcome(&answer), expected, "{name}: {answer:?}");
+        let lines = contacts.gateway.lines();
+        let received = lines.iter().rfind(|line| line["event"] == "call.received").unwrap();
+        let kept = &received["sent"];
+        assert_eq!(kept["body"], serde_json::from_str::<Value>(&body).unwrap(), "{received}");
+        assert_eq!((&kept["headers"]["x-github-event"], &kept["headers"]["cookie"]), (&json!("issues"), &Value::Null));
+        assert_eq!((&received["vals"], &received["hook"]), (&json!({}), &json!("signed")));
+        assert_eq!(lines.last().unwrap()["error"], expected.1);
+        // Nothing was done, so it may come again.
+        assert_eq!(outcome(&contacts.deliver("signed", sent("issues"), &body).await), expected, "{name}");
+    }
+    let said = contacts.gateway.log().last().unwrap()["message"].as_str().unwrap().to_owned();
+    assert!(said.contains("no name like Steve"), "{said}");
+}
+
+#[tokio::test]
+async fn a_rightly_signed_body_that_is_no_json_is_told_as_that() {
+    let contacts = Contacts::start().await;
+    for (body, expected) in [
+        ("", is(400, "invalid_json")),
+        ("name=Steve", is(400, "invalid_json")),
+        ("{\"name\": \"a\", \"name\": \"b\"}", is(400, "invalid_json")),
+        ("[1]", is(422, "hook_template")),
+    ] {
+        assert_eq!(contacts.deliver_signed(body).await, expected, "{body}");
+    }
+    let deep = format!("{}1{}", "[".repeat(200), "]".repeat(200));
+    assert_eq!(contacts.deliver_signed(&deep).await, is(400, "nested_too_deep"));
+}
