@@ -101,10 +101,11 @@ impl Known<'_> {
                 Some(relation) if value.is_number() => {
                     self.policy().decide(Touch::Unchecked(relation)).map_err(denied(&at))?;
                 }
-                _ => match (seen.kind(name), value) {
-                    (Some(Kind::Reference), Value::String(named)) => self.reference(named, &at)?,
-                    _ => {}
-                },
+                _ => {
+                    if let (Some(Kind::Reference), Value::String(named)) = (seen.kind(name), value) {
+                        self.reference(named, &at)?;
+                    }
+                }
             }
         }
         self.attached(model, values, at)
