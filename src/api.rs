@@ -201,14 +201,14 @@ pub async fn handle(app: Arc<App>, request: Request) -> Reply {
     reply.cookie = request.rotated.get();
     let finished = finished(&reply, &trace);
     app.metrics.call(arrived.route, finished.state.as_str(), finished.error, started.elapsed());
-    let is_strangers = who.client.is_none() && who.caller.is_none();
-    if is_strangers && reply.verdict.is_err() {
+    // Refused at the door: anybody can have that, as fast as a network carries it, and so can who has found an old key.
+    let is_at_the_door = entry.is_none() && reply.verdict.is_err();
+    if is_at_the_door {
         app.attempts.refuse(crate::http::network(arrived.address)).await;
     }
     let logged = match entry {
         Some(entry) => entry.finish(finished).await,
-        // Anybody can have calls refused, as fast as a network carries them.
-        None if is_strangers && !app.refusals.take() => Ok(()),
+        None if is_at_the_door && !app.refusals.take() => Ok(()),
         None => app.log.refuse(&arrived, &who, started, finished).await,
     };
     if let Err(error) = logged {
@@ -238,25 +238,21 @@ async fn serve(
     known.who.client = shown.as_ref().ok().and_then(Shown::client).as_deref().map(str::to_owned);
     let body = request.body.clone().map_err(Error::Body)?;
     envelope::check_depth(&body, app.config.limits.json_depth.get())?;
-    // A stranger gets its id back; nothing else of the body is kept.
-    let strangers_id = |error| match request.hook {
-        None => Envelope::id_of(&body).map(|id| (id, error)),
-        Some(_) => Ok((Value::Null, error)),
+    let let_in = async {
+        let mut entered = entrance::enter(app, shown?, request).await?;
+        known.delivery = entered.delivery.take();
+        let caller = identify(app, &mut entered, request, trace).await?;
+        Ok((caller, entered))
     };
-    let entered = async { entrance::enter(app, shown?, request).await }.await;
-    let identified = match entered {
-        Ok(entered) => identify(app, entered, request, trace).await,
-        Err(error) => Err(error),
-    };
-    let (caller, entered) = match identified {
-        Ok(identified) => identified,
+    // What it entered with is kept to the end: it counts the call.
+    let (caller, _entered) = match let_in.await {
+        Ok(let_in) => let_in,
         Err(error) => {
-            let (id, error) = strangers_id(error)?;
-            known.envelope_id = id;
+            // A stranger gets its id back; nothing else of the body is kept.
+            known.envelope_id = if request.hook.is_some() { Value::Null } else { Envelope::id_of(&body)? };
             return Err(error);
         }
     };
-    known.delivery = entered.delivery;
     known.who.caller = Some(logged_caller(&caller));
     let Taken { model, vals, sent } = match &request.hook {
         None => {
@@ -291,36 +287,23 @@ async fn by_template(hook: &Arc<Hook>, body: &Bytes, headers: &HeaderMap) -> Res
 /// The user of Odoo behind a caller that has been let in.
 async fn identify(
     app: &App,
-    mut entered: Entered,
+    entered: &mut Entered,
     request: &Request,
     trace: &Arc<Trace>,
-) -> Result<(odoo::Caller, Entered), Error> {
+) -> Result<odoo::Caller, Error> {
     let patience = app.config.limits.call_timeout;
     let origin = Origin { address: Some(request.address), traceparent: request.traceparent };
-    let caller = odoo::Caller::identify(
-        &app.odoo,
-        entered.credential.clone(),
-        entered.policy.clone(),
-        trace.clone(),
-        request.rotated.clone(),
-        origin,
-        request.began + (patience - patience / 10),
-    );
+    let (credential, policy) = (entered.credential.clone(), entered.policy.clone());
+    let until = request.began + (patience - patience / 10);
+    let caller =
+        odoo::Caller::identify(&app.odoo, credential, policy, trace.clone(), request.rotated.clone(), origin, until);
     let caller = caller.await;
     if let Some(attempt) = entered.attempt.take()
-        && caller.as_ref().err().is_none_or(|error| !error.is_about_credentials())
+        && caller.as_ref().is_err_and(OdooError::is_wrong_credential)
     {
-        attempt.forgive();
+        attempt.was_wrong();
     }
-    match caller {
-        Ok(caller) => Ok((caller, entered)),
-        Err(error) => {
-            if let Some(delivery) = entered.delivery {
-                delivery.give_back().await;
-            }
-            Err(error.into())
-        }
-    }
+    Ok(caller?)
 }
 
 /// Plans and executes; once more where Odoo finds the models to be other than they are remembered.

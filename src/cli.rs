@@ -11,10 +11,13 @@ mod replay;
 mod serve;
 mod show;
 
-use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
+use std::{io::IsTerminal, path::PathBuf, pin::Pin, process::ExitCode, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
+
+/// What still works when all is done is given so long.
+const LAST_WAIT: Duration = Duration::from_secs(1);
 
 /// A gateway in front of Odoo: webhook-style JSON in, the fewest Odoo calls out, a log of it all.
 #[derive(Debug, Parser)]
@@ -95,13 +98,19 @@ fn words(error: &anyhow::Error) -> String {
 }
 
 fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
-    let runtime = || tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let run = |command: Pin<Box<dyn Future<Output = anyhow::Result<ExitCode>>>>| {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let outcome = runtime.block_on(command);
+        // A template that does not end is not waited for.
+        runtime.shutdown_timeout(LAST_WAIT);
+        outcome
+    };
     match command {
-        Command::Serve(args) => runtime()?.block_on(serve::run(args.config)),
-        Command::Check(args) => runtime()?.block_on(check::run(&args.config)),
+        Command::Serve(args) => run(Box::pin(serve::run(args.config))),
+        Command::Check(args) => run(Box::pin(async move { check::run(&args.config).await })),
         Command::Log(command) => log::run(command),
-        Command::Replay(args) => runtime()?.block_on(replay::run(args)),
+        Command::Replay(args) => run(Box::pin(replay::run(args))),
         Command::Client(command) => client::run(command),
-        Command::Hook(command) => runtime()?.block_on(hook::run(command)),
+        Command::Hook(command) => run(Box::pin(hook::run(command))),
     }
 }

@@ -8,14 +8,14 @@ mod template;
 use std::{
     collections::{BTreeMap, HashMap},
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, LazyLock},
     time::Duration,
 };
 
 use bytes::Bytes;
 use http::{HeaderMap, header};
 use serde_json::{Map, Value, json};
-use tokio::time;
+use tokio::{sync::Semaphore, time};
 
 pub use self::template::Mistake;
 use self::template::Template;
@@ -23,7 +23,10 @@ use crate::{api::Route, config};
 
 /// A template that takes longer does not end.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// So many run at a time, in all: one that does not end keeps its place.
+static PLACES: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(16)));
 /// Headers with credentials; a template has no use for them, and what it sees is logged.
+/// Neither have signatures.
 const HIDDEN: [&str; 5] = ["authorization", "cookie", "proxy-authorization", "x-api-key", "x-odoo-login"];
 
 /// The hooks of a configuration, by name.
@@ -68,6 +71,8 @@ pub enum Error {
     Failed(String),
     #[error("the template of this hook must give one object with `payload` in it, not {0}")]
     NotVals(String),
+    #[error("the templates of this gateway's hooks are busy; come back in a moment")]
+    Busy,
     #[error("the template of this hook did not end within {} s", PATIENCE.as_secs())]
     Endless,
 }
@@ -81,7 +86,9 @@ pub struct Sent {
 
 impl Sent {
     pub fn new(body: Bytes, headers: &HeaderMap) -> Self {
-        let shown = headers.iter().filter(|(name, _)| !HIDDEN.contains(&name.as_str()) && **name != header::HOST);
+        let is_signature = |name: &str| name.contains("signature") || name.contains("hmac");
+        let is_shown = |name: &str| !HIDDEN.contains(&name) && !is_signature(name) && name != "host";
+        let shown = headers.iter().filter(|(name, _)| is_shown(name.as_str()));
         let text = |(name, value): (&header::HeaderName, &header::HeaderValue)| {
             Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
         };
@@ -137,7 +144,13 @@ impl Hook {
     /// The `vals` that the template makes of a body, made away from the threads that serve.
     pub async fn vals(self: &Arc<Self>, sent: Sent) -> Result<Map<String, Value>, Error> {
         let hook = self.clone();
-        let made = tokio::task::spawn_blocking(move || hook.vals_here(&sent));
+        let place = time::timeout(PATIENCE, PLACES.clone().acquire_owned()).await;
+        let place = place.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)?;
+        let made = tokio::task::spawn_blocking(move || {
+            let made = hook.vals_here(&sent);
+            drop(place);
+            made
+        });
         let made = time::timeout(PATIENCE, made).await.map_err(|_| Error::Endless)?;
         made.map_err(|_| Error::Failed("it broke down".to_owned()))?
     }

@@ -17,8 +17,8 @@ pub use self::{
 /// does not allow them; one that begins so does.
 const POWER: [&str; 5] = ["ir.", "res.users", "res.groups", "res.config", "base"];
 
-/// Methods of every model that read or write whatever fields their arguments name (Odoo 14-19). Where a policy narrows fields
-/// or records they would go around it.
+/// Methods of every model that read or write whatever fields their arguments name (Odoo 14-19). Where a policy narrows models,
+/// fields or records they would go around it.
 const GENERIC: [&str; 50] = [
     "copy",
     "copy_data",
@@ -33,6 +33,7 @@ const GENERIC: [&str; 50] = [
     "formatted_read_grouping_sets",
     "get_property_definition",
     "get_views",
+    "grouped",
     "load",
     "load_views",
     "mapped",
@@ -69,11 +70,10 @@ const GENERIC: [&str; 50] = [
     "web_save_multi",
     "web_search_read",
     "write",
-    "grouped",
 ];
 
-const PAST_THE_RULES: &str = "it reads or writes whatever its arguments name, past `models`, `never_read`, `never_write` and \
-    `domains`; use the other routes";
+const PAST_THE_RULES: &str = "it reads or writes whatever its arguments name, past `models`, `never_read`, `never_write`, \
+    `domains` and `max_records.read`; use the other routes";
 
 /// What one caller may do: a `[[client]]`, or all that bring an Odoo credential of their own.
 #[derive(Debug, Clone)]
@@ -254,9 +254,10 @@ impl Policy {
         !(self.never_read.is_empty() && self.never_write.is_empty())
     }
 
-    /// There is a rule on such a field of the model.
-    pub fn rules_fields_of(&self, model: &str, field: &str) -> bool {
-        self.never_read.iter().chain(&self.never_write).any(|name| name.matches(model, field))
+    /// There is a rule on such a field of the model, or of any where that is not known.
+    pub fn rules_field(&self, model: Option<&str>, field: &str) -> bool {
+        let mut names = self.never_read.iter().chain(&self.never_write);
+        names.any(|name| model.map_or_else(|| name.tail_matches(field), |model| name.matches(model, field)))
     }
 
     fn decide_model(&self, model: &str) -> Result<(), Denied> {
@@ -294,7 +295,7 @@ impl Policy {
         if !self.methods.iter().any(|name| name.matches(model, method)) {
             return self.denied(Kind::Methods, what(), "it is not in `methods`".to_owned());
         }
-        if GENERIC.contains(&method) && !self.is_open() {
+        if GENERIC.contains(&method) && (!self.is_open() || self.most.read.is_some()) {
             return self.denied(Kind::Methods, what(), PAST_THE_RULES.to_owned());
         }
         Ok(())

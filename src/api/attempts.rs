@@ -11,13 +11,15 @@ use std::{
     time::Duration,
 };
 
-use moka::future::Cache;
-use tokio::time;
+use moka::{future::Cache, policy::EvictionPolicy};
+use tokio::{sync::Semaphore, time};
 
 use super::Error;
 use crate::{bucket::Bucket, odoo::Fingerprint};
 
 const MOST: usize = 30;
+/// More than these are not tried at a time.
+const UNDER_WAY: usize = 30;
 const WITHIN: Duration = Duration::from_secs(60);
 const ADDRESSES: u64 = 10_000;
 /// So many refusals are told at once, and so many more each second. The others wait for `PAUSE`: whoever guesses as fast as it
@@ -25,14 +27,21 @@ const ADDRESSES: u64 = 10_000;
 const AT_ONCE: f64 = 200.0;
 const PER_SECOND: f64 = 20.0;
 const PAUSE: Duration = Duration::from_millis(500);
+const PAUSES: usize = 400;
 
 #[derive(Debug)]
-pub struct Attempts(Cache<IpAddr, Arc<Tried>>);
+pub struct Attempts {
+    by_address: Cache<IpAddr, Arc<Tried>>,
+    pauses: Semaphore,
+}
 
 /// What an address has tried.
 #[derive(Debug)]
 struct Tried {
-    credentials: Mutex<HashSet<Fingerprint>>,
+    /// The credentials that were wrong.
+    wrong: Mutex<HashSet<Fingerprint>>,
+    /// How many are being tried.
+    under_way: Semaphore,
     refusals: Bucket,
 }
 
@@ -44,13 +53,20 @@ pub struct Attempt {
 
 impl Default for Attempts {
     fn default() -> Self {
-        Self(Cache::builder().max_capacity(ADDRESSES).time_to_live(WITHIN).build())
+        let by_address = Cache::builder()
+            .max_capacity(ADDRESSES)
+            .time_to_live(WITHIN)
+            // The latest are the ones to be remembered.
+            .eviction_policy(EvictionPolicy::lru())
+            .build();
+        Self { by_address, pauses: Semaphore::new(PAUSES) }
     }
 }
 
 impl Default for Tried {
     fn default() -> Self {
-        Self { credentials: Mutex::default(), refusals: Bucket::new(AT_ONCE, PER_SECOND) }
+        let refusals = Bucket::new(AT_ONCE, PER_SECOND);
+        Self { wrong: Mutex::default(), under_way: Semaphore::new(UNDER_WAY), refusals }
     }
 }
 
@@ -59,31 +75,41 @@ impl Attempts {
     pub async fn begin(&self, address: IpAddr, credential: Fingerprint) -> Result<Attempt, Error> {
         let tried = self.of(address).await;
         {
-            let mut credentials = tried.credentials.lock().unwrap_or_else(PoisonError::into_inner);
-            if credentials.len() >= MOST && !credentials.contains(&credential) {
+            let wrong = tried.wrong.lock().unwrap_or_else(PoisonError::into_inner);
+            if wrong.len() >= MOST && !wrong.contains(&credential) {
                 return Err(Error::TooManyAttempts);
             }
-            credentials.insert(credential);
         }
+        // Given back by the drop of the attempt.
+        tried.under_way.try_acquire().map_err(|_| Error::TooManyAttempts)?.forget();
         Ok(Attempt { tried, credential })
     }
 
-    /// Comes back when a stranger from there may be told that it is refused.
+    /// Comes back when somebody there may be told of a refusal.
     pub(super) async fn refuse(&self, address: IpAddr) {
-        if !self.of(address).await.refusals.take() {
+        // However many addresses there are, not all requests that may be under way are to wait here.
+        if !self.of(address).await.refusals.take()
+            && let Ok(_pause) = self.pauses.try_acquire()
+        {
             time::sleep(PAUSE).await;
         }
     }
 
     async fn of(&self, address: IpAddr) -> Arc<Tried> {
-        self.0.get_with(address, async { Arc::default() }).await
+        self.by_address.get_with(address, async { Arc::default() }).await
     }
 }
 
 impl Attempt {
-    /// Odoo accepts it, or has not said that it does not.
-    pub fn forgive(self) {
-        self.tried.credentials.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.credential);
+    /// Odoo does not accept it.
+    pub fn was_wrong(self) {
+        self.tried.wrong.lock().unwrap_or_else(PoisonError::into_inner).insert(self.credential);
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        self.tried.under_way.add_permits(1);
     }
 }
 
@@ -101,10 +127,10 @@ mod tests {
         let attempts = Attempts::default();
         let address = IpAddr::from([192, 0, 2, 1]);
         for number in 0..1_000 {
-            attempts.begin(address, credential(number)).await.unwrap().forgive();
+            drop(attempts.begin(address, credential(number)).await.unwrap());
         }
         for number in 0..MOST {
-            drop(attempts.begin(address, credential(number)).await.unwrap());
+            attempts.begin(address, credential(number)).await.unwrap().was_wrong();
         }
         assert!(matches!(attempts.begin(address, credential(MOST)).await, Err(Error::TooManyAttempts)));
         assert!(attempts.begin(address, credential(3)).await.is_ok());

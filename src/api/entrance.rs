@@ -1,6 +1,7 @@
 //! Who calls, and whether that caller is let in at all: before anything of the call reaches Odoo.
 //!
-//! First it is proven who it is, by a key, a signature or a credential of Odoo's; only then is it told what is wrong with it.
+//! First a client proves who it is, by a key or a signature; only then is it told what is wrong with it. Whether Odoo accepts a
+//! credential of its own, Odoo says later.
 
 use std::sync::Arc;
 

@@ -45,7 +45,7 @@ pub enum Error {
     ContentType,
     #[error("the header `{0}` cannot be read: it is empty, stands twice, or is not of its form")]
     UnreadableCredential(HeaderName),
-    #[error("no client of this gateway has that key")]
+    #[error("no client of this gateway is known by that key, or by that name and a signature")]
     UnknownClient,
     #[error("the client `{0}` has been revoked")]
     ClientRevoked(Arc<str>),
@@ -181,6 +181,7 @@ impl Error {
             Self::Signature(Refused::Replayed { .. }) => "replayed",
             Self::Denied(denied) => denied.code(),
             Self::Hook(hook::Error::NoPayload) => "no_payload",
+            Self::Hook(hook::Error::Busy) => "too_busy",
             Self::Hook(_) => "hook_template",
             Self::ClientAccount { .. } => "client_account",
             Self::StillRunning(_) => "still_running",
@@ -201,6 +202,7 @@ impl Error {
             | Self::RateLimited { .. }
             | Self::TooManyInFlight { .. }
             | Self::TooManyAttempts
+            | Self::Hook(hook::Error::Busy)
             | Self::Signature(Refused::Replayed { is_done: false, .. })
             | Self::Body(BodyError::TimedOut(_) | BodyError::Broken | BodyError::NoRoom) => Retry::Safe,
             Self::Internal | Self::Incomplete(_) | Self::StillRunning(_) => Retry::Unsafe,
@@ -215,6 +217,11 @@ impl Error {
             | Self::Incomplete(Incomplete { cause: plan::Error::Odoo(error), .. }) => Some(error),
             _ => None,
         }
+    }
+
+    /// The policy refused it.
+    pub fn is_denied(&self) -> bool {
+        self.rule().is_some()
     }
 
     /// The rule of the policy that refused.

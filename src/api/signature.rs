@@ -18,7 +18,7 @@ use base64::{
 };
 use http::{HeaderMap, HeaderName};
 use jiff::Timestamp;
-use moka::future::Cache;
+use moka::{future::Cache, policy::EvictionPolicy};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -34,6 +34,8 @@ const MOST_SIGNATURES: usize = 16;
 const LONGEST_HEADER: usize = 4 << 10;
 /// So many deliveries are known again. Only those with a right signature are kept.
 const DELIVERIES: u64 = 100_000;
+/// Times are compared by whole seconds.
+const EDGE: Duration = Duration::from_secs(2);
 
 /// Why a request is not taken for the client's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -131,7 +133,12 @@ impl Verifier {
         let keys = secrets.iter().map(key).collect::<Result<_, _>>()?;
         let tolerance = signature.tolerance;
         // A time may be as far ahead as behind.
-        let taken = Cache::builder().max_capacity(DELIVERIES).time_to_live(tolerance * 2).build();
+        let taken = Cache::builder()
+            .max_capacity(DELIVERIES)
+            .time_to_live(tolerance * 2 + EDGE)
+            // The latest are the ones to be known again.
+            .eviction_policy(EvictionPolicy::lru())
+            .build();
         Ok(Self { way, keys, tolerance, taken })
     }
 
@@ -199,7 +206,10 @@ impl Delivery {
 
     /// It came to nothing, and may come again.
     pub(super) async fn give_back(&self) {
-        self.taken.invalidate(&self.digest).await;
+        // By now it may have been taken by another call.
+        if self.taken.get(&self.digest).await.is_some_and(|taken| Arc::ptr_eq(&taken.is_done, &self.is_done)) {
+            self.taken.invalidate(&self.digest).await;
+        }
     }
 }
 

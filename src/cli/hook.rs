@@ -1,6 +1,11 @@
 //! `odoo-gateway hook test`: what a hook makes of a body, and what would be done in Odoo. Nothing is written, nor logged.
 
-use std::{io::Read, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{
+    io::{Read, Write},
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+};
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
@@ -59,7 +64,7 @@ pub(super) async fn run(Command::Test(args): Command) -> anyhow::Result<ExitCode
     for (key, value) in told.as_object().into_iter().flatten() {
         shown[key] = value.clone();
     }
-    println!("{}", show::pretty(&shown));
+    writeln!(std::io::stdout(), "{}", show::pretty(&shown))?;
     Ok(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

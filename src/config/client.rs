@@ -228,6 +228,8 @@ mod tests {
             let refusal = parse(&format!("odoo_key_env = \"A\"\n{line}")).unwrap_err();
             assert!(refusal.contains(why) && refusal.contains("line 5"), "{line}: {refusal}");
         }
+        let pattern = parse("odoo_key_env = \"A\"\ndomains = { \"sale.*\" = [] }").unwrap_err();
+        assert!(pattern.contains("`sale.*`, which is no model's name"), "{pattern}");
     }
 
     #[test]

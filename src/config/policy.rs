@@ -114,6 +114,9 @@ pub(super) struct Keys {
 impl Keys {
     pub(super) fn rules(self, holder: String, write: Option<u64>) -> Result<Rules, String> {
         let Self { models, max_records, domains, .. } = self;
+        if let Some(model) = domains.keys().find(|model| model.contains('*') || Pattern::read(model).is_none()) {
+            return Err(format!("`domains` has `{model}`, which is no model's name; patterns are not taken there"));
+        }
         let policy = Policy {
             holder,
             routes: self.routes.into_iter().map(Route::name).collect(),

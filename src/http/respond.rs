@@ -96,6 +96,8 @@ fn hook_status(error: &Error) -> StatusCode {
         | Error::ClientRevoked(_)
         | Error::ClientExpired { .. } => StatusCode::UNAUTHORIZED,
         Error::AddressNotAllowed(_) | Error::Denied(_) => StatusCode::FORBIDDEN,
+        error if error.is_denied() => StatusCode::FORBIDDEN,
+        error if error.retry() == Retry::Safe => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }

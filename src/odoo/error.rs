@@ -260,6 +260,11 @@ impl Error {
         ) || self.is_refused_secret()
     }
 
+    /// Odoo knows no such key, login or session.
+    pub fn is_wrong_credential(&self) -> bool {
+        matches!(self, Self::WrongKey | Self::WrongLogin { .. } | Self::SessionExpired)
+    }
+
     /// With what only the operator should read: where Odoo is.
     pub fn for_operator(&self) -> String {
         match self {

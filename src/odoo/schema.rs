@@ -119,10 +119,41 @@ impl From<Described> for Field {
             ("boolean" | "float" | "monetary" | "date" | "datetime" | "html", _) => Kind::Scalar,
             _ => Kind::Free,
         };
-        // `related` is a path in 14-19, and false or absent where the field is no copy.
-        let related = described.related.as_str().filter(|path| !path.is_empty()).map(str::to_owned);
+        // `related` is a path in 15-19 and a list of names in 14; false or absent where the field is no copy.
+        let related = match &described.related {
+            Value::String(path) => Some(path.clone()),
+            Value::Array(names) => {
+                names.iter().map(Value::as_str).collect::<Option<Vec<_>>>().map(|names| names.join("."))
+            }
+            _ => None,
+        };
+        let related = related.filter(|path| !path.is_empty());
         let is_column = described.store || related.is_some();
         let inverse = described.relation_field.as_str().map(str::to_owned);
         Self { kind, is_column, is_searchable: described.searchable, related, inverse }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_copy_is_known_as_each_version_describes_it() {
+        for (related, expected) in [
+            (json!("partner_id.vat"), Some("partner_id.vat")),
+            (json!(["partner_id", "vat"]), Some("partner_id.vat")),
+            (json!([]), None),
+            (json!(""), None),
+            (json!(false), None),
+            (json!(null), None),
+        ] {
+            let described = HashMap::from([("vat".to_owned(), json!({"type": "char", "related": related}))]);
+            let schema = Schema::new("m", described);
+            let field = schema.field("vat").unwrap();
+            assert_eq!((field.related.as_deref(), field.is_column), (expected, expected.is_some()), "{related}");
+        }
     }
 }

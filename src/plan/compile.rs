@@ -104,6 +104,12 @@ pub(super) fn compile(
     let made_in_place = in_place.iter().map(|number| questions.get(*number).model.clone());
     let beside = Beside::new(draft.below(), draft.unseen(), made_in_place);
     let below = draft.below();
+    if let Target::Existing { .. } = target {
+        // Those that are there go too, wherever they are.
+        for (field, model) in draft.replaced() {
+            policy.decide(Touch::Unchecked(model)).map_err(denied(&format!("payload.{field}")))?;
+        }
+    }
     let Settled { values, holes, files } = settler.settle(model, draft, old, at)?;
     if let Target::Existing { .. } = target {
         // An update is not undone, so it has to be seen beforehand.

@@ -80,6 +80,14 @@ impl Draft {
         lines.map(|(name, _)| name.as_str()).collect()
     }
 
+    /// The fields whose lines an update takes away or makes, with the models of the lines.
+    pub(super) fn replaced(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.fields.iter().filter_map(|(name, slot)| match slot {
+            Slot::Lines { model, .. } => Some((name.as_str(), model.as_str())),
+            _ => None,
+        })
+    }
+
     /// The fields that hold lines, at every level.
     pub(super) fn below(&self) -> Vec<Below> {
         let mut below = Vec::new();
@@ -180,7 +188,7 @@ impl Reader<'_> {
     ) -> Result<Draft, Error> {
         let mut draft = Draft::default();
         let Some(seen) = self.known.model(model).map_err(denied(path))? else { return Ok(draft) };
-        self.known.attached(model, payload, path)?;
+        self.known.attached(payload, path)?;
         let company = payload.get("company_id").and_then(Value::as_i64).or(company);
         for (name, value) in payload {
             let path = format!("{path}.{name}");
@@ -234,7 +242,10 @@ impl Reader<'_> {
                 return Err(wrong(path, "must be a list of lines; an empty one removes those that are there", value));
             }
             // Odoo's own word for nothing is false. Nothing in a relation of many is an empty list of links.
-            (Kind::Many2many(_), Value::Null | Value::Bool(false)) => Slot::Plain(json!([[6, 0, []]])),
+            (Kind::Many2many(model), Value::Null | Value::Bool(false)) => {
+                self.known.policy().decide(Touch::Model(model)).map_err(denied(&path))?;
+                Slot::Plain(json!([[6, 0, []]]))
+            }
             (_, Value::Null) => Slot::Plain(Value::Bool(false)),
             (Kind::Many2one(model), value) => self.many2one(to(model), value)?,
             (Kind::Many2many(model), value) => self.many2many(to(model), value)?,

@@ -91,6 +91,20 @@ impl<'p> Known<'p> {
         Ok(None)
     }
 
+    /// The model at the end of a path of relations, as far as the schemas at hand show it.
+    pub(super) fn leads_to(&self, model: &str, path: &str) -> Option<&str> {
+        let mut end = self.schemas.get(model)?;
+        let mut names = path.split('.').peekable();
+        while let Some(name) = names.next() {
+            let relation = end.field(name)?.kind.relation()?;
+            if names.peek().is_none() {
+                return Some(relation);
+            }
+            end = self.schemas.get(relation)?;
+        }
+        None
+    }
+
     /// Decides on a field, and on those that it is a copy of (Odoo 14-19: `related`, which the fields of `_inherits` have
     /// too). That the copied field's model may not be touched otherwise is no matter: what is allowed here is this field.
     fn decide_field(&self, schema: &Schema, name: &str, how: Use, depth: usize) -> Result<(), Denied> {
@@ -103,11 +117,13 @@ impl<'p> Known<'p> {
             return Ok(());
         };
         let mut schema = schema;
-        for name in way {
+        let mut way = way.peekable();
+        while let Some(name) = way.next() {
             let Some(model) = schema.field(name).and_then(|field| field.kind.relation()) else { return Ok(()) };
             if let Err(denied) = self.policy.decide(Touch::Model(model)) {
-                // Its fields are not even asked for; its names are enough for the rules on it.
-                return if self.policy.rules_fields_of(model, last) { Err(denied) } else { Ok(()) };
+                // Its fields are not even asked for. Where they lead on, to whatever model, any rule on such a name counts.
+                let owner = way.peek().is_none().then_some(model);
+                return if self.policy.rules_field(owner, last) { Err(denied) } else { Ok(()) };
             }
             let Some(next) = self.schema(model) else { return Ok(()) };
             schema = next;

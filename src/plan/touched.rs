@@ -5,7 +5,11 @@
 
 use serde_json::{Map, Value};
 
-use super::{Error, files, known::Known, shown};
+use super::{
+    Error,
+    known::{Known, Seen},
+    shown,
+};
 use crate::{
     odoo::Kind,
     policy::{Denied, Domain, Touch},
@@ -35,9 +39,20 @@ impl Known<'_> {
         if self.policy().is_open() {
             return Ok(());
         }
+        let (searched, end) = field.rsplit_once('.').unwrap_or(("", field));
         let field = self.path(model, field).map_err(denied(at))?;
-        let Some(relation) = field.and_then(|field| field.kind.relation()) else { return Ok(()) };
         let operator = operator.to_lowercase();
+        let Some(relation) = field.and_then(|field| field.kind.relation()) else {
+            // A domain or a hierarchy of the records that the field itself is of: `["id", "any", […]]` is the domain (Odoo 19),
+            // and `["id", "child_of", "Azure"]` a search by name (14-19).
+            if operator.contains("any") || operator.ends_with("_of") {
+                let model =
+                    if searched.is_empty() { model } else { self.leads_to(model, searched).unwrap_or_default() };
+                let problem = format!("has `{operator}` on `{end}` of `{model}`, which leads to no other records");
+                return Err(Error::WrongKind { path: at.to_owned(), problem });
+            }
+            return Ok(());
+        };
         let is_by_id = |value: &Value| value.is_i64() || value.is_boolean() || value.is_null();
         let is_by_ids = value.as_array().map_or_else(|| is_by_id(value), |values| values.iter().all(is_by_id));
         if operator.contains("any") {
@@ -96,19 +111,21 @@ impl Known<'_> {
             let at = format!("{at}.{name}");
             let Some(seen) = self.model(model).map_err(denied(&at))? else { return Ok(()) };
             seen.write(name).map_err(denied(&at))?;
-            match seen.relation(name) {
-                Some(relation) if value.is_array() || value.is_object() => self.commands(relation, value, &at)?,
-                Some(relation) if value.is_number() => {
-                    self.policy().decide(Touch::Unchecked(relation)).map_err(denied(&at))?;
-                }
-                _ => {
-                    if let (Some(Kind::Reference), Value::String(named)) = (seen.kind(name), value) {
-                        self.reference(named, &at)?;
-                    }
-                }
-            }
+            self.related(seen, name, value, &at)?;
         }
-        self.attached(model, values, at)
+        self.attached(values, at)
+    }
+
+    /// What the value of a field leads to, as a command or a default has it.
+    fn related(&self, seen: Seen<'_>, name: &str, value: &Value, at: &str) -> Result<(), Error> {
+        match (seen.kind(name), seen.relation(name), value) {
+            (_, Some(relation), Value::Array(_) | Value::Object(_)) => self.commands(relation, value, at),
+            (_, Some(relation), Value::Number(_)) => {
+                self.policy().decide(Touch::Unchecked(relation)).map_err(denied(at))
+            }
+            (Some(Kind::Reference), None, Value::String(named)) => self.reference(named, at),
+            _ => Ok(()),
+        }
     }
 
     /// The default that a context gives to a field, of the model or of any other that a method makes records of.
@@ -117,7 +134,8 @@ impl Known<'_> {
         let Some(seen) = self.model(model).map_err(denied(at))? else { return Ok(()) };
         let is_known = seen.write(field).map_err(denied(at))?.is_some();
         match seen.relation(field) {
-            Some(relation) if value.is_array() || value.is_object() => self.commands(relation, value, at),
+            Some(_) => self.related(seen, field, value, at),
+            None if seen.kind(field) == Some(&Kind::Reference) => self.related(seen, field, value, at),
             // Of whatever model it is, commands in it could touch another one.
             None if !is_known && (value.is_array() || value.is_object()) => {
                 let problem =
@@ -138,15 +156,16 @@ impl Known<'_> {
         self.policy().decide(Touch::Unchecked(model)).map_err(denied(at))
     }
 
-    /// A file that says itself which record it belongs to touches that record's model.
-    pub(super) fn attached(&self, model: &str, values: &Map<String, Value>, at: &str) -> Result<(), Error> {
-        match values.get("res_model") {
-            Some(Value::String(owner)) if model == files::MODEL => {
-                self.policy().decide(Touch::Model(owner)).map_err(denied(&format!("{at}.res_model")))?;
-                self.policy().decide(Touch::Unchecked(owner)).map_err(denied(&format!("{at}.res_model")))
+    /// Files, messages and the like say in texts which record they belong to, and touch that record's model.
+    pub(super) fn attached(&self, values: &Map<String, Value>, at: &str) -> Result<(), Error> {
+        for key in ["res_model", "model"] {
+            if let (Some(Value::String(owner)), true) = (values.get(key), values.contains_key("res_id")) {
+                let at = format!("{at}.{key}");
+                self.policy().decide(Touch::Model(owner)).map_err(denied(&at))?;
+                self.policy().decide(Touch::Unchecked(owner)).map_err(denied(&at))?;
             }
-            _ => Ok(()),
         }
+        Ok(())
     }
 }
 

@@ -107,8 +107,9 @@ impl Login {
         if data["name"] == "odoo.exceptions.AccessDenied" && data["message"] == "Access Denied" {
             let refusal = OdooError::WrongLogin { login: self.login.clone(), words: None };
             odoo.note_refusal(&self.credential(), &refusal).await;
-        } else if let Some(attempt) = self.attempt.take() {
-            attempt.forgive();
+            if let Some(attempt) = self.attempt.take() {
+                attempt.was_wrong();
+            }
         }
         Ok(http::Response::from_parts(head, Full::<Bytes>::new(body).map_err(|never| match never {}).boxed_unsync()))
     }

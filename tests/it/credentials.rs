@@ -8,19 +8,13 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::support::{
-    client::{Answer, Client},
+    client::{Client, outcome},
     fault::{Fault, FaultProxy, exception},
     gateway::{Gateway, new_client},
     odoo::{Odoo, odoo, odoo_14},
 };
 
 const COUNTRY: &str = r#"{"model": "res.country", "vals": {"payload": {"limit": 1, "search_field": ["code"]}}}"#;
-
-/// `ok`, or the code of the error.
-fn outcome(answer: &Answer) -> String {
-    let error = &answer.json["error"]["data"]["code"];
-    error.as_str().or(answer.json["result"]["error"]["code"].as_str()).unwrap_or("ok").to_owned()
-}
 
 async fn search(client: &Client) -> String {
     outcome(&client.post("search_data", COUNTRY).await)

@@ -1,7 +1,13 @@
 //! `odoo-gateway client revoke`: writes `revoked = true` into the client's entry. Everything else in the file stays as it is,
 //! comments too; and the entry stays, so that its name in the log means nobody else one day.
 
-use std::{fs, io::Write, path::Path, process::ExitCode};
+use std::{
+    fs,
+    io::Write,
+    os::unix::fs::{MetadataExt, fchown},
+    path::Path,
+    process::ExitCode,
+};
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -32,7 +38,7 @@ impl Revoke {
         let by_hand = || format!("cannot change `{}`; put `revoked = true` into the entry by hand", path.display());
         let text = revoked(&fs::read_to_string(path)?, &self.name).with_context(by_hand)?;
         replace(path, &text).with_context(by_hand)?;
-        println!("`{}` is revoked; a gateway that runs with this file lets it in no more within seconds", self.name);
+        println!("`{}` is revoked: a gateway that runs with this file reads it within seconds, and says so", self.name);
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -52,7 +58,10 @@ fn replace(path: &Path, text: &str) -> anyhow::Result<()> {
     let path = fs::canonicalize(path)?;
     let mut file = tempfile::NamedTempFile::new_in(path.parent().context("it is in no folder")?)?;
     file.write_all(text.as_bytes())?;
-    file.as_file().set_permissions(fs::metadata(&path)?.permissions())?;
+    // Who reads it now must be able to read it then: a gateway that cannot keeps what it has, the client included.
+    let before = fs::metadata(&path)?;
+    file.as_file().set_permissions(before.permissions())?;
+    fchown(file.as_file(), Some(before.uid()), Some(before.gid()))?;
     file.as_file().sync_all()?;
     file.persist(&path)?;
     Ok(())

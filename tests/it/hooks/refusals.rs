@@ -205,3 +205,11 @@ async fn a_rightly_signed_body_that_is_no_json_is_told_as_that() {
     let deep = format!("{}1{}", "[".repeat(200), "]".repeat(200));
     assert_eq!(contacts.deliver_signed(&deep).await, is(400, "nested_too_deep"));
 }
+
+#[tokio::test]
+async fn what_a_hook_may_not_touch_is_told_by_the_status() {
+    let contacts = Contacts::with_template("{payload: {name, user_id: {login: \"admin\"}}}").await;
+    let (body, name) = contact();
+    assert_eq!(contacts.deliver_signed(&body).await, is(403, "model_not_allowed"));
+    assert_eq!(contacts_named(&name).await, 0);
+}

@@ -201,3 +201,22 @@ async fn an_update_that_may_lead_out_of_a_domain_is_refused_before_anything_is_w
         }
     }
 }
+
+/// Odoo 19 takes `["id", "any", domain]` for the domain, and every version looks for the names of `child_of` an id.
+#[tokio::test]
+async fn a_condition_on_a_field_that_leads_nowhere_brings_in_no_other_domain() {
+    let callers =
+        Callers::start(19, &[everything() + "never_read = [\"zq.order.o_vault\", \"zq.order.display_name\"]"]).await;
+    for condition in [
+        json!(["id", "any", [["o_vault", "=", "x"]]]),
+        json!(["id", "not any", [["o_partner_id.p_user_ids", "ilike", "x"]]]),
+        json!(["o_line_ids.l_order_id.id", "ANY!", [["o_vault", "=", "x"]]]),
+        json!(["id", "child_of", "x"]),
+        json!(["id", "Parent_of", 31]),
+    ] {
+        let ask = Ask::new("search_data", "zq.order", json!({"payload": {"search_domain": ["!", condition]}}));
+        let outcome = callers.call(0, &ask).await;
+        assert_eq!(outcome.code, "invalid_value", "{condition}: {}", outcome.answer);
+        assert!(outcome.rpcs.iter().all(|rpc| rpc.method == "fields_get"), "{}", outcome.shown());
+    }
+}

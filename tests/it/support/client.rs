@@ -29,6 +29,12 @@ pub(crate) struct Answer {
     pub(crate) json: Value,
 }
 
+/// `ok`, or the code of the error.
+pub(crate) fn outcome(answer: &Answer) -> String {
+    let error = &answer.json["error"]["data"]["code"];
+    error.as_str().or(answer.json["result"]["error"]["code"].as_str()).unwrap_or("ok").to_owned()
+}
+
 /// Who calls, and how it shows.
 #[derive(Debug, Clone)]
 pub(crate) struct Client {

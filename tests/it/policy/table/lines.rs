@@ -70,7 +70,7 @@ pub(super) fn ways() -> Vec<Way> {
         upsert(
             "lines that are removed",
             json!({"search_key": {"o_code": "A"}, "payload": {"o_line_ids": []}}),
-            "r zq.order.o_code, w zq.order.o_line_ids, m zq.line",
+            "r zq.order.o_code, w zq.order.o_line_ids, m zq.line, d zq.line",
         ),
         Way::new(
             "an order on a contact",
