@@ -8,7 +8,7 @@ mod template;
 use std::{
     collections::{BTreeMap, HashMap},
     path::PathBuf,
-    sync::{Arc, LazyLock},
+    sync::Arc,
     time::Duration,
 };
 
@@ -24,7 +24,7 @@ use crate::{api::Route, config};
 /// A template that takes longer does not end.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// So many run at a time, in all: one that does not end keeps its place.
-static PLACES: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(16)));
+static PLACES: Semaphore = Semaphore::const_new(16);
 /// Headers with credentials; a template has no use for them, and what it sees is logged.
 /// Neither have signatures.
 const HIDDEN: [&str; 5] = ["authorization", "cookie", "proxy-authorization", "x-api-key", "x-odoo-login"];
@@ -144,7 +144,7 @@ impl Hook {
     /// The `vals` that the template makes of a body, made away from the threads that serve.
     pub async fn vals(self: &Arc<Self>, sent: Sent) -> Result<Map<String, Value>, Error> {
         let hook = self.clone();
-        let place = time::timeout(PATIENCE, PLACES.clone().acquire_owned()).await;
+        let place = time::timeout(PATIENCE, PLACES.acquire()).await;
         let place = place.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)?;
         let made = tokio::task::spawn_blocking(move || {
             let made = hook.vals_here(&sent);

@@ -91,33 +91,17 @@ impl<'p> Known<'p> {
         Ok(None)
     }
 
-    /// The model at the end of a path of relations, as far as the schemas at hand show it.
-    pub(super) fn leads_to(&self, model: &str, path: &str) -> Option<&str> {
-        let mut end = self.schemas.get(model)?;
-        let mut names = path.split('.').peekable();
-        while let Some(name) = names.next() {
-            let relation = end.field(name)?.kind.relation()?;
-            if names.peek().is_none() {
-                return Some(relation);
-            }
-            end = self.schemas.get(relation)?;
-        }
-        None
-    }
-
     /// Decides on a field, and on those that it is a copy of (Odoo 14-19: `related`, which the fields of `_inherits` have
     /// too). That the copied field's model may not be touched otherwise is no matter: what is allowed here is this field.
     fn decide_field(&self, schema: &Schema, name: &str, how: Use, depth: usize) -> Result<(), Denied> {
         self.policy.decide(how.of(&schema.model, name))?;
         let copied = schema.field(name).and_then(|field| field.related.as_deref());
-        let Some((way, last)) = copied.filter(|_| self.policy.narrows_fields() && depth < MOST_COPIES).map(|path| {
-            let (way, last) = path.rsplit_once('.').unwrap_or(("", path));
-            (way.split('.').filter(|name| !name.is_empty()), last)
-        }) else {
-            return Ok(());
-        };
+        let is_ruled = self.policy.narrows_fields() && depth < MOST_COPIES;
+        let Some(path) = copied.filter(|_| is_ruled) else { return Ok(()) };
+        // Without a way it is a copy of another field of the same record.
+        let (way, last) = path.rsplit_once('.').unwrap_or(("", path));
+        let mut way = way.split('.').filter(|name| !name.is_empty()).peekable();
         let mut schema = schema;
-        let mut way = way.peekable();
         while let Some(name) = way.next() {
             let Some(model) = schema.field(name).and_then(|field| field.kind.relation()) else { return Ok(()) };
             if let Err(denied) = self.policy.decide(Touch::Model(model)) {

@@ -39,16 +39,14 @@ impl Known<'_> {
         if self.policy().is_open() {
             return Ok(());
         }
-        let (searched, end) = field.rsplit_once('.').unwrap_or(("", field));
-        let field = self.path(model, field).map_err(denied(at))?;
         let operator = operator.to_lowercase();
-        let Some(relation) = field.and_then(|field| field.kind.relation()) else {
+        let end = self.path(model, field).map_err(denied(at))?;
+        let Some(relation) = end.and_then(|field| field.kind.relation()) else {
             // A domain or a hierarchy of the records that the field itself is of: `["id", "any", […]]` is the domain (Odoo 19),
             // and `["id", "child_of", "Azure"]` a search by name (14-19).
             if operator.contains("any") || operator.ends_with("_of") {
-                let model =
-                    if searched.is_empty() { model } else { self.leads_to(model, searched).unwrap_or_default() };
-                let problem = format!("has `{operator}` on `{end}` of `{model}`, which leads to no other records");
+                let field = shown(&Value::from(field));
+                let problem = format!("has `{operator}` on `{field}`, which leads to no other records");
                 return Err(Error::WrongKind { path: at.to_owned(), problem });
             }
             return Ok(());
@@ -133,17 +131,12 @@ impl Known<'_> {
         self.policy().decide(Touch::Default(field)).map_err(denied(at))?;
         let Some(seen) = self.model(model).map_err(denied(at))? else { return Ok(()) };
         let is_known = seen.write(field).map_err(denied(at))?.is_some();
-        match seen.relation(field) {
-            Some(_) => self.related(seen, field, value, at),
-            None if seen.kind(field) == Some(&Kind::Reference) => self.related(seen, field, value, at),
-            // Of whatever model it is, commands in it could touch another one.
-            None if !is_known && (value.is_array() || value.is_object()) => {
-                let problem =
-                    format!("gives several values to `{field}`, which `{model}` does not have; one can be given");
-                Err(Error::WrongKind { path: at.to_owned(), problem })
-            }
-            _ => Ok(()),
+        // Of whatever model it is then, commands in it could touch another one.
+        if !is_known && (value.is_array() || value.is_object()) {
+            let problem = format!("gives several values to `{field}`, which `{model}` does not have; one can be given");
+            return Err(Error::WrongKind { path: at.to_owned(), problem });
         }
+        self.related(seen, field, value, at)
     }
 
     /// The value of a reference names a model itself: `sale.order,7`.
