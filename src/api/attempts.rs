@@ -5,9 +5,9 @@
 //! logins by address, which is the gateway's for all callers. What is in use is not held up by what others try from its address.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     net::IpAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -38,11 +38,15 @@ pub struct Attempts {
 /// What an address has tried.
 #[derive(Debug)]
 struct Tried {
-    /// The credentials that were wrong.
-    wrong: Mutex<HashSet<Fingerprint>>,
-    /// How many are being tried.
-    under_way: Semaphore,
+    credentials: Mutex<Credentials>,
     refusals: Bucket,
+}
+
+#[derive(Debug, Default)]
+struct Credentials {
+    wrong: HashSet<Fingerprint>,
+    /// Those that are being tried, each by so many calls.
+    under_way: HashMap<Fingerprint, usize>,
 }
 
 /// A credential that is being tried. Nothing of it shows in `Debug`.
@@ -65,8 +69,7 @@ impl Default for Attempts {
 
 impl Default for Tried {
     fn default() -> Self {
-        let refusals = Bucket::new(AT_ONCE, PER_SECOND);
-        Self { wrong: Mutex::default(), under_way: Semaphore::new(UNDER_WAY), refusals }
+        Self { credentials: Mutex::default(), refusals: Bucket::new(AT_ONCE, PER_SECOND) }
     }
 }
 
@@ -75,13 +78,14 @@ impl Attempts {
     pub async fn begin(&self, address: IpAddr, credential: Fingerprint) -> Result<Attempt, Error> {
         let tried = self.of(address).await;
         {
-            let wrong = tried.wrong.lock().unwrap_or_else(PoisonError::into_inner);
-            if wrong.len() >= MOST && !wrong.contains(&credential) {
+            let mut credentials = tried.lock();
+            let Credentials { wrong, under_way } = &*credentials;
+            let is_new = !wrong.contains(&credential) && !under_way.contains_key(&credential);
+            if is_new && (wrong.len() >= MOST || under_way.len() >= UNDER_WAY) {
                 return Err(Error::TooManyAttempts);
             }
+            *credentials.under_way.entry(credential).or_default() += 1;
         }
-        // Given back by the drop of the attempt.
-        tried.under_way.try_acquire().map_err(|_| Error::TooManyAttempts)?.forget();
         Ok(Attempt { tried, credential })
     }
 
@@ -100,21 +104,35 @@ impl Attempts {
     }
 }
 
+impl Tried {
+    fn lock(&self) -> MutexGuard<'_, Credentials> {
+        self.credentials.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Attempt {
     /// Odoo does not accept it.
     pub fn was_wrong(self) {
-        self.tried.wrong.lock().unwrap_or_else(PoisonError::into_inner).insert(self.credential);
+        self.tried.lock().wrong.insert(self.credential);
     }
 }
 
 impl Drop for Attempt {
     fn drop(&mut self) {
-        self.tried.under_way.add_permits(1);
+        let mut credentials = self.tried.lock();
+        if let Some(calls) = credentials.under_way.get_mut(&self.credential) {
+            *calls -= 1;
+            if *calls == 0 {
+                credentials.under_way.remove(&self.credential);
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures_util::future;
+
     use super::*;
     use crate::odoo::Credential;
 
@@ -129,6 +147,14 @@ mod tests {
         for number in 0..1_000 {
             drop(attempts.begin(address, credential(number)).await.unwrap());
         }
+        // However many calls one credential makes at once.
+        let calls = future::join_all((0..500).map(|_| attempts.begin(address, credential(0)))).await;
+        assert!(calls.iter().all(Result::is_ok));
+        drop(calls);
+        let under_way =
+            future::join_all((0..=UNDER_WAY).map(|number| attempts.begin(address, credential(number)))).await;
+        assert_eq!(under_way.iter().filter(|attempt| attempt.is_err()).count(), 1);
+        drop(under_way);
         for number in 0..MOST {
             attempts.begin(address, credential(number)).await.unwrap().was_wrong();
         }
