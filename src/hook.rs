@@ -25,8 +25,7 @@ use crate::{api::Route, config};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// So many run at a time, in all: one that does not end keeps its place.
 static PLACES: Semaphore = Semaphore::const_new(16);
-/// Headers with credentials; a template has no use for them, and what it sees is logged.
-/// Neither have signatures.
+/// Headers with credentials; a template has no use for them, nor for signatures, and what it sees is logged.
 const HIDDEN: [&str; 5] = ["authorization", "cookie", "proxy-authorization", "x-api-key", "x-odoo-login"];
 
 /// The hooks of a configuration, by name.

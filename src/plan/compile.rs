@@ -113,10 +113,8 @@ pub(super) fn compile(
     let Settled { values, holes, files } = settler.settle(model, draft, old, at)?;
     if let Target::Existing { .. } = target {
         // An update is not undone, so it has to be seen beforehand.
-        let is_narrowed = |model: &str| policy.domain(model).is_some();
-        if let Some(below) = below.iter().find(|below| Below::has(std::slice::from_ref(below), &is_narrowed)) {
-            let at = format!("payload.{}", below.field);
-            policy.decide(Touch::Unchecked(&below.model)).map_err(denied(&at))?;
+        for model in Below::models(&below) {
+            policy.decide(Touch::Unchecked(&model)).map_err(denied("payload"))?;
         }
         if policy.domain(model).is_some_and(|domain| !domain.keeps(&with_holes_open(&values, &holes))) {
             return Err(denied("payload")(policy.outside(model)));

@@ -118,7 +118,7 @@ impl Below {
     }
 
     /// The models of lines at every level.
-    fn models(below: &[Self]) -> Vec<String> {
+    pub(super) fn models(below: &[Self]) -> Vec<String> {
         below.iter().flat_map(|below| [vec![below.model.clone()], Self::models(&below.within)].concat()).collect()
     }
 }
