@@ -110,7 +110,7 @@ impl Front for Private {
 impl Private {
     fn metrics(&self, app: &App) -> Response {
         let limits = &app.config.limits;
-        let (odoo_in_flight, odoo_waiting) = app.odoo.gate().load();
+        let (odoo_in_flight, odoo_waiting) = app.odoo.load();
         let (log_waiting, log_free) = app.log.load();
         let text = app.metrics.render(Reading {
             connections: self.public.open(),

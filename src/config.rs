@@ -92,6 +92,9 @@ pub struct Upstream {
     pub read_timeout: Duration,
     pub max_answer: ByteSize,
     pub max_in_flight: NonZeroU16,
+    /// Whether calls that come at the same time are made together, and how many at most.
+    pub batch: bool,
+    pub batch_max: NonZeroU16,
     pub queue: usize,
     #[serde(with = "duration")]
     pub queue_timeout: Duration,

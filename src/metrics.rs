@@ -55,6 +55,11 @@ struct OutcomeLabel {
     outcome: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WhatLabel {
+    what: &'static str,
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Times;
 
@@ -74,6 +79,7 @@ pub struct Metrics {
     passed_times: Histogram,
     odoo: Family<OutcomeLabel, Counter>,
     odoo_times: Histogram,
+    shared: Family<WhatLabel, Counter>,
     limited: Family<LimitLabel, Counter>,
     reloads: Family<OutcomeLabel, Counter>,
     reloaded: Gauge,
@@ -125,6 +131,7 @@ impl Default for Metrics {
             passed_times: Times.new_metric(),
             odoo: Family::default(),
             odoo_times: Times.new_metric(),
+            shared: Family::default(),
             limited: Family::default(),
             reloads: Family::default(),
             reloaded: Gauge::default(),
@@ -132,7 +139,18 @@ impl Default for Metrics {
             turned: Mutex::default(),
         };
         let Self {
-            calls, call_times, passed, passed_times, odoo, odoo_times, limited, reloads, reloaded, gauges, ..
+            calls,
+            call_times,
+            passed,
+            passed_times,
+            odoo,
+            odoo_times,
+            shared,
+            limited,
+            reloads,
+            reloaded,
+            gauges,
+            ..
         } = &metrics;
         registry.register("calls", "Calls of the five routes that have ended", calls.clone());
         registry.register_with_unit("call_duration", "How long calls took", Unit::Seconds, call_times.clone());
@@ -140,6 +158,7 @@ impl Default for Metrics {
         registry.register_with_unit("request_duration", "How long they took", Unit::Seconds, passed_times.clone());
         registry.register("odoo_calls", "HTTP exchanges with Odoo for calls, by outcome", odoo.clone());
         registry.register_with_unit("odoo_call_duration", "How long they took", Unit::Seconds, odoo_times.clone());
+        registry.register("shared", "What was done by the exchange of another call", shared.clone());
         registry.register("limited", "Connections and requests beyond a limit", limited.clone());
         registry.register("reloads", "Configurations that were read again", reloads.clone());
         registry.register_with_unit("reload_time", "When the one in use was read", Unit::Seconds, reloaded.clone());
@@ -188,6 +207,11 @@ impl Metrics {
     pub fn odoo(&self, outcome: &'static str, took: Duration) {
         self.odoo.get_or_create(&OutcomeLabel { outcome }).inc();
         self.odoo_times.observe(took.as_secs_f64());
+    }
+
+    /// A record, a lookup or a read of one call that another call's exchange with Odoo has done.
+    pub fn shared(&self, what: &'static str) {
+        self.shared.get_or_create(&WhatLabel { what }).inc();
     }
 
     pub fn limited(&self, limit: &'static str) {

@@ -16,6 +16,8 @@ mod gate;
 mod identity;
 mod json2;
 mod json_rpc;
+mod lanes;
+mod marks;
 mod origin;
 mod outside;
 mod release;
@@ -24,6 +26,7 @@ mod rpc;
 mod schema;
 mod session;
 mod shared;
+mod together;
 mod trace;
 mod transport;
 mod watch;
@@ -40,10 +43,10 @@ use moka::future::Cache;
 use serde_json::Map;
 use tokio::time::Instant;
 
-use self::{access::Logins, retries::Retries, transport::Terms};
+use self::{access::Logins, retries::Retries, together::Together, transport::Terms};
 pub use self::{
     access::RotatedCookie,
-    caller::Caller,
+    caller::{By, Caller},
     capacity::Capacity,
     credential::{Credential, Fingerprint},
     door::Door,
@@ -88,6 +91,8 @@ pub struct Odoo {
     schemas: Cache<(Fingerprint, String), Arc<Schema>>,
     /// Which methods take records, learnt from Odoo's refusals: it tells nobody beforehand.
     methods: DashMap<(String, String), Takes>,
+    /// What callers do together; none where each is to be by itself.
+    together: Option<Together>,
 }
 
 /// What a method is called on.
@@ -115,7 +120,7 @@ impl Odoo {
     pub fn build(config: &config::Upstream, metrics: Arc<Metrics>) -> Result<Self, Unusable> {
         let gate = Arc::new(Gate::build(config));
         Ok(Self {
-            transport: transport::Transport::build(config, gate.clone(), metrics)?,
+            transport: transport::Transport::build(config, gate.clone(), metrics.clone())?,
             gate,
             retries: Retries::build(config)?,
             timeout: config.timeout,
@@ -127,6 +132,7 @@ impl Odoo {
             identities: Cache::builder().max_capacity(CACHED_CALLERS).time_to_live(FRESH).build(),
             schemas: Cache::builder().max_capacity(CACHED_SCHEMAS).time_to_live(FRESH).build(),
             methods: DashMap::new(),
+            together: config.batch.then(|| Together::build(config, metrics.clone())),
         })
     }
 
@@ -142,6 +148,12 @@ impl Odoo {
     /// The way to Odoo, which whatever else goes there shares.
     pub fn gate(&self) -> Arc<Gate> {
         self.gate.clone()
+    }
+
+    /// How many calls Odoo works on, and how many wait for their turn.
+    pub fn load(&self) -> (usize, usize) {
+        let (in_flight, waiting) = self.gate.load();
+        (in_flight, waiting + self.together.as_ref().map_or(0, Together::waiting))
     }
 
     /// Whether Odoo serves the configured database; `None` where this version has no way to tell without a login.

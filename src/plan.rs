@@ -16,6 +16,7 @@ pub mod literal;
 mod lookup;
 mod method;
 pub mod picks;
+mod query;
 mod render;
 mod resolve;
 mod search;

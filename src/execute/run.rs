@@ -99,13 +99,16 @@ impl Run<'_> {
                 self.made.push(made);
             }
             Purpose::Files => {
-                let made = ids_of(&self.call_unless_lost(&rpc, false).await?);
+                let result = self.caller.call(&rpc).await;
+                let made = ids_of(&result.map_err(|error| failed(error, &rpc, false))?);
                 let beside = Beside::default();
                 self.undo.push(Undo { model: rpc.model, ids: made.clone(), kind: Kind::Files, beside });
                 self.made.push(made);
             }
             Purpose::Main { beside } => {
-                let result = self.call_unless_lost(&rpc, true).await.map_err(|failed| failed.with(&beside.models))?;
+                // A new one perhaps together with those of other calls.
+                let result = self.caller.create(&rpc).await;
+                let result = result.map_err(|error| failed(error, &rpc, true).with(&beside.models))?;
                 let made = ids_of(&result);
                 match &rpc.ids {
                     Some(ids) if !ids.is_empty() => self.updated = Some((rpc.model, ids.clone(), beside.models)),
@@ -170,13 +173,6 @@ impl Run<'_> {
             }
         }
         Ok(())
-    }
-
-    async fn call_unless_lost(&self, rpc: &Rpc, is_main: bool) -> Result<Value, Failed> {
-        self.caller
-            .call(rpc)
-            .await
-            .map_err(|error| if is_lost(&error) { lost(error, rpc, is_main) } else { error.into() })
     }
 
     /// Puts the ids that earlier steps made where they belong. A call that lacks one is not made.
@@ -244,6 +240,10 @@ impl Run<'_> {
 fn no_id(rpc: &Rpc) -> OdooError {
     let why = Why::Garbled(format!("{}.{} gave no id", rpc.model, rpc.method));
     OdooError::NoAnswer { effect: Effect::Write, why }
+}
+
+fn failed(error: OdooError, rpc: &Rpc, keeps_the_rest: bool) -> Failed {
+    if is_lost(&error) { lost(error, rpc, keeps_the_rest) } else { error.into() }
 }
 
 fn lost(error: OdooError, rpc: &Rpc, keeps_the_rest: bool) -> Failed {

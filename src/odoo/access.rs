@@ -53,6 +53,13 @@ impl RotatedCookie {
     pub fn get(&self) -> Option<HeaderValue> {
         lock(&self.0).clone()
     }
+
+    /// A later one takes its place; none leaves it.
+    pub(super) fn replace(&self, cookie: Option<HeaderValue>) {
+        if cookie.is_some() {
+            *lock(&self.0) = cookie;
+        }
+    }
 }
 
 /// What Odoo sees with each call, and at which door.

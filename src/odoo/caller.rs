@@ -1,5 +1,9 @@
 //! Odoo as one caller sees it, for the length of one call to the gateway.
 
+mod creates;
+mod lookups;
+mod reads;
+
 use std::{
     collections::HashMap,
     sync::{
@@ -12,6 +16,8 @@ use futures_util::future;
 use serde_json::Value;
 use tokio::time::Instant;
 
+pub use self::lookups::By;
+pub(super) use self::{creates::Creates, lookups::Lookups, reads::Reads};
 use super::{
     Odoo, Takes,
     access::{Access, RotatedCookie},
@@ -26,6 +32,7 @@ use super::{
     rpc::{Effect, Rpc},
     schema::{self, Schema},
     shared,
+    together::Together,
     trace::Trace,
     transport::Terms,
 };
@@ -44,6 +51,8 @@ pub struct Caller {
     until: Instant,
     /// Something has been written, or may have been.
     has_begun: AtomicBool,
+    /// The call asked to share nothing with others.
+    goes_alone: AtomicBool,
     /// The models of this call whose schema came from memory.
     remembered: Mutex<Vec<String>>,
 }
@@ -83,6 +92,7 @@ impl Caller {
             origin,
             until,
             has_begun: AtomicBool::new(false),
+            goes_alone: AtomicBool::new(false),
             remembered: Mutex::default(),
         })
     }
@@ -110,11 +120,25 @@ impl Caller {
         self.odoo.version(self.until).await
     }
 
-    /// Makes one RPC, and again where that is safe and may help. An answer that is no error is the method's own result, null
-    /// where it returned nothing.
+    /// From now on, nothing is asked or written together with other calls.
+    pub fn go_alone(&self) {
+        self.goes_alone.store(true, Relaxed);
+    }
+
+    /// What is done together with other calls. Not so what follows a write: it belongs to that alone, and is not turned away.
+    fn together(&self) -> Option<&Together> {
+        let is_alone = self.goes_alone.load(Relaxed) || self.has_begun.load(Relaxed);
+        self.odoo.together.as_ref().filter(|_| !is_alone)
+    }
+
+    /// Makes one RPC, and again where that is safe and may help; one that reads is made for all who wait for the same. An
+    /// answer that is no error is the method's own result, null where it returned nothing.
     pub async fn call(&self, rpc: &Rpc) -> Result<Value, Error> {
         self.policy.decide(Touch::Model(&rpc.model))?;
-        let rpc = &*rpc.within(&self.policy)?;
+        self.read(&*rpc.within(&self.policy)?).await
+    }
+
+    async fn make(&self, rpc: &Rpc) -> Result<Value, Error> {
         let mut tries = self.odoo.retries.begin();
         loop {
             let terms = self.terms();

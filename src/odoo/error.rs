@@ -99,6 +99,8 @@ pub enum Why {
     DatabaseLost(Fault),
     /// The call was carried out, and XML-RPC has no form for its result.
     NotInXml(String),
+    /// It was made together with the records of other calls, and cannot be told from them.
+    Untold { model: String, ids: String },
     /// An answer in a compressed form that was not asked for.
     Encoded(String),
     /// An answer that cannot be read.
@@ -126,6 +128,9 @@ fn no_answer(effect: Effect, why: &Why) -> String {
         Why::NotInXml(detail) => {
             format!("the call was carried out, but Odoo cannot put its result into XML-RPC: {detail}")
         }
+        Why::Untold { model, ids } => format!(
+            "the record was made in one call with those of other callers, and cannot be told from them: it is one of {model} {ids}"
+        ),
         Why::Encoded(coding) => {
             format!("the answer came back as {coding}, which nobody asked for; a proxy before Odoo compresses it")
         }

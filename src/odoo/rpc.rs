@@ -227,6 +227,12 @@ impl Rpc {
         }
     }
 
+    /// All of it but who calls, as a text: two that have the same are the same call.
+    pub(super) fn text(&self) -> String {
+        let Self { model, method, ids, args, kwargs, context, .. } = self;
+        json!([model, method, ids, args, kwargs, context]).to_string()
+    }
+
     /// As `call_kw` takes it: `{"model", "method", "args", "kwargs"}`; `kwargs` must be there even when empty.
     pub(super) fn by_position(&self, user: &Map<String, Value>) -> Value {
         let (args, kwargs) = self.args_and_kwargs(user);

@@ -29,6 +29,11 @@ impl Trace {
         self.lock().clone()
     }
 
+    /// Notes what another call has done for this one too.
+    pub(super) fn push(&self, made: Made) {
+        self.lock().push(made);
+    }
+
     /// Waits for an RPC and notes it with the time it took.
     pub(super) async fn note<T>(&self, rpc: Value, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         self.note_written(rpc, answer, |_| Vec::new()).await
@@ -47,7 +52,7 @@ impl Trace {
             Ok(answer) => (written(answer), None),
             Err(error) => (Vec::new(), Some(error.clone())),
         };
-        self.lock().push(Made { rpc, took: started.elapsed(), records, failed });
+        self.push(Made { rpc, took: started.elapsed(), records, failed });
         result
     }
 

@@ -1,29 +1,23 @@
 //! Lookups: which record does `{"code": "TH"}` mean?
 //!
-//! All lookups of a payload are collected as questions first, each different one once, and then asked together: one query
-//! for all the values of one field of one model, `[field, "in", values]`. A query's rows are matched to the questions by
-//! value, which is sound only where `read` gives what `search` compares; every other question is asked by itself.
+//! All lookups of a payload are collected as questions first, each different one once, and then asked together: one
+//! [`Query`] for all the values of one field of one model, with those of other calls where they come at the same time.
+//! Values are asked for together only where `read` gives what `search` compares; every other question is asked by itself.
 
 use std::collections::HashMap;
 
 use futures_util::future;
 use serde_json::{Value, json};
 
-use super::{Error, known::Known};
+use super::{Error, known::Known, query::Query};
 use crate::{
     config::CompanyFilter,
-    odoo::{Caller, Kind, Page, Rpc},
+    odoo::{By, Caller, Kind, Rpc},
     policy::{Denied, Touch},
 };
 
-/// More rows than this beside one for each value, and a query's values are asked for one by one instead: somewhere in
-/// them is a value that half of the table has.
-const SPARE_ROWS: u64 = 200;
-/// A value that more records have than this is refused, even where several may be linked.
-pub(super) const MOST: usize = 100;
-
 /// So many queries of one call are under way at once.
-const SIDE_BY_SIDE: usize = 4;
+pub(super) const SIDE_BY_SIDE: usize = 4;
 
 /// "Which records of `model` have `value` in `field`?"
 #[derive(Debug, Clone, PartialEq)]
@@ -161,86 +155,35 @@ impl Questions {
         Ok(answers)
     }
 
+    /// The values of one field, or one value of any.
     async fn ask_batch(
         &self,
         caller: &Caller,
         filter: Filter<'_>,
         batch: &[usize],
     ) -> Result<Vec<(usize, Vec<i64>)>, Error> {
-        let mut found = Vec::new();
-        let mut rest = batch.to_vec();
-        if batch.len() > 1 {
-            let limit = batch.len() as u64 + SPARE_ROWS;
-            let rows = rows(caller.call(&self.query(filter, batch, limit)).await?);
-            if (rows.len() as u64) < limit {
-                rest.clear();
-                let mut by_value: HashMap<String, Vec<&Value>> = HashMap::new();
-                for row in &rows {
-                    by_value.entry(row[&self.asked[batch[0]].field].to_string()).or_default().push(row);
-                }
-                let answers: Vec<_> =
-                    batch.iter().map(|&n| (n, by_value.remove(&self.asked[n].value.to_string()))).collect();
-                // A row that fits no value was matched by Odoo on other grounds than equality: let Odoo say which.
-                let has_strangers = !by_value.is_empty();
-                for (number, rows) in answers {
-                    match rows {
-                        None if has_strangers => rest.push(number),
-                        rows => found.push((number, self.asked[number].choose(rows.unwrap_or_default().into_iter()))),
-                    }
-                }
-            }
-        }
-        for some in rest.chunks(SIDE_BY_SIDE) {
-            let alone = some.iter().map(|&number| async move {
-                let rows = rows(caller.call(&self.question(filter, number)).await?);
-                Ok::<_, Error>((number, self.asked[number].choose(rows.iter())))
-            });
-            found.extend(future::try_join_all(alone).await?);
-        }
-        Ok(found)
+        let first = &self.asked[batch[0]];
+        let query = first.query(filter);
+        let values: Vec<Value> = batch.iter().map(|&number| self.asked[number].value.clone()).collect();
+        let found = if first.is_comparable {
+            let shown = || query.rpc(&values).render();
+            caller.look_up(query.by.clone(), &values, shown, |values| query.ask(caller, values)).await?
+        } else {
+            query.ask(caller, values).await?
+        };
+        Ok(batch.iter().copied().zip(found).collect())
     }
 
     /// One question as a call of its own.
     pub(super) fn question(&self, filter: Filter<'_>, number: usize) -> Rpc {
-        self.query(filter, &[number], MOST as u64 + 1)
-    }
-
-    fn query(&self, filter: Filter<'_>, batch: &[usize], limit: u64) -> Rpc {
-        let first = &self.asked[batch[0]];
-        let values = || batch.iter().map(|&number| &self.asked[number].value).collect::<Vec<_>>();
-        let (term, field) = match batch {
-            [_] => (json!([first.field, "=", first.value]), "id"),
-            _ => (json!([first.field, "in", values()]), first.field.as_str()),
-        };
-        let mut domain = vec![term];
-        let mut fields = vec![field];
-        let mut page = Page::first(limit);
-        if let Some(company) = first.company {
-            domain.push(match filter.mode {
-                CompanyFilter::Exact => json!(["company_id", "=", company]),
-                _ => json!(["company_id", "in", [company, false]]),
-            });
-            fields.push("company_id");
-            // The company's own come first, records of no company last, so that a limit does not cut off the wrong ones.
-            page.order = Some("company_id, id".to_owned());
-        }
-        Rpc::search_read(&first.model, Value::Array(domain), json!(fields), page)
+        let question = &self.asked[number];
+        question.query(filter).rpc(std::slice::from_ref(&question.value))
     }
 }
 
 impl Question {
-    /// The ids of the rows, of the company's own alone where it has any.
-    fn choose<'r>(&self, rows: impl Iterator<Item = &'r Value>) -> Vec<i64> {
-        let is_own = |row: &Value| self.company.is_some() && row["company_id"][0].as_i64() == self.company;
-        let (own, shared): (Vec<&Value>, Vec<&Value>) = rows.partition(|row| is_own(row));
-        let chosen = if own.is_empty() { shared } else { own };
-        chosen.into_iter().filter_map(|row| row["id"].as_i64()).collect()
-    }
-}
-
-fn rows(result: Value) -> Vec<Value> {
-    match result {
-        Value::Array(rows) => rows,
-        _ => Vec::new(),
+    fn query(&self, filter: Filter<'_>) -> Query {
+        let by = By { model: self.model.clone(), field: self.field.clone(), company: self.company };
+        Query { by, mode: filter.mode }
     }
 }

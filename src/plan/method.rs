@@ -21,7 +21,7 @@ const PARAMETERS: [&str; 4] = ["method", "parameter", "context", "on_model"];
 /// `"on_model": true` calls it on the model, and needs no search key.
 pub async fn call_function(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Error> {
     let Asked { model, .. } = asked;
-    let vals = Vals::read(asked, &vals::CALL)?;
+    let vals = Vals::read(caller, asked, &vals::CALL)?;
     let on = if flag(&vals.payload, "on_model")?.unwrap_or(false) { On::Model } else { On::Whichever };
     let domain = if on == On::Model { None } else { Some(vals.search_domain()?) };
     caller.policy().decide(Touch::Model(model)).map_err(denied("model"))?;

@@ -21,7 +21,7 @@ const PARAMETERS: [&str; 5] = ["search_field", "search_domain", "limit", "offset
 /// Odoo is not asked for the model's fields: it names an unknown one itself.
 pub async fn search_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Error> {
     let Asked { model, .. } = asked;
-    let Vals { payload, mut warnings, dry_run, .. } = Vals::read(asked, &vals::SEARCH)?;
+    let Vals { payload, mut warnings, dry_run, .. } = Vals::read(caller, asked, &vals::SEARCH)?;
     note_unread(&payload, &PARAMETERS, "payload.", &mut warnings)?;
     let domain = domain(payload.get("search_domain"))?;
     let policy = caller.policy();

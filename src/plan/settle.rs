@@ -14,7 +14,8 @@ use super::{
     Ambiguous, Error, Warnings,
     draft::{Draft, Linked, Mode, Slot},
     files::File,
-    lookup::{MOST, Questions},
+    lookup::Questions,
+    query::MOST,
     shown,
     steps::{At, Hole, Line},
 };

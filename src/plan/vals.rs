@@ -8,9 +8,10 @@ use super::{
     kind_of,
     picks::{self, Pick},
 };
+use crate::odoo::Caller;
 
 /// What each kind of route reads in `vals`, besides what all of them do.
-const ALWAYS: [&str; 3] = ["payload", "strict", "dry_run"];
+const ALWAYS: [&str; 4] = ["payload", "strict", "dry_run", "batch"];
 pub(super) const CREATE: [&str; 2] = ["auto_create", "result_field"];
 pub(super) const UPDATE: [&str; 3] = ["search_key", "auto_create", "result_field"];
 pub(super) const SEARCH: [&str; 0] = [];
@@ -30,8 +31,13 @@ pub(super) struct Vals {
 
 impl Vals {
     /// Checks the kinds. A parameter that nobody reads is said, since it is most often a misspelt one.
-    pub(super) fn read(asked: Asked<'_>, parameters: &[&str]) -> Result<Self, Error> {
+    ///
+    /// `"batch": false` has the caller go alone from here on.
+    pub(super) fn read(caller: &Caller, asked: Asked<'_>, parameters: &[&str]) -> Result<Self, Error> {
         let Asked { vals, compat, .. } = asked;
+        if flag(vals, "batch")? == Some(false) {
+            caller.go_alone();
+        }
         let mut warnings = Warnings::new(flag(vals, "strict")?.unwrap_or(compat.strict));
         note_unread(vals, &[&ALWAYS, parameters].concat(), "", &mut warnings)?;
         Ok(Self {

@@ -26,7 +26,7 @@ use crate::{
 /// Plans a new record.
 pub async fn create_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Error> {
     let Asked { model, .. } = asked;
-    let vals = Vals::read(asked, &vals::CREATE)?;
+    let vals = Vals::read(caller, asked, &vals::CREATE)?;
     let mut request = Request::read(caller, model, vals, None, asked.compat).await?;
     let resolved = request.resolve(caller).await?;
     request.plan(caller, resolved, Target::New).await
@@ -36,7 +36,7 @@ pub async fn create_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
 /// is said.
 pub async fn update_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Error> {
     let Asked { model, .. } = asked;
-    let vals = Vals::read(asked, &vals::UPDATE)?;
+    let vals = Vals::read(caller, asked, &vals::UPDATE)?;
     let domain = vals.search_domain()?;
     let mut request = Request::read(caller, model, vals, Some(&domain), asked.compat).await?;
     let (found, resolved) = request.find_and_resolve(caller, domain).await?;
@@ -51,7 +51,7 @@ pub async fn update_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
 /// Plans an update where the search key matches, and else a new record, into which the search key does not go.
 pub async fn create_update_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Error> {
     let Asked { model, .. } = asked;
-    let vals = Vals::read(asked, &vals::UPDATE)?;
+    let vals = Vals::read(caller, asked, &vals::UPDATE)?;
     let domain = vals.search_domain()?;
     let mut request = Request::read(caller, model, vals, Some(&domain), asked.compat).await?;
     let (found, resolved) = request.find_and_resolve(caller, domain).await?;

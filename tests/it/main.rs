@@ -7,6 +7,7 @@
 
 mod abuse;
 mod bad_input;
+mod batching;
 mod browser;
 mod calls;
 mod cli;

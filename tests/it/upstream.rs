@@ -236,7 +236,7 @@ async fn an_argument_that_an_override_calls_otherwise_goes_by_position_through_a
 #[tokio::test]
 async fn odoo_is_given_no_more_calls_at_a_time_than_the_configuration_says() {
     let odoo = odoo().await;
-    let broken = Broken::before(odoo, "max_in_flight = 2").await;
+    let broken = Broken::before(odoo, "max_in_flight = 2\nbatch = false").await;
     let searches = (0..16).map(|_| broken.client.post("search_data", COUNTRY));
     let answers = future::join_all(searches).await;
     assert!(answers.iter().all(|answer| answer.json["result"]["is_success"] == json!(true)));

@@ -1,0 +1,192 @@
+//! Records that several callers make at the same time go to Odoo as one `create`.
+//!
+//! Odoo makes all of them or none. Where it refuses, each is made alone, so that a bad one costs the others time and no more.
+//! Where it makes them, each caller must get the id of its own, and no other: a model may give them back in another order than
+//! it was given them, so the new records are read and held against what was sent. Models that do so sort records by the
+//! fields they have, or by a yes or no in them, and then mistake one for another themselves (`calendar.event` with and without
+//! `recurrency`, Odoo 14-19): only records of the same form go together.
+
+use std::{sync::atomic::Ordering::Relaxed, time::Instant};
+
+use http::HeaderValue;
+use serde_json::{Value, json};
+
+use super::Caller;
+use crate::{
+    odoo::{
+        credential::Fingerprint,
+        error::{Error, Retry, Why},
+        lanes::{Batch, Turn, Work},
+        marks::{self, Marks},
+        rpc::{Effect, Rpc},
+        trace::Made,
+    },
+    policy::Touch,
+};
+
+/// A record larger than this in memory goes alone: what one call may hold is Odoo's own limit, and a batch has many.
+const LARGEST: usize = 64 << 10;
+
+/// Creates of a model in the same name, company and language.
+pub(in crate::odoo) enum Creates {}
+
+impl Work for Creates {
+    type Key = Key;
+    type Job = Record;
+    type Answer = Answer;
+
+    /// Records of the same form that can be told apart afterwards, or are the same.
+    fn go_together(one: &Record, other: &Record) -> bool {
+        one.values == other.values || (has_form_of(&one.values, &other.values) && one.marks.are_told_from(&other.marks))
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(in crate::odoo) struct Key {
+    who: Fingerprint,
+    model: String,
+    context: String,
+}
+
+pub(in crate::odoo) struct Record {
+    values: Value,
+    marks: Marks,
+}
+
+/// What came of the record of one caller, in a call of so many.
+pub(in crate::odoo) struct Answer {
+    made: Result<i64, Error>,
+    of: usize,
+    rotated: Option<HeaderValue>,
+}
+
+impl Caller {
+    /// Makes one record, with those of others where they come at the same time: a list of its id.
+    pub async fn create(&self, rpc: &Rpc) -> Result<Value, Error> {
+        let (Some(together), Some(values)) = (self.together(), one_record(rpc)) else { return self.call(rpc).await };
+        self.policy.decide(Touch::Model(&rpc.model))?;
+        let who = self.access.credential.fingerprint();
+        if together.kept_apart.contains(&(who, rpc.model.clone())) {
+            return self.call(rpc).await;
+        }
+        let schema = self.schema(&rpc.model).await?;
+        let started = Instant::now();
+        let context = Value::Object(rpc.context.clone()).to_string();
+        let key = Key { who, model: rpc.model.clone(), context };
+        let record = || Record { values: values.clone(), marks: Marks::of(values, &schema) };
+        match together.creates.turn(key, record, self.until).await? {
+            Turn::First(_place) => self.call(rpc).await,
+            Turn::Lead(batch) if batch.jobs.len() == 1 => self.call(rpc).await,
+            Turn::Lead(batch) => self.create_all(rpc, batch).await,
+            Turn::Alone => self.call(rpc).await,
+            Turn::Answer(Answer { made, of, rotated }) => {
+                together.count("create");
+                self.access.rotated.replace(rotated);
+                self.note_created(rpc, of, started, made)
+            }
+            Turn::Left => {
+                let why = Why::Broken("the call that made this record with others broke off".to_owned());
+                self.note_created(rpc, 1, started, Err(Error::NoAnswer { effect: Effect::Write, why }))
+            }
+        }
+    }
+
+    /// Makes the records of all who go together, and tells each of its own.
+    async fn create_all(&self, rpc: &Rpc, batch: Batch<Creates>) -> Result<Value, Error> {
+        let Batch { place, jobs, mut followers } = batch;
+        let (values, marks): (Vec<Value>, Vec<Marks>) = jobs.into_iter().map(|job| (job.values, job.marks)).unzip();
+        let of = marks.len();
+        let all = Rpc { context: rpc.context.clone(), ..Rpc::create(&rpc.model, values) };
+        let started = Instant::now();
+        followers.begin();
+        let outcome = self.send(&all, self.terms()).await;
+        // The next ones need not wait for what is left to do here.
+        drop(place);
+        let made = match outcome {
+            Ok(answer) => {
+                self.has_begun.store(true, Relaxed);
+                self.whose(&rpc.model, &marks, all.written(&answer)).await
+            }
+            Err(error) if error.retry() == Retry::Unsafe => vec![Err(error); of],
+            Err(_) => {
+                followers.tell((1..of).map(|_| None));
+                // In whose record Odoo found what it refuses is not known, and its words are not for the others.
+                let mut rpc_shown = shown(rpc, of);
+                rpc_shown["refused"] = json!(true);
+                self.trace.push(Made { rpc: rpc_shown, took: started.elapsed(), records: Vec::new(), failed: None });
+                return self.call(rpc).await;
+            }
+        };
+        let rotated = self.access.rotated.get();
+        let mut made = made.into_iter();
+        let own = made.next().unwrap_or_else(|| Err(untold(&rpc.model, &[])));
+        followers.tell(made.map(|made| Some(Answer { made, of, rotated: rotated.clone() })));
+        self.note_created(rpc, of, started, own)
+    }
+
+    /// Which of the new records is whose.
+    async fn whose(&self, model: &str, marks: &[Marks], ids: Vec<i64>) -> Vec<Result<i64, Error>> {
+        let told = if ids.len() == marks.len() { self.tell_apart(model, marks, &ids).await } else { None };
+        let told = told.unwrap_or_else(|| vec![None; marks.len()]);
+        if told.iter().zip(&ids).any(|(told, id)| *told != Some(*id))
+            && let Some(together) = &self.odoo.together
+        {
+            tracing::warn!(%model, "records made together were not given back in their order; they are made one by one from now on");
+            together.kept_apart.insert((self.access.credential.fingerprint(), model.to_owned()));
+        }
+        told.into_iter().map(|id| id.ok_or_else(|| untold(model, &ids))).collect()
+    }
+
+    async fn tell_apart(&self, model: &str, marks: &[Marks], ids: &[i64]) -> Option<Vec<Option<i64>>> {
+        let fields = marks::telling_fields(marks);
+        if fields.is_empty() {
+            // They are all the same.
+            return Some(ids.iter().copied().map(Some).collect());
+        }
+        let mut read = Rpc::read(model, ids.to_vec(), json!(fields));
+        // The ids of many2ones alone: their names cost Odoo a query each.
+        read.kwargs.insert("load".to_owned(), json!(""));
+        let rows = self.call_again(&read).await.ok()?;
+        Some(marks::assign(marks, ids, rows.as_array()?, &fields))
+    }
+
+    /// Notes the record as this call's own, and gives it as `create` does.
+    fn note_created(&self, rpc: &Rpc, of: usize, started: Instant, made: Result<i64, Error>) -> Result<Value, Error> {
+        if made.as_ref().err().is_none_or(|error| error.retry() == Retry::Unsafe) {
+            self.has_begun.store(true, Relaxed);
+        }
+        let records = made.as_ref().ok().copied().into_iter().collect();
+        let failed = made.as_ref().err().cloned();
+        self.trace.push(Made { rpc: shown(rpc, of), took: started.elapsed(), records, failed });
+        made.map(|id| json!([id]))
+    }
+}
+
+/// The values of a call that makes one record, if it is not too large to go with others.
+fn one_record(rpc: &Rpc) -> Option<&Value> {
+    let [(_, Value::Array(records))] = &rpc.args[..] else { return None };
+    let [values] = &records[..] else { return None };
+    let is_create = rpc.method == "create" && rpc.ids.is_none() && rpc.kwargs.is_empty();
+    (is_create && marks::is_within(values, LARGEST)).then_some(values)
+}
+
+/// The same fields, and the same yes and no in them.
+fn has_form_of(one: &Value, other: &Value) -> bool {
+    let (Some(one), Some(other)) = (one.as_object(), other.as_object()) else { return false };
+    let is_alike = |(name, value): (&String, &Value)| {
+        other.get(name).is_some_and(|theirs| (!value.is_boolean() && !theirs.is_boolean()) || value == theirs)
+    };
+    one.len() == other.len() && one.iter().all(is_alike)
+}
+
+/// For people: a record's own `create`, which was one of so many in one call.
+fn shown(rpc: &Rpc, of: usize) -> Value {
+    let mut shown = rpc.render();
+    shown["batch"] = json!(of);
+    shown
+}
+
+fn untold(model: &str, ids: &[i64]) -> Error {
+    let ids = ids.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
+    Error::NoAnswer { effect: Effect::Write, why: Why::Untold { model: model.to_owned(), ids } }
+}

@@ -1,0 +1,105 @@
+//! One query for the values of one field, and which records have which value.
+//!
+//! Its rows are matched to the values by what they have in the field. Where Odoo matched a row on other grounds than
+//! equality, or somewhere in the values is one that half of the table has, the values are asked for one by one instead.
+
+use std::collections::HashMap;
+
+use futures_util::future;
+use serde_json::{Value, json};
+
+use super::{Error, lookup::SIDE_BY_SIDE};
+use crate::{
+    config::CompanyFilter,
+    odoo::{By, Caller, Page, Rpc},
+};
+
+/// More rows than this beside one for each value, and the values are asked for one by one.
+const SPARE_ROWS: u64 = 200;
+/// A value that more records have than this is refused, even where several may be linked.
+pub(super) const MOST: usize = 100;
+
+#[derive(Debug)]
+pub(super) struct Query {
+    pub(super) by: By,
+    pub(super) mode: CompanyFilter,
+}
+
+impl Query {
+    /// Asks for each of the values: the ids of the records that have it, in order.
+    pub(super) async fn ask(&self, caller: &Caller, values: Vec<Value>) -> Result<Vec<Vec<i64>>, Error> {
+        let mut found: Vec<Option<Vec<i64>>> = vec![None; values.len()];
+        if values.len() > 1 {
+            let rows = rows(caller.call(&self.rpc(&values)).await?);
+            if (rows.len() as u64) < limit(&values) {
+                let mut by_value: HashMap<String, Vec<&Value>> = HashMap::new();
+                for row in &rows {
+                    by_value.entry(row[&self.by.field].to_string()).or_default().push(row);
+                }
+                let matched: Vec<_> = values.iter().map(|value| by_value.remove(&value.to_string())).collect();
+                // A row that fits no value was matched by Odoo on other grounds than equality: let Odoo say which.
+                let has_strangers = !by_value.is_empty();
+                for (found, rows) in found.iter_mut().zip(matched) {
+                    if rows.is_some() || !has_strangers {
+                        *found = Some(self.choose(rows.unwrap_or_default().into_iter()));
+                    }
+                }
+            }
+        }
+        let rest: Vec<usize> = (0..values.len()).filter(|&number| found[number].is_none()).collect();
+        for some in rest.chunks(SIDE_BY_SIDE) {
+            let alone = some.iter().map(|&number| self.ask_one(caller, number, &values[number]));
+            for (number, ids) in future::try_join_all(alone).await? {
+                found[number] = Some(ids);
+            }
+        }
+        Ok(found.into_iter().map(Option::unwrap_or_default).collect())
+    }
+
+    async fn ask_one(&self, caller: &Caller, number: usize, value: &Value) -> Result<(usize, Vec<i64>), Error> {
+        let rows = rows(caller.call(&self.rpc(std::slice::from_ref(value))).await?);
+        Ok((number, self.choose(rows.iter())))
+    }
+
+    /// The call that asks for these values.
+    pub(super) fn rpc(&self, values: &[Value]) -> Rpc {
+        let By { model, field, company } = &self.by;
+        let (term, answered) = match values {
+            [value] => (json!([field, "=", value]), "id"),
+            _ => (json!([field, "in", values]), field.as_str()),
+        };
+        let mut domain = vec![term];
+        let mut fields = vec![answered];
+        let mut page = Page::first(limit(values));
+        if let Some(company) = company {
+            domain.push(match self.mode {
+                CompanyFilter::Exact => json!(["company_id", "=", company]),
+                _ => json!(["company_id", "in", [company, false]]),
+            });
+            fields.push("company_id");
+            // The company's own come first, records of no company last, so that a limit does not cut off the wrong ones.
+            page.order = Some("company_id, id".to_owned());
+        }
+        Rpc::search_read(model, Value::Array(domain), json!(fields), page)
+    }
+
+    /// The ids of the rows, of the company's own alone where it has any.
+    fn choose<'r>(&self, rows: impl Iterator<Item = &'r Value>) -> Vec<i64> {
+        let company = self.by.company;
+        let is_own = |row: &Value| company.is_some() && row["company_id"][0].as_i64() == company;
+        let (own, shared): (Vec<&Value>, Vec<&Value>) = rows.partition(|row| is_own(row));
+        let chosen = if own.is_empty() { shared } else { own };
+        chosen.into_iter().filter_map(|row| row["id"].as_i64()).collect()
+    }
+}
+
+fn limit(values: &[Value]) -> u64 {
+    if values.len() == 1 { MOST as u64 + 1 } else { values.len() as u64 + SPARE_ROWS }
+}
+
+fn rows(result: Value) -> Vec<Value> {
+    match result {
+        Value::Array(rows) => rows,
+        _ => Vec::new(),
+    }
+}
