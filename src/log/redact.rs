@@ -43,6 +43,8 @@ const OPERATORS: [&str; 19] = [
 #[derive(Debug)]
 pub(super) struct Redaction {
     patterns: Vec<Vec<String>>,
+    /// What a key has in it, if it is the last of a secret path. None where that can be any key.
+    hints: Option<AhoCorasick>,
 }
 
 /// What was hidden in a record, to be hidden elsewhere in it: in the sentence of an error, for example.
@@ -56,7 +58,11 @@ pub(super) struct Secrets {
 impl Redaction {
     pub(super) fn new(patterns: &[String]) -> Self {
         let keys = |pattern: &String| pattern.to_lowercase().split('.').map(str::to_owned).collect();
-        Self { patterns: patterns.iter().filter(|pattern| !pattern.is_empty()).map(keys).collect() }
+        let patterns: Vec<Vec<String>> = patterns.iter().filter(|pattern| !pattern.is_empty()).map(keys).collect();
+        let hints: Vec<&str> = patterns.iter().filter_map(|pattern| pattern.last().map(|key| hint(key))).collect();
+        let is_any = hints.iter().any(|hint| hint.is_empty());
+        let hints = AhoCorasick::builder().ascii_case_insensitive(true).build(hints).ok().filter(|_| !is_any);
+        Self { patterns, hints }
     }
 
     /// Hides every secret at any depth: the value behind a secret path, that of a condition `[key, operator, value]`, and a
@@ -65,53 +71,54 @@ impl Redaction {
         self.hide_below(value, &mut Vec::new(), secrets);
     }
 
-    fn hide_below(&self, value: &mut Value, path: &mut Vec<String>, secrets: &mut Secrets) {
+    fn hide_below<'v>(&self, value: &'v mut Value, path: &mut Vec<&'v str>, secrets: &mut Secrets) {
         match value {
             Value::Array(items) => {
                 if let [Value::String(key), Value::String(operator), compared] = &mut items[..]
-                    && OPERATORS.contains(&operator.to_lowercase().as_str())
+                    && OPERATORS.iter().any(|known| known.eq_ignore_ascii_case(operator))
+                    && let Some(path) = self.secret_path(path, key)
                 {
-                    let depth = descend(path, key);
-                    if self.is_secret(path) {
-                        secrets.take(compared, path);
-                        path.truncate(depth);
-                        return;
-                    }
-                    path.truncate(depth);
+                    secrets.take(compared, &path);
+                    return;
                 }
                 items.iter_mut().for_each(|item| self.hide_below(item, path, secrets));
             }
             Value::Object(entries) => {
                 // What was looked up, as a plan shows it.
-                let looked_up = entries.get("field").and_then(Value::as_str).map(str::to_owned);
-                if let (Some(field), Some(value)) = (looked_up, entries.get_mut("value")) {
-                    let depth = descend(path, &field);
-                    if self.is_secret(path) {
-                        secrets.take(value, path);
-                    }
-                    path.truncate(depth);
+                let looked_up = entries.get("field").and_then(Value::as_str);
+                if let Some(path) = looked_up.and_then(|field| self.secret_path(path, field))
+                    && let Some(value) = entries.get_mut("value")
+                {
+                    secrets.take(value, &path);
                 }
                 for (key, inner) in entries.iter_mut() {
-                    let depth = descend(path, key);
                     let names_a_secret =
                         || key == "search_domain" && inner.as_str().is_some_and(|text| self.is_named_in(text));
-                    if self.is_secret(path) || names_a_secret() {
-                        secrets.take(inner, path);
+                    let secret = self.secret_path(path, key).or_else(|| names_a_secret().then(|| whole(path, key)));
+                    if let Some(path) = secret {
+                        secrets.take(inner, &path);
                     } else {
+                        path.push(key);
                         self.hide_below(inner, path, secrets);
+                        path.pop();
                     }
-                    path.truncate(depth);
                 }
             }
             _ => {}
         }
     }
 
-    fn is_secret(&self, path: &[String]) -> bool {
-        self.patterns.iter().any(|pattern| {
+    /// The whole path to a key, if its value is secret. Most keys are none by the first look at them.
+    fn secret_path(&self, path: &[&str], key: &str) -> Option<Vec<String>> {
+        if key.is_ascii() && self.hints.as_ref().is_some_and(|hints| !hints.is_match(key)) {
+            return None;
+        }
+        let path = whole(path, key);
+        let is_secret = self.patterns.iter().any(|pattern| {
             let end = path.len().checked_sub(pattern.len()).map(|start| &path[start..]);
             end.is_some_and(|end| end.iter().zip(pattern).all(|(key, pattern)| is_match(key, pattern)))
-        })
+        });
+        is_secret.then_some(path)
     }
 
     /// A text that may be a condition on a secret key.
@@ -122,12 +129,18 @@ impl Redaction {
     }
 }
 
-/// Adds a key to the path; gives its length before.
-fn descend(path: &mut Vec<String>, key: &str) -> usize {
-    let depth = path.len();
-    let end = key.char_indices().nth(KEY).map_or(key.len(), |(end, _)| end);
-    path.extend(key[..end].to_lowercase().split('.').map(str::to_owned));
-    depth
+/// The keys on the way to a value, as they are compared.
+fn whole(path: &[&str], key: &str) -> Vec<String> {
+    let keys = path.iter().copied().chain([key]).flat_map(|key| {
+        let end = key.char_indices().nth(KEY).map_or(key.len(), |(end, _)| end);
+        key[..end].to_lowercase().split('.').map(str::to_owned).collect::<Vec<_>>()
+    });
+    keys.collect()
+}
+
+/// The longest text that every key of this pattern has in it.
+fn hint(pattern: &str) -> &str {
+    pattern.split('*').max_by_key(|part| part.len()).unwrap_or_default()
 }
 
 fn is_match(key: &str, pattern: &str) -> bool {
