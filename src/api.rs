@@ -19,6 +19,7 @@ use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue};
+use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -123,32 +124,51 @@ impl Reply {
         Self { call_id, envelope_id: Value::Null, verdict: Err(error), is_of_hook: false, cookie: None }
     }
 
-    /// The JSON object that the caller gets.
+    /// The envelope's one member that matters, and its name.
     ///
     /// What Odoo or the plan decided is a `result`, done or not; what never came to a decision is an `error`.
-    pub fn body(&self) -> Value {
-        let (key, value) = self.content();
-        let mut body = json!({"jsonrpc": "2.0", "id": self.envelope_id});
-        body[key] = value;
-        body
-    }
-
-    /// The envelope's one member that matters, and its name.
-    fn content(&self) -> (&'static str, Value) {
+    fn content(&self) -> (&'static str, Content<'_>) {
         match &self.verdict {
-            Ok(done) => ("result", success(done)),
-            Err(error) if error.is_decision() => ("result", error.as_result()),
-            Err(error) => ("error", error.as_error()),
+            Ok(done) => ("result", Content::Done(Success::of(done))),
+            Err(error) if error.is_decision() => ("result", Content::Refused(error.as_result())),
+            Err(error) => ("error", Content::Refused(error.as_error())),
         }
     }
 }
 
-fn success(done: &Done) -> Value {
-    let mut result = json!({"is_success": true, "result": done.result, "messages": done.message});
-    if !done.warnings.is_empty() {
-        result["warnings"] = done.warnings.iter().map(plan::Warning::to_json).collect();
+/// The JSON object that the caller gets: written from where it stands, since an answer may be large.
+impl Serialize for Reply {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (key, content) = self.content();
+        let mut body = serializer.serialize_map(Some(3))?;
+        body.serialize_entry("jsonrpc", "2.0")?;
+        body.serialize_entry("id", &self.envelope_id)?;
+        body.serialize_entry(key, &content)?;
+        body.end()
     }
-    result
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Content<'r> {
+    Done(Success<'r>),
+    Refused(Value),
+}
+
+#[derive(Serialize)]
+struct Success<'r> {
+    is_success: bool,
+    result: &'r Value,
+    messages: &'r str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Value>,
+}
+
+impl<'r> Success<'r> {
+    fn of(done: &'r Done) -> Self {
+        let warnings = done.warnings.iter().map(plan::Warning::to_json).collect();
+        Self { is_success: true, result: &done.result, messages: &done.message, warnings }
+    }
 }
 
 /// What is known of a call when it ends, however it ends.
@@ -319,11 +339,14 @@ async fn carry_out(
     note_plan(entry, &plan, caller.policy()).await?;
     let outcome = execute::execute(caller, plan).await;
     let is_unknown_field = |error: &OdooError| matches!(error, OdooError::Fault(fault) if fault.is_unknown_field());
+    // What Odoo refuses may be the id of a record that is no longer there.
+    let is_of_memory = |error: &OdooError| matches!(error, OdooError::Fault(_)) && caller.forget_lookups();
     match outcome {
         // Odoo has rolled back, so the call can be planned anew with fresh knowledge of the model. Not so a method, which
         // may have done what cannot be rolled back.
         Err(execute::Error::Refused(plan::Error::Odoo(error)))
-            if route != Route::CallFunction && is_unknown_field(&error) && caller.forget_schemas().await =>
+            if route != Route::CallFunction
+                && (is_of_memory(&error) || (is_unknown_field(&error) && caller.forget_schemas().await)) =>
         {
             let plan = plan_once(compat, caller, route, call).await?;
             note_plan(entry, &plan, caller.policy()).await?;
@@ -378,11 +401,11 @@ fn finished(reply: &Reply, trace: &Trace) -> Finished {
     };
     Finished {
         state,
-        result: reply.content().1,
+        result: json!(reply.content().1),
         error: error.map(Error::code),
         message,
         detail: error.and_then(Error::detail),
-        odoo: trace.made().into_iter().map(odoo_call).collect(),
+        odoo: trace.take().into_iter().map(odoo_call).collect(),
     }
 }
 

@@ -82,7 +82,7 @@ impl App {
     /// Opens the log; connects to nothing yet, so that an Odoo that is down does not keep the gateway from starting.
     pub fn build(config: Config) -> Result<Arc<Self>, Error> {
         let metrics = Arc::<Metrics>::default();
-        let odoo = Arc::new(Odoo::build(&config.upstream, metrics.clone())?);
+        let odoo = Arc::new(Odoo::build(&config.upstream, &config.lookup_cache, metrics.clone())?);
         // The log comes last: of what cannot start it should have nothing.
         let begin = |config: &Config| Log::open(&config.log);
         Self::assemble(config, odoo, begin, None, Kept { metrics, ..Kept::default() })
@@ -91,10 +91,12 @@ impl App {
     /// The same gateway with another configuration. The sections of [`Config::kept_until_restart`] must be the same.
     pub fn again(&self, config: Config) -> Result<Arc<Self>, Error> {
         // Certificates may have changed behind the same name.
-        let is_same = config.upstream == self.config.upstream && config.upstream.ca.is_none();
+        let is_same = config.upstream == self.config.upstream
+            && config.lookup_cache == self.config.lookup_cache
+            && config.upstream.ca.is_none();
         let odoo = match is_same {
             true => self.odoo.clone(),
-            false => Arc::new(Odoo::build(&config.upstream, self.metrics.clone())?),
+            false => Arc::new(Odoo::build(&config.upstream, &config.lookup_cache, self.metrics.clone())?),
         };
         let log = |_: &Config| Ok(self.log.clone());
         let kept = Kept {

@@ -12,6 +12,7 @@ mod policy;
 mod signature;
 
 use std::{
+    collections::BTreeMap,
     fmt,
     net::SocketAddr,
     num::NonZeroU16,
@@ -39,6 +40,7 @@ pub use self::{
 const DEFAULTS: &str = include_str!("../gateway.toml");
 
 const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
+const LONGEST_MEMORY: Duration = Duration::from_secs(30 * 86_400);
 
 /// Keys that no default can know: which Odoo stands behind this gateway.
 const REQUIRED: [(&str, &str); 2] = [("upstream", "url"), ("upstream", "database")];
@@ -51,6 +53,9 @@ pub struct Config {
     pub tls: Tls,
     pub admin: Admin,
     pub upstream: Upstream,
+    /// How long what a lookup found in a model is remembered.
+    #[serde(deserialize_with = "ages")]
+    pub lookup_cache: BTreeMap<String, Duration>,
     pub log: Log,
     pub compat: Compat,
     pub proxy: Proxy,
@@ -95,6 +100,9 @@ pub struct Upstream {
     /// Whether calls that come at the same time are made together, and how many at most.
     pub batch: bool,
     pub batch_max: NonZeroU16,
+    /// How long one waits for those before it.
+    #[serde(with = "duration")]
+    pub batch_wait: Duration,
     pub queue: usize,
     #[serde(with = "duration")]
     pub queue_timeout: Duration,
@@ -226,6 +234,7 @@ impl Config {
             ("[upstream] timeout", self.upstream.timeout),
             ("[upstream] read_timeout", self.upstream.read_timeout),
             ("[upstream] queue_timeout", self.upstream.queue_timeout),
+            ("[upstream] batch_wait", self.upstream.batch_wait),
             ("[limits] header_timeout", self.limits.header_timeout),
             ("[limits] body_timeout", self.limits.body_timeout),
             ("[limits] call_timeout", self.limits.call_timeout),
@@ -237,6 +246,9 @@ impl Config {
             if wait > LONGEST_WAIT {
                 return Err(format!("{key} must not be longer than a day"));
             }
+        }
+        if let Some((model, _)) = self.lookup_cache.iter().find(|(_, age)| age.is_zero() || **age > LONGEST_MEMORY) {
+            return Err(format!("[lookup_cache] {model:?} must be longer than nothing and not longer than 30 days"));
         }
         if self.upstream.connect_timeout >= self.upstream.timeout {
             return Err("[upstream] connect_timeout must be shorter than timeout".to_owned());
@@ -292,6 +304,14 @@ fn complete<'t>(table: &mut DeTable<'t>, defaults: DeTable<'t>) {
             }
         }
     }
+}
+
+/// A duration for each name.
+fn ages<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Duration>, D::Error> {
+    #[derive(Deserialize)]
+    struct Age(#[serde(with = "duration")] Duration);
+    let ages = BTreeMap::<String, Age>::deserialize(deserializer)?;
+    Ok(ages.into_iter().map(|(name, Age(age))| (name, age)).collect())
 }
 
 fn some_origin<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<reqwest::Url>, D::Error> {

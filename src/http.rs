@@ -184,7 +184,8 @@ pub async fn answer<K: Send + 'static>(
     let (id, is_of_hook) = (request.id, request.hook.is_some());
     // In a task of its own: a caller who hangs up, or is told that its time is over, must not cut a call to Odoo in half.
     let span = tracing::info_span!("call", %id);
-    let handled = api::handle(app.clone(), request).instrument(span);
+    // On the heap at once: it is large, and handed on several times.
+    let handled = Box::pin(api::handle(app.clone(), request)).instrument(span);
     let task = app.calls.spawn(keeping(kept, handled));
     let patience = app.config.limits.call_timeout;
     respond::reply(match time::timeout(patience, task).await {

@@ -21,6 +21,7 @@ mod marks;
 mod origin;
 mod outside;
 mod release;
+mod remembered;
 mod retries;
 mod rpc;
 mod schema;
@@ -30,10 +31,12 @@ mod together;
 mod trace;
 mod transport;
 mod watch;
+mod wire;
 mod xml;
 mod xml_rpc;
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, RwLock},
     time::Duration,
 };
@@ -43,7 +46,7 @@ use moka::future::Cache;
 use serde_json::Map;
 use tokio::time::Instant;
 
-use self::{access::Logins, retries::Retries, together::Together, transport::Terms};
+use self::{access::Logins, remembered::Remembered, retries::Retries, together::Together, transport::Terms};
 pub use self::{
     access::RotatedCookie,
     caller::{By, Caller},
@@ -57,6 +60,7 @@ pub use self::{
     origin::{Origin, TraceParent},
     outside::{Outside, TlsError, tls},
     release::{Edition, Release},
+    remembered::Memory,
     rpc::{Effect, Page, Reach, Rpc, SHOWN},
     schema::{Field, Kind, Schema},
     trace::{Made, Trace},
@@ -93,6 +97,8 @@ pub struct Odoo {
     methods: DashMap<(String, String), Takes>,
     /// What callers do together; none where each is to be by itself.
     together: Option<Together>,
+    /// What lookups found, of models that hardly change.
+    remembered: Option<Remembered>,
 }
 
 /// What a method is called on.
@@ -117,7 +123,11 @@ pub enum Unusable {
 
 impl Odoo {
     /// Connects to nothing yet.
-    pub fn build(config: &config::Upstream, metrics: Arc<Metrics>) -> Result<Self, Unusable> {
+    pub fn build(
+        config: &config::Upstream,
+        lookup_cache: &BTreeMap<String, Duration>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, Unusable> {
         let gate = Arc::new(Gate::build(config));
         Ok(Self {
             transport: transport::Transport::build(config, gate.clone(), metrics.clone())?,
@@ -132,6 +142,7 @@ impl Odoo {
             identities: Cache::builder().max_capacity(CACHED_CALLERS).time_to_live(FRESH).build(),
             schemas: Cache::builder().max_capacity(CACHED_SCHEMAS).time_to_live(FRESH).build(),
             methods: DashMap::new(),
+            remembered: Remembered::build(lookup_cache),
             together: config.batch.then(|| Together::build(config, metrics.clone())),
         })
     }

@@ -39,7 +39,7 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
         Ok(_) => report.line("hooks", Ok::<_, &str>(format!("{} with their templates", config.hooks.len()))),
         Err(error) => report.line("hooks", Err::<&str, _>(error)),
     }
-    let odoo = match Odoo::build(&config.upstream, Arc::default()) {
+    let odoo = match Odoo::build(&config.upstream, &config.lookup_cache, Arc::default()) {
         Ok(odoo) => Arc::new(odoo),
         Err(error) => {
             report.line("odoo", Err::<&str, _>(error));

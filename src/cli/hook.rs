@@ -73,7 +73,7 @@ async fn planned(config: &Config, hook: &Hook, vals: &Map<String, Value>) -> any
     let entry = config.clients.iter().find(|client| client.name == hook.client).context("the client is gone")?;
     let clients = Clients::load(std::slice::from_ref(entry))?;
     let client = clients.by_name(&hook.client).context("the client is gone")?;
-    let odoo = Arc::new(Odoo::build(&config.upstream, Arc::default())?);
+    let odoo = Arc::new(Odoo::build(&config.upstream, &config.lookup_cache, Arc::default())?);
     let until = Instant::now() + config.limits.call_timeout;
     let (credential, policy) = (client.credential.clone(), client.policy.clone());
     let (trace, rotated) = (Arc::default(), RotatedCookie::default());

@@ -23,7 +23,11 @@ pub(super) async fn run(caller: &Caller, steps: Vec<Step>, before: HashSet<(Stri
         Run { caller, models, before, made: Vec::new(), undo: Vec::new(), updated: None, lines: HashMap::new() };
     let mut result = Value::Null;
     for step in steps {
-        match run.take(step).await {
+        let beside = step.beside();
+        let taken = run.take(step).await;
+        // Its lines have been written too.
+        caller.forget_lookups_of(beside.iter().map(String::as_str));
+        match taken {
             Ok(Some(main)) => result = main,
             Ok(None) => {}
             Err(failed) => return Err(run.give_up(failed).await),

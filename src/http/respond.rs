@@ -6,7 +6,8 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt, Full};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{Body, Response, route::Refusal, server::Malformed};
@@ -26,7 +27,7 @@ pub fn reply(reply: Reply) -> Response {
     let status_of = if reply.is_of_hook { hook_status } else { status };
     let status = reply.verdict.as_ref().err().map_or(StatusCode::OK, status_of);
     let is_safe = reply.verdict.as_ref().is_err_and(|error| error.retry() == Retry::Safe);
-    let mut response = json_response(status, &reply.body());
+    let mut response = json_response(status, &reply);
     let headers = response.headers_mut();
     name_in_log(headers, reply.call_id);
     if let Some(atomicity) = reply.verdict.as_ref().ok().and_then(|done| done.atomicity) {
@@ -168,8 +169,9 @@ pub fn malformed(malformed: Malformed) -> StatusCode {
 }
 
 /// A JSON body with its length.
-pub fn json_response(status: StatusCode, body: &Value) -> Response {
-    let mut response = http::Response::new(full(body.to_string()));
+pub fn json_response(status: StatusCode, body: &impl Serialize) -> Response {
+    // JSON can be written of whatever was JSON.
+    let mut response = http::Response::new(full(serde_json::to_vec(body).unwrap_or_default()));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response

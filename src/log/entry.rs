@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{
     Error, Log,
     line::Body,
-    record::{self, Arrived, Finished, FinishedLine, PlannedLine, Received, ReceivedLine, Who, milliseconds},
+    record::{self, Arrived, Finished, FinishedLine, OdooCall, PlannedLine, Received, ReceivedLine, Who, milliseconds},
     redact::Secrets,
     writer::Purpose,
 };
@@ -115,7 +115,12 @@ impl Log {
         let records = record::records(&finished.odoo);
         let result = if end.kept == Kept::Summary { without_rows(finished.result) } else { finished.result };
         let detail = finished.detail.map_or(Value::Null, Value::String);
-        let mut values = [Value::String(finished.message), result, json!(finished.odoo), detail];
+        let mut values = [
+            Value::String(finished.message),
+            result,
+            finished.odoo.into_iter().map(OdooCall::into_value).collect(),
+            detail,
+        ];
         if end.kept == Kept::Nothing {
             values.fill(Value::Null);
         }

@@ -91,26 +91,42 @@ impl State {
 }
 
 /// One RPC that was made for a call.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub struct OdooCall {
     /// Model, method and arguments, long texts shortened.
-    #[serde(flatten)]
     pub rpc: Value,
     pub ms: f64,
     /// The records that it wrote.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub records: Vec<i64>,
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
 }
 
 /// How an RPC failed.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone)]
 pub struct Failure {
     pub error: &'static str,
     pub message: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
+    /// Empty where there is none.
     pub traceback: String,
+}
+
+impl OdooCall {
+    /// All of it in one object, as a line has it.
+    pub(super) fn into_value(self) -> Value {
+        let Self { mut rpc, ms, records, failure } = self;
+        rpc["ms"] = ms.into();
+        if !records.is_empty() {
+            rpc["records"] = records.into();
+        }
+        if let Some(Failure { error, message, traceback }) = failure {
+            rpc["error"] = error.into();
+            rpc["message"] = message.into();
+            if !traceback.is_empty() {
+                rpc["traceback"] = traceback.into();
+            }
+        }
+        rpc
+    }
 }
 
 /// A request that is passed on to Odoo, or is none of ours. The query stays out: it may hold secrets.

@@ -9,7 +9,7 @@ use std::{
     io,
     sync::{Arc, Mutex, OnceLock, mpsc::Sender},
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
@@ -29,6 +29,8 @@ const WAITING: usize = 1024;
 const BATCH: usize = 1 << 20;
 /// After so long without a line, a mark says that everything before it is durable.
 const IDLE: Duration = Duration::from_millis(200);
+/// For so long it is taken for known how much the disk has left: far less time than it takes to fill `min_free`.
+const FREE_FOR: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -43,6 +45,8 @@ struct State {
     disk: Disk,
     min_free: u64,
     failure: OnceLock<Error>,
+    /// What the disk had left, and when that was.
+    free: Mutex<Option<(Instant, u64)>>,
 }
 
 /// What a line is for.
@@ -80,7 +84,7 @@ impl Writer {
         begun: Sender<Segment>,
     ) -> io::Result<Self> {
         let (lines, waiting) = mpsc::channel(WAITING);
-        let state = Arc::new(State { disk, min_free, failure: OnceLock::new() });
+        let state = Arc::new(State { disk, min_free, failure: OnceLock::new(), free: Mutex::default() });
         let shared = state.clone();
         let timer = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let thread = std::thread::Builder::new().name("log".to_owned()).spawn(move || {
@@ -98,7 +102,7 @@ impl Writer {
     /// How many lines wait, and what the disk has left, where it tells.
     pub(super) fn load(&self) -> (usize, Option<u64>) {
         let waiting = lock(&self.lines).as_ref().map_or(0, |lines| lines.max_capacity() - lines.capacity());
-        (waiting, self.state.disk.free().ok())
+        (waiting, self.state.free())
     }
 
     /// Hands a line over; lines are written in the order in which they are handed over.
@@ -132,13 +136,24 @@ impl State {
         if let Some(failure) = self.failure.get() {
             return Err(failure.clone());
         }
-        match self.disk.free() {
-            Ok(free) if free < self.min_free.saturating_add(bytes) => {
+        match self.free() {
+            Some(free) if free < self.min_free.saturating_add(bytes) => {
                 Err(Error::Full { free, min_free: self.min_free })
             }
             // A disk that does not tell its size is written to until it fails.
-            Ok(_) | Err(_) => Ok(()),
+            Some(_) | None => Ok(()),
         }
+    }
+
+    /// What the disk has left, where it tells; as it was a moment ago, since every call asks.
+    fn free(&self) -> Option<u64> {
+        let mut known = lock(&self.free);
+        if let Some((_, free)) = known.filter(|(when, _)| when.elapsed() < FREE_FOR) {
+            return Some(free);
+        }
+        let free = self.disk.free().ok()?;
+        *known = Some((Instant::now(), free));
+        Some(free)
     }
 }
 
@@ -153,9 +168,10 @@ struct Thread {
 impl Thread {
     fn run(mut self, timer: &tokio::runtime::Runtime, mut waiting: mpsc::Receiver<Pending>) {
         loop {
-            let first = match self.is_marked {
-                true => waiting.blocking_recv(),
-                false => match timer.block_on(async { tokio::time::timeout(IDLE, waiting.recv()).await }) {
+            let first = match (waiting.try_recv(), self.is_marked) {
+                (Ok(first), _) => Some(first),
+                (Err(_), true) => waiting.blocking_recv(),
+                (Err(_), false) => match timer.block_on(async { tokio::time::timeout(IDLE, waiting.recv()).await }) {
                     Ok(first) => first,
                     Err(_) => {
                         self.mark();

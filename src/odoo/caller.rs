@@ -55,6 +55,8 @@ pub struct Caller {
     goes_alone: AtomicBool,
     /// The models of this call whose schema came from memory.
     remembered: Mutex<Vec<String>>,
+    /// The models of which this call had lookups from memory.
+    recalled: Mutex<Vec<String>>,
 }
 
 impl Caller {
@@ -94,6 +96,7 @@ impl Caller {
             has_begun: AtomicBool::new(false),
             goes_alone: AtomicBool::new(false),
             remembered: Mutex::default(),
+            recalled: Mutex::default(),
         })
     }
 
@@ -150,6 +153,9 @@ impl Caller {
             };
             if is_written {
                 self.has_begun.store(true, Relaxed);
+            }
+            if rpc.effect == Effect::Write {
+                self.forget_lookups_of([rpc.model.as_str()]);
             }
             // Half of a write is in Odoo, and the way on and the way back lead through it: its return is waited for.
             let expense = if terms.claim == Claim::Begun { Expense::Any } else { Expense::Budgeted };

@@ -1,7 +1,7 @@
 //! The JSON-RPC 2.0 envelope, as `/web/…` and `/jsonrpc` use it (Odoo 14-19).
 
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{
     error::{Error, Why},
@@ -29,8 +29,15 @@ struct Failure {
 /// Odoo's number for a session that is gone, the one number that has not changed between versions.
 const SESSION_EXPIRED: i64 = 100;
 
-pub(super) fn wrap(params: &Value) -> Value {
-    json!({"jsonrpc": "2.0", "method": "call", "params": params})
+#[derive(Serialize)]
+pub(super) struct Wrapped<'p, P> {
+    jsonrpc: &'static str,
+    method: &'static str,
+    params: &'p P,
+}
+
+pub(super) fn wrap<P: Serialize>(params: &P) -> Wrapped<'_, P> {
+    Wrapped { jsonrpc: "2.0", method: "call", params }
 }
 
 /// The result. Where there is no envelope, a 404 is Odoo's way to say that it has no such database (14-19).

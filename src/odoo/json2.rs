@@ -27,7 +27,7 @@ pub(super) async fn call(
     let (model, method) = rpc.as_path()?;
     let mut bearer = HeaderValue::try_from(format!("Bearer {}", key.expose_secret())).map_err(|_| Error::WrongKey)?;
     bearer.set_sensitive(true);
-    let request = Request::json(format!("/json/2/{model}/{method}"), &rpc.by_name(context), rpc.effect)
+    let request = Request::json(format!("/json/2/{model}/{method}"), &rpc.named(context), rpc.effect)
         .with(header::AUTHORIZATION, bearer)
         .with(DATABASE, database_header(database)?);
     open(&transport.post(request, terms).await?, database, rpc.effect)

@@ -3,6 +3,7 @@
 //! The header `X-Odoo-Database` saves Odoo 19 from listing all of its databases for every call; earlier ones ignore it.
 
 use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -24,8 +25,8 @@ pub(super) async fn call(
 ) -> Result<Value, Error> {
     let (model, method) = rpc.as_path()?;
     let (args, kwargs) = rpc.args_and_kwargs(context);
-    let args = json!([database, user.uid, user.secret.expose_secret(), model, method, args, kwargs]);
-    let params = json!({"service": "object", "method": "execute_kw", "args": args});
+    let args = (database, user.uid, user.secret.expose_secret(), model, method, args, kwargs);
+    let params = Service { service: "object", method: "execute_kw", args };
     let request = Request::json("/jsonrpc", &envelope::wrap(&params), rpc.effect);
     let request = request.with(json2::DATABASE, json2::database_header(database)?);
     envelope::open(&transport.post(request, terms).await?, database, rpc.effect)
@@ -58,6 +59,14 @@ pub(super) async fn common(
     service(transport, database, "common", method, args, terms).await
 }
 
+/// A method of one of the services that share this door.
+#[derive(Serialize)]
+struct Service<'s, A> {
+    service: &'s str,
+    method: &'s str,
+    args: A,
+}
+
 async fn service(
     transport: &Transport,
     database: &str,
@@ -66,7 +75,7 @@ async fn service(
     args: Value,
     terms: Terms,
 ) -> Result<Value, Error> {
-    let params = json!({"service": service, "method": method, "args": args});
+    let params = Service { service, method, args };
     let request = Request::json("/jsonrpc", &envelope::wrap(&params), Effect::Read);
     envelope::open(&transport.post(request, terms).await?, database, Effect::Read)
 }

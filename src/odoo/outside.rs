@@ -37,6 +37,9 @@ pub struct Outside {
     pub inner: Authority,
     /// There is a `public_url`.
     pub is_public: bool,
+    /// Authority and scheme as headers have them.
+    host: HeaderValue,
+    proto: HeaderValue,
 }
 
 /// Why TLS towards Odoo cannot be set up.
@@ -55,7 +58,9 @@ impl Outside {
     pub fn of(url: &Url, public: Option<&Url>) -> Option<Self> {
         let (_, inner) = origin(url)?;
         let (scheme, authority) = origin(public.unwrap_or(url))?;
-        Some(Self { scheme, authority, inner, is_public: public.is_some() })
+        let host = HeaderValue::try_from(authority.as_str()).ok()?;
+        let proto = HeaderValue::try_from(scheme.as_str()).ok()?;
+        Some(Self { scheme, authority, inner, is_public: public.is_some(), host, proto })
     }
 
     /// Tells Odoo how it is called, and for whom.
@@ -65,10 +70,9 @@ impl Outside {
                 headers.insert(name, value);
             }
         };
-        let host = HeaderValue::try_from(self.authority.as_str()).ok();
-        say(header::HOST, host.clone());
-        say(FORWARDED_HOST, host);
-        say(FORWARDED_PROTO, HeaderValue::try_from(self.scheme.as_str()).ok());
+        say(header::HOST, Some(self.host.clone()));
+        say(FORWARDED_HOST, Some(self.host.clone()));
+        say(FORWARDED_PROTO, Some(self.proto.clone()));
         let address = origin.address.and_then(|address| HeaderValue::try_from(address.to_string()).ok());
         say(FORWARDED_FOR, address.clone());
         say(REAL_IP, address);

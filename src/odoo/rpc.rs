@@ -232,39 +232,6 @@ impl Rpc {
         let Self { model, method, ids, args, kwargs, context, .. } = self;
         json!([model, method, ids, args, kwargs, context]).to_string()
     }
-
-    /// As `call_kw` takes it: `{"model", "method", "args", "kwargs"}`; `kwargs` must be there even when empty.
-    pub(super) fn by_position(&self, user: &Map<String, Value>) -> Value {
-        let (args, kwargs) = self.args_and_kwargs(user);
-        json!({"model": self.model, "method": self.method, "args": args, "kwargs": kwargs})
-    }
-
-    /// The arguments by position, records first, and those by name, with the context among them.
-    pub(super) fn args_and_kwargs(&self, user: &Map<String, Value>) -> (Value, Value) {
-        let ids = self.ids.iter().map(|ids| json!(ids));
-        let args = ids.chain(self.args.iter().map(|(_, value)| value.clone())).collect();
-        let mut kwargs = self.kwargs.clone();
-        kwargs.insert("context".to_owned(), self.whole_context(user));
-        (args, Value::Object(kwargs))
-    }
-
-    /// As JSON-2 takes it: one object of named arguments, with `ids` and `context` among them.
-    pub(super) fn by_name(&self, user: &Map<String, Value>) -> Value {
-        let mut body = self.kwargs.clone();
-        body.extend(self.args.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
-        if let Some(ids) = &self.ids {
-            body.insert("ids".to_owned(), json!(ids));
-        }
-        body.insert("context".to_owned(), self.whole_context(user));
-        Value::Object(body)
-    }
-
-    /// A call's context replaces the user's in Odoo, through either door, so the user's language must be sent along.
-    fn whole_context(&self, user: &Map<String, Value>) -> Value {
-        let mut context = user.clone();
-        context.extend(self.context.clone());
-        Value::Object(context)
-    }
 }
 
 /// Texts beyond this many characters are cut where they are only shown.

@@ -4,6 +4,7 @@
 
 use http::{HeaderValue, header};
 use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -31,7 +32,7 @@ pub(super) async fn call(
     // Odoo ignores what follows call_kw in the path; it is there for the reader of Odoo's own access log.
     let (model, method) = rpc.as_path()?;
     let path = format!("/web/dataset/call_kw/{model}/{method}");
-    post(transport, database, path, Some(session), &rpc.by_position(user), rpc.effect, terms).await
+    post(transport, database, path, Some(session), &rpc.call_kw(user), rpc.effect, terms).await
 }
 
 /// Who the session belongs to: Odoo's `session_info` object.
@@ -103,7 +104,7 @@ async fn post(
     database: &str,
     path: String,
     session: Option<&SecretString>,
-    params: &Value,
+    params: &impl Serialize,
     effect: Effect,
     terms: Terms,
 ) -> Result<Answer, Error> {

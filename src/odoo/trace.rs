@@ -25,8 +25,9 @@ pub struct Made {
 }
 
 impl Trace {
-    pub fn made(&self) -> Vec<Made> {
-        self.lock().clone()
+    /// Everything that was noted so far; nothing of it is left here.
+    pub fn take(&self) -> Vec<Made> {
+        std::mem::take(&mut *self.lock())
     }
 
     /// Notes what another call has done for this one too.

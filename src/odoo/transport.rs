@@ -8,6 +8,8 @@ use std::{error::Error as _, sync::Arc, time::Duration};
 use bytes::{Bytes, BytesMut};
 use bytesize::ByteSize;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use reqwest::Url;
+use serde::Serialize;
 use tokio::time::{self, Instant};
 
 use super::{
@@ -30,8 +32,8 @@ const TITLE: usize = 80;
 #[derive(Debug)]
 pub(super) struct Transport {
     client: reqwest::Client,
-    /// Scheme, host, port and path prefix, without a trailing slash.
-    base: String,
+    /// Scheme, host, port and path prefix.
+    base: Url,
     outside: Outside,
     timeout: Duration,
     read_timeout: Duration,
@@ -67,12 +69,13 @@ pub(super) struct Response {
 }
 
 impl Request {
-    pub(super) fn json(path: impl Into<String>, body: &serde_json::Value, effect: Effect) -> Self {
+    pub(super) fn json(path: impl Into<String>, body: &impl Serialize, effect: Effect) -> Self {
         Self {
             path: path.into(),
             headers: Vec::new(),
             content_type: HeaderValue::from_static("application/json"),
-            body: body.to_string().into_bytes(),
+            // JSON can be written of whatever was JSON.
+            body: serde_json::to_vec(body).unwrap_or_default(),
             effect,
         }
     }
@@ -98,7 +101,7 @@ impl Transport {
         Ok(Self {
             client,
             outside: Outside::of(&config.url, config.public_url.as_ref()).ok_or_else(unusable)?,
-            base: config.url.as_str().trim_end_matches('/').to_owned(),
+            base: config.url.clone(),
             timeout: config.timeout,
             read_timeout: config.read_timeout,
             max_answer: config.max_answer,
@@ -109,7 +112,7 @@ impl Transport {
 
     /// Host and port, where Odoo is reached without TLS.
     pub(super) fn plain_address(&self) -> Option<String> {
-        let url = reqwest::Url::parse(&self.base).ok().filter(|url| url.scheme() == "http")?;
+        let url = Some(&self.base).filter(|url| url.scheme() == "http")?;
         Some(format!("{}:{}", url.host_str()?, url.port_or_known_default()?))
     }
 
@@ -136,7 +139,9 @@ impl Transport {
         let mut headers: HeaderMap = headers.into_iter().collect();
         headers.insert(header::CONTENT_TYPE, content_type);
         self.outside.tell(&mut headers, origin);
-        let request = self.client.post(format!("{}{path}", self.base)).headers(headers).body(body);
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
+        let request = self.client.post(url).headers(headers).body(body);
         let response = request.send().await.map_err(|error| self.lost(effect, &error))?;
         let status = response.status();
         if let (true, Some(to)) = (status.is_redirection(), response.headers().get(header::LOCATION)) {
@@ -186,7 +191,10 @@ impl Transport {
 
     fn lost(&self, effect: Effect, error: &reqwest::Error) -> Error {
         if error.is_connect() {
-            return Error::Unreachable { url: self.base.clone(), reason: root_cause(error) };
+            return Error::Unreachable {
+                url: self.base.as_str().trim_end_matches('/').to_owned(),
+                reason: root_cause(error),
+            };
         }
         Error::NoAnswer { effect, why: Why::Broken(root_cause(error)) }
     }

@@ -104,6 +104,9 @@ impl Odoo {
             self.schemas.invalidate_all();
             self.methods.clear();
             self.logins.forget_all();
+            if let Some(remembered) = &self.remembered {
+                remembered.forget_all();
+            }
         }
     }
 }

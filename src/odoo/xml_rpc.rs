@@ -27,7 +27,8 @@ pub(super) async fn call(
     let (model, method) = rpc.as_path()?;
     let (args, kwargs) = rpc.args_and_kwargs(context);
     let secret = user.secret.expose_secret();
-    let params = [json!(database), json!(user.uid), json!(secret), json!(model), json!(method), args, kwargs];
+    let params =
+        [json!(database), json!(user.uid), json!(secret), json!(model), json!(method), json!(args), json!(kwargs)];
     let not_in_xml = |what| Error::NotInXml { rpc: format!("{model}.{method}"), what };
     let body = xml::call("execute_kw", &params).map_err(not_in_xml)?;
     post(transport, "/xmlrpc/2/object", body, rpc.effect, terms).await

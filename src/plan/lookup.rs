@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{Error, known::Known, query::Query};
 use crate::{
     config::CompanyFilter,
-    odoo::{By, Caller, Kind, Rpc},
+    odoo::{By, Caller, Kind, Memory, Rpc},
     policy::{Denied, Touch},
 };
 
@@ -164,14 +164,34 @@ impl Questions {
     ) -> Result<Vec<(usize, Vec<i64>)>, Error> {
         let first = &self.asked[batch[0]];
         let query = first.query(filter);
-        let values: Vec<Value> = batch.iter().map(|&number| self.asked[number].value.clone()).collect();
-        let found = if first.is_comparable {
+        let memory = caller.memory(&query.by);
+        let (mut found, mut open) = (Vec::new(), Vec::new());
+        for &number in batch {
+            match recall(&memory, &self.asked[number].value).await {
+                Some(ids) => found.push((number, ids)),
+                None => open.push(number),
+            }
+        }
+        if !found.is_empty() {
+            caller.has_recalled(&first.model);
+        }
+        if open.is_empty() {
+            return Ok(found);
+        }
+        let values: Vec<Value> = open.iter().map(|&number| self.asked[number].value.clone()).collect();
+        let answers = if first.is_comparable {
             let shown = || query.rpc(&values).render();
             caller.look_up(query.by.clone(), &values, shown, |values| query.ask(caller, values)).await?
         } else {
             query.ask(caller, values).await?
         };
-        Ok(batch.iter().copied().zip(found).collect())
+        for (number, ids) in open.into_iter().zip(answers) {
+            if let Some(memory) = &memory {
+                memory.keep(&self.asked[number].value, &ids).await;
+            }
+            found.push((number, ids));
+        }
+        Ok(found)
     }
 
     /// One question as a call of its own.
@@ -179,6 +199,10 @@ impl Questions {
         let question = &self.asked[number];
         question.query(filter).rpc(std::slice::from_ref(&question.value))
     }
+}
+
+async fn recall(memory: &Option<Memory<'_>>, value: &Value) -> Option<Vec<i64>> {
+    memory.as_ref()?.get(value).await
 }
 
 impl Question {

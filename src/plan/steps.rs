@@ -30,6 +30,16 @@ pub struct Step {
     pub purpose: Purpose,
 }
 
+impl Step {
+    /// The models of what it writes beside its record.
+    pub fn beside(&self) -> Vec<String> {
+        match &self.purpose {
+            Purpose::Make { beside, .. } | Purpose::Main { beside } => beside.models.clone(),
+            Purpose::Files | Purpose::Check { .. } | Purpose::Tie { .. } => Vec::new(),
+        }
+    }
+}
+
 /// What a call is for, which decides what is done when it or a later one fails.
 #[derive(Debug)]
 pub enum Purpose {

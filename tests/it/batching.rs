@@ -32,7 +32,7 @@ const REFUSED: &str = r#"{"name": "odoo.exceptions.UserError", "message": "made 
 
 /// With `max_in_flight = 2`, one call at a time is under way in a lane. A call that is held looks slow, and what is slow goes
 /// in smaller batches, by the time that a call may take.
-const ONE_AT_A_TIME: &str = "max_in_flight = 2\ntimeout = \"30m\"";
+const ONE_AT_A_TIME: &str = "max_in_flight = 2\ntimeout = \"30m\"\nbatch_wait = \"30m\"";
 
 impl Crowd {
     async fn before(odoo: &Odoo, more: &str) -> Self {
@@ -197,7 +197,7 @@ async fn who_cannot_be_told_apart_or_is_of_another_form_does_not_go_together() {
     let crowd = Crowd::before(odoo, "").await;
     let named = |n: usize, comment: &str| json!({"name": crowd.named(n), "comment": comment});
     // Two that differ in what Odoo rewrites alone, and one with a field more.
-    let payloads = vec![
+    let payloads = [
         named(0, "a"),
         named(1, "b"),
         named(2, "c"),

@@ -24,6 +24,7 @@ mod literal_eval;
 mod log_commands;
 mod log_files;
 mod log_keeping;
+mod lookup_cache;
 mod operations;
 mod outage;
 mod passing;

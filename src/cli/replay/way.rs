@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
 use http::StatusCode;
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::again::Again;
@@ -84,7 +84,7 @@ impl Way {
                 let Some(request) = again.request.into_request(HERE) else { bail!("this is no call that can be made") };
                 let id: Uuid = request.id;
                 let reply = app.calls.spawn(api::handle(app.clone(), request)).await?;
-                Ok(Answer { id: id.to_string(), body: reply.body() })
+                Ok(Answer { id: id.to_string(), body: json!(reply) })
             }
         }
     }

@@ -102,6 +102,7 @@ impl Caller {
         let outcome = self.send(&all, self.terms()).await;
         // The next ones need not wait for what is left to do here.
         drop(place);
+        self.forget_lookups_of([rpc.model.as_str()]);
         let made = match outcome {
             Ok(answer) => {
                 self.has_begun.store(true, Relaxed);

@@ -1,6 +1,6 @@
 //! Lookups of several calls at the same time, by the same field of the same model, are one query.
 
-use std::{collections::HashMap, time::Instant};
+use std::{collections::HashMap, mem, time::Instant};
 
 use serde_json::Value;
 
@@ -9,6 +9,8 @@ use crate::odoo::{
     credential::Fingerprint,
     error::Error,
     lanes::{Batch, Turn, Work},
+    lock,
+    remembered::Memory,
 };
 
 /// Lookups by the values of one field, in the same name.
@@ -43,6 +45,33 @@ pub struct By {
 }
 
 impl Caller {
+    /// What is remembered of such lookups, where anything is.
+    pub fn memory(&self, by: &By) -> Option<Memory<'_>> {
+        let remembered = self.odoo.remembered.as_ref()?;
+        let within = self.policy.domain(&by.model).map(ToString::to_string);
+        remembered.of(self.access.credential.fingerprint(), by, within)
+    }
+
+    /// Notes that this call builds on what was remembered of a model.
+    pub fn has_recalled(&self, model: &str) {
+        lock(&self.recalled).push(model.to_owned());
+    }
+
+    /// Forgets what lookups found in these models: they have been written.
+    pub fn forget_lookups_of<'m>(&self, models: impl IntoIterator<Item = &'m str>) {
+        if let Some(remembered) = &self.odoo.remembered {
+            models.into_iter().for_each(|model| remembered.forget(model));
+        }
+    }
+
+    /// Forgets what lookups found in the models of which this call had any from memory; false where it had none. What Odoo
+    /// refuses may be an id that is no longer there.
+    pub fn forget_lookups(&self) -> bool {
+        let models = mem::take(&mut *lock(&self.recalled));
+        self.forget_lookups_of(models.iter().map(String::as_str));
+        !models.is_empty()
+    }
+
     /// Looks the values up, with those of others where they come at the same time. `ask` asks Odoo for some values: the ids of
     /// the records that have each. `shown` is the query for these values alone, for people.
     pub async fn look_up<E: From<Error>, F: Future<Output = Result<Vec<Vec<i64>>, E>>>(
