@@ -1,5 +1,6 @@
 //! Natural batching: whoever comes while others are under way waits, and goes together with all who wait as soon as one of
-//! those has ended. Where nothing is under way nobody waits, so that a lone caller pays nothing for it.
+//! those has ended. Where nothing is under way nobody waits, so that a lone caller pays nothing for it; and behind one that is
+//! slow nobody waits for long, but goes beside it.
 //!
 //! A lane is for those whose jobs can be done as one. One of those who go together leads: it does the work of all and tells
 //! each what came of its own. What must stay true: a lane is there for as long as somebody is in it; everybody who waits is
@@ -59,7 +60,8 @@ pub(super) struct Lanes<W: Work> {
     most: usize,
     longest: Duration,
     queue: usize,
-    queue_timeout: Duration,
+    /// For so long one waits for those before it.
+    wait: Duration,
 }
 
 struct Lane<W: Work> {
@@ -127,7 +129,7 @@ impl<W: Work> Lanes<W> {
             most: usize::from(config.batch_max.get()),
             longest: config.timeout / PART,
             queue: config.queue,
-            queue_timeout: config.queue_timeout,
+            wait: config.batch_wait,
         })
     }
 
@@ -142,18 +144,15 @@ impl<W: Work> Lanes<W> {
         let Some(mut told) = self.queue_up(&key, job, ticket)? else {
             return Ok(Turn::First(Place { lanes: self.clone(), key, jobs: 1, since: Instant::now() }));
         };
-        let patience = Instant::now() + self.queue_timeout;
+        let patience = Instant::now() + self.wait;
         let told = match time::timeout_at(patience.min(until), &mut told).await {
             Ok(told) => told,
-            Err(_) if self.leave_queue(&key, ticket) => {
-                let out_of_time = until < patience;
-                return Err(if out_of_time {
-                    Error::OutOfTime
-                } else {
-                    Error::Busy(Queue::TooLong(self.queue_timeout))
-                });
-            }
-            Err(_) => told.await,
+            Err(_) if until <= patience && self.give_up(&key, ticket) => return Err(Error::OutOfTime),
+            Err(_) => match self.go_beside(&key, ticket) {
+                Some(batch) => return Ok(Turn::Lead(batch)),
+                // Another one has taken it along.
+                None => told.await,
+            },
         };
         Ok(match told {
             Ok(Told::Lead(batch)) => Turn::Lead(batch),
@@ -188,11 +187,40 @@ impl<W: Work> Lanes<W> {
         Ok(Some(told))
     }
 
-    /// False where the job has been taken along already.
-    fn leave_queue(&self, key: &W::Key, ticket: u64) -> bool {
+    /// Takes one who waits out of the queue; false where another one has taken it along already.
+    fn give_up(&self, key: &W::Key, ticket: u64) -> bool {
         let Some(mut lane) = self.lanes.get_mut(key) else { return false };
-        let place = lane.waiting.iter().position(|waiting| waiting.ticket == ticket);
-        place.is_some_and(|place| lane.waiting.remove(place).is_some())
+        let own = lane.waiting.iter().position(|waiting| waiting.ticket == ticket);
+        own.is_some_and(|own| lane.waiting.remove(own).is_some())
+    }
+
+    /// Takes one who waits out of the queue, with all who may go together with it: beside those that are under way.
+    fn go_beside(self: &Arc<Self>, key: &W::Key, ticket: u64) -> Option<Batch<W>> {
+        let mut lane = self.lanes.get_mut(key)?;
+        let own = lane.waiting.iter().position(|waiting| waiting.ticket == ticket)?;
+        let own = lane.waiting.remove(own)?;
+        lane.waiting.push_front(own);
+        let most = self.affordable(lane.pace);
+        let taken = lane.take(most)?;
+        lane.under_way += 1;
+        drop(lane);
+        Some(self.batch(key.clone(), taken).1)
+    }
+
+    /// How many jobs of this pace may go together.
+    fn affordable(&self, pace: Duration) -> usize {
+        let affordable = self.longest.as_nanos() / pace.as_nanos().max(1);
+        self.most.min(usize::try_from(affordable).unwrap_or(usize::MAX))
+    }
+
+    /// Who leads is told of the batch.
+    fn batch(self: &Arc<Self>, key: W::Key, taken: Vec<Waiting<W>>) -> (Option<oneshot::Sender<Told<W>>>, Batch<W>) {
+        let size = taken.iter().map(|waiting| W::size(&waiting.job)).sum();
+        let place = Place { lanes: self.clone(), key, jobs: size, since: Instant::now() };
+        let (jobs, waiting): (Vec<_>, Vec<_>) = taken.into_iter().map(|waiting| (waiting.job, waiting.tell)).unzip();
+        let mut waiting = waiting.into_iter();
+        let leader = waiting.next();
+        (leader, Batch { place, jobs, followers: Followers { waiting: waiting.collect(), has_begun: false } })
     }
 
     /// The next who go together, the leader first; where there is none, the lane has one less under way.
@@ -200,8 +228,8 @@ impl<W: Work> Lanes<W> {
         let Entry::Occupied(mut entry) = self.lanes.entry(ended.key.clone()) else { return None };
         let lane = entry.get_mut();
         lane.pace = ended.since.elapsed() / u32::try_from(ended.jobs.max(1)).unwrap_or(u32::MAX);
-        let affordable = self.longest.as_nanos() / lane.pace.as_nanos().max(1);
-        let taken = lane.take(self.most.min(usize::try_from(affordable).unwrap_or(usize::MAX)));
+        let most = self.affordable(lane.pace);
+        let taken = lane.take(most);
         if taken.is_none() {
             lane.under_way -= 1;
             if lane.under_way == 0 {
@@ -239,13 +267,9 @@ impl<W: Work> Lane<W> {
 impl<W: Work> Drop for Place<W> {
     fn drop(&mut self) {
         let Some(taken) = self.lanes.next(self) else { return };
-        let jobs = taken.iter().map(|waiting| W::size(&waiting.job)).sum();
-        let place = Self { lanes: self.lanes.clone(), key: self.key.clone(), jobs, since: Instant::now() };
-        let (jobs, mut waiting): (Vec<_>, Vec<_>) =
-            taken.into_iter().map(|waiting| (waiting.job, waiting.tell)).unzip();
-        let leader = waiting.remove(0);
+        let (leader, batch) = self.lanes.batch(self.key.clone(), taken);
         // Where the leader has given up in this moment the batch is dropped: each goes alone, and the next ones follow.
-        let _ = leader.send(Told::Lead(Batch { place, jobs, followers: Followers { waiting, has_begun: false } }));
+        let _ = leader.map(|leader| leader.send(Told::Lead(batch)));
     }
 }
 
@@ -303,7 +327,7 @@ mod tests {
             most,
             longest: Duration::from_secs(10),
             queue,
-            queue_timeout: Duration::from_secs(20),
+            wait: Duration::from_secs(20),
         })
     }
 
@@ -351,13 +375,29 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_waits_too_long_or_finds_the_queue_full_is_sent_away() {
+    async fn who_has_waited_long_behind_a_slow_one_goes_beside_it_with_all_who_wait() {
+        let lanes = lanes(100, 100);
+        let started = Instant::now();
+        let waits = async {
+            let (one, other) = tokio::join!(add(&lanes, 3, 1), add(&lanes, 5, 1));
+            ([one, other], started.elapsed())
+        };
+        let (slow, (mut waited, took)) = tokio::join!(add(&lanes, 1, 600), waits);
+        // Whose time is over first is not said.
+        waited.sort_unstable();
+        assert_eq!((slow, waited, took), (("first", 1), [("led", 8), ("told", 8)], Duration::from_secs(21)));
+        assert!(lanes.lanes.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_runs_out_of_time_or_finds_the_queue_full_is_sent_away() {
         let lanes = lanes(100, 1);
-        let all = tokio::join!(add(&lanes, 1, 30), add(&lanes, 3, 1), add(&lanes, 5, 1));
-        assert_eq!(all, (("first", 1), ("too_busy", 0), ("too_busy", 0)));
+        let all = tokio::join!(add(&lanes, 1, 5), add(&lanes, 3, 1), add(&lanes, 5, 1));
+        assert_eq!(all, (("first", 1), ("led", 3), ("too_busy", 0)));
         let hurried = Instant::now() + Duration::from_secs(1);
         let (_, hurried) = tokio::join!(add(&lanes, 1, 5), lanes.turn("sum", || 3, hurried));
         assert_eq!(hurried.err().unwrap().code(), "out_of_time");
+        assert!(lanes.lanes.is_empty());
     }
 
     #[tokio::test(start_paused = true)]
