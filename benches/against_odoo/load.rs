@@ -10,6 +10,7 @@ use futures_util::future::join_all;
 
 use crate::{
     client::{Client, Way},
+    machine::Machine,
     request::{Credential, Peer},
     works::Work,
     world::{Record, World},
@@ -19,6 +20,7 @@ use crate::{
 pub(crate) struct Bench {
     pub(crate) world: World,
     pub(crate) ways: HashMap<(Peer, Credential), Way>,
+    pub(crate) machine: Machine,
     /// Counts all calls; a name is never used again.
     pub(crate) calls: Cell<usize>,
 }

@@ -15,6 +15,8 @@
 //! its clients open a new one for each call, within the time that is measured. A session is one login for all clients. Every
 //! answer is checked, and at the end the records in Odoo are held against the answers: what does not agree fails the run.
 //! Nothing else should run on the machine: what is compared is measured in the same minute, but all of it on the same cores.
+//! ODOO_GATEWAY_BENCH_PATIENCE (0) is how many seconds may be spent on waiting for others to finish, and on rounds that are
+//! made again because others disturbed them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark fails by panicking")]
 
@@ -40,7 +42,7 @@ use std::{
 
 use client::Way;
 use load::Bench;
-use machine::Watch;
+use machine::Machine;
 use report::{Cell, goals, print_goals};
 use request::{Credential, Peer};
 use servers::{Gateway, Odoo};
@@ -56,7 +58,8 @@ const WORKS: [(&str, Work); 5] = [
     ("method", Work::Method),
 ];
 const OTHER_PARTS: [&str; 3] = ["bulk", "lines", "added"];
-/// Before each round that counts: the peer before has left Odoo's caches as it needs them (the addon clears them all).
+/// Before each round that counts, and seen by all of Odoo's workers: the peer before has left their caches as it needs them
+/// (the addon clears them all).
 const SETTLE: Duration = Duration::from_millis(200);
 const SETTLING_CLIENTS: usize = 6;
 const BULK_CLIENTS: usize = 16;
@@ -79,7 +82,7 @@ async fn main() {
     let bench = prepare(&odoo, &durable, &in_memory).await;
     println!("{rounds} rounds of each; what follows [upstream]: {upstream:?}");
 
-    let watch = Watch::start(&odoo);
+    let span = bench.machine.span();
     let cells = works(&bench, rounds, is_wanted).await;
     let mut goals = goals(&cells, BULK);
     if is_wanted("added") {
@@ -89,7 +92,7 @@ async fn main() {
         goals.push(lines::lines(&bench, rounds).await);
     }
     print_goals(&goals);
-    watch.report(bench.calls.get());
+    bench.machine.report(&span, bench.calls.get());
     println!("{} records are in Odoo, each under the id that was answered.", bench.world.check().await);
 }
 
@@ -111,7 +114,8 @@ async fn prepare(odoo: &Odoo, durable: &Gateway, in_memory: &Gateway) -> Bench {
         ways.insert((peer, Credential::Session), odoo.log_in(&way).await.0);
         ways.insert((peer, Credential::Key), way.with("x-api-key", &odoo.key));
     }
-    Bench { world: World::new(at_odoo, &user).await, ways, calls: cell::Cell::new(0) }
+    let machine = Machine::new(odoo, Duration::from_secs(setting("PATIENCE", "0")));
+    Bench { world: World::new(at_odoo, &user).await, ways, machine, calls: cell::Cell::new(0) }
 }
 
 /// The table of works, clients and credentials.
@@ -156,15 +160,23 @@ async fn in_turn(
     length: Duration,
 ) -> Cell {
     let mut all: BTreeMap<Peer, Vec<load::Round>> = BTreeMap::new();
+    let settle = async |peer| drop(bench.round(work, peer, credential, SETTLING_CLIENTS, SETTLE).await);
     // The first time warms up: schemas, prepared statements, code that is loaded when it is needed.
-    for number in 0..=rounds {
-        for &peer in peers {
-            let clients = if peer == Peer::Bulk { BULK_CLIENTS } else { clients };
-            bench.round(work, peer, credential, clients.min(SETTLING_CLIENTS), SETTLE).await;
-            if number > 0 {
-                let round = bench.round(work, peer, credential, clients, length).await;
-                all.entry(peer).or_default().push(round);
+    for &peer in peers {
+        settle(peer).await;
+    }
+    for _ in 0..rounds {
+        let one_of_each = bench.machine.alone(async || {
+            let mut rounds = Vec::new();
+            for &peer in peers {
+                settle(peer).await;
+                let clients = if peer == Peer::Bulk { BULK_CLIENTS } else { clients };
+                rounds.push((peer, bench.round(work, peer, credential, clients, length).await));
             }
+            rounds
+        });
+        for (peer, round) in one_of_each.await {
+            all.entry(peer).or_default().push(round);
         }
     }
     Cell { work, credential, clients, rounds: all }
