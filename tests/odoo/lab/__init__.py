@@ -3,11 +3,12 @@
 Everything lives in one cache folder (`CACHE`), shared by all clones of one user:
 
     install/      the Odoo 19 package, unpacked, and a Python environment for it   (release.py, install.py, apt.py)
+                  and, where it was asked for, the addon to measure against        (addon.py)
     template/     the filled database's files and its API key                      (template.py)
     install-14/   Odoo 14 and all that it runs on
     template-14/  its filled database's files and its API key
     postgres/     a database cluster that listens on a socket in this folder       (postgres.py)
-    servers/NAME/ a running Odoo: state.json, its log, its file store              (server.py)
+    servers/NAME/ a running Odoo: state.json, its log, its file store              (server.py, process.py)
 
 Only the Python standard library is used, since this has to run on a machine that has nothing else yet.
 """

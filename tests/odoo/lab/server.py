@@ -4,6 +4,7 @@ A server's folder holds `state.json` once its database is made, its log, and its
 started again on what it left. A private server has a keeper: a process that waits for the owner's end and then stops
 Odoo and removes its database and folder, however the owner died.
 """
+import itertools
 import json
 import os
 import pathlib
@@ -19,7 +20,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from . import CACHE, LabError, install, locked, postgres, say, template
+from . import CACHE, LabError, addon, install, locked, postgres, process, say, template
 from .release import RELEASES
 
 SERVERS = CACHE / "servers"
@@ -31,9 +32,9 @@ PORTS = range(20000, 32768)
 VERSION_REQUEST = b'{"jsonrpc": "2.0", "params": {}}'
 
 
-def up(release, owner=None, name=None):
-    """Url, database, login, password, key, version and process of a running Odoo."""
-    born = None if owner is None else _born(owner)
+def up(release, owner=None, name=None, workers=0, with_addon=False):
+    """Url, database, login, password, key, version and process of a running Odoo; how it is made holds for a new one."""
+    born = None if owner is None else process.born(owner)
     if owner is not None and not born:
         raise LabError(f"there is no process {owner} that this Odoo could be for: give --for-pid a running one")
     folder = SERVERS / _name(release, owner, name)
@@ -45,7 +46,7 @@ def up(release, owner=None, name=None):
             postgres.ensure()
             _clear_orphans()
             whole = whole and postgres.database_exists(state["database"])
-            state = _start_again(release, folder, state) if whole else _make(release, folder, born)
+            state = _start_again(release, folder, state) if whole else _make(release, folder, born, workers, with_addon)
         if owner is not None:
             _ensure_keeper(owner, folder, state)
         return {**{field: state[field] for field in ("url", "database", *template.ACCOUNT)}, "version": release.version, "pid": state["pid"]}
@@ -75,7 +76,7 @@ def _database(folder):
     return f"odoo_gateway_{folder.name.replace('-', '_')}"
 
 
-def _make(release, folder, born):
+def _make(release, folder, born, workers, with_addon):
     account = template.ensure(release)
     _clear(folder)
     say(f"starting Odoo {release.version} on a fresh copy of the database")
@@ -84,7 +85,11 @@ def _make(release, folder, born):
     database = _database(folder)
     postgres.drop_database(database)
     template.copy_to(release, database, data)
-    state = {"url": f"http://127.0.0.1:{_free_port()}", "database": database, **account, "owner": born, "ready": False}
+    options = addon.install(release, database, data) if with_addon else []
+    port, gevent_port = _free_ports(2)
+    if workers:
+        options += [f"--workers={workers}", f"--gevent-port={gevent_port}", "--limit-time-real=600"]
+    state = {"url": f"http://127.0.0.1:{port}", "database": database, **account, "options": options, "owner": born, "ready": False}
     return _start(release, folder, state)
 
 
@@ -106,15 +111,15 @@ def _start_again(release, folder, state):
 
 def _start(release, folder, state):
     command = [*release.command(), "server", "-d", state["database"], _filter(state), *template.CONNECTION, "-D", folder / "data",
-               "--http-interface=127.0.0.1", "-p", _port(state), "--max-cron-threads=0", *release.serve]
+               "--http-interface=127.0.0.1", "-p", _port(state), "--max-cron-threads=0", *release.serve, *state.get("options", [])]
     with open(folder / "odoo.log", "a", encoding="utf8") as log:
-        process = subprocess.Popen([str(part) for part in command], env=release.environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                   start_new_session=True)
-    state = {**state, "pid": process.pid}
+        odoo = subprocess.Popen([str(part) for part in command], env=release.environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                start_new_session=True)
+    state = {**state, "pid": odoo.pid}
     _write_state(folder, state)
     deadline = time.monotonic() + START_SECONDS
     while not _answers(state["url"]):
-        if process.poll() is not None or time.monotonic() > deadline:
+        if odoo.poll() is not None or time.monotonic() > deadline:
             tail = (folder / "odoo.log").read_text(encoding="utf8", errors="replace")[-2000:]
             _stop(state)
             advice = "; tests/odoo/down gives it and its data up" if state["ready"] else ""
@@ -155,8 +160,8 @@ def _port(state):
     return urllib.parse.urlsplit(state["url"]).port
 
 
-def _free_port():
-    return next(port for port in random.sample(PORTS, len(PORTS)) if _is_free(port))
+def _free_ports(count):
+    return list(itertools.islice((port for port in random.sample(PORTS, len(PORTS)) if _is_free(port)), count))
 
 
 def _is_free(port):
@@ -190,46 +195,31 @@ def _runs(state):
     """Process numbers are used again: only what is still an Odoo of this laboratory, on this very database, is meant."""
     if "pid" not in state:
         return False
-    command = _command_line(state["pid"])
+    command = process.command_line(state["pid"])
     return _filter(state) in command and any(str(release.program) in command for release in RELEASES.values())
 
 
-def _command_line(pid):
-    """A process's arguments; none where it has ended."""
-    try:
-        return pathlib.Path(f"/proc/{pid}/cmdline").read_text(encoding="utf8", errors="replace").split("\0")
-    except OSError:
-        return []
-
-
 def _stop(state):
+    """In order, or else with force; no worker outlives the process that the others belong to."""
     deadline = time.monotonic() + STOP_SECONDS
     sent = signal.SIGTERM
     while _runs(state):
         try:
             os.kill(state["pid"], sent)
         except ProcessLookupError:
-            return
+            break
         pause = time.monotonic() + 3
         while _runs(state) and time.monotonic() < pause:
             time.sleep(0.05)
         if time.monotonic() > deadline:
             sent = signal.SIGKILL
-
-
-def _born(pid):
-    """When a process began, or None where it has ended: with its number this names it, across reboots too."""
-    try:
-        fields = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf8", errors="replace").rpartition(")")[2].split()
-    except OSError:
-        return None
-    boot = pathlib.Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf8").strip()
-    return None if fields[0] in "ZX" else f"{boot} {fields[19]}"
+    if "pid" in state:
+        process.kill_group(state["pid"], _filter(state))
 
 
 def _is_orphan(folder):
     """Its owner has ended, even if another process has the owner's number by now."""
-    born = _born(_owner(folder))
+    born = process.born(_owner(folder))
     return born is None or _state(folder).get("owner", born) != born
 
 
@@ -242,7 +232,7 @@ def _clear_orphans():
 
 def _ensure_keeper(owner, folder, state):
     """One for each server: an Odoo that was killed has left its keeper behind."""
-    if str(folder) in _command_line(state.get("keeper")):
+    if str(folder) in process.command_line(state.get("keeper")):
         return
     code = pathlib.Path(__file__).resolve().parent.parent
     quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}

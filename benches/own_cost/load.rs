@@ -1,0 +1,115 @@
+//! Callers: so many connections, each of which makes one call after another, and looks at every answer.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use memchr::memmem;
+use tokio::{io::AsyncWriteExt, net::TcpStream, task::JoinHandle};
+
+use super::{
+    message::{FIRST, Incoming, Template, digits},
+    stub::MODEL,
+};
+
+/// What is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// `search_data`, each time for another value.
+    Search,
+    /// `create_data` of one record, with nothing to be looked up.
+    Create,
+}
+
+impl Work {
+    pub(crate) const ALL: [Self; 2] = [Self::Search, Self::Create];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Search => "search",
+            Self::Create => "create",
+        }
+    }
+
+    fn request(self) -> Template {
+        let (route, payload) = match self {
+            Self::Search => (
+                "search_data",
+                r#"{"search_domain": [["ref", "=", "R########"]], "search_field": ["name", "ref", "email", "phone", "city"], "limit": 1}"#,
+            ),
+            Self::Create => (
+                "create_data",
+                r#"{"name": "Customer ########", "ref": "R########", "email": "customer########@example.com", "phone": "+32 2 555 01 23", "street": "Rue de la Loi 16", "zip": "1000", "city": "Brussels", "is_company": true, "credit_limit": 1250.5, "comment": "Came by the web shop, wants invoices by mail."}"#,
+            ),
+        };
+        let body = format!(
+            r#"{{"jsonrpc": "2.0", "id": ########, "params": {{"model": "{MODEL}", "vals": {{"payload": {payload}}}}}}}"#
+        );
+        Template::new(&format!(
+            "POST /api/{route} HTTP/1.1\r\nHost: gateway.example.com\r\nUser-Agent: webshop/1.0\r\nAccept: */*\r\n\
+             Content-Type: application/json\r\nCookie: session_id=0123456789abcdef0123456789abcdef01234567\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        ))
+    }
+}
+
+/// Callers at work.
+pub(crate) struct Load {
+    calls: Arc<AtomicU64>,
+    is_over: Arc<AtomicBool>,
+    callers: Vec<JoinHandle<()>>,
+}
+
+impl Load {
+    pub(crate) async fn start(gateway: SocketAddr, work: Work, connections: usize) -> Self {
+        let (calls, is_over) = (Arc::<AtomicU64>::default(), Arc::<AtomicBool>::default());
+        let next = Arc::new(AtomicU32::new(FIRST));
+        let mut callers = Vec::new();
+        for _ in 0..connections {
+            let stream = TcpStream::connect(gateway).await.unwrap();
+            stream.set_nodelay(true).unwrap();
+            callers.push(tokio::spawn(call(stream, work.request(), next.clone(), calls.clone(), is_over.clone())));
+        }
+        Self { calls, is_over, callers }
+    }
+
+    /// How many calls have been answered.
+    pub(crate) fn calls(&self) -> u64 {
+        self.calls.load(Relaxed)
+    }
+
+    /// Waits for the answers that are due.
+    pub(crate) async fn stop(self) {
+        self.is_over.store(true, Relaxed);
+        for caller in self.callers {
+            caller.await.unwrap();
+        }
+    }
+}
+
+async fn call(
+    mut stream: TcpStream,
+    mut request: Template,
+    next: Arc<AtomicU32>,
+    calls: Arc<AtomicU64>,
+    is_over: Arc<AtomicBool>,
+) {
+    let mut incoming = Incoming::default();
+    while !is_over.load(Relaxed) {
+        let number = next.fetch_add(1, Relaxed);
+        stream.write_all(request.with(number)).await.unwrap();
+        let answer = incoming.next(&mut stream).await.unwrap().expect("the gateway hung up");
+        // The record's id is the number that was sent (stub.rs); that of the envelope follows a comma.
+        let id = [b"{\"id\":".as_slice(), &digits(number)].concat();
+        let is_right = answer.head.starts_with(b"HTTP/1.1 200 ")
+            && memmem::find(answer.body, b"\"is_success\":true").is_some()
+            && memmem::find(answer.body, &id).is_some();
+        assert!(is_right, "call {number}: {}", String::from_utf8_lossy(answer.body));
+        calls.fetch_add(1, Relaxed);
+    }
+}

@@ -1,0 +1,157 @@
+//! An Odoo that answers at once: what a gateway needs of one to find out who calls, to search, and to create.
+//!
+//! The record that a search for the `ref` R12345678 finds, or that is created with it, has the id 12345678. So every answer
+//! shows whether it belongs to its question, also where several records were made by one call.
+
+use std::{fmt::Write, io};
+
+use memchr::memmem;
+use serde::Deserialize;
+use tokio::{
+    io::AsyncWriteExt,
+    net::{TcpListener, TcpStream},
+};
+
+use super::message::{GAP, Incoming, Message, Template};
+
+pub(crate) const DATABASE: &str = "bench";
+pub(crate) const MODEL: &str = "res.partner";
+
+const HEAD: &str = "HTTP/1.1 200 OK\r\nServer: Werkzeug/3.0.1 Python/3.12.3\r\nContent-Type: application/json; charset=utf-8\r\n\
+                    Date: Mon, 05 Jan 2026 08:00:00 GMT\r\n";
+const VERSION: &str = r#"{"server_version": "19.0", "server_version_info": [19, 0, 0, "final", 0, ""]}"#;
+const SESSION: &str = r#"{"uid": 2, "db": "bench", "username": "webshop", "user_companies": {"current_company": 1}, "user_context": {"lang": "en_US", "tz": "Europe/Brussels"}}"#;
+/// A row, as long as one that is asked for with a few fields.
+const ROW: &str = r#"[{"id": ########, "name": "Customer ########", "ref": "R########", "email": "customer########@example.com", "phone": "+32 2 555 01 23", "city": "Brussels"}]"#;
+const FIELDS: [(&str, &str); 12] = [
+    ("id", "integer"),
+    ("name", "char"),
+    ("ref", "char"),
+    ("email", "char"),
+    ("phone", "char"),
+    ("street", "char"),
+    ("zip", "char"),
+    ("city", "char"),
+    ("comment", "html"),
+    ("is_company", "boolean"),
+    ("credit_limit", "float"),
+    ("date", "date"),
+];
+
+/// How it ends a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keeping {
+    /// It does not, as a proxy before Odoo.
+    Open,
+    /// With every answer, as Odoo itself does.
+    Closing,
+}
+
+/// Serves for as long as the runtime; gives the address.
+pub(crate) async fn start(keeping: Keeping) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let answers = Answers::new(keeping);
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let answers = answers.clone();
+            // The gateway hangs up when it is stopped.
+            tokio::spawn(async move { drop(serve(stream, keeping, answers).await) });
+        }
+    });
+    url
+}
+
+async fn serve(mut stream: TcpStream, keeping: Keeping, mut answers: Answers) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut incoming = Incoming::default();
+    while let Some(request) = incoming.next(&mut stream).await? {
+        stream.write_all(answers.to(&request)).await?;
+        if keeping == Keeping::Closing {
+            return stream.shutdown().await;
+        }
+    }
+    Ok(())
+}
+
+/// Answers with all that does not depend on the question made beforehand.
+#[derive(Clone)]
+struct Answers {
+    keeping: Keeping,
+    version: Vec<u8>,
+    session: Vec<u8>,
+    fields: Vec<u8>,
+    found: Template,
+    created: String,
+}
+
+/// The records of a `create`, as far as they matter.
+#[derive(Deserialize)]
+struct Body<'b> {
+    #[serde(borrow)]
+    params: Params<'b>,
+}
+
+#[derive(Deserialize)]
+struct Params<'b> {
+    /// By position: the records are the first argument.
+    #[serde(borrow)]
+    args: (Vec<Record<'b>>,),
+}
+
+#[derive(Deserialize)]
+struct Record<'b> {
+    #[serde(rename = "ref")]
+    reference: &'b str,
+}
+
+impl Answers {
+    fn new(keeping: Keeping) -> Self {
+        let fields: Vec<String> = FIELDS
+            .iter()
+            .map(|(name, kind)| format!(r#""{name}": {{"type": "{kind}", "store": true, "searchable": true}}"#))
+            .collect();
+        let bytes = |result: &str| answer(keeping, result).into_bytes();
+        Self {
+            keeping,
+            version: bytes(VERSION),
+            session: bytes(SESSION),
+            fields: bytes(&format!("{{{}}}", fields.join(", "))),
+            found: Template::new(&answer(keeping, ROW)),
+            created: String::new(),
+        }
+    }
+
+    fn to(&mut self, request: &Message<'_>) -> &[u8] {
+        let path = request.head.split(|byte| *byte == b' ').nth(1).unwrap();
+        match path.rsplit(|byte| *byte == b'/').next().unwrap() {
+            b"search_read" => {
+                let at = memmem::find(request.body, b"\"R").expect("a search names what it is for") + 2;
+                let digits = std::str::from_utf8(&request.body[at..][..GAP.len()]).unwrap();
+                self.found.with(digits.parse().unwrap())
+            }
+            b"create" => {
+                let Body { params: Params { args: (records,) } } = serde_json::from_slice(request.body).unwrap();
+                let ids: Vec<&str> = records.iter().map(|record| record.reference.strip_prefix('R').unwrap()).collect();
+                self.created = answer(self.keeping, &format!("[{}]", ids.join(", ")));
+                self.created.as_bytes()
+            }
+            b"version_info" => &self.version,
+            b"get_session_info" => &self.session,
+            b"fields_get" => &self.fields,
+            _ => panic!("the stub does not know {}", String::from_utf8_lossy(path)),
+        }
+    }
+}
+
+/// As Odoo answers.
+fn answer(keeping: Keeping, result: &str) -> String {
+    let body = format!(r#"{{"jsonrpc": "2.0", "id": null, "result": {result}}}"#);
+    let mut answer = HEAD.to_owned();
+    if keeping == Keeping::Closing {
+        answer.push_str("Connection: close\r\n");
+    }
+    write!(answer, "Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+    answer
+}
