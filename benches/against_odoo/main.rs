@@ -8,8 +8,9 @@
 //!                                                          lines (what a line more costs), added (what the gateway adds)
 //!
 //! ODOO_GATEWAY_BENCH_ROUNDS (5) and ODOO_GATEWAY_BENCH_SECONDS (1) say how many rounds of each peer and how long, and
-//! ODOO_GATEWAY_BENCH_CLIENTS (1,16,64) how many clients (of orders no more than 16). ODOO_GATEWAY_BENCH_UPSTREAM is put at the
-//! end of the gateway's `[upstream]` section.
+//! ODOO_GATEWAY_BENCH_CLIENTS (1,16,64) how many clients (of orders no more than 16). The lines of an order name
+//! ODOO_GATEWAY_BENCH_PRODUCTS (1) products, each of which is a lookup; there are two more. ODOO_GATEWAY_BENCH_UPSTREAM is put
+//! at the end of the gateway's `[upstream]` section.
 //!
 //! A client calls again as soon as it is answered. Clients of the gateway keep their connections; Odoo closes each one, so that
 //! its clients open a new one for each call, within the time that is measured. A session is one login for all clients. Every
@@ -115,7 +116,8 @@ async fn prepare(odoo: &Odoo, durable: &Gateway, in_memory: &Gateway) -> Bench {
         ways.insert((peer, Credential::Key), way.with("x-api-key", &odoo.key));
     }
     let machine = Machine::new(odoo, Duration::from_secs(setting("PATIENCE", "0")));
-    Bench { world: World::new(at_odoo, &user).await, ways, machine, calls: cell::Cell::new(0) }
+    let world = World::new(at_odoo, &user, setting("PRODUCTS", "1")).await;
+    Bench { world, ways, machine, calls: cell::Cell::new(0) }
 }
 
 /// The table of works, clients and credentials.

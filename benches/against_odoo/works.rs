@@ -14,7 +14,7 @@ pub(crate) enum Work {
     Create,
     /// A partner with nothing to look up.
     PlainCreate,
-    /// A sale order with so many lines; partner, payment term and product looked up.
+    /// A sale order with so many lines; partner, payment term and products looked up.
     Order(usize),
     /// A partner by its reference: a new one, then the same again, in turn.
     Upsert,
@@ -125,20 +125,22 @@ impl Work {
     }
 }
 
-/// One product for all lines, so that there are three lookups however many lines there are.
+/// With as many lookups as the lines name products, and two more.
 fn order(peer: Peer, world: &World, name: String, lines: usize) -> Call {
-    let (partner, term, product) = (&world.partner, &world.term, &world.product);
+    let (partner, term) = (&world.partner, &world.term);
+    let products = world.products.iter().cycle().take(lines);
     if peer.takes_payloads() {
-        let line = json!({"product_id": {"default_code": product.name}, "product_uom_qty": 2});
+        let line = |product: &Record| json!({"product_id": {"default_code": product.name}, "product_uom_qty": 2});
         let payload = json!({
             "client_order_ref": name, "partner_id": {"ref": partner.name}, "payment_term_id": {"name": term.name},
-            "order_line": vec![line; lines],
+            "order_line": products.map(line).collect::<Vec<_>>(),
         });
         return Call::payload("create_data", "sale.order", json!({"payload": payload}), vec![name]);
     }
-    let line = json!([0, 0, {"product_id": product.id, "product_uom_qty": 2}]);
+    let line = |product: &Record| json!([0, 0, {"product_id": product.id, "product_uom_qty": 2}]);
     let values = json!({
-        "client_order_ref": name, "partner_id": partner.id, "payment_term_id": term.id, "order_line": vec![line; lines],
+        "client_order_ref": name, "partner_id": partner.id, "payment_term_id": term.id,
+        "order_line": products.map(line).collect::<Vec<_>>(),
     });
     Call::create(world, "sale.order", vec![values], vec![name])
 }

@@ -37,7 +37,7 @@ pub(crate) struct World {
     pub(crate) dollar_countries: Vec<Country>,
     pub(crate) partner: Record,
     pub(crate) term: Record,
-    pub(crate) product: Record,
+    pub(crate) products: Vec<Record>,
     series: RefCell<HashMap<String, Series>>,
 }
 
@@ -52,7 +52,7 @@ struct Series {
 
 impl World {
     /// `user` is what Odoo said at the login.
-    pub(crate) async fn new(odoo: Way, user: &Value) -> Self {
+    pub(crate) async fn new(odoo: Way, user: &Value, count_of_products: usize) -> Self {
         let run: String = std::iter::repeat_with(fastrand::alphanumeric).take(8).collect();
         let company = user["user_companies"]["current_company"].as_i64().expect("the user's company");
         let read = async |model, domain, fields: Value| {
@@ -92,10 +92,13 @@ impl World {
         };
         let partner = make("res.partner", "ref", format!("P{run}"), ours(json!({"name": "A customer"}))).await;
         let term = make("account.payment.term", "name", format!("PT{run}"), ours(json!({}))).await;
-        let product = json!({"name": "A product", "type": "consu", "list_price": 5});
-        let product = make("product.product", "default_code", format!("D{run}"), ours(product)).await;
+        let mut products = Vec::new();
+        for number in 0..count_of_products {
+            let product = ours(json!({"name": "A product", "type": "consu", "list_price": 5}));
+            products.push(make("product.product", "default_code", format!("D{run}.{number}"), product).await);
+        }
         let series = RefCell::default();
-        Self { odoo, run, company, countries, tags, dollar, dollar_countries, partner, term, product, series }
+        Self { odoo, run, company, countries, tags, dollar, dollar_countries, partner, term, products, series }
     }
 
     /// A new name for a record, which tells who makes it and in which work.
