@@ -1,6 +1,7 @@
-//! An Odoo that answers at once: what a gateway needs of one to find out who calls, to search, and to create.
+//! An Odoo that answers at once: what a gateway needs of one to find out who calls, to search, to create, and to see which of
+//! the records that it created together is which.
 //!
-//! The record that a search for the `ref` R12345678 finds, or that is created with it, has the id 12345678. So every answer
+//! The record that a search for the `ref` R12345678 finds, or that is made with it, has the id 12345678. So every answer
 //! shows whether it belongs to its question, also where several records were made by one call.
 
 use std::{fmt::Write, io};
@@ -83,21 +84,18 @@ struct Answers {
     session: Vec<u8>,
     fields: Vec<u8>,
     found: Template,
-    created: String,
+    made: String,
 }
 
-/// The records of a `create`, as far as they matter.
+/// A call, of which the arguments by position matter.
 #[derive(Deserialize)]
-struct Body<'b> {
-    #[serde(borrow)]
-    params: Params<'b>,
+struct Body<A> {
+    params: Params<A>,
 }
 
 #[derive(Deserialize)]
-struct Params<'b> {
-    /// By position: the records are the first argument.
-    #[serde(borrow)]
-    args: (Vec<Record<'b>>,),
+struct Params<A> {
+    args: A,
 }
 
 #[derive(Deserialize)]
@@ -119,7 +117,7 @@ impl Answers {
             session: bytes(SESSION),
             fields: bytes(&format!("{{{}}}", fields.join(", "))),
             found: Template::new(&answer(keeping, ROW)),
-            created: String::new(),
+            made: String::new(),
         }
     }
 
@@ -132,10 +130,19 @@ impl Answers {
                 self.found.with(digits.parse().unwrap())
             }
             b"create" => {
-                let Body { params: Params { args: (records,) } } = serde_json::from_slice(request.body).unwrap();
+                let Body { params: Params { args: (records,) } } =
+                    serde_json::from_slice::<Body<(Vec<Record<'_>>,)>>(request.body).unwrap();
                 let ids: Vec<&str> = records.iter().map(|record| record.reference.strip_prefix('R').unwrap()).collect();
-                self.created = answer(self.keeping, &format!("[{}]", ids.join(", ")));
-                self.created.as_bytes()
+                self.made = answer(self.keeping, &format!("[{}]", ids.join(", ")));
+                self.made.as_bytes()
+            }
+            b"read" => {
+                let Body { params: Params { args: (ids, _) } } =
+                    serde_json::from_slice::<Body<(Vec<u32>, Vec<&str>)>>(request.body).unwrap();
+                let row = |id: &u32| format!(r#"{{"id": {id}, "name": "Customer {id}", "ref": "R{id}"}}"#);
+                let rows: Vec<String> = ids.iter().map(row).collect();
+                self.made = answer(self.keeping, &format!("[{}]", rows.join(", ")));
+                self.made.as_bytes()
             }
             b"version_info" => &self.version,
             b"get_session_info" => &self.session,
