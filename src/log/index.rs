@@ -140,7 +140,13 @@ impl Index {
         if let Some(kept) = kept.filter(|kept| kept.version == VERSION && kept.file_size == file_size) {
             return Ok(kept);
         }
-        let index = Self { file_size, ..Self::of(&decompress_what_can_be(&disk.read(&segment.sealed())?)) };
+        Self::make(disk, segment, &decompress_what_can_be(&disk.read(&segment.sealed())?))
+    }
+
+    /// Of a sealed segment that has these bytes, uncompressed; kept for the next time.
+    pub(super) fn make(disk: &Disk, segment: Segment, bytes: &[u8]) -> io::Result<Self> {
+        let file_size = disk.stat(&segment.sealed())?.0;
+        let index = Self { file_size, ..Self::of(bytes) };
         if let Ok(bytes) = postcard::to_stdvec(&index) {
             // Somebody who may only read the log gets along without.
             let _ = write_whole(disk, &file(segment), &bytes);

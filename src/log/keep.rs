@@ -104,12 +104,12 @@ impl Keeper {
     }
 
     fn seal(&self, segment: Segment) -> Result<(), Trouble> {
-        if !seal(&self.disk, segment)? {
+        let Some(bytes) = seal(&self.disk, segment)? else {
             tracing::error!(file = segment.open(), "a segment of the log is damaged; see `odoo-gateway log verify`");
             return Ok(());
-        }
-        // Made now, so that nobody waits for it later.
-        Index::of_sealed(&self.disk, segment)?;
+        };
+        // Made now, so that nobody waits for it later, and of what is in memory anyway.
+        Index::make(&self.disk, segment, &bytes)?;
         Ok(())
     }
 
@@ -276,14 +276,15 @@ impl Keeper {
     }
 }
 
-/// Puts the compressed segment in the place of the one that was written; false where it is not as it was written.
-pub(super) fn seal<F: Fs>(fs: &F, segment: Segment) -> Result<bool, Failed> {
+/// Puts the compressed segment in the place of the one that was written, and gives what was in it; none where it is not as it
+/// was written.
+pub(super) fn seal<F: Fs>(fs: &F, segment: Segment) -> Result<Option<Vec<u8>>, Failed> {
     let bytes = fs.read(&segment.open()).map_err(at("read"))?;
     if recover(&bytes, segment.0).end != End::Whole {
-        return Ok(false);
+        return Ok(None);
     }
     write_whole(fs, &segment.sealed(), &compress(&bytes).map_err(at("compress"))?)?;
     fs.remove(&segment.open()).map_err(at("remove"))?;
     fs.sync_folder("").map_err(at("sync folder"))?;
-    Ok(true)
+    Ok(Some(bytes))
 }

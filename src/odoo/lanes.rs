@@ -37,6 +37,8 @@ pub(super) trait Work {
     type Key: Hash + Eq + Clone;
     type Job;
     type Answer;
+    /// So many jobs are worth a further call to Odoo, beside those that are under way; fewer wait for one of them to end.
+    const WORTH_A_CALL: usize = usize::MAX;
 
     /// What a job counts towards the largest batch.
     fn size(_job: &Self::Job) -> usize {
@@ -53,8 +55,7 @@ pub(super) trait Work {
 pub(super) struct Lanes<W: Work> {
     lanes: DashMap<W::Key, Lane<W>>,
     tickets: AtomicU64,
-    /// So many are under way side by side in a lane: half of what Odoo takes at a time. Fewer would leave its workers idle,
-    /// more would make many small batches.
+    /// So many batches may be under way side by side in a lane: half of what Odoo takes at a time.
     abreast: usize,
     /// The largest batch, and the longest that it should take.
     most: usize,
@@ -76,6 +77,9 @@ struct Waiting<W: Work> {
     job: W::Job,
     tell: oneshot::Sender<Told<W>>,
 }
+
+/// What one who has queued up waits for, if it has to; and who go because it came.
+type Queued<W> = (Option<oneshot::Receiver<Told<W>>>, Option<Vec<Waiting<W>>>);
 
 /// What one who waits is told.
 enum Told<W: Work> {
@@ -141,7 +145,9 @@ impl<W: Work> Lanes<W> {
         until: Instant,
     ) -> Result<Turn<W>, Error> {
         let ticket = self.tickets.fetch_add(1, Relaxed);
-        let Some(mut told) = self.queue_up(&key, job, ticket)? else {
+        let (told, begun) = self.queue_up(&key, job, ticket)?;
+        self.send_off(&key, begun);
+        let Some(mut told) = told else {
             return Ok(Turn::First(Place { lanes: self.clone(), key, jobs: 1, since: Instant::now() }));
         };
         let patience = Instant::now() + self.wait;
@@ -167,24 +173,20 @@ impl<W: Work> Lanes<W> {
         self.lanes.iter().map(|lane| lane.waiting.len()).sum()
     }
 
-    /// Nothing where there is a place at once.
-    fn queue_up(
-        &self,
-        key: &W::Key,
-        job: impl FnOnce() -> W::Job,
-        ticket: u64,
-    ) -> Result<Option<oneshot::Receiver<Told<W>>>, Error> {
+    /// Nothing to wait for where nobody is in the way; and the batch that goes now that there is one more.
+    fn queue_up(&self, key: &W::Key, job: impl FnOnce() -> W::Job, ticket: u64) -> Result<Queued<W>, Error> {
         let mut lane = self.lanes.entry(key.clone()).or_insert_with(Lane::empty);
-        if lane.under_way < self.abreast && lane.waiting.is_empty() {
-            lane.under_way += 1;
-            return Ok(None);
+        if lane.under_way == 0 {
+            lane.under_way = 1;
+            return Ok((None, None));
         }
         if lane.waiting.len() >= self.queue {
             return Err(Error::Busy(Queue::Full(self.queue)));
         }
         let (tell, told) = oneshot::channel();
         lane.waiting.push_back(Waiting { ticket, job: job(), tell });
-        Ok(Some(told))
+        let most = self.affordable(lane.pace);
+        Ok((Some(told), lane.begin(self.abreast, most)))
     }
 
     /// Takes one who waits out of the queue; false where another one has taken it along already.
@@ -201,7 +203,7 @@ impl<W: Work> Lanes<W> {
         let own = lane.waiting.remove(own)?;
         lane.waiting.push_front(own);
         let most = self.affordable(lane.pace);
-        let taken = lane.take(most)?;
+        let taken = lane.take(most, usize::MAX)?;
         lane.under_way += 1;
         drop(lane);
         Some(self.batch(key.clone(), taken).1)
@@ -223,20 +225,26 @@ impl<W: Work> Lanes<W> {
         (leader, Batch { place, jobs, followers: Followers { waiting: waiting.collect(), has_begun: false } })
     }
 
-    /// The next who go together, the leader first; where there is none, the lane has one less under way.
-    fn next(&self, ended: &Place<W>) -> Option<Vec<Waiting<W>>> {
-        let Entry::Occupied(mut entry) = self.lanes.entry(ended.key.clone()) else { return None };
+    /// One less is under way: the batches that go instead.
+    fn end(&self, ended: &Place<W>) -> Vec<Vec<Waiting<W>>> {
+        let Entry::Occupied(mut entry) = self.lanes.entry(ended.key.clone()) else { return Vec::new() };
         let lane = entry.get_mut();
         lane.pace = ended.since.elapsed() / u32::try_from(ended.jobs.max(1)).unwrap_or(u32::MAX);
+        lane.under_way -= 1;
         let most = self.affordable(lane.pace);
-        let taken = lane.take(most);
-        if taken.is_none() {
-            lane.under_way -= 1;
-            if lane.under_way == 0 {
-                entry.remove();
-            }
+        let begun = std::iter::from_fn(|| lane.begin(self.abreast, most)).collect();
+        if lane.under_way == 0 {
+            entry.remove();
         }
-        taken
+        begun
+    }
+
+    fn send_off(self: &Arc<Self>, key: &W::Key, begun: impl IntoIterator<Item = Vec<Waiting<W>>>) {
+        for taken in begun {
+            let (leader, batch) = self.batch(key.clone(), taken);
+            // Where the leader has given up in this moment the batch is dropped: each goes alone, and the next ones follow.
+            let _ = leader.map(|leader| leader.send(Told::Lead(batch)));
+        }
     }
 }
 
@@ -245,15 +253,32 @@ impl<W: Work> Lane<W> {
         Self { under_way: 0, waiting: VecDeque::new(), pace: Duration::ZERO }
     }
 
-    fn take(&mut self, most: usize) -> Option<Vec<Waiting<W>>> {
+    /// The next who go, where it is their time; then one more is under way.
+    fn begin(&mut self, abreast: usize, most: usize) -> Option<Vec<Waiting<W>>> {
         // Who waits no longer.
         self.waiting.retain(|waiting| !waiting.tell.is_closed());
+        let (waiting, free) = (self.waiting.len(), abreast.saturating_sub(self.under_way));
+        if self.under_way > 0 && (free == 0 || waiting < W::WORTH_A_CALL) {
+            return None;
+        }
+        // Where they are worth a call for each place, none is left idle.
+        let is_many = waiting / free.max(1) >= W::WORTH_A_CALL;
+        let taken = self.take(most, if is_many { waiting.div_ceil(free) } else { waiting })?;
+        self.under_way += 1;
+        Some(taken)
+    }
+
+    /// Those in front who go together, the leader first: so many at most, and no larger.
+    fn take(&mut self, most: usize, share: usize) -> Option<Vec<Waiting<W>>> {
         let leader = self.waiting.pop_front()?;
         let mut size = W::size(&leader.job);
         let mut taken = vec![leader];
         for waiting in mem::take(&mut self.waiting) {
             let larger = size + W::size(&waiting.job);
-            if larger <= most && taken.iter().all(|other| W::go_together(&other.job, &waiting.job)) {
+            if taken.len() < share
+                && larger <= most
+                && taken.iter().all(|other| W::go_together(&other.job, &waiting.job))
+            {
                 size = larger;
                 taken.push(waiting);
             } else {
@@ -266,10 +291,8 @@ impl<W: Work> Lane<W> {
 
 impl<W: Work> Drop for Place<W> {
     fn drop(&mut self) {
-        let Some(taken) = self.lanes.next(self) else { return };
-        let (leader, batch) = self.lanes.batch(self.key.clone(), taken);
-        // Where the leader has given up in this moment the batch is dropped: each goes alone, and the next ones follow.
-        let _ = leader.map(|leader| leader.send(Told::Lead(batch)));
+        let begun = self.lanes.end(self);
+        self.lanes.send_off(&self.key, begun);
     }
 }
 
@@ -303,134 +326,4 @@ impl<W: Work> fmt::Debug for Lanes<W> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Adds numbers: the answer is the sum of all that went together.
-    enum Sums {}
-
-    impl Work for Sums {
-        type Key = &'static str;
-        type Job = u64;
-        type Answer = u64;
-
-        fn go_together(one: &u64, other: &u64) -> bool {
-            one % 2 == other % 2
-        }
-    }
-
-    fn lanes(most: usize, queue: usize) -> Arc<Lanes<Sums>> {
-        Arc::new(Lanes {
-            lanes: DashMap::new(),
-            tickets: AtomicU64::new(0),
-            abreast: 1,
-            most,
-            longest: Duration::from_secs(10),
-            queue,
-            wait: Duration::from_secs(20),
-        })
-    }
-
-    /// One who adds, and takes so many seconds for it: how its turn came, and the sum.
-    async fn add(lanes: &Arc<Lanes<Sums>>, number: u64, seconds: u64) -> (&'static str, u64) {
-        let work = || time::sleep(Duration::from_secs(seconds));
-        match lanes.turn("sum", || number, Instant::now() + Duration::from_secs(60)).await {
-            Ok(Turn::First(_place)) => {
-                work().await;
-                ("first", number)
-            }
-            Ok(Turn::Lead(batch)) => {
-                let Batch { place: _place, jobs, mut followers } = batch;
-                followers.begin();
-                work().await;
-                let sum = jobs.iter().sum();
-                followers.tell(jobs.iter().skip(1).map(|_| Some(sum)));
-                ("led", sum)
-            }
-            Ok(Turn::Answer(sum)) => ("told", sum),
-            Ok(Turn::Alone) => ("alone", number),
-            Ok(Turn::Left) => ("left", number),
-            Err(error) => (error.code(), 0),
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn nobody_waits_for_company_and_who_waits_goes_with_all_who_wait() {
-        let lanes = lanes(100, 100);
-        let all = tokio::join!(add(&lanes, 1, 1), add(&lanes, 3, 1), add(&lanes, 4, 1), add(&lanes, 5, 1));
-        // The 4 is not of a kind with the others.
-        assert_eq!(all, (("first", 1), ("led", 8), ("led", 4), ("told", 8)));
-        assert!(lanes.lanes.is_empty());
-        assert_eq!(add(&lanes, 7, 1).await, ("first", 7));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_batch_has_a_largest_size_and_is_smaller_where_odoo_is_slow() {
-        let two = lanes(2, 100);
-        let all = tokio::join!(add(&two, 1, 1), add(&two, 3, 1), add(&two, 5, 1), add(&two, 7, 1));
-        assert_eq!(all, (("first", 1), ("led", 8), ("told", 8), ("led", 7)));
-        let slow = lanes(100, 100);
-        let all = tokio::join!(add(&slow, 1, 5), add(&slow, 3, 1), add(&slow, 5, 1), add(&slow, 7, 1));
-        assert_eq!(all, (("first", 1), ("led", 8), ("told", 8), ("led", 7)));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn who_has_waited_long_behind_a_slow_one_goes_beside_it_with_all_who_wait() {
-        let lanes = lanes(100, 100);
-        let started = Instant::now();
-        let waits = async {
-            let (one, other) = tokio::join!(add(&lanes, 3, 1), add(&lanes, 5, 1));
-            ([one, other], started.elapsed())
-        };
-        let (slow, (mut waited, took)) = tokio::join!(add(&lanes, 1, 600), waits);
-        // Whose time is over first is not said.
-        waited.sort_unstable();
-        assert_eq!((slow, waited, took), (("first", 1), [("led", 8), ("told", 8)], Duration::from_secs(21)));
-        assert!(lanes.lanes.is_empty());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn who_runs_out_of_time_or_finds_the_queue_full_is_sent_away() {
-        let lanes = lanes(100, 1);
-        let all = tokio::join!(add(&lanes, 1, 5), add(&lanes, 3, 1), add(&lanes, 5, 1));
-        assert_eq!(all, (("first", 1), ("led", 3), ("too_busy", 0)));
-        let hurried = Instant::now() + Duration::from_secs(1);
-        let (_, hurried) = tokio::join!(add(&lanes, 1, 5), lanes.turn("sum", || 3, hurried));
-        assert_eq!(hurried.err().unwrap().code(), "out_of_time");
-        assert!(lanes.lanes.is_empty());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_is_under_way_is_waited_for_however_long_it_takes() {
-        let lanes = lanes(100, 100);
-        let all = tokio::join!(add(&lanes, 1, 1), add(&lanes, 3, 600), add(&lanes, 5, 1));
-        assert_eq!(all, (("first", 1), ("led", 8), ("told", 8)));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_leader_that_is_gone_leaves_nobody_waiting() {
-        let lanes = lanes(100, 100);
-        let first = add(&lanes, 1, 1);
-        // Gone while it works, gone before it was told, and gone before its turn.
-        let works = time::timeout(Duration::from_secs(2), add(&lanes, 3, 600));
-        let (first, gone, told) = tokio::join!(first, works, add(&lanes, 5, 1));
-        assert_eq!((first, gone.is_err(), told), (("first", 1), true, ("left", 5)));
-        let (held, mut told) =
-            (lanes.turn("sum", || 1, Instant::now()).await.ok(), lanes.queue_up(&"sum", || 3, 0).unwrap());
-        let (_, other) = tokio::join!(
-            async {
-                drop(held);
-                told = None
-            },
-            add(&lanes, 5, 1)
-        );
-        assert!(told.is_none() && other.0 != "left", "{other:?}");
-        let (_, gone, other) = tokio::join!(
-            add(&lanes, 1, 5),
-            time::timeout(Duration::from_secs(1), add(&lanes, 3, 1)),
-            add(&lanes, 5, 1)
-        );
-        assert_eq!((gone.is_err(), other), (true, ("led", 5)));
-        assert!(lanes.lanes.is_empty());
-    }
-}
+mod tests;

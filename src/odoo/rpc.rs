@@ -230,7 +230,8 @@ impl Rpc {
     /// All of it but who calls, as a text: two that have the same are the same call.
     pub(super) fn text(&self) -> String {
         let Self { model, method, ids, args, kwargs, context, .. } = self;
-        json!([model, method, ids, args, kwargs, context]).to_string()
+        // JSON can be written of whatever was JSON.
+        serde_json::to_string(&(model, method, ids, args, kwargs, context)).unwrap_or_default()
     }
 }
 

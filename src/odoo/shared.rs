@@ -26,6 +26,10 @@ where
     V: Clone + Send + Sync + 'static,
     F: Future<Output = Result<V, Error>>,
 {
+    // As a rule it is there, and nobody need be waited for.
+    if let Some(known) = cache.get(&key).await {
+        return Ok(known);
+    }
     loop {
         let is_own = AtomicBool::new(false);
         let asked = async {

@@ -67,6 +67,11 @@ pub(super) fn ways() -> Vec<Way> {
             json!({"search_key": {"o_code": "A"}, "payload": {"o_line_ids": [{"l_name": "x"}]}}),
             "r zq.order.o_code, w zq.order.o_line_ids, w zq.line.l_name, d zq.line",
         ),
+        update(
+            "lines within lines in place of others",
+            json!({"search_key": {"o_code": "A"}, "payload": {"o_line_ids": [{"l_sub_ids": [{"b_name": "x"}]}]}}),
+            "r zq.order.o_code, w zq.order.o_line_ids, w zq.line.l_sub_ids, w zq.sub.b_name, d zq.line, d zq.sub",
+        ),
         upsert(
             "lines that are removed",
             json!({"search_key": {"o_code": "A"}, "payload": {"o_line_ids": []}}),
