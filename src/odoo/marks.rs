@@ -7,19 +7,21 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
-use super::schema::{Kind, Schema};
+use super::schema::{Field, Kind, Schema};
 
 /// The marks of one record, by field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Marks(Vec<(String, String)>);
 
 impl Marks {
-    pub(super) fn of(values: &Value, schema: &Schema) -> Self {
+    /// Of the fields that may be read.
+    pub(super) fn of(values: &Value, schema: &Schema, is_readable: impl Fn(&str, &Field) -> bool) -> Self {
         let none = Map::new();
         let values = values.as_object().unwrap_or(&none).iter();
         let marked = |(name, value): (&String, &Value)| {
             let field = schema.field(name).filter(|field| field.is_column)?;
-            let is_one = matches!(field.kind, Kind::Text | Kind::Integer | Kind::Many2one(_));
+            let is_one =
+                matches!(field.kind, Kind::Text | Kind::Integer | Kind::Many2one(_)) && is_readable(name, field);
             Some((name.clone(), mark(value).filter(|_| is_one)?))
         };
         Self(values.filter_map(marked).collect())
@@ -128,8 +130,10 @@ mod tests {
             "ref": {"type": "char", "store": true},
             "parent_id": {"type": "many2one", "relation": "res.partner", "store": true},
             "comment": {"type": "html", "store": true},
+            "hidden": {"type": "char", "store": true},
         });
-        Marks::of(values, &Schema::new("res.partner", serde_json::from_value(described).unwrap()))
+        let schema = Schema::new("res.partner", serde_json::from_value(described).unwrap());
+        Marks::of(values, &schema, |name, _| name != "hidden")
     }
 
     fn told(sent: &[Value], rows: &[Value]) -> Vec<Option<i64>> {
@@ -175,6 +179,7 @@ mod tests {
         let one = marks(&json!({"name": "a", "comment": "<p>1</p>"}));
         assert!(!one.are_told_from(&marks(&json!({"name": "A!", "comment": "<p>2</p>"}))));
         assert!(!one.are_told_from(&marks(&json!({"ref": "b"}))));
+        assert!(!marks(&json!({"hidden": "a"})).are_told_from(&marks(&json!({"hidden": "b"}))));
         assert!(one.are_told_from(&marks(&json!({"name": "b"}))));
         assert!(marks(&json!({"parent_id": 7})).are_told_from(&marks(&json!({"parent_id": 8}))));
     }

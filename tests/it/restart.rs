@@ -166,7 +166,8 @@ async fn creates_that_are_under_way_at_the_end_are_done_answered_and_in_the_log(
     const CREATES: usize = 4;
     let odoo = odoo().await;
     let proxy = FaultProxy::before(odoo).await;
-    let gateway = Gateway::before(&proxy.url, &odoo.database, "");
+    // Each is to be under way by itself.
+    let gateway = Gateway::before(&proxy.url, &odoo.database, "batch = false");
     let client = Client::with_key(&gateway).await;
     // What the gateway has to know of the model is known then.
     assert_eq!(client.call("create_data", "res.partner", partner("first")).await["is_success"], true);

@@ -19,6 +19,7 @@ use crate::{
         lanes::{Batch, Turn, Work},
         marks::{self, Marks},
         rpc::{Effect, Rpc},
+        schema::Field,
         trace::Made,
     },
     policy::Touch,
@@ -75,7 +76,13 @@ impl Caller {
         let started = Instant::now();
         let context = Value::Object(rpc.context.clone()).to_string();
         let key = Key { who, model: rpc.model.clone(), context };
-        let record = || Record { values: values.clone(), marks: Marks::of(values, &schema) };
+        let policy = &self.policy;
+        // A copy may be of a field that is hidden.
+        let is_readable = |name: &str, field: &Field| {
+            (field.related.is_none() || !policy.narrows_fields())
+                && policy.decide(Touch::Read { model: &rpc.model, field: name }).is_ok()
+        };
+        let record = || Record { values: values.clone(), marks: Marks::of(values, &schema, is_readable) };
         match together.creates.turn(key, record, self.until).await? {
             Turn::First(_place) => self.call(rpc).await,
             Turn::Lead(batch) if batch.jobs.len() == 1 => self.call(rpc).await,
