@@ -188,7 +188,7 @@ impl Reader<'_> {
     ) -> Result<Draft, Error> {
         let mut draft = Draft::default();
         let Some(seen) = self.known.model(model).map_err(denied(path))? else { return Ok(draft) };
-        self.known.attached(payload, path)?;
+        self.known.attached(seen, payload, path)?;
         let company = payload.get("company_id").and_then(Value::as_i64).or(company);
         for (name, value) in payload {
             let path = format!("{path}.{name}");
@@ -265,10 +265,15 @@ impl Reader<'_> {
         match value {
             Value::Bool(false) => Ok(Slot::Plain(Value::Bool(false))),
             Value::String(text) if text.is_empty() => Ok(Slot::Plain(Value::Bool(false))),
-            Value::Number(number) if number.is_i64() => match self.known.policy().domain(to.model) {
-                None => Ok(Slot::Plain(value.clone())),
-                Some(_) => Ok(Slot::One { question: self.lookup(to, &by_id(value), false)?, path: to.path.to_owned() }),
-            },
+            Value::Number(number) if number.is_i64() => {
+                self.known.link(to.model, to.path)?;
+                match self.known.policy().domain(to.model) {
+                    None => Ok(Slot::Plain(value.clone())),
+                    Some(_) => {
+                        Ok(Slot::One { question: self.lookup(to, &by_id(value), false)?, path: to.path.to_owned() })
+                    }
+                }
+            }
             Value::Object(lookup) => {
                 Ok(Slot::One { question: self.lookup(to, lookup, false)?, path: to.path.to_owned() })
             }

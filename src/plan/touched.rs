@@ -15,6 +15,9 @@ use crate::{
     policy::{Denied, Domain, Touch},
 };
 
+/// The fields in which a record says what model the record is of that it belongs to (`ir.attachment`, `mail.message`).
+const NAME_THE_OWNER: [&str; 2] = ["res_model", "model"];
+
 impl Known<'_> {
     /// A domain over a model: every field on every path, and what conditions on relations read of the models behind them.
     pub(super) fn domain(&self, model: &str, domain: &Value, at: &str) -> Result<(), Error> {
@@ -111,7 +114,8 @@ impl Known<'_> {
             seen.write(name).map_err(denied(&at))?;
             self.related(seen, name, value, &at)?;
         }
-        self.attached(values, at)
+        let Some(seen) = self.model(model).map_err(denied(at))? else { return Ok(()) };
+        self.attached(seen, values, at)
     }
 
     /// What the value of a field leads to, as a command or a default has it.
@@ -119,6 +123,7 @@ impl Known<'_> {
         match (seen.kind(name), seen.relation(name), value) {
             (_, Some(relation), Value::Array(_) | Value::Object(_)) => self.commands(relation, value, at),
             (_, Some(relation), Value::Number(_)) => {
+                self.link(relation, at)?;
                 self.policy().decide(Touch::Unchecked(relation)).map_err(denied(at))
             }
             (Some(Kind::Reference), None, Value::String(named)) => self.reference(named, at),
@@ -136,7 +141,16 @@ impl Known<'_> {
             let problem = format!("gives several values to `{field}`, which `{model}` does not have; one can be given");
             return Err(Error::WrongKind { path: at.to_owned(), problem });
         }
+        if let (Some(owner), true) = (value.as_str(), NAME_THE_OWNER.contains(&field)) {
+            self.owner(owner, at)?;
+        }
         self.related(seen, field, value, at)
+    }
+
+    /// The id of a record in a field that leads to one. The id of a model is as good as its name: an activity says by one which
+    /// model its `res_id` is of.
+    pub(super) fn link(&self, relation: &str, at: &str) -> Result<(), Error> {
+        if relation == "ir.model" { self.policy().decide(Touch::Model(relation)).map_err(denied(at)) } else { Ok(()) }
     }
 
     /// The value of a reference names a model itself: `sale.order,7`.
@@ -145,20 +159,27 @@ impl Known<'_> {
         if model.is_empty() {
             return Ok(());
         }
-        self.policy().decide(Touch::Model(model)).map_err(denied(at))?;
-        self.policy().decide(Touch::Unchecked(model)).map_err(denied(at))
+        self.owner(model, at)
     }
 
-    /// Files, messages and the like say in texts which record they belong to, and touch that record's model.
-    pub(super) fn attached(&self, values: &Map<String, Value>, at: &str) -> Result<(), Error> {
-        for key in ["res_model", "model"] {
-            if let (Some(Value::String(owner)), true) = (values.get(key), values.contains_key("res_id")) {
-                let at = format!("{at}.{key}");
-                self.policy().decide(Touch::Model(owner)).map_err(denied(&at))?;
-                self.policy().decide(Touch::Unchecked(owner)).map_err(denied(&at))?;
+    /// Files, messages and the like say in texts which record they belong to, and touch that record's model; also where the
+    /// text comes alone, since the id may stand already.
+    pub(super) fn attached(&self, seen: Seen<'_>, values: &Map<String, Value>, at: &str) -> Result<(), Error> {
+        if seen.kind("res_id").is_none() && !values.contains_key("res_id") {
+            return Ok(());
+        }
+        for key in NAME_THE_OWNER {
+            if let Some(Value::String(owner)) = values.get(key) {
+                self.owner(owner, &format!("{at}.{key}"))?;
             }
         }
         Ok(())
+    }
+
+    /// A model that a value names, of whose records any may be meant.
+    fn owner(&self, model: &str, at: &str) -> Result<(), Error> {
+        self.policy().decide(Touch::Model(model)).map_err(denied(at))?;
+        self.policy().decide(Touch::Unchecked(model)).map_err(denied(at))
     }
 }
 

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::LazyLock};
 use serde_json::{Map, Value, json};
 
 /// `name:kind`, behind `=` where it leads, behind `/` the field that leads back, behind `<` what it is a copy of.
-const MODELS: [(&str, &str); 14] = [
+const MODELS: [(&str, &str); 16] = [
     (
         "zq.order",
         "o_name:char o_code:char o_vault:char o_team:integer o_date:date o_json:json o_ref:reference o_tag_ref:reference \
@@ -42,6 +42,8 @@ const MODELS: [(&str, &str); 14] = [
     ),
     ("zq.secret", "s_name:char s_code:char s_vault:char s_team:integer s_order_id:many2one=zq.order"),
     ("ir.attachment", "name:char datas:binary res_model:char res_id:many2one_reference a_note:char"),
+    ("zq.activity", "v_name:char v_code:char res_model_id:many2one=ir.model res_id:many2one_reference"),
+    ("ir.model", "h_name:char h_code:char"),
     ("ir.cron", "r_name:char r_code:char"),
     ("res.users", "u_name:char u_code:char u_partner_id:many2one=zq.partner u_group_ids:many2many=res.groups"),
     ("res.groups", "g_name:char g_code:char"),

@@ -15,6 +15,9 @@ const MODELS: [&str; 8] =
 
 const METHODS: [&str; 7] = ["action_go", "action_go", "action_stop", "write", "read", "copy", "name_search"];
 
+/// Models that a file says it belongs to.
+const OWNERS: [&str; 3] = ["zq.order", "zq.secret", "zq.tag"];
+
 /// Python takes all of these for 0 or 1.
 const CODES: [&str; 6] = ["0", "1", "false", "true", "0.0", "1.0"];
 
@@ -157,7 +160,7 @@ impl Maker {
             "date" => json!("2026-01-31"),
             "json" => json!({"a": [1]}),
             "binary" => json!("QQ=="),
-            _ if field.name == "res_model" => json!(self.one(&["zq.order", "zq.secret", "zq.tag"])),
+            _ if field.name == "res_model" => json!(self.one(&OWNERS)),
             _ if self.once_in(30) => json!("outside"),
             _ => self.text(),
         })
@@ -262,8 +265,9 @@ impl Maker {
         }
         if self.once_in(3) {
             let of = self.one(&MODELS);
-            let name = format!("default_{}", self.field(of).name);
-            vals["payload"]["context"] = json!({ name: "x" });
+            let field = self.field(of).name;
+            let value = if field == "res_model" { self.one(&OWNERS) } else { "x" };
+            vals["payload"]["context"] = json!({ format!("default_{field}"): value });
         }
         vals
     }

@@ -70,5 +70,24 @@ pub(super) fn ways() -> Vec<Way> {
             json!({"search_key": {"a_note": "missing"}, "payload": {"res_model": "zq.secret", "res_id": 41}}),
             "m zq.secret, d zq.secret, w ir.attachment.res_model, r ir.attachment.a_note",
         ),
+        Way::new(
+            "a file that names its record's model alone",
+            "update_data",
+            "ir.attachment",
+            json!({"search_key": {"a_note": "x"}, "payload": {"res_model": "zq.secret"}}),
+            "m zq.secret, d zq.secret, w ir.attachment.res_model",
+        ),
+        create(
+            "a file by Odoo's commands that names its record's model alone",
+            "zq.partner",
+            json!({"attachment_ids": [[1, 61, {"res_model": "zq.secret"}]]}),
+            "m zq.secret, d zq.secret, w ir.attachment.res_model",
+        ),
+        create(
+            "what says by a model's id what it belongs to",
+            "zq.activity",
+            json!({"res_model_id": 5, "res_id": 41}),
+            "m ir.model, w zq.activity.res_model_id, w zq.activity.res_id",
+        ),
     ]
 }

@@ -119,6 +119,7 @@ pub(super) fn ways() -> Vec<Way> {
             json!({"default_o_line_ids": [[0, 0, {"l_name": "x"}]]}),
             "w zq.order.o_line_ids, w zq.line.l_name",
         ),
+        context("a default that names a model", json!({"default_res_model": "zq.secret"}), "m zq.secret, d zq.secret"),
         context(
             "a default of a copy",
             json!({"default_o_copy": "x"}),
