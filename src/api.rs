@@ -17,7 +17,7 @@ mod signature;
 use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc};
 
 use bytes::Bytes;
-use futures_util::FutureExt;
+use futures_util::{FutureExt, future};
 use http::{HeaderMap, HeaderValue};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value, json};
@@ -337,7 +337,15 @@ async fn carry_out(
     let compat = &app.config.compat;
     let plan = plan_call(compat, caller, route, call).await?;
     note_plan(entry, &plan, caller.policy()).await?;
-    let outcome = execute::execute(caller, plan).await;
+    let outcome = if plan.writes() && !plan.dry_run {
+        entry.announced().await?;
+        execute::execute(caller, plan).await
+    } else {
+        // What changes nothing in Odoo need not wait for the disk.
+        let (outcome, announced) = future::join(execute::execute(caller, plan), entry.announced()).await;
+        announced?;
+        outcome
+    };
     let is_unknown_field = |error: &OdooError| matches!(error, OdooError::Fault(fault) if fault.is_unknown_field());
     // What Odoo refuses may be the id of a record that is no longer there.
     let is_of_memory = |error: &OdooError| matches!(error, OdooError::Fault(_)) && caller.forget_lookups();

@@ -1,6 +1,6 @@
 //! The interface log: what every external system asked, what Odoo was told, and what came of it.
 //!
-//! A call is on disk ([`Log::receive`]) before anything of it reaches Odoo, and its end ([`Entry::finish`]) before its
+//! A call is on disk ([`Entry::announced`]) before anything of it is written in Odoo, and its end ([`Entry::finish`]) before its
 //! caller gets the answer. One that was received and has no end is in doubt. docs/log-format.md describes the files.
 //!
 //! Invariants: lines are only appended; a line is acknowledged after it is durable; no credential reaches a line; one

@@ -11,7 +11,7 @@ use super::{
     line::Body,
     record::{self, Arrived, Finished, FinishedLine, OdooCall, PlannedLine, Received, ReceivedLine, Who, milliseconds},
     redact::Secrets,
-    writer::Purpose,
+    writer::{Purpose, Written},
 };
 use crate::config::Kept;
 
@@ -27,10 +27,18 @@ pub struct Entry {
     kept: Kept,
     /// What was hidden in the payload must not come up in the answer.
     secrets: Secrets,
-    seq: u64,
+    announced: Announced,
     model: String,
     who: Who,
     _open: Open,
+}
+
+/// The line that announces a call.
+#[derive(Debug)]
+enum Announced {
+    HandedOver(Written),
+    /// On disk, under this number; or the log could not take it.
+    Told(Result<u64, Error>),
 }
 
 /// The calls that this process is working on.
@@ -50,7 +58,7 @@ impl Drop for Open {
 }
 
 impl Log {
-    /// Announces a call: it is on disk when this comes back.
+    /// Announces a call. Its line is handed over when this comes back; [`Entry::announced`] waits until it is on disk.
     ///
     /// # Errors
     /// The log cannot take the call, which then must not be worked on.
@@ -87,9 +95,9 @@ impl Log {
         let (calls, id) = (self.open_calls(), arrived.id.as_u128());
         calls.insert(id);
         let open = Open { calls, id };
-        let seq = self.writer().submit(body, Purpose::Announce).await?.wait().await?;
+        let announced = Announced::HandedOver(self.writer().submit(body, Purpose::Announce).await?);
         let model = model.into_owned();
-        Ok(Entry { log: self.clone(), arrived, started, kept, secrets, seq, model, who, _open: open })
+        Ok(Entry { log: self.clone(), arrived, started, kept, secrets, announced, model, who, _open: open })
     }
 
     /// Tells of a call that was refused before it could be received.
@@ -154,6 +162,23 @@ struct End<'e> {
 }
 
 impl Entry {
+    /// Comes back once the call is on disk: nothing of it is written in Odoo before.
+    ///
+    /// # Errors
+    /// The log could not take the call, which then must not be worked on.
+    pub async fn announced(&mut self) -> Result<(), Error> {
+        self.seq().await.map(|_| ())
+    }
+
+    async fn seq(&mut self) -> Result<u64, Error> {
+        let told = match &mut self.announced {
+            Announced::Told(told) => return told.clone(),
+            Announced::HandedOver(written) => written.wait().await,
+        };
+        self.announced = Announced::Told(told.clone());
+        told
+    }
+
     /// Notes what is about to be done in Odoo. It is handed over before anything is done, and not waited for: it tells an
     /// operator how far a call may have come, and promises nothing.
     pub async fn plan(&mut self, plan: Value) -> Result<(), Error> {
@@ -167,16 +192,18 @@ impl Entry {
 
     /// Comes back once the call's end is on disk.
     pub async fn finish(mut self, finished: Finished) -> Result<(), Error> {
+        let received = self.seq().await.ok();
         let end = End {
             arrived: &self.arrived,
-            received: Some(self.seq),
+            received,
             model: Some(&self.model),
             who: &self.who,
             started: self.started,
             kept: self.kept,
         };
         let line = self.log.ended(end, finished, &mut self.secrets).await?;
-        self.log.tell(Body::new("call.finished", &line)).await
+        let event = if received.is_some() { "call.finished" } else { "call.refused" };
+        self.log.tell(Body::new(event, &line)).await
     }
 }
 

@@ -65,12 +65,13 @@ struct Pending {
 }
 
 /// The way back to a line that has been handed over.
+#[derive(Debug)]
 pub(super) struct Written(oneshot::Receiver<Result<u64, Error>>);
 
 impl Written {
-    /// Waits until the line is on disk; gives its number.
-    pub(super) async fn wait(self) -> Result<u64, Error> {
-        self.0.await.map_err(|_| Error::Closed)?
+    /// Waits until the line is on disk; gives its number. It is told once.
+    pub(super) async fn wait(&mut self) -> Result<u64, Error> {
+        (&mut self.0).await.map_err(|_| Error::Closed)?
     }
 }
 
