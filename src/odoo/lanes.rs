@@ -1,13 +1,14 @@
 //! Natural batching: whoever comes while others are under way waits, and goes together with all who wait as soon as one of
-//! those has ended. Where nothing is under way nobody waits, so that a lone caller pays nothing for it; and behind one that is
-//! slow nobody waits for long, but goes beside it.
+//! those has ended. Where nothing is under way nobody waits, so that a lone caller pays nothing for it, unless a crowd that was
+//! here a moment ago is coming back; and behind one that is slow nobody waits for long, but goes beside it.
 //!
 //! A lane is for those whose jobs can be done as one. One of those who go together leads: it does the work of all and tells
 //! each what came of its own. What must stay true: a lane is there for as long as somebody is in it; everybody who waits is
 //! told something or finds that its leader is gone; and what was not begun can be done by each alone.
 
+mod lane;
+
 use std::{
-    collections::VecDeque,
     fmt,
     hash::Hash,
     mem,
@@ -20,10 +21,12 @@ use std::{
 
 use dashmap::{DashMap, Entry};
 use tokio::{
+    runtime::Handle,
     sync::oneshot,
     time::{self, Instant},
 };
 
+use self::lane::{Lane, Next, Room};
 use super::error::{Error, Queue};
 use crate::config;
 
@@ -32,13 +35,13 @@ use crate::config;
 const PART: u32 = 10;
 
 /// What goes by a kind of lane.
-pub(super) trait Work {
+pub(super) trait Work: 'static {
     /// Jobs of the same key may become one.
-    type Key: Hash + Eq + Clone;
-    type Job;
-    type Answer;
-    /// So many jobs are worth a further call to Odoo, beside those that are under way; fewer wait for one of them to end.
-    const WORTH_A_CALL: usize = usize::MAX;
+    type Key: Hash + Eq + Clone + Send + Sync + 'static;
+    type Job: Send + Sync + 'static;
+    type Answer: Send + 'static;
+    /// Several batches may be under way side by side, instead of one at a time.
+    const SIDE_BY_SIDE: bool = false;
 
     /// What a job counts towards the largest batch.
     fn size(_job: &Self::Job) -> usize {
@@ -50,6 +53,9 @@ pub(super) trait Work {
         true
     }
 }
+
+/// Beyond so many lanes, those are given up where nobody has been for a while.
+const MOST_LANES: usize = 256;
 
 /// All lanes of one kind.
 pub(super) struct Lanes<W: Work> {
@@ -65,21 +71,11 @@ pub(super) struct Lanes<W: Work> {
     wait: Duration,
 }
 
-struct Lane<W: Work> {
-    under_way: usize,
-    waiting: VecDeque<Waiting<W>>,
-    /// How long Odoo took for each job of those that ended last.
-    pace: Duration,
-}
-
 struct Waiting<W: Work> {
     ticket: u64,
     job: W::Job,
     tell: oneshot::Sender<Told<W>>,
 }
-
-/// What one who has queued up waits for, if it has to; and who go because it came.
-type Queued<W> = (Option<oneshot::Receiver<Told<W>>>, Option<Vec<Waiting<W>>>);
 
 /// What one who waits is told.
 enum Told<W: Work> {
@@ -107,6 +103,7 @@ pub(super) struct Place<W: Work> {
     lanes: Arc<Lanes<W>>,
     key: W::Key,
     jobs: usize,
+    size: usize,
     since: Instant,
 }
 
@@ -145,10 +142,8 @@ impl<W: Work> Lanes<W> {
         until: Instant,
     ) -> Result<Turn<W>, Error> {
         let ticket = self.tickets.fetch_add(1, Relaxed);
-        let (told, begun) = self.queue_up(&key, job, ticket)?;
-        self.send_off(&key, begun);
-        let Some(mut told) = told else {
-            return Ok(Turn::First(Place { lanes: self.clone(), key, jobs: 1, since: Instant::now() }));
+        let Some(mut told) = self.queue_up(&key, job, ticket)? else {
+            return Ok(Turn::First(Place { lanes: self.clone(), key, jobs: 1, size: 1, since: Instant::now() }));
         };
         let patience = Instant::now() + self.wait;
         let told = match time::timeout_at(patience.min(until), &mut told).await {
@@ -173,20 +168,26 @@ impl<W: Work> Lanes<W> {
         self.lanes.iter().map(|lane| lane.waiting.len()).sum()
     }
 
-    /// Nothing to wait for where nobody is in the way; and the batch that goes now that there is one more.
-    fn queue_up(&self, key: &W::Key, job: impl FnOnce() -> W::Job, ticket: u64) -> Result<Queued<W>, Error> {
+    /// What one waits for; none where nobody is in the way.
+    fn queue_up(
+        self: &Arc<Self>,
+        key: &W::Key,
+        job: impl FnOnce() -> W::Job,
+        ticket: u64,
+    ) -> Result<Option<oneshot::Receiver<Told<W>>>, Error> {
         let mut lane = self.lanes.entry(key.clone()).or_insert_with(Lane::empty);
-        if lane.under_way == 0 {
-            lane.under_way = 1;
-            return Ok((None, None));
+        if lane.goes_first() {
+            return Ok(None);
         }
         if lane.waiting.len() >= self.queue {
             return Err(Error::Busy(Queue::Full(self.queue)));
         }
         let (tell, told) = oneshot::channel();
-        lane.waiting.push_back(Waiting { ticket, job: job(), tell });
-        let most = self.affordable(lane.pace);
-        Ok((Some(told), lane.begin(self.abreast, most)))
+        let room = self.room(&lane);
+        let next = lane.add(Waiting { ticket, job: job(), tell }, room);
+        drop(lane);
+        self.follow(key, next);
+        Ok(Some(told))
     }
 
     /// Takes one who waits out of the queue; false where another one has taken it along already.
@@ -200,99 +201,71 @@ impl<W: Work> Lanes<W> {
     fn go_beside(self: &Arc<Self>, key: &W::Key, ticket: u64) -> Option<Batch<W>> {
         let mut lane = self.lanes.get_mut(key)?;
         let own = lane.waiting.iter().position(|waiting| waiting.ticket == ticket)?;
-        let own = lane.waiting.remove(own)?;
-        lane.waiting.push_front(own);
-        let most = self.affordable(lane.pace);
+        lane.waiting.swap(0, own);
+        let Room { most, .. } = self.room(&lane);
         let taken = lane.take(most, usize::MAX)?;
-        lane.under_way += 1;
         drop(lane);
         Some(self.batch(key.clone(), taken).1)
     }
 
-    /// How many jobs of this pace may go together.
-    fn affordable(&self, pace: Duration) -> usize {
-        let affordable = self.longest.as_nanos() / pace.as_nanos().max(1);
-        self.most.min(usize::try_from(affordable).unwrap_or(usize::MAX))
+    fn room(&self, lane: &Lane<W>) -> Room {
+        let affordable = self.longest.as_nanos() / lane.pace.as_nanos().max(1);
+        Room { abreast: self.abreast, most: self.most.min(usize::try_from(affordable).unwrap_or(usize::MAX)) }
     }
 
     /// Who leads is told of the batch.
     fn batch(self: &Arc<Self>, key: W::Key, taken: Vec<Waiting<W>>) -> (Option<oneshot::Sender<Told<W>>>, Batch<W>) {
         let size = taken.iter().map(|waiting| W::size(&waiting.job)).sum();
-        let place = Place { lanes: self.clone(), key, jobs: size, since: Instant::now() };
+        let place = Place { lanes: self.clone(), key, jobs: taken.len(), size, since: Instant::now() };
         let (jobs, waiting): (Vec<_>, Vec<_>) = taken.into_iter().map(|waiting| (waiting.job, waiting.tell)).unzip();
         let mut waiting = waiting.into_iter();
         let leader = waiting.next();
         (leader, Batch { place, jobs, followers: Followers { waiting: waiting.collect(), has_begun: false } })
     }
 
-    /// One less is under way: the batches that go instead.
-    fn end(&self, ended: &Place<W>) -> Vec<Vec<Waiting<W>>> {
-        let Entry::Occupied(mut entry) = self.lanes.entry(ended.key.clone()) else { return Vec::new() };
+    /// One less is under way: others may go instead.
+    fn end(self: &Arc<Self>, ended: &Place<W>) {
+        let Entry::Occupied(mut entry) = self.lanes.entry(ended.key.clone()) else { return };
         let lane = entry.get_mut();
-        lane.pace = ended.since.elapsed() / u32::try_from(ended.jobs.max(1)).unwrap_or(u32::MAX);
-        lane.under_way -= 1;
-        let most = self.affordable(lane.pace);
-        let begun = std::iter::from_fn(|| lane.begin(self.abreast, most)).collect();
-        if lane.under_way == 0 {
+        lane.end(ended.jobs, ended.size, ended.since.elapsed());
+        let room = self.room(lane);
+        let next = lane.ended(room);
+        if !lane.is_worth_keeping() {
             entry.remove();
+            return;
         }
-        begun
+        drop(entry);
+        self.follow(&ended.key, next);
+        if self.lanes.len() > MOST_LANES {
+            self.lanes.retain(|_, lane| !lane.is_left());
+        }
     }
 
-    fn send_off(self: &Arc<Self>, key: &W::Key, begun: impl IntoIterator<Item = Vec<Waiting<W>>>) {
-        for taken in begun {
+    /// Those who go are told, and those who wait for others to come back do that for no longer than they should.
+    fn follow(self: &Arc<Self>, key: &W::Key, next: Next<W>) {
+        for taken in next.go {
             let (leader, batch) = self.batch(key.clone(), taken);
             // Where the leader has given up in this moment the batch is dropped: each goes alone, and the next ones follow.
             let _ = leader.map(|leader| leader.send(Told::Lead(batch)));
         }
-    }
-}
-
-impl<W: Work> Lane<W> {
-    fn empty() -> Self {
-        Self { under_way: 0, waiting: VecDeque::new(), pace: Duration::ZERO }
-    }
-
-    /// The next who go, where it is their time; then one more is under way.
-    fn begin(&mut self, abreast: usize, most: usize) -> Option<Vec<Waiting<W>>> {
-        // Who waits no longer.
-        self.waiting.retain(|waiting| !waiting.tell.is_closed());
-        let (waiting, free) = (self.waiting.len(), abreast.saturating_sub(self.under_way));
-        if self.under_way > 0 && (free == 0 || waiting < W::WORTH_A_CALL) {
-            return None;
+        // Without a runtime everything ends, and nobody waits.
+        if let (Some(until), Ok(runtime)) = (next.gather_until, Handle::try_current()) {
+            let (lanes, key) = (self.clone(), key.clone());
+            runtime.spawn(async move {
+                time::sleep_until(until).await;
+                let Some(mut lane) = lanes.lanes.get_mut(&key) else { return };
+                let room = lanes.room(&lane);
+                let next = lane.gathered(until, room);
+                drop(lane);
+                lanes.follow(&key, next);
+            });
         }
-        // Where they are worth a call for each place, none is left idle.
-        let is_many = waiting / free.max(1) >= W::WORTH_A_CALL;
-        let taken = self.take(most, if is_many { waiting.div_ceil(free) } else { waiting })?;
-        self.under_way += 1;
-        Some(taken)
-    }
-
-    /// Those in front who go together, the leader first: so many at most, and no larger.
-    fn take(&mut self, most: usize, share: usize) -> Option<Vec<Waiting<W>>> {
-        let leader = self.waiting.pop_front()?;
-        let mut size = W::size(&leader.job);
-        let mut taken = vec![leader];
-        for waiting in mem::take(&mut self.waiting) {
-            let larger = size + W::size(&waiting.job);
-            if taken.len() < share
-                && larger <= most
-                && taken.iter().all(|other| W::go_together(&other.job, &waiting.job))
-            {
-                size = larger;
-                taken.push(waiting);
-            } else {
-                self.waiting.push_back(waiting);
-            }
-        }
-        Some(taken)
     }
 }
 
 impl<W: Work> Drop for Place<W> {
     fn drop(&mut self) {
-        let begun = self.lanes.end(self);
-        self.lanes.send_off(&self.key, begun);
+        self.lanes.end(self);
     }
 }
 

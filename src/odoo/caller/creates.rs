@@ -35,8 +35,7 @@ impl Work for Creates {
     type Key = Key;
     type Job = Record;
     type Answer = Answer;
-    /// A `create` costs Odoo as much as about so many records more in one (a contact, Odoo 19).
-    const WORTH_A_CALL: usize = 8;
+    const SIDE_BY_SIDE: bool = true;
 
     /// Records of the same form that can be told apart afterwards, or are the same.
     fn go_together(one: &Record, other: &Record) -> bool {

@@ -100,50 +100,99 @@ async fn who_runs_out_of_time_or_finds_the_queue_full_is_sent_away() {
     assert!(lanes.lanes.is_empty());
 }
 
-#[tokio::test(start_paused = true)]
-async fn many_who_wait_go_beside_what_is_under_way_and_share_the_places() {
-    enum Slow {}
+/// Go side by side.
+enum Shares {}
 
-    impl Work for Slow {
-        type Key = ();
-        type Job = ();
-        type Answer = usize;
-        const WORTH_A_CALL: usize = 2;
-    }
+impl Work for Shares {
+    type Key = ();
+    type Job = ();
+    type Answer = usize;
+    const SIDE_BY_SIDE: bool = true;
+}
 
-    let lanes = lanes_of::<Slow>(2, 100, 100);
-    let go = async |seconds| {
-        let work = time::sleep(Duration::from_secs(seconds));
-        match lanes.turn((), || (), Instant::now() + Duration::from_secs(60)).await {
-            Ok(Turn::First(_place)) => {
-                work.await;
-                1
-            }
-            Ok(Turn::Lead(batch)) => {
-                let Batch { place: _place, jobs, followers } = batch;
-                work.await;
-                followers.tell((1..jobs.len()).map(|_| Some(jobs.len())));
-                jobs.len()
-            }
-            Ok(Turn::Answer(of)) => of,
-            _ => 0,
+/// With how many one went, where that takes so many seconds.
+async fn go(lanes: &Arc<Lanes<Shares>>, seconds: u64) -> usize {
+    let work = time::sleep(Duration::from_secs(seconds));
+    match lanes.turn((), || (), Instant::now() + Duration::from_secs(60)).await {
+        Ok(Turn::First(_place)) => {
+            work.await;
+            1
         }
+        Ok(Turn::Lead(batch)) => {
+            let Batch { place: _place, jobs, followers } = batch;
+            work.await;
+            followers.tell((1..jobs.len()).map(|_| Some(jobs.len())));
+            jobs.len()
+        }
+        Ok(Turn::Answer(of)) => of,
+        _ => 0,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_goes_beside_what_is_under_way_and_many_share_the_places() {
+    let lanes = lanes_of::<Shares>(2, 100, 100);
+    assert_eq!(tokio::join!(go(&lanes, 1), go(&lanes, 5), go(&lanes, 1), go(&lanes, 1)), (1, 1, 2, 2));
+    // Of many who wait for a place, half go into each of two.
+    let lanes = lanes_of::<Shares>(2, 100, 100);
+    let all = futures_util::future::join_all((0..11).map(|number| go(&lanes, if number == 0 { 1 } else { 5 }))).await;
+    assert_eq!(all, [1, 1, 6, 6, 6, 6, 6, 6, 3, 3, 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crowd_that_calls_again_and_again_falls_into_equal_shares() {
+    let lanes = lanes_of::<Shares>(2, 100, 100);
+    let client = async |number: u64| {
+        let mut sizes = Vec::new();
+        for _ in 0..40 {
+            sizes.push(go(&lanes, 1).await);
+            // No two come back at the same time.
+            time::sleep(Duration::from_millis(10 + number)).await;
+        }
+        sizes
     };
-    // Two go beside the first; of the others one is not worth a call while those two are under way.
-    assert_eq!(tokio::join!(go(1), go(5), go(1), go(1)), (1, 2, 2, 1));
-    // Those who waited for the only one are shared out.
-    let only = lanes_of::<Slow>(2, 100, 100);
-    let held = only.turn((), || (), Instant::now()).await.ok();
-    only.lanes.get_mut(&()).unwrap().under_way = 2;
-    let waiting: Vec<_> = (0..5).map(|n| only.queue_up(&(), || (), n).unwrap()).collect();
-    assert!(waiting.iter().all(|(told, begun)| told.is_some() && begun.is_none()));
-    only.lanes.get_mut(&()).unwrap().under_way = 1;
-    drop(held);
-    let sizes = waiting.into_iter().filter_map(|(told, _)| match told?.try_recv() {
-        Ok(Told::Lead(batch)) => Some(batch.jobs.len()),
-        _ => None,
-    });
-    assert_eq!(sizes.collect::<Vec<_>>(), [3, 2]);
+    let sizes = futures_util::future::join_all((0..12).map(client)).await;
+    let late: Vec<usize> = sizes.iter().flat_map(|sizes| &sizes[10..30]).copied().collect();
+    assert!(late.iter().all(|size| *size == 6), "{late:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_of_a_crowd_waits_a_moment_for_those_who_come_back() {
+    let lanes = lanes(100, 100);
+    let crowd = async |late: u64| {
+        let started = Instant::now();
+        let come = async |number: u64| {
+            time::sleep(Duration::from_millis(number * late)).await;
+            add(&lanes, 2 * number + 1, 1).await.1
+        };
+        let sums = futures_util::future::join_all((0..5).map(come)).await;
+        (sums, started.elapsed().as_millis())
+    };
+    // Where nobody has been, the first waits for nobody.
+    assert_eq!(crowd(10).await, (vec![1, 24, 24, 24, 24], 2_000));
+    // Then all go together as soon as they are here.
+    assert_eq!(crowd(10).await, (vec![25; 5], 1_040));
+    // Who stays away is not waited for.
+    let started = Instant::now();
+    assert_eq!(add(&lanes, 1, 1).await, ("led", 1));
+    assert_eq!(started.elapsed(), Duration::from_millis(1_050));
+    time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(add(&lanes, 1, 1).await, ("first", 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_of_a_crowd_who_gives_up_leaves_nobody_waiting() {
+    let lanes = lanes(100, 100);
+    let all = async || {
+        tokio::join!(add(&lanes, 1, 1), add(&lanes, 3, 1), add(&lanes, 5, 1), add(&lanes, 7, 1), add(&lanes, 9, 1))
+    };
+    all().await;
+    let hurried = time::timeout(Duration::from_millis(10), add(&lanes, 1, 1));
+    assert!(hurried.await.is_err());
+    time::sleep(Duration::from_millis(500)).await;
+    let started = Instant::now();
+    assert_eq!(add(&lanes, 1, 1).await, ("led", 1));
+    assert_eq!(started.elapsed(), Duration::from_millis(1_050));
 }
 
 #[tokio::test(start_paused = true)]
@@ -162,7 +211,7 @@ async fn a_leader_that_is_gone_leaves_nobody_waiting() {
     let (first, gone, told) = tokio::join!(first, works, add(&lanes, 5, 1));
     assert_eq!((first, gone.is_err(), told), (("first", 1), true, ("left", 5)));
     let (held, mut told) =
-        (lanes.turn("sum", || 1, Instant::now()).await.ok(), lanes.queue_up(&"sum", || 3, 0).unwrap().0);
+        (lanes.turn("sum", || 1, Instant::now()).await.ok(), lanes.queue_up(&"sum", || 3, 0).unwrap());
     let (_, other) = tokio::join!(
         async {
             drop(held);
