@@ -126,10 +126,10 @@ impl Log {
         // The segments that are finished already.
         let _ = begun.send(journal.active());
         let disk = Disk::new(folder);
-        let writer = Writer::start(disk.clone(), journal, lock.clone(), config.min_free.as_u64(), begun);
+        let (open, is_closing) = (OpenCalls::default(), Arc::<AtomicBool>::default());
+        let writer = Writer::start(disk.clone(), journal, lock.clone(), config.min_free.as_u64(), begun, open.clone());
         let writer = Arc::new(writer.map_err(failed)?);
         let blobs = Arc::new(Blobs::new(disk.clone()));
-        let (open, is_closing) = (OpenCalls::default(), Arc::<AtomicBool>::default());
         let keeper = Keeper {
             disk,
             config: config.clone(),

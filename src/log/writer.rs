@@ -1,14 +1,15 @@
 //! The one thread that writes the log.
 //!
-//! Lines that wait are written and synced together (group commit), so that many callers share one sync; nobody waits for a
-//! timer. Whoever waits gets an answer, whatever fails. What announces a call is refused where the disk is nearly full, so
+//! Lines that wait are written and synced together (group commit), so that many callers share one sync; where many calls are
+//! open, a sync follows the one before it after a millisecond at the earliest, so that a fast disk does not sync each line by
+//! itself. Whoever waits gets an answer, whatever fails. What announces a call is refused where the disk is nearly full, so
 //! that the ends of the calls under way still have their place.
 
 use std::{
     fs::File,
     io,
     sync::{Arc, Mutex, OnceLock, mpsc::Sender},
-    thread::JoinHandle,
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
@@ -17,6 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     Error,
+    entry::OpenCalls,
     fs::Disk,
     journal::{self, Journal},
     line::{Body, MARK},
@@ -29,6 +31,10 @@ const WAITING: usize = 1024;
 const BATCH: usize = 1 << 20;
 /// After so long without a line, a mark says that everything before it is durable.
 const IDLE: Duration = Duration::from_millis(200);
+/// With so many open calls more lines are about to come, and syncs begin so long after one another: the disk takes as long as
+/// that itself, or is so fast that a wait costs less than all the syncs would.
+const CROWD: usize = 8;
+const PACE: Duration = Duration::from_millis(1);
 /// For so long it is taken for known how much the disk has left: far less time than it takes to fill `min_free`.
 const FREE_FOR: Duration = Duration::from_millis(100);
 
@@ -83,14 +89,16 @@ impl Writer {
         lock: Arc<File>,
         min_free: u64,
         begun: Sender<Segment>,
+        open: OpenCalls,
     ) -> io::Result<Self> {
         let (lines, waiting) = mpsc::channel(WAITING);
         let state = Arc::new(State { disk, min_free, failure: OnceLock::new(), free: Mutex::default() });
         let shared = state.clone();
         let timer = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-        let thread = std::thread::Builder::new().name("log".to_owned()).spawn(move || {
+        let thread = thread::Builder::new().name("log".to_owned()).spawn(move || {
             let _lock = lock;
-            Thread { journal, begun, state: shared, is_marked: false }.run(&timer, waiting);
+            Thread { journal, begun, open, state: shared, is_marked: false, synced: Instant::now() }
+                .run(&timer, waiting);
         })?;
         Ok(Self { lines: Mutex::new(Some(lines)), thread: Mutex::new(Some(thread)), state })
     }
@@ -161,9 +169,12 @@ impl State {
 struct Thread {
     journal: Journal<Disk>,
     begun: Sender<Segment>,
+    open: OpenCalls,
     state: Arc<State>,
     /// The last line is a mark.
     is_marked: bool,
+    /// When the last sync was begun.
+    synced: Instant,
 }
 
 impl Thread {
@@ -181,6 +192,7 @@ impl Thread {
                 },
             };
             let Some(first) = first else { break };
+            self.gather();
             let mut size = first.body.len();
             let mut batch = vec![first];
             while size < BATCH
@@ -194,6 +206,15 @@ impl Thread {
         if !self.is_marked {
             self.mark();
         }
+    }
+
+    /// Waits for more lines where more are about to come.
+    #[expect(clippy::disallowed_methods, reason = "it is this thread that is to wait")]
+    fn gather(&mut self) {
+        if self.open.len() >= CROWD {
+            thread::sleep(PACE.saturating_sub(self.synced.elapsed()));
+        }
+        self.synced = Instant::now();
     }
 
     fn write(&mut self, batch: Vec<Pending>) {
