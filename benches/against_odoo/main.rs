@@ -2,12 +2,12 @@
 //! Odoo, and bare RPC to it by a client that knows all ids. One Odoo 19 (prefork, 3 workers), one run, the same payloads, the
 //! peers in turn in every round.
 //!
-//!     cargo bench --bench against_odoo                     all of it, about 20 minutes
+//!     cargo bench --bench against_odoo                     all of it, about 45 minutes
 //!     cargo bench --bench against_odoo -- create search    parts: create, order, upsert, search, method (the table of works),
 //!                                                          bulk (Odoo's own bulk create beside 64 creating clients),
 //!                                                          lines (what a line more costs), added (what the gateway adds)
 //!
-//! ODOO_GATEWAY_BENCH_ROUNDS (5) and ODOO_GATEWAY_BENCH_SECONDS (1) say how many rounds of each peer and how long, and
+//! ODOO_GATEWAY_BENCH_ROUNDS (5) and ODOO_GATEWAY_BENCH_SECONDS (3) say how many rounds of each peer and how long, and
 //! ODOO_GATEWAY_BENCH_CLIENTS (1,16,64) how many clients (of orders no more than 16). The lines of an order name
 //! ODOO_GATEWAY_BENCH_PRODUCTS (1) products, each of which is a lookup; there are two more. ODOO_GATEWAY_BENCH_UPSTREAM is put
 //! at the end of the gateway's `[upstream]` section.
@@ -122,7 +122,7 @@ async fn prepare(odoo: &Odoo, durable: &Gateway, in_memory: &Gateway) -> Bench {
 
 /// The table of works, clients and credentials.
 async fn works(bench: &Bench, rounds: usize, is_wanted: impl Fn(&str) -> bool) -> Vec<Cell> {
-    let length = Duration::from_secs_f64(setting("SECONDS", "1"));
+    let length = Duration::from_secs_f64(setting("SECONDS", "3"));
     let clients: String = setting("CLIENTS", "1,16,64");
     let clients: Vec<usize> = clients.split(',').map(|number| number.parse().unwrap()).collect();
     let mut cells = Vec::new();

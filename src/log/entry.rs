@@ -224,3 +224,37 @@ fn short(model: &str) -> Cow<'_, str> {
         None => Cow::Borrowed(model),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, net::Ipv4Addr};
+
+    use serde_json::Map;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{config::Config, log::record::State};
+
+    #[tokio::test]
+    async fn a_call_that_the_log_cannot_take_is_told_when_it_is_waited_for_and_ends_as_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("gateway.toml");
+        let more = "[log]\ndirectory = \"log\"\nmin_free = \"1 EiB\"";
+        fs::write(&file, format!("[upstream]\nurl = \"http://127.0.0.1:9\"\ndatabase = \"none\"\n{more}")).unwrap();
+        let log = Log::open(&Config::load(&file).unwrap().log).unwrap();
+        let address = Ipv4Addr::LOCALHOST.into();
+        let arrived =
+            Arrived { id: Uuid::now_v7(), route: "create_data", hook: None, address, size: 2, replay_of: None };
+        let received = Received { model: "res.partner", vals: &Map::new(), sent: None, who: Who::default() };
+        let mut entry = log.receive(arrived, received, Instant::now()).await.unwrap();
+        for _ in 0..2 {
+            assert!(matches!(entry.announced().await, Err(Error::Full { .. })));
+        }
+        let message = "no room".to_owned();
+        let (result, odoo) = (Value::Null, Vec::new());
+        let finished = Finished { state: State::Failed, result, error: Some("log_full"), message, detail: None, odoo };
+        entry.finish(finished).await.unwrap();
+        let lines = fs::read_to_string(folder.path().join("log/00000000000000000001.jsonl")).unwrap();
+        assert!(lines.contains("call.refused") && !lines.contains("call.received"), "{lines}");
+    }
+}
