@@ -80,9 +80,12 @@ impl<W: Work> Lane<W> {
         is_first
     }
 
+    fn present(&self) -> f64 {
+        u32::try_from(self.jobs + self.waiting.len()).unwrap_or(u32::MAX).into()
+    }
+
     fn note_present(&mut self) {
-        let present = u32::try_from(self.jobs + self.waiting.len()).unwrap_or(u32::MAX);
-        self.crowd = self.crowd.max(present.into());
+        self.crowd = self.crowd.max(self.present());
     }
 
     /// One more waits: those whose time it is now.
@@ -108,9 +111,12 @@ impl<W: Work> Lane<W> {
         self.step(room, !W::SIDE_BY_SIDE)
     }
 
-    /// Nobody waits any longer for those who have not come back.
+    /// Nobody waits any longer for those who have not come back; most of them may be gone.
     pub(super) fn gathered(&mut self, until: Instant, room: Room) -> Next<W> {
         let is_due = self.gathering_until.take_if(|gathering| *gathering == until).is_some();
+        if is_due {
+            self.crowd = self.crowd.midpoint(self.present());
+        }
         self.step(room, is_due)
     }
 
