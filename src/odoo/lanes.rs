@@ -257,6 +257,8 @@ impl<W: Work> Lanes<W> {
                 let room = lanes.room(&lane);
                 let next = lane.gathered(until, room);
                 drop(lane);
+                // All may have given up.
+                lanes.lanes.remove_if(&key, |_, lane| !lane.is_worth_keeping());
                 lanes.follow(&key, next);
             });
         }

@@ -108,13 +108,12 @@ impl Known<'_> {
 
     /// The values of a record, as a command has them.
     fn values(&self, model: &str, values: &Map<String, Value>, at: &str) -> Result<(), Error> {
+        let Some(seen) = self.model(model).map_err(denied(at))? else { return Ok(()) };
         for (name, value) in values {
             let at = format!("{at}.{name}");
-            let Some(seen) = self.model(model).map_err(denied(&at))? else { return Ok(()) };
             seen.write(name).map_err(denied(&at))?;
             self.related(seen, name, value, &at)?;
         }
-        let Some(seen) = self.model(model).map_err(denied(at))? else { return Ok(()) };
         self.attached(seen, values, at)
     }
 

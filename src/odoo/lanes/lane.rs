@@ -18,8 +18,7 @@ const FORGET: f64 = 1.0 / 16.0;
 /// nothing is under way; longer where something is, whose share they are then; and where one call goes at a time those who
 /// miss it wait for all of it, so that waiting for them costs little.
 const GATHER: u32 = 8;
-const GATHER_BESIDE: u32 = 2;
-const GATHER_IN_ONE: u32 = 2;
+const GATHER_LONG: u32 = 2;
 /// And for no longer than this where nothing is under way.
 const MOST_GATHER: Duration = Duration::from_millis(50);
 /// A crowd that has not been here for so long is forgotten.
@@ -150,8 +149,8 @@ impl<W: Work> Lane<W> {
     fn gathers_for(&self) -> Duration {
         match (self.under_way, W::SIDE_BY_SIDE) {
             (0, true) => MOST_GATHER.min(self.took / GATHER),
-            (0, false) => MOST_GATHER.min(self.took / GATHER_IN_ONE),
-            _ => self.took / GATHER_BESIDE,
+            (0, false) => MOST_GATHER.min(self.took / GATHER_LONG),
+            _ => self.took / GATHER_LONG,
         }
     }
 

@@ -203,6 +203,11 @@ async fn one_of_a_crowd_who_gives_up_leaves_nobody_waiting() {
     let (hurried, late) = tokio::join!(hurried, late);
     assert!(hurried.is_err());
     assert_eq!((late, started.elapsed()), (("led", 1), Duration::from_millis(1_050)));
+    // Where all have, nothing is left of the lane.
+    all().await;
+    assert!(time::timeout(Duration::from_millis(10), add(&lanes, 1, 1)).await.is_err());
+    time::sleep(Duration::from_millis(100)).await;
+    assert!(lanes.lanes.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
