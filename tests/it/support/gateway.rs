@@ -152,13 +152,9 @@ impl Gateway {
         self.log_text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// The text of all segments, none of which has been compressed yet.
+    /// The text of all segments, also of those that have been compressed.
     pub(crate) fn log_text(&self) -> String {
-        let files = std::fs::read_dir(self.log_folder()).unwrap().map(|file| file.unwrap().path());
-        let mut segments: Vec<PathBuf> =
-            files.filter(|file| file.extension().is_some_and(|end| end == "jsonl")).collect();
-        segments.sort_unstable();
-        segments.iter().map(|segment| std::fs::read_to_string(segment).unwrap()).collect()
+        segments(&self.log_folder()).into_values().map(|bytes| String::from_utf8(bytes).unwrap()).collect()
     }
 
     pub(crate) fn log_folder(&self) -> PathBuf {
@@ -253,20 +249,31 @@ impl Drop for Gateway {
     }
 }
 
-/// All lines of the log in this folder, also those of segments that have been compressed. No gateway may be running.
+/// All lines of the log in this folder.
 pub(crate) fn all_lines(folder: &Path) -> Vec<Value> {
-    let mut segments: BTreeMap<String, Vec<u8>> = BTreeMap::new();
-    for file in std::fs::read_dir(folder.join("log")).unwrap().map(|file| file.unwrap().path()) {
-        let name = file.file_name().unwrap().to_str().unwrap();
-        // Where a segment is there twice, both are the same.
-        if let Some(number) = name.strip_suffix(".jsonl.zst") {
-            segments.insert(number.to_owned(), zstd::decode_all(&*std::fs::read(&file).unwrap()).unwrap());
-        } else if let Some(number) = name.strip_suffix(".jsonl") {
-            segments.insert(number.to_owned(), std::fs::read(&file).unwrap());
-        }
-    }
+    let segments = segments(&folder.join("log"));
     let lines = segments.values().flat_map(|bytes| bytes.split_inclusive(|byte| *byte == b'\n'));
     lines.map(|line| serde_json::from_slice(line).unwrap()).collect()
+}
+
+/// What is in each segment of a log, by its number; it may be compressed while it is looked at.
+fn segments(log: &Path) -> BTreeMap<String, Vec<u8>> {
+    let decompressed = |number: &str| {
+        let file = std::fs::read(log.join(format!("{number}.jsonl.zst"))).unwrap();
+        zstd::decode_all(&*file).unwrap()
+    };
+    let names = std::fs::read_dir(log).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
+    let mut segments = BTreeMap::new();
+    for name in names {
+        // Where a segment is there twice, both are the same.
+        if let Some(number) = name.strip_suffix(".jsonl.zst") {
+            segments.insert(number.to_owned(), decompressed(number));
+        } else if let Some(number) = name.strip_suffix(".jsonl") {
+            let bytes = std::fs::read(log.join(&name)).unwrap_or_else(|_| decompressed(number));
+            segments.insert(number.to_owned(), bytes);
+        }
+    }
+    segments
 }
 
 /// Runs the program with the configuration of this folder.
