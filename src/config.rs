@@ -128,6 +128,7 @@ pub struct Compat {
     pub strict: bool,
     pub company_filter: CompanyFilter,
     pub company_filter_skip: Vec<String>,
+    pub lookup_keys: LookupKeys,
 }
 
 /// Which records a lookup may find in a model that has a company.
@@ -140,6 +141,16 @@ pub enum CompanyFilter {
     Exact,
     /// Any.
     Off,
+}
+
+/// Which keys of a lookup with several count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LookupKeys {
+    /// All must match.
+    All,
+    /// The first, as in the addon; the others are ignored with a warning.
+    First,
 }
 
 /// Why a configuration cannot be used, in words for the person who wrote it.

@@ -67,15 +67,16 @@ impl AutoCreate {
 
     /// The entry from which a record that answers the question can be made.
     ///
-    /// One that holds the very value that is looked up; else the only one that says nothing of the field that is looked up
-    /// by, since that may be computed. An entry with another value would never be found.
+    /// One that holds the very values that are looked up; else the only one that holds no other value in one of the fields
+    /// that are looked up by, since those may be computed. An entry with another value would never be found.
     pub(super) fn fitting(&self, question: &Question) -> Option<Fit<'_>> {
         // A record that is made gets another id than the one that was looked for.
-        if question.field == "id" {
+        if question.keys().any(|(field, _)| field == "id") {
             return None;
         }
         let of_field = self.entries.iter().filter(|entry| question.asked_by.contains(&entry.field));
-        if let Some(entry) = of_field.clone().find(|entry| entry.values.get(&question.field) == Some(&question.value)) {
+        let holds = |entry: &&Entry| question.keys().all(|(field, value)| entry.values.get(field) == Some(value));
+        if let Some(entry) = of_field.clone().find(holds) {
             // Archived, or of another company, it would not be found again.
             let is_active = entry.values.get("active").is_none_or(|active| *active == Value::Bool(true));
             let company = entry.values.get("company_id").filter(|company| **company != Value::Bool(false));
@@ -83,7 +84,12 @@ impl AutoCreate {
                 company.is_none_or(|company| question.company.is_none_or(|near| company.as_i64() == Some(near)));
             return Some(Fit { entry, is_certain: is_active && is_near });
         }
-        let mut silent = of_field.filter(|entry| !entry.values.contains_key(&question.field));
+        // What a lookup of its own stands for is seen once the record was made.
+        let may_hold = |entry: &&Entry| {
+            let may_be = |own: &Value, value: &Value| own == value || own.is_object();
+            question.keys().all(|(field, value)| entry.values.get(field).is_none_or(|own| may_be(own, value)))
+        };
+        let mut silent = of_field.filter(may_hold);
         match (silent.next(), silent.next()) {
             (Some(entry), None) => Some(Fit { entry, is_certain: false }),
             _ => None,

@@ -16,7 +16,6 @@ use super::{
     resolve::Resolved,
     selection::Selection,
     settle::{OldLines, Settled, Settler},
-    shown,
     steps::{Answer, At, Below, Beside, Hole, Line, Place, Purpose, Root, Step, Write},
     touched::denied,
 };
@@ -88,7 +87,7 @@ pub(super) fn compile(
         let made = settler.settle(&question.model, making.draft, &none, "/vals_list/0")?;
         let rpc =
             in_company(Rpc::create(&question.model, vec![Value::Object(made.values)]), question.company.or(company));
-        let lookup = (question.field.clone(), shown(&question.value));
+        let lookup = (question.fields(), question.shown());
         let probe = Box::new(questions.question(filter, number));
         let purpose = Purpose::Make { probe, lookup, must_match: !making.is_certain, beside };
         loose.extend(made.files.into_iter().map(|(lines, files)| (Root::Step(steps.len()), lines, files)));

@@ -10,11 +10,12 @@ use super::{
     files::{self, File},
     kind_of,
     known::{Known, Seen},
-    lookup::{Filter, Lookup, Questions},
+    lookup::{Filter, Lookup, Questions, Unasked},
     steps::Below,
     touched::denied,
 };
 use crate::{
+    config::LookupKeys,
     odoo::{Field, Kind},
     policy::Touch,
 };
@@ -361,30 +362,36 @@ impl Reader<'_> {
         Ok(Slot::Lines { model: to.model.to_owned(), inverse: to.inverse.map(str::to_owned), lines })
     }
 
-    /// Notes the question that a lookup asks. The addon looks at the first key only; here the others are said.
+    /// Notes the question that a lookup asks. All keys must match; with `lookup_keys = "first"` the others are ignored, and
+    /// said.
     fn lookup(&mut self, to: Relation<'_>, lookup: &Map<String, Value>, is_for_many: bool) -> Result<usize, Error> {
         let Relation { field, model, path, company, .. } = to;
-        let mut keys = lookup.iter();
-        let Some((key, value)) = keys.next() else {
+        let mut keys: Vec<(&str, &Value)> = lookup.iter().map(|(key, value)| (key.as_str(), value)).collect();
+        let Some(&(first, _)) = keys.first() else {
             let problem = "must name a field to look up by, such as {\"name\": \"…\"}".to_owned();
             return Err(Error::WrongKind { path: path.to_owned(), problem });
         };
-        if value.is_array() || value.is_object() || value.is_null() {
-            return Err(wrong(format!("{path}.{key}"), "must be a single value to look up by", value));
+        if self.filter.keys == LookupKeys::First {
+            for (ignored, _) in keys.drain(1..) {
+                let message = format!("`{path}` is looked up by `{first}` alone; `{ignored}` was ignored");
+                self.warnings.note("lookup_key_ignored", format!("{path}.{ignored}"), message)?;
+            }
         }
-        for (ignored, _) in keys {
-            let message = format!("`{path}` is looked up by `{key}` alone; `{ignored}` was ignored");
-            self.warnings.note("lookup_key_ignored", format!("{path}.{ignored}"), message)?;
+        for (key, value) in &keys {
+            if value.is_array() || value.is_object() || value.is_null() {
+                return Err(wrong(format!("{path}.{key}"), "must be a single value to look up by", value));
+            }
+            self.known.condition(model, key, "=", value, path)?;
         }
-        self.known.condition(model, key, "=", value, path)?;
-        let question = Lookup { field, is_for_many, model, key, value, company };
-        self.questions.add(self.known, self.filter, question).map_err(denied(path))?.ok_or_else(|| {
-            Error::UnknownLookupField {
+        let lookup = Lookup { field, is_for_many, model, keys, company };
+        self.questions.add(self.known, self.filter, lookup).map_err(|problem| match problem {
+            Unasked::Denied(source) => denied(path)(source),
+            Unasked::NoField(lookup) => Error::UnknownLookupField {
                 path: path.to_owned(),
                 field: field.to_owned(),
                 model: model.to_owned(),
-                lookup: key.clone(),
-            }
+                lookup,
+            },
         })
     }
 }

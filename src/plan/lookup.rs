@@ -1,5 +1,6 @@
 //! Lookups: which record does `{"code": "TH"}` mean?
 //!
+//! Where a lookup has several keys, all must match: one of them is looked up by, the others narrow the search.
 //! All lookups of a payload are collected as questions first, each different one once, and then asked together: one
 //! [`Query`] for all the values of one field of one model, with those of other calls where they come at the same time.
 //! Values are asked for together only where `read` gives what `search` compares; every other question is asked by itself.
@@ -9,9 +10,9 @@ use std::collections::HashMap;
 use futures_util::future;
 use serde_json::{Value, json};
 
-use super::{Error, known::Known, query::Query};
+use super::{Error, known::Known, query::Query, shown};
 use crate::{
-    config::CompanyFilter,
+    config::{CompanyFilter, Compat, LookupKeys},
     odoo::{By, Caller, Kind, Memory, Rpc},
     policy::{Denied, Touch},
 };
@@ -19,12 +20,14 @@ use crate::{
 /// So many queries of one call are under way at once.
 pub(super) const SIDE_BY_SIDE: usize = 4;
 
-/// "Which records of `model` have `value` in `field`?"
+/// "Which records of `model` have `value` in `field`, and the values of `beside` in their fields?"
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Question {
     pub(super) model: String,
     pub(super) field: String,
     pub(super) value: Value,
+    /// The other keys, in the order of their names.
+    pub(super) beside: Vec<(String, Value)>,
     /// The company to look in, where the model has one and the lookup is filtered by it.
     pub(super) company: Option<i64>,
     /// Its value can be recognised in what `read` gives.
@@ -37,24 +40,44 @@ pub(super) struct Question {
 }
 
 /// A lookup as it stands in a payload.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Lookup<'p> {
     /// The relational field whose value it is, and whether that leads to many records.
     pub(super) field: &'p str,
     pub(super) is_for_many: bool,
     /// Where the field leads.
     pub(super) model: &'p str,
-    /// What is looked up by.
-    pub(super) key: &'p str,
-    pub(super) value: &'p Value,
+    /// What is looked up by: at least one field, with the value that it must have.
+    pub(super) keys: Vec<(&'p str, &'p Value)>,
     pub(super) company: Option<i64>,
 }
 
-/// How lookups are filtered by company.
+/// How lookups are filtered by company, and which of their keys count.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Filter<'c> {
     pub(super) mode: CompanyFilter,
     pub(super) skip: &'c [String],
+    pub(super) keys: LookupKeys,
+}
+
+impl<'c> Filter<'c> {
+    pub(super) fn of(compat: &'c Compat) -> Self {
+        Self { mode: compat.company_filter, skip: &compat.company_filter_skip, keys: compat.lookup_keys }
+    }
+}
+
+/// Why a lookup cannot be asked.
+#[derive(Debug)]
+pub(super) enum Unasked {
+    Denied(Denied),
+    /// The related model has no such field.
+    NoField(String),
+}
+
+impl From<Denied> for Unasked {
+    fn from(denied: Denied) -> Self {
+        Self::Denied(denied)
+    }
 }
 
 /// The different questions of one payload.
@@ -65,56 +88,49 @@ pub(super) struct Questions {
 }
 
 impl Questions {
-    /// Notes a lookup, which reads the related model, and gives its number. `None` where that has no such field.
+    /// Notes a lookup, which reads the related model, and gives its number.
     ///
-    /// A lookup by id is never filtered by company: an id means one record. A dotted path leads through other models and
+    /// A lookup that names an id or a company is not filtered by company. A dotted path leads through other models and
     /// is left for Odoo to judge.
-    pub(super) fn add(
-        &mut self,
-        known: &Known<'_>,
-        filter: Filter<'_>,
-        lookup: Lookup<'_>,
-    ) -> Result<Option<usize>, Denied> {
-        let Lookup { model, key, value, .. } = lookup;
-        known.policy().decide(Touch::Read { model, field: key })?;
-        let (mut company, mut is_comparable) = (None, value.is_i64());
-        if key != "id"
-            && let Some(seen) = known.model(model)?
-        {
-            let described = seen.read(key)?;
-            if described.is_none() && !key.contains('.') {
-                return Ok(None);
+    pub(super) fn add(&mut self, known: &Known<'_>, filter: Filter<'_>, lookup: Lookup<'_>) -> Result<usize, Unasked> {
+        let Lookup { model, mut keys, .. } = lookup;
+        // Lookups with the same keys are the same question, in whatever order they stand.
+        keys.sort_unstable_by_key(|(key, _)| *key);
+        // The place among the keys of one whose values can be asked for together.
+        let mut comparable = None;
+        for (place, (key, value)) in keys.iter().enumerate() {
+            known.policy().decide(Touch::Read { model, field: key })?;
+            let is_comparable = if *key == "id" { value.is_i64() } else { is_comparable(known, model, key, value)? };
+            if is_comparable && comparable.is_none() {
+                comparable = Some(place);
             }
-            is_comparable = described.is_some_and(|field| match field.kind {
-                Kind::Text => field.is_column && value.is_string(),
-                Kind::Integer => field.is_column && value.is_i64(),
-                _ => false,
-            });
-            let is_filtered = filter.mode != CompanyFilter::Off
-                && seen.has_company()
-                && !filter.skip.iter().any(|skip| skip == model);
-            company = lookup.company.filter(|_| is_filtered);
         }
-        let number = *self.index.entry(json!([model, key, value, company]).to_string()).or_insert_with(|| {
-            self.asked.push(Question {
-                model: model.to_owned(),
-                field: key.to_owned(),
-                value: value.clone(),
-                company,
-                is_comparable,
-                asked_by: Vec::new(),
-                uses: 0,
-                is_for_many: true,
+        let names_its_record = keys.iter().any(|(key, _)| matches!(*key, "id" | "company_id"));
+        let company = if names_its_record { None } else { company_of(known, filter, model, lookup.company)? };
+        let (field, value) = keys.remove(comparable.unwrap_or_default());
+        let beside: Vec<_> = keys.into_iter().map(|(key, value)| (key.to_owned(), value.clone())).collect();
+        let number =
+            *self.index.entry(json!([model, field, value, beside, company]).to_string()).or_insert_with(|| {
+                self.asked.push(Question {
+                    model: model.to_owned(),
+                    field: field.to_owned(),
+                    value: value.clone(),
+                    beside,
+                    company,
+                    is_comparable: comparable.is_some(),
+                    asked_by: Vec::new(),
+                    uses: 0,
+                    is_for_many: true,
+                });
+                self.asked.len() - 1
             });
-            self.asked.len() - 1
-        });
         let question = &mut self.asked[number];
         question.uses += 1;
         question.is_for_many &= lookup.is_for_many;
         if !question.asked_by.iter().any(|field| field == lookup.field) {
             question.asked_by.push(lookup.field.to_owned());
         }
-        Ok(Some(number))
+        Ok(number)
     }
 
     pub(super) fn get(&self, number: usize) -> &Question {
@@ -130,7 +146,7 @@ impl Questions {
         let mut batches: Vec<Vec<usize>> = Vec::new();
         let mut batch_of = HashMap::new();
         for (number, question) in self.asked.iter().enumerate().skip(first) {
-            let key = (question.model.as_str(), question.field.as_str(), question.company);
+            let key = (question.model.as_str(), question.field.as_str(), &question.beside, question.company);
             match batch_of.get(&key).filter(|_| question.is_comparable) {
                 Some(&batch) => {
                     let batch: &mut Vec<usize> = &mut batches[batch];
@@ -201,13 +217,55 @@ impl Questions {
     }
 }
 
+/// Whether the value can be recognised in what `read` gives of the field.
+fn is_comparable(known: &Known<'_>, model: &str, key: &str, value: &Value) -> Result<bool, Unasked> {
+    let Some(seen) = known.model(model)? else { return Ok(false) };
+    let described = seen.read(key)?;
+    if described.is_none() && !key.contains('.') {
+        return Err(Unasked::NoField(key.to_owned()));
+    }
+    Ok(described.is_some_and(|field| match field.kind {
+        Kind::Text => field.is_column && value.is_string(),
+        Kind::Integer => field.is_column && value.is_i64(),
+        _ => false,
+    }))
+}
+
+/// The company that lookups in the model are kept to, if any.
+fn company_of(known: &Known<'_>, filter: Filter<'_>, model: &str, company: Option<i64>) -> Result<Option<i64>, Denied> {
+    let Some(seen) = known.model(model)? else { return Ok(None) };
+    let is_filtered =
+        filter.mode != CompanyFilter::Off && seen.has_company() && !filter.skip.iter().any(|skip| skip == model);
+    Ok(company.filter(|_| is_filtered))
+}
+
 async fn recall(memory: &Option<Memory<'_>>, value: &Value) -> Option<Vec<i64>> {
     memory.as_ref()?.get(value).await
 }
 
 impl Question {
     fn query(&self, filter: Filter<'_>) -> Query {
-        let by = By { model: self.model.clone(), field: self.field.clone(), company: self.company };
+        let Self { model, field, company, beside, .. } = self;
+        let by = By { model: model.clone(), field: field.clone(), company: *company, beside: beside.clone() };
         Query { by, mode: filter.mode }
+    }
+
+    /// All keys with their values.
+    pub(super) fn keys(&self) -> impl Iterator<Item = (&str, &Value)> + Clone {
+        let beside = self.beside.iter().map(|(field, value)| (field.as_str(), value));
+        std::iter::once((self.field.as_str(), &self.value)).chain(beside)
+    }
+
+    /// The names of all keys, for a sentence.
+    pub(super) fn fields(&self) -> String {
+        self.keys().map(|(field, _)| field).collect::<Vec<_>>().join(", ")
+    }
+
+    /// What is looked up, for a sentence: the value, or `name = A, company_id = 2` where there are several.
+    pub(super) fn shown(&self) -> String {
+        if self.beside.is_empty() {
+            return shown(&self.value);
+        }
+        self.keys().map(|(field, value)| format!("{field} = {}", shown(value))).collect::<Vec<_>>().join(", ")
     }
 }

@@ -63,12 +63,13 @@ impl Query {
 
     /// The call that asks for these values.
     pub(super) fn rpc(&self, values: &[Value]) -> Rpc {
-        let By { model, field, company } = &self.by;
+        let By { model, field, company, beside } = &self.by;
         let (term, answered) = match values {
             [value] => (json!([field, "=", value]), "id"),
             _ => (json!([field, "in", values]), field.as_str()),
         };
         let mut domain = vec![term];
+        domain.extend(beside.iter().map(|(field, value)| json!([field, "=", value])));
         let mut fields = vec![answered];
         let mut page = Page::first(limit(values));
         if let Some(company) = company {

@@ -48,7 +48,11 @@ pub(crate) fn search(model: &str, domain: Value, page: Page, fields: &Fields) ->
 
 impl Looked {
     fn render(&self) -> Value {
-        json!({"model": self.model, "field": self.field, "value": self.value, "ids": self.ids})
+        let mut shown = json!({"model": self.model, "field": self.field, "value": self.value, "ids": self.ids});
+        if !self.beside.is_empty() {
+            shown["beside"] = Value::Object(self.beside.iter().cloned().collect());
+        }
+        shown
     }
 }
 

@@ -10,7 +10,6 @@ use super::{
     draft::{Draft, Reader},
     known::with_schemas,
     lookup::{Filter, Questions},
-    shown,
     steps::Looked,
 };
 use crate::odoo::Caller;
@@ -60,7 +59,8 @@ pub(super) async fn resolve(
         let missing: Vec<_> = missing
             .into_iter()
             .filter(|(number, fit)| {
-                let key = (fit.entry.path.clone(), resolved.questions.get(*number).company);
+                // What the record is made of, its company besides.
+                let key = (fit.entry.path.clone(), resolved.questions.get(*number).company.or(company));
                 let first = *made_for.entry(key).or_insert(*number);
                 let is_answered_by_first = first != *number && fit.is_certain;
                 if is_answered_by_first {
@@ -109,6 +109,7 @@ impl Resolved {
             model: question.model.clone(),
             field: question.field.clone(),
             value: question.value.clone(),
+            beside: question.beside.clone(),
             ids: ids.clone(),
         });
         looked.collect()
@@ -133,7 +134,7 @@ impl Resolved {
             let Some(making) = self.makings.get(&number).filter(|_| !done.contains(&number)) else { continue };
             if within.contains(&number) || within.len() == MOST_LEVELS {
                 let question = self.questions.get(number);
-                return Err(Error::Circular { field: question.asked_by.join(", "), value: shown(&question.value) });
+                return Err(Error::Circular { field: question.asked_by.join(", "), value: question.shown() });
             }
             within.push(number);
             self.visit(&making.draft, within, done, order)?;

@@ -16,7 +16,6 @@ use super::{
     files::File,
     lookup::Questions,
     query::MOST,
-    shown,
     steps::{At, Hole, Line},
 };
 
@@ -128,7 +127,7 @@ impl<'a> Settler<'a> {
         let asked = self.questions.get(question);
         match self.found[question][..] {
             [id] => Ok(json!(id)),
-            [] => Err(Error::NoMatch { path, field: field.to_owned(), value: shown(&asked.value) }),
+            [] => Err(Error::NoMatch { path, field: field.to_owned(), value: asked.shown() }),
             _ => Err(self.ambiguous(field, question, path)),
         }
     }
@@ -144,11 +143,11 @@ impl<'a> Settler<'a> {
         at: &str,
         settled: &mut Settled,
     ) -> Result<Value, Error> {
-        let mut found_by: HashMap<&str, bool> = HashMap::new();
+        let mut found_by: HashMap<String, bool> = HashMap::new();
         for record in &records {
             if let Linked::Question(number) = record {
                 let is_there = !self.found[*number].is_empty() || self.is_made(*number);
-                *found_by.entry(&self.questions.get(*number).field).or_default() |= is_there;
+                *found_by.entry(self.questions.get(*number).fields()).or_default() |= is_there;
             }
         }
         // An id, or the step that will give it.
@@ -171,8 +170,8 @@ impl<'a> Settler<'a> {
             } else if self.found[number].len() > MOST {
                 return Err(self.ambiguous(field, number, path()));
             } else if self.found[number].is_empty() && !self.is_made(number) {
-                let value = shown(&question.value);
-                if !found_by.get(question.field.as_str()).copied().unwrap_or_default() {
+                let value = question.shown();
+                if !found_by.get(&question.fields()).copied().unwrap_or_default() {
                     return Err(Error::NoMatch { path: path(), field: field.to_owned(), value });
                 }
                 self.warnings.note(
@@ -226,7 +225,7 @@ impl<'a> Settler<'a> {
         Error::Ambiguous(Box::new(Ambiguous {
             path,
             field: field.to_owned(),
-            value: shown(&asked.value),
+            value: asked.shown(),
             model: asked.model.clone(),
             ids: self.found[question].clone(),
             candidates: Vec::new(),
@@ -244,9 +243,9 @@ fn of_model(mut values: Map<String, Value>, model: &str) -> Map<String, Value> {
 mod tests {
     use super::*;
     use crate::{
-        config::{CompanyFilter, Config},
+        config::{CompanyFilter, Config, LookupKeys},
         odoo::Schema,
-        plan::{draft::Reader, known::Known, lookup::Filter},
+        plan::{draft::Reader, known::Known, lookup::Filter, shown},
         policy::Policy,
     };
 
@@ -292,7 +291,7 @@ mod tests {
     fn translate(payload: Value, found: &[(&str, &[i64])], strict: bool) -> Result<(Value, Vec<String>), Error> {
         let known = known();
         let mut warnings = Warnings::new(strict);
-        let filter = Filter { mode: CompanyFilter::Prefer, skip: &[] };
+        let filter = Filter { mode: CompanyFilter::Prefer, skip: &[], keys: LookupKeys::First };
         let mut reader = Reader { known: &known, filter, questions: Questions::default(), warnings: &mut warnings };
         let draft = reader.read("order", payload.as_object().unwrap(), "payload", Some(1))?;
         let questions = reader.questions;
@@ -371,7 +370,7 @@ mod tests {
     fn the_same_lookup_in_many_lines_is_one_question() {
         let known = known();
         let mut warnings = Warnings::new(true);
-        let filter = Filter { mode: CompanyFilter::Prefer, skip: &[] };
+        let filter = Filter { mode: CompanyFilter::Prefer, skip: &[], keys: LookupKeys::First };
         let mut reader = Reader { known: &known, filter, questions: Questions::default(), warnings: &mut warnings };
         let lines: Vec<Value> = (0..50).map(|n| json!({"partner_id": {"ref": format!("R{}", n % 3)}})).collect();
         let payload = json!({"partner_id": {"ref": "R0"}, "line_ids": lines});

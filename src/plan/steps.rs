@@ -171,5 +171,7 @@ pub struct Looked {
     pub model: String,
     pub field: String,
     pub value: Value,
+    /// What else had to match.
+    pub beside: Vec<(String, Value)>,
     pub ids: Vec<i64>,
 }

@@ -86,7 +86,7 @@ impl<'r> Request<'r> {
         compat: &'r Compat,
     ) -> Result<Self, Error> {
         caller.policy().decide(Touch::Model(model)).map_err(denied("model"))?;
-        let filter = Filter { mode: compat.company_filter, skip: &compat.company_filter_skip };
+        let filter = Filter::of(compat);
         let company = payload_company(caller, model, &mut vals, filter).await?.or(caller.identity().company);
         let strict = vals.warnings.is_strict();
         let (draft, questions, wanted, warnings) = with_schemas(caller, |known| {

@@ -323,21 +323,3 @@ async fn an_odoo_error_carries_no_traceback_to_the_caller_and_one_to_the_log() {
     let failed = log.last().unwrap()["odoo"].as_array().unwrap().last().unwrap().clone();
     assert!(failed["traceback"].as_str().unwrap().contains("Traceback"), "{failed}");
 }
-
-#[tokio::test]
-async fn a_lookup_with_two_keys_uses_the_first_and_says_so() {
-    let gateway = Gateway::start().await;
-    let client = Client::with_session(&gateway).await;
-    let payload = json!({"name": "two keys", "country_id": {"code": "TH", "name": "France"}});
-    let answer =
-        client.call("create_data", "res.partner", json!({"payload": payload, "result_field": ["country_id"]})).await;
-    assert_eq!(answer["result"]["country_id"][1], "Thailand", "{answer}");
-    let warning = &answer["warnings"][0];
-    assert_eq!((&warning["code"], &warning["path"]), (&json!("lookup_key_ignored"), &json!("payload.country_id.name")));
-    let answer = client.call("create_data", "res.partner", json!({"payload": payload, "strict": true})).await;
-    assert_eq!(
-        (&answer["is_success"], &answer["error"]["code"]),
-        (&json!(false), &json!("lookup_key_ignored")),
-        "{answer}"
-    );
-}

@@ -25,6 +25,7 @@ mod log_commands;
 mod log_files;
 mod log_keeping;
 mod lookup_cache;
+mod lookups;
 mod operations;
 mod outage;
 mod passing;

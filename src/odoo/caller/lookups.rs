@@ -36,12 +36,14 @@ pub(in crate::odoo) struct Key {
     within: Option<String>,
 }
 
-/// By which field of which model, in which company.
+/// By which field of which model, in which company, and what else must match.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct By {
     pub model: String,
     pub field: String,
     pub company: Option<i64>,
+    /// Further fields, each with the value that the records must have in it.
+    pub beside: Vec<(String, Value)>,
 }
 
 impl Caller {
