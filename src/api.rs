@@ -258,36 +258,70 @@ async fn serve(
     known.who.client = shown.as_ref().ok().and_then(Shown::client).as_deref().map(str::to_owned);
     let body = request.body.clone().map_err(Error::Body)?;
     envelope::check_depth(&body, app.config.limits.json_depth.get())?;
-    let let_in = async {
-        let mut entered = entrance::enter(app, shown?, request).await?;
-        known.delivery = entered.delivery.take();
-        let caller = identify(app, &mut entered, request, trace).await?;
-        Ok((caller, entered))
-    };
+    // Of a stranger's body nothing but the id is kept.
+    let strangers_id = || if request.hook.is_some() { Ok(Value::Null) } else { Envelope::id_of(&body) };
+    let entered = async { entrance::enter(app, shown?, request).await };
     // What it entered with is kept to the end: it counts the call.
-    let (caller, _entered) = match let_in.await {
-        Ok(let_in) => let_in,
+    let mut entered = match entered.await {
+        Ok(entered) => entered,
         Err(error) => {
-            // A stranger gets its id back; nothing else of the body is kept.
-            known.envelope_id = if request.hook.is_some() { Value::Null } else { Envelope::id_of(&body)? };
+            known.envelope_id = strangers_id()?;
             return Err(error);
         }
     };
-    known.who.caller = Some(logged_caller(&caller));
+    known.delivery = entered.delivery.take();
+    // What a proven caller sends is recorded before Odoo is asked anything, so that it can be replayed where Odoo is away.
+    let is_proven = entered.is_proven();
+    let recorded = match is_proven {
+        true => Some(receive(app, request, arrived, &body, started, known).await?),
+        false => None,
+    };
+    let caller = match identify(app, &mut entered, request, trace).await {
+        Ok(caller) => caller,
+        Err(error) if is_proven => return Err(error),
+        Err(error) => {
+            known.envelope_id = strangers_id()?;
+            return Err(error);
+        }
+    };
+    let (call, entry) = match recorded {
+        Some((call, entry)) => {
+            entry.runs_as(logged_caller(&caller));
+            (call, entry)
+        }
+        None => {
+            known.who.caller = Some(logged_caller(&caller));
+            receive(app, request, arrived, &body, started, known).await?
+        }
+    };
+    Box::pin(carry_out(app, &caller, request.route, &call, entry)).await
+}
+
+/// Takes the body apart and hands the call to the log. The id of the envelope is kept even where the rest is of no use.
+///
+/// # Errors
+/// The body has no call in it, its template makes none of it, or the log cannot take it.
+async fn receive<'k>(
+    app: &App,
+    request: &Request,
+    arrived: &Arrived,
+    body: &Bytes,
+    started: std::time::Instant,
+    known: &'k mut Known,
+) -> Result<(Call, &'k mut Entry), Error> {
     let Taken { model, vals, sent } = match &request.hook {
         None => {
-            let Envelope { id, call } = Envelope::read(&body);
+            let Envelope { id, call } = Envelope::read(body);
             known.envelope_id = id;
             let Call { model, vals } = call?;
             Taken { model, vals: Ok(vals), sent: None }
         }
-        Some(hook) => by_template(hook, &body, &request.headers).await?,
+        Some(hook) => by_template(hook, body, &request.headers).await?,
     };
     let none = Map::new();
     let received = Received { model: &model, vals: vals.as_ref().unwrap_or(&none), sent, who: known.who.clone() };
     let entry = known.entry.insert(app.log.receive(arrived.clone(), received, started).await?);
-    let call = Call { model, vals: vals? };
-    Box::pin(carry_out(app, &caller, request.route, &call, entry)).await
+    Ok((Call { model, vals: vals? }, entry))
 }
 
 /// What is asked. A template that fails has taken the body all the same, so that it can be run again when it is mended.

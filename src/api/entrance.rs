@@ -44,6 +44,14 @@ pub(super) struct Entered {
     _share: Option<Share>,
 }
 
+impl Entered {
+    /// Who calls is known without Odoo: a client with its key or signature, the operator, or a credential that Odoo has
+    /// accepted lately.
+    pub(super) fn is_proven(&self) -> bool {
+        self.attempt.is_none()
+    }
+}
+
 impl Shown<'_> {
     /// The client's name, where it is one.
     pub(super) fn client(&self) -> Option<Arc<str>> {

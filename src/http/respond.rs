@@ -40,7 +40,9 @@ pub fn reply(reply: Reply) -> Response {
         );
     }
     // Only where coming back does no harm; a sender that reads nothing but the head does as it says.
-    if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) && is_safe {
+    let may_pass =
+        matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS);
+    if may_pass && is_safe {
         headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS.into());
     }
     if let Some(cookie) = reply.cookie {

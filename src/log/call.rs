@@ -144,8 +144,13 @@ impl<'i> View<'i> {
         self.first.index.word(self.first.row.client)
     }
 
+    /// The Odoo login. The line of the end alone has it of a call that was received before Odoo was asked for the user.
     pub(super) fn login(&self) -> &'i str {
-        self.first.index.word(self.first.row.login)
+        let login = |told: Told<'i>| told.index.word(told.row.login);
+        match login(self.first) {
+            "" => login(self.end()),
+            login => login,
+        }
     }
 
     pub(super) fn error(&self) -> &'i str {

@@ -162,6 +162,11 @@ struct End<'e> {
 }
 
 impl Entry {
+    /// Names the Odoo user that the call runs as, where it was not known when the call was received: the line of the end has it.
+    pub fn runs_as(&mut self, caller: record::Caller) {
+        self.who.caller = Some(caller);
+    }
+
     /// Comes back once the call is on disk: nothing of it is written in Odoo before.
     ///
     /// # Errors

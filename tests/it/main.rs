@@ -30,6 +30,7 @@ mod operations;
 mod outage;
 mod passing;
 mod policy;
+mod recorded;
 mod reload;
 mod restart;
 mod sessions;

@@ -61,7 +61,9 @@ fn write(out: &mut impl Write, call: &Call, lines: &[Value]) -> std::io::Result<
     let size = first["size"].as_u64().map(|size| format!(", {size} bytes")).unwrap_or_default();
     fact("came in", format!("{} from {}{size}", show::local(call.ts), call.address))?;
     fact("route", format!("{} {}", call.route, call.model).trim_end().to_owned())?;
-    fact("caller", who(call, first))?;
+    // Of a call that was received before Odoo was asked for the user, the line of the end has it.
+    let caller = lines.iter().map(|line| &line["caller"]).find(|caller| caller.is_object()).unwrap_or(&Value::Null);
+    fact("caller", who(call, caller))?;
     let took = call.duration_ms.map(|ms| format!(" after {ms:.1} ms")).unwrap_or_default();
     fact("state", format!("{}{took}", state(call)))?;
     fact("error", call.error.clone())?;
@@ -118,9 +120,8 @@ fn section(out: &mut impl Write, name: &str, value: &Value) -> std::io::Result<(
     writeln!(out, "\n{name}\n{}", show::pretty(value))
 }
 
-fn who(call: &Call, first: &Value) -> String {
+fn who(call: &Call, caller: &Value) -> String {
     let client = if call.client.is_empty() { String::new() } else { format!("client {}, ", call.client) };
-    let caller = &first["caller"];
     match caller["uid"].as_i64() {
         Some(uid) => {
             let [credential, door] = ["credential", "door"].map(|member| caller[member].as_str().unwrap_or_default());
