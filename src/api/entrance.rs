@@ -68,8 +68,7 @@ pub(super) fn prove<'a>(app: &'a App, request: &Request) -> Result<Shown<'a>, Er
     let signed = |client: &'a Client| {
         let verifier = client.verifier.as_ref().ok_or(Error::UnknownClient)?;
         let body = request.body.as_ref().map_err(|error| Error::Body(error.clone()))?;
-        let target = request.hook.as_ref().map_or(request.route.name(), |hook| &hook.name);
-        Ok(Shown::Signed(client, verifier.verify(headers, body)?.at(target)))
+        Ok(Shown::Signed(client, verifier.verify(headers, body)?))
     };
     if let Some(name) = request.replay.as_ref().and_then(|replay| replay.client.as_deref()) {
         return clients.by_name(name).map(Shown::Operator).ok_or(Error::UnknownClient);

@@ -1,7 +1,8 @@
 //! Signed requests: whether a body was sent by whoever has the client's secret, lately, and for the first time.
 //!
-//! What is compared are MACs over the body as it came, byte for byte, in constant time. A delivery is taken once; one that
-//! came to nothing may come again. How each scheme signs is in `way`.
+//! What is compared are MACs over the body as it came, byte for byte, in constant time. No scheme signs the URL, so a delivery
+//! is taken once for its client, at whichever route or hook it comes first; one that came to nothing may come again. How each
+//! scheme signs is in `way`.
 
 #[cfg(test)]
 mod tests;
@@ -151,13 +152,6 @@ impl Verifier {
 }
 
 impl Delivery {
-    /// The same body elsewhere, at another hook, is another delivery.
-    #[must_use]
-    pub(super) fn at(self, target: &str) -> Self {
-        let digest = Sha256::new().chain_update(self.digest).chain_update(target).finalize().into();
-        Self { digest, ..self }
-    }
-
     /// Takes it as this call, unless it has been taken.
     pub(super) async fn take(&self, call: Uuid) -> Result<(), Refused> {
         let call = Call { id: call, is_done: self.is_done.clone() };

@@ -1,15 +1,19 @@
 //! A delivery is done once, however often and however fast it comes; and one that came to nothing may come again.
 
-use std::{fs, sync::Arc};
+use std::{fs, io::Write, sync::Arc};
 
 use futures_util::future;
 use serde_json::json;
+use tempfile::NamedTempFile;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use super::{CONTACT, Contacts, SECRET, by_github, by_standard_webhooks, contact, contacts_named, is, now, outcome};
+use super::{
+    CONTACT, Contacts, SECRET, by_github, by_standard_webhooks, contact, contacts_named, deliver, is, now, outcome,
+};
 use crate::support::{
     fault::{Fault, FaultProxy},
+    gateway::Gateway,
     odoo::odoo,
     poll_for,
 };
@@ -56,6 +60,70 @@ async fn an_id_is_one_delivery_whenever_it_is_signed() {
         assert_eq!(outcome(&answer), is(200, expected), "{id} {away}");
     }
     assert_eq!(contacts_named(&name).await, 2);
+}
+
+/// A client that signs, may call all routes, and has two hooks.
+async fn with_all_routes() -> (Gateway, NamedTempFile) {
+    let odoo = odoo().await;
+    let mut template = NamedTempFile::new().unwrap();
+    template.write_all(b"{payload: .vals.payload, search_key: .vals.search_key}").unwrap();
+    let mut more = format!(
+        "[[client]]\nname = \"signed\"\nodoo_login = \"{}\"\nodoo_key_env = \"ODOO_KEY\"\nmodels = {{ allow = [\"res.partner\"] }}\n\
+         [client.signature]\nscheme = \"github\"\nsecret_env = \"SECRET\"\n",
+        odoo.login
+    );
+    for hook in ["one", "two"] {
+        more += &format!(
+            "[[hook]]\npath = \"/hooks/{hook}\"\nclient = \"signed\"\nroute = \"create_update_data\"\nmodel = \"res.partner\"\n\
+             template = \"{}\"\n",
+            template.path().display()
+        );
+    }
+    let gateway =
+        Gateway::before_with(&odoo.url, &odoo.database, &more, &[("SECRET", SECRET), ("ODOO_KEY", &odoo.key)]);
+    (gateway, template)
+}
+
+#[tokio::test]
+async fn a_signed_body_is_taken_once_whatever_route_or_hook_it_is_sent_to() {
+    let (gateway, _template) = with_all_routes().await;
+    let targets = [
+        "/api/create_data?client=signed",
+        "/api/create_update_data?client=signed",
+        "/api/update_data?client=signed",
+        "/api/search_data?client=signed",
+        "/hooks/one",
+        "/hooks/two",
+    ];
+    for first in targets {
+        let (_, name) = contact();
+        // A body that each of them can do something with.
+        let payload = json!({"name": name, "limit": 1});
+        let vals = json!({"payload": payload, "search_key": {"name": name}});
+        let body = json!({"model": "res.partner", "vals": vals}).to_string();
+        assert_eq!(outcome(&deliver(&gateway, first, by_github(SECRET, &body), &body).await), is(200, "ok"), "{first}");
+        let made = contacts_named(&name).await;
+        for again in targets {
+            let answer = deliver(&gateway, again, by_github(SECRET, &body), &body).await;
+            assert_eq!(outcome(&answer), is(200, "replayed"), "{first}, then {again}");
+        }
+        assert_eq!(contacts_named(&name).await, made);
+    }
+}
+
+#[tokio::test]
+async fn a_signed_body_that_a_route_refused_may_be_sent_to_another() {
+    let (gateway, _template) = with_all_routes().await;
+    let (_, name) = contact();
+    let body = json!({"model": "res.partner", "vals": {"payload": {"name": name}}}).to_string();
+    for (target, expected) in
+        [("update_data", "missing_parameter"), ("create_data", "ok"), ("create_update_data", "replayed")]
+    {
+        let target = format!("/api/{target}?client=signed");
+        let answer = deliver(&gateway, &target, by_github(SECRET, &body), &body).await;
+        assert_eq!(outcome(&answer), is(200, expected), "{target}");
+    }
+    assert_eq!(contacts_named(&name).await, 1);
 }
 
 #[tokio::test]
