@@ -26,6 +26,7 @@ use uuid::Uuid;
 
 pub use self::{
     attempts::{Attempt, Attempts},
+    auth::session_of,
     envelope::{Call, Envelope},
     error::{BodyError, Error},
     pace::Paces,
@@ -346,7 +347,7 @@ async fn identify(
     trace: &Arc<Trace>,
 ) -> Result<odoo::Caller, Error> {
     let patience = app.config.limits.call_timeout;
-    let origin = Origin { address: Some(request.address), traceparent: request.traceparent };
+    let origin = Origin { address: Some(request.address), traceparent: request.traceparent, party: entered.party };
     let (credential, policy) = (entered.credential.clone(), entered.policy.clone());
     let until = request.began + (patience - patience / 10);
     let caller =

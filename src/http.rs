@@ -232,7 +232,7 @@ async fn keeping<K, T>(kept: K, work: impl Future<Output = T>) -> T {
 
 async fn pass(app: Arc<App>, mut passage: Passage, path: Path, head: Parts, body: Incoming) -> Response {
     let id = passage.id();
-    let origin = Origin { address: Some(passage.address()), traceparent: None };
+    let origin = Origin { address: Some(passage.address()), ..Origin::default() };
     let limits = &app.config.limits;
     let body = match app.proxy.reads_body(&path) {
         true => collect(body, limits, &app.bodies).await.map(Passing::Whole),

@@ -37,6 +37,7 @@ mod xml_rpc;
 
 use std::{
     collections::BTreeMap,
+    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, RwLock},
     time::Duration,
 };
@@ -55,9 +56,9 @@ pub use self::{
     door::Door,
     error::{Error, Repeatable, Retry, Why},
     fault::Fault,
-    gate::{Claim, Gate},
+    gate::{Claim, Gate, Place},
     identity::Identity,
-    origin::{Origin, TraceParent},
+    origin::{Origin, Party, TraceParent},
     outside::{Outside, TlsError, tls},
     release::{Edition, Release},
     remembered::Memory,
@@ -75,6 +76,9 @@ const FRESH: Duration = Duration::from_secs(300);
 /// A schema younger than this is not asked for again, however much a call doubts it.
 const DOUBTLESS: Duration = Duration::from_secs(1);
 const CACHED_CALLERS: u64 = 1_000;
+/// For so long a credential that nobody uses is known as one that Odoo accepts, and so many are.
+const KNOWN_UNUSED: Duration = Duration::from_secs(24 * 3_600);
+const KNOWN: u64 = 10_000;
 const CACHED_SCHEMAS: u64 = 10_000;
 
 /// The Odoo behind this gateway.
@@ -92,6 +96,8 @@ pub struct Odoo {
     release: RwLock<Option<Release>>,
     logins: Logins,
     identities: Cache<Fingerprint, Arc<Identity>>,
+    /// The credentials that Odoo has accepted and not refused since, and the number of the user behind each.
+    known: Cache<Fingerprint, i64>,
     schemas: Cache<(Fingerprint, String), Arc<Schema>>,
     /// Which methods take records, learnt from Odoo's refusals: it tells nobody beforehand.
     methods: DashMap<(String, String), Takes>,
@@ -140,6 +146,7 @@ impl Odoo {
             release: RwLock::default(),
             logins: Logins::new(),
             identities: Cache::builder().max_capacity(CACHED_CALLERS).time_to_live(FRESH).build(),
+            known: Cache::builder().max_capacity(KNOWN).time_to_idle(KNOWN_UNUSED).build(),
             schemas: Cache::builder().max_capacity(CACHED_SCHEMAS).time_to_live(FRESH).build(),
             methods: DashMap::new(),
             remembered: Remembered::build(lookup_cache),
@@ -151,9 +158,22 @@ impl Odoo {
         &self.database
     }
 
-    /// Odoo has accepted this credential lately.
+    /// Odoo has accepted this credential lately, and not refused it since.
     pub fn knows(&self, credential: &Fingerprint) -> bool {
-        self.identities.contains_key(credential)
+        self.known.contains_key(credential)
+    }
+
+    /// Odoo has accepted this credential, which is that of the user of this number.
+    pub async fn note_accepted(&self, credential: Fingerprint, uid: i64) {
+        self.known.insert(credential, uid).await;
+    }
+
+    /// Whose turn at Odoo a caller with this credential takes: its user's where Odoo has accepted it, else that of all
+    /// strangers from `address`.
+    pub async fn party(&self, credential: Option<&Credential>, address: IpAddr) -> Party {
+        let Some(credential) = credential else { return Party::Address(address) };
+        let user = self.known.get(&credential.fingerprint()).await;
+        user.map_or(Party::Address(address), Party::User)
     }
 
     /// The way to Odoo, which whatever else goes there shares.

@@ -28,9 +28,9 @@ use self::{
     login::Login,
 };
 use crate::{
-    api::{Attempts, BodyError, Error},
+    api::{Attempts, BodyError, Error, session_of},
     config,
-    http::{Admitted, Passing, Path, Response},
+    http::{Admitted, Passing, Path, Response, network},
     odoo::{Claim, Effect, Error as OdooError, Gate, Odoo, Origin, Outside, TlsError, Why, tls},
 };
 
@@ -143,8 +143,12 @@ impl Proxy {
         let websocket = Websocket::asked(&mut head).filter(|_| path.trimmed() == WEBSOCKET);
         let effect = if head.method.is_safe() { Effect::Read } else { Effect::Write };
         let claim = if waits || matches!(body, Passing::Streamed(_)) { Claim::Stream } else { Claim::New };
+        let party = match origin.address {
+            Some(address) => self.odoo.party(session_of(&head.headers).as_ref(), network(address)).await,
+            None => origin.party,
+        };
         let request = target.request(head, &origin, websocket.is_some())?;
-        let place = self.gate.enter(claim, Instant::now() + self.timeout).await?;
+        let place = self.gate.enter(claim, party, Instant::now() + self.timeout).await?;
         let answer = self.exchange(request, body, effect, &target.url).await.map_err(Error::Body)?;
         // The other port says nothing about this one.
         if !waits {

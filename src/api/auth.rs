@@ -44,8 +44,8 @@ pub(super) fn shown<'c>(headers: &HeaderMap, clients: &'c Clients) -> Result<Sho
         Some(Authorization::Other(tried)) => Some(tried),
         Some(Authorization::Bearer(_)) | None => None,
     };
-    match session(headers) {
-        Some(session) => Ok(Shown::Own(Credential::Session(session.into()))),
+    match session_of(headers) {
+        Some(session) => Ok(Shown::Own(session)),
         None => Err(Error::NoCredentials { tried }),
     }
 }
@@ -119,6 +119,11 @@ pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let declared = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = declared.split(';').next().unwrap_or_default().trim();
     kind.eq_ignore_ascii_case("application/json") || kind.eq_ignore_ascii_case("application/json-rpc")
+}
+
+/// The credential that a session's cookie is.
+pub fn session_of(headers: &HeaderMap) -> Option<Credential> {
+    session(headers).map(|session| Credential::Session(session.into()))
 }
 
 /// The `session_id` cookie, as a browser or an HTTP library sends it back.

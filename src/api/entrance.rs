@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     app::App,
-    odoo::Credential,
+    odoo::{Credential, Party},
     policy::{Policy, Touch},
 };
 
@@ -38,6 +38,8 @@ pub(super) struct Entered {
     pub(super) policy: Arc<Policy>,
     /// The delivery that the call is, where it is signed.
     pub(super) delivery: Option<Delivery>,
+    /// Whose turn at Odoo it takes.
+    pub(super) party: Party,
     /// Odoo has yet to say whether it knows the credential.
     pub(super) attempt: Option<Attempt>,
     /// Counts the call for as long as it goes on.
@@ -103,16 +105,19 @@ pub(super) async fn enter(app: &App, shown: Shown<'_>, request: &Request) -> Res
         delivery.take(request.id).await?;
     }
     let (credential, policy) = (client.credential.clone(), client.policy.clone());
-    Ok(Entered { credential, policy, delivery, attempt: None, _share: share })
+    let party = Party::client(&client.name);
+    Ok(Entered { credential, policy, delivery, party, attempt: None, _share: share })
 }
 
 async fn enter_with_own(app: &App, credential: Credential, request: &Request) -> Result<Entered, Error> {
     let address = request.address;
     let policy = app.policy.clone();
     policy.decide(Touch::Route(request.route.name()))?;
+    let network = crate::http::network(address);
+    let party = app.odoo.party(Some(&credential), network).await;
     // The operator has calls made again from this machine, with whatever credential there is.
     if request.replay.is_some() {
-        return Ok(Entered { credential, policy, delivery: None, attempt: None, _share: None });
+        return Ok(Entered { credential, policy, delivery: None, party, attempt: None, _share: None });
     }
     if !app.config.policy.are_taken {
         return Err(Error::OwnCredentials);
@@ -127,7 +132,7 @@ async fn enter_with_own(app: &App, credential: Credential, request: &Request) ->
     let share = app.paces.admit(fingerprint).await?;
     let attempt = match app.odoo.knows(&fingerprint) {
         true => None,
-        false => Some(app.attempts.begin(crate::http::network(address), fingerprint).await?),
+        false => Some(app.attempts.begin(network, fingerprint).await?),
     };
-    Ok(Entered { credential, policy, delivery: None, attempt, _share: share })
+    Ok(Entered { credential, policy, delivery: None, party, attempt, _share: share })
 }

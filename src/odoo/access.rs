@@ -200,6 +200,7 @@ impl Odoo {
         let fingerprint = credential.fingerprint();
         if error.is_about_credentials() {
             self.identities.invalidate(&fingerprint).await;
+            self.known.invalidate(&fingerprint).await;
             self.logins.passes.invalidate(&fingerprint).await;
         }
         if error.is_refused_secret() {

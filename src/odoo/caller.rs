@@ -73,18 +73,21 @@ impl Caller {
         until: Instant,
     ) -> Result<Self, Error> {
         let access = odoo.access(credential, rotated, until).await?;
+        let fingerprint = access.credential.fingerprint();
         let terms = Terms { claim: Claim::New, until, origin };
         let ask = async || {
             let mut tries = odoo.retries.begin();
             loop {
                 let identity = Identity::ask(odoo, &access, terms, &trace).await;
                 if !tries.again(&identity, Repeatable::Whole, Expense::Budgeted, until).await {
-                    return identity.map(Arc::new);
+                    let identity = Arc::new(identity?);
+                    odoo.note_accepted(fingerprint, identity.uid).await;
+                    return Ok(identity);
                 }
             }
         };
-        let fingerprint = access.credential.fingerprint();
         let identity = shared::get_or_ask(&odoo.identities, fingerprint, until, ask).await?;
+        let origin = Origin { party: origin.party.or_user(identity.uid), ..origin };
         Ok(Self {
             odoo: odoo.clone(),
             access,

@@ -63,6 +63,13 @@ impl Credential {
     }
 }
 
+impl Fingerprint {
+    /// Of a text that is no credential, such as a name.
+    pub(super) fn of_text(text: &str) -> Self {
+        Self(Sha256::digest(text).into())
+    }
+}
+
 impl fmt::Debug for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Fingerprint")

@@ -1,22 +1,26 @@
 //! How much Odoo is given at a time, and whether it is given anything at all.
 //!
-//! An Odoo answers as many calls at a time as it has workers; what comes beyond that waits here, in order, and not there.
-//! The queue has a length and a deadline, so that a caller hears soon that it should come back. A call that has begun to
-//! write is never turned away: half of it is in Odoo already.
+//! An Odoo answers as many calls at a time as it has workers; what comes beyond that waits here and not there, in a queue that
+//! is fair between callers (`turns`). The queue has a length and a deadline, so that a caller hears soon that it should come
+//! back. A call that has begun to write is never turned away: half of it is in Odoo already.
 //!
 //! When connections fail one after another, nothing more is tried until a probe gets through (`watch.rs`).
 
-use std::{
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
-    time::Duration,
-};
+mod turns;
+
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
-    sync::{Semaphore, SemaphorePermit, watch},
+    sync::watch,
     time::{self, Instant},
 };
 
-use super::error::{Error, Queue, Why};
+pub use self::turns::Place;
+use self::turns::{Kind, NoPlace, Turns};
+use super::{
+    error::{Error, Queue, Why},
+    origin::Party,
+};
 use crate::config;
 
 /// So many connections in a row fail before no more are tried.
@@ -38,10 +42,7 @@ pub enum Claim {
 /// The way to Odoo, for the whole gateway.
 #[derive(Debug)]
 pub struct Gate {
-    places: Semaphore,
-    /// How many places there are.
-    most: usize,
-    waiting: AtomicUsize,
+    turns: Arc<Turns>,
     queue: usize,
     queue_timeout: Duration,
     link: watch::Sender<Link>,
@@ -65,56 +66,44 @@ impl Link {
     }
 }
 
-/// Counts one who waits, for as long as it lives.
-struct Waiting<'g>(&'g AtomicUsize);
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
-    }
-}
-
 impl Gate {
     pub fn build(config: &config::Upstream) -> Self {
         Self {
-            places: Semaphore::new(usize::from(config.max_in_flight.get())),
-            most: usize::from(config.max_in_flight.get()),
-            waiting: AtomicUsize::new(0),
+            turns: Turns::new(usize::from(config.max_in_flight.get())),
             queue: config.queue,
             queue_timeout: config.queue_timeout,
             link: watch::Sender::new(Link::default()),
         }
     }
 
-    /// Waits for a place until `until` at the latest; it is held until the permit is dropped.
-    pub async fn enter(&self, claim: Claim, until: Instant) -> Result<Option<SemaphorePermit<'_>>, Error> {
-        // Never closed.
-        let place = async { self.places.acquire().await.ok() };
+    /// Waits for a place, in turn with the other callers, until `until` at the latest; it is held until it is dropped. None
+    /// where the claim takes none.
+    ///
+    /// # Errors
+    ///
+    /// Where the queue is full, the time is over, or Odoo cannot be reached; a call that has begun is refused for its time
+    /// alone.
+    pub async fn enter(&self, claim: Claim, party: Party, until: Instant) -> Result<Option<Place>, Error> {
         match claim {
             Claim::Probe => return Ok(None),
             Claim::Begun => {
                 let patience = until.saturating_duration_since(Instant::now());
-                return time::timeout(patience, place).await.map_err(|_| Error::Busy(Queue::TooLong(patience)));
+                let place = self.turns.take(Kind::Begun, party, until).await;
+                return place.map(Some).map_err(|_| Error::Busy(Queue::TooLong(patience)));
             }
             Claim::Stream => return self.check_link().map(|()| None),
             Claim::New => {}
         }
         self.check_link()?;
-        if let Ok(place) = self.places.try_acquire() {
-            return Ok(Some(place));
-        }
-        let waiting = Waiting(&self.waiting);
-        if self.waiting.fetch_add(1, Relaxed) >= self.queue {
-            return Err(Error::Busy(Queue::Full(self.queue)));
-        }
         let patience = Instant::now() + self.queue_timeout;
-        let place = time::timeout_at(patience.min(until), place).await;
-        drop(waiting);
+        let place = self.turns.take(Kind::New { queue: self.queue }, party, patience.min(until)).await;
         // Odoo may have gone down meanwhile; then all who wait hear of it at once.
         self.check_link()?;
-        place.map_err(
-            |_| if until < patience { Error::OutOfTime } else { Error::Busy(Queue::TooLong(self.queue_timeout)) },
-        )
+        place.map(Some).map_err(|why| match why {
+            NoPlace::Full => Error::Busy(Queue::Full(self.queue)),
+            NoPlace::TooLate if until < patience => Error::OutOfTime,
+            NoPlace::TooLate => Error::Busy(Queue::TooLong(self.queue_timeout)),
+        })
     }
 
     fn check_link(&self) -> Result<(), Error> {
@@ -143,7 +132,7 @@ impl Gate {
 
     /// How many calls Odoo works on, and how many wait for that.
     pub fn load(&self) -> (usize, usize) {
-        (self.most - self.places.available_permits().min(self.most), self.waiting.load(Relaxed))
+        self.turns.load()
     }
 
     /// Whether connections to Odoo are made.
@@ -168,14 +157,7 @@ mod tests {
     use super::*;
 
     fn gate(queue: usize, queue_timeout: Duration) -> Gate {
-        Gate {
-            places: Semaphore::new(1),
-            most: 1,
-            waiting: AtomicUsize::new(0),
-            queue,
-            queue_timeout,
-            link: watch::Sender::new(Link::default()),
-        }
+        Gate { turns: Turns::new(1), queue, queue_timeout, link: watch::Sender::new(Link::default()) }
     }
 
     fn code<T>(outcome: Result<T, Error>) -> &'static str {
@@ -189,25 +171,28 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_queue_has_a_length_and_a_deadline() {
         let gate = gate(1, Duration::from_secs(5));
-        let _held = gate.enter(Claim::New, soon()).await.unwrap();
-        let (first, second) = tokio::join!(gate.enter(Claim::New, soon()), gate.enter(Claim::New, soon()));
+        let _held = gate.enter(Claim::New, Party::Gateway, soon()).await.unwrap();
+        let (first, second) = tokio::join!(
+            gate.enter(Claim::New, Party::Gateway, soon()),
+            gate.enter(Claim::New, Party::Gateway, soon())
+        );
         assert_eq!((code(first), code(second)), ("too_busy", "too_busy"));
-        assert_eq!(gate.waiting.load(Relaxed), 0);
+        assert_eq!(gate.load(), (1, 0));
         let hurried = Instant::now() + Duration::from_secs(1);
-        assert_eq!(code(gate.enter(Claim::New, hurried).await), "out_of_time");
+        assert_eq!(code(gate.enter(Claim::New, Party::Gateway, hurried).await), "out_of_time");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_call_that_has_begun_is_not_turned_away() {
         let gate = gate(0, Duration::from_secs(5));
-        let held = gate.enter(Claim::New, soon()).await.unwrap();
+        let held = gate.enter(Claim::New, Party::Gateway, soon()).await.unwrap();
         let release = async {
             time::sleep(Duration::from_secs(30)).await;
             drop(held);
         };
-        assert_eq!(code(tokio::join!(gate.enter(Claim::Begun, soon()), release).0), "entered");
-        let _held = gate.enter(Claim::New, soon()).await.unwrap();
-        assert_eq!(code(gate.enter(Claim::Begun, soon()).await), "too_busy");
+        assert_eq!(code(tokio::join!(gate.enter(Claim::Begun, Party::Gateway, soon()), release).0), "entered");
+        let _held = gate.enter(Claim::New, Party::Gateway, soon()).await.unwrap();
+        assert_eq!(code(gate.enter(Claim::Begun, Party::Gateway, soon()).await), "too_busy");
     }
 
     #[tokio::test]
@@ -215,16 +200,16 @@ mod tests {
         let gate = gate(1, Duration::from_secs(5));
         let failure = Err::<(), _>(Error::Unreachable { url: String::new(), reason: "refused".to_owned() });
         for _ in 0..FAILURES_TO_OPEN {
-            assert_eq!(code(gate.enter(Claim::New, soon()).await), "entered");
+            assert_eq!(code(gate.enter(Claim::New, Party::Gateway, soon()).await), "entered");
             gate.connected(&failure);
         }
-        let refused = gate.enter(Claim::New, soon()).await.unwrap_err();
+        let refused = gate.enter(Claim::New, Party::Gateway, soon()).await.unwrap_err();
         assert!(refused.for_operator().contains("(refused)"), "{refused:?}");
-        assert_eq!(code(gate.enter(Claim::Begun, soon()).await), "entered");
+        assert_eq!(code(gate.enter(Claim::Begun, Party::Gateway, soon()).await), "entered");
         // What ran out of time may have been on its way to a connection.
         gate.connected(&Err::<(), _>(Error::OutOfTime));
-        assert_eq!(code(gate.enter(Claim::New, soon()).await), "odoo_unreachable");
+        assert_eq!(code(gate.enter(Claim::New, Party::Gateway, soon()).await), "odoo_unreachable");
         gate.connected(&Ok(()));
-        assert_eq!(code(gate.enter(Claim::New, soon()).await), "entered");
+        assert_eq!(code(gate.enter(Claim::New, Party::Gateway, soon()).await), "entered");
     }
 }

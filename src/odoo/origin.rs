@@ -4,6 +4,8 @@ use std::{fmt, net::IpAddr};
 
 use http::HeaderValue;
 
+use super::credential::Fingerprint;
+
 const TRACEPARENT: usize = 55;
 
 /// Where a call came from. Nothing of it where the gateway itself asks.
@@ -12,6 +14,35 @@ pub struct Origin {
     /// Odoo counts failed logins by it, where it is in proxy mode.
     pub address: Option<IpAddr>,
     pub traceparent: Option<TraceParent>,
+    /// Whose turn at Odoo it takes.
+    pub party: Party,
+}
+
+/// Who shares a turn at Odoo: the connections, sessions and keys of one user are one, and so are the strangers of one address.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Party {
+    /// The gateway itself.
+    #[default]
+    Gateway,
+    /// A `[[client]]`, by its name: several may act as the same user of Odoo.
+    Client(Fingerprint),
+    /// A user of Odoo, by number.
+    User(i64),
+    /// Nobody that is known yet: an address, or a network of them.
+    Address(IpAddr),
+}
+
+impl Party {
+    /// A `[[client]]` of this name.
+    pub fn client(name: &str) -> Self {
+        Self::Client(Fingerprint::of_text(name))
+    }
+
+    /// The same, now that it is known whose credential it is.
+    #[must_use]
+    pub(super) fn or_user(self, uid: i64) -> Self {
+        if matches!(self, Self::Client(_)) { self } else { Self::User(uid) }
+    }
 }
 
 /// The trace that a call belongs to (W3C Trace Context, section 3.2): version, trace, parent and flags.

@@ -117,7 +117,7 @@ impl Transport {
     }
 
     pub(super) async fn post(&self, request: Request, terms: Terms) -> Result<Response, Error> {
-        let _place = self.gate.enter(terms.claim, terms.until).await?;
+        let _place = self.gate.enter(terms.claim, terms.origin.party, terms.until).await?;
         let effect = request.effect;
         // What only reads may be given up when the caller's time is up; what may write is waited for as long as may be.
         let reads = effect == Effect::Read && terms.claim != Claim::Begun;

@@ -101,6 +101,7 @@ impl Odoo {
         if let Some(known) = known.filter(|known| *known != release) {
             tracing::warn!(was = %known, is = %release, "Odoo has been replaced; what was known of it is forgotten");
             self.identities.invalidate_all();
+            self.known.invalidate_all();
             self.schemas.invalidate_all();
             self.methods.clear();
             self.logins.forget_all();

@@ -15,6 +15,7 @@ mod clients;
 mod conformance;
 mod credentials;
 mod errors;
+mod fairness;
 mod front;
 mod hooks;
 mod http2;

@@ -1,0 +1,188 @@
+//! The order of grants, what becomes of the place of a waiter that is gone, and the bounds of the queue.
+
+use std::{cell::RefCell, collections::HashSet, pin::Pin, time::Duration};
+
+use futures_util::{FutureExt, future};
+
+use super::*;
+
+const NEW: Kind = Kind::New { queue: 100 };
+
+fn user(number: i64) -> Party {
+    Party::User(number)
+}
+
+fn later() -> Instant {
+    Instant::now() + Duration::from_secs(60)
+}
+
+/// Who got a place, in order; each is named by its caller and held for a second.
+struct Served<'t> {
+    turns: &'t Arc<Turns>,
+    order: RefCell<Vec<i64>>,
+}
+
+impl<'t> Served<'t> {
+    fn by(turns: &'t Arc<Turns>) -> Self {
+        Self { turns, order: RefCell::default() }
+    }
+
+    async fn serve(&self, kind: Kind, number: i64) {
+        let _place = self.turns.take(kind, user(number), later()).await.unwrap();
+        self.order.borrow_mut().push(number);
+        time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_with_many_connections_and_one_with_a_single_one_alternate() {
+    let turns = Turns::new(1);
+    let served = Served::by(&turns);
+    let many = future::join_all((0..32).map(|_| served.serve(NEW, 1)));
+    let one = async {
+        for _ in 0..6 {
+            served.serve(NEW, 2).await;
+        }
+    };
+    future::join(many, one).await;
+    assert_eq!(served.order.borrow()[..12], [1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn callers_that_wait_are_served_round_robin_and_each_in_its_own_order() {
+    let turns = Turns::new(1);
+    let held = turns.take(NEW, user(0), later()).await.unwrap();
+    let order = RefCell::new(Vec::new());
+    let serve = async |number: i64, n: usize| {
+        let place = turns.take(NEW, user(number), later()).await.unwrap();
+        order.borrow_mut().push((number, n));
+        drop(place);
+    };
+    let waiting = [(1, 0), (1, 1), (1, 2), (2, 0), (2, 1), (3, 0)].map(|(number, n)| serve(number, n));
+    future::join(future::join_all(waiting), async { drop(held) }).await;
+    assert_eq!(*order.borrow(), [(1, 0), (2, 0), (3, 0), (1, 1), (2, 1), (1, 2)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_holds_no_place_goes_before_who_holds_some() {
+    let turns = Turns::new(3);
+    let held = [turns.take(NEW, user(1), later()).await.unwrap(), turns.take(NEW, user(1), later()).await.unwrap()];
+    let mut last = Some(turns.take(NEW, user(2), later()).await.unwrap());
+    let order = RefCell::new(Vec::new());
+    let serve = async |number: i64| {
+        let _place = turns.take(NEW, user(number), later()).await.unwrap();
+        order.borrow_mut().push(number);
+        // Kept until both have one.
+        time::sleep(Duration::from_secs(1)).await;
+    };
+    future::join3(serve(1), serve(3), async { drop(last.take()) }).await;
+    drop(held);
+    assert_eq!(*order.borrow(), [3, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_have_begun_to_write_go_first_and_leave_every_second_place_to_the_others() {
+    let turns = Turns::new(1);
+    let served = Served::by(&turns);
+    let begun = future::join_all((0..4).map(|_| served.serve(Kind::Begun, 1)));
+    let new = future::join_all((0..4).map(|_| served.serve(NEW, 2)));
+    let held = turns.take(NEW, user(3), later()).await.unwrap();
+    future::join3(new, begun, async { drop(held) }).await;
+    assert_eq!(*served.order.borrow(), [1, 2, 1, 2, 1, 2, 1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_queue_refuses_the_caller_that_fills_it_and_takes_the_others() {
+    let turns = Turns::new(1);
+    let held = turns.take(NEW, user(0), later()).await.unwrap();
+    let kind = Kind::New { queue: 4 };
+    let take = async |number: i64| turns.take(kind, user(number), later()).await.map(drop);
+    let many = future::join_all((0..6).map(|_| take(1)));
+    let others = future::join_all([2, 3, 4, 5].map(take));
+    let checked = async {
+        assert_eq!(turns.load(), (1, 4));
+        drop(held);
+    };
+    let (many, others, ()) = future::join3(many, others, checked).await;
+    // Two came when the queue was full of their own, and three more made room for the others, but the last found one of each.
+    assert_eq!(many.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, false, false, false, false]);
+    assert_eq!(others.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, true, true, false]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_have_begun_are_taken_into_a_full_queue() {
+    let turns = Turns::new(1);
+    let held = turns.take(NEW, user(0), later()).await.unwrap();
+    assert_eq!(turns.take(Kind::New { queue: 0 }, user(1), later()).await.unwrap_err(), NoPlace::Full);
+    let (begun, ()) = future::join(turns.take(Kind::Begun, user(1), later()), async { drop(held) }).await;
+    assert!(begun.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_gives_up_leaves_no_trace_and_takes_no_place_along() {
+    let turns = Turns::new(1);
+    let held = turns.take(NEW, user(0), later()).await.unwrap();
+    let soon = Instant::now() + Duration::from_secs(1);
+    assert_eq!(turns.take(NEW, user(1), soon).await.unwrap_err(), NoPlace::TooLate);
+    assert_eq!(turns.load(), (1, 0));
+    // One that is granted a place and dropped before it has seen it.
+    let mut first = Box::pin(turns.take(NEW, user(1), later()));
+    let mut second = Box::pin(turns.take(NEW, user(2), later()));
+    assert!(first.as_mut().now_or_never().is_none() && second.as_mut().now_or_never().is_none());
+    drop(held);
+    drop(first);
+    let place = second.now_or_never().unwrap().unwrap();
+    assert_eq!(turns.load(), (1, 0));
+    drop(place);
+    assert_eq!(turns.load(), (0, 0));
+    assert!(turns.lock().held.is_empty());
+}
+
+/// One who waits, or may have a place.
+type Taking = Pin<Box<dyn Future<Output = Result<Place, NoPlace>>>>;
+
+/// Random callers come, get their places, give them back and give up, in any order: places are neither lost nor made, and while
+/// one is free nobody waits.
+#[tokio::test(start_paused = true)]
+async fn whatever_comes_and_goes_no_place_is_lost() {
+    for seed in 0..300 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let places = random.usize(1..4);
+        let turns = Turns::new(places);
+        let mut held: Vec<Place> = Vec::new();
+        let mut waiting: Vec<Taking> = Vec::new();
+        for step in 0..200 {
+            match random.usize(0..4) {
+                0 | 1 => {
+                    let kind = if random.bool() { Kind::New { queue: 6 } } else { Kind::Begun };
+                    let (turns, party) = (turns.clone(), user(random.i64(0..4)));
+                    waiting.push(Box::pin(async move { turns.take(kind, party, later()).await }));
+                }
+                2 if !held.is_empty() => drop(held.swap_remove(random.usize(0..held.len()))),
+                _ if !waiting.is_empty() => drop(waiting.swap_remove(random.usize(0..waiting.len()))),
+                _ => {}
+            }
+            // Not all of them look at once whether it is their turn.
+            let mut still = Vec::new();
+            for mut one in waiting {
+                match if random.u8(0..4) == 0 { None } else { one.as_mut().now_or_never() } {
+                    None => still.push(one),
+                    Some(Ok(place)) => held.push(place),
+                    Some(Err(why)) => assert_eq!(why, NoPlace::Full),
+                }
+            }
+            waiting = still;
+            let state = turns.lock();
+            let taken: usize = state.held.values().sum();
+            assert_eq!(taken + state.free, places, "seed {seed}, step {step}");
+            assert!(state.free == 0 || state.new.len + state.begun.len == 0, "seed {seed}, step {step}");
+            for ring in [&state.new, &state.begun] {
+                let callers: HashSet<_> = ring.order.iter().collect();
+                assert_eq!((callers.len(), ring.order.len()), (ring.queues.len(), ring.queues.len()));
+                assert_eq!(ring.queues.values().map(VecDeque::len).sum::<usize>(), ring.len);
+            }
+        }
+        drop((held, waiting));
+        assert_eq!(turns.load(), (0, 0), "seed {seed}");
+    }
+}
