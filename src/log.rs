@@ -39,7 +39,6 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use bytesize::ByteSize;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -85,13 +84,25 @@ pub enum Error {
     Poisoned { stage: &'static str, source: Arc<io::Error> },
     #[error("the log could not take this line ({stage}: {source})")]
     Refused { stage: &'static str, source: Arc<io::Error> },
+    /// All three in bytes, and said so: what is rounded may look larger than what it is too small for.
     #[error(
-        "the disk of the log has {} left, less than the {} of [log] min_free; no call is taken until there is room",
-        ByteSize(*free), ByteSize(*min_free)
+        "the disk of the log has {free} bytes free, less than {}; nothing is taken for which there is no room",
+        required(*min_free, *needed)
     )]
-    Full { free: u64, min_free: u64 },
+    Full { free: u64, min_free: u64, needed: u64 },
     #[error("the log has been closed")]
     Closed,
+}
+
+/// What a full disk lacks, in words.
+fn required(min_free: u64, needed: u64) -> String {
+    match needed {
+        0 => format!("the {min_free} bytes of [log] min_free"),
+        needed => {
+            let sum = min_free.saturating_add(needed);
+            format!("the {sum} bytes that this call needs: {min_free} of [log] min_free and {needed} of its own")
+        }
+    }
 }
 
 /// The log of this gateway. Cheap to clone.
@@ -210,5 +221,23 @@ impl Log {
 
     fn open_calls(&self) -> OpenCalls {
         self.inner.open.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_with_numbers_that_do_not_contradict_each_other() {
+        let told = |free, needed| Error::Full { free, min_free: 1 << 20, needed }.to_string();
+        let without = told((1 << 20) - 1, 0);
+        assert!(without.contains("has 1048575 bytes free, less than the 1048576 bytes of [log] min_free"), "{without}");
+        // More than min_free, and too little beside what is to be written.
+        let with = told(1_153_434, 120_000);
+        let parts =
+            ["has 1153434 bytes free, less than the 1168576 bytes", "1048576 of [log] min_free and 120000 of its own"];
+        assert!(parts.iter().all(|part| with.contains(part)), "{with}");
+        assert!(told(1, u64::MAX).contains(&u64::MAX.to_string()));
     }
 }

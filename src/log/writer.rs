@@ -147,7 +147,7 @@ impl State {
         }
         match self.free() {
             Some(free) if free < self.min_free.saturating_add(bytes) => {
-                Err(Error::Full { free, min_free: self.min_free })
+                Err(Error::Full { free, min_free: self.min_free, needed: bytes })
             }
             // A disk that does not tell its size is written to until it fails.
             Some(_) | None => Ok(()),
