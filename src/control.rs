@@ -15,7 +15,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-const FILE: &str = "control.json";
+/// Where it stands in the log's folder; there while a gateway runs.
+pub const FILE: &str = "control.json";
 const TOKEN_BYTES: usize = 32;
 
 /// The way to a running gateway.
@@ -73,9 +74,12 @@ impl Posted {
         Ok(Self { path, digest })
     }
 
-    /// Takes the file away: before the log is another gateway's, which leaves a file of its own.
+    /// Takes the file away, before the log is another gateway's. Where the folder is that already, the file is its own.
     pub fn remove(&self) {
-        let _ = fs::remove_file(&self.path);
+        let written = fs::read(&self.path).ok().and_then(|bytes| serde_json::from_slice::<Written>(&bytes).ok());
+        if written.is_some_and(|written| Sha256::digest(written.token)[..] == self.digest) {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 
     /// Whether these headers show the token. What is compared are hashes, so that the time it takes says nothing.

@@ -148,7 +148,7 @@ impl Log {
             blobs: blobs.clone(),
             open: open.clone(),
             is_closing: is_closing.clone(),
-            _lock: lock,
+            lock,
         };
         let keeper = thread::Builder::new().name("log keeper".to_owned()).spawn(move || keeper.run(&news));
         let keeper = Mutex::new(Some(keeper.map_err(failed)?));

@@ -24,6 +24,8 @@ pub(super) trait Fs {
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
     fn remove(&self, name: &str) -> io::Result<()>;
     fn sync_folder(&self, folder: &str) -> io::Result<()>;
+    /// Whether the name still leads to this open file: neither it nor the folder was moved, deleted or replaced.
+    fn is_at(&self, name: &str, file: &Self::File) -> io::Result<bool>;
 }
 
 /// A file that is only ever written at its end.
@@ -43,6 +45,17 @@ pub(super) struct Failed {
 
 pub(super) fn at(stage: &'static str) -> impl Fn(io::Error) -> Failed {
     move |source| Failed { stage, source }
+}
+
+/// Fails where the name does not lead to this open file any more.
+pub(super) fn look<F: Fs>(fs: &F, name: &str, file: &F::File) -> Result<(), Failed> {
+    match fs.is_at(name, file).map_err(at("look"))? {
+        true => Ok(()),
+        false => {
+            let words = format!("`{name}` was moved, deleted or replaced, or the folder that it is in");
+            Err(Failed { stage: "look", source: io::Error::new(io::ErrorKind::NotFound, words) })
+        }
+    }
 }
 
 /// The folder that a file is in.
@@ -191,6 +204,17 @@ impl Fs for Disk {
 
     fn sync_folder(&self, folder: &str) -> io::Result<()> {
         File::open(self.path(folder))?.sync_all()
+    }
+
+    fn is_at(&self, name: &str, file: &File) -> io::Result<bool> {
+        let there = match fs::metadata(self.path(name)) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(false);
+            }
+            there => there?,
+        };
+        let open = file.metadata()?;
+        Ok((there.dev(), there.ino()) == (open.dev(), open.ino()))
     }
 }
 

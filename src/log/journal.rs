@@ -1,8 +1,10 @@
 //! The chain of segments, written at its end.
 //!
-//! Invariants: a line is acknowledged after it is durable, and never lost afterwards; numbers have no gaps; a file of which
-//! a sync failed is never written or synced again, since the kernel may have dropped what it could not write and would call
-//! the next sync a success. Not a thread and no clock in here, so that a test can run it on a file system of its own.
+//! Invariants: a line is acknowledged after it is durable, in the file that stands under the segment's name, and never lost
+//! afterwards; numbers have no gaps; a file of which a sync failed is never written or synced again, since the kernel may
+//! have dropped what it could not write and would call the next sync a success. A journal whose file is not where it was
+//! opened any more has failed in the same way: its lines would be read by nobody. Not a thread and no clock in here, so that
+//! a test can run it on a file system of its own.
 
 #[cfg(test)]
 mod model;
@@ -12,7 +14,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::{
-    fs::{Append, Failed, Fs, UNFINISHED, at, write_whole},
+    fs::{Append, Failed, Fs, UNFINISHED, at, look, write_whole},
     line::{Body, Line, MARK},
     recovery::{End, recover},
     segment::{FORMAT, Header, Segment, decompress, hexadecimal},
@@ -136,10 +138,8 @@ impl<F: Fs> Journal<F> {
 
     /// Makes the lines durable, in one write and one sync, and gives the number of the first.
     pub(super) fn append(&mut self, bodies: &[&Body], now: Timestamp) -> Result<u64, Error> {
-        if self.is_poisoned {
-            let source = std::io::Error::other("an earlier write or sync failed");
-            return Err(Error::Poisoned(Failed { stage: "write", source }));
-        }
+        // Before, so that nothing is written where another gateway writes; and after the sync.
+        self.look()?;
         let size: usize = bodies.iter().map(|body| body.len()).sum();
         // A header alone is not full, whatever comes.
         let has_lines = self.next > self.active.segment.0 + 1;
@@ -169,7 +169,18 @@ impl<F: Fs> Journal<F> {
         self.active.hash.update(&bytes);
         self.next += bodies.len() as u64;
         self.durable = self.next - 1;
+        self.look()?;
         Ok(first)
+    }
+
+    /// Fails where nothing can be written any more: an earlier write or sync failed, or the segment is not where it was
+    /// opened.
+    pub(super) fn look(&mut self) -> Result<(), Error> {
+        if self.is_poisoned {
+            let source = std::io::Error::other("an earlier write or sync failed");
+            return Err(Error::Poisoned(Failed { stage: "write", source }));
+        }
+        look(&self.fs, &self.active.segment.open(), &self.active.file).map_err(|failed| self.poison(failed))
     }
 
     /// The segment that is written to: all before it are finished.

@@ -25,9 +25,10 @@ use super::{
     call::{Place, Standing},
     entry::OpenCalls,
     filter::Filter,
-    fs::{Disk, Failed, Fs, at, write_whole},
+    fs::{Disk, Failed, Fs, at, look, write_whole},
     index::{self, Index},
     line::{Body, Line},
+    open::LOCK,
     recovery::{End, recover},
     segment::{Header, Segment, compress},
     writer::{Purpose, Writer},
@@ -50,7 +51,7 @@ pub(super) struct Keeper {
     pub(super) open: OpenCalls,
     pub(super) is_closing: Arc<AtomicBool>,
     /// Nobody else may touch the segments before this thread has ended, too.
-    pub(super) _lock: Arc<File>,
+    pub(super) lock: Arc<File>,
 }
 
 /// Why something could not be tended to. It is tried again later.
@@ -87,6 +88,7 @@ impl Keeper {
     }
 
     fn tend(&self, active: Segment) -> Result<(), Trouble> {
+        self.look()?;
         let mut finished: Vec<_> = self.disk.list("")?.iter().filter_map(|name| Segment::of(name)).collect();
         finished.retain(|(segment, _)| *segment < active);
         finished.sort_unstable();
@@ -103,7 +105,13 @@ impl Keeper {
         self.drop_old(&finished.into_iter().map(|(segment, _)| segment).collect::<Vec<_>>(), active)
     }
 
+    /// Fails where the folder is not the one that was opened: the segments in it may be those of another gateway.
+    fn look(&self) -> Result<(), Trouble> {
+        Ok(look(&self.disk, LOCK, &self.lock)?)
+    }
+
     fn seal(&self, segment: Segment) -> Result<(), Trouble> {
+        self.look()?;
         let Some(bytes) = seal(&self.disk, segment)? else {
             tracing::error!(file = segment.open(), "a segment of the log is damaged; see `odoo-gateway log verify`");
             return Ok(());

@@ -15,7 +15,7 @@ use serde_json::json;
 use super::{
     Error,
     content::io_words,
-    fs::{Disk, Failed},
+    fs::{Disk, Failed, Fs},
     journal::{self, Journal, TornTail},
     line::Body,
 };
@@ -23,16 +23,19 @@ use crate::{config, control::Control};
 
 /// Somebody who looks whether a gateway runs may hold the lock for a moment.
 const LOCK_PATIENCE: Duration = Duration::from_secs(1);
-const LOCK: &str = "LOCK";
+pub(super) const LOCK: &str = "LOCK";
 
 /// The lock of the folder, which is made where there is none. It is free when the file is dropped.
 pub(super) fn take_lock(folder: &Path) -> Result<File, Error> {
     let failed = |source| directory_error(folder, source);
     Disk::make(folder).map_err(failed)?;
-    let file = Disk::new(folder).lock_file(LOCK).map_err(failed)?;
+    let disk = Disk::new(folder);
     let deadline = Instant::now() + LOCK_PATIENCE;
     loop {
+        let file = disk.lock_file(LOCK).map_err(failed)?;
         match file.try_lock() {
+            // Somebody has deleted or replaced it since it was opened: the lock of that file keeps nobody out.
+            Ok(()) if !disk.is_at(LOCK, &file).map_err(failed)? && Instant::now() <= deadline => {}
             Ok(()) => {
                 // What a gateway that was killed has left leads to nobody, or to somebody else.
                 Control::remove_stale(folder);

@@ -19,10 +19,11 @@ use super::{
     Error, blob, directory_error,
     fs::{Disk, Fs},
     line::{GAP, Line},
-    open::is_in_use,
+    open::{LOCK, is_in_use},
     recovery::{End, later_lines, recover},
     segment::{EVENT, Header, Segment, decompress, decompress_what_can_be, hexadecimal},
 };
+use crate::control::FILE as CONTROL;
 
 /// What is wrong, or was once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,6 +86,9 @@ pub fn verify(folder: &Path) -> Result<Verified, Error> {
     segments.dedup_by_key(|(segment, _)| *segment);
     let mut look = Look::default();
     let count = segments.len();
+    if count > 0 {
+        look.judge_lock(&disk);
+    }
     for (number, (segment, _)) in segments.into_iter().enumerate() {
         let (name, bytes) = read(&disk, segment, &mut look.verified).map_err(failed)?;
         // It may have been dropped since the list was made.
@@ -149,6 +153,23 @@ struct Said {
 }
 
 impl Look {
+    /// No gateway removes its lock, and only one that was killed leaves the file by which it is reached. Where the lock alone
+    /// is gone, somebody took it away while a gateway ran, which may have written elsewhere until it noticed.
+    fn judge_lock(&mut self, disk: &Disk) {
+        let is_missing = |name| disk.stat(name).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+        if !is_missing(LOCK) {
+            return;
+        }
+        let (grade, words) = match is_missing(CONTROL) {
+            true => (Grade::Note, "it is not there, as in a copy of the segments alone; no gateway uses this folder"),
+            false => (
+                Grade::Lost,
+                "it is not there, though a gateway uses this folder or was killed in it: what keeps a second one out is gone; restart the gateway",
+            ),
+        };
+        self.verified.note(grade, LOCK, words.to_owned());
+    }
+
     fn segment(&mut self, disk: &Disk, segment: Segment, (name, bytes): (&str, &[u8]), is_last: bool, is_live: bool) {
         self.verified.segments += 1;
         let recovered = recover(bytes, segment.0);

@@ -4,6 +4,9 @@
 //! open, a sync follows the one before it after a millisecond at the earliest, so that a fast disk does not sync each line by
 //! itself. Whoever waits gets an answer, whatever fails. What announces a call is refused where the disk is nearly full, so
 //! that the ends of the calls under way still have their place.
+//!
+//! A line is acknowledged while `LOCK` and the segment are the files that this process opened. That is looked at with each
+//! batch, and every second where there is none, so that the gateway does not say that it is ready while nothing is kept.
 
 use std::{
     fs::File,
@@ -19,9 +22,10 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     Error,
     entry::OpenCalls,
-    fs::Disk,
+    fs::{Disk, look},
     journal::{self, Journal},
     line::{Body, MARK},
+    open::LOCK,
     segment::Segment,
 };
 
@@ -31,6 +35,8 @@ const WAITING: usize = 1024;
 const BATCH: usize = 1 << 20;
 /// After so long without a line, a mark says that everything before it is durable.
 const IDLE: Duration = Duration::from_millis(200);
+/// Where no line comes, the folder is looked at so often.
+const LOOK: Duration = Duration::from_secs(1);
 /// With so many open calls more lines are about to come, and syncs begin so long after one another: the disk takes as long as
 /// that itself, or is so fast that a wait costs less than all the syncs would.
 const CROWD: usize = 8;
@@ -96,8 +102,7 @@ impl Writer {
         let shared = state.clone();
         let timer = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let thread = thread::Builder::new().name("log".to_owned()).spawn(move || {
-            let _lock = lock;
-            Thread { journal, begun, open, state: shared, is_marked: false, synced: Instant::now() }
+            Thread { journal, lock, begun, open, state: shared, is_marked: false, synced: Instant::now() }
                 .run(&timer, waiting);
         })?;
         Ok(Self { lines: Mutex::new(Some(lines)), thread: Mutex::new(Some(thread)), state })
@@ -154,6 +159,22 @@ impl State {
         }
     }
 
+    /// What everybody is told from here on, where nothing can be written any more.
+    fn failed(&self, error: journal::Error) -> Error {
+        match error {
+            journal::Error::Poisoned(failed) => {
+                tracing::error!(stage = failed.stage, error = %failed.source, "the log cannot be written any more");
+                let failure = Error::Poisoned { stage: failed.stage, source: Arc::new(failed.source) };
+                self.failure.get_or_init(|| failure).clone()
+            }
+            journal::Error::Refused(failed) => {
+                tracing::error!(stage = failed.stage, error = %failed.source, "lines could not be written to the log");
+                Error::Refused { stage: failed.stage, source: Arc::new(failed.source) }
+            }
+            journal::Error::Damaged { .. } | journal::Error::Newer { .. } => Error::Closed,
+        }
+    }
+
     /// What the disk has left, where it tells; as it was a moment ago, since every call asks.
     fn free(&self) -> Option<u64> {
         let mut known = lock(&self.free);
@@ -168,6 +189,8 @@ impl State {
 
 struct Thread {
     journal: Journal<Disk>,
+    /// Held until the end.
+    lock: Arc<File>,
     begun: Sender<Segment>,
     open: OpenCalls,
     state: Arc<State>,
@@ -180,11 +203,16 @@ struct Thread {
 impl Thread {
     fn run(mut self, timer: &tokio::runtime::Runtime, mut waiting: mpsc::Receiver<Pending>) {
         loop {
-            let first = match (waiting.try_recv(), self.is_marked) {
-                (Ok(first), _) => Some(first),
-                (Err(_), true) => waiting.blocking_recv(),
-                (Err(_), false) => match timer.block_on(async { tokio::time::timeout(IDLE, waiting.recv()).await }) {
+            let patience = if self.is_marked { LOOK } else { IDLE };
+            let first = match waiting.try_recv() {
+                Ok(first) => Some(first),
+                Err(_) => match timer.block_on(async { tokio::time::timeout(patience, waiting.recv()).await }) {
                     Ok(first) => first,
+                    Err(_) if self.is_marked => {
+                        // What is wrong is told to everybody who asks from here on.
+                        let _ = self.look();
+                        continue;
+                    }
                     Err(_) => {
                         self.mark();
                         continue;
@@ -245,27 +273,31 @@ impl Thread {
 
     fn append(&mut self, bodies: &[&Body]) -> Result<u64, Error> {
         self.is_marked = false;
-        if let Some(failure) = self.state.failure.get() {
-            return Err(failure.clone());
-        }
+        self.look()?;
         let before = self.journal.active();
-        let outcome = self.journal.append(bodies, Timestamp::now()).map_err(|error| match error {
-            journal::Error::Poisoned(failed) => {
-                tracing::error!(stage = failed.stage, error = %failed.source, "the log cannot be written any more");
-                let failure = Error::Poisoned { stage: failed.stage, source: Arc::new(failed.source) };
-                self.state.failure.get_or_init(|| failure).clone()
-            }
-            journal::Error::Refused(failed) => {
-                tracing::error!(stage = failed.stage, error = %failed.source, "lines could not be written to the log");
-                Error::Refused { stage: failed.stage, source: Arc::new(failed.source) }
-            }
-            journal::Error::Damaged { .. } | journal::Error::Newer { .. } => Error::Closed,
-        });
+        let outcome = self.journal.append(bodies, Timestamp::now()).map_err(|error| self.state.failed(error));
         if self.journal.active() != before {
             // Whoever keeps the log may have ended before it.
             let _ = self.begun.send(self.journal.active());
         }
-        outcome
+        let first = outcome?;
+        self.look_at_lock()?;
+        Ok(first)
+    }
+
+    /// Fails where the log has failed, or is not where it was opened any more; then it has failed from here on.
+    fn look(&mut self) -> Result<(), Error> {
+        if let Some(failure) = self.state.failure.get() {
+            return Err(failure.clone());
+        }
+        self.look_at_lock()?;
+        self.journal.look().map_err(|error| self.state.failed(error))
+    }
+
+    /// Another gateway may have the lock of any file but the one that stands there.
+    fn look_at_lock(&self) -> Result<(), Error> {
+        let looked = look(&self.state.disk, LOCK, &self.lock);
+        looked.map_err(|failed| self.state.failed(journal::Error::Poisoned(failed)))
     }
 }
 

@@ -25,6 +25,7 @@ mod literal_eval;
 mod log_commands;
 mod log_files;
 mod log_keeping;
+mod log_place;
 mod lookup_cache;
 mod lookups;
 mod operations;

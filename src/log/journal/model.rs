@@ -1,7 +1,8 @@
 //! The log on a file system that forgets what was not synced and fails at any step.
 //!
 //! What must hold after whatever happened: every acknowledged line is there, as it was and in its order; nothing is there
-//! that was not submitted; numbers have no gap; opening once more changes nothing; and the log goes on.
+//! that was not submitted; numbers have no gap; opening once more changes nothing; and the log goes on. Nothing is
+//! acknowledged while the folder is not where it was opened.
 
 use std::{cell::RefCell, collections::BTreeMap, io, rc::Rc};
 
@@ -31,6 +32,10 @@ struct World {
     pending: Vec<Change>,
     /// The step, counted from now, that fails.
     fails_in: Option<usize>,
+    /// The step, counted from now, before which somebody moves the folder away.
+    leaves_in: Option<usize>,
+    /// The folder is elsewhere: its files can be written, and no name leads to them.
+    is_away: bool,
     steps: usize,
     next_file: u64,
 }
@@ -59,9 +64,22 @@ struct FakeFile {
 }
 
 impl World {
+    /// The same for a step by a name.
+    fn named_step(&mut self) -> io::Result<()> {
+        self.step()?;
+        if self.is_away { Err(io::ErrorKind::NotFound.into()) } else { Ok(()) }
+    }
+
     /// Fails if this is the step that is to.
     fn step(&mut self) -> io::Result<()> {
         self.steps += 1;
+        self.leaves_in = match self.leaves_in {
+            Some(0) => {
+                self.is_away = true;
+                None
+            }
+            left => left.map(|left| left - 1),
+        };
         match &mut self.fails_in {
             Some(0) => {
                 self.fails_in = None;
@@ -115,26 +133,26 @@ impl Fs for Fake {
 
     fn list(&self, folder: &str) -> io::Result<Vec<String>> {
         assert_eq!(folder, "");
-        self.0.borrow_mut().step()?;
+        self.0.borrow_mut().named_step()?;
         Ok(self.0.borrow().names.keys().cloned().collect())
     }
 
     fn read(&self, name: &str) -> io::Result<Vec<u8>> {
-        self.0.borrow_mut().step()?;
+        self.0.borrow_mut().named_step()?;
         let world = self.0.borrow();
         let number = world.names.get(name).ok_or(io::ErrorKind::NotFound)?;
         Ok(world.files[number].seen.clone())
     }
 
     fn open(&self, name: &str) -> io::Result<FakeFile> {
-        self.0.borrow_mut().step()?;
+        self.0.borrow_mut().named_step()?;
         let number = *self.0.borrow().names.get(name).ok_or(io::ErrorKind::NotFound)?;
         Ok(FakeFile { world: self.0.clone(), number })
     }
 
     fn create(&self, name: &str) -> io::Result<FakeFile> {
         let mut world = self.0.borrow_mut();
-        world.step()?;
+        world.named_step()?;
         world.next_file += 1;
         let number = world.next_file;
         world.names.insert(name.to_owned(), number);
@@ -145,7 +163,7 @@ impl Fs for Fake {
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         let mut world = self.0.borrow_mut();
-        world.step()?;
+        world.named_step()?;
         let number = world.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
         world.names.insert(to.to_owned(), number);
         world.pending.push(Change::Renamed(from.to_owned(), to.to_owned(), number));
@@ -154,7 +172,7 @@ impl Fs for Fake {
 
     fn remove(&self, name: &str) -> io::Result<()> {
         let mut world = self.0.borrow_mut();
-        world.step()?;
+        world.named_step()?;
         world.names.remove(name).ok_or(io::ErrorKind::NotFound)?;
         world.pending.push(Change::Removed(name.to_owned()));
         Ok(())
@@ -162,10 +180,16 @@ impl Fs for Fake {
 
     fn sync_folder(&self, _: &str) -> io::Result<()> {
         let mut world = self.0.borrow_mut();
-        world.step()?;
+        world.named_step()?;
         world.durable_names = world.names.clone();
         world.pending.clear();
         Ok(())
+    }
+
+    fn is_at(&self, name: &str, file: &FakeFile) -> io::Result<bool> {
+        let mut world = self.0.borrow_mut();
+        world.step()?;
+        Ok(!world.is_away && world.names.get(name) == Some(&file.number))
     }
 }
 
@@ -231,6 +255,7 @@ impl History {
         let bodies: Vec<Body> = (first..).zip(sizes).map(body).collect();
         match journal.append(&bodies.iter().collect::<Vec<_>>(), self.now) {
             Ok(seq) => {
+                assert!(!self.fs.0.borrow().is_away, "a line was acknowledged that nobody can read");
                 self.acknowledged.extend((seq..).zip(first..self.submitted));
                 None
             }
@@ -282,7 +307,11 @@ impl History {
     }
 
     fn check(&mut self, what: &str) {
-        self.fs.0.borrow_mut().fails_in = None;
+        {
+            // Whoever moved the folder away has brought it back.
+            let mut world = self.fs.0.borrow_mut();
+            (world.fails_in, world.leaves_in, world.is_away) = (None, None, false);
+        }
         let opened = self.open();
         assert!(opened.is_ok(), "{what}: {opened:?}");
         let found = self.found();
@@ -306,6 +335,7 @@ impl History {
 struct Tally {
     losses: usize,
     failures: usize,
+    moves: usize,
     lines: usize,
 }
 
@@ -314,7 +344,7 @@ fn random_history(seed: u64, tally: &mut Tally) {
     let mut history = History::new();
     history.open().unwrap();
     for step in 0..rng.usize(5..25) {
-        match rng.u8(0..20) {
+        match rng.u8(0..21) {
             0..=9 => {
                 let sizes: Vec<usize> = (0..rng.usize(1..5)).map(|_| rng.usize(0..1_500)).collect();
                 history.append(&sizes);
@@ -329,6 +359,10 @@ fn random_history(seed: u64, tally: &mut Tally) {
             15 => history.check(&format!("seed {seed}, step {step}, killed")),
             // A start may be cut short like anything else.
             16 => drop(history.open()),
+            17 => {
+                tally.moves += 1;
+                history.fs.0.borrow_mut().leaves_in = Some(rng.usize(0..12));
+            }
             _ => {
                 tally.losses += 1;
                 history.fs.0.borrow_mut().lose_power(&mut rng);
@@ -353,7 +387,10 @@ fn ten_thousand_random_histories_lose_no_acknowledged_line() {
         (half(0..5_000), other.join().unwrap())
     });
     let (losses, failures, lines) = (one.losses + other.losses, one.failures + other.failures, one.lines + other.lines);
-    println!("10,000 histories: {losses} power losses, {failures} failures armed, {lines} acknowledged lines, 0 lost");
+    let moves = one.moves + other.moves;
+    println!(
+        "10,000 histories: {losses} power losses, {failures} failures and {moves} moves armed, {lines} acknowledged lines, 0 lost"
+    );
 }
 
 /// Appends, rotates, seals and restarts.
@@ -398,11 +435,42 @@ fn an_error_at_any_step_is_told_and_loses_nothing_that_was_acknowledged() {
 }
 
 #[test]
+fn nothing_is_acknowledged_while_the_folder_is_elsewhere_whenever_it_was_moved() {
+    let mut whole = History::new();
+    assert!(fixed_history(&mut whole).is_empty());
+    let steps = whole.fs.0.borrow().steps;
+    for step in 0..steps {
+        let mut history = History::new();
+        history.fs.0.borrow_mut().leaves_in = Some(step);
+        fixed_history(&mut history);
+        assert!(history.fs.0.borrow().is_away, "step {step} was not reached");
+        let error = history.append(&[10]);
+        assert!(history.journal.is_none() || matches!(error, Some(Error::Poisoned(_))), "step {step}: {error:?}");
+        history.check(&format!("moved at step {step}"));
+    }
+}
+
+#[test]
+fn a_segment_that_another_file_stands_for_is_written_no_more() {
+    let mut history = History::new();
+    history.open().unwrap();
+    assert!(history.append(&[10]).is_none());
+    let name = Segment(1).open();
+    let own = history.fs.0.borrow().names[&name];
+    drop(history.fs.create(&name).unwrap());
+    assert!(matches!(history.append(&[10]), Some(Error::Poisoned(failed)) if failed.stage == "look"));
+    // Not even where it stands there again: what was read meanwhile was another.
+    history.fs.0.borrow_mut().names.insert(name, own);
+    assert!(matches!(history.append(&[10]), Some(Error::Poisoned(_))));
+    history.check("after a replaced segment");
+}
+
+#[test]
 fn after_a_failed_sync_nothing_is_written_any_more() {
     let mut history = History::new();
     history.open().unwrap();
-    // A write, then its sync.
-    history.fs.0.borrow_mut().fails_in = Some(1);
+    // A look, a write, then its sync.
+    history.fs.0.borrow_mut().fails_in = Some(2);
     assert!(matches!(history.append(&[10]), Some(Error::Poisoned(failed)) if failed.stage == "sync"));
     for _ in 0..3 {
         assert!(matches!(history.append(&[10]), Some(Error::Poisoned(_))));
@@ -414,7 +482,7 @@ fn after_a_failed_sync_nothing_is_written_any_more() {
 fn a_full_disk_refuses_lines_and_takes_them_when_there_is_room_again() {
     let mut history = History::new();
     history.open().unwrap();
-    history.fs.0.borrow_mut().fails_in = Some(0);
+    history.fs.0.borrow_mut().fails_in = Some(1);
     assert!(matches!(history.append(&[10]), Some(Error::Refused(failed)) if failed.stage == "write"));
     assert!(history.append(&[10]).is_none());
     history.check("after a full disk");
