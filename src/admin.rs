@@ -7,7 +7,7 @@ use bytesize::ByteSize;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -21,6 +21,7 @@ use crate::{
         Admission, Response, Turned, answer, body_bytes, collect, respond, room,
         server::{Front, Malformed, Rules},
     },
+    log::{NotSettled, Settlement},
     metrics::Reading,
     odoo::RotatedCookie,
 };
@@ -88,7 +89,7 @@ impl Front for Private {
     }
 
     /// Answers `/health` (this process), `/ready` (the log takes lines, Odoo answers), `/metrics` and, to the operator,
-    /// `/replay`.
+    /// `/replay` and `/settle`.
     async fn answer(&self, peer: IpAddr, request: http::Request<Incoming>) -> Response {
         let app = self.current.app();
         match (request.method(), request.uri().path()) {
@@ -96,6 +97,7 @@ impl Front for Private {
             (&Method::GET, "/ready") => ready(&app).await,
             (&Method::GET, "/metrics") => self.metrics(&app),
             (&Method::POST, "/replay") => replay(&app, &self.posted, peer, request).await,
+            (&Method::POST, "/settle") => settle(&app, &self.posted, request).await,
             _ => refusal(StatusCode::NOT_FOUND, "not_found", "there are GET /health, GET /ready and GET /metrics"),
         }
     }
@@ -142,26 +144,49 @@ async fn ready(app: &App) -> Response {
 }
 
 async fn replay(app: &Arc<App>, posted: &Posted, address: IpAddr, request: http::Request<Incoming>) -> Response {
-    if !posted.admits(request.headers()) {
-        let words = "`odoo-gateway replay` shows the token that it finds beside the log";
-        return refusal(StatusCode::UNAUTHORIZED, "not_the_operator", words);
-    }
-    let mut limits = app.config.limits.clone();
     // The recorded body as large as it may be, and what is around it.
-    limits.body = ByteSize(limits.body.as_u64().saturating_add(ENVELOPE));
-    let body = match collect(request.into_body(), &limits, &room(&limits)).await {
-        Ok(body) => body,
-        Err(error) => return refusal(StatusCode::BAD_REQUEST, "body_broken", &error.to_string()),
+    let size = app.config.limits.body.as_u64().saturating_add(ENVELOPE);
+    let again = match told::<Again>(app, posted, request, size).await {
+        Ok(again) => again,
+        Err(refusal) => return refusal,
     };
-    let again = serde_json::from_slice::<Again>(&body).map_err(|error| error.to_string());
-    match again.map(|again| again.into_request(address)) {
-        Ok(Some(request)) => {
+    match again.into_request(address) {
+        Some(request) => {
             let rotated = request.rotated.clone();
             answer(app, request, rotated, ()).await
         }
-        Ok(None) => refusal(StatusCode::BAD_REQUEST, "invalid_envelope", "no such route, or no such header"),
-        Err(error) => refusal(StatusCode::BAD_REQUEST, "invalid_json", &error),
+        None => refusal(StatusCode::BAD_REQUEST, "invalid_envelope", "no such route, or no such header"),
     }
+}
+
+async fn settle(app: &App, posted: &Posted, request: http::Request<Incoming>) -> Response {
+    let settlement = match told::<Settlement>(app, posted, request, ENVELOPE).await {
+        Ok(settlement) => settlement,
+        Err(refusal) => return refusal,
+    };
+    match app.log.settle(settlement).await {
+        Ok(()) => respond::json_response(StatusCode::OK, &json!({"settled": true})),
+        Err(NotSettled::Log(error)) => refusal(StatusCode::SERVICE_UNAVAILABLE, "log_failed", &error.to_string()),
+        Err(error) => refusal(StatusCode::CONFLICT, "not_settled", &error.to_string()),
+    }
+}
+
+/// What the operator sends, in at most so many bytes; or the answer to somebody else.
+async fn told<T: DeserializeOwned>(
+    app: &App,
+    posted: &Posted,
+    request: http::Request<Incoming>,
+    size: u64,
+) -> Result<T, Response> {
+    if !posted.admits(request.headers()) {
+        let words = "`odoo-gateway replay` and `log settle` show the token that they find beside the log";
+        return Err(refusal(StatusCode::UNAUTHORIZED, "not_the_operator", words));
+    }
+    let mut limits = app.config.limits.clone();
+    limits.body = ByteSize(size);
+    let body = collect(request.into_body(), &limits, &room(&limits)).await;
+    let body = body.map_err(|error| refusal(StatusCode::BAD_REQUEST, "body_broken", &error.to_string()))?;
+    serde_json::from_slice(&body).map_err(|error| refusal(StatusCode::BAD_REQUEST, "invalid_json", &error.to_string()))
 }
 
 fn refusal(status: StatusCode, code: &str, message: &str) -> Response {

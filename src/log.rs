@@ -1,7 +1,7 @@
 //! The interface log: what every external system asked, what Odoo was told, and what came of it.
 //!
 //! A call is on disk ([`Entry::announced`]) before anything of it is written in Odoo, and its end ([`Entry::finish`]) before its
-//! caller gets the answer. One that was received and has no end is in doubt. docs/log-format.md describes the files.
+//! caller gets the answer. One that was received and has no end is in doubt, until an operator settles it. docs/log-format.md describes the files.
 //!
 //! Invariants: lines are only appended; a line is acknowledged after it is durable; no credential reaches a line; one
 //! process writes a log at a time; a log that could not be synced once takes no further call.
@@ -25,6 +25,7 @@ mod recovery;
 mod redact;
 mod repair;
 mod segment;
+mod settle;
 mod verify;
 mod writer;
 
@@ -44,13 +45,14 @@ use serde_json::{Value, json};
 
 pub use self::{
     archive::{Archive, Position},
-    call::{Attempt, Call, Standing},
+    call::{Attempt, Call, Settled, Standing},
     entry::Entry,
     filter::Filter,
     open::is_in_use,
     passed::PassedEnd,
     record::{Arrived, Caller, Failure, Finished, OdooCall, Passed, Received, State, Who, milliseconds},
     repair::{Repaired, repair},
+    settle::{NotSettled, Settlement},
     verify::{Finding, Grade, Verified, verify},
 };
 use self::{
@@ -116,6 +118,8 @@ struct Inner {
     writer: Arc<Writer>,
     content: Content,
     open: OpenCalls,
+    /// Held while calls in doubt are carried forward, and while one is settled.
+    doubts: Arc<Mutex<()>>,
     keeper: Mutex<Option<JoinHandle<()>>>,
     /// The keeper is to leave the rest for the next start.
     is_closing: Arc<AtomicBool>,
@@ -138,6 +142,7 @@ impl Log {
         let _ = begun.send(journal.active());
         let disk = Disk::new(folder);
         let (open, is_closing) = (OpenCalls::default(), Arc::<AtomicBool>::default());
+        let doubts = Arc::<Mutex<()>>::default();
         let writer = Writer::start(disk.clone(), journal, lock.clone(), config.min_free.as_u64(), begun, open.clone());
         let writer = Arc::new(writer.map_err(failed)?);
         let blobs = Arc::new(Blobs::new(disk.clone()));
@@ -147,13 +152,16 @@ impl Log {
             writer: writer.clone(),
             blobs: blobs.clone(),
             open: open.clone(),
+            doubts: doubts.clone(),
             is_closing: is_closing.clone(),
             lock,
         };
         let keeper = thread::Builder::new().name("log keeper".to_owned()).spawn(move || keeper.run(&news));
         let keeper = Mutex::new(Some(keeper.map_err(failed)?));
         let content = Content::new(&config.redact, blobs, config.blob_from.as_u64());
-        Ok(Self { inner: Arc::new(Inner { writer, content, open, keeper, is_closing, config: config.clone() }) })
+        Ok(Self {
+            inner: Arc::new(Inner { writer, content, open, doubts, keeper, is_closing, config: config.clone() }),
+        })
     }
 
     /// Whether the log can be opened for writing. Like every opening, this puts a torn tail aside.

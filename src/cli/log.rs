@@ -2,6 +2,7 @@
 
 mod export;
 pub(super) mod one;
+mod settle;
 mod stats;
 mod tail;
 mod upkeep;
@@ -35,6 +36,8 @@ pub(super) enum Command {
     Stats(stats::Stats),
     /// Check every line, segment and blob; exit status 1 where something is lost, damaged or edited
     Verify(upkeep::Verify),
+    /// Close a call that is in doubt, after a look in Odoo
+    Settle(settle::Settle),
     /// Write calls to standard output, the earliest first, with all that is kept of them
     Export(export::Export),
     /// Make a damaged log usable again; what is damaged is put aside
@@ -51,6 +54,7 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Verify(args) => args.run(&mut out),
         Command::Export(args) => args.run(&mut out),
         Command::Repair(args) => args.run(&mut out),
+        Command::Settle(args) => return settle::run(args),
     }?;
     out.flush()?;
     Ok(code)
@@ -87,7 +91,7 @@ pub(super) struct Which {
     /// A text that stands in the call's lines, letter by letter
     #[arg(long)]
     text: Option<String>,
-    /// Not known whether it was done, and not repeated with success since
+    /// Not known whether it was done, and neither settled nor repeated with success since
     #[arg(long)]
     pub(super) in_doubt: bool,
 }
@@ -203,9 +207,10 @@ fn row(call: &Call) -> Vec<String> {
 }
 
 pub(super) fn state(call: &Call) -> String {
-    match call.is_settled() {
-        true => format!("{}, repeated", call.state.as_str()),
-        false => call.state.as_str().to_owned(),
+    match (&call.settled, call.is_repeated()) {
+        (Some(_), _) => format!("{}, settled", call.state.as_str()),
+        (None, true) => format!("{}, repeated", call.state.as_str()),
+        (None, false) => call.state.as_str().to_owned(),
     }
 }
 

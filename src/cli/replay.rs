@@ -137,7 +137,7 @@ fn chosen(archive: &Archive, args: &Args) -> anyhow::Result<Vec<Call>> {
     }
     let mut calls = archive.calls(&filter, None)?;
     // A repetition belongs to the call that it repeats.
-    calls.retain(|call| call.replay_of.is_none() && !call.is_settled());
+    calls.retain(|call| call.replay_of.is_none() && !call.is_repeated());
     calls.reverse();
     Ok(calls)
 }

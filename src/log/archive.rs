@@ -142,7 +142,7 @@ impl Archive {
                 }
                 let first = Told { index: &index, row, segment: *segment };
                 let standing = Standing::of_state(index_state(&first));
-                let view = View { first, last: None, planned: None, standing, attempts: &[] };
+                let view = View { first, last: None, planned: None, settled: None, standing, attempts: &[] };
                 let line = bytes.get(usize::try_from(row.offset).unwrap_or(usize::MAX)..).and_then(Line::at);
                 if filter.admits(&view)
                     && let Some(line) = line.and_then(|line| line.parse())
@@ -289,6 +289,8 @@ struct Open {
     /// The last line of a call, by the call's id, and whether it has the text that is looked for.
     ends: HashMap<u128, (Met, bool)>,
     plans: HashMap<u128, (Place, bool)>,
+    /// What an operator said of a call, by the call's id, and whether it has the text.
+    settled: HashMap<u128, (Met, bool)>,
     /// The calls that repeat another one, by the latter's id.
     attempts: HashMap<u128, Vec<Attempt>>,
     /// Calls whose first line was carried forward from a segment that was dropped.
@@ -330,6 +332,10 @@ impl Open {
                 let id = row.id;
                 self.ends.insert(id, (met, is_hit));
             }
+            Kind::Settled => {
+                let id = row.id;
+                self.settled.entry(id).or_insert((met, is_hit));
+            }
             // The last plan is the one that was carried out.
             Kind::Planned => {
                 self.plans.entry(row.id).or_insert((told.place(), is_hit));
@@ -340,7 +346,9 @@ impl Open {
                 }
                 let end = self.ends.remove(&row.id);
                 let plan = self.plans.remove(&row.id);
+                let settled = self.settled.remove(&row.id);
                 let standing = match (&end, row.kind) {
+                    _ if let Some((settled, _)) = &settled => Standing::of_state(index_state(&settled.told())),
                     (Some((end, _)), _) => Standing::of_state(index_state(&end.told())),
                     (None, Kind::Refused | Kind::PassedRefused) => Standing::of_state(index_state(&told)),
                     (None, _) if is_live && !self.has_met_start && !row.is_carried => Standing::Running,
@@ -352,11 +360,14 @@ impl Open {
                     let attempt = Attempt { id: Uuid::from_u128(row.id), state: standing };
                     self.attempts.entry(of).or_default().push(attempt);
                 }
-                let is_hit = is_hit || end.as_ref().is_some_and(|(_, hit)| *hit) || plan.is_some_and(|(_, hit)| hit);
+                let is_hit = is_hit
+                    || [&end, &settled].into_iter().flatten().any(|(_, hit)| *hit)
+                    || plan.is_some_and(|(_, hit)| hit);
                 let view = View {
                     first: told,
                     last: end.as_ref().map(|(end, _)| end.told()),
                     planned: plan.map(|(place, _)| place),
+                    settled: settled.as_ref().map(|(settled, _)| settled.told()),
                     standing,
                     attempts: &attempts,
                 };
@@ -375,8 +386,9 @@ impl Open {
         for (end, is_hit) in rest {
             let told = end.told();
             let attempts = self.attempts.get(&told.row.id).map_or(&[][..], Vec::as_slice);
-            let standing = Standing::of_state(index_state(&told));
-            let view = View { first: told, last: None, planned: None, standing, attempts };
+            let settled = self.settled.get(&told.row.id).map(|(settled, _)| settled.told());
+            let standing = Standing::of_state(index_state(&settled.unwrap_or(told)));
+            let view = View { first: told, last: None, planned: None, settled, standing, attempts };
             if (*is_hit || !needs_hit) && filter.admits(&view) && each(&view).is_break() {
                 break;
             }

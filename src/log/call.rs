@@ -46,6 +46,8 @@ impl Standing {
 pub(super) struct Place {
     pub(super) segment: Segment,
     pub(super) offset: u64,
+    /// In bytes.
+    pub(super) length: u32,
 }
 
 /// A call of the log.
@@ -77,15 +79,27 @@ pub struct Call {
     /// The calls that repeated this one, the latest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub repeated_by: Vec<Attempt>,
+    /// What an operator said of it where it was in doubt; `state` is as that says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settled: Option<Settled>,
     #[serde(skip)]
     pub(super) places: Vec<Place>,
 }
 
 impl Call {
     /// Somebody has repeated it with success.
-    pub fn is_settled(&self) -> bool {
-        is_settled(&self.repeated_by)
+    pub fn is_repeated(&self) -> bool {
+        is_repeated(&self.repeated_by)
     }
+}
+
+/// That a call which was in doubt was done, or not: who said so, when, and why.
+#[derive(Debug, Clone, Serialize)]
+pub struct Settled {
+    pub ts: Timestamp,
+    pub by: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub why: String,
 }
 
 /// A repetition of a call.
@@ -95,7 +109,7 @@ pub struct Attempt {
     pub state: Standing,
 }
 
-fn is_settled(attempts: &[Attempt]) -> bool {
+fn is_repeated(attempts: &[Attempt]) -> bool {
     attempts.iter().any(|attempt| attempt.state == Standing::Done)
 }
 
@@ -109,7 +123,15 @@ pub(super) struct Told<'i> {
 
 impl Told<'_> {
     pub(super) fn place(&self) -> Place {
-        Place { segment: self.segment, offset: self.row.offset }
+        Place { segment: self.segment, offset: self.row.offset, length: self.row.length }
+    }
+
+    fn settled(&self) -> Settled {
+        Settled {
+            ts: Timestamp::from_microsecond(self.row.ts).unwrap_or_default(),
+            by: self.index.word(self.row.login).to_owned(),
+            why: self.index.word(self.row.message).to_owned(),
+        }
     }
 }
 
@@ -118,6 +140,7 @@ pub(super) struct View<'i> {
     pub(super) first: Told<'i>,
     pub(super) last: Option<Told<'i>>,
     pub(super) planned: Option<Place>,
+    pub(super) settled: Option<Told<'i>>,
     pub(super) standing: Standing,
     pub(super) attempts: &'i [Attempt],
 }
@@ -157,19 +180,26 @@ impl<'i> View<'i> {
         self.end().index.word(self.end().row.error)
     }
 
+    /// Those that its end names, and those that the operator named who settled it.
     pub(super) fn records(&self) -> impl Iterator<Item = (&'i str, i64)> {
-        let Told { index, row, .. } = self.end();
-        row.records.iter().map(move |(model, id)| (index.word(*model), *id))
+        let told = [Some(self.end()), self.settled].into_iter().flatten();
+        told.flat_map(|Told { index, row, .. }| row.records.iter().map(move |(model, id)| (index.word(*model), *id)))
     }
 
-    pub(super) fn is_settled(&self) -> bool {
-        is_settled(self.attempts)
+    /// It is not known whether it was done, nobody has settled it, and no repetition had success.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.standing == Standing::InDoubt && !is_repeated(self.attempts)
+    }
+
+    /// Where its lines are, in their order.
+    pub(super) fn places(&self) -> impl Iterator<Item = Place> {
+        let [last, settled] = [self.last, self.settled].map(|told| told.map(|told| told.place()));
+        [Some(self.first.place()), self.planned, last, settled].into_iter().flatten()
     }
 
     pub(super) fn to_call(&self) -> Call {
         let (first, end) = (self.first, self.end());
         let has_end = self.last.is_some() || !end.index.word(end.row.state).is_empty();
-        let places = [Some(first.place()), self.planned, self.last.map(|last| last.place())];
         Call {
             id: Uuid::from_u128(first.row.id),
             ts: Timestamp::from_microsecond(first.row.ts).unwrap_or_default(),
@@ -185,7 +215,8 @@ impl<'i> View<'i> {
             records: self.records().map(|(model, id)| (model.to_owned(), id)).collect(),
             replay_of: first.row.replay_of.map(Uuid::from_u128),
             repeated_by: self.attempts.to_vec(),
-            places: places.into_iter().flatten().collect(),
+            settled: self.settled.map(|told| told.settled()),
+            places: self.places().collect(),
         }
     }
 }

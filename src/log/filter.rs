@@ -20,7 +20,7 @@ pub struct Filter {
     pub until: Option<Timestamp>,
     /// A text that stands somewhere in the call's lines.
     pub text: Option<String>,
-    /// Not known whether it was done, and not repeated with success since.
+    /// Not known whether it was done, and neither settled nor repeated with success since.
     pub in_doubt: bool,
 }
 
@@ -45,6 +45,6 @@ impl Filter {
             })
             && self.since.is_none_or(|since| call.ts() >= since.as_microsecond())
             && self.until.is_none_or(|until| call.ts() <= until.as_microsecond())
-            && (!self.in_doubt || call.standing == Standing::InDoubt && !call.is_settled())
+            && (!self.in_doubt || call.is_in_doubt())
     }
 }

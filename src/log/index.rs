@@ -18,7 +18,7 @@ use super::{
 
 const FOLDER: &str = "index";
 /// Changes whenever [`Index`] does.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Of a message, so much is shown in a list.
 const MESSAGE: usize = 160;
 
@@ -28,6 +28,8 @@ pub(super) struct Index {
     version: u32,
     /// The size of the sealed file that this was made from.
     file_size: u64,
+    /// The size of its lines, uncompressed.
+    pub(super) length: u64,
     /// The times of the earliest and the latest line, in microseconds.
     pub(super) times: Option<(i64, i64)>,
     words: Vec<String>,
@@ -40,6 +42,8 @@ pub(super) struct Row {
     pub(super) kind: Kind,
     /// Where the line begins, in bytes of the uncompressed segment.
     pub(super) offset: u64,
+    /// In bytes.
+    pub(super) length: u32,
     pub(super) seq: u64,
     /// In microseconds.
     pub(super) ts: i64,
@@ -47,10 +51,12 @@ pub(super) struct Row {
     pub(super) route: u32,
     pub(super) model: u32,
     pub(super) client: u32,
+    /// In a settlement, who settled.
     pub(super) login: u32,
     pub(super) address: u32,
     pub(super) state: u32,
     pub(super) error: u32,
+    /// In a settlement, why.
     pub(super) message: u32,
     pub(super) ms: f64,
     pub(super) records: Vec<(u32, i64)>,
@@ -69,6 +75,7 @@ pub(super) enum Kind {
     PassedReceived,
     PassedFinished,
     PassedRefused,
+    Settled,
 }
 
 /// The members of a line that an index has.
@@ -104,6 +111,10 @@ struct Told<'l> {
     #[serde(borrow)]
     path: Option<Cow<'l, str>>,
     status: Option<u16>,
+    #[serde(borrow)]
+    by: Option<Cow<'l, str>>,
+    #[serde(borrow)]
+    why: Option<Cow<'l, str>>,
 }
 
 #[derive(Deserialize)]
@@ -129,7 +140,7 @@ impl Index {
             making.add(&line, at as u64);
         }
         let Making { index, .. } = making;
-        Self { version: VERSION, ..index }
+        Self { version: VERSION, length: bytes.len() as u64, ..index }
     }
 
     /// Of a sealed segment: from its file, or else made and kept for the next time.
@@ -192,6 +203,7 @@ impl Making {
             "request.received" => Kind::PassedReceived,
             "request.finished" => Kind::PassedFinished,
             "request.refused" => Kind::PassedRefused,
+            "call.settled" => Kind::Settled,
             _ => return,
         };
         let (route, message) = match (told.method, told.path) {
@@ -204,7 +216,7 @@ impl Making {
                     Some(ToldMessage::Text(text)) => text,
                     Some(ToldMessage::Elsewhere(_)) | None => Cow::Borrowed(""),
                 };
-                (told.route.unwrap_or_default(), message)
+                (told.route.unwrap_or_default(), told.why.unwrap_or(message))
             }
         };
         let end = message.char_indices().nth(MESSAGE).map_or(message.len(), |(end, _)| end);
@@ -216,13 +228,14 @@ impl Making {
         let row = Row {
             kind,
             offset,
+            length: u32::try_from(line.bytes.len()).unwrap_or(u32::MAX),
             seq: line.seq,
             ts,
             id: told.id.unwrap_or_default().as_u128(),
             route: self.place(&route),
             model: self.place(&told.model.unwrap_or_default()),
             client: self.place(&told.client.unwrap_or_default()),
-            login: self.place(&told.caller.map(|caller| caller.login).unwrap_or_default()),
+            login: self.place(&told.by.or(told.caller.map(|caller| caller.login)).unwrap_or_default()),
             address: self.place(&told.address.unwrap_or_default()),
             state: self.place(&told.state.unwrap_or_default()),
             error: self.place(&told.error.unwrap_or_default()),

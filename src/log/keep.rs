@@ -2,13 +2,21 @@
 //!
 //! A thread of its own, which ends with the writer. A segment is dropped whole, the oldest first, after a line says so; a
 //! call in it of which it is not known whether it was done is written anew at the end of the log before that.
+//!
+//! Invariant: what is dropped together holds at least twice as much as is written anew of it. So each pass makes the log
+//! smaller, the thread comes to rest where nothing else is written, and calls in doubt never cost more to keep than the
+//! lines that were written since. Where that leaves the log larger than `max_total`, it is said; no call in doubt is dropped.
+
+mod choose;
+#[cfg(test)]
+mod tests;
 
 use std::{
     fs::File,
     io::{self, Read},
     ops::ControlFlow,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering::Relaxed},
         mpsc::{Receiver, RecvTimeoutError},
     },
@@ -18,15 +26,16 @@ use std::{
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use self::choose::{Choice, Doubt, Going, is_in_doubt};
 use super::{
     Error,
     archive::Archive,
     blob::{self, Blobs},
-    call::{Place, Standing},
+    call::Place,
     entry::OpenCalls,
     filter::Filter,
     fs::{Disk, Failed, Fs, at, look, write_whole},
-    index::{self, Index},
+    index::Index,
     line::{Body, Line},
     open::LOCK,
     recovery::{End, recover},
@@ -49,6 +58,7 @@ pub(super) struct Keeper {
     pub(super) blobs: Arc<Blobs>,
     /// The calls that are being worked on.
     pub(super) open: OpenCalls,
+    pub(super) doubts: Arc<Mutex<()>>,
     pub(super) is_closing: Arc<AtomicBool>,
     /// Nobody else may touch the segments before this thread has ended, too.
     pub(super) lock: Arc<File>,
@@ -123,23 +133,22 @@ impl Keeper {
 
     fn drop_old(&self, finished: &[Segment], active: Segment) -> Result<(), Trouble> {
         let mut total = self.size_of_all()?;
-        let keep = i64::try_from(self.config.keep.as_micros()).unwrap_or(i64::MAX);
-        let oldest = Timestamp::now().as_microsecond().saturating_sub(keep);
+        let most = self.config.max_total.as_u64();
+        let Choice { going, stays } = self.choose(finished, total)?;
         let mut has_dropped = false;
-        for (number, segment) in finished.iter().enumerate() {
+        for (number, Going { segment, reason, has_doubts }) in going.into_iter().enumerate() {
             if self.is_closing.load(Relaxed) {
                 return Ok(());
             }
-            let size = self.size_of(*segment)?;
-            let reason = match self.latest(*segment)? {
-                latest if latest < oldest => "age",
-                _ if total > self.config.max_total.as_u64() => "size",
-                _ => break,
-            };
-            let next = finished.get(number + 1).copied().unwrap_or(active);
-            if !self.drop_segment(*segment, next, reason)? {
+            // Blobs that went with others may have made room enough.
+            if reason == "size" && total <= most {
                 break;
             }
+            let size = self.size_of(segment)?;
+            let next = finished.get(number + 1).copied().unwrap_or(active);
+            let carried = if has_doubts { self.carry(segment)? } else { Some(0) };
+            let Some(carried) = carried else { break };
+            self.drop_segment(segment, next, reason, carried)?;
             has_dropped = true;
             total = total.saturating_sub(size);
             if reason == "size" {
@@ -149,26 +158,23 @@ impl Keeper {
         }
         if has_dropped {
             self.sweep()?;
-        } else if total > self.config.max_total.as_u64() {
+        } else if total > most && stays.calls > 0 {
+            let Doubt { calls, bytes, .. } = stays;
+            let advice = "`odoo-gateway log ls --in-doubt` lists them, `log settle` closes them";
+            tracing::warn!(
+                total,
+                calls,
+                bytes,
+                "the log is larger than [log] max_total, and calls in doubt are not dropped: {advice}"
+            );
+        } else if total > most {
             tracing::warn!(total, "the log is larger than [log] max_total, and nothing of it can be dropped");
         }
         Ok(())
     }
 
-    /// When the last line of a segment was written, in microseconds.
-    fn latest(&self, segment: Segment) -> io::Result<i64> {
-        let index = Index::of_sealed(&self.disk, segment).ok().and_then(|index| index.times);
-        if let Some((_, latest)) = index {
-            return Ok(latest);
-        }
-        // It is damaged, and goes with its time like any other.
-        let (_, modified) = self.disk.stat(&segment.sealed()).or_else(|_| self.disk.stat(&segment.open()))?;
-        Ok(Timestamp::try_from(modified).map_or(i64::MAX, Timestamp::as_microsecond))
-    }
-
-    /// False where a call in it is still being worked on.
-    fn drop_segment(&self, segment: Segment, next: Segment, reason: &str) -> Result<bool, Trouble> {
-        let Some(carried) = self.carry(segment)? else { return Ok(false) };
+    /// Removes a segment of which so many calls were written anew.
+    fn drop_segment(&self, segment: Segment, next: Segment, reason: &str, carried: usize) -> Result<(), Trouble> {
         let line = json!({
             "ts": Timestamp::now(), "file": segment.open(), "from": segment.0, "to": next.0 - 1,
             "reason": reason, "carried": carried,
@@ -185,23 +191,21 @@ impl Keeper {
         }
         self.disk.sync_folder("")?;
         tracing::info!(file = segment.open(), reason, carried, "a segment of the log has been dropped");
-        Ok(true)
+        Ok(())
     }
 
-    /// Writes the calls of a segment that are in doubt anew; gives how many. None where one of its calls, or a
-    /// repetition of one, is still being worked on: its end is to come, and must not come before what is carried.
+    /// Writes the calls of a segment that are in doubt anew; gives how many. None where one of its calls is still being
+    /// worked on.
     fn carry(&self, segment: Segment) -> Result<Option<usize>, Trouble> {
+        let _one_at_a_time = self.doubts.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let archive = Archive::open(&self.disk.path(""))?;
         let mut stories = Vec::new();
         let mut is_running = false;
         archive.each(&Filter::default(), |call| {
-            // That a call runs, and does not only lack an end, is known here alone.
-            let is_open = |id: u128| self.open.contains(&id);
             if call.first.segment == segment {
-                is_running |=
-                    is_open(call.first.row.id) || call.attempts.iter().any(|again| is_open(again.id.as_u128()));
-                if matches!(call.standing, Standing::InDoubt | Standing::Running) && !call.is_settled() {
-                    stories.push(call.to_call().places);
+                is_running |= self.is_running(call);
+                if is_in_doubt(call) {
+                    stories.push(call.places().collect::<Vec<_>>());
                 }
             }
             ControlFlow::Continue(())
@@ -264,12 +268,6 @@ impl Keeper {
         };
         let header = Line::at(&head).and_then(|line| line.parse::<Header>());
         Ok(read.ok().and(header).map_or(Timestamp::UNIX_EPOCH + MARGIN, |header| header.ts))
-    }
-
-    /// Of a segment and its index.
-    fn size_of(&self, segment: Segment) -> io::Result<u64> {
-        let (size, _) = self.disk.stat(&segment.sealed()).or_else(|_| self.disk.stat(&segment.open()))?;
-        Ok(size + self.disk.stat(&index::file(segment)).map_or(0, |(size, _)| size))
     }
 
     /// Everything in the folder, also what recoveries and repairs have put aside.

@@ -36,6 +36,7 @@ mod recorded;
 mod reload;
 mod restart;
 mod sessions;
+mod settle;
 mod support;
 mod tls;
 mod undo;

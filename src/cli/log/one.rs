@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{Configured, archive, show, state};
-use crate::log::{Archive, Call};
+use crate::log::{self, Archive, Call};
 
 #[derive(Debug, Args)]
 pub(crate) struct Show {
@@ -66,6 +66,10 @@ fn write(out: &mut impl Write, call: &Call, lines: &[Value]) -> std::io::Result<
     fact("caller", who(call, caller))?;
     let took = call.duration_ms.map(|ms| format!(" after {ms:.1} ms")).unwrap_or_default();
     fact("state", format!("{}{took}", state(call)))?;
+    if let Some(log::Settled { ts, by, why }) = &call.settled {
+        let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+        fact("settled", format!("{} by {by}{why}", show::local(*ts)))?;
+    }
     fact("error", call.error.clone())?;
     fact("message", call.message.clone())?;
     let records = call.records.iter().map(|(model, id)| format!("{model} {id}")).collect::<Vec<_>>();
@@ -125,7 +129,8 @@ fn who(call: &Call, caller: &Value) -> String {
     match caller["uid"].as_i64() {
         Some(uid) => {
             let [credential, door] = ["credential", "door"].map(|member| caller[member].as_str().unwrap_or_default());
-            format!("{client}`{}` in Odoo (user {uid}), with a {credential}, by {door}", call.login)
+            let login = caller["login"].as_str().unwrap_or_default();
+            format!("{client}`{login}` in Odoo (user {uid}), with a {credential}, by {door}")
         }
         None => client.trim_end_matches(", ").to_owned(),
     }

@@ -172,7 +172,7 @@ fn check_states(archive: &Archive, call: &Call, is_free: bool) -> Result<(), Not
         _ if is_any(Standing::Running) => Err(NotAgain::Running),
         _ if is_free => Ok(()),
         _ if root.state == Standing::Done || call.state == Standing::Done => Err(NotAgain::Done),
-        _ if root.is_settled() => Err(NotAgain::Repeated),
+        _ if root.is_repeated() => Err(NotAgain::Repeated),
         Standing::InDoubt => Err(NotAgain::InDoubt),
         _ if is_any(Standing::InDoubt) => Err(NotAgain::InDoubt),
         _ => Ok(()),
