@@ -162,7 +162,8 @@ struct End<'e> {
 }
 
 impl Entry {
-    /// Names the Odoo user that the call runs as, where it was not known when the call was received: the line of the end has it.
+    /// Names the Odoo user that the call runs as, where it was not known when the call was received: the lines to come
+    /// have it.
     pub fn runs_as(&mut self, caller: record::Caller) {
         self.who.caller = Some(caller);
     }
@@ -191,7 +192,7 @@ impl Entry {
             return Ok(());
         }
         let [plan] = self.log.prepare([plan], &mut self.secrets, Purpose::Tell).await?;
-        let line = PlannedLine { ts: Timestamp::now(), id: self.arrived.id, plan };
+        let line = PlannedLine { ts: Timestamp::now(), id: self.arrived.id, caller: self.who.caller.as_ref(), plan };
         self.log.writer().submit(Body::new("call.planned", &line), Purpose::Tell).await.map(|_| ())
     }
 

@@ -159,9 +159,11 @@ pub(super) struct ReceivedLine<'r> {
 
 /// `call.planned`: the Odoo calls that are about to be made.
 #[derive(Serialize)]
-pub(super) struct PlannedLine {
+pub(super) struct PlannedLine<'r> {
     pub ts: Timestamp,
     pub id: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caller: Option<&'r Caller>,
     pub plan: Value,
 }
 

@@ -187,6 +187,10 @@ async fn a_delivery_waits_for_an_odoo_that_is_down() {
         let (status, code) = contacts.deliver_signed(&body).await;
         assert!(code == "odoo_unreachable" && [502, 503].contains(&status), "{status} {code}");
     }
+    // What it sent is kept all the same: the signature says who it is.
+    let lines = contacts.gateway.lines();
+    let received: Vec<_> = lines.iter().filter(|line| line["event"] == "call.received").collect();
+    assert!(received.iter().all(|line| line["sent"]["body"]["name"] == name) && received.len() == 7, "{received:?}");
     let _proxy = FaultProxy::at(nobody, odoo).await;
     // Not `replayed` before it is done: a sender would take that for the end.
     poll_for(async || match contacts.deliver_signed(&body).await {
