@@ -104,7 +104,7 @@ async fn a_gateway_whose_lock_was_deleted_leaves_the_folder_to_the_next_one() {
     assert_eq!(Client::nobody(&first).post("create_data", "{}").await.status, 503);
     assert_eq!(first.get_admin("/ready").await.0, 503);
     let _folder = first.stop();
-    // Nor does it take away by what the second is reached.
+    // It leaves control.json to the second one, too.
     assert!(folder.join("log/control.json").exists());
     refused_calls(&second, 3).await;
     let second = second.stop();
