@@ -63,7 +63,7 @@ pub use self::{
     release::{Edition, Release},
     remembered::Memory,
     rpc::{Effect, Page, Reach, Rpc, SHOWN},
-    schema::{Field, Kind, Schema},
+    schema::{Bond, Field, Kind, Properties, Schema},
     trace::{Made, Trace},
 };
 use crate::{

@@ -11,11 +11,13 @@ mod compile;
 mod draft;
 mod error;
 mod files;
+mod joins;
 mod known;
 pub mod literal;
 mod lookup;
 mod method;
 pub mod picks;
+mod properties;
 mod query;
 mod render;
 mod resolve;
@@ -31,6 +33,7 @@ use serde_json::{Map, Value, json};
 
 pub use self::{
     error::{Ambiguous, Error},
+    joins::Joins,
     method::call_function,
     search::search_data,
     selection::Selection,

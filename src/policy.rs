@@ -4,6 +4,7 @@
 //! decides. Which records a model's calls reach is narrowed by a forced [`Domain`]. This knows neither payloads nor Odoo.
 
 mod domain;
+mod generic;
 mod pattern;
 
 use std::collections::BTreeMap;
@@ -17,63 +18,8 @@ pub use self::{
 /// does not allow them; one that begins so does.
 const POWER: [&str; 5] = ["ir.", "res.users", "res.groups", "res.config", "base"];
 
-/// Methods of every model that read or write whatever fields their arguments name (Odoo 14-19). Where a policy narrows models,
-/// fields or records they would go around it.
-const GENERIC: [&str; 50] = [
-    "copy",
-    "copy_data",
-    "create",
-    "default_get",
-    "export_data",
-    "fetch",
-    "fields_get",
-    "filtered",
-    "filtered_domain",
-    "formatted_read_group",
-    "formatted_read_grouping_sets",
-    "get_property_definition",
-    "get_views",
-    "grouped",
-    "load",
-    "load_views",
-    "mapped",
-    "message_new",
-    "message_process",
-    "message_route",
-    "message_update",
-    "name_create",
-    "name_get",
-    "name_search",
-    "new",
-    "onchange",
-    "qweb_render_view",
-    "read",
-    "read_group",
-    "read_progress_bar",
-    "search",
-    "search_count",
-    "search_fetch",
-    "search_panel_select_multi_range",
-    "search_panel_select_range",
-    "search_read",
-    "sorted",
-    "update",
-    "update_field_translations",
-    "get_field_translations",
-    "web_name_search",
-    "web_override_translations",
-    "web_read",
-    "web_read_group",
-    "web_read_group_unity_children",
-    "web_resequence",
-    "web_save",
-    "web_save_multi",
-    "web_search_read",
-    "write",
-];
-
-const PAST_THE_RULES: &str = "it reads or writes whatever its arguments name, past `models`, `never_read`, `never_write`, \
-    `domains` and `max_records.read`; use the other routes";
+/// The name of a record: computed, and searched by whatever fields Odoo's search by name reads (14-19).
+pub const NAME: &str = "display_name";
 
 /// What one caller may do: a `[[client]]`, or all that bring an Odoo credential of their own.
 #[derive(Debug, Clone)]
@@ -90,6 +36,8 @@ pub struct Policy {
     pub methods: Vec<Name>,
     /// By model.
     pub domains: BTreeMap<String, Domain>,
+    /// By model: the fields, or dotted paths, that Odoo's search by name reads there. Only the operator can know them.
+    pub name_search: BTreeMap<String, Vec<String>>,
     pub most: Most,
 }
 
@@ -117,6 +65,8 @@ pub enum Touch<'t> {
         model: &'t str,
         field: &'t str,
     },
+    /// To search records by their names, which reads other fields than the name.
+    ByName(&'t str),
     /// To give a field of whatever model a default.
     Default(&'t str),
     Method {
@@ -201,6 +151,10 @@ impl Policy {
                 self.decide_model(model)?;
                 self.decide_field(Kind::NeverWrite, model, field)
             }
+            Touch::ByName(model) => {
+                self.decide(Touch::Read { model, field: NAME })?;
+                self.decide_by_name(model)
+            }
             Touch::Default(field) => match self.never_write.iter().find(|name| name.tail_matches(field)) {
                 None => Ok(()),
                 Some(name) => {
@@ -241,17 +195,42 @@ impl Policy {
 
     /// Which fields and models a call touches makes no difference, so nobody has to find out.
     pub fn is_open(&self) -> bool {
+        !self.narrows_models() && self.domains.is_empty() && !self.narrows_fields()
+    }
+
+    /// There are models that must not be touched.
+    pub fn narrows_models(&self) -> bool {
         let is_all = |pattern: &Pattern| pattern.as_str() == "*";
-        self.allow.iter().any(is_all)
-            && POWER.iter().all(|power| self.allow.iter().any(|pattern| pattern.is_whole(power)))
-            && self.deny.is_empty()
-            && self.domains.is_empty()
-            && !self.narrows_fields()
+        let allows_all = self.allow.iter().any(is_all)
+            && POWER.iter().all(|power| self.allow.iter().any(|pattern| pattern.is_whole(power)));
+        !(allows_all && self.deny.is_empty())
+    }
+
+    /// What Odoo's search by name reads of the model, where the operator has said it.
+    pub fn name_search(&self, model: &str) -> Option<&[String]> {
+        self.name_search.get(model).map(Vec::as_slice)
+    }
+
+    /// A search of the model by name reads, or may read, what `denied` refuses.
+    pub fn by_name(&self, model: &str, denied: &Denied) -> Denied {
+        let rule = match self.name_search(model) {
+            Some(_) => format!("{}, and `name_search` has it for `{model}`", denied.rule()),
+            None => format!(
+                "{}, and a search by name may read it; list the fields that it reads in `name_search` if it does not",
+                denied.rule()
+            ),
+        };
+        self.denial(denied.kind, format!("search `{model}` by name"), rule)
     }
 
     /// There are fields that must not be touched.
     pub fn narrows_fields(&self) -> bool {
         !(self.never_read.is_empty() && self.never_write.is_empty())
+    }
+
+    /// There are fields that must not be read; of this model, where that is known.
+    pub fn hides_some(&self, model: Option<&str>) -> bool {
+        self.never_read.iter().any(|name| model.is_none_or(|model| name.model_matches(model)))
     }
 
     /// There is a rule on such a field of the model, or of any where that is not known.
@@ -290,13 +269,24 @@ impl Policy {
         }
     }
 
+    /// A field that is named with its model is no more searched than read, unless it is known what the search reads.
+    fn decide_by_name(&self, model: &str) -> Result<(), Denied> {
+        match self.never_read.iter().find(|name| name.is_of(model)) {
+            Some(name) if self.name_search(model).is_none() => {
+                let denied = self.denial(Kind::NeverRead, String::new(), format!("`never_read` has \"{name}\""));
+                Err(self.by_name(model, &denied))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn decide_method(&self, model: &str, method: &str) -> Result<(), Denied> {
         let what = || format!("call `{model}.{method}`");
         if !self.methods.iter().any(|name| name.matches(model, method)) {
             return self.denied(Kind::Methods, what(), "it is not in `methods`".to_owned());
         }
-        if GENERIC.contains(&method) && (!self.is_open() || self.most.read.is_some()) {
-            return self.denied(Kind::Methods, what(), PAST_THE_RULES.to_owned());
+        if generic::METHODS.contains(&method) && (!self.is_open() || self.most.read.is_some()) {
+            return self.denied(Kind::Methods, what(), generic::PAST_THE_RULES.to_owned());
         }
         Ok(())
     }

@@ -228,8 +228,20 @@ mod tests {
             let refusal = parse(&format!("odoo_key_env = \"A\"\n{line}")).unwrap_err();
             assert!(refusal.contains(why) && refusal.contains("line 5"), "{line}: {refusal}");
         }
-        let pattern = parse("odoo_key_env = \"A\"\ndomains = { \"sale.*\" = [] }").unwrap_err();
-        assert!(pattern.contains("`sale.*`, which is no model's name"), "{pattern}");
+        for (key, why) in [
+            ("domains = { \"sale.*\" = [] }", "`domains` has `sale.*`, which is no model's name"),
+            ("name_search = { \"*\" = [\"name\"] }", "`name_search` has `*`, which is no model's name"),
+            ("name_search = { \"res.partner\" = [] }", "`name_search` has no fields for `res.partner`"),
+            ("name_search = { \"res.partner\" = [\"v*\"] }", "`name_search` has `v*` for `res.partner`"),
+            ("name_search = { \"res.partner\" = [\"a..b\"] }", "`name_search` has `a..b` for `res.partner`"),
+            ("name_search = { \"res.partner\" = [\"parent_id.display_name\"] }", "which is no stored field"),
+        ] {
+            let refusal = parse(&format!("odoo_key_env = \"A\"\n{key}")).unwrap_err();
+            assert!(refusal.contains(why), "{key}: {refusal}");
+        }
+        let key = "name_search = { \"sale.order\" = [\"name\", \"partner_id.name\"] }";
+        let policy = parse(&format!("odoo_key_env = \"A\"\n{key}")).unwrap().rules.policy;
+        assert_eq!(policy.name_search("sale.order"), Some(&["name".to_owned(), "partner_id.name".to_owned()][..]));
     }
 
     #[test]

@@ -72,6 +72,8 @@ macro_rules! with_rules {
             #[serde(default)]
             domains: std::collections::BTreeMap<String, crate::policy::Domain>,
             #[serde(default)]
+            name_search: std::collections::BTreeMap<String, Vec<String>>,
+            #[serde(default)]
             max_records: crate::config::policy::MaxRecords,
             requests_per_second: Option<std::num::NonZeroU32>,
             in_flight: Option<std::num::NonZeroUsize>,
@@ -83,12 +85,12 @@ macro_rules! with_rules {
             /// `holder` is who it is for; `write` how many records a write may change where nothing is said.
             fn rules(&self, holder: String, write: Option<u64>) -> Result<crate::config::policy::Rules, String> {
                 let Self {
-                    routes, models, never_read, never_write, methods, domains, max_records, requests_per_second,
-                    in_flight, addresses, ..
+                    routes, models, never_read, never_write, methods, domains, name_search, max_records,
+                    requests_per_second, in_flight, addresses, ..
                 } = self.clone();
                 crate::config::policy::Keys {
-                    routes, models, never_read, never_write, methods, domains, max_records, requests_per_second,
-                    in_flight, addresses,
+                    routes, models, never_read, never_write, methods, domains, name_search, max_records,
+                    requests_per_second, in_flight, addresses,
                 }
                 .rules(holder, write)
             }
@@ -105,6 +107,7 @@ pub(super) struct Keys {
     pub(super) never_write: Vec<Name>,
     pub(super) methods: Vec<Name>,
     pub(super) domains: BTreeMap<String, Domain>,
+    pub(super) name_search: BTreeMap<String, Vec<String>>,
     pub(super) max_records: MaxRecords,
     pub(super) requests_per_second: Option<NonZeroU32>,
     pub(super) in_flight: Option<NonZeroUsize>,
@@ -113,10 +116,10 @@ pub(super) struct Keys {
 
 impl Keys {
     pub(super) fn rules(self, holder: String, write: Option<u64>) -> Result<Rules, String> {
-        let Self { models, max_records, domains, .. } = self;
-        if let Some(model) = domains.keys().find(|model| model.contains('*') || Pattern::read(model).is_none()) {
-            return Err(format!("`domains` has `{model}`, which is no model's name; patterns are not taken there"));
-        }
+        let Self { models, max_records, domains, name_search, .. } = self;
+        whole_names("domains", domains.keys())?;
+        whole_names("name_search", name_search.keys())?;
+        name_search.iter().try_for_each(|(model, fields)| searched(model, fields))?;
         let policy = Policy {
             holder,
             routes: self.routes.into_iter().map(Route::name).collect(),
@@ -126,6 +129,7 @@ impl Keys {
             never_write: self.never_write,
             methods: self.methods,
             domains,
+            name_search,
             most: Most {
                 read: max_records.read.map(NonZeroU64::get),
                 write: max_records.write.map(NonZeroU64::get).or(write),
@@ -137,6 +141,32 @@ impl Keys {
             in_flight: self.in_flight,
             addresses: self.addresses,
         })
+    }
+}
+
+/// Keys that must be names of models.
+fn whole_names<'m>(key: &str, mut models: impl Iterator<Item = &'m String>) -> Result<(), String> {
+    match models.find(|model| model.contains('*') || Pattern::read(model).is_none()) {
+        None => Ok(()),
+        Some(model) => Err(format!("`{key}` has `{model}`, which is no model's name; patterns are not taken there")),
+    }
+}
+
+/// What a search by name reads: fields or paths, and never the name itself, which says nothing.
+fn searched(model: &str, fields: &[String]) -> Result<(), String> {
+    let is_name = |name: &str| {
+        let is_plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        !name.is_empty() && is_plain && name != "display_name"
+    };
+    let is_no_path = |path: &&String| !path.split('.').all(is_name);
+    match (fields.is_empty(), fields.iter().find(is_no_path)) {
+        (true, _) => {
+            Err(format!("`name_search` has no fields for `{model}`; list those that Odoo's search by name reads"))
+        }
+        (_, Some(path)) => {
+            Err(format!("`name_search` has `{path}` for `{model}`, which is no stored field or path of fields"))
+        }
+        (false, None) => Ok(()),
     }
 }
 

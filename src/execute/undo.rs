@@ -1,6 +1,7 @@
 //! The way back: what was made before a failure is deleted again, last first, and what cannot be is named.
 //!
-//! Nothing is deleted that a record may refer to which stays, or of which it is not known whether it is there.
+//! Nothing is deleted that a record may refer to which stays, or of which it is not known whether it is there; and nothing with
+//! which Odoo would delete a record that the call did not make.
 
 use serde_json::json;
 
@@ -10,7 +11,7 @@ use super::{
 };
 use crate::{
     odoo::{Error as OdooError, Page, Rpc},
-    plan::{self, Below, Beside},
+    plan::{self, Below, Beside, Joins},
 };
 
 /// A write that failed and could not be taken back whole.
@@ -95,21 +96,25 @@ impl Run<'_> {
             keep = Some("what was updated may refer to it");
         }
         while let Some(undo) = self.undo.pop() {
-            let Undo { model, ids, kind, beside: Beside { below, unseen, models } } = undo;
+            let Undo { model, ids, kind, beside: Beside { below, unseen, models, joins } } = undo;
             // Files that are not tied to anything are referred to by nothing.
             let why = keep.filter(|_| kind != Kind::Files || keeps_the_rest);
             if let Some(why) = why {
                 left.push(Left { model, ids, fate: Fate::Made, why: why.to_owned(), with: models });
                 continue;
             }
-            if kind == Kind::Adopted {
-                left.push(Left {
-                    model,
-                    ids,
-                    fate: Fate::Made,
-                    why: "it may be another caller's".to_owned(),
-                    with: models,
-                });
+            let is_joined = match joins {
+                Joins::Nothing => false,
+                Joins::Made => self.undo.iter().any(|before| before.kind == Kind::Adopted),
+                Joins::Existing => true,
+            };
+            let why = match (kind, is_joined) {
+                (Kind::Adopted, _) => Some("it may be another caller's"),
+                (_, true) => Some("Odoo may delete a record with it that was there before, which is a part of it"),
+                _ => None,
+            };
+            if let Some(why) = why {
+                left.push(Left { model, ids, fate: Fate::Made, why: why.to_owned(), with: models });
                 keep = Some("a record that is kept may refer to it");
                 continue;
             }

@@ -11,7 +11,19 @@ use std::{
 use serde::Deserialize;
 use serde_json::Value;
 
-pub(super) const ATTRIBUTES: [&str; 6] = ["type", "relation", "relation_field", "store", "related", "searchable"];
+pub(super) const ATTRIBUTES: [&str; 11] = [
+    "type",
+    "relation",
+    "relation_field",
+    "store",
+    "related",
+    "searchable",
+    "readonly",
+    "required",
+    "sortable",
+    "definition_record",
+    "definition_record_field",
+];
 
 /// The fields of one model, as one user sees them.
 #[derive(Debug)]
@@ -32,6 +44,40 @@ pub struct Field {
     pub related: Option<String>,
     /// Of a one2many: the field of the related model that leads back, where there is one.
     pub inverse: Option<String>,
+    pub bond: Bond,
+    /// Of properties: what they are.
+    pub properties: Option<Properties>,
+}
+
+/// Fields of a record that are defined by people, in another record (Odoo 16 and later).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Properties {
+    /// Their values; with the place of their definitions, where `fields_get` names it.
+    Values(Option<Place>),
+    /// Their definitions.
+    Definitions,
+}
+
+/// Where definitions stand: in a field of the record that a many2one of the same record leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    pub link: String,
+    pub field: String,
+}
+
+/// What the record that a many2one leads to is for the one that has the field. `fields_get` does not say, but it shows in the
+/// other fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Bond {
+    #[default]
+    Loose,
+    /// Fields of this model are written into that record: they are copies of its own, and not read-only. So are 26 of 2001
+    /// many2one on Odoo 19 with sale, purchase, stock and crm, 43 of 1838 on 14; those of `_inherits` are always among them.
+    Written,
+    /// That record is a part of this one (Odoo's `_inherits`), and Odoo may delete it with this one: a required many2one, and of
+    /// the copies one has the same name, is writable, not stored, and sorted by all the same, as inherited fields are. That finds
+    /// all of them (held against `_inherits` of 531 models on 19 and of 407 on 14), and besides 12 other links on 19, none on 14.
+    Part,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,16 +110,29 @@ struct Described {
     related: Value,
     #[serde(default)]
     searchable: bool,
+    #[serde(default)]
+    readonly: bool,
+    #[serde(default)]
+    required: bool,
+    #[serde(default)]
+    sortable: bool,
+    #[serde(default)]
+    definition_record: Value,
+    #[serde(default)]
+    definition_record_field: Value,
 }
 
 impl Schema {
     /// From the answer of `fields_get`. A field that cannot be understood is of kind `Free`, never an error: Odoo adds types.
     pub fn new(model: &str, described: HashMap<String, Value>) -> Self {
-        let field = |(name, value): (String, Value)| {
-            let described: Described = serde_json::from_value(value).ok()?;
-            Some((name, Field::from(described)))
+        let read = |(name, value)| Some((name, serde_json::from_value(value).ok()?));
+        let described: HashMap<String, Described> = described.into_iter().filter_map(read).collect();
+        let bonds = bonds(&described);
+        let field = |(name, described)| {
+            let bond = bonds.get(&name).copied().unwrap_or_default();
+            (name, Field { bond, ..Field::from(described) })
         };
-        let fields = described.into_iter().filter_map(field).collect();
+        let fields = described.into_iter().map(field).collect();
         Self { model: model.to_owned(), fields, read_at: Instant::now() }
     }
 
@@ -87,6 +146,11 @@ impl Schema {
 
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.get(name)
+    }
+
+    /// The path to the field that this one is a copy of.
+    pub fn copied(&self, name: &str) -> Option<&str> {
+        self.field(name)?.related.as_deref()
     }
 
     /// The records of this model may belong to a company each.
@@ -106,8 +170,51 @@ impl Kind {
     }
 }
 
+impl Described {
+    /// `related` is a path in 15-19 and a list of names in 14; false or absent where the field is no copy.
+    fn path(&self) -> Option<String> {
+        let path = match &self.related {
+            Value::String(path) => Some(path.clone()),
+            Value::Array(names) => {
+                names.iter().map(Value::as_str).collect::<Option<Vec<_>>>().map(|names| names.join("."))
+            }
+            _ => None,
+        };
+        path.filter(|path| !path.is_empty())
+    }
+
+    fn properties(&self) -> Option<Properties> {
+        let place = match (&self.definition_record, &self.definition_record_field) {
+            (Value::String(link), Value::String(field)) => Some(Place { link: link.clone(), field: field.clone() }),
+            _ => None,
+        };
+        match self.kind.as_str() {
+            "properties" => Some(Properties::Values(place)),
+            "properties_definition" => Some(Properties::Definitions),
+            _ => None,
+        }
+    }
+}
+
+/// The links that are more than loose, by the copies that are written through them.
+fn bonds(fields: &HashMap<String, Described>) -> HashMap<String, Bond> {
+    let mut bonds = HashMap::new();
+    for (name, field) in fields.iter().filter(|(_, field)| !field.readonly) {
+        let Some(path) = field.path() else { continue };
+        let Some((link, copied)) = path.split_once('.') else { continue };
+        let is_inherited = copied == name && !field.store && field.sortable;
+        let is_part = is_inherited && fields.get(link).is_some_and(|link| link.required);
+        if is_part || !bonds.contains_key(link) {
+            bonds.insert(link.to_owned(), if is_part { Bond::Part } else { Bond::Written });
+        }
+    }
+    bonds
+}
+
 impl From<Described> for Field {
     fn from(described: Described) -> Self {
+        let related = described.path();
+        let properties = described.properties();
         let kind = match (described.kind.as_str(), described.relation) {
             ("many2one", Some(model)) => Kind::Many2one(model),
             ("one2many", Some(model)) => Kind::One2many(model),
@@ -119,18 +226,9 @@ impl From<Described> for Field {
             ("boolean" | "float" | "monetary" | "date" | "datetime" | "html", _) => Kind::Scalar,
             _ => Kind::Free,
         };
-        // `related` is a path in 15-19 and a list of names in 14; false or absent where the field is no copy.
-        let related = match &described.related {
-            Value::String(path) => Some(path.clone()),
-            Value::Array(names) => {
-                names.iter().map(Value::as_str).collect::<Option<Vec<_>>>().map(|names| names.join("."))
-            }
-            _ => None,
-        };
-        let related = related.filter(|path| !path.is_empty());
         let is_column = described.store || related.is_some();
         let inverse = described.relation_field.as_str().map(str::to_owned);
-        Self { kind, is_column, is_searchable: described.searchable, related, inverse }
+        Self { kind, is_column, is_searchable: described.searchable, related, inverse, bond: Bond::Loose, properties }
     }
 }
 
@@ -139,6 +237,33 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_link_is_known_by_the_copies_that_are_written_through_it() {
+        let copy = |related: &str, more: Value| {
+            let mut field = json!({"type": "char", "related": related, "store": false, "sortable": true});
+            field.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            field
+        };
+        for (copies, required, expected) in [
+            (json!({"datas": copy("link_id.datas", json!({}))}), true, Bond::Part),
+            (json!({"datas": copy("link_id.datas", json!({})), "a": copy("link_id.b", json!({}))}), true, Bond::Part),
+            // The plain copies of Odoo 14 are not sorted by.
+            (json!({"datas": copy("link_id.datas", json!({"sortable": false}))}), true, Bond::Written),
+            (json!({"datas": copy("link_id.datas", json!({"store": true}))}), true, Bond::Written),
+            (json!({"content": copy("link_id.datas", json!({}))}), true, Bond::Written),
+            (json!({"datas": copy("link_id.datas", json!({}))}), false, Bond::Written),
+            (json!({"datas": copy("link_id.partner_id.datas", json!({}))}), true, Bond::Written),
+            (json!({"datas": copy("link_id.datas", json!({"readonly": true}))}), true, Bond::Loose),
+            (json!({"datas": copy("other_id.datas", json!({}))}), true, Bond::Loose),
+            (json!({"datas": {"type": "char", "store": true}}), true, Bond::Loose),
+        ] {
+            let mut described: HashMap<String, Value> = serde_json::from_value(copies.clone()).unwrap();
+            let link = json!({"type": "many2one", "relation": "m", "required": required, "store": true});
+            described.insert("link_id".to_owned(), link);
+            assert_eq!(Schema::new("m", described).field("link_id").unwrap().bond, expected, "{copies}");
+        }
+    }
 
     #[test]
     fn a_copy_is_known_as_each_version_describes_it() {

@@ -12,6 +12,7 @@ use super::{
     Error, Warnings,
     draft::Draft,
     files::{self, File},
+    joins::Joins,
     lookup::Filter,
     resolve::Resolved,
     selection::Selection,
@@ -72,6 +73,8 @@ pub(super) fn compile(
     let in_place =
         if targets == 1 && ends_with_main { resolved_in_place(policy, &draft, &resolved) } else { HashSet::new() };
     let Resolved { questions, found, mut makings, same } = resolved;
+    let made: HashSet<usize> = makings.keys().copied().collect();
+    let is_made = |number| made.contains(same.get(&number).unwrap_or(&number));
     let mut settler = Settler { same: &same, ..Settler::of_found(&questions, &found, warnings) };
     let mut steps = Vec::new();
     let mut loose: Vec<Loose> = Vec::new();
@@ -83,7 +86,8 @@ pub(super) fn compile(
             settler.inline.insert(number, making.draft);
             continue;
         }
-        let beside = Beside::new(making.draft.below(), making.draft.unseen(), std::iter::empty());
+        let joins = making.draft.joins(&is_made);
+        let beside = Beside::new(making.draft.below(), making.draft.unseen(), std::iter::empty(), joins);
         let made = settler.settle(&question.model, making.draft, &none, "/vals_list/0")?;
         let rpc =
             in_company(Rpc::create(&question.model, vec![Value::Object(made.values)]), question.company.or(company));
@@ -94,14 +98,16 @@ pub(super) fn compile(
         settler.made.insert(number, steps.len());
         let below = beside_below(&purpose);
         steps.push(Step { rpc, holes: made.holes, purpose });
-        steps.extend(check(policy, &question.model, steps.len() - 1, below));
+        steps.extend(check(policy, &question.model, steps.len() - 1, below, joins)?);
     }
 
     // Whether one call writes and reads is known before the values are settled, since it decides where they stand.
     let reads_back = specification.filter(|_| !wanted.fields.is_empty());
     let at = if matches!(target, Target::New) && reads_back.is_none() { "/vals_list/0" } else { "/vals" };
     let made_in_place = in_place.iter().map(|number| questions.get(*number).model.clone());
-    let beside = Beside::new(draft.below(), draft.unseen(), made_in_place);
+    let in_place_join = settler.inline.values().map(|draft| draft.joins(&is_made));
+    let joins = in_place_join.chain([draft.joins(&is_made)]).max().unwrap_or_default();
+    let beside = Beside::new(draft.below(), draft.unseen(), made_in_place, joins);
     let below = draft.below();
     if let Target::Existing { .. } = target {
         // Those that are there go too, wherever they are.
@@ -146,7 +152,7 @@ pub(super) fn compile(
             };
             let main = steps.len();
             steps.push(Step { rpc: in_company(rpc, company), holes, purpose: Purpose::Main { beside } });
-            steps.extend(check(policy, model, main, below));
+            steps.extend(check(policy, model, main, below, joins)?);
         }
         Answer::Updated { ids, .. } if is_needed(&values) => {
             let rpc = match reads_back {
@@ -161,16 +167,22 @@ pub(super) fn compile(
     Ok(Write { steps, lines_before, answer, reads_back: reads })
 }
 
-/// The step that looks whether what another one made is within the caller's domains, where it has any there.
-fn check(policy: &Policy, model: &str, step: usize, below: Vec<Below>) -> Option<Step> {
+/// The step that looks whether what another one made is within the caller's domains, where it has any there. What joins a
+/// record that was there could not be deleted again, and is refused.
+fn check(policy: &Policy, model: &str, step: usize, below: Vec<Below>, joins: Joins) -> Result<Option<Step>, Error> {
     let is_narrowed = |model: &str| policy.domain(model).is_some();
     if !is_narrowed(model) && !Below::has(&below, &is_narrowed) {
-        return None;
+        return Ok(None);
+    }
+    if joins == Joins::Existing {
+        let models = [vec![model.to_owned()], Below::models(&below)].concat();
+        let decide = |model: &String| policy.decide(Touch::Unchecked(model)).map_err(denied("payload"));
+        models.iter().try_for_each(decide)?;
     }
     let rpc = Rpc::search_read(model, json!([["id", "=", null]]), json!(["id"]), Page::default());
     let holes = vec![Hole { at: At::Argument("/domain/0/2".to_owned()), step, index: 0 }];
     let rpc = rpc.with_context("active_test", false);
-    Some(Step { rpc, holes, purpose: Purpose::Check { step, below } })
+    Ok(Some(Step { rpc, holes, purpose: Purpose::Check { step, below } }))
 }
 
 /// The values as far as they are known: an id that is yet to come is none that a domain could be held against.

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Error, Warnings,
     files::{self, File},
+    joins::names_a_record,
     kind_of,
     known::{Known, Seen},
     lookup::{Filter, Lookup, Questions, Unasked},
@@ -16,7 +17,7 @@ use super::{
 };
 use crate::{
     config::LookupKeys,
-    odoo::{Field, Kind},
+    odoo::{Bond, Field, Kind},
     policy::Touch,
 };
 
@@ -26,6 +27,8 @@ pub(super) struct Draft {
     pub(super) fields: Vec<(String, Slot)>,
     /// Files of a record whose model has no field for them.
     pub(super) files: Vec<File>,
+    /// The fields by which it joins a record that is a part of it (`_inherits`).
+    pub(super) parts: Vec<String>,
 }
 
 #[derive(Debug, PartialEq)]
@@ -38,8 +41,9 @@ pub(super) enum Slot {
     Many { mode: Mode, records: Vec<Linked>, path: String },
     /// A one2many: its lines, and the model they are of.
     Lines { model: String, inverse: Option<String>, lines: Vec<Draft> },
-    /// Odoo's own commands, some of which make records: `inverse` is there where they are lines.
-    Commands { model: String, inverse: Option<String>, commands: Value },
+    /// Odoo's own commands, some of which make records: `inverse` is there where they are lines. What they make may join
+    /// records that are there.
+    Commands { model: String, inverse: Option<String>, commands: Value, join: bool },
     /// Files in a relation of the model itself; a many2many of files does not go with its record.
     Files { files: Vec<File>, is_many2many: bool },
 }
@@ -169,11 +173,12 @@ struct Relation<'p> {
 }
 
 impl Relation<'_> {
-    fn commands(&self, commands: &Value) -> Slot {
+    fn commands(&self, known: &Known<'_>, commands: &Value) -> Slot {
         Slot::Commands {
             model: self.model.to_owned(),
             inverse: self.inverse.map(str::to_owned),
             commands: commands.clone(),
+            join: known.commands_join(self.model, commands),
         }
     }
 }
@@ -197,6 +202,9 @@ impl Reader<'_> {
             if name == files::FIELD && field.is_none() {
                 draft.files = self.files(value, &path)?;
             } else if let Some(slot) = self.slot(seen, name, field, value, path, company)? {
+                if field.is_some_and(|field| field.bond == Bond::Part) && names_a_record(value) {
+                    draft.parts.push(name.clone());
+                }
                 draft.fields.push((name.clone(), slot));
             }
         }
@@ -248,26 +256,29 @@ impl Reader<'_> {
                 Slot::Plain(json!([[6, 0, []]]))
             }
             (_, Value::Null) => Slot::Plain(Value::Bool(false)),
-            (Kind::Many2one(model), value) => self.many2one(to(model), value)?,
+            (Kind::Many2one(model), value) => self.many2one(seen, to(model), value)?,
             (Kind::Many2many(model), value) => self.many2many(to(model), value)?,
             (Kind::One2many(model), value) => self.one2many(to(model), value)?,
             (Kind::Reference, Value::String(named)) => {
                 self.known.reference(named, &path)?;
                 Slot::Plain(value.clone())
             }
-            (Kind::Free, value) => Slot::Plain(value.clone()),
+            (Kind::Free, value) => {
+                self.known.properties(seen, name, value, &path)?;
+                Slot::Plain(value.clone())
+            }
             (_, Value::Array(_) | Value::Object(_)) => return Err(wrong(path, "must be a single value", value)),
             (_, value) => Slot::Plain(value.clone()),
         };
         Ok(Some(slot))
     }
 
-    fn many2one(&mut self, to: Relation<'_>, value: &Value) -> Result<Slot, Error> {
+    fn many2one(&mut self, seen: Seen<'_>, to: Relation<'_>, value: &Value) -> Result<Slot, Error> {
         match value {
             Value::Bool(false) => Ok(Slot::Plain(Value::Bool(false))),
             Value::String(text) if text.is_empty() => Ok(Slot::Plain(Value::Bool(false))),
             Value::Number(number) if number.is_i64() => {
-                self.known.link(to.model, to.path)?;
+                self.known.link(seen, to.field).map_err(denied(to.path))?;
                 match self.known.policy().domain(to.model) {
                     None => Ok(Slot::Plain(value.clone())),
                     Some(_) => {
@@ -297,7 +308,7 @@ impl Reader<'_> {
             // Odoo's own commands, for those who write them.
             Value::Array(_) if files::are_commands(value) => {
                 self.known.commands(to.model, value, path)?;
-                return Ok(to.commands(value));
+                return Ok(to.commands(self.known, value));
             }
             _ => return Err(wrong(path, DUE, value)),
         };
@@ -349,7 +360,7 @@ impl Reader<'_> {
         if files::are_commands(value) {
             // Odoo's own commands, for those who write them.
             self.known.commands(to.model, value, to.path)?;
-            return Ok(to.commands(value));
+            return Ok(to.commands(self.known, value));
         }
         // An empty list removes those that are there.
         self.known.policy().decide(Touch::Model(to.model)).map_err(denied(to.path))?;

@@ -12,8 +12,8 @@ use std::{
 
 use super::Error;
 use crate::{
-    odoo::{Caller, Field, Kind, Schema},
-    policy::{Denied, Policy, Touch},
+    odoo::{Bond, Caller, Field, Kind, Properties, Schema},
+    policy::{Denied, NAME, Policy, Touch},
 };
 
 /// A field may be a copy of another model's, which may be one in turn.
@@ -38,16 +38,28 @@ pub(super) struct Seen<'k> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Use {
     Read,
+    /// Searched or sorted by. A search by a record's name reads other fields than that.
+    Search,
     Write,
 }
 
 impl Use {
     fn of<'t>(self, model: &'t str, field: &'t str) -> Touch<'t> {
         match self {
-            Self::Read => Touch::Read { model, field },
+            Self::Read | Self::Search => Touch::Read { model, field },
             Self::Write => Touch::Write { model, field },
         }
     }
+}
+
+/// What a copy is one of.
+enum Original<'s> {
+    /// A model's field.
+    Seen(&'s Schema, &'s str),
+    /// A field of a model that must not be touched, or of one behind it, which is not known then.
+    Hidden { owner: Option<&'s str>, last: &'s str, denied: Denied },
+    /// The path leads nowhere, or the schema is not at hand yet.
+    Unknown,
 }
 
 impl<'p> Known<'p> {
@@ -61,7 +73,7 @@ impl<'p> Known<'p> {
         Ok(self.schema(model).map(|schema| Seen { known: self, schema }))
     }
 
-    fn schema(&self, model: &str) -> Option<&Schema> {
+    pub(super) fn schema(&self, model: &str) -> Option<&Schema> {
         let schema = self.schemas.get(model).map(Arc::as_ref);
         if schema.is_none() {
             self.missing.borrow_mut().insert(model.to_owned());
@@ -69,14 +81,19 @@ impl<'p> Known<'p> {
         schema
     }
 
-    /// The field at the end of a dotted path, which is read with all fields on the way; none where the path leads nowhere,
-    /// as Odoo will say.
+    /// The field at the end of a dotted path that is searched or sorted by, with all fields on the way; none where the path
+    /// leads nowhere, as Odoo will say.
     pub(super) fn path(&self, model: &str, path: &str) -> Result<Option<&Field>, Denied> {
+        self.path_from(model, path, 0)
+    }
+
+    fn path_from(&self, model: &str, path: &str, depth: usize) -> Result<Option<&Field>, Denied> {
         let mut model = model;
         let mut names = path.split('.').peekable();
         while let Some(name) = names.next() {
             let Some(seen) = self.model(model)? else { return Ok(None) };
-            let field = seen.read(name)?;
+            self.decide_field(seen.schema, name, Use::Search, depth)?;
+            let field = seen.schema.field(name);
             match (field, field.and_then(|field| field.kind.relation())) {
                 (field, _) if names.peek().is_none() => return Ok(field),
                 // What is behind it would be found wherever it is.
@@ -91,28 +108,106 @@ impl<'p> Known<'p> {
         Ok(None)
     }
 
+    /// Decides on a search of the model's records by their names. Where a field of the model must not be read, such a search
+    /// would tell it letter by letter, unless the operator has said what it reads.
+    pub(super) fn by_name(&self, model: &str) -> Result<(), Denied> {
+        self.by_name_from(model, 0)
+    }
+
+    fn by_name_from(&self, model: &str, depth: usize) -> Result<(), Denied> {
+        self.policy.decide(Touch::ByName(model))?;
+        if !self.policy.hides_some(None) {
+            return Ok(());
+        }
+        let Some(seen) = self.model(model)? else { return Ok(()) };
+        let denied = match self.policy.name_search(model).filter(|_| depth < MOST_COPIES) {
+            Some(paths) => paths.iter().find_map(|path| self.searched(model, path, depth + 1).err()),
+            None => seen.sorted_names().into_iter().find_map(|name| seen.read(name).err()),
+        };
+        denied.map_or(Ok(()), |denied| Err(self.policy.by_name(model, &denied)))
+    }
+
+    /// A path that a search by name reads. A relation at its end is searched by name in turn.
+    fn searched(&self, model: &str, path: &str, depth: usize) -> Result<(), Denied> {
+        let end = self.path_from(model, path, depth)?;
+        end.and_then(|field| field.kind.relation()).map_or(Ok(()), |relation| self.by_name_from(relation, depth))
+    }
+
     /// Decides on a field, and on those that it is a copy of (Odoo 14-19: `related`, which the fields of `_inherits` have
     /// too). That the copied field's model may not be touched otherwise is no matter: what is allowed here is this field.
     fn decide_field(&self, schema: &Schema, name: &str, how: Use, depth: usize) -> Result<(), Denied> {
         self.policy.decide(how.of(&schema.model, name))?;
-        let copied = schema.field(name).and_then(|field| field.related.as_deref());
+        if how == Use::Search && name == NAME {
+            return self.by_name_from(&schema.model, depth);
+        }
         let is_ruled = self.policy.narrows_fields() && depth < MOST_COPIES;
-        let Some(path) = copied.filter(|_| is_ruled) else { return Ok(()) };
+        if is_ruled && how != Use::Write {
+            self.decide_definitions(schema, name)?;
+        }
+        let Some(path) = schema.copied(name).filter(|_| is_ruled) else { return Ok(()) };
+        match self.original(schema, path) {
+            Original::Seen(owner, last) => self.decide_field(owner, last, how, depth + 1),
+            // Its fields are not even asked for. Where they lead on, to whatever model, any rule on such a name counts.
+            Original::Hidden { owner, last, denied } => {
+                let is_oracle = how == Use::Search && last == NAME && self.policy.hides_some(owner);
+                if is_oracle || self.policy.rules_field(owner, last) { Err(denied) } else { Ok(()) }
+            }
+            Original::Unknown => Ok(()),
+        }
+    }
+
+    /// Properties are answered with their definitions, which are a field of another model.
+    fn decide_definitions(&self, schema: &Schema, name: &str) -> Result<(), Denied> {
+        let properties = schema.field(name).and_then(|field| field.properties.as_ref());
+        let Some(Properties::Values(Some(place))) = properties else { return Ok(()) };
+        let Some(model) = schema.field(&place.link).and_then(|field| field.kind.relation()) else { return Ok(()) };
+        let decided = self.policy.decide(Touch::Read { model, field: &place.field });
+        // That the model may not be touched otherwise is no matter.
+        if self.policy.rules_field(Some(model), &place.field) { decided } else { Ok(()) }
+    }
+
+    /// The field that a copy is one of, by its path.
+    fn original<'s>(&'s self, schema: &'s Schema, path: &'s str) -> Original<'s> {
         // Without a way it is a copy of another field of the same record.
         let (way, last) = path.rsplit_once('.').unwrap_or(("", path));
         let mut way = way.split('.').filter(|name| !name.is_empty()).peekable();
         let mut schema = schema;
         while let Some(name) = way.next() {
-            let Some(model) = schema.field(name).and_then(|field| field.kind.relation()) else { return Ok(()) };
+            let Some(model) = schema.field(name).and_then(|field| field.kind.relation()) else {
+                return Original::Unknown;
+            };
             if let Err(denied) = self.policy.decide(Touch::Model(model)) {
-                // Its fields are not even asked for. Where they lead on, to whatever model, any rule on such a name counts.
-                let owner = way.peek().is_none().then_some(model);
-                return if self.policy.rules_field(owner, last) { Err(denied) } else { Ok(()) };
+                return Original::Hidden { owner: way.peek().is_none().then_some(model), last, denied };
             }
-            let Some(next) = self.schema(model) else { return Ok(()) };
+            let Some(next) = self.schema(model) else { return Original::Unknown };
             schema = next;
         }
-        self.decide_field(schema, last, how, depth + 1)
+        Original::Seen(schema, last)
+    }
+
+    /// Decides on a record that a many2one is to lead to, whatever it is named by. Where fields of this model are written into
+    /// that record, the choice of the record is a way to read and write it.
+    pub(super) fn link(&self, seen: Seen<'_>, name: &str) -> Result<(), Denied> {
+        let Some(relation) = seen.relation(name).filter(|_| !self.policy.is_open()) else { return Ok(()) };
+        // The id of a model is as good as its name: an activity says by one which model its `res_id` is of.
+        if relation == "ir.model" || self.is_written_through(seen.schema, name, 0) {
+            self.policy.decide(Touch::Model(relation))?;
+        }
+        Ok(())
+    }
+
+    /// A copy of a link is the link of another model. What that is cannot be seen where the model must not be touched.
+    fn is_written_through(&self, schema: &Schema, name: &str, depth: usize) -> bool {
+        let Some(field) = schema.field(name) else { return false };
+        match field.related.as_deref() {
+            _ if field.bond != Bond::Loose || depth == MOST_COPIES => true,
+            None => false,
+            Some(path) => match self.original(schema, path) {
+                Original::Seen(owner, last) => self.is_written_through(owner, last, depth + 1),
+                Original::Hidden { .. } => true,
+                Original::Unknown => false,
+            },
+        }
     }
 
     #[cfg(test)]
@@ -127,7 +222,7 @@ impl<'k> Seen<'k> {
         &self.schema.model
     }
 
-    /// A field that is answered, searched or sorted by.
+    /// A field that is answered.
     pub(super) fn read(&self, name: &str) -> Result<Option<&'k Field>, Denied> {
         self.known.decide_field(self.schema, name, Use::Read, 0)?;
         Ok(self.schema.field(name))
@@ -139,10 +234,20 @@ impl<'k> Seen<'k> {
         Ok(self.schema.field(name))
     }
 
-    /// The names of all fields that may be read, in order.
-    pub(super) fn readable(&self) -> Vec<String> {
-        let mut names: Vec<String> =
-            self.schema.names().filter(|name| self.read(name).is_ok()).map(str::to_owned).collect();
+    /// The names of all fields that may be read, in order; nothing where that is all of them. Properties, of which only an
+    /// answer would show whether they may be, are left out.
+    pub(super) fn readable(&self) -> Option<Vec<String>> {
+        let policy = self.known.policy;
+        let is_hidden = |name: &str| policy.narrows_models() && self.properties(name).is_some();
+        if !policy.narrows_fields() && !self.schema.names().any(is_hidden) {
+            return None;
+        }
+        let may_be_read = |name: &&str| !is_hidden(name) && self.read(name).is_ok();
+        Some(self.sorted_names().into_iter().filter(may_be_read).map(str::to_owned).collect())
+    }
+
+    fn sorted_names(&self) -> Vec<&'k str> {
+        let mut names: Vec<&str> = self.schema.names().collect();
         names.sort_unstable();
         names
     }
@@ -154,6 +259,10 @@ impl<'k> Seen<'k> {
 
     pub(super) fn kind(&self, name: &str) -> Option<&'k Kind> {
         self.schema.field(name).map(|field| &field.kind)
+    }
+
+    pub(super) fn properties(&self, name: &str) -> Option<&'k Properties> {
+        self.schema.field(name)?.properties.as_ref()
     }
 
     /// The model that a field leads to, if it is relational.

@@ -46,13 +46,13 @@ pub async fn search_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
             if let Some(order) = &page.order {
                 known.order(model, order, "payload.order")?;
             }
-            let readable = known.model(model).map_err(denied("model"))?.map(|seen| seen.readable());
-            Ok((Selection::read(known, model, &picks, "search_field")?, readable.unwrap_or_default()))
+            let readable = known.model(model).map_err(denied("model"))?.and_then(|seen| seen.readable());
+            Ok((Selection::read(known, model, &picks, "search_field")?, readable))
         })
         .await?;
-        nested = is_nested.then_some(selection);
+        nested = Some(selection).filter(|selection| is_nested || selection.has_properties());
         // Where all fields are wanted that means all that may be read.
-        if names.is_empty() && policy.narrows_fields() {
+        if let Some(readable) = readable.filter(|_| names.is_empty()) {
             names = readable;
             // None would be all again.
             if names.is_empty() {

@@ -13,6 +13,7 @@ use super::{
     Error,
     known::{Known, with_schemas},
     picks::Pick,
+    properties::decide_answered,
     touched::denied,
 };
 use crate::{
@@ -37,6 +38,8 @@ pub enum Wanted {
     Plain,
     /// A many2one as `read` gives it: `[id, name]`, or false.
     Named,
+    /// Properties, of which the answer shows which models they lead to.
+    Properties,
     /// A file's content, which a specification would answer with its size.
     Content,
     /// The records that a many2one, one2many or many2many leads to.
@@ -59,6 +62,7 @@ impl Selection {
             let wanted = match (&field.kind, pick.within.is_empty()) {
                 (Kind::Many2one(_), true) => Wanted::Named,
                 (Kind::Binary, true) => Wanted::Content,
+                (_, true) if field.properties.is_some() && known.policy().narrows_models() => Wanted::Properties,
                 (_, true) => Wanted::Plain,
                 (Kind::Reference, false) => Wanted::Referred(pick.within.clone()),
                 (kind, false) => match kind.relation() {
@@ -87,7 +91,7 @@ impl Selection {
                 Wanted::Plain => json!({}),
                 Wanted::Named => json!({"fields": {"display_name": {}}}),
                 Wanted::Records(selection) => json!({"fields": selection.specification()?}),
-                Wanted::Content | Wanted::Referred(_) => return None,
+                Wanted::Content | Wanted::Properties | Wanted::Referred(_) => return None,
             };
             specification.insert(name.clone(), within);
         }
@@ -102,6 +106,10 @@ impl Selection {
         }
         let takes_one = caller.version().await? >= READS_BY_SPECIFICATION;
         Ok(self.specification().filter(|_| takes_one))
+    }
+
+    pub(super) fn has_properties(&self) -> bool {
+        self.fields.iter().any(|(_, wanted)| *wanted == Wanted::Properties)
     }
 
     fn leads_to(&self, is_such: &impl Fn(&str) -> bool) -> bool {
@@ -133,6 +141,10 @@ impl Selection {
             for (name, wanted) in &self.fields {
                 match wanted {
                     Wanted::Plain | Wanted::Named | Wanted::Content => {}
+                    Wanted::Properties => {
+                        let mut answered = records.iter().map(|record| &record[name]);
+                        answered.try_for_each(|value| decide_answered(caller.policy(), value))?;
+                    }
                     Wanted::Records(selection) => {
                         let leads_to =
                             |value: &Value| ids_of(value).into_iter().map(|id| (selection.model.clone(), id)).collect();

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use super::selection::Selection;
+use super::{joins::Joins, selection::Selection};
 use crate::odoo::Rpc;
 
 /// The calls of one create or update, and how their results are answered.
@@ -108,6 +108,7 @@ pub struct Beside {
     pub unseen: Vec<String>,
     /// The models of all of it.
     pub models: Vec<String>,
+    pub joins: Joins,
 }
 
 /// Lines that a record is made with. Odoo does not always delete them with it (a contact's contacts stay, 14-19), so
@@ -135,11 +136,16 @@ impl Below {
 
 impl Beside {
     /// `in_place` are the models of records that are made by a command where they are needed.
-    pub(super) fn new(below: Vec<Below>, unseen: Vec<String>, in_place: impl Iterator<Item = String>) -> Self {
+    pub(super) fn new(
+        below: Vec<Below>,
+        unseen: Vec<String>,
+        in_place: impl Iterator<Item = String>,
+        joins: Joins,
+    ) -> Self {
         let mut models: Vec<String> = Below::models(&below).into_iter().chain(unseen.clone()).chain(in_place).collect();
         models.sort_unstable();
         models.dedup();
-        Self { below, unseen, models }
+        Self { below, unseen, models, joins }
     }
 }
 

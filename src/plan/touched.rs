@@ -7,12 +7,13 @@ use serde_json::{Map, Value};
 
 use super::{
     Error,
+    joins::names_a_record,
     known::{Known, Seen},
     shown,
 };
 use crate::{
     odoo::Kind,
-    policy::{Denied, Domain, Touch},
+    policy::{Denied, Domain, NAME, Touch},
 };
 
 /// The fields in which a record says what model the record is of that it belongs to (`ir.attachment`, `mail.message`).
@@ -59,9 +60,12 @@ impl Known<'_> {
         if operator.contains("any") {
             self.policy().decide(Touch::Unchecked(relation)).map_err(denied(at))?;
             self.domain(relation, value, at)
-        } else if !is_by_ids || operator.contains("like") || operator.ends_with("_of") {
+        } else if !is_by_ids || operator.contains("like") {
             self.policy().decide(Touch::Unchecked(relation)).map_err(denied(at))?;
-            self.policy().decide(Touch::Read { model: relation, field: "display_name" }).map_err(denied(at))
+            self.by_name(relation).map_err(denied(at))
+        } else if operator.ends_with("_of") {
+            self.policy().decide(Touch::Unchecked(relation)).map_err(denied(at))?;
+            self.policy().decide(Touch::Read { model: relation, field: NAME }).map_err(denied(at))
         } else {
             Ok(())
         }
@@ -121,17 +125,19 @@ impl Known<'_> {
     fn related(&self, seen: Seen<'_>, name: &str, value: &Value, at: &str) -> Result<(), Error> {
         match (seen.kind(name), seen.relation(name), value) {
             (_, Some(relation), Value::Array(_) | Value::Object(_)) => self.commands(relation, value, at),
-            (_, Some(relation), Value::Number(_)) => {
-                self.link(relation, at)?;
+            (_, Some(relation), value) if names_a_record(value) => {
+                self.link(seen, name).map_err(denied(at))?;
                 self.policy().decide(Touch::Unchecked(relation)).map_err(denied(at))
             }
             (Some(Kind::Reference), None, Value::String(named)) => self.reference(named, at),
-            _ => Ok(()),
+            _ => self.properties(seen, name, value, at),
         }
     }
 
     /// The default that a context gives to a field, of the model or of any other that a method makes records of.
     pub(super) fn default(&self, model: &str, field: &str, value: &Value, at: &str) -> Result<(), Error> {
+        // That of one property is named by a path: `default_lead_properties.color` (Odoo 16 and later).
+        let (field, property) = field.split_once('.').map_or((field, None), |(field, name)| (field, Some(name)));
         self.policy().decide(Touch::Default(field)).map_err(denied(at))?;
         let Some(seen) = self.model(model).map_err(denied(at))? else { return Ok(()) };
         let is_known = seen.write(field).map_err(denied(at))?.is_some();
@@ -143,13 +149,7 @@ impl Known<'_> {
         if let (Some(owner), true) = (value.as_str(), NAME_THE_OWNER.contains(&field)) {
             self.owner(owner, at)?;
         }
-        self.related(seen, field, value, at)
-    }
-
-    /// The id of a record in a field that leads to one. The id of a model is as good as its name: an activity says by one which
-    /// model its `res_id` is of.
-    pub(super) fn link(&self, relation: &str, at: &str) -> Result<(), Error> {
-        if relation == "ir.model" { self.policy().decide(Touch::Model(relation)).map_err(denied(at)) } else { Ok(()) }
+        if property.is_some() { Ok(()) } else { self.related(seen, field, value, at) }
     }
 
     /// The value of a reference names a model itself: `sale.order,7`.
@@ -176,7 +176,7 @@ impl Known<'_> {
     }
 
     /// A model that a value names, of whose records any may be meant.
-    fn owner(&self, model: &str, at: &str) -> Result<(), Error> {
+    pub(super) fn owner(&self, model: &str, at: &str) -> Result<(), Error> {
         self.policy().decide(Touch::Model(model)).map_err(denied(at))?;
         self.policy().decide(Touch::Unchecked(model)).map_err(denied(at))
     }

@@ -46,6 +46,15 @@ impl Name {
         self.model.matches(model) && self.tail.matches(tail)
     }
 
+    /// It names this model itself, not many by a pattern.
+    pub(super) fn is_of(&self, model: &str) -> bool {
+        self.model.as_str() == model
+    }
+
+    pub(super) fn model_matches(&self, model: &str) -> bool {
+        self.model.matches(model)
+    }
+
     pub(super) fn tail_matches(&self, tail: &str) -> bool {
         self.tail.matches(tail)
     }

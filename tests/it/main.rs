@@ -20,6 +20,7 @@ mod front;
 mod hooks;
 mod http2;
 mod interface_log;
+mod joined;
 mod kill;
 mod literal_eval;
 mod log_commands;

@@ -4,6 +4,7 @@
 //! that what reached it is a matter of looking for words, whatever the gateway makes of a payload.
 //! `cargo test --test it -- policy --nocapture` prints how many rows there were, and each that is a hole.
 
+mod attacks;
 mod callers;
 mod counts;
 mod domains;

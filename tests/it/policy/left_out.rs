@@ -6,6 +6,7 @@ use super::{
     callers::{Ask, Callers},
     seen::Side,
     table::everything,
+    world::SECRET,
 };
 
 #[tokio::test]
@@ -75,5 +76,52 @@ async fn records_that_a_lookup_cannot_choose_from_are_named_only_where_their_nam
         let outcome = callers.call(number, &ask).await;
         let is_read = outcome.rpcs.iter().any(|rpc| rpc.has_word(Side::Read, "display_name"));
         assert_eq!((outcome.code.as_str(), is_read), ("ambiguous_match", is_named), "{}", outcome.shown());
+    }
+}
+
+/// Which models properties lead to is known only from the answer (Odoo 16 and later).
+#[tokio::test]
+async fn properties_that_lead_to_a_model_which_may_not_be_touched_are_not_answered() {
+    let narrow = everything().replace("deny = []", "deny = [\"zq.secret\"]");
+    let policies = [everything(), narrow, everything().replace("deny = []", "deny = [\"zq.leaf\"]")];
+    for version in [19, 16] {
+        let callers = Callers::start(version, &policies).await;
+        for (number, is_told) in [(0, true), (1, false), (2, true)] {
+            let call = async |route, vals| {
+                let outcome = callers.call(number, &Ask::new(route, "zq.order", vals)).await;
+                assert_eq!(outcome.answer.to_string().contains(SECRET), is_told, "{route}: {}", outcome.shown());
+                outcome
+            };
+            let named = call("search_data", json!({"payload": {"search_field": ["o_name", "o_props"]}})).await;
+            assert_eq!(named.code, if is_told { "ok" } else { "model_not_allowed" }, "{}", named.shown());
+            let vals = json!({"payload": {"o_name": "x"}, "result_field": ["o_name", "o_props"]});
+            let written = call("create_data", vals).await;
+            let warning = &written.answer["result"]["warnings"][0]["code"];
+            assert_eq!((written.code.as_str(), *warning == json!("result_not_read")), ("ok", !is_told));
+        }
+        // Where no fields are named, those that are sure to be allowed are answered.
+        for (number, is_answered) in [(0, true), (1, false), (2, false)] {
+            let outcome = callers.call(number, &Ask::new("search_data", "zq.order", json!({"payload": {}}))).await;
+            let row = &outcome.answer["result"]["result"][0];
+            assert_eq!((row.get("o_props").is_some(), row.get("o_name").is_some()), (is_answered, true), "{row}");
+        }
+    }
+}
+
+/// A link by which nothing is written into its record is as free as any other value.
+#[tokio::test]
+async fn the_id_of_a_record_that_is_no_part_needs_no_right_to_its_model() {
+    let callers =
+        Callers::start(19, &[everything().replace("deny = []", "deny = [\"zq.secret\", \"zq.partner\"]")]).await;
+    for (payload, code) in [
+        (json!({"o_secret_id": 41}), "ok"),
+        (json!({"o_line_ids": [{"l_partner_id": 31}]}), "ok"),
+        (json!({"o_partner_id": null}), "ok"),
+        (json!({"o_partner_id": false}), "ok"),
+        (json!({"o_partner_id": 31}), "model_not_allowed"),
+    ] {
+        let ask = Ask::new("create_data", "zq.order", json!({"payload": payload}));
+        let outcome = callers.call(0, &ask).await;
+        assert_eq!(outcome.code, code, "{payload}: {}", outcome.shown());
     }
 }

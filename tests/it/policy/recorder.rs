@@ -115,7 +115,7 @@ fn answer(state: &State, rpc: &Rpc) -> Value {
         fields.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
     };
     match rpc.method.as_str() {
-        "fields_get" => world::described(&rpc.model),
+        "fields_get" => world::described(&rpc.model, state.version),
         "search_read" => {
             let rows = found(rpc).into_iter().map(|(id, known)| {
                 let mut row = world::row(&rpc.model, id, &names(rpc.arg(1)));

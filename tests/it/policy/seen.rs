@@ -66,7 +66,11 @@ impl Rpc {
         if let Some(kwargs) = kwargs.as_object_mut().filter(|_| side == Side::Read) {
             kwargs.remove("context");
         }
-        json!([args, kwargs])
+        let mut all = json!([args, kwargs]);
+        if side == Side::Written {
+            drop_domains(&mut all);
+        }
+        all
     }
 
     /// A model's or field's name, wherever it stands.
@@ -87,6 +91,31 @@ impl Rpc {
         matches!(self.method.as_str(), "search_read" | "web_search_read").then(|| self.arg(0))
     }
 
+    /// The links through which fields are written, where they are given a value, and the models that they lead to.
+    pub(super) fn links(&self) -> Vec<(String, &'static str)> {
+        let mut links = Vec::new();
+        linked(&self.side(Side::Written), &mut links);
+        links
+    }
+
+    /// A value in it changes the definitions of properties.
+    pub(super) fn defines_properties(&self) -> bool {
+        self.text().contains("definition_changed") || self.text().contains("definition_deleted")
+    }
+
+    /// The models of which records are searched by name.
+    pub(super) fn searched_by_name(&self) -> Vec<&'static str> {
+        let mut models = Vec::new();
+        let model = world::models().get_key_value(&*self.model).map_or("", |(model, _)| model);
+        by_name(model, self.domain().unwrap_or(&Value::Null), &mut models);
+        let order = self.domain().and_then(|_| self.arg(4).as_str()).unwrap_or_default();
+        for term in order.split(',') {
+            let path = term.split_whitespace().next().unwrap_or_default().replace('"', "");
+            models.extend(end(model, &path).filter(|_| path.ends_with("display_name")));
+        }
+        models
+    }
+
     /// The models into which a specification leads for more than the names of their records.
     pub(super) fn specified_models(&self) -> HashSet<&'static str> {
         let specification = match self.method.as_str() {
@@ -97,6 +126,59 @@ impl Rpc {
         let mut models = HashSet::new();
         lead(&self.model, specification, &mut models);
         models
+    }
+}
+
+/// The domain of a property's records writes none of the fields that it names.
+fn drop_domains(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(drop_domains),
+        Value::Object(values) => {
+            values.remove("domain");
+            values.values_mut().for_each(drop_domains);
+        }
+        _ => {}
+    }
+}
+
+fn linked(value: &Value, links: &mut Vec<(String, &'static str)>) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| linked(item, links)),
+        Value::Object(values) => {
+            for (name, value) in values {
+                let link = name.strip_prefix("default_").unwrap_or(name);
+                let is_given = !matches!(value, Value::Null | Value::Bool(false));
+                if let Some(relation) = world::written_through(link).filter(|_| is_given) {
+                    links.push((link.to_owned(), relation));
+                }
+                linked(value, links);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The model whose field is at the end of a path.
+fn end(model: &'static str, path: &str) -> Option<&'static str> {
+    path.rsplit_once('.')
+        .map_or(Some(model), |(way, _)| way.split('.').try_fold(model, |model, name| world::relation(model, name)))
+}
+
+/// What a domain searches by name: names themselves and their copies, and relations that are compared with texts.
+fn by_name(model: &'static str, domain: &Value, models: &mut Vec<&'static str>) {
+    for condition in domain.as_array().into_iter().flatten().filter_map(Value::as_array) {
+        let [Value::String(path), operator, value] = &condition[..] else { continue };
+        let Some(owner) = end(model, path) else { continue };
+        let (last, operator) = (path.rsplit('.').next().unwrap(), operator.as_str().unwrap_or_default().to_lowercase());
+        let has_text =
+            |value: &Value| value.is_string() || value.as_array().is_some_and(|list| list.iter().any(Value::is_string));
+        match (last, world::relation(owner, last)) {
+            ("display_name", _) => models.push(owner),
+            ("o_named", _) => models.push("zq.partner"),
+            (_, Some(relation)) if operator.contains("any") => by_name(relation, value, models),
+            (_, Some(relation)) if has_text(value) || operator.contains("like") => models.push(relation),
+            _ => {}
+        }
     }
 }
 

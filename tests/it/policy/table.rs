@@ -9,6 +9,9 @@ mod fields;
 mod files;
 mod lines;
 mod lookups;
+mod names;
+mod parts;
+mod properties;
 mod searches;
 
 use std::collections::BTreeMap;
@@ -50,7 +53,7 @@ struct Touch {
 
 impl Way {
     /// `touches` are divided by commas: `r zq.order.o_name` is read, `w …` written, `m zq.order` touched in some other way,
-    /// and `d zq.order` in one that its domain cannot be kept to. Behind ` as ` is the copy's name; before what does not stand
+    /// `n zq.order` searched by name, and `d zq.order` touched in a way that its domain cannot be kept to. Behind ` as ` is the copy's name; before what does not stand
     /// in the request by name is `~`.
     fn new(name: &str, route: &'static str, model: &'static str, vals: Value, touches: &'static str) -> Self {
         let touches = touches.split(", ").filter(|touch| !touch.is_empty()).map(Touch::read).collect();
@@ -91,8 +94,9 @@ impl Touch {
 
 /// All of them.
 pub(super) fn ways() -> Vec<Way> {
-    let all = [lines::ways(), lookups::ways(), files::ways(), commands::ways(), fields::ways(), searches::ways()];
-    all.into_iter().flatten().collect()
+    let written = [lines::ways(), lookups::ways(), files::ways(), commands::ways(), parts::ways()];
+    let read = [fields::ways(), searches::ways(), names::ways()];
+    written.into_iter().chain(read).chain([properties::ways()]).flatten().collect()
 }
 
 /// What must be refused, and what of it must not be in any request.
@@ -166,6 +170,12 @@ fn rows(way: &Way) -> Vec<Row<'_>> {
                 rows.push(row("`domains`", "outside_domain", policy, Words::None));
                 continue;
             }
+            'n' => {
+                rows.extend(
+                    by_name(model).map(|policy| row("`never_read`", "field_not_readable", policy, Words::None)),
+                );
+                continue;
+            }
             _ => continue,
         };
         let forms = [format!("{model}.{field}"), format!("*.{field}")];
@@ -175,6 +185,31 @@ fn rows(way: &Way) -> Vec<Row<'_>> {
         }
     }
     rows
+}
+
+/// Policies under which the model must not be searched by name: a field that the search may read must not be read.
+fn by_name(model: &str) -> [String; 4] {
+    let (name, vault) = (named(model, "_name"), named(model, "_vault"));
+    [
+        format!("never_read = [\"{model}.{vault}\"]"),
+        format!("never_read = [\"*.{vault}\"]"),
+        format!("never_read = [\"{model}.x_gone\"]"),
+        format!("never_read = [\"{model}.{vault}\"]\nname_search = {{ \"{model}\" = [\"{name}\", \"{vault}\"] }}"),
+    ]
+    .map(|keys| format!("{}{keys}\n", everything()))
+}
+
+fn named(model: &str, end: &str) -> &'static str {
+    world::own_fields(model).find(|name| name.ends_with(end)).unwrap()
+}
+
+/// Nothing is narrowed that a search by name reads.
+fn named_searches() -> String {
+    let models =
+        || world::models().keys().filter(|model| world::own_fields(model).any(|name| name.ends_with("_vault")));
+    let hidden = list(models().map(|model| format!("{model}.x_gone")));
+    let searched: Vec<_> = models().map(|model| format!("\"{model}\" = [\"{}\"]", named(model, "_name"))).collect();
+    format!("{}never_read = {hidden}\nname_search = {{ {} }}\n", everything(), searched.join(", "))
 }
 
 impl Row<'_> {
@@ -211,7 +246,7 @@ fn flaws_of_control(way: &Way, outcome: &Outcome) -> Vec<String> {
         flaws.push(format!("control: {} is due", way.control));
     }
     for touch in way.touches.iter().filter(|_| outcome.code == "ok") {
-        let side = if touch.kind == 'r' { Side::Read } else { Side::Written };
+        let side = if matches!(touch.kind, 'r' | 'n') { Side::Read } else { Side::Written };
         if let Some(word) = touch.word.filter(|word| !outcome.rpcs.iter().any(|rpc| rpc.has_word(side, word))) {
             flaws.push(format!("control: Odoo was not told `{word}`"));
         }
@@ -222,7 +257,7 @@ fn flaws_of_control(way: &Way, outcome: &Outcome) -> Vec<String> {
 /// Runs a table before an Odoo of this version, and fails where there are holes.
 async fn run(version: u16, ways: Vec<Way>, least: usize) {
     let elsewhere = everything() + "never_read = [\"zq.else.x_name\"]\nnever_write = [\"zq.else.x_name\"]\n";
-    let controls = [everything(), elsewhere];
+    let controls = [everything(), elsewhere, named_searches()];
     let mut by_policy: BTreeMap<String, Vec<Row>> = BTreeMap::new();
     for row in ways.iter().flat_map(rows) {
         by_policy.entry(row.policy.clone()).or_default().push(row);
@@ -251,9 +286,9 @@ async fn run(version: u16, ways: Vec<Way>, least: usize) {
         }
     };
     for way in &ways {
-        for number in [policies.len() - 2, policies.len() - 1] {
+        for (number, policy) in policies.iter().enumerate().skip(policies.len() - controls.len()) {
             let outcome = callers.call(number, &way.ask).await;
-            hole(way, &policies[number], &outcome, flaws_of_control(way, &outcome));
+            hole(way, policy, &outcome, flaws_of_control(way, &outcome));
         }
     }
     let logged = callers.logged();
@@ -279,6 +314,12 @@ async fn what_a_rule_denies_reaches_odoo_by_no_way() {
 /// Before 17, each level of what is answered is read by a call of its own.
 #[tokio::test]
 async fn what_a_rule_denies_reaches_an_older_odoo_by_no_way() {
-    let ways = [fields::ways(), files::ways(), lookups::ways()].into_iter().flatten();
-    run(16, ways.map(|way| way.form(true)).collect(), 400).await;
+    let ways = [fields::ways(), files::ways(), lookups::ways(), names::ways(), parts::ways()].into_iter().flatten();
+    run(14, ways.map(|way| way.form(true)).collect(), 600).await;
+}
+
+/// The first version with properties.
+#[tokio::test]
+async fn what_a_rule_denies_reaches_an_odoo_16_by_no_property() {
+    run(16, properties::ways().into_iter().map(|way| way.form(true)).collect(), 80).await;
 }

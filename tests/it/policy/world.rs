@@ -5,25 +5,28 @@ use std::{collections::BTreeMap, sync::LazyLock};
 
 use serde_json::{Map, Value, json};
 
-/// `name:kind`, behind `=` where it leads, behind `/` the field that leads back, behind `<` what it is a copy of.
+/// `name:kind`, behind `=` where it leads, behind `/` the field that leads back, behind `<` what it is a copy of, behind `@` where
+/// properties are defined.
 const MODELS: [(&str, &str); 16] = [
     (
         "zq.order",
         "o_name:char o_code:char o_vault:char o_team:integer o_date:date o_json:json o_ref:reference o_tag_ref:reference \
          o_partner_id:many2one=zq.partner o_secret_id:many2one=zq.secret o_user_id:many2one=res.users \
          o_tag_ids:many2many=zq.tag o_secret_ids:many2many=zq.secret o_line_ids:one2many=zq.line/l_order_id \
-         o_copy:char<o_partner_id.p_code o_copy_of_copy:char<o_copy o_far_copy:char<o_partner_id.p_secret_id.s_code",
+         o_copy:char<o_partner_id.p_code o_copy_of_copy:char<o_copy o_far_copy:char<o_partner_id.p_secret_id.s_code \
+         o_named:char<o_partner_id.display_name o_props:properties@o_partner_id.p_defs",
     ),
     (
         "zq.partner",
         "p_name:char p_code:char p_vault:char p_team:integer p_parent_id:many2one=zq.partner p_secret_id:many2one=zq.secret \
          p_tag_ids:many2many=zq.tag p_order_ids:one2many=zq.order/o_partner_id attachment_ids:one2many=ir.attachment/res_id \
-         company_id:many2one=res.company",
+         company_id:many2one=res.company p_defs:properties_definition",
     ),
     (
         "zq.line",
         "l_name:char l_code:char l_vault:char l_team:integer l_order_id:many2one=zq.order l_partner_id:many2one=zq.partner \
-         l_tag_ids:many2many=zq.tag l_sub_ids:one2many=zq.sub/b_line_id",
+         l_tag_ids:many2many=zq.tag l_sub_ids:one2many=zq.sub/b_line_id \
+         l_holder_id:many2one=zq.partner<l_order_id.o_partner_id",
     ),
     (
         "zq.sub",
@@ -45,12 +48,18 @@ const MODELS: [(&str, &str); 16] = [
     ("zq.activity", "v_name:char v_code:char res_model_id:many2one=ir.model res_id:many2one_reference"),
     ("ir.model", "h_name:char h_code:char"),
     ("ir.cron", "r_name:char r_code:char"),
-    ("res.users", "u_name:char u_code:char u_partner_id:many2one=zq.partner u_group_ids:many2many=res.groups"),
+    (
+        "res.users",
+        "u_name:char u_code:char u_partner_id:many2one=zq.partner u_group_ids:many2many=res.groups u_order_ids:one2many=zq.order/o_user_id",
+    ),
     ("res.groups", "g_name:char g_code:char"),
     ("res.config.settings", "k_name:char k_code:char"),
     ("res.company", "c_name:char c_code:char"),
     ("base.import", "y_name:char y_code:char"),
 ];
+
+/// The name of the record that an order's property leads to.
+pub(super) const SECRET: &str = "zq-secret-name";
 
 /// Models by which a user gets more rights: a pattern must name them.
 pub(super) const POWER: [&str; 5] = ["ir.*", "res.users*", "res.groups*", "res.config*", "base*"];
@@ -62,17 +71,20 @@ pub(super) struct Field {
     pub(super) relation: Option<&'static str>,
     pub(super) inverse: Option<&'static str>,
     pub(super) related: Option<&'static str>,
+    /// Of properties: the link and the field behind it where they are defined.
+    pub(super) defined: Option<(&'static str, &'static str)>,
 }
 
 fn field(text: &'static str) -> Field {
     let (name, kind) = text.split_once(':').unwrap();
+    let (kind, defined) = kind.split_once('@').map_or((kind, None), |(kind, path)| (kind, path.split_once('.')));
     let (kind, related) = kind.split_once('<').map_or((kind, None), |(kind, path)| (kind, Some(path)));
     let (kind, relation) = kind.split_once('=').map_or((kind, None), |(kind, model)| (kind, Some(model)));
     let (relation, inverse) = match relation.and_then(|model| model.split_once('/')) {
         Some((model, inverse)) => (Some(model), Some(inverse)),
         None => (relation, None),
     };
-    Field { name, kind, relation, inverse, related }
+    Field { name, kind, relation, inverse, related, defined }
 }
 
 /// The fields of each model.
@@ -96,17 +108,40 @@ pub(super) fn relation(model: &str, name: &str) -> Option<&'static str> {
     fields(model).iter().find(|field| field.name == name)?.relation
 }
 
-/// As `fields_get` answers.
-pub(super) fn described(model: &str) -> Value {
+/// Where a link leads by which fields are written into its record: those of this model, or of the one that it is a copy from.
+pub(super) fn written_through(link: &str) -> Option<&'static str> {
+    let all = || models().values().flatten();
+    let field = all().find(|field| field.name == link)?;
+    let copied = field.related.and_then(|path| path.rsplit('.').next());
+    let is_way = |path: &str| path.split('.').next() == Some(link) && path.contains('.');
+    let is_written = all().any(|other| other.related.is_some_and(is_way));
+    let is_written = is_written || copied.is_some_and(|copied| written_through(copied).is_some());
+    field.relation.filter(|_| field.kind == "many2one" && is_written)
+}
+
+/// As `fields_get` answers: before Odoo 15 a copy's path is a list of names.
+pub(super) fn described(model: &str, version: u16) -> Value {
     let describe = |field: &Field| {
         let mut described = json!({"type": field.kind, "store": field.related.is_none(), "searchable": true});
-        let known = [("relation", field.relation), ("relation_field", field.inverse), ("related", field.related)];
+        let (link, defined) = field.defined.unzip();
+        let known = [
+            ("relation", field.relation),
+            ("relation_field", field.inverse),
+            ("related", field.related),
+            ("definition_record", link),
+            ("definition_record_field", defined),
+        ];
         for (key, value) in known.into_iter().filter(|(_, value)| value.is_some()) {
             described[key] = json!(value);
         }
+        if let Some(path) = field.related.filter(|_| version < 15) {
+            described["related"] = path.split('.').collect();
+        }
         (field.name.to_owned(), described)
     };
-    Value::Object(fields(model).iter().map(describe).collect())
+    let name = ("display_name".to_owned(), json!({"type": "char", "store": false, "searchable": true}));
+    let has = |field: &&Field| version >= 16 || !field.kind.starts_with("properties");
+    Value::Object(fields(model).iter().filter(has).map(describe).chain([name]).collect())
 }
 
 /// As `read` answers; all fields where none are named.
@@ -149,6 +184,14 @@ fn plain(field: &Field) -> Value {
         ("integer" | "many2one_reference", _) => json!(3),
         ("date", _) => json!("2026-01-31"),
         ("json", _) => json!({"a": 1}),
+        ("properties", _) => json!([
+            {"name": "a", "type": "many2one", "comodel": "zq.secret", "value": [41, SECRET]},
+            {"name": "b", "type": "many2many", "comodel": "zq.leaf", "value": []},
+            {"name": "c", "type": "char", "value": "x"},
+        ]),
+        ("properties_definition", _) => json!([
+            {"name": "a", "type": "many2one", "comodel": "zq.secret", "default": [41, SECRET]},
+        ]),
         ("binary", _) => json!("QQ=="),
         ("reference", "o_tag_ref") => json!("zq.tag,21"),
         ("reference", _) => json!("zq.secret,41"),

@@ -7,7 +7,11 @@ use crate::policy::{
     world::{self, Field},
 };
 
-pub(super) struct Maker(pub(super) fastrand::Rng);
+pub(super) struct Maker {
+    pub(super) random: fastrand::Rng,
+    /// Of the Odoo that is called: there are no properties before 16.
+    pub(super) version: u16,
+}
 
 /// Models that calls are about.
 const MODELS: [&str; 8] =
@@ -34,12 +38,12 @@ impl Maker {
     }
 
     fn one<T: Copy>(&mut self, all: &[T]) -> T {
-        all[self.0.usize(..all.len())]
+        all[self.random.usize(..all.len())]
     }
 
     /// Once in so many times.
     fn once_in(&mut self, times: u8) -> bool {
-        self.0.u8(..times) == 0
+        self.random.u8(..times) == 0
     }
 
     fn text(&mut self) -> Value {
@@ -51,8 +55,9 @@ impl Maker {
     }
 
     fn field(&mut self, model: &str) -> &'static Field {
-        let fields = world::fields(model);
-        &fields[self.0.usize(..fields.len())]
+        let is_there = |field: &&Field| self.version >= 16 || !field.kind.starts_with("properties");
+        let fields: Vec<&'static Field> = world::fields(model).iter().filter(is_there).collect();
+        fields[self.random.usize(..fields.len())]
     }
 
     fn related(&mut self, model: &str) -> Option<(&'static Field, &'static str)> {
@@ -72,6 +77,9 @@ impl Maker {
             path += field.name;
             path.push('.');
             model = relation;
+        }
+        if self.once_in(10) {
+            return (path + "display_name", None);
         }
         let field = self.field(model);
         (path + field.name, field.relation)
@@ -117,7 +125,7 @@ impl Maker {
 
     fn record(&mut self, model: &'static str, depth: u8, within_commands: bool) -> Value {
         let mut values = Map::new();
-        for _ in 0..=self.0.u8(..2) {
+        for _ in 0..=self.random.u8(..2) {
             let field = self.field(model);
             if let Some(value) = self.value(field, depth, within_commands) {
                 values.insert(field.name.to_owned(), value);
@@ -138,32 +146,54 @@ impl Maker {
                 0 => json!([self.id()]),
                 _ => self.commands(relation, depth),
             },
-            "many2one" => match self.0.u8(..5) {
+            "many2one" => match self.random.u8(..5) {
                 0 => json!(self.id()),
                 1 => json!({"id": self.id()}),
                 _ => self.lookup(relation),
             },
-            "many2many" => match self.0.u8(..5) {
+            "many2many" => match self.random.u8(..5) {
                 0 => json!([self.id(), self.id()]),
                 1 => self.commands(relation, depth),
                 _ => {
-                    let records: Vec<Value> = (0..=self.0.u8(..2)).map(|_| self.lookup(relation)).collect();
+                    let records: Vec<Value> = (0..=self.random.u8(..2)).map(|_| self.lookup(relation)).collect();
                     json!({"mode": self.one(&["add", "replace"]), "records": records})
                 }
             },
-            "one2many" if depth > 0 => match self.0.u8(..4) {
+            "one2many" if depth > 0 => match self.random.u8(..4) {
                 0 => self.commands(relation, depth),
-                _ => (0..=self.0.u8(..2)).map(|_| self.values(relation, depth - 1)).collect(),
+                _ => (0..=self.random.u8(..2)).map(|_| self.values(relation, depth - 1)).collect(),
             },
             "one2many" | "reference" => return None,
             "integer" | "many2one_reference" => json!(self.one(&[3, 4])),
             "date" => json!("2026-01-31"),
             "json" => json!({"a": [1]}),
+            "properties" | "properties_definition" => self.properties(field.kind),
             "binary" => json!("QQ=="),
             _ if field.name == "res_model" => json!(self.one(&OWNERS)),
             _ if self.once_in(30) => json!("outside"),
             _ => self.text(),
         })
+    }
+
+    fn properties(&mut self, kind: &str) -> Value {
+        let comodel = self.one(&["zq.tag", "zq.tag", "zq.secret", "res.users"]);
+        let mut property = json!({"name": "a", "type": "many2one", "comodel": comodel});
+        let (key, id) = (if kind == "properties" { "value" } else { "default" }, self.id());
+        property[key] = json!(id);
+        if kind == "properties" {
+            match self.random.u8(..4) {
+                0 => return json!({"a": id, "c": "x"}),
+                1 => property[self.one(&["definition_changed", "definition_deleted"])] = json!(true),
+                _ => {}
+            }
+        }
+        let is_text = self.once_in(3);
+        if self.once_in(4) && !is_text {
+            let domain = self.domain(comodel, 1);
+            property["domain"] = json!(python(&domain));
+        }
+        let all = json!([{"name": "c", "type": "char", key: "x"}, property]);
+        if is_text { json!(all.to_string()) } else { all }
     }
 
     fn lookup(&mut self, model: &str) -> Value {
@@ -177,7 +207,7 @@ impl Maker {
     }
 
     fn commands(&mut self, model: &'static str, depth: u8) -> Value {
-        let mut command = || match self.0.u8(..6) {
+        let mut command = || match self.random.u8(..6) {
             0 => json!([4, self.id()]),
             1 => json!([6, 0, [self.id()]]),
             2 => json!([self.one(&[2, 3, 5]), self.id()]),
@@ -216,7 +246,7 @@ impl Maker {
     }
 
     fn picks(&mut self, model: &'static str, depth: u8) -> Value {
-        (0..self.0.u8(..3)).map(|_| json!(self.pick(model, depth))).collect()
+        (0..self.random.u8(..3)).map(|_| json!(self.pick(model, depth))).collect()
     }
 
     fn pick(&mut self, model: &str, depth: u8) -> String {
@@ -227,7 +257,7 @@ impl Maker {
                 format!("{}{{{}}}", field.name, within.name)
             }
             (_, Some(relation)) if !self.once_in(3) => {
-                let within: Vec<String> = (0..=self.0.u8(..2)).map(|_| self.pick(relation, depth - 1)).collect();
+                let within: Vec<String> = (0..=self.random.u8(..2)).map(|_| self.pick(relation, depth - 1)).collect();
                 format!("{}{{{}}}", field.name, within.join(", "))
             }
             _ => field.name.to_owned(),
@@ -236,7 +266,7 @@ impl Maker {
 
     fn domain(&mut self, model: &str, depth: u8) -> Value {
         let condition = self.condition(model, depth);
-        match self.0.u8(..5) {
+        match self.random.u8(..5) {
             0 => json!(["|", condition, self.condition(model, depth)]),
             1 => json!(["!", condition]),
             2 => json!([self.condition(model, depth), "|", ["id", ">", 0], condition]),
@@ -246,7 +276,7 @@ impl Maker {
 
     fn condition(&mut self, model: &str, depth: u8) -> Value {
         match self.path(model) {
-            (path, Some(relation)) => match self.0.u8(..4) {
+            (path, Some(relation)) => match self.random.u8(..4) {
                 0 if depth > 0 => json!([path, self.one(&["any", "not any"]), self.domain(relation, depth - 1)]),
                 1 => json!([path, self.one(&["ilike", "=", "child_of"]), self.text()]),
                 2 => json!([path, "in", [self.id(), self.id()]]),
@@ -266,7 +296,11 @@ impl Maker {
         if self.once_in(3) {
             let of = self.one(&MODELS);
             let field = self.field(of).name;
-            let value = if field == "res_model" { self.one(&OWNERS) } else { "x" };
+            let value = match field {
+                "res_model" => json!(self.one(&OWNERS)),
+                _ if field.ends_with("_id") && self.once_in(2) => json!(self.id()),
+                _ => json!("x"),
+            };
             vals["payload"]["context"] = json!({ format!("default_{field}"): value });
         }
         vals

@@ -43,7 +43,7 @@ pub(super) fn ways() -> Vec<Way> {
         create(
             "a lookup by the name of what its key leads to",
             json!({"o_partner_id": {"p_secret_id": "x"}}),
-            "w zq.order.o_partner_id, r zq.partner.p_secret_id, ~r zq.secret.display_name",
+            "w zq.order.o_partner_id, r zq.partner.p_secret_id, ~r zq.secret.display_name, n zq.secret",
         ),
         create(
             "a lookup by the id of what its key leads to",
@@ -55,7 +55,7 @@ pub(super) fn ways() -> Vec<Way> {
             json!({"o_partner_id": {"id": 31}}),
             "w zq.order.o_partner_id, m zq.partner, r zq.partner.id",
         ),
-        create("an id", json!({"o_partner_id": 31}), "w zq.order.o_partner_id"),
+        create("an id", json!({"o_secret_id": 41}), "w zq.order.o_secret_id"),
         create("a user", json!({"o_user_id": {"u_code": "x"}}), "w zq.order.o_user_id, r res.users.u_code"),
         create(
             "a lookup by a key that there is not",

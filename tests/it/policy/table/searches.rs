@@ -4,6 +4,9 @@ use serde_json::{Value, json};
 
 use super::Way;
 
+/// A contact is searched by name.
+const NAMED: &str = "r zq.order.o_partner_id, ~r zq.partner.display_name, n zq.partner";
+
 /// Each condition, in Python's words, and what it reads.
 const CONDITIONS: [(&str, &str); 24] = [
     ("('o_code', '=', 'x')", "r zq.order.o_code"),
@@ -25,15 +28,15 @@ const CONDITIONS: [(&str, &str); 24] = [
         "r zq.tag.t_code, r zq.tag.t_secret_id, r zq.secret.s_code",
     ),
     ("('o_partner_id', 'child_of', 31)", "r zq.order.o_partner_id, ~r zq.partner.display_name"),
-    ("('o_partner_id', 'child_of', 'x')", "r zq.order.o_partner_id, ~r zq.partner.display_name"),
-    ("('o_partner_id', 'parent_of', 'x')", "r zq.order.o_partner_id, ~r zq.partner.display_name"),
-    ("('o_partner_id', 'ilike', 'x')", "r zq.order.o_partner_id, ~r zq.partner.display_name"),
-    ("('o_partner_id', 'not ilike', 'x')", "r zq.order.o_partner_id, ~r zq.partner.display_name"),
-    ("('o_partner_id', '=like', 'x')", "r zq.order.o_partner_id, ~r zq.partner.display_name"),
-    ("('o_partner_id', '=', 'x')", "r zq.order.o_partner_id, ~r zq.partner.display_name"),
-    ("('o_tag_ids', 'in', ['x', 'y'])", "r zq.order.o_tag_ids, ~r zq.tag.display_name"),
-    ("('o_partner_id.p_secret_id', '=?', 'x')", "r zq.partner.p_secret_id, ~r zq.secret.display_name"),
-    ("('o_partner_id.display_name', '=', 'x')", "r zq.order.o_partner_id, r zq.partner.display_name"),
+    ("('o_partner_id', 'child_of', 'x')", NAMED),
+    ("('o_partner_id', 'parent_of', 'x')", NAMED),
+    ("('o_partner_id', 'ilike', 'x')", NAMED),
+    ("('o_partner_id', 'not ilike', 'x')", NAMED),
+    ("('o_partner_id', '=like', 'x')", NAMED),
+    ("('o_partner_id', '=', 'x')", NAMED),
+    ("('o_tag_ids', 'in', ['x', 'y'])", "r zq.order.o_tag_ids, ~r zq.tag.display_name, n zq.tag"),
+    ("('o_partner_id.p_secret_id', '=?', 'x')", "r zq.partner.p_secret_id, ~r zq.secret.display_name, n zq.secret"),
+    ("('o_partner_id.display_name', '=', 'x')", "r zq.order.o_partner_id, r zq.partner.display_name, n zq.partner"),
     (
         "('o_user_id.u_group_ids.g_code', '=', 'x')",
         "r zq.order.o_user_id, r res.users.u_group_ids, r res.groups.g_code",
@@ -93,8 +96,8 @@ pub(super) fn ways() -> Vec<Way> {
             json!({"o_partner_id.p_secret_id.s_code": "x"}),
             "r zq.order.o_partner_id, r zq.partner.p_secret_id, r zq.secret.s_code",
         ),
-        (json!({"o_partner_id": "x"}), "r zq.order.o_partner_id, ~r zq.partner.display_name"),
-        (json!({"o_partner_id": [31, "x"]}), "r zq.order.o_partner_id, ~r zq.partner.display_name"),
+        (json!({"o_partner_id": "x"}), NAMED),
+        (json!({"o_partner_id": [31, "x"]}), NAMED),
         (json!({"o_copy": "x"}), "r zq.order.o_copy, r zq.partner.p_code as o_copy"),
         (json!({"o_ghost": "x"}), "r zq.order.o_ghost"),
     ] {

@@ -1,0 +1,103 @@
+//! Properties: fields of a record that people define in another record, its container (Odoo 16 and later).
+//!
+//! A value that is written can change the definitions in the container, and a definition leads to records of any model, whose
+//! names are answered with the values. So each is decided as what it reaches. Which model a value leads to where no definition
+//! stands beside it is known only from the answer, and is decided there.
+
+use serde_json::{Map, Value};
+
+use super::{
+    Error,
+    known::{Known, Seen},
+    literal,
+    touched::denied,
+};
+use crate::{
+    odoo::Properties,
+    policy::{Policy, Touch},
+};
+
+/// With one of these in an item Odoo writes the list into the container (`fields_properties.py`, 16-19).
+const CHANGE: [&str; 2] = ["definition_changed", "definition_deleted"];
+
+impl Known<'_> {
+    /// A value for a field of properties or of their definitions; a text is JSON to Odoo. Of another field nothing is decided.
+    pub(super) fn properties(&self, seen: Seen<'_>, name: &str, value: &Value, at: &str) -> Result<(), Error> {
+        let Some(properties) = seen.properties(name).filter(|_| !self.policy().is_open()) else { return Ok(()) };
+        let parsed = value.as_str().filter(|text| !text.is_empty()).map(serde_json::from_str::<Value>);
+        let items = match (parsed.and_then(Result::ok).as_ref().unwrap_or(value), properties) {
+            (Value::Null | Value::Bool(false), _) => return Ok(()),
+            (Value::String(text), _) if text.is_empty() => return Ok(()),
+            // Values by their names: what they lead to is defined already.
+            (Value::Object(_), Properties::Values(_)) => return Ok(()),
+            (Value::Array(items), _) => items.clone(),
+            _ => {
+                let problem = "must be a list of properties, or an object of their values".to_owned();
+                return Err(Error::WrongKind { path: at.to_owned(), problem });
+            }
+        };
+        for (index, item) in items.iter().enumerate() {
+            let at = format!("{at}[{index}]");
+            let Value::Object(item) = item else {
+                let problem = "must be an object: one property".to_owned();
+                return Err(Error::WrongKind { path: at, problem });
+            };
+            if let (Properties::Values(_), true) = (properties, CHANGE.iter().any(|key| item.contains_key(*key))) {
+                self.definition(seen, properties, &at)?;
+            }
+            self.property(item, &at)?;
+        }
+        Ok(())
+    }
+
+    /// The definitions in the container are written, whichever record that is.
+    fn definition(&self, seen: Seen<'_>, properties: &Properties, at: &str) -> Result<(), Error> {
+        let place = match properties {
+            Properties::Values(Some(place)) => seen.relation(&place.link).map(|container| (container, &place.field)),
+            _ => None,
+        };
+        let Some((container, field)) = place else {
+            let problem = "changes a definition, and Odoo does not say where that stands".to_owned();
+            return Err(Error::WrongKind { path: at.to_owned(), problem });
+        };
+        self.policy().decide(Touch::Write { model: container, field }).map_err(denied(at))?;
+        self.policy().decide(Touch::Unchecked(container)).map_err(denied(at))?;
+        // A copy of another field is written there.
+        let Some(owner) = self.model(container).map_err(denied(at))? else { return Ok(()) };
+        owner.write(field).map(drop).map_err(denied(at))
+    }
+
+    /// A definition, or a value with its definition: the model that it leads to, and the domain of its records.
+    fn property(&self, item: &Map<String, Value>, at: &str) -> Result<(), Error> {
+        let Some(comodel) = item.get("comodel").and_then(Value::as_str).filter(|comodel| !comodel.is_empty()) else {
+            return Ok(());
+        };
+        self.owner(comodel, &format!("{at}.comodel"))?;
+        let at = format!("{at}.domain");
+        match item.get("domain") {
+            Some(Value::String(text)) if !text.is_empty() => {
+                let domain = literal::parse(text).map_err(|source| Error::Domain { path: at.clone(), source })?;
+                self.domain(comodel, &domain, &at)
+            }
+            Some(domain @ Value::Array(_)) => self.domain(comodel, domain, &at),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether properties that Odoo answered may be passed on: the names of records stand in them, by their definitions of any model.
+pub(super) fn decide_answered(policy: &Policy, value: &Value) -> Result<(), Error> {
+    let is_something = |value: Option<&Value>| match value {
+        None | Some(Value::Null | Value::Bool(false)) => false,
+        Some(Value::Array(items)) => !items.is_empty(),
+        Some(_) => true,
+    };
+    for item in value.as_array().into_iter().flatten() {
+        if let Some(comodel) = item["comodel"].as_str().filter(|comodel| !comodel.is_empty())
+            && (is_something(item.get("value")) || is_something(item.get("default")))
+        {
+            policy.decide(Touch::Model(comodel)).map_err(denied("search_field"))?;
+        }
+    }
+    Ok(())
+}
