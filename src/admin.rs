@@ -43,6 +43,9 @@ pub struct Again {
     /// Without one, the headers that show the operator's own Odoo credential.
     #[serde(default)]
     pub headers: Vec<(String, String)>,
+    /// Values of it were hidden in the log, and read `***` now.
+    #[serde(default)]
+    pub is_hidden: bool,
 }
 
 impl Again {
@@ -66,7 +69,7 @@ impl Again {
             client: None,
             began: Instant::now(),
             body: Ok(Bytes::from(body)),
-            replay: Some(api::Replay { of: self.of, client: self.client }),
+            replay: Some(api::Replay { of: self.of, client: self.client, is_hidden: self.is_hidden }),
         })
     }
 }

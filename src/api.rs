@@ -10,11 +10,12 @@ pub mod clients;
 mod entrance;
 mod envelope;
 mod error;
+mod hidden;
 mod json;
 mod pace;
 mod signature;
 
-use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc};
+use std::{borrow::Cow, net::IpAddr, panic::AssertUnwindSafe, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::{FutureExt, future};
@@ -33,6 +34,7 @@ pub use self::{
     signature::Refused,
 };
 use self::{
+    clients::Client,
     entrance::{Entered, Shown},
     signature::Delivery,
 };
@@ -41,6 +43,7 @@ use crate::{
     config::Compat,
     execute::{self, Done},
     hook::{self, Hook, Sent},
+    key_texts::mask_keys,
     log::{self, Arrived, Entry, Failure, Finished, OdooCall, Received, State, Who, milliseconds},
     odoo::{self, Error as OdooError, Origin, Retry, RotatedCookie, Trace, TraceParent},
     plan::{self, Asked, Plan},
@@ -104,6 +107,8 @@ pub struct Replay {
     pub of: Option<Uuid>,
     /// The `[[client]]` to act as; without one, the credential in the headers counts.
     pub client: Option<String>,
+    /// Values of it were hidden in the log, and read `***` now.
+    pub is_hidden: bool,
 }
 
 /// What is to be answered, and under which id it stands in the log.
@@ -160,7 +165,7 @@ enum Content<'r> {
 struct Success<'r> {
     is_success: bool,
     result: &'r Value,
-    messages: &'r str,
+    messages: Cow<'r, str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<Value>,
 }
@@ -168,7 +173,7 @@ struct Success<'r> {
 impl<'r> Success<'r> {
     fn of(done: &'r Done) -> Self {
         let warnings = done.warnings.iter().map(plan::Warning::to_json).collect();
-        Self { is_success: true, result: &done.result, messages: &done.message, warnings }
+        Self { is_success: true, result: &done.result, messages: mask_keys(&done.message), warnings }
     }
 }
 
@@ -209,7 +214,8 @@ pub async fn handle(app: Arc<App>, request: Request) -> Reply {
         // What was left half done is told as it is, whoever's account it was.
         (Some(client), Error::Plan(plan::Error::Odoo(source))) if source.is_about_credentials() => {
             tracing::warn!(%client, error = %source, "the Odoo account of a client is not accepted");
-            Error::ClientAccount { client: client.as_str().into(), source }
+            let login = app.clients.by_name(client).and_then(|client| client.credential.login());
+            Error::ClientAccount { client: client.as_str().into(), login: login.unwrap_or_default().to_owned(), source }
         }
         (_, error) => error,
     });
@@ -295,7 +301,11 @@ async fn serve(
             receive(app, request, arrived, &body, started, known).await?
         }
     };
-    Box::pin(carry_out(app, &caller, request.route, &call, entry)).await
+    entry.note_credential(caller.credential().secret().clone());
+    let task = Task { compat: &app.config.compat, caller: &caller, request, call: &call };
+    let outcome = Box::pin(task.carry_out(entry)).await;
+    task.tell_fields(entry, &outcome).await;
+    outcome
 }
 
 /// Takes the body apart and hands the call to the log. The id of the envelope is kept even where the rest is of no use.
@@ -317,7 +327,7 @@ async fn receive<'k>(
             let Call { model, vals } = call?;
             Taken { model, vals: Ok(vals), sent: None }
         }
-        Some(hook) => by_template(hook, body, &request.headers).await?,
+        Some(hook) => by_template(app, hook, body, &request.headers).await?,
     };
     let none = Map::new();
     let received = Received { model: &model, vals: vals.as_ref().unwrap_or(&none), sent, who: known.who.clone() };
@@ -333,8 +343,9 @@ struct Taken {
     sent: Option<Value>,
 }
 
-async fn by_template(hook: &Arc<Hook>, body: &Bytes, headers: &HeaderMap) -> Result<Taken, Error> {
-    let sent = Sent::new(body.clone(), headers);
+async fn by_template(app: &App, hook: &Arc<Hook>, body: &Bytes, headers: &HeaderMap) -> Result<Taken, Error> {
+    let signed = app.clients.by_name(&hook.client).and_then(Client::signature_header);
+    let sent = Sent::new(body.clone(), headers, signed);
     let shown = sent.to_json(Envelope::foreign(body)?);
     Ok(Taken { model: hook.model.clone(), vals: hook.vals(sent).await, sent: Some(shown) })
 }
@@ -361,41 +372,71 @@ async fn identify(
     Ok(caller?)
 }
 
-/// Plans and executes; once more where Odoo finds the models to be other than they are remembered.
-async fn carry_out(
-    app: &App,
-    caller: &odoo::Caller,
-    route: Route,
-    call: &Call,
-    entry: &mut Entry,
-) -> Result<Done, Error> {
-    let compat = &app.config.compat;
-    let plan = plan_call(compat, caller, route, call).await?;
-    note_plan(entry, &plan, caller.policy()).await?;
-    let outcome = if plan.writes() && !plan.dry_run {
-        entry.announced().await?;
-        execute::execute(caller, plan).await
-    } else {
-        // What changes nothing in Odoo need not wait for the disk.
-        let (outcome, announced) = future::join(execute::execute(caller, plan), entry.announced()).await;
-        announced?;
-        outcome
-    };
-    let is_unknown_field = |error: &OdooError| matches!(error, OdooError::Fault(fault) if fault.is_unknown_field());
-    // What Odoo refuses may be the id of a record that is no longer there.
-    let is_of_memory = |error: &OdooError| matches!(error, OdooError::Fault(_)) && caller.forget_lookups();
-    match outcome {
-        // Odoo has rolled back, so the call can be planned anew with fresh knowledge of the model. Not so a method, which
-        // may have done what cannot be rolled back.
-        Err(execute::Error::Refused(plan::Error::Odoo(error)))
-            if route != Route::CallFunction
-                && (is_of_memory(&error) || (is_unknown_field(&error) && caller.forget_schemas().await)) =>
-        {
-            let plan = plan_once(compat, caller, route, call).await?;
-            note_plan(entry, &plan, caller.policy()).await?;
-            Ok(execute::execute(caller, plan).await?)
+/// A call that is worked on, and for whom.
+struct Task<'t> {
+    compat: &'t Compat,
+    caller: &'t odoo::Caller,
+    request: &'t Request,
+    call: &'t Call,
+}
+
+impl Task<'_> {
+    /// Plans and executes; once more where Odoo finds the models to be other than they are remembered.
+    async fn carry_out(&self, entry: &mut Entry) -> Result<Done, Error> {
+        let Self { compat, caller, request: &Request { route, .. }, call } = *self;
+        let plan = self.without_hidden(plan_call(compat, caller, route, call).await)?;
+        note_plan(entry, &plan, caller.policy()).await?;
+        let outcome = if plan.writes() && !plan.dry_run {
+            entry.announced().await?;
+            execute::execute(caller, plan).await
+        } else {
+            // What changes nothing in Odoo need not wait for the disk.
+            let (outcome, announced) = future::join(execute::execute(caller, plan), entry.announced()).await;
+            announced?;
+            outcome
+        };
+        let is_unknown_field = |error: &OdooError| matches!(error, OdooError::Fault(fault) if fault.is_unknown_field());
+        // What Odoo refuses may be the id of a record that is no longer there.
+        let is_of_memory = |error: &OdooError| matches!(error, OdooError::Fault(_)) && caller.forget_lookups();
+        match outcome {
+            // Odoo has rolled back, so the call can be planned anew with fresh knowledge of the model. Not so a method, which
+            // may have done what cannot be rolled back.
+            Err(execute::Error::Refused(plan::Error::Odoo(error)))
+                if route != Route::CallFunction
+                    && (is_of_memory(&error) || (is_unknown_field(&error) && caller.forget_schemas().await)) =>
+            {
+                let plan = self.without_hidden(plan_once(compat, caller, route, call).await)?;
+                note_plan(entry, &plan, caller.policy()).await?;
+                Ok(execute::execute(caller, plan).await?)
+            }
+            outcome => Ok(outcome?),
         }
-        outcome => Ok(outcome?),
+    }
+
+    /// The plan of a call that is made again, unless something in it was hidden that Odoo would get.
+    fn without_hidden(&self, plan: Result<Plan, plan::Error>) -> Result<Plan, Error> {
+        if self.request.replay.as_ref().is_some_and(|replay| replay.is_hidden) {
+            let needed = hidden::needed(&self.call.vals, &plan, &self.caller.schemas_seen());
+            if !needed.is_empty() {
+                return Err(Error::HiddenValues(needed));
+            }
+        }
+        Ok(plan?)
+    }
+
+    /// Tells the log which fields there are: what is hidden under one of them is hidden in sentences, too. Where the call
+    /// came without the fields of its own model they are asked for, if the sentence is one about the call.
+    async fn tell_fields(&self, entry: &mut Entry, outcome: &Result<Done, Error>) {
+        if !entry.has_hidden() {
+            return;
+        }
+        let model = &self.call.model;
+        let is_about_call = outcome.as_ref().is_err_and(Error::is_decision);
+        if is_about_call && !self.caller.schemas_seen().iter().any(|schema| schema.model == *model) {
+            // Without them, there is nothing that could be known.
+            let _ = self.caller.schema(model).await;
+        }
+        entry.note_fields(self.caller.schemas_seen());
     }
 }
 
@@ -439,8 +480,8 @@ fn finished(reply: &Reply, trace: &Trace) -> Finished {
     let error = reply.verdict.as_ref().err();
     let (state, message) = match &reply.verdict {
         Ok(done) => (State::Done, done.message.clone()),
-        Err(error) if error.retry() == Retry::Unsafe => (State::InDoubt, error.to_string()),
-        Err(error) => (State::Failed, error.to_string()),
+        Err(error) if error.retry() == Retry::Unsafe => (State::InDoubt, error.words()),
+        Err(error) => (State::Failed, error.words()),
     };
     Finished {
         state,
@@ -457,7 +498,7 @@ fn logged_caller(caller: &odoo::Caller) -> log::Caller {
         credential: caller.credential().kind(),
         door: caller.door().name(),
         uid: caller.identity().uid,
-        login: caller.identity().login.clone(),
+        login: mask_keys(&caller.identity().login).into_owned(),
     }
 }
 

@@ -16,6 +16,8 @@ use std::{io::IsTerminal, path::PathBuf, pin::Pin, process::ExitCode, time::Dura
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
+use crate::key_texts::{Masked, mask_keys};
+
 /// What still works when all is done is given so long.
 const LAST_WAIT: Duration = Duration::from_secs(1);
 
@@ -68,7 +70,7 @@ struct Configured {
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let messages = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let messages = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Masked(std::io::stderr()));
     match cli.messages {
         Messages::Text => messages.with_ansi(std::io::stderr().is_terminal()).init(),
         Messages::Json => messages.json().init(),
@@ -78,7 +80,7 @@ pub fn run() -> ExitCode {
         // Whoever read the output has seen enough.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("odoo-gateway: {}", words(&error));
+            eprintln!("odoo-gateway: {}", mask_keys(&words(&error)));
             ExitCode::FAILURE
         }
     }

@@ -13,20 +13,24 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde_json::{Map, Value, json};
 use tokio::{sync::Semaphore, time};
 
 pub use self::template::Mistake;
 use self::template::Template;
-use crate::{api::Route, config};
+use crate::{api::Route, config, key_texts::mask_keys};
 
 /// A template that takes longer does not end.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// So many run at a time, in all: one that does not end keeps its place.
 static PLACES: Semaphore = Semaphore::const_new(16);
-/// Headers with credentials; a template has no use for them, nor for signatures, and what it sees is logged.
-const HIDDEN: [&str; 5] = ["authorization", "cookie", "proxy-authorization", "x-api-key", "x-odoo-login"];
+/// What the name of a header has in it that holds a credential or a signature: `x-webhook-key`, `x-auth`, `x-gitlab-token`. A
+/// template has no use for them, and what it sees is logged.
+const HIDDEN: [&str; 11] =
+    ["key", "auth", "token", "secret", "signature", "hmac", "passw", "cookie", "credential", "session", "login"];
+/// Headers with such a name that hold no secret: by these a delivery is told from another.
+const SHOWN: [&str; 2] = ["idempotency-key", "x-idempotency-key"];
 
 /// The hooks of a configuration, by name.
 #[derive(Debug, Default)]
@@ -84,12 +88,14 @@ pub struct Sent {
 }
 
 impl Sent {
-    pub fn new(body: Bytes, headers: &HeaderMap) -> Self {
-        let is_signature = |name: &str| name.contains("signature") || name.contains("hmac");
-        let is_shown = |name: &str| !HIDDEN.contains(&name) && !is_signature(name) && name != "host";
-        let shown = headers.iter().filter(|(name, _)| is_shown(name.as_str()));
-        let text = |(name, value): (&header::HeaderName, &header::HeaderValue)| {
-            Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+    /// `signed` is the header with the signature, if its sender signs by one of its own.
+    pub fn new(body: Bytes, headers: &HeaderMap, signed: Option<&HeaderName>) -> Self {
+        let is_hidden = |name: &str| HIDDEN.iter().any(|part| name.contains(part)) && !SHOWN.contains(&name);
+        let shown = headers
+            .iter()
+            .filter(|(name, _)| !is_hidden(name.as_str()) && **name != header::HOST && Some(*name) != signed);
+        let text = |(name, value): (&HeaderName, &HeaderValue)| {
+            Some((name.as_str().to_owned(), mask_keys(value.to_str().ok()?).into_owned()))
         };
         Self { body, headers: shown.filter_map(text).collect() }
     }

@@ -15,6 +15,7 @@ pub mod current;
 pub mod execute;
 pub mod hook;
 pub mod http;
+pub mod key_texts;
 pub mod log;
 pub mod metrics;
 pub mod odoo;

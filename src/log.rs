@@ -24,6 +24,7 @@ mod record;
 mod recovery;
 mod redact;
 mod repair;
+mod secrets;
 mod segment;
 mod settle;
 mod verify;
@@ -57,13 +58,13 @@ pub use self::{
 };
 use self::{
     blob::Blobs,
-    content::Content,
+    content::{Content, Part},
     entry::OpenCalls,
     fs::Disk,
     keep::Keeper,
     line::Body,
     open::{directory_error, open_error, open_journal, take_lock},
-    redact::Secrets,
+    secrets::Secrets,
     writer::{Purpose, Writer},
 };
 use crate::config::{self, Kept};
@@ -208,15 +209,11 @@ impl Log {
 
     async fn prepare<const N: usize>(
         &self,
-        values: [Value; N],
+        parts: [Part; N],
         secrets: &mut Secrets,
         purpose: Purpose,
     ) -> Result<[Value; N], Error> {
-        self.inner.content.prepare(values, secrets, purpose, &self.inner.writer).await
-    }
-
-    fn note_secrets(&self, value: Value, secrets: &mut Secrets) {
-        self.inner.content.note_secrets(value, secrets);
+        self.inner.content.prepare(parts, secrets, purpose, &self.inner.writer).await
     }
 
     async fn tell(&self, body: Body) -> Result<(), Error> {

@@ -43,6 +43,7 @@ pub use self::{
 pub(crate) use self::{render::search, touched::denied, write::lines_of};
 use crate::{
     config::Compat,
+    key_texts::mask_keys,
     odoo::{Effect, Page, Rpc},
 };
 
@@ -109,7 +110,7 @@ pub struct Warning {
 
 impl Warning {
     pub fn to_json(&self) -> Value {
-        json!({"code": self.code, "path": self.path, "message": self.message})
+        json!({"code": self.code, "path": self.path, "message": mask_keys(&self.message)})
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
     entrance::Shown,
     error::Tried,
 };
-use crate::odoo::Credential;
+use crate::{key_texts::is_key, odoo::Credential};
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const LOGIN: HeaderName = HeaderName::from_static("x-odoo-login");
@@ -35,9 +35,10 @@ pub(super) fn shown<'c>(headers: &HeaderMap, clients: &'c Clients) -> Result<Sho
     let tried = match authorization {
         Some(Authorization::Basic { login, secret }) => {
             // Some tools send no key but with a name before it.
-            let is_key = login.is_empty() || secret.starts_with(PREFIX);
-            return match is_key {
+            let has_key = login.is_empty() || secret.starts_with(PREFIX);
+            return match has_key {
                 true => of_key(&secret, headers, clients),
+                false if is_key(&login) => Err(Error::KeyAsLogin(header::AUTHORIZATION)),
                 false => Ok(Shown::Own(Credential::of_login(login, secret.into()))),
             };
         }
@@ -97,6 +98,8 @@ fn of_key<'c>(key: &str, headers: &HeaderMap, clients: &'c Clients) -> Result<Sh
     let login = headers.get(LOGIN).map(utf8).map(|login| login.filter(|login| !login.is_empty()));
     Ok(Shown::Own(match login {
         None => Credential::Key(key),
+        // It is not even asked of Odoo, which logs what it is given as a login.
+        Some(Some(login)) if is_key(&login) => return Err(Error::KeyAsLogin(LOGIN)),
         Some(Some(login)) => Credential::LoginKey { login, key },
         Some(None) => return Err(Error::UnreadableCredential(LOGIN)),
     }))
@@ -221,6 +224,20 @@ mod tests {
         check(&[("authorization", "Basic !!")], "unreadable_credential");
         check(&[("authorization", "Basic am9lOg==")], "unreadable_credential");
         check(&[("x-api-key", "")], "unreadable_credential");
+    }
+
+    #[test]
+    fn a_key_in_the_place_of_a_login_goes_nowhere() {
+        // Forty digits and x; gw_0123abcd and x
+        check(
+            &[("authorization", "Basic MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDEyMzQ1Njc4OTp4")],
+            "unreadable_credential",
+        );
+        check(&[("authorization", "Basic Z3dfMDEyM2FiY2Q6eA==")], "unreadable_credential");
+        check(
+            &[("x-api-key", "k"), ("x-odoo-login", "0123456789012345678901234567890123456789")],
+            "unreadable_credential",
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 use std::{collections::HashMap, env, fs, net::IpAddr, path::PathBuf, sync::Arc};
 
+use http::HeaderName;
 use ipnet::IpNet;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
@@ -117,6 +118,11 @@ impl Client {
             addresses: entry.rules.addresses.clone(),
             pace: Pace::new(&entry.rules),
         })
+    }
+
+    /// The header with its signature, where the configuration names one.
+    pub(super) fn signature_header(&self) -> Option<&HeaderName> {
+        self.verifier.as_ref().and_then(Verifier::header)
     }
 
     /// Whether it may call now, and from there. The client has proven who it is.

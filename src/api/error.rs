@@ -12,7 +12,9 @@ use serde_json::{Value, json};
 use super::signature::Refused;
 use crate::{
     execute::{self, Incomplete},
-    hook, log, odoo,
+    hook,
+    key_texts::mask_keys,
+    log, odoo,
     odoo::{Error as OdooError, Retry},
     plan,
     policy::Denied,
@@ -45,6 +47,10 @@ pub enum Error {
     ContentType,
     #[error("the header `{0}` cannot be read: it is empty, stands twice, or is not of its form")]
     UnreadableCredential(HeaderName),
+    #[error(
+        "what stands as a login in the header `{0}` has the form of a key; send a key as `Authorization: Bearer KEY` or `x-api-key: KEY`, or behind its user's login: LOGIN:KEY"
+    )]
+    KeyAsLogin(HeaderName),
     #[error("no client of this gateway is known by that key, or by that name and a signature")]
     UnknownClient,
     #[error("the client `{0}` has been revoked")]
@@ -71,7 +77,7 @@ pub enum Error {
     #[error(
         "Odoo does not accept the account that the gateway uses for the client `{client}`; its operator must renew it"
     )]
-    ClientAccount { client: Arc<str>, source: OdooError },
+    ClientAccount { client: Arc<str>, login: String, source: OdooError },
     /// The caller's patience is over, and the call goes on.
     #[error(
         "the call has not ended within the {} s of [limits] call_timeout and goes on; the log will have its end under the id that `Gateway-Call-Id` says",
@@ -84,6 +90,12 @@ pub enum Error {
     Incomplete(Incomplete),
     #[error(transparent)]
     Log(#[from] log::Error),
+    /// A recorded call that cannot be made again as it stands in the log.
+    #[error(
+        "parts of its payload were hidden in the log ({}); give them with --edit, since they still read ***",
+        .0.join(", ")
+    )]
+    HiddenValues(Vec<String>),
     /// A mistake of the gateway itself.
     #[error("the gateway failed on this call; its log has the call's id")]
     Internal,
@@ -165,7 +177,7 @@ impl Error {
             Self::Missing(_) => "missing_parameter",
             Self::NoCredentials { .. } => "no_credentials",
             Self::ContentType => "content_type",
-            Self::UnreadableCredential(_) => "unreadable_credential",
+            Self::UnreadableCredential(_) | Self::KeyAsLogin(_) => "unreadable_credential",
             Self::UnknownClient => "unknown_client",
             Self::ClientRevoked(_) => "client_revoked",
             Self::ClientExpired { .. } => "client_expired",
@@ -189,6 +201,7 @@ impl Error {
             Self::Incomplete(error) => error.cause.code(),
             Self::Log(log::Error::Full { .. }) => "log_full",
             Self::Log(_) => "log_failed",
+            Self::HiddenValues(_) => "hidden_values",
             Self::Internal => "internal",
         }
     }
@@ -259,20 +272,22 @@ impl Error {
             Some(error @ (OdooError::Unreachable { .. } | OdooError::Down { .. } | OdooError::Redirected { .. })) => {
                 Some(error.for_operator())
             }
-            None if let Self::ClientAccount { source, .. } = self => Some(source.for_operator()),
+            None if let Self::ClientAccount { login, source, .. } = self => {
+                Some(format!("{} (its `odoo_login` is `{login}`)", source.for_operator()))
+            }
             _ => None,
         }
     }
 
     /// As the addon answers what was refused, with the gateway's `error` beside it.
     pub(super) fn as_result(&self) -> Value {
-        json!({"is_success": false, "messages": self.to_string(), "error": self.facts()})
+        json!({"is_success": false, "messages": self.words(), "error": self.facts()})
     }
 
     /// As Odoo answers what never reached a method: a JSON-RPC error object. Odoo's clients know a session that is gone by
     /// its number 100.
     pub(super) fn as_error(&self) -> Value {
-        let message = self.to_string();
+        let message = self.words();
         let code = match self.odoo() {
             Some(OdooError::SessionExpired) => 100,
             _ => 200,
@@ -281,6 +296,11 @@ impl Error {
         data["name"] = json!(format!("odoo_gateway.{}", self.code()));
         data["message"] = json!(message);
         json!({"code": code, "message": message, "data": data})
+    }
+
+    /// The sentence as it is told: no text in it has the form of a key.
+    pub(super) fn words(&self) -> String {
+        mask_keys(&self.to_string()).into_owned()
     }
 
     /// The code, and what else a program may want to know: where the mistake is, which records it may be about, what is

@@ -81,6 +81,11 @@ pub(super) struct Delivery {
 }
 
 impl Verifier {
+    /// The header with the signature, where the configuration names one.
+    pub(super) fn header(&self) -> Option<&HeaderName> {
+        self.way.header()
+    }
+
     pub(super) fn new(signature: &Signature, secrets: &[SecretString]) -> Result<Self, NoKey> {
         let way = Way::of(&signature.scheme);
         let algorithm = match &way {

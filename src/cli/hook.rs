@@ -55,7 +55,7 @@ pub(super) async fn run(Command::Test(args): Command) -> anyhow::Result<ExitCode
     let hook = hooks.named(name).context("the hook is gone")?;
     let body = read(&args.body)?;
     serde_json::from_slice::<Value>(&body).with_context(|| format!("`{}` is no JSON", args.body.display()))?;
-    let vals = hook.vals(Sent::new(body, &args.headers.into_iter().collect::<HeaderMap>())).await?;
+    let vals = hook.vals(Sent::new(body, &args.headers.into_iter().collect::<HeaderMap>(), None)).await?;
     let (done, told) = match planned(&config, hook, &vals).await {
         Ok((plan, warnings)) => (true, json!({"plan": plan, "warnings": warnings})),
         Err(error) => (false, json!({"refused": words(&error)})),

@@ -84,8 +84,13 @@ impl Log {
         if self.keep.is_zero() {
             return Err("[log] keep must be longer than nothing".to_owned());
         }
-        if let Some(pattern) = self.redact.iter().find(|pattern| pattern.split('.').any(str::is_empty)) {
-            return Err(format!("[log] redact: `{pattern}` is no path of keys"));
+        let is_path = |path: &str| !path.contains(':') && !path.split('.').any(str::is_empty);
+        let is_pattern = |pattern: &str| match pattern.split_once(':') {
+            Some((model, path)) => is_path(model) && is_path(path),
+            None => is_path(pattern),
+        };
+        if let Some(pattern) = self.redact.iter().find(|pattern| !is_pattern(pattern)) {
+            return Err(format!("[log] redact: `{pattern}` is not a path of keys, nor MODEL:PATH"));
         }
         Ok(())
     }

@@ -21,6 +21,7 @@ use super::{Body, Response, respond, server::Malformed};
 use crate::{
     app::App,
     config::Kept,
+    key_texts::mask_keys,
     log::{self, Passed, PassedEnd, State},
 };
 
@@ -43,7 +44,8 @@ impl Passage {
         let passed = Passed {
             id: Uuid::now_v7(),
             method: cut(request.method().as_str()),
-            path: cut(request.uri().path()),
+            // Somebody may have put a key there.
+            path: cut(&mask_keys(request.uri().path())),
             address,
             size: usize::try_from(request.body().size_hint().lower()).unwrap_or(usize::MAX),
         };

@@ -94,6 +94,7 @@ fn hook_status(error: &Error) -> StatusCode {
         Error::Signature(Refused::Replayed { is_done: false, .. }) => StatusCode::CONFLICT,
         Error::NoCredentials { .. }
         | Error::UnreadableCredential(_)
+        | Error::KeyAsLogin(_)
         | Error::UnknownClient
         | Error::Signature(_)
         | Error::ClientRevoked(_)

@@ -10,7 +10,9 @@ use super::{
     Error,
     blob::{self, Blob, Blobs},
     fs::Failed,
-    redact::{Redaction, Secrets},
+    record::OdooCall,
+    redact::Redaction,
+    secrets::{Secrets, Sentences},
     writer::{Purpose, Writer},
 };
 
@@ -18,6 +20,113 @@ use super::{
 const MEMBER: usize = 64 << 10;
 /// As much as this, in texts and members, is worked on where it is.
 const SMALL: usize = 32 << 10;
+
+/// A part of a line. Its kind says where in it values are hidden by their path, and where there are sentences.
+#[derive(Debug)]
+pub(super) struct Part {
+    kind: Kind,
+    value: Value,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// The `vals` of a call on this model.
+    Asked { model: String },
+    /// What a sender sent in a form of its own.
+    Sent,
+    /// What is about to be done.
+    Planned,
+    /// Calls of Odoo's.
+    Made,
+    /// What the caller of a call on this model gets.
+    Answered { model: String },
+    /// A text for people.
+    Sentence,
+    /// Nothing of it is kept.
+    Left,
+}
+
+impl Part {
+    pub(super) fn asked(model: &str, vals: Value) -> Self {
+        Self { kind: Kind::Asked { model: model.to_owned() }, value: vals }
+    }
+
+    pub(super) fn sent(sent: Value) -> Self {
+        Self { kind: Kind::Sent, value: sent }
+    }
+
+    pub(super) fn planned(plan: Value) -> Self {
+        Self { kind: Kind::Planned, value: plan }
+    }
+
+    pub(super) fn made(calls: Vec<OdooCall>) -> Self {
+        Self { kind: Kind::Made, value: calls.into_iter().map(OdooCall::into_value).collect() }
+    }
+
+    pub(super) fn answered(model: &str, answer: Value) -> Self {
+        Self { kind: Kind::Answered { model: model.to_owned() }, value: answer }
+    }
+
+    pub(super) fn sentence(text: Option<String>) -> Self {
+        Self { kind: Kind::Sentence, value: text.map_or(Value::Null, Value::String) }
+    }
+
+    pub(super) fn left() -> Self {
+        Self { kind: Kind::Left, value: Value::Null }
+    }
+
+    /// What stands behind a secret path, and nothing else: a model, method, field or id never does.
+    fn hide(&mut self, redaction: &Redaction, secrets: &mut Secrets) {
+        let value = &mut self.value;
+        match &self.kind {
+            Kind::Asked { model } => redaction.hide_asked(model, value, secrets),
+            Kind::Sent => redaction.hide_sent(value, secrets),
+            Kind::Planned => redaction.hide_plan(value, secrets),
+            Kind::Made => {
+                for call in value.as_array_mut().into_iter().flatten() {
+                    redaction.hide_call(call, secrets);
+                    note_names(call, secrets);
+                }
+            }
+            Kind::Answered { model } => redaction.hide_answered(model, value, secrets),
+            Kind::Sentence | Kind::Left => {}
+        }
+    }
+
+    fn mask(&mut self, sentences: &Sentences<'_>) {
+        let value = &mut self.value;
+        let every = |list: Option<&mut Value>, member: &str| {
+            for item in list.and_then(Value::as_array_mut).into_iter().flatten() {
+                item.get_mut(member).into_iter().for_each(|sentence| sentences.mask(sentence));
+            }
+        };
+        match self.kind {
+            Kind::Sentence => sentences.mask(value),
+            Kind::Made => {
+                every(Some(&mut *value), "message");
+                every(Some(value), "traceback");
+            }
+            Kind::Answered { .. } => {
+                for pointer in ["/messages", "/message", "/data/message"] {
+                    value.pointer_mut(pointer).into_iter().for_each(|sentence| sentences.mask(sentence));
+                }
+                every(value.get_mut("warnings"), "message");
+                every(value.pointer_mut("/error/left"), "why");
+                every(value.pointer_mut("/data/left"), "why");
+            }
+            Kind::Asked { .. } | Kind::Sent | Kind::Planned | Kind::Left => {}
+        }
+    }
+}
+
+/// What a sentence about this call of Odoo's may name.
+fn note_names(call: &Value, secrets: &mut Secrets) {
+    for member in ["model", "method"] {
+        secrets.note_name(call[member].as_str().unwrap_or_default());
+    }
+    let ids = ["ids", "records"].into_iter().flat_map(|member| call[member].as_array().into_iter().flatten());
+    ids.for_each(|id| secrets.note_name(id.to_string()));
+}
 
 /// How values are made fit for a line. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -33,28 +142,23 @@ impl Content {
         Self { redaction: Arc::new(Redaction::new(patterns)), blobs, blob_from }
     }
 
-    /// Only what is secret in a value that is not kept.
-    pub(super) fn note_secrets(&self, mut value: Value, secrets: &mut Secrets) {
-        self.redaction.hide(&mut value, secrets);
-    }
-
-    /// The values as they may stand in lines; their blobs are durable when this comes back. What is hidden in one of them, or
-    /// was before, is hidden in all. What tells of something that has happened is never refused for its blobs.
+    /// The parts as they may stand in lines; their blobs are durable when this comes back. What is hidden in one of them, or
+    /// was before, is hidden in the sentences of all. What tells of something that has happened is never refused for its blobs.
     pub(super) async fn prepare<const N: usize>(
         &self,
-        values: [Value; N],
+        parts: [Part; N],
         secrets: &mut Secrets,
         purpose: Purpose,
         writer: &Writer,
     ) -> Result<[Value; N], Error> {
         let mut room = SMALL;
-        let is_small = values.iter().all(|value| fits(value, &mut room));
+        let is_small = parts.iter().all(|part| fits(&part.value, &mut room));
         let known = std::mem::take(secrets);
         let prepared = if is_small {
-            self.hidden_and_spilled(values, known)
+            self.hidden_and_spilled(parts, known)
         } else {
             let own = self.clone();
-            let work = tokio::task::spawn_blocking(move || own.hidden_and_spilled(values, known));
+            let work = tokio::task::spawn_blocking(move || own.hidden_and_spilled(parts, known));
             work.await.map_err(|_| Error::Closed)?
         };
         let (mut values, known, blobs) = prepared;
@@ -75,11 +179,14 @@ impl Content {
 
     fn hidden_and_spilled<const N: usize>(
         &self,
-        mut values: [Value; N],
+        mut parts: [Part; N],
         mut secrets: Secrets,
     ) -> ([Value; N], Secrets, Vec<Blob>) {
-        values.iter_mut().for_each(|value| self.redaction.hide(value, &mut secrets));
-        secrets.mask(&mut values);
+        parts.iter_mut().for_each(|part| part.hide(&self.redaction, &mut secrets));
+        let sentences = secrets.sentences();
+        parts.iter_mut().for_each(|part| part.mask(&sentences));
+        drop(sentences);
+        let mut values = parts.map(|part| part.value);
         let mut blobs = Vec::new();
         values.iter_mut().for_each(|value| blob::spill(value, self.blob_from, MEMBER, &mut blobs));
         (values, secrets, blobs)

@@ -4,16 +4,18 @@ use std::{borrow::Cow, sync::Arc, time::Instant};
 
 use dashmap::DashSet;
 use jiff::Timestamp;
+use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::{
     Error, Log,
+    content::Part,
     line::Body,
-    record::{self, Arrived, Finished, FinishedLine, OdooCall, PlannedLine, Received, ReceivedLine, Who, milliseconds},
-    redact::Secrets,
+    record::{self, Arrived, Finished, FinishedLine, PlannedLine, Received, ReceivedLine, Who, milliseconds},
+    secrets::Secrets,
     writer::{Purpose, Written},
 };
-use crate::config::Kept;
+use crate::{config::Kept, odoo::Schema};
 
 /// A model's name is kept up to so many characters: a caller may send whatever it likes.
 const MODEL: usize = 256;
@@ -65,29 +67,32 @@ impl Log {
     pub async fn receive(&self, arrived: Arrived, received: Received<'_>, started: Instant) -> Result<Entry, Error> {
         let Received { model, vals, sent, who } = received;
         let kept = self.kept(arrived.route);
+        let model = short(model);
         let mut secrets = Secrets::default();
-        let vals = Value::Object(vals.clone());
+        secrets.note_name(arrived.route);
+        secrets.note_name(&*model);
         let (vals, sent) = if kept == Kept::Nothing {
-            self.note_secrets(sent.unwrap_or_default(), &mut secrets);
-            self.note_secrets(vals, &mut secrets);
             (None, None)
         } else {
             let sent = match sent {
                 None => None,
                 Some(sent) => {
-                    let [sent] = self.prepare([sent], &mut secrets, Purpose::Announce).await?;
-                    // What was hidden there matters to whoever has the call made again only where it is in `vals` too.
-                    if vals.as_object().is_some_and(|vals| !vals.is_empty()) {
+                    let [sent] = self.prepare([Part::sent(sent)], &mut secrets, Purpose::Announce).await?;
+                    if vals.is_empty() {
+                        // The template failed, in whose error there may be what was sent.
+                        secrets.note_sender();
+                    } else {
+                        // What was hidden there matters to whoever has the call made again only where it is in `vals` too.
                         secrets.paths.clear();
                     }
                     Some(sent)
                 }
             };
+            let vals = Part::asked(&model, Value::Object(vals.clone()));
             let [vals] = self.prepare([vals], &mut secrets, Purpose::Announce).await?;
-            secrets.note_masked(&vals, sent.is_some());
             (Some(vals), sent)
         };
-        let (ts, model) = (Timestamp::now(), short(model));
+        let ts = Timestamp::now();
         let line =
             ReceivedLine { ts, arrived: &arrived, model: &model, who: &who, redacted: &secrets.paths, vals, sent };
         let body = Body::new("call.received", &line);
@@ -122,17 +127,17 @@ impl Log {
     ) -> Result<FinishedLine<'e>, Error> {
         let records = record::records(&finished.odoo);
         let result = if end.kept == Kept::Summary { without_rows(finished.result) } else { finished.result };
-        let detail = finished.detail.map_or(Value::Null, Value::String);
-        let mut values = [
-            Value::String(finished.message),
-            result,
-            finished.odoo.into_iter().map(OdooCall::into_value).collect(),
-            detail,
-        ];
-        if end.kept == Kept::Nothing {
-            values.fill(Value::Null);
-        }
-        let values = self.prepare(values, secrets, Purpose::Tell).await?;
+        let parts = if end.kept == Kept::Nothing {
+            [Part::left(), Part::left(), Part::left(), Part::left()]
+        } else {
+            [
+                Part::sentence(Some(finished.message)),
+                Part::answered(end.model.unwrap_or_default(), result),
+                Part::made(finished.odoo),
+                Part::sentence(finished.detail),
+            ]
+        };
+        let values = self.prepare(parts, secrets, Purpose::Tell).await?;
         let [message, result, odoo, detail] = values.map(|value| Some(value).filter(|value| !value.is_null()));
         Ok(FinishedLine {
             ts: Timestamp::now(),
@@ -176,6 +181,21 @@ impl Entry {
         self.seq().await.map(|_| ())
     }
 
+    /// The secret that the call's Odoo calls are made with: no sentence may repeat it.
+    pub fn note_credential(&mut self, secret: SecretString) {
+        self.secrets.note_credential(secret);
+    }
+
+    /// Whether something was hidden that a sentence could repeat.
+    pub fn has_hidden(&self) -> bool {
+        self.secrets.has_texts()
+    }
+
+    /// The models that the call touched: what was hidden under a field of one is hidden in sentences, too.
+    pub fn note_fields(&mut self, schemas: Vec<Arc<Schema>>) {
+        self.secrets.note_fields(schemas);
+    }
+
     async fn seq(&mut self) -> Result<u64, Error> {
         let told = match &mut self.announced {
             Announced::Told(told) => return told.clone(),
@@ -191,7 +211,7 @@ impl Entry {
         if self.kept == Kept::Nothing {
             return Ok(());
         }
-        let [plan] = self.log.prepare([plan], &mut self.secrets, Purpose::Tell).await?;
+        let [plan] = self.log.prepare([Part::planned(plan)], &mut self.secrets, Purpose::Tell).await?;
         let line = PlannedLine { ts: Timestamp::now(), id: self.arrived.id, caller: self.who.caller.as_ref(), plan };
         self.log.writer().submit(Body::new("call.planned", &line), Purpose::Tell).await.map(|_| ())
     }

@@ -264,7 +264,7 @@ impl Odoo {
             Ok(uid) => match uid.as_i64() {
                 Some(uid) => Ok(Pass::of_user(door, User { uid, secret: secret.clone() })),
                 // What is wrong is not told here, and may be something else than the secret.
-                None => Err(Error::WrongLogin { login: login.clone(), words: Some(OTHER_REASONS.to_owned()) }),
+                None => Err(Error::WrongLogin { words: Some(OTHER_REASONS.to_owned()) }),
             },
             Err(Error::Fault(fault)) if fault.is_missing_database(database) => {
                 Err(Error::NoSuchDatabase(database.clone()))

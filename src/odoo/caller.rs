@@ -55,6 +55,8 @@ pub struct Caller {
     goes_alone: AtomicBool,
     /// The models of this call whose schema came from memory.
     remembered: Mutex<Vec<String>>,
+    /// Every schema that this call has read.
+    seen: Mutex<Vec<Arc<Schema>>>,
     /// The models of which this call had lookups from memory.
     recalled: Mutex<Vec<String>>,
 }
@@ -99,6 +101,7 @@ impl Caller {
             has_begun: AtomicBool::new(false),
             goes_alone: AtomicBool::new(false),
             remembered: Mutex::default(),
+            seen: Mutex::default(),
             recalled: Mutex::default(),
         })
     }
@@ -217,7 +220,16 @@ impl Caller {
         if schema.is_older_than(super::DOUBTLESS) {
             lock(&self.remembered).push(model.to_owned());
         }
+        let mut seen = lock(&self.seen);
+        seen.retain(|known| known.model != model);
+        seen.push(schema.clone());
+        drop(seen);
         Ok(schema)
+    }
+
+    /// The models whose fields this call has asked for so far, or had from memory.
+    pub fn schemas_seen(&self) -> Vec<Arc<Schema>> {
+        lock(&self.seen).clone()
     }
 
     /// Forgets the schemas that this call took from memory; false where there were none. A field that Odoo or the payload

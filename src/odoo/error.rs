@@ -50,11 +50,12 @@ pub enum Error {
     SessionExpired,
     #[error("Odoo does not accept this API key")]
     WrongKey,
+    /// The login is not said: it is what a stranger gave, and may be a password or a key in the wrong place.
     #[error(
-        "Odoo does not accept this secret for the login `{login}`{}",
+        "Odoo does not accept this login with this secret{}",
         words.as_deref().map(|words| format!(": {words}")).unwrap_or_default()
     )]
-    WrongLogin { login: String, words: Option<String> },
+    WrongLogin { words: Option<String> },
     /// Odoo looks at no password for a while, right or wrong (`base.login_cooldown_duration`, Odoo 14-19).
     #[error("Odoo takes no logins at the moment: {words}")]
     LoginsHeld { words: String },

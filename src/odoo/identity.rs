@@ -48,7 +48,7 @@ impl Identity {
             // JSON-2 knows the user by the key alone.
             Credential::LoginKey { login: said, .. } if *said != login => {
                 let words = Some("the API key is another user's".to_owned());
-                let refusal = Error::WrongLogin { login: said.clone(), words };
+                let refusal = Error::WrongLogin { words };
                 odoo.note_refusal(&access.credential, &refusal).await;
                 Err(refusal)
             }

@@ -76,7 +76,7 @@ pub(super) async fn login(
     match answer.result {
         // Besides a wrong password, Odoo says by this that it takes no logins for a while.
         Err(Error::Fault(fault)) if fault.is_access_denied() => Err(match fault.message.as_str() {
-            "Access Denied" => Error::WrongLogin { login: login.to_owned(), words: None },
+            "Access Denied" => Error::WrongLogin { words: None },
             words => Error::LoginsHeld { words: words.to_owned() },
         }),
         // Odoo 16 and later serve only the databases that their filter lets through.

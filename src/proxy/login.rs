@@ -105,7 +105,7 @@ impl Login {
         }
         let data = &answer["error"]["data"];
         if data["name"] == "odoo.exceptions.AccessDenied" && data["message"] == "Access Denied" {
-            let refusal = OdooError::WrongLogin { login: self.login.clone(), words: None };
+            let refusal = OdooError::WrongLogin { words: None };
             odoo.note_refusal(&self.credential(), &refusal).await;
             if let Some(attempt) = self.attempt.take() {
                 attempt.was_wrong();

@@ -333,8 +333,7 @@ async fn a_call_whose_outcome_is_unknown_is_in_doubt_and_repeated_by_force_only(
 
 #[tokio::test]
 async fn a_payload_with_hidden_values_is_not_sent_as_it_stands() {
-    let gateway = Gateway::start_with("[log]\nredact = [\"*.comment\"]").await;
-    let client = Client::with_bearer(&gateway).await;
+    let (gateway, client) = with_client(&odoo().await.url, "[log]\nredact = [\"*.comment\"]").await;
     let failed =
         create(&client, json!({"name": "x", "comment": "a secret", "country_id": {"code": "no such code"}})).await;
     assert!(!gateway.log_text().contains("a secret"));

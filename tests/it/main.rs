@@ -34,6 +34,7 @@ mod outage;
 mod passing;
 mod policy;
 mod recorded;
+mod redaction;
 mod reload;
 mod restart;
 mod sessions;

@@ -49,6 +49,14 @@ impl Way {
         }
     }
 
+    /// The header with the signature, of a way that says which.
+    pub(super) fn header(&self) -> Option<&HeaderName> {
+        match self {
+            Self::StandardWebhooks | Self::Stripe => None,
+            Self::Hmac(hmac) => Some(&hmac.header),
+        }
+    }
+
     pub(super) fn claim<'h>(&'h self, headers: &'h HeaderMap, body: &'h [u8]) -> Result<Claim<'h>, Refused> {
         match self {
             Self::StandardWebhooks => standard_webhooks(headers, body),

@@ -58,10 +58,9 @@ pub(super) enum NotAgain {
     SwitchedOff(String),
     #[error("requests that were passed on are not repeated")]
     Passed,
-    #[error("parts of its payload were hidden in the log ({0}); give them with --edit")]
+    /// Its template would see what was hidden.
+    #[error("parts of its body were hidden in the log ({0}); give its payload with --edit")]
     Hidden(String),
-    #[error("parts of its payload were hidden in the log ({0}) and still read ***; give the real values")]
-    StillHidden(String),
     #[error("it was a dry run")]
     DryRun,
     #[error("a part of its payload is gone from the log's folder; `odoo-gateway log verify` says more")]
@@ -109,22 +108,17 @@ impl Again {
         if vals.is_null() {
             return Err(NotAgain::SwitchedOff(call.route.clone()));
         }
-        // The template of its hook made nothing of it, then.
-        if vals.as_object().is_some_and(Map::is_empty) && !received["sent"].is_null() {
-            vals = by_template(config, received["hook"].as_str().unwrap_or_default(), &received["sent"])?;
-        }
         let hidden = received["redacted"].as_array().into_iter().flatten().filter_map(Value::as_str);
         let hidden = hidden.collect::<Vec<_>>().join(", ");
-        match &args.edit {
-            Some(file) => {
-                (model, vals) = edit::edited(file.as_deref(), model, vals).map_err(NotAgain::Edit)?;
-                // What stands for a hidden value must not become one.
-                if !hidden.is_empty() && vals.to_string().contains("***") {
-                    return Err(NotAgain::StillHidden(hidden));
-                }
+        // The template of its hook made nothing of it, then.
+        if vals.as_object().is_some_and(Map::is_empty) && !received["sent"].is_null() {
+            if !hidden.is_empty() && args.edit.is_none() {
+                return Err(NotAgain::Hidden(hidden));
             }
-            None if !hidden.is_empty() => return Err(NotAgain::Hidden(hidden)),
-            None => {}
+            vals = by_template(config, received["hook"].as_str().unwrap_or_default(), &received["sent"])?;
+        }
+        if let Some(file) = &args.edit {
+            (model, vals) = edit::edited(file.as_deref(), model, vals).map_err(NotAgain::Edit)?;
         }
         if has_missing(&vals) {
             return Err(NotAgain::Gone);
@@ -145,6 +139,7 @@ impl Again {
             vals,
             client,
             headers,
+            is_hidden: !hidden.is_empty(),
         };
         Ok(Self { request, answered: answered.unwrap_or_default() })
     }

@@ -9,7 +9,8 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::{
-    CONTACT, Contacts, SECRET, by_github, by_standard_webhooks, contact, contacts_named, deliver, is, now, outcome,
+    CONTACT, Contacts, SECRET, by_github, by_standard_webhooks, contact, contacts_named, deliver, headers, is, now,
+    outcome,
 };
 use crate::support::{
     fault::{Fault, FaultProxy},
@@ -258,4 +259,40 @@ async fn what_the_log_hides_of_a_body_keeps_no_call_from_being_run_again_that_ha
     assert!(!contacts.gateway.log_text().contains("123456abcd"));
     let (status, told, said) = contacts.gateway.run(&["replay", "--dry-run", &last(&contacts)]);
     assert_eq!(status, Some(0), "{told}{said}");
+}
+
+#[tokio::test]
+async fn no_header_with_a_key_token_or_signature_is_in_the_log_or_before_a_template() {
+    // The template shows all that it sees.
+    let contacts = Contacts::with_template("{payload: {name, comment: ($headers | tojson)}}").await;
+    let (body, name) = contact();
+    let key = Uuid::new_v4().simple().to_string() + "89abcdef";
+    let secret = |place: &str| format!("{place}-S3cret");
+    let hidden = ["X-Webhook-Key", "X-Auth", "X-Gitlab-Token", "X-Shop-Secret", "X-Line-Signature", "X-Session-Id"];
+    let secrets: Vec<String> = hidden.iter().map(|name| secret(name)).collect();
+    let mut sent: Vec<(&str, &str)> = hidden.iter().copied().zip(secrets.iter().map(String::as_str)).collect();
+    sent.extend([("x-api-key", contacts.key.as_str()), ("x-odd", &key)]);
+    sent.extend([("x-topic", "contacts/create"), ("idempotency-key", "delivery-1")]);
+    assert_eq!(outcome(&contacts.deliver("keyed", headers(&sent), &body).await), is(200, "ok"));
+    let line = contacts.gateway.log().pop().unwrap();
+    let seen: serde_json::Value = serde_json::from_str(line["vals"]["payload"]["comment"].as_str().unwrap()).unwrap();
+    assert_eq!(
+        (&seen["x-topic"], &seen["idempotency-key"], &seen["x-odd"]),
+        (&json!("contacts/create"), &json!("delivery-1"), &json!("***"))
+    );
+    let text = contacts.gateway.log_text();
+    assert!(text.contains(&name) && !text.contains("S3cret") && !text.contains(&key), "{text}");
+    assert!(!text.contains(&contacts.key) && !text.to_lowercase().contains("x-webhook-key"), "{text}");
+}
+
+#[tokio::test]
+async fn what_a_template_says_of_a_body_is_without_its_secrets() {
+    let contacts = Contacts::with_template("error(\"no such \" + .token)").await;
+    let body = json!({"name": "x", "token": "123456abcd"}).to_string();
+    assert_eq!(contacts.deliver_signed(&body).await, is(422, "hook_template"));
+    let line = contacts.gateway.log().pop().unwrap();
+    assert!(line["message"].as_str().unwrap().contains("no such ***"), "{line}");
+    assert!(!contacts.gateway.log_text().contains("123456abcd"));
+    let (status, told, _) = contacts.gateway.run(&["replay", &last(&contacts)]);
+    assert!(status == Some(1) && told.contains("parts of its body were hidden in the log (body.token)"), "{told}");
 }
