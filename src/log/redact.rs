@@ -289,4 +289,6 @@ fn is_match(key: &str, pattern: &str) -> bool {
 }
 
 #[cfg(test)]
+mod odoos_secrets;
+#[cfg(test)]
 mod tests;

@@ -158,6 +158,39 @@ async fn a_value_in_the_form_of_a_key_is_kept_where_it_is_a_value() {
 }
 
 #[tokio::test]
+async fn the_secrets_of_odoos_own_models_are_hidden_by_default() {
+    let (odoo, gateway) = (odoo().await, Gateway::start().await);
+    let client = Client::with_bearer(&gateway).await;
+    let secret = || format!("S3cret{}", Uuid::new_v4().simple());
+    let (pass, key, value) = (secret(), secret(), secret());
+    let server = json!({"name": unique("mail"), "smtp_host": "localhost", "smtp_user": "u", "smtp_pass": pass,
+        "smtp_ssl_private_key": key, "active": false});
+    let made = client
+        .call("create_data", "ir.mail_server", json!({"payload": server, "result_field": ["name", "smtp_pass"]}))
+        .await;
+    assert_eq!(made["is_success"], true, "{made}");
+    let parameter = unique("x.parameter");
+    let payload = json!({"key": parameter, "value": value});
+    let made = client.call("create_data", "ir.config_parameter", json!({"payload": payload})).await;
+    assert_eq!(made["is_success"], true, "{made}");
+    let found = client
+        .call(
+            "search_data",
+            "ir.config_parameter",
+            json!({"payload": {"search_field": ["key", "value"], "search_domain": [["value", "=", value]]}}),
+        )
+        .await;
+    assert_eq!(found["result"][0]["value"], value, "{found}");
+    let text = gateway.log_text();
+    for secret in [&pass, &key, &value] {
+        assert!(!text.contains(secret), "{secret}");
+    }
+    assert!(text.contains(&parameter) && text.contains("\"smtp_user\":\"u\""));
+    let parameters = json!([["key", "=", parameter]]);
+    assert_eq!(odoo.search_count("ir.config_parameter", parameters).await, 1);
+}
+
+#[tokio::test]
 async fn a_key_or_password_in_the_place_of_a_login_is_said_nowhere() {
     let (odoo, gateway) = (odoo().await, Gateway::start().await);
     let body = r#"{"model": "res.partner", "vals": {"payload": {"name": "x"}}}"#;
