@@ -63,7 +63,7 @@ pub use self::{
     release::{Edition, Release},
     remembered::Memory,
     rpc::{Effect, Page, Reach, Rpc, SHOWN},
-    schema::{Bond, Field, Kind, Properties, Schema},
+    schema::{Bond, Field, Kept, Kind, Properties, Schema},
     trace::{Made, Trace},
 };
 use crate::{

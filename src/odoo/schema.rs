@@ -11,7 +11,7 @@ use std::{
 use serde::Deserialize;
 use serde_json::Value;
 
-pub(super) const ATTRIBUTES: [&str; 11] = [
+pub(super) const ATTRIBUTES: [&str; 12] = [
     "type",
     "relation",
     "relation_field",
@@ -21,9 +21,13 @@ pub(super) const ATTRIBUTES: [&str; 11] = [
     "readonly",
     "required",
     "sortable",
+    "depends",
     "definition_record",
     "definition_record_field",
 ];
+
+/// Fields that Odoo fills itself, and takes from nobody (`BaseModel.create` and `write`, 14-19).
+const ODOOS_OWN: [&str; 6] = ["id", "create_uid", "create_date", "write_uid", "write_date", "parent_path"];
 
 /// The fields of one model, as one user sees them.
 #[derive(Debug)]
@@ -40,6 +44,10 @@ pub struct Field {
     /// The value that `read` gives is the value that `search` compares: true for stored fields and plain copies of them.
     pub is_column: bool,
     pub is_searchable: bool,
+    /// It has a column or a table of its own.
+    pub is_stored: bool,
+    /// What becomes of a value that is sent for it.
+    pub kept: Kept,
     /// The path to the field that this one is a copy of, if it is one.
     pub related: Option<String>,
     /// Of a one2many: the field of the related model that leads back, where there is one.
@@ -80,6 +88,21 @@ pub enum Bond {
     Part,
 }
 
+/// What Odoo does with a value that is sent for a field (`BaseModel.create` and `write`, 14-19).
+///
+/// A field that is computed without an inverse is readonly unless its definition says otherwise. One with an inverse that is
+/// readonly all the same is not told from it: the stored `account.move.amount_total` is the only one of some 7,600 fields in
+/// Odoo 19, of three in 14. Nor is a field told that can be edited in a form and is not stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    Yes,
+    /// Stored and computed: a new record gets the computed value; in one that is there the sent one stays until the next
+    /// computation.
+    UntilComputed,
+    /// Nothing takes it, and Odoo says nothing.
+    No,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
     Many2one(String),
@@ -111,11 +134,13 @@ struct Described {
     #[serde(default)]
     searchable: bool,
     #[serde(default)]
-    readonly: bool,
+    readonly: Value,
     #[serde(default)]
     required: bool,
     #[serde(default)]
     sortable: bool,
+    #[serde(default)]
+    depends: Value,
     #[serde(default)]
     definition_record: Value,
     #[serde(default)]
@@ -128,9 +153,10 @@ impl Schema {
         let read = |(name, value)| Some((name, serde_json::from_value(value).ok()?));
         let described: HashMap<String, Described> = described.into_iter().filter_map(read).collect();
         let bonds = bonds(&described);
-        let field = |(name, described)| {
+        let field = |(name, described): (String, Described)| {
             let bond = bonds.get(&name).copied().unwrap_or_default();
-            (name, Field { bond, ..Field::from(described) })
+            let field = Field::new(&name, described, bond);
+            (name, field)
         };
         let fields = described.into_iter().map(field).collect();
         Self { model: model.to_owned(), fields, read_at: Instant::now() }
@@ -194,12 +220,37 @@ impl Described {
             _ => None,
         }
     }
+
+    fn is_readonly(&self) -> bool {
+        self.readonly == Value::Bool(true)
+    }
+
+    /// The readonly of a field that is only so in forms says nothing of what Odoo does with a value.
+    fn kept(&self, name: &str) -> Kept {
+        if !self.is_readonly() {
+            Kept::Yes
+        } else if !self.store || ODOOS_OWN.contains(&name) {
+            Kept::No
+        } else if self.is_computed(name) {
+            Kept::UntilComputed
+        } else {
+            Kept::Yes
+        }
+    }
+
+    /// Of a stored field: its value depends on others. A relation whose domain names fields of the related records depends on
+    /// those, and is not computed.
+    fn is_computed(&self, name: &str) -> bool {
+        let is_own = |path: &str| path.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
+        let depends = self.depends.as_array().into_iter().flatten().filter_map(Value::as_str);
+        self.kind != "one2many" && depends.into_iter().any(|path| !is_own(path))
+    }
 }
 
 /// The links that are more than loose, by the copies that are written through them.
 fn bonds(fields: &HashMap<String, Described>) -> HashMap<String, Bond> {
     let mut bonds = HashMap::new();
-    for (name, field) in fields.iter().filter(|(_, field)| !field.readonly) {
+    for (name, field) in fields.iter().filter(|(_, field)| !field.is_readonly()) {
         let Some(path) = field.path() else { continue };
         let Some((link, copied)) = path.split_once('.') else { continue };
         let is_inherited = copied == name && !field.store && field.sortable;
@@ -211,8 +262,9 @@ fn bonds(fields: &HashMap<String, Described>) -> HashMap<String, Bond> {
     bonds
 }
 
-impl From<Described> for Field {
-    fn from(described: Described) -> Self {
+impl Field {
+    fn new(name: &str, described: Described, bond: Bond) -> Self {
+        let kept = described.kept(name);
         let related = described.path();
         let properties = described.properties();
         let kind = match (described.kind.as_str(), described.relation) {
@@ -228,7 +280,8 @@ impl From<Described> for Field {
         };
         let is_column = described.store || related.is_some();
         let inverse = described.relation_field.as_str().map(str::to_owned);
-        Self { kind, is_column, is_searchable: described.searchable, related, inverse, bond: Bond::Loose, properties }
+        let (is_stored, is_searchable) = (described.store, described.searchable);
+        Self { kind, is_column, is_searchable, is_stored, kept, related, inverse, bond, properties }
     }
 }
 
@@ -262,6 +315,43 @@ mod tests {
             let link = json!({"type": "many2one", "relation": "m", "required": required, "store": true});
             described.insert("link_id".to_owned(), link);
             assert_eq!(Schema::new("m", described).field("link_id").unwrap().bond, expected, "{copies}");
+        }
+    }
+
+    #[test]
+    fn what_odoo_drops_is_told_from_what_is_readonly_in_forms_alone() {
+        let column = json!({"type": "char", "store": true, "readonly": true, "depends": []});
+        for (name, described, expected) in [
+            ("state", column.clone(), Kept::Yes),
+            ("id", column.clone(), Kept::No),
+            ("create_date", column, Kept::No),
+            ("name", json!({"type": "char", "store": false, "readonly": false, "depends": ["a"]}), Kept::Yes),
+            ("count", json!({"type": "integer", "store": false, "readonly": true, "depends": []}), Kept::No),
+            (
+                "total",
+                json!({"type": "float", "store": true, "readonly": true, "depends": ["a.b"]}),
+                Kept::UntilComputed,
+            ),
+            ("total", json!({"type": "float", "store": true, "readonly": false, "depends": ["a.b"]}), Kept::Yes),
+            // By its domain (account.move.invoice_line_ids in Odoo 14).
+            (
+                "lines",
+                json!({"type": "one2many", "relation": "m", "store": true, "readonly": true, "depends": ["lines.a"]}),
+                Kept::Yes,
+            ),
+            (
+                "tags",
+                json!({"type": "many2many", "relation": "m", "store": true, "readonly": true, "depends": ["tags.a"]}),
+                Kept::Yes,
+            ),
+            (
+                "tags",
+                json!({"type": "many2many", "relation": "m", "store": true, "readonly": true, "depends": ["lines.a"]}),
+                Kept::UntilComputed,
+            ),
+        ] {
+            let schema = Schema::new("m", HashMap::from([(name.to_owned(), described.clone())]));
+            assert_eq!(schema.field(name).unwrap().kept, expected, "{name} {described}");
         }
     }
 

@@ -55,7 +55,7 @@ pub(super) struct Setting<'s> {
 /// Compiles the write. The error of a lookup that found nothing, or too much, comes up here.
 pub(super) fn compile(
     setting: Setting<'_>,
-    draft: Draft,
+    mut draft: Draft,
     resolved: Resolved,
     target: Target,
     warnings: &mut Warnings,
@@ -110,7 +110,9 @@ pub(super) fn compile(
     let beside = Beside::new(draft.below(), draft.unseen(), made_in_place, joins);
     let below = draft.below();
     if let Target::Existing { .. } = target {
-        // Those that are there go too, wherever they are.
+        // In records that are there, a value stays until Odoo computes it anew.
+        draft.computed.clear();
+        // Lines that are there go too, wherever they are.
         for (field, model) in draft.replaced() {
             policy.decide(Touch::Unchecked(model)).map_err(denied(&format!("payload.{field}")))?;
         }

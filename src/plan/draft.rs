@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Error, Warnings,
+    Error, Warnings, commands,
     files::{self, File},
     joins::names_a_record,
     kind_of,
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     config::LookupKeys,
-    odoo::{Bond, Field, Kind},
+    odoo::{Bond, Field, Kept, Kind},
     policy::Touch,
 };
 
@@ -25,10 +25,12 @@ use crate::{
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Draft {
     pub(super) fields: Vec<(String, Slot)>,
-    /// Files of a record whose model has no field for them.
+    /// Files of a record whose model has no field that takes them.
     pub(super) files: Vec<File>,
     /// The fields by which it joins a record that is a part of it (`_inherits`).
     pub(super) parts: Vec<String>,
+    /// Fields that Odoo computes in a new record, whatever is sent: each with its place.
+    pub(super) computed: Vec<(String, String)>,
 }
 
 #[derive(Debug, PartialEq)]
@@ -199,16 +201,38 @@ impl Reader<'_> {
         for (name, value) in payload {
             let path = format!("{path}.{name}");
             let field = seen.write(name).map_err(denied(&path))?;
-            if name == files::FIELD && field.is_none() {
+            if name == files::FIELD && files::are_loose(field, value) {
                 draft.files = self.files(value, &path)?;
-            } else if let Some(slot) = self.slot(seen, name, field, value, path, company)? {
+                continue;
+            }
+            if let Some(slot) = self.slot(seen, name, field, value, path.clone(), company)? {
                 if field.is_some_and(|field| field.bond == Bond::Part) && names_a_record(value) {
                     draft.parts.push(name.clone());
                 }
+                self.note_kept(seen, name, &slot, path, &mut draft)?;
                 draft.fields.push((name.clone(), slot));
             }
         }
         Ok(draft)
+    }
+
+    /// Says what Odoo would drop in silence. It is sent all the same: a model's own `create` or `write` may look at it.
+    fn note_kept(
+        &mut self,
+        seen: Seen<'_>,
+        name: &str,
+        slot: &Slot,
+        path: String,
+        draft: &mut Draft,
+    ) -> Result<(), Error> {
+        match seen.kept(name) {
+            Kept::Yes => {}
+            Kept::UntilComputed => draft.computed.push((name.to_owned(), path)),
+            // Odoo changes records by such a field, though it links none.
+            Kept::No if matches!(slot, Slot::Commands { commands, .. } if commands::change_records(commands)) => {}
+            Kept::No => self.warnings.note_unwritten(seen.name(), name, &path)?,
+        }
+        Ok(())
     }
 
     /// Files become records of a model of their own.
@@ -240,7 +264,7 @@ impl Reader<'_> {
         let leads_to_files = name == files::FIELD && field.kind.relation() == Some(files::MODEL);
         let slot = match (&field.kind, value) {
             // Files are added to those that are there, and never replace them.
-            (Kind::One2many(_), value) if leads_to_files && !files::are_commands(value) => {
+            (Kind::One2many(_), value) if leads_to_files && !commands::are_commands(value) => {
                 Slot::Files { files: self.files(value, &path)?, is_many2many: false }
             }
             (Kind::Many2many(_), value) if leads_to_files && files::are_files(value) => {
@@ -306,8 +330,9 @@ impl Reader<'_> {
                 };
             }
             // Odoo's own commands, for those who write them.
-            Value::Array(_) if files::are_commands(value) => {
+            Value::Array(_) if commands::are_commands(value) => {
                 self.known.commands(to.model, value, path)?;
+                self.note_unwritten(to.model, value, path)?;
                 return Ok(to.commands(self.known, value));
             }
             _ => return Err(wrong(path, DUE, value)),
@@ -357,9 +382,10 @@ impl Reader<'_> {
 
     fn one2many(&mut self, to: Relation<'_>, value: &Value) -> Result<Slot, Error> {
         let Value::Array(items) = value else { return Err(wrong(to.path, "must be a list of lines", value)) };
-        if files::are_commands(value) {
+        if commands::are_commands(value) {
             // Odoo's own commands, for those who write them.
             self.known.commands(to.model, value, to.path)?;
+            self.note_unwritten(to.model, value, to.path)?;
             return Ok(to.commands(self.known, value));
         }
         // An empty list removes those that are there.

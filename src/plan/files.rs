@@ -5,7 +5,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Error, Warnings, kind_of};
+use super::{Error, Warnings, commands, kind_of};
+use crate::odoo::{Field, Kept, Kind};
 
 pub(super) const FIELD: &str = "attachment_ids";
 pub(super) const MODEL: &str = "ir.attachment";
@@ -24,9 +25,22 @@ impl File {
     }
 }
 
-/// Odoo's own commands, such as `[[0, 0, {…}]]`, for those who write them.
-pub(super) fn are_commands(value: &Value) -> bool {
-    value.as_array().is_some_and(|items| !items.is_empty() && items.iter().all(Value::is_array))
+/// Files that no field of their record takes: they are made by themselves, and tied to it.
+///
+/// `field` is the one of the record's model that has their name. A one2many takes them where it is stored and made of the
+/// record's id; a computed one drops them in silence (`project.task` in Odoo 14-19, models of `hr`). A many2many takes them
+/// where it is stored, or a copy of such a one.
+pub(super) fn are_loose(field: Option<&Field>, value: &Value) -> bool {
+    let Some(field) = field else { return true };
+    match &field.kind {
+        Kind::One2many(model) if model == MODEL => {
+            !(commands::are_commands(value) || field.is_stored && field.inverse.as_deref() == Some("res_id"))
+        }
+        Kind::Many2many(model) if model == MODEL => {
+            are_files(value) && !field.is_stored && (field.related.is_none() || field.kept != Kept::Yes)
+        }
+        _ => false,
+    }
 }
 
 /// A value that reads as files, and not as links to some that are there.

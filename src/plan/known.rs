@@ -12,7 +12,7 @@ use std::{
 
 use super::Error;
 use crate::{
-    odoo::{Bond, Caller, Field, Kind, Properties, Schema},
+    odoo::{Bond, Caller, Field, Kept, Kind, Properties, Schema},
     policy::{Denied, NAME, Policy, Touch},
 };
 
@@ -210,6 +210,26 @@ impl<'p> Known<'p> {
         }
     }
 
+    /// What becomes of a value that is written. A field of an `_inherits` parent is written there: such a model has all fields
+    /// of its parent, each as a copy of the same name.
+    fn kept(&self, schema: &Schema, name: &str, depth: usize) -> Kept {
+        let Some(field) = schema.field(name).filter(|_| depth < MOST_COPIES) else { return Kept::Yes };
+        let copied = field.related.as_deref().and_then(|path| path.split_once('.'));
+        let parent = copied.filter(|(_, last)| *last == name).and_then(|(link, _)| schema.field(link)?.kind.relation());
+        let Some(parent) = parent.filter(|_| field.kept == Kept::No) else { return field.kept };
+        // Nothing is said of what cannot be known.
+        if self.policy.decide(Touch::Model(parent)).is_err() {
+            return Kept::Yes;
+        }
+        match self.schema(parent) {
+            None => Kept::Yes,
+            Some(parent) if parent.names().all(|name| schema.field(name).is_some()) => {
+                self.kept(parent, name, depth + 1)
+            }
+            Some(_) => field.kept,
+        }
+    }
+
     #[cfg(test)]
     pub(super) fn of(policy: &'p Policy, schemas: impl IntoIterator<Item = Schema>) -> Self {
         let schemas = schemas.into_iter().map(|schema| (schema.model.clone(), Arc::new(schema))).collect();
@@ -232,6 +252,11 @@ impl<'k> Seen<'k> {
     pub(super) fn write(&self, name: &str) -> Result<Option<&'k Field>, Denied> {
         self.known.decide_field(self.schema, name, Use::Write, 0)?;
         Ok(self.schema.field(name))
+    }
+
+    /// What becomes of a value that is written.
+    pub(super) fn kept(&self, name: &str) -> Kept {
+        self.known.kept(self.schema, name, 0)
     }
 
     /// The names of all fields that may be read, in order; nothing where that is all of them. Properties, of which only an

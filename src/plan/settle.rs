@@ -68,6 +68,9 @@ impl<'a> Settler<'a> {
         lines: &mut Vec<Line>,
         settled: &mut Settled,
     ) -> Result<Map<String, Value>, Error> {
+        for (field, path) in &draft.computed {
+            self.warnings.note_unwritten(model, field, path)?;
+        }
         if !draft.files.is_empty() {
             settled.files.push((lines.clone(), draft.files));
         }

@@ -222,9 +222,11 @@ async fn payload_company(
     let (draft, questions, warnings) = with_schemas(caller, |known| {
         let mut warnings = Warnings::new(strict);
         let mut reader = Reader { known, filter, questions: Questions::default(), warnings: &mut warnings };
-        let draft = reader.read(model, &alone, "payload", None)?;
+        let mut draft = reader.read(model, &alone, "payload", None)?;
+        // The payload's own reading will say it.
+        draft.computed.clear();
         let questions = reader.questions;
-        Ok((draft, questions, warnings))
+        Ok((draft, questions, warnings.without_unwritten()))
     })
     .await?;
     let found = questions.ask(caller, filter, 0).await?;

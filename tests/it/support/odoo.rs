@@ -42,6 +42,20 @@ pub(crate) async fn odoo_14() -> &'static Odoo {
     odoo.without_lock_out().await
 }
 
+/// An Odoo 19 of its own with the module `project`, which the others lack. Its installation takes some 20 seconds.
+pub(crate) async fn odoo_with_project() -> &'static Odoo {
+    static PROJECT: OnceCell<Odoo> = OnceCell::const_new();
+    let install = async || {
+        let odoo =
+            tokio::task::spawn_blocking(|| Odoo::up(&["--name", "project"])).await.expect("an Odoo to test against");
+        let model = "ir.module.module";
+        let module = odoo.call(model, "search", json!([[["name", "=", "project"]]]), json!({})).await.unwrap();
+        odoo.call(model, "button_immediate_install", json!([module]), json!({})).await.expect("the module project");
+        odoo
+    };
+    PROJECT.get_or_init(install).await
+}
+
 impl Odoo {
     /// With more arguments for `tests/odoo/up`.
     pub(crate) fn up(more: &[&str]) -> Self {

@@ -1,0 +1,53 @@
+//! Odoo's own commands in a payload, such as `[[0, 0, {…}], [4, 7]]`, for those who write them.
+//!
+//! They go to Odoo as they stand. What Odoo would drop of their values is said.
+
+use serde_json::Value;
+
+use super::{Error, draft::Reader, touched::denied};
+use crate::odoo::Kept;
+
+/// The place of a command's values.
+const VALUES: usize = 2;
+
+pub(super) fn are_commands(value: &Value) -> bool {
+    value.as_array().is_some_and(|items| !items.is_empty() && items.iter().all(Value::is_array))
+}
+
+/// Whether one of them writes into a record that is there.
+pub(super) fn change_records(commands: &Value) -> bool {
+    commands
+        .as_array()
+        .is_some_and(|commands| commands.iter().any(|command| command[VALUES].is_object() && !makes_record(command)))
+}
+
+/// Python takes false for 0.
+fn makes_record(command: &Value) -> bool {
+    command[0].as_f64() == Some(0.0) || command[0] == Value::Bool(false)
+}
+
+impl Reader<'_> {
+    /// Says what Odoo would drop of the values in commands on records of `model`. An unknown field is left to Odoo, which
+    /// refuses it.
+    pub(super) fn note_unwritten(&mut self, model: &str, commands: &Value, path: &str) -> Result<(), Error> {
+        for (index, command) in commands.as_array().into_iter().flatten().enumerate() {
+            let Some(values) = command[VALUES].as_object() else { continue };
+            let Some(seen) = self.known.model(model).map_err(denied(path))? else { return Ok(()) };
+            for (name, value) in values {
+                let path = format!("{path}[{index}][{VALUES}].{name}");
+                match seen.kept(name) {
+                    Kept::No if change_records(value) => {}
+                    Kept::No => self.warnings.note_unwritten(model, name, &path)?,
+                    Kept::UntilComputed if makes_record(command) => {
+                        self.warnings.note_unwritten(model, name, &path)?;
+                    }
+                    Kept::Yes | Kept::UntilComputed => {}
+                }
+                if let Some(relation) = seen.relation(name).filter(|_| are_commands(value)) {
+                    self.note_unwritten(relation, value, &path)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
