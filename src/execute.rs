@@ -69,7 +69,10 @@ pub async fn execute(caller: &Caller, plan: Plan) -> Result<Done, Error> {
         Work::Search { model, domain, page, fields } => {
             let mut found = caller.call(&plan::search(&model, domain, page, &fields)).await?;
             let records = match &fields {
-                Fields::Named(_) => found,
+                Fields::Named(_) => {
+                    plan::contents_as_text(caller, &model, &mut found).await?;
+                    found
+                }
                 Fields::Nested { selection, specification: Some(_) } => {
                     json!(shaped(found["records"].take(), selection))
                 }
@@ -126,7 +129,7 @@ async fn save(caller: &Caller, write: Write, warnings: &mut Vec<Warning>) -> Res
 /// Reads what is wanted of records that were written; a failure is a warning.
 async fn read(caller: &Caller, wanted: &Selection, ids: Vec<i64>, warnings: &mut Vec<Warning>) -> Vec<Value> {
     let read = async {
-        let records = caller.call(&Rpc::read(&wanted.model, ids, wanted.names())).await?;
+        let records = caller.call(&wanted.reading(Rpc::read(&wanted.model, ids, wanted.names()))).await?;
         expanded(caller, records, wanted).await
     };
     match read.await {

@@ -9,6 +9,7 @@
 mod auto_create;
 mod commands;
 mod compile;
+mod content;
 mod draft;
 mod error;
 mod files;
@@ -32,6 +33,7 @@ mod write;
 
 use serde_json::{Map, Value, json};
 
+pub(crate) use self::{content::contents_as_text, render::search, touched::denied, write::lines_of};
 pub use self::{
     error::{Ambiguous, Error},
     joins::Joins,
@@ -41,7 +43,6 @@ pub use self::{
     steps::{Answer, At, Below, Beside, Hole, Line, Looked, Place, Purpose, Root, Step, Write},
     write::{create_data, create_update_data, update_data},
 };
-pub(crate) use self::{render::search, touched::denied, write::lines_of};
 use crate::{
     config::Compat,
     key_texts::mask_keys,

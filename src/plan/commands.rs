@@ -1,10 +1,10 @@
 //! Odoo's own commands in a payload, such as `[[0, 0, {…}], [4, 7]]`, for those who write them.
 //!
-//! They go to Odoo as they stand. What Odoo would drop of their values is said.
+//! They go to Odoo as they stand, but for the name of a file's content. What Odoo would drop of their values is said.
 
 use serde_json::Value;
 
-use super::{Error, draft::Reader, touched::denied};
+use super::{Error, content, draft::Reader, touched::denied};
 use crate::odoo::Kept;
 
 /// The place of a command's values.
@@ -27,27 +27,28 @@ fn makes_record(command: &Value) -> bool {
 }
 
 impl Reader<'_> {
-    /// Says what Odoo would drop of the values in commands on records of `model`. An unknown field is left to Odoo, which
-    /// refuses it.
-    pub(super) fn note_unwritten(&mut self, model: &str, commands: &Value, path: &str) -> Result<(), Error> {
-        for (index, command) in commands.as_array().into_iter().flatten().enumerate() {
-            let Some(values) = command[VALUES].as_object() else { continue };
-            let Some(seen) = self.known.model(model).map_err(denied(path))? else { return Ok(()) };
+    /// Commands on records of `model`, as they go to Odoo. Says what Odoo would drop of their values. An unknown field is left
+    /// to Odoo, which refuses it.
+    pub(super) fn read_commands(&mut self, model: &str, mut commands: Value, path: &str) -> Result<Value, Error> {
+        for (index, command) in commands.as_array_mut().into_iter().flatten().enumerate() {
+            let makes_record = makes_record(command);
+            let Some(values) = command.get_mut(VALUES).and_then(Value::as_object_mut) else { continue };
+            let Some(seen) = self.known.model(model).map_err(denied(path))? else { break };
+            let path = format!("{path}[{index}][{VALUES}]");
+            content::renamed(seen, values, &path)?;
             for (name, value) in values {
-                let path = format!("{path}[{index}][{VALUES}].{name}");
+                let path = format!("{path}.{name}");
                 match seen.kept(name) {
                     Kept::No if change_records(value) => {}
                     Kept::No => self.warnings.note_unwritten(model, name, &path)?,
-                    Kept::UntilComputed if makes_record(command) => {
-                        self.warnings.note_unwritten(model, name, &path)?;
-                    }
+                    Kept::UntilComputed if makes_record => self.warnings.note_unwritten(model, name, &path)?,
                     Kept::Yes | Kept::UntilComputed => {}
                 }
                 if let Some(relation) = seen.relation(name).filter(|_| are_commands(value)) {
-                    self.note_unwritten(relation, value, &path)?;
+                    *value = self.read_commands(relation, value.take(), &path)?;
                 }
             }
         }
-        Ok(())
+        Ok(commands)
     }
 }

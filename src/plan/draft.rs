@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Error, Warnings, commands,
+    Error, Warnings, commands, content,
     files::{self, File},
     joins::names_a_record,
     kind_of,
@@ -175,13 +175,9 @@ struct Relation<'p> {
 }
 
 impl Relation<'_> {
-    fn commands(&self, known: &Known<'_>, commands: &Value) -> Slot {
-        Slot::Commands {
-            model: self.model.to_owned(),
-            inverse: self.inverse.map(str::to_owned),
-            commands: commands.clone(),
-            join: known.commands_join(self.model, commands),
-        }
+    fn commands(&self, known: &Known<'_>, commands: Value) -> Slot {
+        let join = known.commands_join(self.model, &commands);
+        Slot::Commands { model: self.model.to_owned(), inverse: self.inverse.map(str::to_owned), commands, join }
     }
 }
 
@@ -200,6 +196,11 @@ impl Reader<'_> {
         let company = payload.get("company_id").and_then(Value::as_i64).or(company);
         for (name, value) in payload {
             let path = format!("{path}.{name}");
+            let own = content::name_in(seen, name);
+            if own != name && payload.contains_key(own) {
+                return Err(content::given_twice(&path));
+            }
+            let name = own;
             let field = seen.write(name).map_err(denied(&path))?;
             if name == files::FIELD && files::are_loose(field, value) {
                 draft.files = self.files(value, &path)?;
@@ -207,10 +208,10 @@ impl Reader<'_> {
             }
             if let Some(slot) = self.slot(seen, name, field, value, path.clone(), company)? {
                 if field.is_some_and(|field| field.bond == Bond::Part) && names_a_record(value) {
-                    draft.parts.push(name.clone());
+                    draft.parts.push(name.to_owned());
                 }
                 self.note_kept(seen, name, &slot, path, &mut draft)?;
-                draft.fields.push((name.clone(), slot));
+                draft.fields.push((name.to_owned(), slot));
             }
         }
         Ok(draft)
@@ -239,10 +240,12 @@ impl Reader<'_> {
     fn files(&mut self, value: &Value, path: &str) -> Result<Vec<File>, Error> {
         // They are made before the record that they belong to, so nothing shows what they will be.
         self.known.policy().decide(Touch::Unchecked(files::MODEL)).map_err(denied(path))?;
-        for field in ["name", "datas", "res_model", "res_id"] {
-            self.known.policy().decide(Touch::Write { model: files::MODEL, field }).map_err(denied(path))?;
+        let Some(attachments) = self.known.model(files::MODEL).map_err(denied(path))? else { return Ok(Vec::new()) };
+        let content = content::name_in(attachments, content::DATAS);
+        for field in ["name", content, "res_model", "res_id"] {
+            attachments.write(field).map_err(denied(path))?;
         }
-        files::read(value, path, self.warnings)
+        files::read(value, path, content, self.warnings)
     }
 
     fn slot(
@@ -287,6 +290,7 @@ impl Reader<'_> {
                 self.known.reference(named, &path)?;
                 Slot::Plain(value.clone())
             }
+            (Kind::Binary, Value::String(_)) => Slot::Plain(content::sent(seen, name, value)),
             (Kind::Free, value) => {
                 self.known.properties(seen, name, value, &path)?;
                 Slot::Plain(value.clone())
@@ -332,8 +336,8 @@ impl Reader<'_> {
             // Odoo's own commands, for those who write them.
             Value::Array(_) if commands::are_commands(value) => {
                 self.known.commands(to.model, value, path)?;
-                self.note_unwritten(to.model, value, path)?;
-                return Ok(to.commands(self.known, value));
+                let commands = self.read_commands(to.model, value.clone(), path)?;
+                return Ok(to.commands(self.known, commands));
             }
             _ => return Err(wrong(path, DUE, value)),
         };
@@ -385,8 +389,8 @@ impl Reader<'_> {
         if commands::are_commands(value) {
             // Odoo's own commands, for those who write them.
             self.known.commands(to.model, value, to.path)?;
-            self.note_unwritten(to.model, value, to.path)?;
-            return Ok(to.commands(self.known, value));
+            let commands = self.read_commands(to.model, value.clone(), to.path)?;
+            return Ok(to.commands(self.known, commands));
         }
         // An empty list removes those that are there.
         self.known.policy().decide(Touch::Model(to.model)).map_err(denied(to.path))?;

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Error, Warnings, commands, kind_of};
+use super::{Error, Warnings, commands, content::without_line_ends, kind_of};
 use crate::odoo::{Field, Kept, Kind};
 
 pub(super) const FIELD: &str = "attachment_ids";
@@ -15,13 +15,16 @@ pub(super) const MODEL: &str = "ir.attachment";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct File {
     name: String,
-    datas: String,
+    content: String,
+    /// The field that takes it: `datas`, or `raw` where Odoo has no other.
+    content_field: &'static str,
 }
 
 impl File {
     /// The values of the attachment, of a record of `model` where that record is not known yet.
     pub(super) fn values(self) -> Map<String, Value> {
-        Map::from_iter([("name".to_owned(), json!(self.name)), ("datas".to_owned(), json!(self.datas))])
+        let content = (self.content_field.to_owned(), json!(self.content));
+        Map::from_iter([("name".to_owned(), json!(self.name)), content])
     }
 }
 
@@ -48,18 +51,24 @@ pub(super) fn are_files(value: &Value) -> bool {
     value.as_array().is_some_and(|items| !items.is_empty() && items.iter().all(Value::is_object))
 }
 
-/// Reads the files at `path`; none where the value is empty.
-pub(super) fn read(value: &Value, path: &str, warnings: &mut Warnings) -> Result<Vec<File>, Error> {
+/// Reads the files at `path`, whose content goes into `content_field`; none where the value is empty.
+pub(super) fn read(
+    value: &Value,
+    path: &str,
+    content_field: &'static str,
+    warnings: &mut Warnings,
+) -> Result<Vec<File>, Error> {
     match value {
         Value::Null | Value::Bool(false) => Ok(Vec::new()),
         Value::Array(files) => {
-            files.iter().enumerate().map(|(n, file)| read_one(file, &format!("{path}[{n}]"), warnings)).collect()
+            let files = files.iter().enumerate();
+            files.map(|(n, file)| read_one(file, &format!("{path}[{n}]"), content_field, warnings)).collect()
         }
         other => Err(wrong(path, &format!("must be a list of files, not {}", kind_of(other)))),
     }
 }
 
-fn read_one(file: &Value, path: &str, warnings: &mut Warnings) -> Result<File, Error> {
+fn read_one(file: &Value, path: &str, content_field: &'static str, warnings: &mut Warnings) -> Result<File, Error> {
     let Value::Object(file) = file else {
         return Err(wrong(path, &format!("must be {{\"name\": …, \"datas\": …}}, not {}", kind_of(file))));
     };
@@ -80,11 +89,11 @@ fn read_one(file: &Value, path: &str, warnings: &mut Warnings) -> Result<File, E
     if !is_base64(datas) {
         return Err(wrong(&format!("{path}.datas"), "is not base64 (RFC 4648, section 4, with padding)"));
     }
-    Ok(File { name: name.clone(), datas: datas.clone() })
+    Ok(File { name: name.clone(), content: without_line_ends(datas), content_field })
 }
 
 /// Base64 with padding; line ends within it are taken, as mail programs put them there.
-fn is_base64(text: &str) -> bool {
+pub(super) fn is_base64(text: &str) -> bool {
     let mut digits = 0_usize;
     let mut padding = 0_usize;
     for byte in text.bytes() {
@@ -119,8 +128,9 @@ mod tests {
 
     #[test]
     fn a_file_without_name_or_content_is_named_by_its_place() {
-        let refusal =
-            |value: Value| read(&value, "payload.attachment_ids", &mut Warnings::new(false)).unwrap_err().to_string();
+        let refusal = |value: Value| {
+            read(&value, "payload.attachment_ids", "datas", &mut Warnings::new(false)).unwrap_err().to_string()
+        };
         assert_eq!(
             refusal(json!([{"name": "a", "datas": "QQ=="}, {"name": "b"}])),
             "`payload.attachment_ids[1].datas` is missing"

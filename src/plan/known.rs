@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
 };
 
-use super::Error;
+use super::{Error, content};
 use crate::{
     odoo::{Bond, Caller, Field, Kept, Kind, Properties, Schema},
     policy::{Denied, NAME, Policy, Touch},
@@ -137,6 +137,9 @@ impl<'p> Known<'p> {
     /// too). That the copied field's model may not be touched otherwise is no matter: what is allowed here is this field.
     fn decide_field(&self, schema: &Schema, name: &str, how: Use, depth: usize) -> Result<(), Denied> {
         self.policy.decide(how.of(&schema.model, name))?;
+        for name in content::names_of(&schema.model, name) {
+            self.policy.decide(how.of(&schema.model, name))?;
+        }
         if how == Use::Search && name == NAME {
             return self.by_name_from(&schema.model, depth);
         }

@@ -42,7 +42,9 @@ pub(crate) fn search(model: &str, domain: Value, page: Page, fields: &Fields) ->
         Fields::Nested { specification: Some(specification), .. } => {
             Rpc::web_search_read(model, domain, specification.clone(), page)
         }
-        Fields::Nested { selection, specification: None } => Rpc::search_read(model, domain, selection.names(), page),
+        Fields::Nested { selection, specification: None } => {
+            selection.reading(Rpc::search_read(model, domain, selection.names(), page))
+        }
     }
 }
 

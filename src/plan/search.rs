@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{
-    Asked, Error, Fields, Plan, Work,
+    Asked, Error, Fields, Plan, Work, content,
     known::with_schemas,
     literal, picks,
     selection::Selection,
@@ -40,17 +40,27 @@ pub async fn search_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
     let is_nested = picks.iter().any(|pick| !pick.within.is_empty());
     let mut names: Vec<String> = picks.iter().map(|pick| pick.name.clone()).collect();
     let mut nested = None;
-    if is_nested || !policy.is_open() {
+    let names_content = names.iter().any(|name| name == content::DATAS);
+    if is_nested || names_content || !policy.is_open() {
         let (selection, readable) = with_schemas(caller, |known| {
             known.domain(model, &domain, "payload.search_domain")?;
             if let Some(order) = &page.order {
                 known.order(model, order, "payload.order")?;
             }
-            let readable = known.model(model).map_err(denied("model"))?.and_then(|seen| seen.readable());
-            Ok((Selection::read(known, model, &picks, "search_field")?, readable))
+            let seen = known.model(model).map_err(denied("model"))?;
+            let has_other_name =
+                names_content && seen.is_some_and(|seen| content::name_in(seen, content::DATAS) != content::DATAS);
+            let readable = seen.and_then(|seen| seen.readable());
+            // Where the policy is open, Odoo names an unknown field itself.
+            if policy.is_open() && !is_nested && !has_other_name {
+                return Ok((None, readable));
+            }
+            let selection = Selection::read(known, model, &picks, "search_field")?;
+            let is_shaped = is_nested || has_other_name || selection.has_properties();
+            Ok((is_shaped.then_some(selection), readable))
         })
         .await?;
-        nested = Some(selection).filter(|selection| is_nested || selection.has_properties());
+        nested = selection;
         // Where all fields are wanted that means all that may be read.
         if let Some(readable) = readable.filter(|_| names.is_empty()) {
             names = readable;

@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Error,
+    Error, content,
     known::{Known, with_schemas},
     picks::Pick,
     properties::decide_answered,
@@ -40,8 +40,8 @@ pub enum Wanted {
     Named,
     /// Properties, of which the answer shows which models they lead to.
     Properties,
-    /// A file's content, which a specification would answer with its size.
-    Content,
+    /// A file's content, which a specification would answer with its size; Odoo has it under this name.
+    Content { read_as: String },
     /// The records that a many2one, one2many or many2many leads to.
     Records(Selection),
     /// The record that a reference leads to, of whatever model.
@@ -56,12 +56,13 @@ impl Selection {
         for pick in picks.iter().filter(|pick| pick.name != "id" || !pick.within.is_empty()) {
             let Some(seen) = known.model(model).map_err(denied(parameter))? else { continue };
             let name = || pick.name.clone();
-            let Some(field) = seen.read(&pick.name).map_err(denied(parameter))? else {
+            let own = content::name_in(seen, &pick.name);
+            let Some(field) = seen.read(own).map_err(denied(parameter))? else {
                 return Err(Error::UnknownField { parameter, model: model.to_owned(), name: name() });
             };
             let wanted = match (&field.kind, pick.within.is_empty()) {
                 (Kind::Many2one(_), true) => Wanted::Named,
-                (Kind::Binary, true) => Wanted::Content,
+                (Kind::Binary, true) => Wanted::Content { read_as: own.to_owned() },
                 (_, true) if field.properties.is_some() && known.policy().narrows_models() => Wanted::Properties,
                 (_, true) => Wanted::Plain,
                 (Kind::Reference, false) => Wanted::Referred(pick.within.clone()),
@@ -80,7 +81,28 @@ impl Selection {
         if self.fields.is_empty() {
             return json!(["id"]);
         }
-        self.fields.iter().map(|(name, _)| Value::from(name.as_str())).collect()
+        let name = |(name, wanted): &(String, Wanted)| match wanted {
+            Wanted::Content { read_as } => Value::from(read_as.as_str()),
+            _ => Value::from(name.as_str()),
+        };
+        self.fields.iter().map(name).collect()
+    }
+
+    /// A call that reads these fields by name, with the contents of files among them.
+    pub fn reading(&self, rpc: Rpc) -> Rpc {
+        let has_content = self.fields.iter().any(|(_, wanted)| matches!(wanted, Wanted::Content { .. }));
+        if has_content { content::with_content(rpc) } else { rpc }
+    }
+
+    /// Puts a file's content under the name by which it was asked for.
+    fn place_content(&self, name: &str, read_as: &str, records: &mut [Value]) {
+        let is_own = name == read_as || self.fields.iter().any(|(name, _)| name == read_as);
+        for record in records.iter_mut().filter_map(Value::as_object_mut) {
+            let content = if is_own { record.get(read_as).cloned() } else { record.shift_remove(read_as) };
+            if let Some(content) = content {
+                record.insert(name.to_owned(), content::as_text(content));
+            }
+        }
     }
 
     /// For `web_read`, `web_save` and `web_search_read`; `None` where a specification cannot say what is wanted.
@@ -91,7 +113,7 @@ impl Selection {
                 Wanted::Plain => json!({}),
                 Wanted::Named => json!({"fields": {"display_name": {}}}),
                 Wanted::Records(selection) => json!({"fields": selection.specification()?}),
-                Wanted::Content | Wanted::Properties | Wanted::Referred(_) => return None,
+                Wanted::Content { .. } | Wanted::Properties | Wanted::Referred(_) => return None,
             };
             specification.insert(name.clone(), within);
         }
@@ -140,7 +162,8 @@ impl Selection {
         Box::pin(async move {
             for (name, wanted) in &self.fields {
                 match wanted {
-                    Wanted::Plain | Wanted::Named | Wanted::Content => {}
+                    Wanted::Plain | Wanted::Named => {}
+                    Wanted::Content { read_as } => self.place_content(name, read_as, records),
                     Wanted::Properties => {
                         let mut answered = records.iter().map(|record| &record[name]);
                         answered.try_for_each(|value| decide_answered(caller.policy(), value))?;
@@ -205,7 +228,7 @@ impl<'f> Targets<'f> {
                 found.with_context("active_test", false)
             }
         };
-        let Value::Array(mut rows) = caller.call(&rpc).await? else { return Ok(()) };
+        let Value::Array(mut rows) = caller.call(&selection.reading(rpc)).await? else { return Ok(()) };
         selection.expand(caller, &mut rows).await?;
         for row in rows {
             if let Some(id) = row["id"].as_i64() {
@@ -280,6 +303,7 @@ mod tests {
 
     #[test]
     fn a_files_content_is_not_left_to_a_specification_which_would_give_its_size() {
-        assert_eq!(selection(vec![("datas", Wanted::Content)]).specification(), None);
+        let content = Wanted::Content { read_as: "datas".to_owned() };
+        assert_eq!(selection(vec![("datas", content)]).specification(), None);
     }
 }

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -48,6 +48,11 @@ pub(crate) enum Fault {
     BadGateway,
     /// Odoo has done it, and half of its answer comes through.
     CutReply,
+    /// The body of the request is changed before Odoo sees it, that of the answer after; or the first gives the answer itself.
+    Edit {
+        ask: fn(&mut Value) -> Option<String>,
+        answer: fn(&Value, &mut Value),
+    },
     /// It reaches Odoo only after this is notified; `reached` is notified when it is here.
     Hold {
         reached: Arc<Notify>,
@@ -217,7 +222,7 @@ impl State {
 /// Model and method of an `execute_kw`.
 fn json_rpc(request: &[u8]) -> Option<String> {
     let start = request.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
-    let body: serde_json::Value = serde_json::from_slice(&request[start..]).ok()?;
+    let body: Value = serde_json::from_slice(&request[start..]).ok()?;
     let args = &body["params"]["args"];
     Some(format!("{}/{}", args[3].as_str()?, args[4].as_str()?))
 }
@@ -255,6 +260,7 @@ async fn answer(state: &State, fault: &Fault, request: &[u8], stream: &mut TcpSt
             release.notified().await;
             ask_odoo(state, request).await?
         }
+        Fault::Edit { ask, answer } => edited(state, request, *ask, *answer).await?,
         Fault::Refuse => http("200 OK", &exception("odoo.exceptions.UserError", "made to fail")),
         Fault::Answer { status, body } => http(status, body),
         Fault::Raw(bytes) | Fault::Stall(bytes) => bytes.clone(),
@@ -302,6 +308,31 @@ fn http(status: &str, body: &str) -> Vec<u8> {
         body.len()
     )
     .into_bytes()
+}
+
+/// The answer to a changed request, changed in turn; without Odoo's headers, of which an RPC needs none.
+async fn edited(
+    state: &State,
+    request: &[u8],
+    ask: fn(&mut Value) -> Option<String>,
+    edit: fn(&Value, &mut Value),
+) -> std::io::Result<Vec<u8>> {
+    let (head, body) = request.split_at(request.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4);
+    let sent: Value = serde_json::from_slice(body).unwrap();
+    let mut asked = sent.clone();
+    if let Some(refusal) = ask(&mut asked) {
+        return Ok(http("200 OK", &refusal));
+    }
+    let body = asked.to_string();
+    let head = String::from_utf8_lossy(head).into_owned();
+    let kept = head.lines().filter(|line| !line.is_empty() && !line.to_lowercase().starts_with("content-length:"));
+    let head: String = kept.map(|line| format!("{line}\r\n")).collect();
+    let request = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
+    let answer = ask_odoo(state, request.as_bytes()).await?;
+    let start = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
+    let mut answer: Value = serde_json::from_slice(&answer[start..]).unwrap();
+    edit(&sent, &mut answer);
+    Ok(http("200 OK", &answer.to_string()))
 }
 
 /// The head as text, and head and body as they came.

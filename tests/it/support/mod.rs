@@ -7,6 +7,7 @@ pub(crate) mod fault;
 pub(crate) mod gateway;
 pub(crate) mod matcher;
 pub(crate) mod net_log;
+pub(crate) mod newer;
 pub(crate) mod odoo;
 pub(crate) mod segments;
 pub(crate) mod tls;
