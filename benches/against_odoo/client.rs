@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
@@ -47,12 +47,19 @@ pub(crate) struct Client {
 impl Client {
     /// The whole body of the answer. Nothing is sent twice: a call that fails ends the benchmark.
     pub(crate) async fn post(&mut self, path: &str, body: Bytes) -> Bytes {
-        self.exchange(path, body).await.1
+        let (status, _, answer) = self.exchange(path, body).await;
+        assert!(status.is_success(), "{path}: {status}: {}", String::from_utf8_lossy(&answer));
+        answer
+    }
+
+    /// The same of a call that may be refused, with whatever status.
+    pub(crate) async fn try_post(&mut self, path: &str, body: Bytes) -> Bytes {
+        self.exchange(path, body).await.2
     }
 
     /// The cookies of a login, and what it answers.
     pub(crate) async fn log_in(&mut self, body: &Value) -> (HashMap<String, String>, Value) {
-        let (headers, answer) = self.exchange("/web/session/authenticate", body.to_string().into()).await;
+        let (_, headers, answer) = self.exchange("/web/session/authenticate", body.to_string().into()).await;
         let pairs = headers.get_all(header::SET_COOKIE).iter().filter_map(|cookie| {
             let (name, value) = cookie.to_str().unwrap().split(';').next()?.split_once('=')?;
             Some((name.to_owned(), value.to_owned()))
@@ -60,7 +67,7 @@ impl Client {
         (pairs.collect(), serde_json::from_slice(&answer).unwrap())
     }
 
-    async fn exchange(&mut self, path: &str, body: Bytes) -> (HeaderMap, Bytes) {
+    async fn exchange(&mut self, path: &str, body: Bytes) -> (StatusCode, HeaderMap, Bytes) {
         let kept = self.sender.take().filter(|sender| !sender.is_closed());
         let mut sender = match kept {
             Some(sender) => sender,
@@ -71,11 +78,10 @@ impl Client {
         let answer = sender.send_request(request).await.unwrap_or_else(|error| panic!("{path}: {error}"));
         let (head, body) = answer.into_parts();
         let body = body.collect().await.unwrap_or_else(|error| panic!("the answer of {path}: {error}")).to_bytes();
-        assert!(head.status.is_success(), "{path}: {}: {}", head.status, String::from_utf8_lossy(&body));
         if self.way.keeps_connection {
             self.sender = Some(sender);
         }
-        (head.headers, body)
+        (head.status, head.headers, body)
     }
 
     async fn connect(&self) -> SendRequest<Full<Bytes>> {

@@ -5,7 +5,8 @@
 //!     cargo bench --bench against_odoo                     all of it, about 45 minutes
 //!     cargo bench --bench against_odoo -- create search    parts: create, order, upsert, search, method (the table of works),
 //!                                                          bulk (Odoo's own bulk create beside 64 creating clients),
-//!                                                          lines (what a line more costs), added (what the gateway adds)
+//!                                                          lines (what a line more costs), added (what the gateway adds),
+//!                                                          races (calls at the same moment for one record: counts)
 //!
 //! ODOO_GATEWAY_BENCH_ROUNDS (5) and ODOO_GATEWAY_BENCH_SECONDS (3) say how many rounds of each peer and how long, and
 //! ODOO_GATEWAY_BENCH_CLIENTS (1,16,64) how many clients (of orders no more than 16). The lines of an order name
@@ -26,6 +27,7 @@ mod client;
 mod lines;
 mod load;
 mod machine;
+mod races;
 mod report;
 mod request;
 mod servers;
@@ -58,7 +60,7 @@ const WORKS: [(&str, Work); 5] = [
     ("search", Work::Search),
     ("method", Work::Method),
 ];
-const OTHER_PARTS: [&str; 3] = ["bulk", "lines", "added"];
+const OTHER_PARTS: [&str; 4] = ["bulk", "lines", "added", "races"];
 /// Before each round that counts, and seen by all of Odoo's workers: the peer before has left their caches as it needs them
 /// (the addon clears them all).
 const SETTLE: Duration = Duration::from_millis(200);
@@ -91,6 +93,9 @@ async fn main() {
     }
     if is_wanted("lines") {
         goals.push(lines::lines(&bench, rounds).await);
+    }
+    if is_wanted("races") {
+        races::races(&bench).await;
     }
     print_goals(&goals);
     bench.machine.report(&span, bench.calls.get());

@@ -122,16 +122,25 @@ impl World {
         }
     }
 
+    /// A value that nothing in Odoo has yet.
+    pub(crate) fn unused(&self, what: &str) -> String {
+        let random: String = std::iter::repeat_with(fastrand::alphanumeric).take(8).collect();
+        format!("{what}{}{random}", self.run)
+    }
+
+    /// How many records match.
+    pub(crate) async fn count(&self, model: &'static str, domain: Value) -> u64 {
+        let count = rpc(&self.odoo, Request::rpc(model, "search_count", ("domain", domain), json!({}))).await;
+        count.as_u64().unwrap()
+    }
+
     /// Holds what is in Odoo against what was answered: as many, each under the id that its caller was given. Gives the number
     /// of records.
     pub(crate) async fn check(&self) -> usize {
         let mut sum = 0;
         for (name, series) in self.series.take() {
             let domain = json!([[series.field, "=like", format!("{name}%")]]);
-            let count = async |model, domain: Value| {
-                let count = rpc(&self.odoo, Request::rpc(model, "search_count", ("domain", domain), json!({}))).await;
-                usize::try_from(count.as_u64().unwrap()).unwrap()
-            };
+            let count = async |model, domain| usize::try_from(self.count(model, domain).await).unwrap();
             let answered = series.ids.len();
             assert_eq!(count(series.model, domain.clone()).await, answered, "records of {name}, and answers");
             if series.lines > 0 {
