@@ -265,6 +265,13 @@ impl<W: Work> Lanes<W> {
     }
 }
 
+impl<W: Work> Place<W> {
+    /// Others wait for this place to be given back.
+    pub(super) fn is_waited_for(&self) -> bool {
+        self.lanes.lanes.get(&self.key).is_some_and(|lane| !lane.waiting.is_empty())
+    }
+}
+
 impl<W: Work> Drop for Place<W> {
     fn drop(&mut self) {
         self.lanes.end(self);

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use dashmap::DashSet;
+use dashmap::{DashMap, DashSet};
+use moka::future::Cache;
 
 use super::{
+    FRESH,
     caller::{Creates, Lookups, Reads},
     credential::Fingerprint,
     lanes::Lanes,
@@ -18,8 +20,15 @@ pub(super) struct Together {
     pub(super) reads: Arc<Lanes<Reads>>,
     /// Models whose records cannot be made together, since it cannot be told afterwards whose they are.
     pub(super) kept_apart: DashSet<(Fingerprint, String)>,
+    /// Whether a user has lately read a record that it made in this model, so that its records can be told apart.
+    pub(super) reads_own: Cache<(Fingerprint, String), bool>,
+    /// Whether a model has given the ids of records that were told apart in the order of the records, each time.
+    pub(super) keeps_order: DashMap<String, bool>,
     metrics: Arc<Metrics>,
 }
+
+/// Of so many users and models it is remembered whether they are read.
+const READERS: u64 = 10_000;
 
 impl Together {
     pub(super) fn build(config: &config::Upstream, metrics: Arc<Metrics>) -> Self {
@@ -28,6 +37,8 @@ impl Together {
             lookups: Lanes::build(config),
             reads: Lanes::build(config),
             kept_apart: DashSet::new(),
+            keeps_order: DashMap::new(),
+            reads_own: Cache::builder().max_capacity(READERS).time_to_live(FRESH).build(),
             metrics,
         }
     }

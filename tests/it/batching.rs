@@ -375,3 +375,36 @@ async fn with_batch_off_each_call_is_by_itself() {
     assert!(answers.iter().all(|answer| outcome(answer) == "ok"), "{answers:?}");
     assert_eq!(crowd.gateway.metrics().await.get("odoo_gateway_shared_total{what=\"create\"}"), None);
 }
+
+/// A user who may create contacts of a kind and read none of them: its client.
+async fn writer_without_reading(odoo: &Odoo, crowd: &Crowd) -> Client {
+    let login = format!("writer-{}", Uuid::new_v4().simple());
+    let model = odoo.call("ir.model", "search", json!([[["model", "=", "res.partner.category"]]]), json!({})).await;
+    let group = odoo.create("res.groups", json!({"name": login})).await;
+    let rights = json!({"name": login, "model_id": model.unwrap()[0], "group_id": group, "perm_create": true,
+        "perm_read": false, "perm_write": false, "perm_unlink": false});
+    odoo.create("ir.model.access", rights).await;
+    // No group but this one: those of employees may read tags.
+    let user = json!({"name": login, "login": login, "password": login, "group_ids": [[6, 0, [group]]]});
+    odoo.create("res.users", user).await;
+    Client::with_login(&crowd.gateway, &login, &login)
+}
+
+#[tokio::test]
+async fn records_of_a_user_who_cannot_read_them_are_made_one_by_one_and_none_is_in_doubt() {
+    let odoo = odoo().await;
+    let mut crowd = Crowd::before(odoo, "").await;
+    crowd.client = writer_without_reading(odoo, &crowd).await;
+    let call = |n: usize| create("res.partner.category", json!({"payload": {"name": crowd.named(n)}}));
+    for first in [0, 12] {
+        let answers = match first {
+            0 => crowd.together("res.partner.category/create", (0..12).map(call).collect()).await,
+            _ => future::join_all((first..first + 12).map(|n| crowd.post(call(n)))).await,
+        };
+        for (n, answer) in answers.iter().enumerate() {
+            assert_eq!(name_of(odoo, "res.partner.category", id(answer)).await, crowd.named(first + n));
+        }
+    }
+    assert_eq!(crowd.seen("res.partner.category/create"), 24);
+    assert_eq!(odoo.search_count("res.partner.category", json!([["name", "like", crowd.name]])).await, 24);
+}

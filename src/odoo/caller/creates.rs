@@ -5,6 +5,9 @@
 //! it was given them, so the new records are read and held against what was sent. Models that do so sort records by the
 //! fields they have, or by a yes or no in them, and then mistake one for another themselves (`calendar.event` with and without
 //! `recurrency`, Odoo 14-19): only records of the same form go together.
+//!
+//! A user may create records and not read them. So the records of a user are made together only after this user has read one
+//! of its own: the first of a crowd reads its record back before the others go, once in a while for each user and model.
 
 use std::{sync::atomic::Ordering::Relaxed, time::Instant};
 
@@ -20,6 +23,7 @@ use crate::{
         marks::{self, Marks},
         rpc::{Effect, Rpc},
         schema::Field,
+        together::Together,
         trace::Made,
     },
     policy::Touch,
@@ -67,14 +71,14 @@ impl Caller {
     pub async fn create(&self, rpc: &Rpc) -> Result<Value, Error> {
         let (Some(together), Some(values)) = (self.together(), one_record(rpc)) else { return self.call(rpc).await };
         self.policy.decide(Touch::Model(&rpc.model))?;
-        let who = self.access.credential.fingerprint();
-        if together.kept_apart.contains(&(who, rpc.model.clone())) {
+        let own = self.with_model(&rpc.model);
+        if together.kept_apart.contains(&own) || together.reads_own.get(&own).await == Some(false) {
             return self.call(rpc).await;
         }
         let schema = self.schema(&rpc.model).await?;
         let started = Instant::now();
         let context = Value::Object(rpc.context.clone()).to_string();
-        let key = Key { who, model: rpc.model.clone(), context };
+        let key = Key { who: own.0, model: own.1, context };
         let policy = &self.policy;
         // A copy may be of a field that is hidden.
         let is_readable = |name: &str, field: &Field| {
@@ -83,9 +87,30 @@ impl Caller {
         };
         let record = || Record { values: values.clone(), marks: Marks::of(values, &schema, is_readable) };
         match together.creates.turn(key, record, self.until).await? {
-            Turn::First(_place) => self.call(rpc).await,
-            Turn::Lead(batch) if batch.jobs.len() == 1 => self.call(rpc).await,
-            Turn::Lead(batch) => self.create_all(rpc, batch).await,
+            Turn::First(place) => {
+                let made = self.call(rpc).await;
+                if place.is_waited_for() {
+                    self.note_reader(together, &rpc.model, &made).await;
+                }
+                made
+            }
+            Turn::Lead(batch) if batch.jobs.len() == 1 => {
+                let made = self.call(rpc).await;
+                if batch.place.is_waited_for() {
+                    self.note_reader(together, &rpc.model, &made).await;
+                }
+                made
+            }
+            Turn::Lead(batch) if self.can_tell_apart(together, &rpc.model, &batch.jobs).await => {
+                self.create_all(together, rpc, batch).await
+            }
+            Turn::Lead(batch) => {
+                // Each of the others goes alone, and the next ones follow when it is known whether records can be read.
+                drop(batch.followers);
+                let made = self.call(rpc).await;
+                self.note_reader(together, &rpc.model, &made).await;
+                made
+            }
             Turn::Alone => self.call(rpc).await,
             Turn::Answer(Answer { made, of, rotated }) => {
                 together.count("create");
@@ -99,8 +124,33 @@ impl Caller {
         }
     }
 
+    /// The new records will be told from one another: they are all the same, or this user reads what it makes.
+    async fn can_tell_apart(&self, together: &Together, model: &str, records: &[Record]) -> bool {
+        records.windows(2).all(|pair| pair[0].marks == pair[1].marks)
+            || together.reads_own.get(&self.with_model(model)).await == Some(true)
+    }
+
+    /// Reads back the record that was made, if it is not known whether this user can.
+    async fn note_reader(&self, together: &Together, model: &str, made: &Result<Value, Error>) {
+        let reader = self.with_model(model);
+        let Some(id) = made.as_ref().ok().and_then(|made| made[0].as_i64()) else { return };
+        if together.reads_own.contains_key(&reader) {
+            return;
+        }
+        match self.call(&Rpc::read(model, vec![id], json!(["id"]))).await {
+            Ok(rows) => together.reads_own.insert(reader, rows[0]["id"] == id).await,
+            Err(Error::Fault(_)) => together.reads_own.insert(reader, false).await,
+            // Nothing is known of it yet.
+            Err(_) => {}
+        }
+    }
+
+    fn with_model(&self, model: &str) -> (Fingerprint, String) {
+        (self.access.credential.fingerprint(), model.to_owned())
+    }
+
     /// Makes the records of all who go together, and tells each of its own.
-    async fn create_all(&self, rpc: &Rpc, batch: Batch<Creates>) -> Result<Value, Error> {
+    async fn create_all(&self, together: &Together, rpc: &Rpc, batch: Batch<Creates>) -> Result<Value, Error> {
         let Batch { place, jobs, mut followers } = batch;
         let (values, marks): (Vec<Value>, Vec<Marks>) = jobs.into_iter().map(|job| (job.values, job.marks)).unzip();
         let of = marks.len();
@@ -114,7 +164,7 @@ impl Caller {
         let made = match outcome {
             Ok(answer) => {
                 self.has_begun.store(true, Relaxed);
-                self.whose(&rpc.model, &marks, all.written(&answer)).await
+                self.whose(together, &rpc.model, &marks, all.written(&answer)).await
             }
             Err(error) if error.retry() == Retry::Unsafe => vec![Err(error); of],
             Err(_) => {
@@ -134,29 +184,50 @@ impl Caller {
     }
 
     /// Which of the new records is whose.
-    async fn whose(&self, model: &str, marks: &[Marks], ids: Vec<i64>) -> Vec<Result<i64, Error>> {
-        let told = if ids.len() == marks.len() { self.tell_apart(model, marks, &ids).await } else { None };
-        let told = told.unwrap_or_else(|| vec![None; marks.len()]);
-        if told.iter().zip(&ids).any(|(told, id)| *told != Some(*id))
-            && let Some(together) = &self.odoo.together
-        {
-            tracing::warn!(%model, "records made together were not given back in their order; they are made one by one from now on");
-            together.kept_apart.insert((self.access.credential.fingerprint(), model.to_owned()));
+    async fn whose(&self, together: &Together, model: &str, marks: &[Marks], ids: Vec<i64>) -> Vec<Result<i64, Error>> {
+        let in_order = || ids.iter().copied().map(Some).collect::<Vec<_>>();
+        let told = match self.tell_apart(model, marks, &ids).await {
+            Some(Ok(told)) => {
+                let is_in_order = told == in_order();
+                together
+                    .keeps_order
+                    .entry(model.to_owned())
+                    .and_modify(|kept| *kept &= is_in_order)
+                    .or_insert(is_in_order);
+                told
+            }
+            // The right to read was taken from the user since it last read.
+            Some(Err(Error::Fault(_))) if together.keeps_order.get(model).is_some_and(|kept| *kept) => {
+                together.reads_own.insert(self.with_model(model), false).await;
+                in_order()
+            }
+            _ => vec![None; marks.len()],
+        };
+        if told != in_order() {
+            tracing::warn!(%model, "records made together were not given back in their order, or could not be read; they are made one by one from now on");
+            together.kept_apart.insert(self.with_model(model));
         }
         told.into_iter().map(|id| id.ok_or_else(|| untold(model, &ids))).collect()
     }
 
-    async fn tell_apart(&self, model: &str, marks: &[Marks], ids: &[i64]) -> Option<Vec<Option<i64>>> {
+    /// The id of each record as what it holds tells it; none where Odoo gave more ids than records, or fewer.
+    async fn tell_apart(&self, model: &str, marks: &[Marks], ids: &[i64]) -> Option<Result<Vec<Option<i64>>, Error>> {
+        if ids.len() != marks.len() {
+            return None;
+        }
         let fields = marks::telling_fields(marks);
         if fields.is_empty() {
             // They are all the same.
-            return Some(ids.iter().copied().map(Some).collect());
+            return Some(Ok(ids.iter().copied().map(Some).collect()));
         }
         let mut read = Rpc::read(model, ids.to_vec(), json!(fields));
         // The ids of many2ones alone: their names cost Odoo a query each.
         read.kwargs.insert("load".to_owned(), json!(""));
-        let rows = self.call_again(&read).await.ok()?;
-        Some(marks::assign(marks, ids, rows.as_array()?, &fields))
+        let rows = match self.call_again(&read).await {
+            Ok(rows) => rows,
+            Err(error) => return Some(Err(error)),
+        };
+        Some(Ok(marks::assign(marks, ids, rows.as_array()?, &fields)))
     }
 
     /// Notes the record as this call's own, and gives it as `create` does.
