@@ -18,6 +18,7 @@ mod known;
 pub mod literal;
 mod lookup;
 mod method;
+mod names;
 pub mod picks;
 mod properties;
 mod query;

@@ -112,13 +112,15 @@ fn odoo_status(error: &OdooError) -> StatusCode {
         | OdooError::NoSuchDatabase(_)
         | OdooError::Redirected { .. }
         | OdooError::TurnedAway { .. }
+        | OdooError::Unsendable { .. }
         | OdooError::AnswerTooLarge { .. }
         | OdooError::NoSuchDoor { .. } => StatusCode::BAD_GATEWAY,
         OdooError::OutOfTime | OdooError::NoAnswer { why: Why::TimedOut(_), .. } => StatusCode::GATEWAY_TIMEOUT,
         OdooError::NoAnswer { .. } => StatusCode::BAD_GATEWAY,
-        OdooError::Overloaded { .. } | OdooError::Busy(_) | OdooError::Down { .. } | OdooError::LoginsHeld { .. } => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        OdooError::Overloaded { .. }
+        | OdooError::Busy(_)
+        | OdooError::Down { .. }
+        | OdooError::LoginsHeld { .. } => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::OK,
     }
 }

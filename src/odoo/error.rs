@@ -14,6 +14,9 @@ pub enum Error {
     /// No connection was made: nothing was sent.
     #[error("the gateway cannot reach Odoo")]
     Unreachable { url: String, reason: String },
+    /// The call has no form in HTTP: nothing was sent.
+    #[error("the call cannot be sent to Odoo: {reason}")]
+    Unsendable { reason: String },
     /// No connection was tried, since the last ones failed: nothing was sent.
     #[error("the gateway has not reached Odoo for a while, and looks every second whether it is back")]
     Down { reason: String },
@@ -192,6 +195,7 @@ impl Error {
             Self::Unreachable { .. } | Self::Down { .. } => "odoo_unreachable",
             Self::Busy(_) => "too_busy",
             Self::OutOfTime => "out_of_time",
+            Self::Unsendable { .. } => "not_sendable",
             Self::Redirected { .. } => "odoo_redirects",
             Self::TurnedAway { .. } => "turned_away",
             Self::AnswerTooLarge { .. } => "answer_too_large",

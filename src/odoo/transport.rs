@@ -1,7 +1,8 @@
 //! One HTTP exchange with Odoo: a body out, status, cookie and bytes back.
 //!
 //! What matters here is to tell "nothing was sent" from "it is not known what became of it": only a connection that was
-//! never made counts as the first. And to tell an answer of Odoo's from that of whatever stands before it.
+//! never made, or a request that cannot be written, counts as the first. And to tell an answer of Odoo's from that of whatever
+//! stands before it.
 
 use std::{error::Error as _, sync::Arc, time::Duration};
 
@@ -162,6 +163,8 @@ impl Transport {
             502..=504 => no_answer(Why::Status(status.as_u16())),
             // Where Odoo has no database to serve, it says so by a page; the doors know that by its status.
             404 => Ok(Response { status, session_cookie, body }),
+            // Refused by its head alone, whoever refuses it.
+            status @ (414 | 431) => Err(Error::TurnedAway { status, title: String::new() }),
             // The time that a proxy gave Odoo was over (nginx), or this gateway's own.
             status @ (408 | 499) => no_answer(Why::Status(status)),
             status @ 400..=499 if is_page => Err(Error::TurnedAway { status, title: title(&body) }),
@@ -190,6 +193,10 @@ impl Transport {
     }
 
     fn lost(&self, effect: Effect, error: &reqwest::Error) -> Error {
+        // A URL or a header that HTTP has no form for.
+        if error.is_builder() {
+            return Error::Unsendable { reason: root_cause(error) };
+        }
         if error.is_connect() {
             return Error::Unreachable {
                 url: self.base.as_str().trim_end_matches('/').to_owned(),
@@ -228,4 +235,22 @@ fn title(page: &[u8]) -> String {
         rest.split_once('<').map(|(title, _)| title.trim().chars().take(TITLE).collect::<String>())
     };
     within("title").or_else(|| within("h1")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{config::Config, odoo::error::Retry};
+
+    #[tokio::test]
+    async fn what_has_no_form_in_http_is_known_not_to_have_been_sent() {
+        let text = "[upstream]\nurl = \"http://127.0.0.1:9\"\ndatabase = \"d\"";
+        let config = Config::parse(text, "gateway.toml".as_ref()).unwrap().upstream;
+        let transport = Transport::build(&config, Arc::new(Gate::build(&config)), Arc::default()).unwrap();
+        let until = Instant::now() + Duration::from_secs(10);
+        let terms = Terms { claim: Claim::New, until, origin: Origin::default() };
+        let request = Request::json(format!("/{}", "x".repeat(70_000)), &"", Effect::Write);
+        let error = transport.post(request, terms).await.err().unwrap();
+        assert_eq!((error.code(), error.retry()), ("not_sendable", Retry::No));
+    }
 }

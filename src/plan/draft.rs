@@ -12,6 +12,7 @@ use super::{
     kind_of,
     known::{Known, Seen},
     lookup::{Filter, Lookup, Questions, Unasked},
+    names,
     steps::Below,
     touched::denied,
 };
@@ -192,6 +193,7 @@ impl Reader<'_> {
     ) -> Result<Draft, Error> {
         let mut draft = Draft::default();
         let Some(seen) = self.known.model(model).map_err(denied(path))? else { return Ok(draft) };
+        names::check_keys(payload, path)?;
         self.known.attached(seen, payload, path)?;
         let company = payload.get("company_id").and_then(Value::as_i64).or(company);
         for (name, value) in payload {
@@ -407,6 +409,7 @@ impl Reader<'_> {
     /// said.
     fn lookup(&mut self, to: Relation<'_>, lookup: &Map<String, Value>, is_for_many: bool) -> Result<usize, Error> {
         let Relation { field, model, path, company, .. } = to;
+        names::check_keys(lookup, path)?;
         let mut keys: Vec<(&str, &Value)> = lookup.iter().map(|(key, value)| (key.as_str(), value)).collect();
         let Some(&(first, _)) = keys.first() else {
             let problem = "must name a field to look up by, such as {\"name\": \"…\"}".to_owned();

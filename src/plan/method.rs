@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Asked, Error, On, Plan, Work,
     known::{Known, with_schemas},
+    names,
     touched::denied,
     vals::{self, Vals, flag, note_unread, wrong},
     write::{decide_written, most_written},
@@ -26,17 +27,20 @@ pub async fn call_function(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Er
     let domain = if on == On::Model { None } else { Some(vals.search_domain()?) };
     caller.policy().decide(Touch::Model(model)).map_err(denied("model"))?;
     let (payload, mut warnings) = (vals.payload, vals.warnings);
+    names::check_keys(&payload, "payload")?;
     note_unread(&payload, &PARAMETERS, "payload.", &mut warnings)?;
     let method = match payload.get("method") {
         Some(Value::String(method)) if !method.is_empty() => method,
         None | Some(Value::Null | Value::Bool(false) | Value::String(_)) => return Err(Error::NoMethod),
         Some(other) => return Err(wrong("payload.method", "a method's name", other)),
     };
+    names::check(method, "payload.method")?;
     if method.starts_with('_') {
         return Err(Error::PrivateMethod { model: model.to_owned(), method: method.clone() });
     }
     caller.policy().decide(Touch::Method { model, method }).map_err(denied("payload.method"))?;
     let kwargs = object(&payload, "parameter")?;
+    names::check_keys(&kwargs, "payload.parameter")?;
     // Odoo's doors use these names for the records and the context, so a method's own argument cannot have them.
     if let Some(name) = kwargs.keys().find(|name| matches!(name.as_str(), "context" | "ids")) {
         let problem =
@@ -44,6 +48,7 @@ pub async fn call_function(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Er
         return Err(Error::WrongKind { path: format!("payload.parameter.{name}"), problem });
     }
     let context = object(&payload, "context")?;
+    names::check_context(&context, "payload.context")?;
     let defaults = context.iter().filter_map(|(key, value)| Some((key, key.strip_prefix("default_")?, value)));
     let defaults: Vec<_> = defaults.collect();
     if !defaults.is_empty() && !caller.policy().is_open() {

@@ -7,6 +7,8 @@ use serde_json::Value;
 const MAX_DEPTH: usize = 20;
 /// No model has so many fields.
 const MAX_NAMES: usize = 2_000;
+/// No field has so long a name, in characters.
+const MAX_NAME: usize = 200;
 
 /// A field that is wanted, with what is wanted of the records it leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,6 +94,9 @@ impl Parser<'_> {
         let name: String = self.chars[start..self.at].iter().collect();
         if name.is_empty() {
             return Err(self.error("a field's name is due"));
+        }
+        if self.at - start > MAX_NAME {
+            return Err(self.error("a field's name has more than 200 characters"));
         }
         self.skip();
         let mut within = Vec::new();

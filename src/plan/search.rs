@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::{
     Asked, Error, Fields, Plan, Work, content,
     known::with_schemas,
-    literal, picks,
+    literal, names, picks,
     selection::Selection,
     touched::denied,
     vals::{self, Vals, note_unread, wrong},
@@ -22,8 +22,10 @@ const PARAMETERS: [&str; 5] = ["search_field", "search_domain", "limit", "offset
 pub async fn search_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Error> {
     let Asked { model, .. } = asked;
     let Vals { payload, mut warnings, dry_run, .. } = Vals::read(caller, asked, &vals::SEARCH)?;
+    names::check_keys(&payload, "payload")?;
     note_unread(&payload, &PARAMETERS, "payload.", &mut warnings)?;
     let domain = domain(payload.get("search_domain"))?;
+    names::check_domain(&domain, "payload.search_domain")?;
     let policy = caller.policy();
     policy.decide(Touch::Model(model)).map_err(denied("model"))?;
     let mut page = Page {
@@ -35,6 +37,9 @@ pub async fn search_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
             Some(other) => return Err(wrong("payload.order", "a text such as \"date desc, id\"", other)),
         },
     };
+    if let Some(order) = &page.order {
+        names::check_order(order, "payload.order")?;
+    }
     let picks = picks::parse(payload.get("search_field").unwrap_or(&Value::Null))
         .map_err(|source| Error::Picks { parameter: "search_field", source })?;
     let is_nested = picks.iter().any(|pick| !pick.within.is_empty());

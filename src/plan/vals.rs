@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::{
     Asked, Error, Warnings,
     auto_create::AutoCreate,
-    kind_of,
+    kind_of, names,
     picks::{self, Pick},
 };
 use crate::odoo::Caller;
@@ -30,21 +30,25 @@ pub(super) struct Vals {
 }
 
 impl Vals {
-    /// Checks the kinds. A parameter that nobody reads is said, since it is most often a misspelt one.
+    /// Checks the kinds, and the model's name. A parameter that nobody reads is said, since it is most often a misspelt one.
     ///
     /// `"batch": false` has the caller go alone from here on.
     pub(super) fn read(caller: &Caller, asked: Asked<'_>, parameters: &[&str]) -> Result<Self, Error> {
-        let Asked { vals, compat, .. } = asked;
+        let Asked { model, vals, compat } = asked;
+        names::check(model, "model")?;
+        names::check_keys(vals, "")?;
         if flag(vals, "batch")? == Some(false) {
             caller.go_alone();
         }
         let mut warnings = Warnings::new(flag(vals, "strict")?.unwrap_or(compat.strict));
+        let search_key = object(vals, "search_key")?;
+        names::check_keys(&search_key, "search_key")?;
         note_unread(vals, &[&ALWAYS, parameters].concat(), "", &mut warnings)?;
         Ok(Self {
             payload: object(vals, "payload")?,
             auto_create: AutoCreate::read(vals.get("auto_create"))?,
             dry_run: flag(vals, "dry_run")?.unwrap_or(false),
-            search_key: object(vals, "search_key")?,
+            search_key,
             result_field: picks::parse(vals.get("result_field").unwrap_or(&Value::Null))
                 .map_err(|source| Error::Picks { parameter: "result_field", source })?,
             warnings,

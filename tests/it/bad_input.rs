@@ -7,7 +7,12 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::support::{client::Client, gateway::Gateway, odoo::odoo};
+use crate::support::{
+    client::Client,
+    fault::{Fault, FaultProxy},
+    gateway::Gateway,
+    odoo::odoo,
+};
 
 /// Sends a body to `create_data` and compares status, code and message; then makes sure that the gateway still works.
 async fn check_body(body: &str, status: u16, code: &str, message: &str) {
@@ -322,4 +327,54 @@ async fn an_odoo_error_carries_no_traceback_to_the_caller_and_one_to_the_log() {
     let log = gateway.log();
     let failed = log.last().unwrap()["odoo"].as_array().unwrap().last().unwrap().clone();
     assert!(failed["traceback"].as_str().unwrap().contains("Traceback"), "{failed}");
+}
+
+#[tokio::test]
+async fn a_name_of_any_length_is_refused_before_anything_is_sent() {
+    let odoo = odoo().await;
+    let proxy = FaultProxy::before(odoo).await;
+    let gateway = Gateway::before(&proxy.url, &odoo.database, "");
+    let client = Client::with_key(&gateway).await;
+    // Who calls and what the models look like is known from here on.
+    let warm = json!({"payload": {"name": "x", "parent_id": {"ref": "x"}}, "dry_run": true});
+    client.call("create_data", "res.partner", warm).await;
+    for length in [201, 70_000] {
+        let long = "x".repeat(length);
+        let dotted = format!("parent_id.{long}");
+        let method = json!({"search_key": {"id": 1}, "payload": {"method": "read"}});
+        let with = |pointer: &str, value: Value| {
+            let mut vals = method.clone();
+            let (at, key) = pointer.rsplit_once('/').unwrap();
+            vals.pointer_mut(at).unwrap()[key] = value;
+            vals
+        };
+        let cases = [
+            ("create_data", long.as_str(), json!({"payload": {}}), "model"),
+            ("call_function", "res.partner", with("/payload/method", json!(long)), "payload.method"),
+            ("call_function", "res.partner", with("/payload/parameter", json!({&long: 1})), "payload.parameter"),
+            ("call_function", "res.partner", with("/payload/context", json!({"lang": long})), "payload.context.lang"),
+            ("call_function", "res.partner", with("/payload/context", json!({&long: 1})), "payload.context"),
+            ("create_data", "res.partner", json!({"payload": {&long: 1}}), "payload"),
+            ("create_data", "res.partner", json!({"payload": {"parent_id": {&long: 1}}}), "payload.parent_id"),
+            ("update_data", "res.partner", json!({"search_key": {&dotted: 1}, "payload": {}}), "search_key"),
+            (
+                "search_data",
+                "res.partner",
+                json!({"payload": {"search_domain": ["|", ["id", "=", 1], [dotted, "=", 1]]}}),
+                "payload.search_domain",
+            ),
+        ];
+        proxy.run(|_, _| Fault::Pass);
+        for (route, model, vals, path) in cases {
+            let answer = client.call(route, model, vals).await;
+            let error = &answer["error"];
+            assert_eq!((&error["code"], &error["retry"]), (&json!("invalid_value"), &json!("no")), "{path}");
+            assert_eq!(error["path"], path);
+            assert!(answer.to_string().len() < 2_000, "{path}: the name is not carried along");
+        }
+        let picks = json!({"payload": {"search_field": [long]}});
+        let answer = client.call("search_data", "res.partner", picks).await;
+        assert_eq!((&answer["error"]["code"], &answer["error"]["retry"]), (&json!("invalid_fields"), &json!("no")));
+        assert_eq!(proxy.seen(), Vec::<String>::new());
+    }
 }
