@@ -96,7 +96,10 @@ impl App {
             && config.upstream.ca.is_none();
         let odoo = match is_same {
             true => self.odoo.clone(),
-            false => Arc::new(Odoo::build(&config.upstream, &config.lookup_cache, self.metrics.clone())?),
+            false => {
+                let new = Odoo::build(&config.upstream, &config.lookup_cache, self.metrics.clone())?;
+                Arc::new(new.in_place_of(&self.odoo))
+            }
         };
         let log = |_: &Config| Ok(self.log.clone());
         let kept = Kept {

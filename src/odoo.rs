@@ -16,6 +16,7 @@ mod gate;
 mod identity;
 mod json2;
 mod json_rpc;
+mod key_locks;
 mod lanes;
 mod marks;
 mod origin;
@@ -47,7 +48,9 @@ use moka::future::Cache;
 use serde_json::Map;
 use tokio::time::Instant;
 
-use self::{access::Logins, remembered::Remembered, retries::Retries, together::Together, transport::Terms};
+use self::{
+    access::Logins, key_locks::KeyLocks, remembered::Remembered, retries::Retries, together::Together, transport::Terms,
+};
 pub use self::{
     access::RotatedCookie,
     caller::{By, Caller},
@@ -58,6 +61,7 @@ pub use self::{
     fault::Fault,
     gate::{Claim, Gate, Place},
     identity::Identity,
+    key_locks::{RecordKey, Taken},
     origin::{Origin, Party, TraceParent},
     outside::{Outside, TlsError, tls},
     release::{Edition, Release},
@@ -105,6 +109,8 @@ pub struct Odoo {
     together: Option<Together>,
     /// What lookups found, of models that hardly change.
     remembered: Option<Remembered>,
+    /// Calls that may create the same record go one after another.
+    key_locks: Arc<KeyLocks>,
 }
 
 /// What a method is called on.
@@ -151,7 +157,14 @@ impl Odoo {
             methods: DashMap::new(),
             remembered: Remembered::build(lookup_cache),
             together: config.batch.then(|| Together::build(config, metrics.clone())),
+            key_locks: Arc::default(),
         })
+    }
+
+    /// With the locks of the one that it replaces: calls that began there are still under way.
+    #[must_use]
+    pub fn in_place_of(self, other: &Self) -> Self {
+        Self { key_locks: other.key_locks.clone(), ..self }
     }
 
     pub fn database(&self) -> &str {
@@ -184,7 +197,8 @@ impl Odoo {
     /// How many calls Odoo works on, and how many wait for their turn.
     pub fn load(&self) -> (usize, usize) {
         let (in_flight, waiting) = self.gate.load();
-        (in_flight, waiting + self.together.as_ref().map_or(0, Together::waiting))
+        let together = self.together.as_ref().map_or(0, Together::waiting);
+        (in_flight, waiting + together + self.key_locks.waiting())
     }
 
     /// Whether Odoo serves the configured database; `None` where this version has no way to tell without a login.

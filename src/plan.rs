@@ -24,6 +24,7 @@ mod properties;
 mod query;
 mod render;
 mod resolve;
+mod same_record;
 mod search;
 mod selection;
 mod settle;
@@ -59,6 +60,8 @@ pub struct Plan {
     pub warnings: Vec<Warning>,
     /// The plan is to be shown, and nothing done.
     pub dry_run: bool,
+    /// A hash of all that Odoo answered about records: the same call with equal answers has the same plan.
+    pub answers: u64,
 }
 
 impl Plan {

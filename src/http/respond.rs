@@ -119,6 +119,7 @@ fn odoo_status(error: &OdooError) -> StatusCode {
         OdooError::NoAnswer { .. } => StatusCode::BAD_GATEWAY,
         OdooError::Overloaded { .. }
         | OdooError::Busy(_)
+        | OdooError::KeyBusy
         | OdooError::Down { .. }
         | OdooError::LoginsHeld { .. } => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::OK,

@@ -26,6 +26,7 @@ use super::{
     error::{Error, Repeatable, Retry, Why},
     gate::Claim,
     identity::Identity,
+    key_locks::{Held, RecordKey, Taken},
     lock,
     origin::Origin,
     retries::Expense,
@@ -59,6 +60,8 @@ pub struct Caller {
     seen: Mutex<Vec<Arc<Schema>>>,
     /// The models of which this call had lookups from memory.
     recalled: Mutex<Vec<String>>,
+    /// The locks of the records that this call may create, until it has ended.
+    held: Mutex<Held>,
 }
 
 impl Caller {
@@ -103,6 +106,7 @@ impl Caller {
             remembered: Mutex::default(),
             seen: Mutex::default(),
             recalled: Mutex::default(),
+            held: Mutex::default(),
         })
     }
 
@@ -132,6 +136,22 @@ impl Caller {
     /// From now on, nothing is asked or written together with other calls.
     pub fn go_alone(&self) {
         self.goes_alone.store(true, Relaxed);
+    }
+
+    /// The key of the records of a model that are found by these fields and values.
+    pub fn record_key(&self, model: &str, terms: &[(&str, &Value)]) -> RecordKey {
+        RecordKey::new(&self.odoo.database, model, terms)
+    }
+
+    /// Locks records that this call may create, beside those that it holds, until it has ended: other calls for them wait.
+    ///
+    /// # Errors
+    /// [`Error::KeyBusy`] where another call held one of them until this call's time was over.
+    pub async fn lock_records(&self, keys: Vec<RecordKey>) -> Result<Taken, Error> {
+        let held = std::mem::take(&mut *lock(&self.held));
+        let (held, taken) = self.odoo.key_locks.take(held, keys, self.terms().until).await?;
+        *lock(&self.held) = held;
+        Ok(taken)
     }
 
     /// What is done together with other calls. Not so what follows a write: it belongs to that alone, and is not turned away.

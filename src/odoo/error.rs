@@ -28,6 +28,11 @@ pub enum Error {
         "the call did not get to its first change within the time that [limits] call_timeout leaves; nothing was written"
     )]
     OutOfTime,
+    /// Other calls that may create the same record were under way: nothing was written.
+    #[error(
+        "other calls that may create or update the same record were under way for as long as this one could wait; nothing was written, send it again"
+    )]
+    KeyBusy,
     /// The call was sent, and no answer came that tells what became of it.
     #[error("{}", no_answer(*effect, why))]
     NoAnswer { effect: Effect, why: Why },
@@ -196,6 +201,7 @@ impl Error {
             Self::Busy(_) => "too_busy",
             Self::OutOfTime => "out_of_time",
             Self::Unsendable { .. } => "not_sendable",
+            Self::KeyBusy => "key_busy",
             Self::Redirected { .. } => "odoo_redirects",
             Self::TurnedAway { .. } => "turned_away",
             Self::AnswerTooLarge { .. } => "answer_too_large",
@@ -229,6 +235,7 @@ impl Error {
             | Self::LoginsHeld { .. }
             | Self::Busy(_)
             | Self::OutOfTime
+            | Self::KeyBusy
             | Self::Overloaded { .. }
             | Self::NoAnswer { effect: Effect::Read, .. } => Retry::Safe,
             Self::NoAnswer { effect: Effect::Write, .. } | Self::AnswerTooLarge { effect: Effect::Write, .. } => {

@@ -65,6 +65,10 @@ impl AutoCreate {
         Ok(Self { entries })
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// The entry from which a record that answers the question can be made.
     ///
     /// One that holds the very values that are looked up; else the only one that holds no other value in one of the fields

@@ -1,6 +1,7 @@
 //! From open questions to answers, and to the records that have to be made because a lookup found nothing.
 //!
-//! What is made may hold lookups of its own, which may find nothing in turn; each round asks one level of them.
+//! What is made may hold lookups of its own, which may find nothing in turn; each round asks one level of them, when it holds
+//! the locks of the records that may be created for it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -10,9 +11,10 @@ use super::{
     draft::{Draft, Reader},
     known::with_schemas,
     lookup::{Filter, Questions},
+    same_record,
     steps::Looked,
 };
-use crate::odoo::Caller;
+use crate::odoo::{Caller, Taken};
 
 /// Every question with what was found, and what is to be made where nothing was.
 #[derive(Debug, Default)]
@@ -37,7 +39,8 @@ pub(super) struct Making {
 /// How many missing records may need one another in a row.
 const MOST_LEVELS: usize = 20;
 
-/// Answers all questions.
+/// Answers all questions. `None` where other calls went first with a record that this one came to need, after some questions
+/// had been answered: they must be asked again.
 pub(super) async fn resolve(
     caller: &Caller,
     filter: Filter<'_>,
@@ -45,11 +48,17 @@ pub(super) async fn resolve(
     questions: Questions,
     auto_create: &AutoCreate,
     warnings: &mut Warnings,
-) -> Result<Resolved, Error> {
+    is_dry_run: bool,
+) -> Result<Option<Resolved>, Error> {
     let mut resolved = Resolved { questions, ..Resolved::default() };
+    let mut noted = Warnings::new(warnings.is_strict());
     let mut made_for: HashMap<(String, Option<i64>), usize> = HashMap::new();
     for _ in 0..MOST_LEVELS {
         let first = resolved.found.len();
+        let locks = same_record::of_lookups(caller, &resolved.questions, first, auto_create);
+        if !is_dry_run && caller.lock_records(locks).await? == Taken::Anew {
+            return Ok(None);
+        }
         resolved.found.extend(resolved.questions.ask(caller, filter, first).await?);
         let missing: Vec<_> = (first..resolved.found.len())
             .filter(|&number| resolved.found[number].is_empty())
@@ -70,10 +79,11 @@ pub(super) async fn resolve(
             })
             .collect();
         if missing.is_empty() {
-            return Ok(resolved);
+            warnings.extend(noted);
+            return Ok(Some(resolved));
         }
-        let strict = warnings.is_strict();
-        let (makings, questions, noted) = with_schemas(caller, |known| {
+        let strict = noted.is_strict();
+        let (makings, questions, of_level) = with_schemas(caller, |known| {
             let mut noted = Warnings::new(strict);
             let questions = resolved.questions.clone();
             let mut reader = Reader { known, filter, questions, warnings: &mut noted };
@@ -88,7 +98,7 @@ pub(super) async fn resolve(
             Ok((makings, questions, noted))
         })
         .await?;
-        warnings.extend(noted);
+        noted.extend(of_level);
         resolved.questions = questions;
         resolved.makings.extend(makings);
     }

@@ -90,7 +90,7 @@ pub async fn search_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
         .filter(|limit| *limit > 0 || policy.most.read.is_none())
         .or(policy.most.read.map(|most| most.saturating_add(1)));
     let work = Work::Search { model: model.to_owned(), domain, page, fields };
-    Ok(Plan { work, lookups: Vec::new(), warnings: warnings.into_vec(), dry_run })
+    Ok(Plan { work, lookups: Vec::new(), warnings: warnings.into_vec(), dry_run, answers: 0 })
 }
 
 /// A domain as a Python literal in a text (the addon's form), or as a JSON list.

@@ -1,7 +1,11 @@
 //! `create_data`, `update_data` and `create_update_data`: one record's values, or the same values into those that match.
 
-use std::collections::HashSet;
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    hash::{DefaultHasher, Hash, Hasher},
+};
 
+use futures_util::future;
 use serde_json::{Map, Value, json};
 use tokio::try_join;
 
@@ -12,6 +16,7 @@ use super::{
     known::with_schemas,
     lookup::{Filter, Questions},
     resolve::{Resolved, resolve},
+    same_record,
     selection::Selection,
     settle::{OldLines, Settler},
     touched::denied,
@@ -19,7 +24,7 @@ use super::{
 };
 use crate::{
     config::Compat,
-    odoo::{self, Caller, Page, Rpc},
+    odoo::{self, Caller, Page, RecordKey, Rpc},
     policy::Touch,
 };
 
@@ -28,18 +33,19 @@ pub async fn create_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
     let Asked { model, .. } = asked;
     let vals = Vals::read(caller, asked, &vals::CREATE)?;
     let mut request = Request::read(caller, model, vals, None, asked.compat).await?;
-    let resolved = request.resolve(caller).await?;
+    let ((), resolved) = request.resolve_with(caller, Vec::new(), || future::ready(Ok(()))).await?;
     request.plan(caller, resolved, Target::New).await
 }
 
 /// Plans an update of all the records that the search key matches. The addon answers success where none does; here that
-/// is said.
+/// is said. An update that replaces lines is serialised with others of the same search key: both would take away the same ones.
 pub async fn update_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Error> {
     let Asked { model, .. } = asked;
     let vals = Vals::read(caller, asked, &vals::UPDATE)?;
     let domain = vals.search_domain()?;
     let mut request = Request::read(caller, model, vals, Some(&domain), asked.compat).await?;
-    let (found, resolved) = request.find_and_resolve(caller, domain).await?;
+    let has_lines = !request.draft.line_fields().is_empty();
+    let (found, resolved) = request.find_and_resolve(caller, domain, has_lines).await?;
     if found.ids.is_empty() {
         let message = format!("no record of `{model}` matches `search_key`; nothing was updated");
         request.vals.warnings.note("nothing_matched", "search_key", message)?;
@@ -48,16 +54,20 @@ pub async fn update_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
     request.plan(caller, resolved, target).await
 }
 
-/// Plans an update where the search key matches, and else a new record, into which the search key does not go.
+/// Plans an update where the search key matches, and else a new record, into which the search key does not go. Calls with the
+/// same search key are serialised, so that they make one record.
 pub async fn create_update_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Error> {
     let Asked { model, .. } = asked;
     let vals = Vals::read(caller, asked, &vals::UPDATE)?;
     let domain = vals.search_domain()?;
     let mut request = Request::read(caller, model, vals, Some(&domain), asked.compat).await?;
-    let (found, resolved) = request.find_and_resolve(caller, domain).await?;
+    let (found, resolved) = request.find_and_resolve(caller, domain, true).await?;
     let target = if found.ids.is_empty() { Target::New } else { request.existing(caller, found).await? };
     request.plan(caller, resolved, target).await
 }
+
+/// So often are lookups asked again because other calls went first. Each time the call holds more locks than before.
+const MOST_TIMES: usize = 20;
 
 /// A write that is understood, its questions still open.
 struct Request<'r> {
@@ -105,16 +115,46 @@ impl<'r> Request<'r> {
         Ok(Self { model, vals, filter, company, draft, questions, wanted })
     }
 
-    async fn resolve(&mut self, caller: &Caller) -> Result<Resolved, Error> {
-        let questions = std::mem::take(&mut self.questions);
-        let Vals { auto_create, warnings, .. } = &mut self.vals;
-        resolve(caller, self.filter, self.company, questions, auto_create, warnings).await
+    /// Finds the records to update and answers the lookups, side by side: neither needs the other. With `is_serialised`, other
+    /// calls with the same search key wait until this one has ended.
+    async fn find_and_resolve(
+        &mut self,
+        caller: &Caller,
+        domain: Value,
+        is_serialised: bool,
+    ) -> Result<(Found, Resolved), Error> {
+        let fields: Vec<String> = self.draft.line_fields().into_iter().map(str::to_owned).collect();
+        let own = match is_serialised {
+            true => same_record::of_search_key(caller, self.model, self.vals.search_key()?),
+            false => Vec::new(),
+        };
+        let model = self.model;
+        self.resolve_with(caller, own, || find(caller, model, domain.clone(), fields.clone())).await
     }
 
-    /// Finds the records to update and answers the lookups, side by side: neither needs the other.
-    async fn find_and_resolve(&mut self, caller: &Caller, domain: Value) -> Result<(Found, Resolved), Error> {
-        let fields: Vec<String> = self.draft.line_fields().into_iter().map(str::to_owned).collect();
-        try_join!(find(caller, self.model, domain, fields), self.resolve(caller))
+    /// Answers the lookups, and runs `find` beside them. Both come after the locks: what is read before may be what another
+    /// call is about to change.
+    async fn resolve_with<T, F: Future<Output = Result<T, Error>>>(
+        &mut self,
+        caller: &Caller,
+        mut locks: Vec<RecordKey>,
+        find: impl Fn() -> F,
+    ) -> Result<(T, Resolved), Error> {
+        let Vals { auto_create, warnings, dry_run, .. } = &mut self.vals;
+        let mut questions = std::mem::take(&mut self.questions);
+        locks.extend(same_record::of_lookups(caller, &questions, 0, auto_create));
+        if !*dry_run {
+            caller.lock_records(locks).await?;
+        }
+        for _ in 0..MOST_TIMES {
+            // They are needed once more only where records may be created, and locks with them.
+            let these = if auto_create.is_empty() { std::mem::take(&mut questions) } else { questions.clone() };
+            let resolved = resolve(caller, self.filter, self.company, these, auto_create, warnings, *dry_run);
+            if let (found, Some(resolved)) = try_join!(find(), resolved)? {
+                return Ok((found, resolved));
+            }
+        }
+        Err(odoo::Error::KeyBusy.into())
     }
 
     /// Where new lines get files, the lines that are there have to be known, archived ones too, to tell the new from them.
@@ -131,6 +171,7 @@ impl<'r> Request<'r> {
     async fn plan(mut self, caller: &Caller, resolved: Resolved, target: Target) -> Result<Plan, Error> {
         let specification = self.wanted.specification_for(caller).await?;
         let lookups = resolved.looked();
+        let answers = hash_of_answers(&resolved, &target);
         let Self { model, filter, company, wanted, .. } = self;
         let setting = Setting { policy: caller.policy(), model, filter, company, wanted, specification };
         let write = compile(setting, self.draft, resolved, target, &mut self.vals.warnings);
@@ -143,8 +184,21 @@ impl<'r> Request<'r> {
             lookups,
             warnings: self.vals.warnings.into_vec(),
             dry_run: self.vals.dry_run,
+            answers,
         })
     }
+}
+
+/// See [`Plan::answers`].
+fn hash_of_answers(resolved: &Resolved, target: &Target) -> u64 {
+    let mut hash = DefaultHasher::new();
+    resolved.found.hash(&mut hash);
+    if let Target::Existing { ids, lines, before, .. } = target {
+        ids.hash(&mut hash);
+        lines.iter().collect::<BTreeMap<_, _>>().hash(&mut hash);
+        before.iter().collect::<BTreeSet<_>>().hash(&mut hash);
+    }
+    hash.finish()
 }
 
 /// The ids of the lines of some records, archived ones too.

@@ -1,0 +1,56 @@
+//! Which calls may create the same record: the keys on which a write is serialised (`odoo/key_locks.rs`).
+//!
+//! A search key and a lookup by the same values of the same model are the same key, so that an upsert and an `auto_create`
+//! of one record go one after another. Where several fields are named, the whole set is the key: a call that names the
+//! record by other fields is not held back.
+
+use serde_json::{Map, Value};
+
+use super::{
+    auto_create::AutoCreate,
+    lookup::{Question, Questions},
+};
+use crate::odoo::{Caller, RecordKey};
+
+/// So many values of one field are a key each; a longer list is one key as a whole.
+const MOST_VALUES: usize = 100;
+
+/// The keys of a search key. With a list of values, each of the values is a key.
+pub(super) fn of_search_key(caller: &Caller, model: &str, search_key: &Map<String, Value>) -> Vec<RecordKey> {
+    let mut terms = search_key.iter();
+    if let (Some((field, Value::Array(values))), None) = (terms.next(), terms.next())
+        && values.len() <= MOST_VALUES
+    {
+        return values.iter().map(|value| caller.record_key(model, &[(field, value)])).collect();
+    }
+    let terms: Vec<(&str, &Value)> = search_key.iter().map(|(field, value)| (field.as_str(), only(value))).collect();
+    vec![caller.record_key(model, &terms)]
+}
+
+/// A list of one value is that value.
+fn only(value: &Value) -> &Value {
+    match value {
+        Value::Array(values) if values.len() == 1 => &values[0],
+        value => value,
+    }
+}
+
+/// The keys of the lookups from number `first` on that create a record where they find none.
+pub(super) fn of_lookups(
+    caller: &Caller,
+    questions: &Questions,
+    first: usize,
+    auto_create: &AutoCreate,
+) -> Vec<RecordKey> {
+    if auto_create.is_empty() {
+        return Vec::new();
+    }
+    let creating = questions.iter().skip(first).filter(|question| auto_create.fitting(question).is_some());
+    creating.map(|question| of_lookup(caller, question)).collect()
+}
+
+fn of_lookup(caller: &Caller, question: &Question) -> RecordKey {
+    let beside = question.beside.iter().map(|(field, value)| (field.as_str(), value));
+    let terms: Vec<(&str, &Value)> = beside.chain([(question.field.as_str(), &question.value)]).collect();
+    caller.record_key(&question.model, &terms)
+}
