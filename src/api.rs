@@ -7,6 +7,7 @@
 mod attempts;
 mod auth;
 pub mod clients;
+mod doubts;
 mod entrance;
 mod envelope;
 mod error;
@@ -35,6 +36,7 @@ pub use self::{
 };
 use self::{
     clients::Client,
+    doubts::{Doubt, Doubts},
     entrance::{Entered, Shown},
     signature::Delivery,
 };
@@ -381,35 +383,38 @@ struct Task<'t> {
 }
 
 impl Task<'_> {
-    /// Plans and executes; once more where Odoo finds the models to be other than they are remembered.
+    /// Plans and executes. What Odoo has refused, and rolled back, is planned anew where the plan may have been out of date.
+    /// Not so a method, which may have done what cannot be rolled back.
     async fn carry_out(&self, entry: &mut Entry) -> Result<Done, Error> {
         let Self { compat, caller, request: &Request { route, .. }, call } = *self;
-        let plan = self.without_hidden(plan_call(compat, caller, route, call).await)?;
+        let mut plan = self.without_hidden(plan_call(compat, caller, route, call).await)?;
+        let mut doubts = Doubts::default();
         note_plan(entry, &plan, caller.policy()).await?;
-        let outcome = if plan.writes() && !plan.dry_run {
+        // What changes nothing in Odoo need not wait for the disk.
+        let waits = plan.writes() && !plan.dry_run;
+        if waits {
             entry.announced().await?;
-            execute::execute(caller, plan).await
-        } else {
-            // What changes nothing in Odoo need not wait for the disk.
-            let (outcome, announced) = future::join(execute::execute(caller, plan), entry.announced()).await;
-            announced?;
-            outcome
-        };
-        let is_unknown_field = |error: &OdooError| matches!(error, OdooError::Fault(fault) if fault.is_unknown_field());
-        // What Odoo refuses may be the id of a record that is no longer there.
-        let is_of_memory = |error: &OdooError| matches!(error, OdooError::Fault(_)) && caller.forget_lookups();
-        match outcome {
-            // Odoo has rolled back, so the call can be planned anew with fresh knowledge of the model. Not so a method, which
-            // may have done what cannot be rolled back.
-            Err(execute::Error::Refused(plan::Error::Odoo(error)))
-                if route != Route::CallFunction
-                    && (is_of_memory(&error) || (is_unknown_field(&error) && caller.forget_schemas().await)) =>
-            {
-                let plan = self.without_hidden(plan_once(compat, caller, route, call).await)?;
-                note_plan(entry, &plan, caller.policy()).await?;
-                Ok(execute::execute(caller, plan).await?)
+        }
+        loop {
+            let answers = plan.answers;
+            let outcome = if waits {
+                execute::execute(caller, plan).await
+            } else {
+                let (outcome, announced) = future::join(execute::execute(caller, plan), entry.announced()).await;
+                announced?;
+                outcome
+            };
+            let refused = match outcome {
+                Err(execute::Error::Refused(error)) if route != Route::CallFunction => error,
+                outcome => return Ok(outcome?),
+            };
+            let Some(doubt) = doubts.of(&refused, caller).await else { return Err(doubts.word(refused).into()) };
+            plan = self.without_hidden(plan_once(compat, caller, route, call).await)?;
+            if doubt == Doubt::Answers && plan.answers == answers {
+                // Nothing has changed: it would be refused again.
+                return Err(refused.into());
             }
-            outcome => Ok(outcome?),
+            note_plan(entry, &plan, caller.policy()).await?;
         }
     }
 

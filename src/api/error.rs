@@ -210,6 +210,7 @@ impl Error {
         match self {
             Self::Plan(plan::Error::Odoo(error)) => error.retry(),
             Self::ClientAccount { .. }
+            | Self::Plan(plan::Error::Overtaken(_))
             | Self::Log(_)
             | Self::TooMany { .. }
             | Self::RateLimited { .. }

@@ -83,6 +83,23 @@ impl Fault {
             || matches!(self.name.as_str(), "psycopg2.pool.PoolError" | "odoo.exceptions.LockError")
     }
 
+    /// What others have changed meanwhile may explain it: a record that was deleted, or one of the same unique value that was
+    /// created. Odoo 14-19 put most violations of a constraint as a ValidationError, which a model's own checks raise too;
+    /// code that lets PostgreSQL's own through names them as PostgreSQL does.
+    pub fn may_come_of_a_change(&self) -> bool {
+        match self.name.as_str() {
+            "odoo.exceptions.MissingError"
+            | "odoo.exceptions.ValidationError"
+            | "psycopg2.IntegrityError"
+            | "psycopg2.errors.UniqueViolation"
+            | "psycopg2.errors.ForeignKeyViolation"
+            | "psycopg2.errors.ExclusionViolation" => true,
+            // XML-RPC gives all three the same number, and no traceback.
+            "odoo.exceptions.UserError" => self.debug.is_empty(),
+            _ => false,
+        }
+    }
+
     /// Odoo knows no such field: what is remembered of the model may be out of date. The sentence is never translated.
     pub fn is_unknown_field(&self) -> bool {
         self.name == "builtins.ValueError" && self.message.starts_with("Invalid field")

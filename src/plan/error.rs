@@ -49,6 +49,11 @@ pub enum Error {
     Denied { path: String, source: Denied },
     #[error("{} (strict)", .0.message)]
     Strict(Warning),
+    /// Refused twice, each time for something that others had changed meanwhile.
+    #[error(
+        "{0} (other calls, or users of Odoo, are changing the same records at the same time; nothing was written, send it again)"
+    )]
+    Overtaken(Box<Self>),
     #[error(transparent)]
     Odoo(#[from] odoo::Error),
 }
@@ -72,6 +77,7 @@ impl Error {
             Self::Picks { .. } => "invalid_fields",
             Self::Denied { source, .. } => source.code(),
             Self::Strict(warning) => warning.code,
+            Self::Overtaken(error) => error.code(),
             Self::Odoo(error) => error.code(),
         }
     }
@@ -94,6 +100,7 @@ impl Error {
             Self::NoSearchKey => Some("search_key"),
             Self::NoMethod | Self::PrivateMethod { .. } => Some("payload.method"),
             Self::Strict(warning) => Some(&warning.path),
+            Self::Overtaken(error) => error.path(),
             Self::Odoo(_) => None,
         }
     }
@@ -116,8 +123,24 @@ impl Error {
             | Self::Circular { field, .. }
             | Self::LinesDiffer { field, .. } => Some(field),
             Self::UnknownField { name, .. } | Self::NotRelational { name, .. } => Some(name),
+            Self::Overtaken(error) => error.field(),
             _ => None,
         }
+    }
+
+    /// What others have changed since the call was planned may explain it.
+    pub fn may_come_of_a_change(&self) -> bool {
+        match self {
+            Self::Odoo(odoo::Error::Fault(fault)) => fault.may_come_of_a_change(),
+            Self::NotFoundAfterwards { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// The same, worth another try by the caller.
+    #[must_use]
+    pub fn overtaken(self) -> Self {
+        Self::Overtaken(Box::new(self))
     }
 
     /// Asks Odoo for the names of records that an ambiguous lookup matched. Where it does not tell, the error stands alone.

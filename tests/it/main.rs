@@ -35,6 +35,7 @@ mod operations;
 mod outage;
 mod passing;
 mod policy;
+mod races;
 mod recorded;
 mod redaction;
 mod reload;
