@@ -18,10 +18,11 @@ use crate::{
     control::Posted,
     current::Current,
     http::{
-        Admission, Response, Turned, answer, body_bytes, collect, respond, room,
+        Admission, Response, Turned, answer, collect, respond,
         server::{Front, Malformed, Rules},
     },
     log::{NotSettled, Settlement},
+    memory::Memory,
     metrics::Reading,
     odoo::RotatedCookie,
 };
@@ -114,13 +115,12 @@ impl Front for Private {
 
 impl Private {
     fn metrics(&self, app: &App) -> Response {
-        let limits = &app.config.limits;
         let (odoo_in_flight, odoo_waiting) = app.odoo.load();
         let (log_waiting, log_free) = app.log.load();
         let text = app.metrics.render(Reading {
             connections: self.public.open(),
             requests: app.requests.open(),
-            body_bytes: body_bytes(limits, &app.bodies),
+            body_bytes: app.memory.held(),
             odoo_in_flight,
             odoo_waiting,
             odoo_up: app.odoo.gate().is_up(),
@@ -187,7 +187,7 @@ async fn told<T: DeserializeOwned>(
     }
     let mut limits = app.config.limits.clone();
     limits.body = ByteSize(size);
-    let body = collect(request.into_body(), &limits, &room(&limits)).await;
+    let body = collect(request.into_body(), &limits, &Memory::new(limits.bodies.as_u64())).await;
     let body = body.map_err(|error| refusal(StatusCode::BAD_REQUEST, "body_broken", &error.to_string()))?;
     serde_json::from_slice(&body).map_err(|error| refusal(StatusCode::BAD_REQUEST, "invalid_json", &error.to_string()))
 }

@@ -22,7 +22,7 @@ use bytes::Bytes;
 use futures_util::{FutureExt, future};
 use http::{HeaderMap, HeaderValue};
 use serde::{Serialize, Serializer, ser::SerializeMap};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value, json, value::RawValue};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -43,14 +43,18 @@ use self::{
 use crate::{
     app::App,
     config::Compat,
-    execute::{self, Done},
+    execute::{self, Atomicity, Done},
     hook::{self, Hook, Sent},
     key_texts::mask_keys,
     log::{self, Arrived, Entry, Failure, Finished, OdooCall, Received, State, Who, milliseconds},
+    memory::{self, Weight},
     odoo::{self, Error as OdooError, Origin, Retry, RotatedCookie, Trace, TraceParent},
     plan::{self, Asked, Plan},
     policy::Policy,
 };
+
+/// Above this size in memory, a body is not copied.
+const READ_AGAIN: usize = 1 << 20;
 
 /// The five routes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,11 +123,21 @@ pub struct Reply {
     pub call_id: Uuid,
     /// The `id` of the caller's envelope.
     pub envelope_id: Value,
-    pub verdict: Result<Done, Error>,
+    pub verdict: Result<Answer, Error>,
     /// It goes to the sender of a hook, who reads no more than the status.
     pub is_of_hook: bool,
     /// A session that Odoo rotated during the call.
     pub cookie: Option<HeaderValue>,
+}
+
+/// What a caller gets of a call that was carried out. It may be large, so its result is there once, as it goes out.
+#[derive(Debug)]
+pub struct Answer {
+    pub result: Box<RawValue>,
+    /// The addon's sentence for it.
+    pub message: String,
+    pub warnings: Vec<plan::Warning>,
+    pub atomicity: Option<Atomicity>,
 }
 
 impl Reply {
@@ -137,7 +151,7 @@ impl Reply {
     /// What Odoo or the plan decided is a `result`, done or not; what never came to a decision is an `error`.
     fn content(&self) -> (&'static str, Content<'_>) {
         match &self.verdict {
-            Ok(done) => ("result", Content::Done(Success::of(done))),
+            Ok(answer) => ("result", Content::Done(Success::of(answer, &*answer.result))),
             Err(error) if error.is_decision() => ("result", Content::Refused(error.as_result())),
             Err(error) => ("error", Content::Refused(error.as_error())),
         }
@@ -159,23 +173,23 @@ impl Serialize for Reply {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Content<'r> {
-    Done(Success<'r>),
+    Done(Success<'r, &'r RawValue>),
     Refused(Value),
 }
 
 #[derive(Serialize)]
-struct Success<'r> {
+struct Success<'r, R> {
     is_success: bool,
-    result: &'r Value,
+    result: R,
     messages: Cow<'r, str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<Value>,
 }
 
-impl<'r> Success<'r> {
-    fn of(done: &'r Done) -> Self {
-        let warnings = done.warnings.iter().map(plan::Warning::to_json).collect();
-        Self { is_success: true, result: &done.result, messages: mask_keys(&done.message), warnings }
+impl<'r, R> Success<'r, R> {
+    fn of(answer: &'r Answer, result: R) -> Self {
+        let warnings = answer.warnings.iter().map(plan::Warning::to_json).collect();
+        Self { is_success: true, result, messages: mask_keys(&answer.message), warnings }
     }
 }
 
@@ -212,7 +226,7 @@ pub async fn handle(app: Arc<App>, request: Request) -> Reply {
     let verdict = AssertUnwindSafe(served).catch_unwind().await;
     let Known { who, envelope_id, entry, delivery } = known;
     reply.envelope_id = envelope_id;
-    reply.verdict = verdict.unwrap_or_else(|_| Err(Error::Internal)).map_err(|error| match (&who.client, error) {
+    let verdict = verdict.unwrap_or_else(|_| Err(Error::Internal)).map_err(|error| match (&who.client, error) {
         // What was left half done is told as it is, whoever's account it was.
         (Some(client), Error::Plan(plan::Error::Odoo(source))) if source.is_about_credentials() => {
             tracing::warn!(%client, error = %source, "the Odoo account of a client is not accepted");
@@ -221,6 +235,13 @@ pub async fn handle(app: Arc<App>, request: Request) -> Reply {
         }
         (_, error) => error,
     });
+    let mut result = Value::Null;
+    reply.verdict = verdict.map(|done| {
+        result = done.result;
+        // JSON can be written of whatever was JSON.
+        let written = serde_json::value::to_raw_value(&result).unwrap_or_else(|_| RawValue::NULL.to_owned());
+        Answer { result: written, message: done.message, warnings: done.warnings, atomicity: done.atomicity }
+    });
     match (delivery, &reply.verdict) {
         // Nothing was written, so the sender may send it again.
         (Some(delivery), Err(error)) if error.retry() != Retry::Unsafe => delivery.give_back().await,
@@ -228,7 +249,7 @@ pub async fn handle(app: Arc<App>, request: Request) -> Reply {
         (None, _) => {}
     }
     reply.cookie = request.rotated.get();
-    let finished = finished(&reply, &trace);
+    let finished = finished(&reply, result, &trace);
     app.metrics.call(arrived.route, finished.state.as_str(), finished.error, started.elapsed());
     // Refused at the door: anybody can have that, as fast as a network carries it, and so can who has found an old key.
     let is_at_the_door = entry.is_none() && reply.verdict.is_err();
@@ -266,7 +287,7 @@ async fn serve(
     let shown = entrance::prove(app, request);
     known.who.client = shown.as_ref().ok().and_then(Shown::client).as_deref().map(str::to_owned);
     let body = request.body.clone().map_err(Error::Body)?;
-    envelope::check_depth(&body, app.config.limits.json_depth.get())?;
+    let weight = envelope::weigh(&body, &app.config.limits)?;
     // Of a stranger's body nothing but the id is kept.
     let strangers_id = || if request.hook.is_some() { Ok(Value::Null) } else { Envelope::id_of(&body) };
     let entered = async { entrance::enter(app, shown?, request).await };
@@ -282,7 +303,7 @@ async fn serve(
     // What a proven caller sends is recorded before Odoo is asked anything, so that it can be replayed where Odoo is away.
     let is_proven = entered.is_proven();
     let recorded = match is_proven {
-        true => Some(receive(app, request, arrived, &body, started, known).await?),
+        true => Some(receive(app, request, arrived, &body, weight, started, known).await?),
         false => None,
     };
     let caller = match identify(app, &mut entered, request, trace).await {
@@ -300,7 +321,7 @@ async fn serve(
         }
         None => {
             known.who.caller = Some(logged_caller(&caller));
-            receive(app, request, arrived, &body, started, known).await?
+            receive(app, request, arrived, &body, weight, started, known).await?
         }
     };
     entry.note_credential(caller.credential().secret().clone());
@@ -313,16 +334,21 @@ async fn serve(
 /// Takes the body apart and hands the call to the log. The id of the envelope is kept even where the rest is of no use.
 ///
 /// # Errors
-/// The body has no call in it, its template makes none of it, or the log cannot take it.
+/// There is no room for what the body is parsed into, it has no call in it, its template makes none of it, or the log cannot take it.
 async fn receive<'k>(
     app: &App,
     request: &Request,
     arrived: &Arrived,
     body: &Bytes,
+    weight: Weight,
     started: std::time::Instant,
     known: &'k mut Known,
 ) -> Result<(Call, &'k mut Entry), Error> {
-    let Taken { model, vals, sent } = match &request.hook {
+    if let Err(full) = memory::take(weight.in_call(body.len())) {
+        known.envelope_id = if request.hook.is_some() { Value::Null } else { Envelope::id_of(body)? };
+        return Err(BodyError::from(full).into());
+    }
+    let Taken { model, mut vals, sent } = match &request.hook {
         None => {
             let Envelope { id, call } = Envelope::read(body);
             known.envelope_id = id;
@@ -331,10 +357,14 @@ async fn receive<'k>(
         }
         Some(hook) => by_template(app, hook, body, &request.headers).await?,
     };
-    let none = Map::new();
-    let received = Received { model: &model, vals: vals.as_ref().unwrap_or(&none), sent, who: known.who.clone() };
+    // The log takes apart what it gets. A large body is parsed twice rather than held twice.
+    let is_read_again = request.hook.is_none() && weight.parsed > READ_AGAIN;
+    let logged = vals.as_mut().ok().map(|vals| if is_read_again { std::mem::take(vals) } else { vals.clone() });
+    let received = Received { model: &model, vals: logged.unwrap_or_default(), sent, who: known.who.clone() };
     let entry = known.entry.insert(app.log.receive(arrived.clone(), received, started).await?);
-    Ok((Call { model, vals: vals? }, entry))
+    let call = if is_read_again { Envelope::read(body).call? } else { Call { model, vals: vals? } };
+    envelope::take_domain(&call.vals, &app.config.limits)?;
+    Ok((call, entry))
 }
 
 /// What is asked. A template that fails has taken the body all the same, so that it can be run again when it is mended.
@@ -481,7 +511,8 @@ fn doubts_schema(plan: &Result<Plan, plan::Error>) -> bool {
     }
 }
 
-fn finished(reply: &Reply, trace: &Trace) -> Finished {
+/// What the log is told; it gets the result itself.
+fn finished(reply: &Reply, result: Value, trace: &Trace) -> Finished {
     let error = reply.verdict.as_ref().err();
     let (state, message) = match &reply.verdict {
         Ok(done) => (State::Done, done.message.clone()),
@@ -490,7 +521,14 @@ fn finished(reply: &Reply, trace: &Trace) -> Finished {
     };
     Finished {
         state,
-        result: json!(reply.content().1),
+        result: match &reply.verdict {
+            Ok(answer) => {
+                let mut told = json!(Success::of(answer, ()));
+                told["result"] = result;
+                told
+            }
+            Err(_) => json!(reply.content().1),
+        },
         error: error.map(Error::code),
         message,
         detail: error.and_then(Error::detail),

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use rustls::ServerConfig;
-use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -16,8 +15,9 @@ use crate::{
     },
     config::Config,
     hook::{self, Hooks},
-    http::{Admission, Refusals, room, tls},
+    http::{Admission, Refusals, tls},
     log::{self, Log},
+    memory::Memory,
     metrics::Metrics,
     odoo::{self, Odoo},
     policy::Policy,
@@ -45,8 +45,8 @@ pub struct App {
     pub tls: Option<Arc<ServerConfig>>,
     /// The requests under way.
     pub requests: Arc<Admission>,
-    /// How much more request bodies may take, as `http::room` counts it.
-    pub bodies: Arc<Semaphore>,
+    /// What bodies, calls and answers hold.
+    pub memory: Arc<Memory>,
     pub stop: CancellationToken,
 }
 
@@ -58,6 +58,7 @@ struct Kept {
     refusals: Arc<Refusals>,
     attempts: Arc<Attempts>,
     requests: Arc<Admission>,
+    memory: Option<Arc<Memory>>,
     stop: CancellationToken,
 }
 
@@ -108,6 +109,7 @@ impl App {
             refusals: self.refusals.clone(),
             attempts: self.attempts.clone(),
             requests: self.requests.clone(),
+            memory: Some(self.memory.clone()),
             stop: self.stop.clone(),
         };
         Self::assemble(config, odoo, log, Some(&self.clients), kept)
@@ -120,14 +122,16 @@ impl App {
         before: Option<&Clients>,
         kept: Kept,
     ) -> Result<Arc<Self>, Error> {
-        let Kept { calls, metrics, refusals, attempts, requests, stop } = kept;
+        let Kept { calls, metrics, refusals, attempts, requests, memory, stop } = kept;
         let clients = Clients::load_after(before, &config.clients)?;
         let hooks = Hooks::load(&config.hooks)?;
         let rules = &config.policy.rules;
         let (policy, paces) = (Arc::new(rules.policy.clone()), Paces::new(rules));
         let proxy = Proxy::build(&config.upstream, &config.proxy, odoo.clone(), attempts.clone(), stop.clone())?;
         let tls = tls::load(&config.tls)?;
-        let bodies = room(&config.limits);
+        let most = config.limits.bodies.as_u64();
+        let memory = memory.unwrap_or_else(|| Memory::new(most));
+        memory.limit_to(most);
         let log = log(&config)?;
         Ok(Arc::new(Self {
             config,
@@ -144,7 +148,7 @@ impl App {
             refusals,
             tls,
             requests,
-            bodies,
+            memory,
             stop,
         }))
     }

@@ -57,6 +57,9 @@ enum Command {
     /// Paths for senders with a payload of their own
     #[command(subcommand)]
     Hook(hook::Command),
+    /// Runs templates for the gateway that starts it
+    #[command(name = crate::hook::COMMAND, hide = true)]
+    HookWorker,
 }
 
 #[derive(Debug, Args)]
@@ -114,5 +117,9 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Replay(args) => run(Box::pin(replay::run(args))),
         Command::Client(command) => client::run(command),
         Command::Hook(command) => run(Box::pin(hook::run(command))),
+        Command::HookWorker => {
+            crate::hook::serve()?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }

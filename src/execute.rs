@@ -74,9 +74,11 @@ pub async fn execute(caller: &Caller, plan: Plan) -> Result<Done, Error> {
                     found
                 }
                 Fields::Nested { selection, specification: Some(_) } => {
-                    json!(shaped(found["records"].take(), selection))
+                    Value::Array(shaped(found["records"].take(), selection))
                 }
-                Fields::Nested { selection, specification: None } => json!(expanded(caller, found, selection).await?),
+                Fields::Nested { selection, specification: None } => {
+                    Value::Array(expanded(caller, found, selection).await?)
+                }
             };
             let answered = records.as_array().map_or(0, Vec::len) as u64;
             let many = Touch::ReadMany { model: &model, records: answered };

@@ -4,6 +4,7 @@
 //! in engines that put values into a text. It sees the body, and the headers as `$headers`; nothing of this machine.
 
 mod template;
+mod worker;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -14,17 +15,25 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tokio::{sync::Semaphore, time};
 
-pub use self::template::Mistake;
-use self::template::Template;
-use crate::{api::Route, config, key_texts::mask_keys};
+pub use self::{
+    template::Mistake,
+    worker::{COMMAND, serve},
+};
+use self::{template::Template, worker::PATIENCE};
+use crate::{
+    api::Route,
+    config,
+    key_texts::mask_keys,
+    memory::{self, Full},
+};
 
-/// A template that takes longer does not end.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// So many run at a time, in all: one that does not end keeps its place.
-static PLACES: Semaphore = Semaphore::const_new(16);
+/// What a worker may take longer than its template: to start, and to be told of the body.
+const AROUND: Duration = Duration::from_secs(10);
+/// So many run at a time, in all, each with memory of its own.
+static PLACES: Semaphore = Semaphore::const_new(8);
 /// What the name of a header has in it that holds a credential or a signature: `x-webhook-key`, `x-auth`, `x-gitlab-token`. A
 /// template has no use for them, and what it sees is logged.
 const HIDDEN: [&str; 11] =
@@ -43,7 +52,8 @@ pub struct Hook {
     pub client: String,
     pub route: Route,
     pub model: String,
-    template: Template,
+    /// The filter, which has been compiled once, so that it can be.
+    code: Arc<str>,
 }
 
 /// Within a configuration, a hook is its path.
@@ -78,6 +88,11 @@ pub enum Error {
     Busy,
     #[error("the template of this hook did not end within {} s", PATIENCE.as_secs())]
     Endless,
+    #[error(
+        "the template of this hook takes more than the {} MiB of memory that it may have on this body, or calls itself without end",
+        worker::MEMORY_MIB
+    )]
+    TooMuch,
 }
 
 /// What a sender sent, as a template sees it and the log keeps it.
@@ -102,7 +117,9 @@ impl Sent {
 
     /// `{"headers", "body"}`, of a body that is JSON.
     pub fn to_json(&self, body: Value) -> Value {
-        json!({"headers": self.headers, "body": body})
+        let headers = self.headers.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str())));
+        let members = [("headers".to_owned(), Value::Object(headers.collect())), ("body".to_owned(), body)];
+        Value::Object(members.into_iter().collect())
     }
 
     /// The same back.
@@ -121,13 +138,13 @@ impl Hooks {
             let code = std::fs::read_to_string(&file);
             let code =
                 code.map_err(|source| Unusable::Unreadable { path: path.clone(), file: file.clone(), source })?;
-            let template = Template::compile(&code).map_err(|source| Unusable::Mistaken { path, file, source })?;
+            Template::compile(&code).map_err(|source| Unusable::Mistaken { path, file, source })?;
             let hook = Hook {
                 name: entry.name.clone(),
                 client: entry.client.clone(),
                 route: entry.route,
                 model: entry.model.clone(),
-                template,
+                code: code.into(),
             };
             Ok((entry.name.clone(), Arc::new(hook)))
         };
@@ -146,29 +163,48 @@ impl Hooks {
 }
 
 impl Hook {
-    /// The `vals` that the template makes of a body, made away from the threads that serve.
+    /// The `vals` that the template makes of a body, in a process of its own.
+    ///
+    /// # Errors
+    /// It makes none, fails, or takes more memory or time than it may; or too many templates run.
     pub async fn vals(self: &Arc<Self>, sent: Sent) -> Result<Map<String, Value>, Error> {
-        let hook = self.clone();
         let place = time::timeout(PATIENCE, PLACES.acquire()).await;
         let place = place.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)?;
+        let code = self.code.clone();
         let made = tokio::task::spawn_blocking(move || {
-            let made = hook.vals_here(&sent);
+            let made = worker::run(&code, &sent);
             drop(place);
             made
         });
-        let made = time::timeout(PATIENCE, made).await.map_err(|_| Error::Endless)?;
-        made.map_err(|_| Error::Failed("it broke down".to_owned()))?
+        let made = time::timeout(PATIENCE + AROUND, made).await.map_err(|_| Error::Endless)?;
+        let made = made.map_err(|_| Error::Failed("it broke down".to_owned()))??;
+        let size = made.iter().map(String::len).sum();
+        let parsed = made.iter().map(|result| memory::weigh(result.as_bytes()).in_call(0)).sum::<usize>();
+        memory::take(parsed.saturating_add(size)).map_err(|full| match full {
+            Full::Now { .. } => Error::Busy,
+            Full::Always { .. } => Error::TooMuch,
+        })?;
+        read(&made)
     }
 
-    /// The same in this thread, however long it takes.
+    /// The same while this thread waits.
+    ///
+    /// # Errors
+    /// As those of [`Hook::vals`].
     pub fn vals_here(&self, sent: &Sent) -> Result<Map<String, Value>, Error> {
-        let mut made = self.template.run(sent)?;
-        match (made.pop(), made.is_empty()) {
-            (None | Some(Value::Null | Value::Bool(false)), true) => Err(Error::NoPayload),
-            (Some(Value::Object(vals)), true) if vals.get("payload").is_some_and(Value::is_object) => Ok(vals),
-            (Some(Value::Object(_)), true) => Err(Error::NotVals("an object without it".to_owned())),
-            (Some(other), true) => Err(Error::NotVals(crate::plan::kind_of(&other).to_owned())),
-            (_, false) => Err(Error::NotVals("several results".to_owned())),
-        }
+        read(&worker::run(&self.code, sent)?)
+    }
+}
+
+/// The `vals` among what a template gave.
+fn read(made: &[String]) -> Result<Map<String, Value>, Error> {
+    let made = made.iter().map(|result| serde_json::from_str(result));
+    let mut made: Vec<Value> = made.collect::<Result<_, _>>().map_err(|error| Error::Failed(error.to_string()))?;
+    match (made.pop(), made.is_empty()) {
+        (None | Some(Value::Null | Value::Bool(false)), true) => Err(Error::NoPayload),
+        (Some(Value::Object(vals)), true) if vals.get("payload").is_some_and(Value::is_object) => Ok(vals),
+        (Some(Value::Object(_)), true) => Err(Error::NotVals("an object without it".to_owned())),
+        (Some(other), true) => Err(Error::NotVals(crate::plan::kind_of(&other).to_owned())),
+        (_, false) => Err(Error::NotVals("several results".to_owned())),
     }
 }

@@ -16,6 +16,7 @@ pub mod route;
 pub mod server;
 mod steady;
 mod streams;
+mod taking;
 pub mod tls;
 
 use std::{net::IpAddr, sync::Arc};
@@ -23,7 +24,7 @@ use std::{net::IpAddr, sync::Arc};
 use bytes::Bytes;
 use http::{header, request::Parts};
 use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use percent_encoding::percent_decode_str;
 use tokio::time::{self, Instant};
 use tracing::Instrument;
@@ -31,7 +32,7 @@ use uuid::Uuid;
 
 pub use self::{
     admission::{Admission, Admitted, Most, Turned, network},
-    body::{Passing, body_bytes, collect, room},
+    body::{Passing, collect},
     path::Path,
     refusals::Refusals,
 };
@@ -46,6 +47,7 @@ use crate::{
     app::App,
     current::Current,
     hook::Hook,
+    memory,
     odoo::{Origin, RotatedCookie},
     proxy::Outbound,
 };
@@ -144,7 +146,7 @@ async fn call(
     let headers = head.headers;
     let coding = headers.get(header::CONTENT_ENCODING).filter(|coding| *coding != "identity");
     let body = match coding {
-        None => collect(body, &app.config.limits, &app.bodies).await,
+        None => collect(body, &app.config.limits, &app.memory).await,
         // What is small packed may be large unpacked; Odoo does not unpack either.
         Some(coding) => Err(BodyError::Encoded(String::from_utf8_lossy(coding.as_bytes()).into_owned())),
     };
@@ -186,9 +188,9 @@ pub async fn answer<K: Send + 'static>(
     let span = tracing::info_span!("call", %id);
     // On the heap at once: it is large, and handed on several times.
     let handled = Box::pin(api::handle(app.clone(), request)).instrument(span);
-    let task = app.calls.spawn(keeping(kept, handled));
+    let task = app.calls.spawn(keeping(kept, memory::scope(app.memory.clone(), handled)));
     let patience = app.config.limits.call_timeout;
-    respond::reply(match time::timeout(patience, task).await {
+    let response = respond::reply(match time::timeout(patience, task).await {
         Ok(Ok(reply)) => reply,
         Ok(Err(error)) => {
             tracing::error!(call = %id, %error, "a call failed inside the gateway");
@@ -198,7 +200,10 @@ pub async fn answer<K: Send + 'static>(
             let refusal = Reply::refusal(id, api::Error::StillRunning(patience));
             Reply { cookie: rotated.get(), is_of_hook, ..refusal }
         }
-    })
+    });
+    // It is held until the caller has taken it.
+    let held = app.memory.hold_anyway(usize::try_from(response.body().size_hint().lower()).unwrap_or(usize::MAX));
+    response.map(|body| Guarded { body, _guard: held }.boxed_unsync())
 }
 
 /// Passes a request on to Odoo, in a task of its own as well.
@@ -235,8 +240,8 @@ async fn pass(app: Arc<App>, mut passage: Passage, path: Path, head: Parts, body
     let origin = Origin { address: Some(passage.address()), ..Origin::default() };
     let limits = &app.config.limits;
     let body = match app.proxy.reads_body(&path) {
-        true => collect(body, limits, &app.bodies).await.map(Passing::Whole),
-        false => Passing::open(body, limits, &app.bodies).await,
+        true => collect(body, limits, &app.memory).await.map(Passing::Whole),
+        false => Passing::open(body, limits, &app.memory).await,
     };
     let outcome = match body {
         Ok(body) => match passage.begin(body.size()).await {

@@ -17,6 +17,7 @@ pub mod hook;
 pub mod http;
 pub mod key_texts;
 pub mod log;
+pub mod memory;
 pub mod metrics;
 pub mod odoo;
 pub mod plan;

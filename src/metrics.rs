@@ -164,7 +164,12 @@ impl Default for Metrics {
         registry.register_with_unit("reload_time", "When the one in use was read", Unit::Seconds, reloaded.clone());
         registry.register("connections", "Connections that are open", gauges.connections.clone());
         registry.register("requests_under_way", "Requests that are under way", gauges.requests.clone());
-        registry.register_with_unit("bodies", "What request bodies take", Unit::Bytes, gauges.body_bytes.clone());
+        registry.register_with_unit(
+            "bodies",
+            "What bodies, calls and answers hold in memory",
+            Unit::Bytes,
+            gauges.body_bytes.clone(),
+        );
         registry.register("odoo_in_flight", "Calls that Odoo works on", gauges.odoo_in_flight.clone());
         registry.register("odoo_waiting", "Calls that wait for their turn", gauges.odoo_waiting.clone());
         registry.register("odoo_up", "Whether Odoo can be reached", gauges.odoo_up.clone());

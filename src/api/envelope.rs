@@ -2,8 +2,12 @@
 
 use serde_json::{Map, Value};
 
-use super::{Error, json};
-use crate::plan::kind_of;
+use super::{BodyError, Error, json};
+use crate::{
+    config::Limits,
+    memory::{self, Weight},
+    plan::kind_of,
+};
 
 /// What is asked, and of which model.
 #[derive(Debug, PartialEq)]
@@ -39,9 +43,32 @@ impl Envelope {
     }
 }
 
-/// No parser has to bear what is nested without end.
-pub(super) fn check_depth(body: &[u8], most: usize) -> Result<(), Error> {
-    if json::is_deeper(body, most) { Err(Error::TooDeep(most)) } else { Ok(()) }
+/// What a body will take once it is parsed. No parser has to bear what is nested without end, or has values without end.
+///
+/// # Errors
+/// It is deeper, or has more values, than the limits allow.
+pub(super) fn weigh(body: &[u8], limits: &Limits) -> Result<Weight, Error> {
+    let weight = memory::weigh(body);
+    let (deep, most) = (limits.json_depth.get(), limits.values.get());
+    match weight {
+        Weight { depth, .. } if depth > deep => Err(Error::TooDeep(deep)),
+        Weight { values, .. } if values > most => Err(Error::TooManyValues { values, most }),
+        weight => Ok(weight),
+    }
+}
+
+/// Takes the memory for a domain that stands in a text, and is parsed as well.
+///
+/// # Errors
+/// It has more values than the limit allows, or there is no room for it.
+pub(super) fn take_domain(vals: &Map<String, Value>, limits: &Limits) -> Result<(), Error> {
+    let domain = vals.get("payload").and_then(|payload| payload.get("search_domain")).and_then(Value::as_str);
+    let Some(domain) = domain else { return Ok(()) };
+    let (Weight { values, parsed, .. }, most) = (memory::weigh_literal(domain), limits.values.get());
+    if values > most {
+        return Err(Error::TooManyValues { values, most });
+    }
+    Ok(memory::take(parsed.saturating_mul(2)).map_err(BodyError::from)?)
 }
 
 /// Python's reader, which is what the addon's callers have met so far, takes a byte order mark.

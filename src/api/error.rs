@@ -5,6 +5,7 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
+use bytesize::ByteSize;
 use http::HeaderName;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -14,7 +15,9 @@ use crate::{
     execute::{self, Incomplete},
     hook,
     key_texts::mask_keys,
-    log, odoo,
+    log,
+    memory::Full,
+    odoo,
     odoo::{Error as OdooError, Retry},
     plan,
     policy::Denied,
@@ -32,6 +35,10 @@ pub enum Error {
     DatabaseService,
     #[error("the body is nested deeper than the {0} levels that [limits] json_depth allows")]
     TooDeep(usize),
+    #[error(
+        "the body has {values} JSON values, more than the {most} that [limits] values allows; send it in several calls"
+    )]
+    TooManyValues { values: usize, most: usize },
     #[error("the body must be a JSON object, not {0}")]
     NotAnObject(&'static str),
     #[error("`{0}` is missing")]
@@ -105,15 +112,19 @@ pub enum Error {
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum BodyError {
     #[error("the body is larger than the {0} that [limits] body allows")]
-    TooLarge(bytesize::ByteSize),
+    TooLarge(ByteSize),
     #[error("the body is larger than the {0} that a login may have")]
-    TooLargeForLogin(bytesize::ByteSize),
+    TooLargeForLogin(ByteSize),
     #[error("the body did not come within the {} s of [limits] body_timeout, nor as fast as body_rate", .0.as_secs_f32())]
     TimedOut(Duration),
     #[error("the connection ended within the body")]
     Broken,
-    #[error("the bodies of the calls under way fill the room that [limits] bodies allows; come back in a moment")]
+    #[error("the calls under way fill the memory that [limits] bodies allows; come back in a moment")]
     NoRoom,
+    #[error(
+        "this body needs {needed} of memory, more than the {limit} that [limits] bodies allows; send it in several calls"
+    )]
+    TooMuch { needed: ByteSize, limit: ByteSize },
     #[error("the body is packed (`Content-Encoding: {0}`); send it as it is")]
     Encoded(String),
 }
@@ -136,6 +147,16 @@ fn not_taken(tried: Option<&Tried>) -> &'static str {
 impl From<BodyError> for Error {
     fn from(error: BodyError) -> Self {
         Self::Body(error)
+    }
+}
+
+impl From<Full> for BodyError {
+    fn from(full: Full) -> Self {
+        let size = |bytes| ByteSize(u64::try_from(bytes).unwrap_or(u64::MAX));
+        match full {
+            Full::Now { .. } => Self::NoRoom,
+            Full::Always { needed, limit } => Self::TooMuch { needed: size(needed), limit: size(limit) },
+        }
     }
 }
 
@@ -164,7 +185,9 @@ impl Error {
     /// The stable code that callers may branch on.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Body(BodyError::TooLarge(_) | BodyError::TooLargeForLogin(_)) => "body_too_large",
+            Self::Body(BodyError::TooLarge(_) | BodyError::TooLargeForLogin(_) | BodyError::TooMuch { .. }) => {
+                "body_too_large"
+            }
             Self::Body(BodyError::TimedOut(_)) => "body_timeout",
             Self::Body(BodyError::Broken) => "body_broken",
             Self::Body(BodyError::NoRoom) => "too_busy",
@@ -173,6 +196,7 @@ impl Error {
             Self::NotJson(_) => "invalid_json",
             Self::DatabaseService => "database_service",
             Self::TooDeep(_) => "nested_too_deep",
+            Self::TooManyValues { .. } => "too_many_values",
             Self::NotAnObject(_) | Self::WrongKind { .. } => "invalid_envelope",
             Self::Missing(_) => "missing_parameter",
             Self::NoCredentials { .. } => "no_credentials",
@@ -194,6 +218,7 @@ impl Error {
             Self::Denied(denied) => denied.code(),
             Self::Hook(hook::Error::NoPayload) => "no_payload",
             Self::Hook(hook::Error::Busy) => "too_busy",
+            Self::Hook(hook::Error::Endless | hook::Error::TooMuch) => "hook_limits",
             Self::Hook(_) => "hook_template",
             Self::ClientAccount { .. } => "client_account",
             Self::StillRunning(_) => "still_running",

@@ -19,26 +19,6 @@ pub(super) fn read(body: &[u8]) -> Result<Value, serde_json::Error> {
     Ok(value)
 }
 
-/// Whether brackets stand within each other more than `most` times. Looks at nothing else, so that what is too deep for any
-/// parser is found before one has it.
-pub(super) fn is_deeper(body: &[u8], most: usize) -> bool {
-    let (mut depth, mut in_text, mut is_escaped) = (0_usize, false, false);
-    for byte in body {
-        match byte {
-            _ if is_escaped => is_escaped = false,
-            b'\\' if in_text => is_escaped = true,
-            b'"' => in_text = !in_text,
-            b'[' | b'{' if !in_text => depth += 1,
-            b']' | b'}' if !in_text => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if depth > most {
-            return true;
-        }
-    }
-    false
-}
-
 /// The `id` of an object: a number or a text, else null. Everything else is checked and dropped as it is read.
 pub(super) fn id_of(body: &[u8]) -> Result<Value, serde_json::Error> {
     struct Id;
@@ -181,13 +161,6 @@ mod tests {
             assert_eq!(value.as_f64(), float.parse().ok(), "{float}");
             assert_eq!(value.to_string().parse::<f64>().ok(), float.parse().ok(), "{float}");
         }
-    }
-
-    #[test]
-    fn depth_is_counted_outside_of_texts() {
-        assert!(!is_deeper(br#"{"a": [1, {"b": "[[[["}], "c": "\"[["}"#, 3));
-        assert!(is_deeper(br#"{"a": [1, {"b": 2}]}"#, 2));
-        assert!(is_deeper(&[b'['; 200_000], 100));
     }
 
     #[test]

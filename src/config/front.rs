@@ -60,6 +60,7 @@ pub struct Limits {
     pub header_size: ByteSize,
     pub url_length: ByteSize,
     pub json_depth: NonZeroUsize,
+    pub values: NonZeroUsize,
     pub connections: NonZeroUsize,
     pub connections_per_address: NonZeroUsize,
     pub requests: NonZeroUsize,

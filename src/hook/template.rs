@@ -6,7 +6,6 @@ use jaq_core::{
     unwrap_valr,
 };
 use jaq_json::{Val, read};
-use serde_json::Value;
 
 use super::{Error, Sent};
 
@@ -61,8 +60,9 @@ impl Template {
         Ok(Self(filter))
     }
 
-    /// Its results, of which one is wanted: no more than two are made.
-    pub(super) fn run(&self, sent: &Sent) -> Result<Vec<Value>, Error> {
+    /// Its results as JSON, of which one is wanted: no more than two are made. To be called in a worker, since a filter may
+    /// take any amount of memory and time.
+    pub(super) fn run(&self, sent: &Sent) -> Result<Vec<String>, Error> {
         let failed = |what: &dyn std::fmt::Display| Error::Failed(what.to_string().chars().take(300).collect());
         let body = read::parse_single(&sent.body).map_err(|error| failed(&error))?;
         let text = |text: &String| Val::from(text.clone());
@@ -71,7 +71,7 @@ impl Template {
         let mut results = Vec::new();
         for result in self.0.id.run((context, body)).map(unwrap_valr).take(2) {
             let result = result.map_err(|error| failed(&error))?;
-            results.push(serde_json::from_str(&result.to_string()).map_err(|error| failed(&error))?);
+            results.push(result.to_string());
         }
         Ok(results)
     }
@@ -92,14 +92,15 @@ impl std::fmt::Debug for Template {
 mod tests {
     use std::collections::BTreeMap;
 
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
     fn run(code: &str, body: &str) -> Result<Vec<Value>, Error> {
         let headers = BTreeMap::from([("x-topic".to_owned(), "orders/create".to_owned())]);
         let body = body.to_owned().into();
-        Template::compile(code).unwrap().run(&Sent { body, headers })
+        let results = Template::compile(code).unwrap().run(&Sent { body, headers })?;
+        Ok(results.iter().map(|result| serde_json::from_str(result).unwrap()).collect())
     }
 
     #[test]

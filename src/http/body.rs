@@ -14,12 +14,13 @@ use bytes::{Bytes, BytesMut};
 use bytesize::ByteSize;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::{Instant, Sleep},
-};
+use tokio::time::{Instant, Sleep};
 
-use crate::{api::BodyError, config::Limits};
+use crate::{
+    api::BodyError,
+    config::Limits,
+    memory::{Held, Memory},
+};
 
 /// Memory is counted in pieces of this size.
 const PIECE: usize = 1 << 10;
@@ -105,56 +106,38 @@ impl Body for Arriving {
 }
 
 /// Reads the whole body. Its room is given back when the last copy of the bytes is dropped.
-pub async fn collect(body: Incoming, limits: &Limits, room: &Arc<Semaphore>) -> Result<Bytes, BodyError> {
+pub async fn collect(body: Incoming, limits: &Limits, memory: &Arc<Memory>) -> Result<Bytes, BodyError> {
     let mut body = Arriving::new(body, limits)?;
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     let mut bytes = BytesMut::with_capacity(announced.min(SET_ASIDE));
-    let mut held = Held::nothing(room)?;
+    let mut held = memory.hold_nothing();
     while let Some(frame) = body.frame().await {
         if let Ok(data) = frame?.into_data() {
-            held.grow(room, bytes.len() + data.len())?;
+            make_room(&mut held, bytes.len() + data.len())?;
+            // Of a body that comes as announced, the memory is taken in a few steps rather than by doubling.
+            if bytes.capacity() - bytes.len() < data.len() {
+                let more = announced.saturating_sub(bytes.len()).min(bytes.len().saturating_mul(7));
+                bytes.reserve(more.max(data.len()));
+            }
             bytes.extend_from_slice(&data);
         }
     }
-    held.bytes = bytes.freeze();
-    Ok(Bytes::from_owner(held))
+    Ok(Bytes::from_owner(Counted { bytes: bytes.freeze(), _held: held }))
 }
 
-/// Room for as many bodies as `limits` allow.
-pub fn room(limits: &Limits) -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(pieces(limits)))
+/// Room for the first `size` bytes of a body. Those that are held already count.
+fn make_room(held: &mut Held, size: usize) -> Result<(), BodyError> {
+    let more = size.next_multiple_of(PIECE).saturating_sub(held.bytes());
+    Ok(held.grow(more)?)
 }
 
-/// What bodies take at the moment, in bytes.
-pub fn body_bytes(limits: &Limits, room: &Semaphore) -> usize {
-    pieces(limits).saturating_sub(room.available_permits()) * PIECE
-}
-
-fn pieces(limits: &Limits) -> usize {
-    (usize::try_from(limits.bodies.as_u64()).unwrap_or(usize::MAX) / PIECE).min(Semaphore::MAX_PERMITS)
-}
-
-/// Bytes, and the room that they take.
-struct Held {
+/// Bytes that count as held.
+struct Counted {
     bytes: Bytes,
-    room: OwnedSemaphorePermit,
+    _held: Held,
 }
 
-impl Held {
-    fn nothing(room: &Arc<Semaphore>) -> Result<Self, BodyError> {
-        let room = room.clone().try_acquire_many_owned(0).map_err(|_| BodyError::NoRoom)?;
-        Ok(Self { bytes: Bytes::new(), room })
-    }
-
-    fn grow(&mut self, room: &Arc<Semaphore>, size: usize) -> Result<(), BodyError> {
-        let more = size.div_ceil(PIECE).saturating_sub(self.room.num_permits());
-        let more = u32::try_from(more).map_err(|_| BodyError::NoRoom)?;
-        self.room.merge(room.clone().try_acquire_many_owned(more).map_err(|_| BodyError::NoRoom)?);
-        Ok(())
-    }
-}
-
-impl AsRef<[u8]> for Held {
+impl AsRef<[u8]> for Counted {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
@@ -176,22 +159,21 @@ pub struct Streamed {
 
 impl Passing {
     /// Waits for a short body, so that Odoo is not kept waiting by a slow caller; a long one is streamed.
-    pub async fn open(body: Incoming, limits: &Limits, room: &Arc<Semaphore>) -> Result<Self, BodyError> {
+    pub async fn open(body: Incoming, limits: &Limits, memory: &Arc<Memory>) -> Result<Self, BodyError> {
         let mut rest = Arriving::new(body, limits)?;
-        let mut held = Held::nothing(room)?;
+        let mut held = memory.hold_nothing();
         let mut bytes = BytesMut::new();
         while rest.size_hint().lower() <= SHORT && bytes.len() as u64 <= SHORT {
             let Some(frame) = rest.frame().await else {
-                held.bytes = bytes.freeze();
-                return Ok(Self::Whole(Bytes::from_owner(held)));
+                return Ok(Self::Whole(Bytes::from_owner(Counted { bytes: bytes.freeze(), _held: held })));
             };
             if let Ok(data) = frame?.into_data() {
-                held.grow(room, bytes.len() + data.len())?;
+                make_room(&mut held, bytes.len() + data.len())?;
                 bytes.extend_from_slice(&data);
             }
         }
-        held.bytes = bytes.freeze();
-        let first = Some(Bytes::from_owner(held)).filter(|first| !first.is_empty());
+        let first =
+            Some(Bytes::from_owner(Counted { bytes: bytes.freeze(), _held: held })).filter(|first| !first.is_empty());
         Ok(Self::Streamed(Streamed { first, rest }))
     }
 

@@ -34,6 +34,7 @@ use super::{
     server::{Front, Malformed, Rules},
     steady::Steady,
     streams::{self, Activity, Streams},
+    taking::Pace,
     tls::H2,
 };
 
@@ -99,7 +100,7 @@ async fn http1<T>(
             }
         })
     };
-    let io = TokioIo::new(Steady::new(stream, rules.limits.body_timeout));
+    let io = TokioIo::new(Steady::new(stream, Pace::of(&rules.limits)));
     let mut connection = pin!(builder.serve_connection(io, service).with_upgrades());
     let leave = async {
         stop.cancelled().await;
@@ -135,14 +136,14 @@ where
 {
     let head = u32::try_from(rules.limits.header_size.as_u64()).unwrap_or(u32::MAX);
     let activity = Arc::new(Activity::default());
-    let mut builder = http2::Builder::new(Streams::new(activity.clone(), rules.limits.body_timeout));
+    let mut builder = http2::Builder::new(Streams::new(activity.clone(), Pace::of(&rules.limits)));
     builder.timer(TokioTimer::new()).max_header_list_size(head).max_concurrent_streams(STREAMS);
     builder.keep_alive_interval(PING).keep_alive_timeout(rules.limits.header_timeout);
     let service = service_fn(move |request| {
         let front = front.clone();
         async move { Ok::<_, Infallible>(streams::watch(front.answer(peer, request).await)) }
     });
-    let io = TokioIo::new(Steady::new(stream, rules.limits.body_timeout));
+    let io = TokioIo::new(Steady::new(stream, Pace::of(&rules.limits)));
     let mut connection = pin!(builder.serve_connection(io, service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

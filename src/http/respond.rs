@@ -63,7 +63,10 @@ fn status(error: &Error) -> StatusCode {
         Error::NotJson(_) | Error::TooDeep(_) | Error::NotAnObject(_) | Error::Body(BodyError::Broken) => {
             StatusCode::BAD_REQUEST
         }
-        Error::Body(BodyError::TooLarge(_) | BodyError::TooLargeForLogin(_)) => StatusCode::PAYLOAD_TOO_LARGE,
+        Error::TooManyValues { .. }
+        | Error::Body(BodyError::TooLarge(_) | BodyError::TooLargeForLogin(_) | BodyError::TooMuch { .. }) => {
+            StatusCode::PAYLOAD_TOO_LARGE
+        }
         Error::Body(BodyError::TimedOut(_)) => StatusCode::REQUEST_TIMEOUT,
         Error::TooMany { .. } | Error::Body(BodyError::NoRoom) => StatusCode::SERVICE_UNAVAILABLE,
         Error::RateLimited { .. } | Error::TooManyInFlight { .. } | Error::TooManyAttempts => {
@@ -114,6 +117,7 @@ fn odoo_status(error: &OdooError) -> StatusCode {
         | OdooError::TurnedAway { .. }
         | OdooError::Unsendable { .. }
         | OdooError::AnswerTooLarge { .. }
+        | OdooError::AnswerNeedsTooMuch { .. }
         | OdooError::NoSuchDoor { .. } => StatusCode::BAD_GATEWAY,
         OdooError::OutOfTime | OdooError::NoAnswer { why: Why::TimedOut(_), .. } => StatusCode::GATEWAY_TIMEOUT,
         OdooError::NoAnswer { .. } => StatusCode::BAD_GATEWAY,

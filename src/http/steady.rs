@@ -1,45 +1,49 @@
-//! A connection whose other side must take what it is sent.
+//! A connection whose other side must take what it is sent, and not too slowly.
 //!
-//! A peer that asks for much and reads nothing would hold its answer, and its place, without end.
+//! A peer that asks for much and reads little would hold its answer, and its place, for as long as it likes.
 
 use std::{
     io,
     pin::Pin,
     task::{Context, Poll},
-    time::Duration,
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::{Instant, Sleep},
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Fails when nothing could be written for as long as `patience`.
+use super::taking::{Pace, Taking};
+
+/// Fails when what waits to be written is taken more slowly than the pace.
 pub(super) struct Steady<T> {
     stream: T,
-    patience: Duration,
-    /// While something waits to be written.
-    deadline: Option<Pin<Box<Sleep>>>,
+    taking: Taking,
 }
 
 impl<T> Steady<T> {
-    pub(super) fn new(stream: T, patience: Duration) -> Self {
-        Self { stream, patience, deadline: None }
+    pub(super) fn new(stream: T, pace: Pace) -> Self {
+        Self { stream, taking: Taking::new(pace) }
+    }
+
+    /// What was written counts as taken; a next write may have to wait again.
+    fn check_write(&mut self, polled: Poll<io::Result<usize>>, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(bytes)) = &polled {
+            self.taking.took(*bytes);
+        }
+        self.check(polled, context)
+    }
+
+    /// A flush, or an end, comes after all writes: when it is done, nothing waits.
+    fn check_flush(&mut self, polled: Poll<io::Result<()>>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if polled.is_ready() {
+            self.taking.rest();
+        }
+        self.check(polled, context)
     }
 
     fn check<R>(&mut self, polled: Poll<io::Result<R>>, context: &mut Context<'_>) -> Poll<io::Result<R>> {
-        if polled.is_ready() {
-            self.deadline = None;
+        if polled.is_ready() || self.taking.poll_too_slow(context).is_pending() {
             return polled;
         }
-        let until = Instant::now() + self.patience;
-        let deadline = self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
-        match deadline.as_mut().poll(context) {
-            Poll::Ready(()) => {
-                Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the other side takes nothing")))
-            }
-            Poll::Pending => Poll::Pending,
-        }
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the other side takes too little")))
     }
 }
 
@@ -56,7 +60,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Steady<T> {
 impl<T: AsyncWrite + Unpin> AsyncWrite for Steady<T> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.check(polled, context)
+        self.check_write(polled, context)
     }
 
     fn poll_write_vectored(
@@ -65,7 +69,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Steady<T> {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write_vectored(context, bytes);
-        self.check(polled, context)
+        self.check_write(polled, context)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -74,11 +78,11 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Steady<T> {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.stream).poll_flush(context);
-        self.check(polled, context)
+        self.check_flush(polled, context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.stream).poll_shutdown(context);
-        self.check(polled, context)
+        self.check_flush(polled, context)
     }
 }

@@ -20,12 +20,12 @@ use hyper::{
     body::{Frame, SizeHint},
     rt::Executor,
 };
-use tokio::{
-    sync::Notify,
-    time::{self, Instant, Sleep},
-};
+use tokio::{sync::Notify, time};
 
-use super::{Body, Response};
+use super::{
+    Body, Response,
+    taking::{Pace, Taking},
+};
 
 /// h2 takes a piece whole as soon as the other side takes a byte of it.
 const PIECE: usize = 16 << 10;
@@ -38,20 +38,20 @@ tokio::task_local! {
 #[derive(Clone)]
 pub(super) struct Streams {
     activity: Arc<Activity>,
-    patience: Duration,
+    pace: Pace,
 }
 
 impl Streams {
-    /// An answer of which nothing is taken for as long as `patience` is given up.
-    pub(super) fn new(activity: Arc<Activity>, patience: Duration) -> Self {
-        Self { activity, patience }
+    /// An answer that is taken more slowly than the pace is given up.
+    pub(super) fn new(activity: Arc<Activity>, pace: Pace) -> Self {
+        Self { activity, pace }
     }
 }
 
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
     fn execute(&self, stream: F) {
-        let (under_way, patience) = (UnderWay::begin(&self.activity), self.patience);
-        let offered = Arc::<Offered>::default();
+        let under_way = UnderWay::begin(&self.activity);
+        let offered = Arc::new(Offered::new(self.pace));
         let watched = {
             let offered = offered.clone();
             async move {
@@ -59,7 +59,7 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
                 tokio::select! {
                     biased;
                     () = stream => {}
-                    () = offered.is_left(patience) => tracing::debug!("an answer was not taken"),
+                    () = offered.is_left() => tracing::debug!("an answer was taken too slowly"),
                 }
                 drop(under_way);
             }
@@ -71,30 +71,45 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
 /// The answer, as it must go out; to be called within the request's own task.
 pub(super) fn watch(response: Response) -> Response {
     match OFFERED.try_with(Arc::clone) {
-        Ok(offered) => response.map(|body| Pieces { body, rest: Bytes::new(), offered }.boxed_unsync()),
+        Ok(offered) => response.map(|body| Pieces { body, rest: Bytes::new(), last: 0, offered }.boxed_unsync()),
         Err(_) => response,
     }
 }
 
-/// Since when a piece waits to be taken.
-#[derive(Default)]
-struct Offered(Mutex<Option<Instant>>);
+/// What is taken of an answer, and whether a piece of it waits.
+struct Offered(Mutex<(Taking, bool)>);
 
 impl Offered {
-    fn since(&self) -> MutexGuard<'_, Option<Instant>> {
+    fn new(pace: Pace) -> Self {
+        Self(Mutex::new((Taking::new(pace), false)))
+    }
+
+    fn state(&self) -> MutexGuard<'_, (Taking, bool)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ready when one piece has waited for so long. It is polled whenever the stream is.
-    async fn is_left(&self, patience: Duration) {
-        let mut deadline: Option<Pin<Box<Sleep>>> = None;
-        poll_fn(|context| {
-            let Some(until) = self.since().map(|since| since + patience) else { return Poll::Pending };
-            let deadline = deadline.get_or_insert_with(|| Box::pin(time::sleep_until(until)));
-            if deadline.deadline() != until {
-                deadline.as_mut().reset(until);
-            }
-            deadline.as_mut().poll(context)
+    /// A piece was offered.
+    fn offer(&self) {
+        self.state().1 = true;
+    }
+
+    /// The piece was taken.
+    fn took(&self, bytes: usize) {
+        self.state().0.took(bytes);
+    }
+
+    /// There is nothing to take at the moment.
+    fn rest(&self) {
+        let (taking, is_offered) = &mut *self.state();
+        *is_offered = false;
+        taking.rest();
+    }
+
+    /// Ready when too little is taken. It is polled whenever the stream is.
+    async fn is_left(&self) {
+        poll_fn(|context| match &mut *self.state() {
+            (taking, true) => taking.poll_too_slow(context),
+            (_, false) => Poll::Pending,
         })
         .await;
     }
@@ -104,6 +119,8 @@ impl Offered {
 struct Pieces {
     body: Body,
     rest: Bytes,
+    /// The size of the piece that was offered last.
+    last: usize,
     offered: Arc<Offered>,
 }
 
@@ -116,18 +133,23 @@ impl hyper::body::Body for Pieces {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let this = &mut *self;
-        *this.offered.since() = None;
+        this.offered.took(std::mem::take(&mut this.last));
         if this.rest.is_empty() {
-            match std::task::ready!(Pin::new(&mut this.body).poll_frame(context)) {
-                Some(Ok(frame)) => match frame.into_data() {
+            match Pin::new(&mut this.body).poll_frame(context) {
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                     Ok(data) => this.rest = data,
                     Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
                 },
-                end => return Poll::Ready(end),
+                pending_or_end => {
+                    this.offered.rest();
+                    return pending_or_end;
+                }
             }
         }
-        *this.offered.since() = Some(Instant::now());
-        Poll::Ready(Some(Ok(Frame::data(this.rest.split_to(this.rest.len().min(PIECE))))))
+        let piece = this.rest.split_to(this.rest.len().min(PIECE));
+        this.last = piece.len();
+        this.offered.offer();
+        Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -199,13 +221,17 @@ mod tests {
     use hyper::body::Body as _;
 
     use super::*;
+    use crate::config::Config;
+
+    const CONFIG: &str = "[upstream]\nurl = \"http://o\"\ndatabase = \"d\"\n";
 
     #[tokio::test]
     async fn a_body_goes_out_in_pieces_and_whole() {
         let whole = Bytes::from(vec![7; 2 * PIECE + 5]);
         let body = Full::new(whole.clone()).map_err(|never| match never {}).boxed_unsync();
-        let offered = Arc::<Offered>::default();
-        let mut pieces = Pieces { body, rest: Bytes::new(), offered: offered.clone() };
+        let pace = Pace::of(&Config::parse(CONFIG, "gateway.toml".as_ref()).unwrap().limits);
+        let offered = Arc::new(Offered::new(pace));
+        let mut pieces = Pieces { body, rest: Bytes::new(), last: 0, offered: offered.clone() };
         let (mut sizes, mut all) = (Vec::new(), Vec::new());
         while !pieces.is_end_stream() {
             assert_eq!(pieces.size_hint().exact(), Some((whole.len() - all.len()) as u64));
@@ -214,6 +240,6 @@ mod tests {
             all.extend_from_slice(&piece);
         }
         assert_eq!((sizes, all.into()), (vec![PIECE, PIECE, 5], whole));
-        assert!(offered.since().is_some());
+        assert!(offered.state().1);
     }
 }

@@ -88,7 +88,7 @@ impl Log {
                     Some(sent)
                 }
             };
-            let vals = Part::asked(&model, Value::Object(vals.clone()));
+            let vals = Part::asked(&model, Value::Object(vals));
             let [vals] = self.prepare([vals], &mut secrets, Purpose::Announce).await?;
             (Some(vals), sent)
         };
@@ -271,7 +271,7 @@ mod tests {
         let address = Ipv4Addr::LOCALHOST.into();
         let arrived =
             Arrived { id: Uuid::now_v7(), route: "create_data", hook: None, address, size: 2, replay_of: None };
-        let received = Received { model: "res.partner", vals: &Map::new(), sent: None, who: Who::default() };
+        let received = Received { model: "res.partner", vals: Map::new(), sent: None, who: Who::default() };
         let mut entry = log.receive(arrived, received, Instant::now()).await.unwrap();
         for _ in 0..2 {
             assert!(matches!(entry.announced().await, Err(Error::Full { .. })));

@@ -29,7 +29,7 @@ pub struct Arrived {
 #[derive(Debug, Clone)]
 pub struct Received<'c> {
     pub model: &'c str,
-    pub vals: &'c Map<String, Value>,
+    pub vals: Map<String, Value>,
     /// What the sender of a hook sent, of which its template made `vals`; those are empty where the template failed.
     pub sent: Option<Value>,
     pub who: Who,

@@ -47,6 +47,8 @@ pub enum Error {
     TurnedAway { status: u16, title: String },
     #[error("{}", too_large(*effect, *cap))]
     AnswerTooLarge { effect: Effect, cap: ByteSize },
+    #[error("{}", needs_too_much(*effect, *needed, *limit))]
+    AnswerNeedsTooMuch { effect: Effect, needed: ByteSize, limit: ByteSize },
     /// Odoo's own refusal: the transaction was rolled back.
     #[error("{}", .0.message)]
     Fault(Fault),
@@ -123,6 +125,8 @@ pub enum Queue {
     Full(usize),
     #[error("Odoo was busy with other calls for {:.1} s, as long as a call may wait for its turn", .0.as_secs_f32())]
     TooLong(Duration),
+    #[error("the calls under way fill the memory that [limits] bodies allows, so that Odoo's answer has no room")]
+    NoMemory,
 }
 
 fn no_answer(effect: Effect, why: &Why) -> String {
@@ -157,6 +161,15 @@ fn titled(title: &str) -> String {
 
 fn too_large(effect: Effect, cap: ByteSize) -> String {
     let words = format!("Odoo's answer is larger than the {cap} that [upstream] max_answer allows");
+    with_advice(&words, effect)
+}
+
+fn needs_too_much(effect: Effect, needed: ByteSize, limit: ByteSize) -> String {
+    let words = format!("Odoo's answer needs {needed} of memory, more than the {limit} that [limits] bodies allows");
+    with_advice(&words, effect)
+}
+
+fn with_advice(words: &str, effect: Effect) -> String {
     match effect {
         Effect::Read => format!("{words}; ask for less, with `limit` or fewer fields"),
         Effect::Write => format!("{words}; the call itself has most likely been carried out"),
@@ -204,7 +217,7 @@ impl Error {
             Self::KeyBusy => "key_busy",
             Self::Redirected { .. } => "odoo_redirects",
             Self::TurnedAway { .. } => "turned_away",
-            Self::AnswerTooLarge { .. } => "answer_too_large",
+            Self::AnswerTooLarge { .. } | Self::AnswerNeedsTooMuch { .. } => "answer_too_large",
             Self::NoAnswer { why: Why::TimedOut(_), .. } => "odoo_timeout",
             Self::NoAnswer { .. } => "odoo_no_answer",
             Self::Overloaded { .. } => "odoo_overloaded",
@@ -238,9 +251,9 @@ impl Error {
             | Self::KeyBusy
             | Self::Overloaded { .. }
             | Self::NoAnswer { effect: Effect::Read, .. } => Retry::Safe,
-            Self::NoAnswer { effect: Effect::Write, .. } | Self::AnswerTooLarge { effect: Effect::Write, .. } => {
-                Retry::Unsafe
-            }
+            Self::NoAnswer { effect: Effect::Write, .. }
+            | Self::AnswerTooLarge { effect: Effect::Write, .. }
+            | Self::AnswerNeedsTooMuch { effect: Effect::Write, .. } => Retry::Unsafe,
             Self::Fault(fault) => fault.retry(),
             _ => Retry::No,
         }

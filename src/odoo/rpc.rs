@@ -197,13 +197,11 @@ impl Rpc {
         if let Some(ids) = &self.ids {
             shown["ids"] = json!(ids);
         }
-        let given = self
-            .args
-            .iter()
-            .filter(|(_, value)| !value.is_null())
-            .map(|(name, value)| ((*name).to_owned(), shortened(value)));
+        let mut room = SHOWN_VALUES;
+        let args = self.args.iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (*name, value));
+        let args = args.chain(self.kwargs.iter().map(|(name, value)| (name.as_str(), value)));
         let args: Map<String, Value> =
-            given.chain(self.kwargs.iter().map(|(name, value)| (name.clone(), shortened(value)))).collect();
+            args.map(|(name, value)| (name.to_owned(), shortened(value, &mut room))).collect();
         if !args.is_empty() {
             shown["args"] = Value::Object(args);
         }
@@ -238,15 +236,37 @@ impl Rpc {
 /// Texts beyond this many characters are cut where they are only shown.
 pub const SHOWN: usize = 200;
 
-fn shortened(value: &Value) -> Value {
+/// As many values as this are shown of one call, so that showing a large one does not take as much memory again.
+const SHOWN_VALUES: usize = 10_000;
+
+fn shortened(value: &Value, room: &mut usize) -> Value {
+    *room = room.saturating_sub(1);
     match value {
         Value::String(text) => match text.char_indices().nth(SHOWN) {
             Some((end, _)) => json!(format!("{}… ({} bytes)", &text[..end], text.len())),
             None => value.clone(),
         },
-        Value::Array(items) => items.iter().map(shortened).collect(),
+        Value::Array(items) => {
+            let mut shown = Vec::new();
+            for (number, item) in items.iter().enumerate() {
+                if *room == 0 {
+                    shown.push(json!(format!("… ({} more)", items.len() - number)));
+                    break;
+                }
+                shown.push(shortened(item, room));
+            }
+            Value::Array(shown)
+        }
         Value::Object(entries) => {
-            Value::Object(entries.iter().map(|(key, value)| (key.clone(), shortened(value))).collect())
+            let mut shown = Map::new();
+            for (number, (key, value)) in entries.iter().enumerate() {
+                if *room == 0 {
+                    shown.insert("…".to_owned(), json!(format!("{} more", entries.len() - number)));
+                    break;
+                }
+                shown.insert(key.clone(), shortened(value, room));
+            }
+            Value::Object(shown)
         }
         other => other.clone(),
     }

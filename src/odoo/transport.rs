@@ -15,13 +15,17 @@ use tokio::time::{self, Instant};
 
 use super::{
     Unusable,
-    error::{Error, Why},
+    error::{Error, Queue, Why},
     gate::{Claim, Gate},
     origin::Origin,
     outside::{Outside, tls},
     rpc::Effect,
 };
-use crate::{config, metrics::Metrics};
+use crate::{
+    config,
+    memory::{self, Full},
+    metrics::Metrics,
+};
 
 /// Odoo closes a connection after each answer; a proxy before it keeps one for 60-75 s. Staying below that keeps us from
 /// writing into a connection that is being closed.
@@ -184,12 +188,14 @@ impl Transport {
         loop {
             let chunk = time::timeout(self.read_timeout, response.chunk()).await;
             let chunk = chunk.map_err(|_| Error::NoAnswer { effect, why: Why::TimedOut(self.read_timeout) })?;
-            let Some(chunk) = chunk.map_err(|error| self.lost(effect, &error))? else { return Ok(body.freeze()) };
+            let Some(chunk) = chunk.map_err(|error| self.lost(effect, &error))? else { break };
             body.extend_from_slice(&chunk);
             if too_large(body.len() as u64) {
                 return Err(Error::AnswerTooLarge { effect, cap: self.max_answer });
             }
         }
+        memory::take_answer(&body, effect == Effect::Write).map_err(|full| no_room(full, effect))?;
+        Ok(body.freeze())
     }
 
     fn lost(&self, effect: Effect, error: &reqwest::Error) -> Error {
@@ -204,6 +210,16 @@ impl Transport {
             };
         }
         Error::NoAnswer { effect, why: Why::Broken(root_cause(error)) }
+    }
+}
+
+fn no_room(full: Full, effect: Effect) -> Error {
+    let size = |bytes| ByteSize(u64::try_from(bytes).unwrap_or(u64::MAX));
+    match full {
+        Full::Now { .. } => Error::Busy(Queue::NoMemory),
+        Full::Always { needed, limit } => {
+            Error::AnswerNeedsTooMuch { effect, needed: size(needed), limit: size(limit) }
+        }
     }
 }
 

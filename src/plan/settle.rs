@@ -83,7 +83,7 @@ impl<'a> Settler<'a> {
                 Slot::One { question, path } => self.one(&name, question, path, at, settled)?,
                 Slot::Many { mode, records, path } => self.many(&name, mode, records, &path, &at, settled)?,
                 Slot::Files { files, .. } => {
-                    files.into_iter().map(|file| json!([0, 0, of_model(file.values(), model)])).collect()
+                    files.into_iter().map(|file| new_record(of_model(file.values(), model))).collect()
                 }
                 Slot::Lines { model, inverse, lines: drafts } => {
                     // Old lines go in the same call that makes the new ones, each by its id: Odoo's command to clear a
@@ -100,11 +100,7 @@ impl<'a> Settler<'a> {
                             index,
                             of,
                         });
-                        commands.push(json!([
-                            0,
-                            0,
-                            self.record(&model, draft, &OldLines::new(), &at, lines, settled)?
-                        ]));
+                        commands.push(new_record(self.record(&model, draft, &OldLines::new(), &at, lines, settled)?));
                         lines.pop();
                     }
                     Value::Array(commands)
@@ -210,7 +206,7 @@ impl<'a> Settler<'a> {
         for (model, draft) in made_here {
             let at = format!("{at}/{}/2", commands.len());
             let values = self.record(&model, draft, &OldLines::new(), &at, &mut Vec::new(), settled)?;
-            commands.push(json!([0, 0, values]));
+            commands.push(new_record(values));
         }
         Ok(Value::Array(commands))
     }
@@ -234,6 +230,11 @@ impl<'a> Settler<'a> {
             candidates: Vec::new(),
         }))
     }
+}
+
+/// Odoo's command to make a record. The macro `json!` would copy the values.
+fn new_record(values: Map<String, Value>) -> Value {
+    Value::Array(vec![Value::from(0), Value::from(0), Value::Object(values)])
 }
 
 /// An attachment's values, with the model of the record it belongs to: a one2many to files sets the id alone.

@@ -1,5 +1,7 @@
 //! The `vals` of a call, taken apart: which parameters there are, and of what kind each must be.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use super::{
@@ -19,8 +21,9 @@ pub(super) const CALL: [&str; 1] = ["search_key"];
 
 /// What a caller sent beside the model's name.
 #[derive(Debug)]
-pub(super) struct Vals {
-    pub(super) payload: Map<String, Value>,
+pub(super) struct Vals<'a> {
+    /// As it was sent, since it may be large.
+    pub(super) payload: Cow<'a, Map<String, Value>>,
     search_key: Map<String, Value>,
     pub(super) auto_create: AutoCreate,
     /// Plan only, and show the plan.
@@ -29,11 +32,11 @@ pub(super) struct Vals {
     pub(super) warnings: Warnings,
 }
 
-impl Vals {
+impl<'a> Vals<'a> {
     /// Checks the kinds, and the model's name. A parameter that nobody reads is said, since it is most often a misspelt one.
     ///
     /// `"batch": false` has the caller go alone from here on.
-    pub(super) fn read(caller: &Caller, asked: Asked<'_>, parameters: &[&str]) -> Result<Self, Error> {
+    pub(super) fn read(caller: &Caller, asked: Asked<'a>, parameters: &[&str]) -> Result<Self, Error> {
         let Asked { model, vals, compat } = asked;
         names::check(model, "model")?;
         names::check_keys(vals, "")?;
@@ -48,7 +51,7 @@ impl Vals {
             payload: object(vals, "payload")?,
             auto_create: AutoCreate::read(vals.get("auto_create"))?,
             dry_run: flag(vals, "dry_run")?.unwrap_or(false),
-            search_key,
+            search_key: search_key.into_owned(),
             result_field: picks::parse(vals.get("result_field").unwrap_or(&Value::Null))
                 .map_err(|source| Error::Picks { parameter: "result_field", source })?,
             warnings,
@@ -108,10 +111,10 @@ pub(super) fn flag(vals: &Map<String, Value>, name: &str) -> Result<Option<bool>
 }
 
 /// An object, or an empty one where there is none.
-fn object(vals: &Map<String, Value>, name: &str) -> Result<Map<String, Value>, Error> {
+fn object<'a>(vals: &'a Map<String, Value>, name: &str) -> Result<Cow<'a, Map<String, Value>>, Error> {
     match vals.get(name) {
-        None | Some(Value::Null | Value::Bool(false)) => Ok(Map::new()),
-        Some(Value::Object(object)) => Ok(object.clone()),
+        None | Some(Value::Null | Value::Bool(false)) => Ok(Cow::Owned(Map::new())),
+        Some(Value::Object(object)) => Ok(Cow::Borrowed(object)),
         Some(other) => Err(wrong(name, "an object", other)),
     }
 }

@@ -72,7 +72,7 @@ const MOST_TIMES: usize = 20;
 /// A write that is understood, its questions still open.
 struct Request<'r> {
     model: &'r str,
-    vals: Vals,
+    vals: Vals<'r>,
     filter: Filter<'r>,
     company: Option<i64>,
     draft: Draft,
@@ -91,7 +91,7 @@ impl<'r> Request<'r> {
     async fn read(
         caller: &Caller,
         model: &'r str,
-        mut vals: Vals,
+        mut vals: Vals<'r>,
         domain: Option<&Value>,
         compat: &'r Compat,
     ) -> Result<Self, Error> {
@@ -265,7 +265,7 @@ pub(super) fn decide_written(caller: &Caller, model: &str, found: usize) -> Resu
 async fn payload_company(
     caller: &Caller,
     model: &str,
-    vals: &mut Vals,
+    vals: &mut Vals<'_>,
     filter: Filter<'_>,
 ) -> Result<Option<i64>, Error> {
     let Some(company @ Value::Object(_)) = vals.payload.get("company_id") else {
@@ -293,6 +293,6 @@ async fn payload_company(
     let Some(company) = settled.values.get("company_id").cloned() else { return Ok(None) };
     vals.warnings.extend(warnings);
     let id = company.as_i64();
-    vals.payload.insert("company_id".to_owned(), company);
+    vals.payload.to_mut().insert("company_id".to_owned(), company);
     Ok(id)
 }

@@ -6,8 +6,10 @@
 mod caps;
 mod crowd;
 mod framing;
+mod memory;
 mod recorder;
 mod sizes;
+mod slow;
 mod targets;
 mod wire;
 

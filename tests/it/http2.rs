@@ -36,6 +36,7 @@ const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
 const GOAWAY: u8 = 7;
+const WINDOW_UPDATE: u8 = 8;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 const ACK: u8 = 1;
@@ -207,6 +208,36 @@ async fn an_answer_that_is_not_taken_is_given_up_and_its_place_with_it() {
     assert_eq!(other.post("/nowhere", &[], "{}").await.unwrap().status, 503);
     count(&mut greedy, RST_STREAM).await;
     Connection::http1(&gateway, &config).await.unwrap().search(odoo).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_that_is_taken_too_slowly_is_given_up_though_some_of_it_is_taken_all_the_time() {
+    let (odoo, authority) = (odoo().await, Authority::new());
+    let gateway = gateway(&authority, odoo, "", "[limits]\nbody_timeout = \"3s\"\nbody_rate = \"64 KiB\"");
+    let mut slow = Frames::open(&gateway, &authority.trusted(), &[0, 4, 0, 0, 0, 0]).await;
+    let fields = ["name", "model", "ttype", "relation", "field_description", "help"];
+    let vals = json!({"payload": {"search_field": fields}});
+    let body = json!({"params": {"model": "ir.model.fields", "vals": vals}}).to_string();
+    slow.send(HEADERS, END_HEADERS, 1, &head("/api/search_data", &[("x-api-key", &odoo.key)])).await;
+    slow.send(DATA, END_STREAM, 1, body.as_bytes()).await;
+    while slow.next().await.expect("the answer's head").kind != HEADERS {}
+    let (started, mut taken) = (Instant::now(), 0);
+    loop {
+        // A little, always sooner than the time is over.
+        for stream in [0, 1] {
+            slow.send(WINDOW_UPDATE, 0, stream, &8192_u32.to_be_bytes()).await;
+        }
+        match slow.next().await {
+            Some(frame) if frame.kind == DATA => taken += frame.payload.len(),
+            Some(frame) if frame.kind == RST_STREAM => break,
+            Some(_) => {}
+            None => panic!("the connection ended instead of the stream"),
+        }
+        assert!(started.elapsed() < DEADLINE, "{taken} bytes were taken, and it goes on");
+        time::sleep(Duration::from_millis(300)).await;
+    }
+    assert!(taken > 0);
+    Connection::http1(&gateway, &authority.trusted()).await.unwrap().search(odoo).await.unwrap();
 }
 
 #[tokio::test]

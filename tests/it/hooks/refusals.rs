@@ -213,3 +213,27 @@ async fn what_a_hook_may_not_touch_is_told_by_the_status() {
     assert_eq!(contacts.deliver_signed(&body).await, is(403, "model_not_allowed"));
     assert_eq!(contacts_named(&name).await, 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_template_that_makes_much_of_a_senders_number_ends_and_the_gateway_does_not() {
+    let code = "if .kind == \"range\" then [range(.number)] elif .kind == \"text\" then .name * .number
+        elif .kind == \"deep\" then (def f: 1 + f; f) elif .kind == \"nested\" then reduce range(.number) as $n (.; [.])
+        elif .kind == \"endless\" then last(repeat(1)) else . end | {payload: {name: (.name? // \"x\")}}";
+    let contacts = Contacts::with_template(code).await;
+    contacts.gateway.limit_address_space(4 << 30);
+    let before = contacts.gateway.memory().0;
+    for (kind, number) in
+        [("range", 300_000_000_u64), ("text", 1_000_000_000), ("deep", 1), ("nested", 100_000_000), ("endless", 1)]
+    {
+        let body = json!({"kind": kind, "number": number, "name": "x"}).to_string();
+        let started = std::time::Instant::now();
+        let outcome = contacts.deliver_signed(&body).await;
+        println!("{kind}: {outcome:?} after {:.1?}", started.elapsed());
+        assert_eq!(outcome, is(422, "hook_limits"), "{kind}");
+    }
+    let (body, name) = contact();
+    assert_eq!(contacts.deliver_signed(&body).await, is(200, "ok"));
+    assert_eq!(contacts_named(&name).await, 1);
+    let most = contacts.gateway.memory().1;
+    assert!(most < before + (64 << 20), "{} MiB", most >> 20);
+}

@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::process::{Resource, Rlimit, prlimit};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -198,6 +199,13 @@ impl Gateway {
             line.split_ascii_whitespace().nth(1).unwrap().parse::<usize>().unwrap() << 10
         };
         (field("VmRSS:"), field("VmHWM:"))
+    }
+
+    /// Lets it take no more address space than this from now on.
+    pub(crate) fn limit_address_space(&self, bytes: u64) {
+        let pid = rustix::process::Pid::from_child(&self.process);
+        let limit = Rlimit { current: Some(bytes), maximum: Some(bytes) };
+        prlimit(Some(pid), Resource::As, limit).unwrap();
     }
 
     pub(crate) fn terminate(&self) {

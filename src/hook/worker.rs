@@ -1,0 +1,225 @@
+//! Templates run in processes of their own: a filter can ask for any amount of memory, time or stack, and whatever it takes,
+//! it is the worker that ends and not the gateway.
+//!
+//! A worker is this program again. It limits its own address space, has no environment, and runs one template at a time. What
+//! it gets and gives are frames: a length of four bytes, the highest first, and as many bytes. A call is three of them (the
+//! code, the headers as a JSON object, the body), an answer is a byte for its kind and one frame. Workers are kept for the
+//! next call, with the templates that they have compiled.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    io::{self, Read, Write},
+    os::unix::process::{CommandExt, ExitStatusExt},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
+    thread,
+    time::Duration,
+};
+
+use rustix::process::{Resource, Rlimit, setrlimit};
+
+use super::{Error, Sent, template::Template};
+
+/// What the command line calls a worker.
+pub const COMMAND: &str = "hook-worker";
+/// A template that takes longer does not end.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+/// What a template may take, with the body it works on and all that it makes of it.
+pub(super) const MEMORY_MIB: u64 = 256;
+/// A result larger than this is not read.
+const LARGEST: usize = 64 << 20;
+/// The stack of a template; one that calls itself without end ends with it.
+const STACK: usize = 16 << 20;
+/// So many workers wait for the next call.
+const IDLE: usize = 4;
+/// So many templates does a worker keep, of this configuration and of those before.
+const COMPILED: usize = 64;
+/// The number of SIGTERM, which whoever stops the gateway may send to all of its processes.
+const TERMINATED: i32 = 15;
+
+static WAITING: Mutex<Vec<Worker>> = Mutex::new(Vec::new());
+
+/// What a worker answers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Kind {
+    /// The results, one JSON value a line.
+    Results = b'r',
+    /// The template failed; its words.
+    Failed = b'f',
+    /// The template did not end, and the worker ends instead.
+    Endless = b'e',
+}
+
+/// A worker that is ready for a call. It ends when this is dropped.
+struct Worker {
+    child: Child,
+    to: ChildStdin,
+    from: ChildStdout,
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs a template in a worker: its results, of which there are two at most, as JSON. It blocks, for about [`PATIENCE`] at
+/// most.
+///
+/// # Errors
+/// The template fails, or takes more than it may; or no worker can be started.
+pub(super) fn run(code: &str, sent: &Sent) -> Result<Vec<String>, Error> {
+    let no_worker = |error: io::Error| {
+        tracing::error!(%error, "no process can be started for a hook's template");
+        Error::Busy
+    };
+    let mut tries = 0;
+    loop {
+        let waiting = waiting().pop();
+        let mut worker = waiting.map_or_else(Worker::start, Ok).map_err(no_worker)?;
+        match worker.call(code, sent) {
+            Ok((kind, answer)) => {
+                if kind != Kind::Endless && waiting_room() {
+                    self::waiting().push(worker);
+                }
+                return match kind {
+                    Kind::Results => Ok(answer.lines().map(str::to_owned).collect()),
+                    Kind::Failed => Err(Error::Failed(answer)),
+                    Kind::Endless => Err(Error::Endless),
+                };
+            }
+            Err(error) => {
+                // One that was stopped while it waited, or by whoever stops the gateway, says nothing about the template.
+                let is_stopped = worker.child.wait().is_ok_and(|status| status.signal() == Some(TERMINATED));
+                tries += 1;
+                if !is_stopped || tries > IDLE {
+                    tracing::warn!(%error, "a hook's template took more than it may");
+                    return Err(Error::TooMuch);
+                }
+            }
+        }
+    }
+}
+
+fn waiting() -> MutexGuard<'static, Vec<Worker>> {
+    WAITING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn waiting_room() -> bool {
+    waiting().len() < IDLE
+}
+
+impl Worker {
+    fn start() -> io::Result<Self> {
+        // By this name the program is found even after another version was installed in its place.
+        let mut command = Command::new("/proc/self/exe");
+        command.arg(COMMAND).env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        // The allocator sets aside a gigabyte of address space otherwise.
+        command.env("MIMALLOC_ARENA_RESERVE", "16384");
+        // An interrupt from the terminal is for the gateway, which lets its calls end.
+        let mut child = command.process_group(0).spawn()?;
+        match (child.stdin.take(), child.stdout.take()) {
+            (Some(to), Some(from)) => Ok(Self { child, to, from }),
+            _ => Err(io::Error::other("a process without pipes")),
+        }
+    }
+
+    /// Fails where the worker ends before it has answered.
+    fn call(&mut self, code: &str, sent: &Sent) -> io::Result<(Kind, String)> {
+        write_frame(&mut self.to, code.as_bytes())?;
+        write_frame(&mut self.to, &serde_json::to_vec(&sent.headers)?)?;
+        write_frame(&mut self.to, &sent.body)?;
+        self.to.flush()?;
+        let mut kind = [0];
+        self.from.read_exact(&mut kind)?;
+        let kind = match kind[0] {
+            b'r' => Kind::Results,
+            b'f' => Kind::Failed,
+            _ => Kind::Endless,
+        };
+        let answer = read_frame(&mut self.from, LARGEST)?;
+        Ok((kind, String::from_utf8(answer).map_err(io::Error::other)?))
+    }
+}
+
+/// The worker itself: serves calls until its standard input ends.
+///
+/// # Errors
+/// What started it is gone, or its memory cannot be limited.
+pub fn serve() -> io::Result<()> {
+    limit_memory()?;
+    let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());
+    let mut compiled: HashMap<String, Arc<Template>> = HashMap::new();
+    loop {
+        let code = match read_frame(&mut input, LARGEST) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
+            code => String::from_utf8(code?).map_err(io::Error::other)?,
+        };
+        let headers: BTreeMap<String, String> = serde_json::from_slice(&read_frame(&mut input, LARGEST)?)?;
+        let body = read_frame(&mut input, usize::MAX)?.into();
+        let template = match compiled.get(&code) {
+            Some(template) => template.clone(),
+            None => {
+                if compiled.len() >= COMPILED {
+                    compiled.clear();
+                }
+                let template = Arc::new(Template::compile(&code).map_err(io::Error::other)?);
+                compiled.entry(code).or_insert(template).clone()
+            }
+        };
+        let (answer, answered) = mpsc::channel();
+        let run = move || drop(answer.send(template.run(&Sent { body, headers })));
+        thread::Builder::new().stack_size(STACK).spawn(run)?;
+        let (kind, text) = match answered.recv_timeout(PATIENCE) {
+            Ok(Ok(results)) => (Kind::Results, results.join("\n")),
+            Ok(Err(error)) => (Kind::Failed, failure(error)),
+            Err(mpsc::RecvTimeoutError::Disconnected) => (Kind::Failed, "it broke down".to_owned()),
+            Err(mpsc::RecvTimeoutError::Timeout) => (Kind::Endless, String::new()),
+        };
+        output.write_all(&[kind as u8])?;
+        write_frame(&mut output, text.as_bytes())?;
+        output.flush()?;
+        if kind == Kind::Endless {
+            return Ok(());
+        }
+    }
+}
+
+fn failure(error: Error) -> String {
+    match error {
+        Error::Failed(words) => words,
+        other => other.to_string(),
+    }
+}
+
+/// What the program itself takes is not a template's.
+fn limit_memory() -> io::Result<()> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let own = status.lines().find_map(|line| line.strip_prefix("VmSize:"));
+    let own = own.and_then(|size| size.split_ascii_whitespace().next()?.parse::<u64>().ok());
+    let own = own.ok_or_else(|| io::Error::other("/proc/self/status has no VmSize"))? << 10;
+    let most = Some(own + STACK as u64 + (MEMORY_MIB << 20));
+    setrlimit(Resource::As, Rlimit { current: most, maximum: most })?;
+    // A dump of what a sender sent is of no use.
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    Ok(())
+}
+
+fn write_frame(to: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+    to.write_all(&u32::try_from(bytes.len()).map_err(io::Error::other)?.to_be_bytes())?;
+    to.write_all(bytes)
+}
+
+fn read_frame(from: &mut impl Read, most: usize) -> io::Result<Vec<u8>> {
+    let mut length = [0; 4];
+    from.read_exact(&mut length)?;
+    let length = u32::from_be_bytes(length) as usize;
+    if length > most {
+        return Err(io::Error::other(format!("a frame of {length} bytes")));
+    }
+    let mut bytes = vec![0; length];
+    from.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
