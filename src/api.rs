@@ -503,11 +503,13 @@ async fn plan_once(compat: &Compat, caller: &odoo::Caller, route: Route, call: &
     }
 }
 
-/// The call names a field that the remembered models lack.
+/// The call names a field that the remembered models lack, or Odoo does not let its user read what they have.
 fn doubts_schema(plan: &Result<Plan, plan::Error>) -> bool {
     match plan {
         Ok(plan) => plan.warnings.iter().any(|warning| warning.code == "unknown_field"),
-        Err(error) => matches!(error.code(), "unknown_field" | "unknown_lookup_field" | "not_relational"),
+        Err(error) => {
+            matches!(error.code(), "unknown_field" | "unknown_lookup_field" | "not_relational" | "access_error")
+        }
     }
 }
 

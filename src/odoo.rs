@@ -7,6 +7,7 @@
 mod access;
 mod caller;
 mod capacity;
+mod cooldown;
 mod credential;
 mod door;
 mod envelope;
@@ -55,6 +56,7 @@ pub use self::{
     access::RotatedCookie,
     caller::{By, Caller},
     capacity::Capacity,
+    cooldown::{Cooldown, Try},
     credential::{Credential, Fingerprint},
     door::Door,
     error::{Error, Repeatable, Retry, Why},
@@ -69,14 +71,15 @@ pub use self::{
     rpc::{Effect, Page, Reach, Rpc, SHOWN},
     schema::{Bond, Field, Kept, Kind, Properties, Schema},
     trace::{Made, Trace},
+    watch::NO_PROXY_MODE,
 };
 use crate::{
     config::{self, Protocol},
     metrics::Metrics,
 };
 
-/// How long a user's language and company, and a model's fields, may be out of date.
-const FRESH: Duration = Duration::from_secs(300);
+/// How long a model's fields, as a user sees them, may be out of date where nothing shows that they are.
+const FRESH: Duration = Duration::from_secs(60);
 /// A schema younger than this is not asked for again, however much a call doubts it.
 const DOUBTLESS: Duration = Duration::from_secs(1);
 const CACHED_CALLERS: u64 = 1_000;
@@ -99,7 +102,11 @@ pub struct Odoo {
     protocol: Protocol,
     release: RwLock<Option<Release>>,
     logins: Logins,
-    identities: Cache<Fingerprint, Arc<Identity>>,
+    /// How many wrong logins Odoo is still given.
+    cooldown: Cooldown,
+    /// Whether Odoo believes what the gateway says of a caller's address; none while that is not known.
+    proxy_mode: RwLock<Option<bool>>,
+    identities: Cache<Fingerprint, Arc<identity::Known>>,
     /// The credentials that Odoo has accepted and not refused since, and the number of the user behind each.
     known: Cache<Fingerprint, i64>,
     schemas: Cache<(Fingerprint, String), Arc<Schema>>,
@@ -151,7 +158,9 @@ impl Odoo {
             protocol: config.protocol,
             release: RwLock::default(),
             logins: Logins::new(),
-            identities: Cache::builder().max_capacity(CACHED_CALLERS).time_to_live(FRESH).build(),
+            cooldown: Cooldown::default(),
+            proxy_mode: RwLock::default(),
+            identities: Cache::builder().max_capacity(CACHED_CALLERS).time_to_live(identity::FRESH).build(),
             known: Cache::builder().max_capacity(KNOWN).time_to_idle(KNOWN_UNUSED).build(),
             schemas: Cache::builder().max_capacity(CACHED_SCHEMAS).time_to_live(FRESH).build(),
             methods: DashMap::new(),
@@ -187,6 +196,11 @@ impl Odoo {
         let Some(credential) = credential else { return Party::Address(address) };
         let user = self.known.get(&credential.fingerprint()).await;
         user.map_or(Party::Address(address), Party::User)
+    }
+
+    /// What logins have to pass that Odoo counts where they are wrong.
+    pub fn cooldown(&self) -> &Cooldown {
+        &self.cooldown
     }
 
     /// The way to Odoo, which whatever else goes there shares.

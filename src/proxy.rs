@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::{
     flow::{Flowing, Offered, Watched},
-    login::Login,
+    login::{Form, Login},
 };
 use crate::{
     api::{Attempts, BodyError, Error, session_of},
@@ -123,17 +123,23 @@ impl Proxy {
 
     /// Whether what a request asks for is in its body, which must be there whole then.
     pub fn reads_body(&self, path: &Path) -> bool {
-        login::is_login(path) || (self.guards_databases && databases::names_service(path))
+        login::is_login(path) || login::is_form(path) || (self.guards_databases && databases::names_service(path))
     }
 
     /// Sends the request to Odoo and gives its answer, whose body is streamed.
     pub async fn forward(&self, outbound: Outbound) -> Result<Response, Error> {
         let Outbound { mut head, body, path, origin } = outbound;
-        let mut login = None;
+        let (mut login, mut form) = (None, None);
         if self.reads_body(&path) {
             let Passing::Whole(body) = &body else { return Err(Error::Internal) };
             if login::is_login(&path) {
-                login = Some(Login::check(body, &self.odoo, &self.attempts, origin.address).await?);
+                let checked = Login::check(body, &self.odoo, &self.attempts, origin.address, self.timeout);
+                login = Some(checked.await?);
+            } else if login::is_form(&path) {
+                // Odoo shows the page by any other method.
+                if head.method == Method::POST {
+                    form = Some(Form::check(body, &self.odoo, origin.address, self.timeout).await?);
+                }
             } else {
                 databases::check(body)?;
             }
@@ -156,6 +162,9 @@ impl Proxy {
         }
         let mut response = answer?;
         drop(place);
+        if let Some(form) = form {
+            form.read_status(response.status()).await;
+        }
         // Each hop has a version of its own (RFC 9110, section 2.5): by Odoo's HTTP/1.0, callers would lose their connection.
         *response.version_mut() = http::Version::HTTP_11;
         if let Some(websocket) = websocket

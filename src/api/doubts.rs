@@ -33,7 +33,7 @@ impl Doubts {
         };
         // What Odoo refuses may be the id of a record that is no longer there.
         let has_recalled = fault.is_some() && caller.forget_lookups();
-        if fault.is_some_and(|fault| fault.is_unknown_field()) && !self.of_schemas && caller.forget_schemas().await {
+        if fault.is_some_and(|fault| fault.doubts_schema()) && !self.of_schemas && caller.forget_schemas().await {
             self.of_schemas = true;
             return Some(Doubt::Schemas);
         }

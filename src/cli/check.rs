@@ -10,7 +10,7 @@ use crate::{
     hook::Hooks,
     http::tls,
     log::{self, Archive, Log},
-    odoo::{self, Caller, Capacity, Odoo, Origin, RotatedCookie},
+    odoo::{self, Caller, Capacity, NO_PROXY_MODE, Odoo, Origin, RotatedCookie},
 };
 
 /// Prints a line for each thing looked at; fails if one of them does.
@@ -63,6 +63,7 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
                 false => Ok("callers have keys or signatures of the gateway's: [policy] own_credentials is false"),
             },
         );
+        report.line("proxy mode", Ok::<_, &str>(proxy_mode(&odoo).await));
         report.line("in flight", Ok::<_, &str>(in_flight(&odoo, config.upstream.max_in_flight.get()).await));
         for client in clients.iter().flat_map(Clients::iter) {
             report.line("client", account(&odoo, client, config.limits.call_timeout).await);
@@ -103,6 +104,19 @@ async fn account(odoo: &Arc<Odoo>, client: &Client, patience: Duration) -> Resul
             Ok(format!("`{}` is `{}` in Odoo (user {}), by {door}", client.name, identity.login, identity.uid))
         }
         Err(error) => Err(format!("`{}`: {}", client.name, error.for_operator())),
+    }
+}
+
+async fn proxy_mode(odoo: &Odoo) -> String {
+    match odoo.proxy_mode().await {
+        Some(true) => "Odoo is in proxy mode: it counts wrong logins by the callers' own addresses".to_owned(),
+        Some(false) => {
+            format!(
+                "Odoo is not in proxy mode: to it all callers have the gateway's address, so they share {NO_PROXY_MODE}"
+            )
+        }
+        None => "Odoo does not tell whether it is in proxy mode; its callers share what is let through of wrong logins"
+            .to_owned(),
     }
 }
 

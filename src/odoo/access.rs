@@ -179,6 +179,10 @@ impl Odoo {
             Err(Error::Fault(fault))
                 if fault.is_access_denied() && matches!(pass, Pass::JsonRpc(_) | Pass::XmlRpc(_)) =>
             {
+                // Where the login turns out right, it was the method that denied something.
+                if self.counts_logins(access.door, terms).await? {
+                    self.cooldown.note_wrong(terms.origin.address).await;
+                }
                 self.forget(access, &pass).await;
                 let again = self.pass(access, terms, trace).await?;
                 if again.shows_the_same(&pass) {
@@ -230,8 +234,39 @@ impl Odoo {
         }
     }
 
-    /// One login; callers who wait for the same one share it.
+    /// One login; callers who wait for the same one share it. One that Odoo counts where it is wrong has to fit into what is
+    /// left for wrong ones.
     async fn log_in(&self, credential: &Credential, door: Door, terms: Terms, trace: &Trace) -> Result<Pass, Error> {
+        if credential.login().is_none() || !self.counts_logins(door, terms).await? {
+            return self.make_login(credential, door, terms, trace).await;
+        }
+        let tried = self.cooldown.begin(terms.origin.address, Some(credential.fingerprint()), terms.until).await?;
+        let outcome = self.make_login(credential, door, terms, trace).await;
+        match &outcome {
+            Ok(_) | Err(Error::SecondFactor { .. }) => tried.was_right().await,
+            Err(Error::WrongLogin { .. }) => tried.was_wrong().await,
+            Err(Error::LoginsHeld { .. }) => tried.was_held(),
+            Err(_) => {}
+        }
+        outcome
+    }
+
+    /// Whether Odoo counts wrong logins at this door: before 16 also those by JSON-RPC and XML-RPC.
+    async fn counts_logins(&self, door: Door, terms: Terms) -> Result<bool, Error> {
+        Ok(match door {
+            Door::Session => true,
+            Door::JsonRpc | Door::XmlRpc => self.version(terms.until).await? < 16,
+            Door::Json2 => false,
+        })
+    }
+
+    async fn make_login(
+        &self,
+        credential: &Credential,
+        door: Door,
+        terms: Terms,
+        trace: &Trace,
+    ) -> Result<Pass, Error> {
         let (transport, database) = (&self.transport, &self.database);
         let (login, secret) = match credential {
             Credential::LoginKey { login, key } => (login, key),

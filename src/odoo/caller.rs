@@ -25,7 +25,7 @@ use super::{
     door::{Door, JSON2_SINCE},
     error::{Error, Repeatable, Retry, Why},
     gate::Claim,
-    identity::Identity,
+    identity::{Identity, Known},
     key_locks::{Held, RecordKey, Taken},
     lock,
     origin::Origin,
@@ -44,7 +44,7 @@ use crate::policy::{Policy, Touch};
 pub struct Caller {
     odoo: Arc<Odoo>,
     access: Access,
-    identity: Arc<Identity>,
+    known: Arc<Known>,
     policy: Arc<Policy>,
     trace: Arc<Trace>,
     origin: Origin,
@@ -64,8 +64,31 @@ pub struct Caller {
     held: Mutex<Held>,
 }
 
+impl Odoo {
+    /// The user behind a credential, as Odoo says now.
+    async fn ask_identity(&self, access: &Access, terms: Terms, trace: &Trace) -> Result<Arc<Known>, Error> {
+        let mut tries = self.retries.begin();
+        loop {
+            let identity = Identity::ask(self, access, terms, trace).await;
+            if !tries.again(&identity, Repeatable::Whole, Expense::Budgeted, terms.until).await {
+                let identity = identity?;
+                self.note_accepted(access.credential.fingerprint(), identity.uid).await;
+                return Ok(Arc::new(Known::now(identity)));
+            }
+        }
+    }
+
+    /// Asks again beside the calls. What goes wrong is told to the next call, which asks for itself.
+    async fn refresh_identity(self: Arc<Self>, credential: Credential, door: Door, terms: Terms) {
+        let access = Access { credential, door, rotated: RotatedCookie::default() };
+        if let Ok(known) = self.ask_identity(&access, terms, &Trace::default()).await {
+            self.identities.insert(access.credential.fingerprint(), known).await;
+        }
+    }
+}
+
 impl Caller {
-    /// The user behind a credential, from Odoo or from the last few minutes' memory. Whatever is asked of Odoo from here on
+    /// The user behind a credential, from Odoo or from the last few seconds' memory. Whatever is asked of Odoo from here on
     /// is noted in `trace`, and a cookie that replaces the caller's in `rotated`. A call that has not begun to write by
     /// `until` is given up.
     pub async fn identify(
@@ -80,23 +103,17 @@ impl Caller {
         let access = odoo.access(credential, rotated, until).await?;
         let fingerprint = access.credential.fingerprint();
         let terms = Terms { claim: Claim::New, until, origin };
-        let ask = async || {
-            let mut tries = odoo.retries.begin();
-            loop {
-                let identity = Identity::ask(odoo, &access, terms, &trace).await;
-                if !tries.again(&identity, Repeatable::Whole, Expense::Budgeted, until).await {
-                    let identity = Arc::new(identity?);
-                    odoo.note_accepted(fingerprint, identity.uid).await;
-                    return Ok(identity);
-                }
-            }
-        };
-        let identity = shared::get_or_ask(&odoo.identities, fingerprint, until, ask).await?;
-        let origin = Origin { party: origin.party.or_user(identity.uid), ..origin };
+        let ask = || odoo.ask_identity(&access, terms, &trace);
+        let known = shared::get_or_ask(&odoo.identities, fingerprint, until, ask).await?;
+        // What Odoo says of a session may come with a new cookie, which its owner must have.
+        if !matches!(access.credential, Credential::Session(_)) && known.is_to_be_asked_again() {
+            tokio::spawn(odoo.clone().refresh_identity(access.credential.clone(), access.door, terms));
+        }
+        let origin = Origin { party: origin.party.or_user(known.identity.uid), ..origin };
         Ok(Self {
             odoo: odoo.clone(),
             access,
-            identity,
+            known,
             policy,
             trace,
             origin,
@@ -111,7 +128,7 @@ impl Caller {
     }
 
     pub fn identity(&self) -> &Identity {
-        &self.identity
+        &self.known.identity
     }
 
     /// What may be done for this caller. Planning asks it; here it keeps searches within their domains, and no RPC goes to a
@@ -212,12 +229,12 @@ impl Caller {
     }
 
     async fn send(&self, rpc: &Rpc, terms: Terms) -> Result<Value, Error> {
-        let context = &self.identity.context;
+        let context = &self.identity().context;
         // On the heap, as the ways through a door are many and deep.
         match Box::pin(self.odoo.enter(&self.access, rpc, context, terms, &self.trace)).await {
             // Odoo has not run the method.
             Err(Error::Fault(fault)) if !rpc.args.is_empty() && fault.refuses_names() => {
-                let uid = self.identity.uid;
+                let uid = self.identity().uid;
                 let by_position = Box::pin(self.odoo.by_position(&self.access, uid, rpc, context, terms)).await;
                 by_position.unwrap_or(Err(Error::Fault(fault)))
             }
@@ -225,7 +242,7 @@ impl Caller {
         }
     }
 
-    /// A model's fields, from Odoo or from the last few minutes' memory.
+    /// A model's fields, from Odoo or from the last minute's memory.
     pub async fn schema(&self, model: &str) -> Result<Arc<Schema>, Error> {
         let key = (self.access.credential.fingerprint(), model.to_owned());
         let ask = async || {

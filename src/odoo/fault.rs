@@ -105,6 +105,11 @@ impl Fault {
         self.name == "builtins.ValueError" && self.message.starts_with("Invalid field")
     }
 
+    /// What is remembered of the models may be out of date: a field is not there, or the user's rights do not reach it any more.
+    pub fn doubts_schema(&self) -> bool {
+        self.is_unknown_field() || self.name == "odoo.exceptions.AccessError"
+    }
+
     /// `call_kw` wanted record ids as the first argument and found none: the method was not run. Odoo 14-19 raise this at
     /// the same line, and the line is looked at since a method may raise an IndexError of its own.
     pub(super) fn wants_ids(&self) -> bool {

@@ -1,6 +1,12 @@
 //! Whom a credential belongs to: the user, and what Odoo would assume on this user's behalf.
 
+use std::{
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    time::Duration,
+};
+
 use serde_json::{Map, Value, json};
+use tokio::time::Instant;
 
 use super::{
     Odoo,
@@ -12,6 +18,30 @@ use super::{
     trace::Trace,
     transport::Terms,
 };
+
+/// For so long an identity is taken as it was asked: a company or language that is changed in Odoo counts after that time.
+pub(super) const FRESH: Duration = Duration::from_secs(5);
+/// From this age on it is asked again beside the calls that use it, so that those of a busy user do not wait for it.
+const ASKED_AGAIN: Duration = Duration::from_millis(1_500);
+
+/// An identity, and when it was asked.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) identity: Identity,
+    since: Instant,
+    is_asked_again: AtomicBool,
+}
+
+impl Known {
+    pub(super) fn now(identity: Identity) -> Self {
+        Self { identity, since: Instant::now(), is_asked_again: AtomicBool::new(false) }
+    }
+
+    /// Whether it is time to ask again; true once.
+    pub(super) fn is_to_be_asked_again(&self) -> bool {
+        self.since.elapsed() > ASKED_AGAIN && !self.is_asked_again.swap(true, Relaxed)
+    }
+}
 
 /// The user behind a credential.
 #[derive(Debug, Clone)]
@@ -26,7 +56,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Asks Odoo: one call for a session, two for the other doors.
+    /// Asks Odoo: one call for a session; for the other doors one where the user is known, else two.
     pub(super) async fn ask(odoo: &Odoo, access: &Access, terms: Terms, trace: &Trace) -> Result<Self, Error> {
         if access.door == Door::Session {
             let shown = json!({"model": "session", "method": "get_session_info"});
@@ -35,6 +65,7 @@ impl Identity {
         }
         let call = async |rpc: Rpc| trace.note(rpc.render(), odoo.enter(access, &rpc, &Map::new(), terms, trace)).await;
         let uid = match access.door {
+            Door::Json2 if let Some(uid) = odoo.known.get(&access.credential.fingerprint()).await => uid,
             Door::Json2 => {
                 let context = call(Rpc::method("res.users", "context_get", None, Map::new()).reads()).await?;
                 context["uid"].as_i64().ok_or_else(|| unreadable("res.users.context_get"))?

@@ -139,6 +139,25 @@ impl Transport {
         outcome
     }
 
+    /// Whether Odoo, as the gateway reaches it, believes `X-Forwarded-Host`, and with it the address in `X-Forwarded-For`; none
+    /// where it does not tell. It is asked for a page under a host that no URL can have: an Odoo that believes it answers 400
+    /// (from 16 on) or redirects to that host (before).
+    pub(super) async fn is_believed(&self, within: Duration) -> Option<bool> {
+        const HOST: &str = "odoo-gateway..invalid";
+        let mut headers = HeaderMap::new();
+        self.outside.tell(&mut headers, &Origin::default());
+        headers.insert("x-forwarded-host", HeaderValue::from_static(HOST));
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}/", self.base.path().trim_end_matches('/')));
+        let answer = time::timeout(within, self.client.get(url).headers(headers).send()).await.ok()?.ok()?;
+        let location = answer.headers().get(header::LOCATION).and_then(|to| to.to_str().ok()).unwrap_or_default();
+        match answer.status().as_u16() {
+            400 => Some(true),
+            200..=399 => Some(location.contains(HOST)),
+            _ => None,
+        }
+    }
+
     async fn exchange(&self, request: Request, origin: &Origin) -> Result<Response, Error> {
         let Request { path, headers, content_type, body, effect } = request;
         let mut headers: HeaderMap = headers.into_iter().collect();

@@ -20,6 +20,8 @@ use super::{
     transport::Terms,
 };
 
+/// What it means where Odoo is not in proxy mode, and what to do.
+pub const NO_PROXY_MODE: &str = "what is let through of wrong logins; set proxy_mode = True in Odoo's configuration, where nobody reaches Odoo past the gateway";
 /// How often an Odoo that answers is asked for its version.
 const ROUTINE: Duration = Duration::from_secs(30);
 /// How soon an Odoo that did not answer is asked again.
@@ -37,7 +39,10 @@ impl Odoo {
         loop {
             let probe = self.probe().await;
             match &probe {
-                Ok(release) if answered != Some(true) => tracing::info!(%release, "Odoo answers"),
+                Ok(release) if answered != Some(true) => {
+                    tracing::info!(%release, "Odoo answers");
+                    self.tell_proxy_mode().await;
+                }
                 Err(error) if answered != Some(false) => {
                     tracing::warn!(error = error.for_operator(), "Odoo does not answer");
                 }
@@ -49,6 +54,27 @@ impl Odoo {
                 let doubt = async { link.wait_for(Link::is_in_doubt).await.map(drop) };
                 let _ = time::timeout(ROUTINE - SOON, doubt).await;
             }
+        }
+    }
+
+    /// Whether Odoo is in proxy mode, as far as it tells: then it counts wrong logins by the callers' own addresses.
+    pub async fn proxy_mode(&self) -> Option<bool> {
+        let mode = self.transport.is_believed(self.probe_timeout).await;
+        self.cooldown.tell_addresses(mode == Some(true));
+        mode
+    }
+
+    async fn tell_proxy_mode(&self) {
+        let mode = self.proxy_mode().await;
+        let known = std::mem::replace(&mut *self.proxy_mode.write().unwrap_or_else(PoisonError::into_inner), mode);
+        match mode {
+            _ if mode == known => {}
+            Some(true) => tracing::info!("Odoo is in proxy mode: it counts wrong logins by the callers' own addresses"),
+            Some(false) => tracing::warn!(
+                "Odoo is not in proxy mode: to it all callers have the gateway's address, so they share {}",
+                NO_PROXY_MODE
+            ),
+            None => tracing::info!("Odoo does not tell whether it is in proxy mode"),
         }
     }
 

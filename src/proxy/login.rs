@@ -1,22 +1,24 @@
-//! Logins that pass through: into the configured database only, and told for what they are.
+//! Logins that pass through: into the configured database only, told for what they are, and no more wrong ones than Odoo can
+//! take before it refuses the right ones too (`odoo/cooldown`).
 
 use std::{net::IpAddr, time::Duration};
 
 use bytes::Bytes;
 use bytesize::ByteSize;
-use http::StatusCode;
+use http::{StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
+use percent_encoding::percent_decode;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::time;
+use tokio::time::{self, Instant};
 
 use super::words;
 use crate::{
     api::{Attempt, Attempts, BodyError, Error},
     http::{Path, Response, network},
-    odoo::{Credential, Effect, Error as OdooError, Odoo, Why},
+    odoo::{Credential, Effect, Error as OdooError, Odoo, Try, Why},
 };
 
 /// Odoo answers a login with a few kilobytes.
@@ -45,6 +47,50 @@ pub(super) struct Login {
     login: String,
     password: SecretString,
     attempt: Option<Attempt>,
+    tried: Option<Try>,
+}
+
+/// A login by Odoo's own page, which a browser sends as a form: Odoo answers a right one with a redirect, a wrong one with the
+/// page (14-19).
+pub(super) struct Form {
+    tried: Try,
+}
+
+/// Whether a path is that of Odoo's login page, or of the second factor behind it: wrong codes count there too.
+pub(super) fn is_form(path: &Path) -> bool {
+    path.is("/web/login") || path.is("/web/login/totp")
+}
+
+impl Form {
+    /// The login and password of a form are known again where they have been right before.
+    pub(super) async fn check(
+        body: &[u8],
+        odoo: &Odoo,
+        address: Option<IpAddr>,
+        patience: Duration,
+    ) -> Result<Self, Error> {
+        let field = |name: &str| {
+            let mut pairs = body.split(|byte| *byte == b'&');
+            let value = pairs.find_map(|pair| pair.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
+            let value: Vec<u8> = value.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+            Some(percent_decode(&value).decode_utf8_lossy().into_owned())
+        };
+        let credential = match (field("login"), field("password")) {
+            (Some(login), Some(password)) if body.len() <= MAX_BODY => {
+                Some(Credential::Password { login, password: password.into() }.fingerprint())
+            }
+            _ => None,
+        };
+        Ok(Self { tried: odoo.cooldown().begin(address, credential, Instant::now() + patience).await? })
+    }
+
+    pub(super) async fn read_status(self, status: StatusCode) {
+        match status.as_u16() {
+            300..=399 => self.tried.was_right().await,
+            200 => self.tried.was_wrong().await,
+            _ => {}
+        }
+    }
 }
 
 /// Odoo takes its login route by any method, and with a slash behind it.
@@ -61,6 +107,7 @@ impl Login {
         odoo: &Odoo,
         attempts: &Attempts,
         address: Option<IpAddr>,
+        patience: Duration,
     ) -> Result<Self, Error> {
         if body.len() > MAX_BODY {
             return Err(BodyError::TooLargeForLogin(ByteSize(MAX_BODY as u64)).into());
@@ -72,7 +119,8 @@ impl Login {
             return Err(OdooError::OtherDatabase { theirs: theirs.clone(), ours: odoo.database().to_owned() }.into());
         }
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let mut login = Self { login: text(&params.login), password: text(&params.password).into(), attempt: None };
+        let mut login =
+            Self { login: text(&params.login), password: text(&params.password).into(), attempt: None, tried: None };
         let credential = login.credential();
         if let Some(refusal) = odoo.refusal(&credential).await {
             return Err(refusal.into());
@@ -80,6 +128,8 @@ impl Login {
         if let Some(address) = address {
             login.attempt = Some(attempts.begin(network(address), credential.fingerprint()).await?);
         }
+        let until = Instant::now() + patience;
+        login.tried = Some(odoo.cooldown().begin(address, Some(credential.fingerprint()), until).await?);
         Ok(login)
     }
 
@@ -98,13 +148,29 @@ impl Login {
         let body = body.map_err(|_| lost(Why::TimedOut(patience)))?;
         let body = body.map_err(|error| lost(Why::Broken(words(&*error))))?.to_bytes();
         let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let data = &answer["error"]["data"];
+        let is_denied = data["name"] == "odoo.exceptions.AccessDenied";
+        let is_wrong = is_denied && data["message"] == "Access Denied";
+        match self.tried.take() {
+            Some(tried) if is_wrong => tried.was_wrong().await,
+            Some(tried) if is_denied => tried.was_held(),
+            Some(tried) if head.status == StatusCode::OK && answer["result"].is_object() => tried.was_right().await,
+            _ => {}
+        }
         if head.status == StatusCode::OK && answer["result"].is_object() && answer["result"]["uid"].is_null() {
             let refusal = OdooError::SecondFactor { login: self.login.clone() };
             odoo.note_refusal(&self.credential(), &refusal).await;
             return Err(refusal.into());
         }
-        let data = &answer["error"]["data"];
-        if data["name"] == "odoo.exceptions.AccessDenied" && data["message"] == "Access Denied" {
+        if let Some(uid) = answer["result"]["uid"].as_i64() {
+            // Its owner has a turn of its own from here on.
+            let cookies = head.headers.get_all(header::SET_COOKIE).iter().filter_map(|line| line.to_str().ok());
+            let ids = cookies.filter_map(|line| line.strip_prefix("session_id=")?.split(';').next());
+            for id in ids {
+                odoo.note_accepted(Credential::Session(id.into()).fingerprint(), uid).await;
+            }
+        }
+        if is_wrong {
             let refusal = OdooError::WrongLogin { words: None };
             odoo.note_refusal(&self.credential(), &refusal).await;
             if let Some(attempt) = self.attempt.take() {

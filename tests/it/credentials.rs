@@ -12,6 +12,7 @@ use crate::support::{
     fault::{Fault, FaultProxy, exception},
     gateway::{Gateway, new_client},
     odoo::{Odoo, odoo, odoo_14},
+    poll, poll_for,
 };
 
 const COUNTRY: &str = r#"{"model": "res.country", "vals": {"payload": {"limit": 1, "search_field": ["code"]}}}"#;
@@ -346,5 +347,118 @@ async fn no_secret_of_any_kind_reaches_the_log_or_what_the_gateway_says() {
         for text in answers.iter().chain([&log, &said]) {
             assert!(!text.contains(secret), "{secret}: {text}");
         }
+    }
+}
+
+/// An Odoo of its own, which closes its door after ten wrong logins in a row, as it does where nobody has told it otherwise.
+async fn with_lock_out(more: &[&str]) -> Odoo {
+    let more: Vec<String> = more.iter().map(|&text| text.to_owned()).collect();
+    let up = move || Odoo::up(&more.iter().map(String::as_str).collect::<Vec<_>>());
+    tokio::task::spawn_blocking(up).await.unwrap()
+}
+
+/// A login by Odoo's page, as a browser makes it: `logins_held`, `ok`, or `wrong` where the page comes again.
+async fn by_form(gateway: &Gateway, from: &str, login: &str, password: &str) -> String {
+    let url = format!("{}/web/login", gateway.url);
+    let browser = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let page = browser.get(&url).header("x-forwarded-for", from).send().await.unwrap();
+    let cookie = page.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let page = page.text().await.unwrap();
+    let token = page.split("csrf_token").skip(1).find_map(|rest| {
+        let value = rest.split_once("value=\"").or(rest.split_once(": \""))?.1;
+        Some(value.split_once('"')?.0.to_owned())
+    });
+    let body = format!("csrf_token={}&login={login}&password={password}", token.unwrap());
+    let sent = browser.post(&url).header("x-forwarded-for", from).header("cookie", cookie);
+    let sent = sent.header("content-type", "application/x-www-form-urlencoded").body(body).send().await.unwrap();
+    match sent.status().as_u16() {
+        503 => "logins_held".to_owned(),
+        303 | 302 => "ok".to_owned(),
+        200 => "wrong".to_owned(),
+        status => panic!("{status}"),
+    }
+}
+
+/// Wrong logins in each way that Odoo counts: how many were refused by the gateway itself.
+async fn guess(gateway: &Gateway, odoo: &Odoo, from: &str, times: usize) -> usize {
+    let stranger = Client::with_header(gateway, "x-forwarded-for", from);
+    let mut held = 0;
+    for n in 0..times {
+        let login = format!("nobody-{from}-{n}");
+        let code = match n % 3 {
+            0 => outcome(&stranger.authenticate(&odoo.database, &login, "wrong").await),
+            1 => search(&Client::with_login(gateway, &login, "wrong").and("x-forwarded-for", from)).await,
+            _ => by_form(gateway, from, &login, "wrong").await,
+        };
+        held += usize::from(code == "logins_held");
+    }
+    held
+}
+
+/// A gateway that passes all logins on, and believes who says for whom it forwards.
+const ALL_OF_ODOO: &str = "[server]\nlisten = \"127.0.0.1:0\"\ntrusted_proxies = [\"127.0.0.1/32\"]\n[admin]\nlisten = \"127.0.0.1:0\"\n\
+    [proxy]\npass = [\"/web/session/\", \"/web/login\"]\n";
+
+#[tokio::test]
+async fn strangers_wrong_logins_stay_below_odoos_threshold_and_known_logins_keep_a_way_in() {
+    for more in [&["--name", "lock-out"][..], &["--version", "14", "--name", "lock-out"]] {
+        let odoo = with_lock_out(more).await;
+        let config = format!("{ALL_OF_ODOO}[upstream]\nurl = \"{}\"\ndatabase = \"{}\"\n", odoo.url, odoo.database);
+        let gateway = Gateway::with_configuration(&config, &[]);
+        let known = Client::with_login(&gateway, &odoo.login, &odoo.password);
+        assert_eq!(search(&known).await, "ok");
+        // From many addresses, more than Odoo takes.
+        let mut held = 0;
+        for n in 1..=8 {
+            held += guess(&gateway, &odoo, &format!("192.0.2.{n}"), 3).await;
+        }
+        assert_eq!(held, 20, "Odoo {}", odoo.version);
+        let nobody = Client::nobody(&gateway);
+        let refused = nobody.authenticate(&odoo.database, "demo", "demo").await;
+        assert_eq!((refused.status, outcome(&refused).as_str()), (503, "logins_held"), "{refused:?}");
+        assert!(refused.headers.contains_key("retry-after"));
+        // A login that was right before, for a new session, and by a call.
+        let again = nobody.authenticate(&odoo.database, &odoo.login, &odoo.password).await;
+        assert!(again.json["result"]["uid"].is_i64(), "Odoo {}: {again:?}", odoo.version);
+        assert_eq!(search(&known).await, "ok");
+        assert_eq!(by_form(&gateway, "192.0.2.50", &odoo.login, &odoo.password).await, "ok", "Odoo {}", odoo.version);
+        // The right ones make room for others.
+        let demo = nobody.authenticate(&odoo.database, "demo", "demo").await;
+        assert!(demo.json["result"]["uid"].is_i64(), "Odoo {}: {demo:?}", odoo.version);
+    }
+}
+
+#[tokio::test]
+async fn with_odoo_in_proxy_mode_the_wrong_logins_of_one_address_hold_up_no_other_one() {
+    for more in [&["--name", "proxied", "--proxy-mode"][..], &["--version", "14", "--name", "proxied", "--proxy-mode"]]
+    {
+        let odoo = with_lock_out(more).await;
+        let config = format!("{ALL_OF_ODOO}[upstream]\nurl = \"{}\"\ndatabase = \"{}\"\n", odoo.url, odoo.database);
+        let gateway = Gateway::with_configuration(&config, &[]);
+        let (_, said, _) = gateway.run(&["check"]);
+        assert!(said.contains("Odoo is in proxy mode"), "{said}");
+        // The gateway looks for itself as soon as Odoo answers.
+        let stranger = Client::with_header(&gateway, "x-forwarded-for", "192.0.2.9");
+        poll_for(async || outcome(&stranger.authenticate(&odoo.database, "nobody", "wrong").await) != "logins_held")
+            .await;
+        assert_eq!(guess(&gateway, &odoo, "192.0.2.1", 12).await, 8, "Odoo {}", odoo.version);
+        let other = Client::with_login(&gateway, "demo", "demo").and("x-forwarded-for", "192.0.2.2");
+        assert_eq!(search(&other).await, "ok", "Odoo {}", odoo.version);
+    }
+}
+
+#[tokio::test]
+async fn check_and_the_start_say_whether_odoo_is_in_proxy_mode() {
+    for odoo in [odoo().await, odoo_14().await] {
+        let proxy = FaultProxy::before(odoo).await;
+        let gateway = Gateway::before(&proxy.url, &odoo.database, "");
+        poll(|| proxy.requests("GET / ") > 0).await;
+        // By the time that this is answered, that is too.
+        assert_eq!(search(&Client::with_login(&gateway, &odoo.login, &odoo.password)).await, "ok");
+        let (_, said, _) = gateway.run(&["check"]);
+        assert!(said.contains("Odoo is not in proxy mode") && said.contains("proxy_mode = True"), "{said}");
+        gateway.terminate();
+        let (_, said) = gateway.wait();
+        assert!(said.contains("Odoo is not in proxy mode"), "{said}");
     }
 }

@@ -47,7 +47,7 @@ impl Crowded {
         let hold = Fault::Hold { reached: reached.clone(), release: release.clone() };
         self.proxy.run(move |number, _| if number == 0 { hold.clone() } else { Fault::Pass });
         let waiting = async |wanted: usize| {
-            poll_for(async || self.gateway.metrics().await["odoo_gateway_odoo_waiting"] == wanted as f64).await;
+            poll_for(async || self.gateway.metrics().await["odoo_gateway_odoo_waiting"] >= wanted as f64).await;
         };
         let all = async {
             let others = async {
@@ -79,11 +79,13 @@ async fn many_connections_of_one_user_by_key_and_by_session_leave_every_second_t
     let by_key = Client::with_header(&crowded.gateway, "x-api-key", &odoo.key);
     let by_session = Client::with_login(&crowded.gateway, &odoo.login, &odoo.password);
     let demo = Client::with_login(&crowded.gateway, "demo", "demo");
-    // Who calls and what the models look like is known from here on.
-    for client in [&by_key, &by_session] {
-        assert_eq!(outcome(&client.post("search_data", search("res.country", 0)).await), "ok");
+    // Who calls and what the models look like is known from here on; the second time at once, as logins take a while.
+    for _ in 0..2 {
+        for client in [&by_key, &by_session] {
+            assert_eq!(outcome(&client.post("search_data", search("res.country", 0)).await), "ok");
+        }
+        assert_eq!(outcome(&demo.post("search_data", search("res.currency", 0)).await), "ok");
     }
-    assert_eq!(outcome(&demo.post("search_data", search("res.currency", 0)).await), "ok");
     let of_crowd = async |n: usize| {
         let client = if n.is_multiple_of(2) { &by_key } else { &by_session };
         outcome(&client.post("search_data", search("res.country", n)).await)

@@ -10,6 +10,7 @@ mod bad_input;
 mod batching;
 mod browser;
 mod calls;
+mod changes;
 mod cli;
 mod clients;
 mod conformance;

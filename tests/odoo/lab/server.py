@@ -32,7 +32,7 @@ PORTS = range(20000, 32768)
 VERSION_REQUEST = b'{"jsonrpc": "2.0", "params": {}}'
 
 
-def up(release, owner=None, name=None, workers=0, with_addon=False):
+def up(release, owner=None, name=None, workers=0, with_addon=False, proxy_mode=False):
     """Url, database, login, password, key, version and process of a running Odoo; how it is made holds for a new one."""
     born = None if owner is None else process.born(owner)
     if owner is not None and not born:
@@ -46,7 +46,7 @@ def up(release, owner=None, name=None, workers=0, with_addon=False):
             postgres.ensure()
             _clear_orphans()
             whole = whole and postgres.database_exists(state["database"])
-            state = _start_again(release, folder, state) if whole else _make(release, folder, born, workers, with_addon)
+            state = _start_again(release, folder, state) if whole else _make(release, folder, born, workers, with_addon, proxy_mode)
         if owner is not None:
             _ensure_keeper(owner, folder, state)
         return {**{field: state[field] for field in ("url", "database", *template.ACCOUNT)}, "version": release.version, "pid": state["pid"]}
@@ -76,7 +76,7 @@ def _database(folder):
     return f"odoo_gateway_{folder.name.replace('-', '_')}"
 
 
-def _make(release, folder, born, workers, with_addon):
+def _make(release, folder, born, workers, with_addon, proxy_mode):
     account = template.ensure(release)
     _clear(folder)
     say(f"starting Odoo {release.version} on a fresh copy of the database")
@@ -89,6 +89,8 @@ def _make(release, folder, born, workers, with_addon):
     port, gevent_port = _free_ports(2)
     if workers:
         options += [f"--workers={workers}", f"--gevent-port={gevent_port}", "--limit-time-real=600"]
+    if proxy_mode:
+        options += ["--proxy-mode"]
     state = {"url": f"http://127.0.0.1:{port}", "database": database, **account, "options": options, "owner": born, "ready": False}
     return _start(release, folder, state)
 

@@ -1,0 +1,110 @@
+//! What is changed of a user in Odoo counts a few seconds later, whoever calls and however often.
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::support::{
+    client::{Client, outcome},
+    fault::FaultProxy,
+    gateway::Gateway,
+    odoo::{Odoo, odoo, odoo_14},
+    poll_for,
+};
+
+/// A user that may sell, with a password: number and login.
+async fn user(odoo: &Odoo) -> (i64, String) {
+    let login = format!("changes-{}", Uuid::new_v4());
+    let groups = if odoo.version < 19 { "groups_id" } else { "group_ids" };
+    let mut ids = Vec::new();
+    for (module, name) in [("base", "group_user"), ("base", "group_partner_manager")] {
+        let domain = json!([["module", "=", module], ["name", "=", name]]);
+        let found = odoo.call("ir.model.data", "search_read", json!([domain, ["res_id"]]), json!({})).await.unwrap();
+        ids.push(found[0]["res_id"].clone());
+    }
+    let values = json!({"name": login, "login": login, "password": "a long enough one", groups: [[6, 0, ids]]});
+    (odoo.create("res.users", values).await, login)
+}
+
+async fn write(odoo: &Odoo, user: i64, values: Value) {
+    odoo.call("res.users", "write", json!([[user], values]), json!({})).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_company_that_is_changed_in_odoo_is_the_one_of_calls_a_few_seconds_later() {
+    for (odoo, protocol) in [(odoo().await, "auto"), (odoo_14().await, "auto"), (odoo().await, "json-rpc")] {
+        let gateway = Gateway::before(&odoo.url, &odoo.database, &format!("protocol = \"{protocol}\""));
+        let (uid, login) = user(odoo).await;
+        let client = Client::with_login(&gateway, &login, "a long enough one");
+        let company = odoo.create("res.company", json!({"name": format!("changes {}", Uuid::new_v4())})).await;
+        // A partner of the same name in each company, as lookups find them.
+        let name = format!("changes {}", Uuid::new_v4());
+        let own = odoo.call("res.users", "read", json!([[uid], ["company_id"]]), json!({})).await.unwrap();
+        let first = own[0]["company_id"][0].as_i64().unwrap();
+        let in_first = odoo.create("res.partner", json!({"name": name, "company_id": first})).await;
+        let in_second = odoo.create("res.partner", json!({"name": name, "company_id": company})).await;
+        let parent = async || {
+            let payload = json!({"name": "x", "parent_id": {"name": name}});
+            let made =
+                client.call("create_data", "res.partner", json!({"payload": payload, "result_field": ["parent_id"]}));
+            made.await["result"]["parent_id"][0].clone()
+        };
+        assert_eq!(parent().await, in_first, "Odoo {} by {protocol}", odoo.version);
+        write(odoo, uid, json!({"company_ids": [[6, 0, [first, company]]], "company_id": company})).await;
+        // For as long as the gateway is asked all the time, and waits for nothing.
+        let changed = std::time::Instant::now();
+        poll_for(async || parent().await == in_second).await;
+        assert!(changed.elapsed().as_secs() < 15, "Odoo {} by {protocol}: {:?}", odoo.version, changed.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn a_language_that_is_changed_in_odoo_is_the_one_of_calls_a_few_seconds_later() {
+    let odoo = odoo().await;
+    let proxy = FaultProxy::before(odoo).await;
+    let gateway = Gateway::before(&proxy.url, &odoo.database, "");
+    let (uid, login) = user(odoo).await;
+    let client = Client::with_login(&gateway, &login, "a long enough one");
+    let find = json!([[["code", "=", "fr_FR"]]]);
+    let french = odoo.call("res.lang", "search", find, json!({"context": {"active_test": false}})).await.unwrap();
+    odoo.call("res.lang", "write", json!([french, {"active": true}]), json!({})).await.unwrap();
+    let search = async || {
+        let payload = json!({"limit": 1, "search_field": ["name"]});
+        client.call("search_data", "res.partner", json!({"payload": payload})).await;
+        let sent = proxy.last_request_to("/res.partner/");
+        ["en_US", "fr_FR"].into_iter().find(|language| sent.contains(language))
+    };
+    assert_eq!(search().await, Some("en_US"));
+    write(odoo, uid, json!({"lang": "fr_FR"})).await;
+    let changed = std::time::Instant::now();
+    poll_for(async || search().await == Some("fr_FR")).await;
+    assert!(changed.elapsed().as_secs() < 15, "{:?}", changed.elapsed());
+}
+
+#[tokio::test]
+async fn fields_that_a_user_may_read_no_more_cost_it_no_search_of_all_fields() {
+    let odoo = odoo().await;
+    let gateway = Gateway::before(&odoo.url, &odoo.database, "");
+    let (uid, login) = user(odoo).await;
+    let group = odoo.create("res.groups", json!({"name": format!("changes {}", Uuid::new_v4())})).await;
+    // Fields name groups by their external ids.
+    let named = json!({"module": "changes", "name": format!("group_{group}"), "model": "res.groups", "res_id": group});
+    odoo.create("ir.model.data", named).await;
+    let domain = json!([["model", "=", "res.country"]]);
+    let model = odoo.call("ir.model", "search", json!([domain]), json!({})).await.unwrap();
+    let field = format!("x_changes_{}", Uuid::new_v4().simple());
+    let values = json!({"name": field, "model_id": model[0], "ttype": "char", "groups": [[6, 0, [group]]]});
+    odoo.create("ir.model.fields", values).await;
+    write(odoo, uid, json!({"group_ids": [[4, group]]})).await;
+    let client = Client::with_login(&gateway, &login, "a long enough one");
+    let search = r#"{"model": "res.country", "vals": {"payload": {"limit": 1}}}"#;
+    let shows = |answer: &crate::support::client::Answer| answer.json["result"]["result"][0].get(&field).is_some();
+    let before = client.post("search_data", search).await;
+    assert!(outcome(&before) == "ok" && shows(&before), "{before:?}");
+    write(odoo, uid, json!({"group_ids": [[3, group]]})).await;
+    // What the gateway has seen of the model in this very moment, it does not look at again.
+    poll_for(async || {
+        let after = client.post("search_data", search).await;
+        outcome(&after) == "ok" && !shows(&after)
+    })
+    .await;
+}
