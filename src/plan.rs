@@ -120,8 +120,6 @@ impl Warning {
     }
 }
 
-const FIELD_NOT_WRITTEN: &str = "field_not_written";
-
 /// The warnings of one call, each of which is an error where the call is strict.
 #[derive(Debug)]
 pub(crate) struct Warnings {
@@ -155,12 +153,12 @@ impl Warnings {
     /// Takes a field's value as one that Odoo will not keep.
     pub(crate) fn note_unwritten(&mut self, model: &str, field: &str, path: &str) -> Result<(), Error> {
         let message = format!("`{path}` was not written: Odoo fills `{field}` of `{model}` itself");
-        self.note(FIELD_NOT_WRITTEN, path, message)
+        self.note("field_not_written", path, message)
     }
 
     /// Drops what is said of fields that are not written.
     pub(crate) fn without_unwritten(mut self) -> Self {
-        self.noted.retain(|warning| warning.code != FIELD_NOT_WRITTEN);
+        self.noted.retain(|warning| warning.code != "field_not_written");
         self
     }
 

@@ -185,9 +185,8 @@ impl Error {
     /// The stable code that callers may branch on.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Body(BodyError::TooLarge(_) | BodyError::TooLargeForLogin(_) | BodyError::TooMuch { .. }) => {
-                "body_too_large"
-            }
+            Self::Body(BodyError::TooLarge(_) | BodyError::TooLargeForLogin(_)) => "body_too_large",
+            Self::Body(BodyError::TooMuch { .. }) => "body_too_large",
             Self::Body(BodyError::TimedOut(_)) => "body_timeout",
             Self::Body(BodyError::Broken) => "body_broken",
             Self::Body(BodyError::NoRoom) => "too_busy",
