@@ -34,7 +34,7 @@ const STACK: usize = 16 << 20;
 const IDLE: usize = 4;
 /// So many templates does a worker keep, of this configuration and of those before.
 const COMPILED: usize = 64;
-/// The number of SIGTERM, which whoever stops the gateway may send to all of its processes.
+/// The number of SIGTERM, which a service manager may send to all processes of the gateway.
 const TERMINATED: i32 = 15;
 
 static WAITING: Mutex<Vec<Worker>> = Mutex::new(Vec::new());
@@ -91,7 +91,7 @@ pub(super) fn run(code: &str, sent: &Sent) -> Result<Vec<String>, Error> {
                 };
             }
             Err(error) => {
-                // One that was stopped while it waited, or by whoever stops the gateway, says nothing about the template.
+                // A worker that was stopped from outside says nothing about the template.
                 let is_stopped = worker.child.wait().is_ok_and(|status| status.signal() == Some(TERMINATED));
                 tries += 1;
                 if !is_stopped || tries > IDLE {

@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::taking::{Pace, Taking};
 
-/// Fails when what waits to be written is taken more slowly than the pace.
+/// Fails when pending output is taken more slowly than the pace.
 pub(super) struct Steady<T> {
     stream: T,
     taking: Taking,

@@ -82,7 +82,7 @@ impl Log {
                         // The template failed, in whose error there may be what was sent.
                         secrets.note_sender();
                     } else {
-                        // What was hidden there matters to whoever has the call made again only where it is in `vals` too.
+                        // What was hidden there matters to a replay only where it is in `vals` too.
                         secrets.paths.clear();
                     }
                     Some(sent)

@@ -165,7 +165,7 @@ impl KeyLocks {
 impl Drop for Lock {
     fn drop(&mut self) {
         self.guard = None;
-        // Whoever waits, or is about to, has a share of the mutex besides the table's own.
+        // A call that waits, or is about to, has a share of the mutex besides the table's own.
         self.table.locks.remove_if(&self.key, |_, mutex| Arc::strong_count(mutex) == 1);
     }
 }

@@ -186,7 +186,7 @@ impl Transport {
             502..=504 => no_answer(Why::Status(status.as_u16())),
             // Where Odoo has no database to serve, it says so by a page; the doors know that by its status.
             404 => Ok(Response { status, session_cookie, body }),
-            // Refused by its head alone, whoever refuses it.
+            // Refused by its head alone, by Odoo or by the gateway.
             status @ (414 | 431) => Err(Error::TurnedAway { status, title: String::new() }),
             // The time that a proxy gave Odoo was over (nginx), or this gateway's own.
             status @ (408 | 499) => no_answer(Why::Status(status)),

@@ -447,7 +447,8 @@ async fn with_odoo_in_proxy_mode_the_wrong_logins_of_one_address_hold_up_no_othe
     }
 }
 
-#[tokio::test]
+// The proxy goes on while a command runs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn check_and_the_start_say_whether_odoo_is_in_proxy_mode() {
     for odoo in [odoo().await, odoo_14().await] {
         let proxy = FaultProxy::before(odoo).await;

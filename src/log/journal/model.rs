@@ -308,7 +308,7 @@ impl History {
 
     fn check(&mut self, what: &str) {
         {
-            // Whoever moved the folder away has brought it back.
+            // The folder is back in its place.
             let mut world = self.fs.0.borrow_mut();
             (world.fails_in, world.leaves_in, world.is_away) = (None, None, false);
         }

@@ -20,7 +20,7 @@ use tokio::{
 
 use crate::odoo::origin::Party;
 
-/// All places, and who waits for one.
+/// All places, and the queue for them.
 #[derive(Debug)]
 pub(super) struct Turns {
     state: Mutex<State>,
@@ -39,7 +39,7 @@ struct State {
     tickets: u64,
 }
 
-/// Who waits, by caller.
+/// The queues, by caller.
 #[derive(Debug, Default)]
 struct Ring {
     /// The callers that wait; the one whose turn comes next is the first.

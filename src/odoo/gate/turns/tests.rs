@@ -138,7 +138,7 @@ async fn who_gives_up_leaves_no_trace_and_takes_no_place_along() {
     assert!(turns.lock().held.is_empty());
 }
 
-/// One who waits, or may have a place.
+/// A place in the queue, or a place that was granted.
 type Taking = Pin<Box<dyn Future<Output = Result<Place, NoPlace>>>>;
 
 /// Random callers come, get their places, give them back and give up, in any order: places are neither lost nor made, and while
