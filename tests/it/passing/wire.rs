@@ -18,6 +18,8 @@ const DEADLINE: Duration = Duration::from_secs(30);
 const VERSION: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 86\r\n\r\n\
     {\"jsonrpc\": \"2.0\", \"id\": null, \"result\": {\"server_version_info\": [19, 0, 0, \"final\"]}}";
 
+const NO_PAGE: &str = "HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
 /// Stands where Odoo would.
 pub(super) struct Upstream {
     pub(super) url: String,
@@ -40,6 +42,11 @@ impl Upstream {
             let accepted = time::timeout(DEADLINE, self.listener.accept()).await.expect("a connection");
             let mut wire = Wire::of(accepted.unwrap().0);
             let head = wire.head().await;
+            // The gateway asks under a host that cannot be whether Odoo is in proxy mode.
+            if head.fields.iter().any(|(name, host)| name == "x-forwarded-host" && host.ends_with("..invalid")) {
+                wire.send(NO_PAGE).await;
+                continue;
+            }
             if !head.first.ends_with("/web/webclient/version_info HTTP/1.1") {
                 return (wire, head);
             }
