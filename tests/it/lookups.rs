@@ -130,8 +130,9 @@ async fn what_auto_create_makes_for_several_keys_matches_all_of_them_or_is_taken
     let (odoo, gateway) = (odoo().await, Gateway::start().await);
     let client = Client::with_session(&gateway).await;
     let name = unique("dad");
+    // No colour that Odoo gives by default: 1 to 11, at random.
     let create = async |entry: Value| {
-        let payload = json!({"name": unique("kid"), "parent_id": {"name": name, "color": 4}});
+        let payload = json!({"name": unique("kid"), "parent_id": {"name": name, "color": 40}});
         let vals = json!({"payload": payload, "auto_create": {"parent_id": entry}, "result_field": ["parent_id"]});
         client.call("create_data", "res.partner.category", vals).await
     };
@@ -140,9 +141,9 @@ async fn what_auto_create_makes_for_several_keys_matches_all_of_them_or_is_taken
     assert_eq!(create(json!({"name": name, "color": 5})).await["error"]["code"], "no_match");
     assert_eq!(create(json!({"name": name})).await["error"]["code"], "not_found_afterwards");
     assert_eq!(count().await, 0);
-    let made = create(json!([{"name": name, "color": 5}, {"name": name, "color": 4}])).await;
+    let made = create(json!([{"name": name, "color": 5}, {"name": name, "color": 40}])).await;
     assert_eq!(made["is_success"], true, "{made}");
-    let again = create(json!({"name": name, "color": 4})).await;
+    let again = create(json!({"name": name, "color": 40})).await;
     assert_eq!((count().await, &again["result"]["parent_id"]), (json!(1), &made["result"]["parent_id"]));
 }
 
