@@ -1,4 +1,4 @@
-//! Odoo's own commands in a payload, such as `[[0, 0, {…}], [4, 7]]`, for those who write them.
+//! Odoo's own commands in a payload, such as `[[0, 0, {…}], [4, 7]]`, where a caller writes them.
 //!
 //! They go to Odoo as they stand, but for the name of a file's content. What Odoo would drop of their values is said.
 

@@ -37,7 +37,7 @@ pub(super) fn check_context(context: &Map<String, Value>, path: &str) -> Result<
     named.into_iter().try_for_each(|(key, name)| check(name, &format!("{path}.{key}")))
 }
 
-/// The fields of a domain's conditions, at every depth. What is no condition is left to those who read it.
+/// The fields of a domain's conditions, at every depth. What is not a condition is left to the readers of the domain.
 pub(super) fn check_domain(domain: &Value, path: &str) -> Result<(), Error> {
     let Value::Array(items) = domain else { return Ok(()) };
     if let [Value::String(field), Value::String(operator), _] = &items[..] {

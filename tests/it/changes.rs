@@ -1,4 +1,4 @@
-//! What is changed of a user in Odoo counts a few seconds later, whoever calls and however often.
+//! A change of a user in Odoo counts a few seconds later, however often callers ask.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 

@@ -75,7 +75,7 @@ async fn by_gateway(config: &Config, settlement: &Settlement) -> anyhow::Result<
     if response.status().is_success() {
         return Ok(());
     }
-    let body: Value = response.json().await.context("the gateway's answer is no JSON")?;
+    let body: Value = response.json().await.context("the gateway's answer is not JSON")?;
     bail!(
         "{} is not settled: {}",
         settlement.id,

@@ -71,7 +71,7 @@ impl Way {
                 let response = request.json(&again.request).send().await.context("the gateway does not answer")?;
                 let status = response.status();
                 let id = response.headers().get("gateway-call-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
-                let body: Value = response.json().await.context("the gateway's answer is no JSON")?;
+                let body: Value = response.json().await.context("the gateway's answer is not JSON")?;
                 match id {
                     Some(id) => Ok(Answer { id, body }),
                     None if status == StatusCode::UNAUTHORIZED => {

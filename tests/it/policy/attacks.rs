@@ -63,7 +63,7 @@ async fn a_file_of_another_record_is_not_read_or_written_through_a_document_that
     assert_eq!(code(&answer), "model_not_allowed", "{answer}");
     let kept = odoo.call("ir.attachment", "read", json!([[file], ["datas", "res_model"]]), json!({})).await.unwrap();
     assert_eq!(kept, json!([{"id": file, "datas": "c2VjcmV0", "res_model": "res.partner"}]));
-    // Whoever may touch files may choose one.
+    // A caller who may touch files may choose one.
     assert_eq!(code(&both.call("update_data", "product.document", linked).await), "ok");
 }
 
