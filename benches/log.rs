@@ -21,6 +21,7 @@ use std::{
 use odoo_gateway::{
     config::Config,
     log::{Arrived, Caller, Finished, Log, OdooCall, Received, State, Who},
+    route::Route,
 };
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
@@ -54,7 +55,7 @@ fn log_folder(more: &str) -> (TempDir, Config) {
 
 fn arrived() -> Arrived {
     let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    Arrived { id: Uuid::now_v7(), route: "create_data", hook: None, address, size: 300, replay_of: None }
+    Arrived { id: Uuid::now_v7(), route: Route::CreateData, hook: None, address, size: 300, replay_of: None }
 }
 
 fn finished(state: State, record: i64) -> Finished {

@@ -13,18 +13,21 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::{
-    api,
     app::App,
+    call,
     control::Posted,
     current::Current,
     http::{
-        Admission, Response, Turned, answer, collect, respond,
+        answer, respond,
         server::{Front, Malformed, Rules},
     },
+    limits::{ConcurrencyLimit, Exceeded},
     log::{NotSettled, Settlement},
     memory::Memory,
     metrics::Reading,
     odoo::RotatedCookie,
+    route::Route,
+    wire::{Response, collect},
 };
 
 /// The room for what an operator's request has beside the recorded body.
@@ -51,15 +54,15 @@ pub struct Again {
 
 impl Again {
     /// The same as a request of the interface; none where the route is none of ours or a header cannot be one.
-    pub fn into_request(self, address: IpAddr) -> Option<api::Request> {
-        let route = api::Route::named(&self.route)?;
+    pub fn into_request(self, address: IpAddr) -> Option<call::Request> {
+        let route = Route::named(&self.route)?;
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         for (name, value) in self.headers {
             headers.insert(HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?);
         }
         let body = json!({"model": self.model, "vals": self.vals}).to_string();
-        Some(api::Request {
+        Some(call::Request {
             id: Uuid::now_v7(),
             rotated: RotatedCookie::default(),
             route,
@@ -70,7 +73,7 @@ impl Again {
             client: None,
             began: Instant::now(),
             body: Ok(Bytes::from(body)),
-            replay: Some(api::Replay { of: self.of, client: self.client, is_hidden: self.is_hidden }),
+            replay: Some(call::Replay { of: self.of, client: self.client, is_hidden: self.is_hidden }),
         })
     }
 }
@@ -84,7 +87,7 @@ pub struct Private {
     pub current: Arc<Current>,
     pub posted: Arc<Posted>,
     /// The connections of the public listener.
-    pub public: Arc<Admission>,
+    pub public: Arc<ConcurrencyLimit>,
 }
 
 impl Front for Private {
@@ -108,7 +111,7 @@ impl Front for Private {
 
     async fn note_malformed(&self, _: IpAddr, _: Malformed) {}
 
-    fn note_turned_away(&self, peer: IpAddr, _: Turned) {
+    fn note_turned_away(&self, peer: IpAddr, _: Exceeded) {
         self.current.app().metrics.turned_away(peer, "admin_connections");
     }
 }

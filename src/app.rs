@@ -9,13 +9,11 @@ use rustls::ServerConfig;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    api::{
-        Attempts, Paces,
-        clients::{self, Clients},
-    },
+    call::clients::{self, Clients},
     config::Config,
     hook::{self, Hooks},
-    http::{Admission, Refusals, tls},
+    http::tls,
+    limits::{ConcurrencyLimit, LoginThrottle, RateLimits, RefusedLines},
     log::{self, Log},
     memory::Memory,
     metrics::Metrics,
@@ -31,8 +29,8 @@ pub struct App {
     pub clients: Clients,
     /// What callers with an Odoo credential of their own may do, how fast, and how often they may try another one.
     pub policy: Arc<Policy>,
-    pub paces: Paces,
-    pub attempts: Arc<Attempts>,
+    pub paces: RateLimits,
+    pub attempts: Arc<LoginThrottle>,
     pub hooks: Hooks,
     pub log: Log,
     pub proxy: Proxy,
@@ -40,11 +38,11 @@ pub struct App {
     pub calls: TaskTracker,
     pub metrics: Arc<Metrics>,
     /// How many refused requests may still have lines of their own.
-    pub refusals: Arc<Refusals>,
+    pub refusals: Arc<RefusedLines>,
     /// What the public listener shows of itself, where it speaks TLS.
     pub tls: Option<Arc<ServerConfig>>,
     /// The requests under way.
-    pub requests: Arc<Admission>,
+    pub requests: Arc<ConcurrencyLimit>,
     /// What bodies, calls and answers hold.
     pub memory: Arc<Memory>,
     pub stop: CancellationToken,
@@ -55,9 +53,9 @@ pub struct App {
 struct Kept {
     calls: TaskTracker,
     metrics: Arc<Metrics>,
-    refusals: Arc<Refusals>,
-    attempts: Arc<Attempts>,
-    requests: Arc<Admission>,
+    refusals: Arc<RefusedLines>,
+    attempts: Arc<LoginThrottle>,
+    requests: Arc<ConcurrencyLimit>,
     memory: Option<Arc<Memory>>,
     stop: CancellationToken,
 }
@@ -126,7 +124,7 @@ impl App {
         let clients = Clients::load_after(before, &config.clients)?;
         let hooks = Hooks::load(&config.hooks)?;
         let rules = &config.policy.rules;
-        let (policy, paces) = (Arc::new(rules.policy.clone()), Paces::new(rules));
+        let (policy, paces) = (Arc::new(rules.policy.clone()), RateLimits::new(rules));
         let proxy = Proxy::build(&config.upstream, &config.proxy, odoo.clone(), attempts.clone(), stop.clone())?;
         let tls = tls::load(&config.tls)?;
         let most = config.limits.bodies.as_u64();

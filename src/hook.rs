@@ -24,10 +24,10 @@ pub use self::{
 };
 use self::{template::Template, worker::PATIENCE};
 use crate::{
-    api::Route,
     config,
     key_texts::mask_keys,
     memory::{self, Full},
+    route::Route,
 };
 
 /// What a worker may take longer than its template: to start, and to be told of the body.

@@ -1,18 +1,14 @@
 //! The HTTP side: connections in, requests to the right place, answers out.
 //!
-//! A path is made an enum once ([`route`]); what is checked is what is sent on. Only [`respond`] knows status codes. This
+//! A path is made an enum once ([`destination`]); what is checked is what is sent on. Only [`respond`] knows status codes. This
 //! module knows nothing of Odoo.
 
-mod admission;
-mod body;
 mod connection;
+mod destination;
 mod head;
 mod origin;
 mod passed;
-mod path;
-mod refusals;
 pub mod respond;
-pub mod route;
 pub mod server;
 mod steady;
 mod streams;
@@ -21,44 +17,36 @@ pub mod tls;
 
 use std::{net::IpAddr, sync::Arc};
 
-use bytes::Bytes;
 use http::{header, request::Parts};
-use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
+use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use percent_encoding::percent_decode_str;
 use tokio::time::{self, Instant};
 use tracing::Instrument;
 use uuid::Uuid;
 
-pub use self::{
-    admission::{Admission, Admitted, Most, Turned, network},
-    body::{Passing, collect},
-    path::Path,
-    refusals::Refusals,
-};
 use self::{
     connection::Guarded,
+    destination::Destination,
     passed::Passage,
-    route::Route,
     server::{Front, Malformed, Rules},
 };
 use crate::{
-    api::{self, BodyError, Reply},
     app::App,
+    call::{self, Reply},
     current::Current,
     hook::Hook,
+    limits::{Exceeded, Most, Permit},
     memory,
     odoo::{Origin, RotatedCookie},
     proxy::Outbound,
+    route::Route,
+    wire::{BodyError, Passing, Path, Response, collect},
 };
-
-/// A body that goes out: made here, or streamed from Odoo.
-pub type Body = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
-pub type Response = http::Response<Body>;
 
 /// A request's share of `[limits] requests`. What goes on for a caller who has hung up keeps it, since else a caller who does
 /// nothing but begin and hang up, which HTTP/2 makes cheap, would have no limit.
-type Place = Arc<Admitted>;
+type Place = Arc<Permit>;
 
 /// What stands behind the public listener.
 #[derive(Debug, Clone)]
@@ -91,10 +79,10 @@ impl Front for Public {
         Passage::of_nothing(&self.0.app(), peer).malformed(malformed).await;
     }
 
-    fn note_turned_away(&self, peer: IpAddr, why: Turned) {
+    fn note_turned_away(&self, peer: IpAddr, why: Exceeded) {
         let limit = match why {
-            Turned::All => "connections",
-            Turned::Address => "connections_per_address",
+            Exceeded::All => "connections",
+            Exceeded::PerAddress => "connections_per_address",
         };
         self.0.app().metrics.turned_away(peer, limit);
     }
@@ -105,13 +93,13 @@ async fn too_many(
     address: IpAddr,
     request: &http::Request<Incoming>,
     most: Most,
-    why: Turned,
+    why: Exceeded,
 ) -> Response {
     let error = match why {
-        Turned::All => api::Error::TooMany { most: most.all, limit: "requests" },
-        Turned::Address => api::Error::TooMany { most: most.each, limit: "requests_per_address" },
+        Exceeded::All => call::Error::TooMany { most: most.all, limit: "requests" },
+        Exceeded::PerAddress => call::Error::TooMany { most: most.each, limit: "requests_per_address" },
     };
-    if let api::Error::TooMany { limit, .. } = error {
+    if let call::Error::TooMany { limit, .. } = error {
         app.metrics.limited(limit);
     }
     let passage = Passage::new(app, address, request);
@@ -123,10 +111,10 @@ async fn too_many(
 async fn serve(app: &Arc<App>, address: IpAddr, request: http::Request<Incoming>, place: &Place) -> Response {
     let refusal = match head::check(&request, &app.config.limits) {
         Err(refusal) => refusal,
-        Ok(()) => match route::route(request.method(), request.uri().path(), &app.config.proxy, &app.hooks) {
-            Ok(Route::Api(route)) => return call(app, route, None, address, request, place).await,
-            Ok(Route::Hook(hook)) => return call(app, hook.route, Some(hook), address, request, place).await,
-            Ok(Route::Passed(path)) => return passed_on(app, path, address, request, place).await,
+        Ok(()) => match destination::of(request.method(), request.uri().path(), &app.config.proxy, &app.hooks) {
+            Ok(Destination::Api(route)) => return call(app, route, None, address, request, place).await,
+            Ok(Destination::Hook(hook)) => return call(app, hook.route, Some(hook), address, request, place).await,
+            Ok(Destination::Passed(path)) => return passed_on(app, path, address, request, place).await,
             Err(refusal) => refusal,
         },
     };
@@ -135,7 +123,7 @@ async fn serve(app: &Arc<App>, address: IpAddr, request: http::Request<Incoming>
 
 async fn call(
     app: &Arc<App>,
-    route: api::Route,
+    route: Route,
     hook: Option<Arc<Hook>>,
     address: IpAddr,
     request: http::Request<Incoming>,
@@ -153,7 +141,7 @@ async fn call(
     let rotated = RotatedCookie::default();
     let traceparent = origin::traceparent(&headers);
     let id = Uuid::now_v7();
-    let request = api::Request {
+    let request = call::Request {
         id,
         rotated: rotated.clone(),
         route,
@@ -179,7 +167,7 @@ fn named_client(query: &str) -> Option<String> {
 /// ended.
 pub async fn answer<K: Send + 'static>(
     app: &Arc<App>,
-    request: api::Request,
+    request: call::Request,
     rotated: RotatedCookie,
     kept: K,
 ) -> Response {
@@ -187,17 +175,17 @@ pub async fn answer<K: Send + 'static>(
     // In a task of its own: a caller who hangs up, or is told that its time is over, must not cut a call to Odoo in half.
     let span = tracing::info_span!("call", %id);
     // On the heap at once: it is large, and handed on several times.
-    let handled = Box::pin(api::handle(app.clone(), request)).instrument(span);
+    let handled = Box::pin(call::handle(app.clone(), request)).instrument(span);
     let task = app.calls.spawn(keeping(kept, memory::scope(app.memory.clone(), handled)));
     let patience = app.config.limits.call_timeout;
     let response = respond::reply(match time::timeout(patience, task).await {
         Ok(Ok(reply)) => reply,
         Ok(Err(error)) => {
             tracing::error!(call = %id, %error, "a call failed inside the gateway");
-            Reply::refusal(id, api::Error::Internal)
+            Reply::refusal(id, call::Error::Internal)
         }
         Err(_) => {
-            let refusal = Reply::refusal(id, api::Error::StillRunning(patience));
+            let refusal = Reply::refusal(id, call::Error::StillRunning(patience));
             Reply { cookie: rotated.get(), is_of_hook, ..refusal }
         }
     });
@@ -223,7 +211,7 @@ async fn passed_on(
         Ok(response) => response,
         Err(error) => {
             tracing::error!(request = %id, %error, "passing a request on failed inside the gateway");
-            respond::reply(Reply::refusal(id, api::Error::Internal))
+            respond::reply(Reply::refusal(id, call::Error::Internal))
         }
     }
 }
@@ -248,7 +236,7 @@ async fn pass(app: Arc<App>, mut passage: Passage, path: Path, head: Parts, body
             Ok(()) => app.proxy.forward(Outbound { head, body, path, origin }).await,
             Err(error) => Err(error.into()),
         },
-        Err(error) => Err(api::Error::Body(error)),
+        Err(error) => Err(call::Error::Body(error)),
     };
     match outcome {
         Ok(response) => passage.follow(response),

@@ -9,8 +9,8 @@ use std::{
     io::{self, Write},
 };
 
-use crate::api::clients::PREFIX;
-
+/// What every key of the gateway's own begins with, so that it is taken for nothing else.
+pub const PREFIX: &str = "gw_";
 const MASKED: &str = "***";
 /// An API key of Odoo's is so many hexadecimal digits (14-19), and so is a session id (14, 15).
 const ODOO: usize = 40;

@@ -67,7 +67,10 @@ use self::{
     secrets::Secrets,
     writer::{Purpose, Writer},
 };
-use crate::config::{self, Kept};
+use crate::{
+    config::{self, Kept},
+    route::Route,
+};
 
 /// Why the log cannot be used, or cannot take a line.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -196,15 +199,8 @@ impl Log {
         }
     }
 
-    fn kept(&self, route: &str) -> Kept {
-        let config = &self.inner.config;
-        match route {
-            "create_data" => config.create_data,
-            "create_update_data" => config.create_update_data,
-            "update_data" => config.update_data,
-            "search_data" => config.search_data,
-            _ => config.call_function,
-        }
+    fn kept(&self, route: Route) -> Kept {
+        self.inner.config.kept(route)
     }
 
     async fn prepare<const N: usize>(

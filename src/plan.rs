@@ -15,7 +15,6 @@ mod error;
 mod files;
 mod joins;
 mod known;
-pub mod literal;
 mod lookup;
 mod method;
 mod names;

@@ -13,6 +13,7 @@ pub use self::{
     domain::{Domain, Malformed},
     pattern::{Name, Pattern},
 };
+use crate::route::Route;
 
 /// Beginnings of the names of models by which a user gets more rights, code run, or secrets. A pattern that allows everything
 /// does not allow them; one that begins so does.
@@ -26,7 +27,7 @@ pub const NAME: &str = "display_name";
 pub struct Policy {
     /// Who it is for, as a subject of sentences.
     pub holder: String,
-    pub routes: Vec<&'static str>,
+    pub routes: Vec<Route>,
     pub allow: Vec<Pattern>,
     pub deny: Vec<Pattern>,
     /// Patterns of `model.field`.
@@ -53,7 +54,7 @@ pub struct Most {
 /// Something that a call is about to do.
 #[derive(Debug, Clone, Copy)]
 pub enum Touch<'t> {
-    Route(&'t str),
+    Route(Route),
     /// Anything with records of this model.
     Model(&'t str),
     /// To answer a field, search or sort by it.
@@ -140,7 +141,7 @@ impl Policy {
         match touch {
             Touch::Route(route) if self.routes.contains(&route) => Ok(()),
             Touch::Route(route) => {
-                self.denied(Kind::Routes, format!("call `{route}`"), "it is not in `routes`".to_owned())
+                self.denied(Kind::Routes, format!("call `{}`", route.name()), "it is not in `routes`".to_owned())
             }
             Touch::Model(model) => self.decide_model(model),
             Touch::Read { model, field } => {

@@ -28,10 +28,11 @@ use self::{
     login::{Form, Login},
 };
 use crate::{
-    api::{Attempts, BodyError, Error, session_of},
+    call::{Error, session_of},
     config,
-    http::{Admitted, Passing, Path, Response, network},
+    limits::{LoginThrottle, Permit, network},
     odoo::{Claim, Effect, Error as OdooError, Gate, Odoo, Origin, Outside, TlsError, Why, tls},
+    wire::{BodyError, Passing, Path, Response},
 };
 
 /// Below the time for which proxies before Odoo keep a connection (60-75 s), as in `odoo/transport.rs`.
@@ -47,7 +48,7 @@ type Outgoing = UnsyncBoxBody<Bytes, BodyError>;
 pub struct Proxy {
     client: Client<HttpsConnector<HttpConnector>, Outgoing>,
     odoo: Arc<Odoo>,
-    attempts: Arc<Attempts>,
+    attempts: Arc<LoginThrottle>,
     gate: Arc<Gate>,
     main: Target,
     waiting: Target,
@@ -91,7 +92,7 @@ impl Proxy {
         config: &config::Upstream,
         proxy: &config::Proxy,
         odoo: Arc<Odoo>,
-        attempts: Arc<Attempts>,
+        attempts: Arc<LoginThrottle>,
         stop: CancellationToken,
     ) -> Result<Self, Unusable> {
         let mut connector = HttpConnector::new();
@@ -268,14 +269,14 @@ fn ends_segment(rest: &str) -> bool {
 struct Websocket {
     caller: OnUpgrade,
     /// The connection stays counted while the websocket lives.
-    admitted: Option<Arc<Admitted>>,
+    admitted: Option<Arc<Permit>>,
 }
 
 impl Websocket {
     fn asked(head: &mut Parts) -> Option<Self> {
         let is_wanted = headers::wants_websocket(&head.headers);
         let caller = head.extensions.remove::<OnUpgrade>()?;
-        is_wanted.then(|| Self { caller, admitted: head.extensions.remove::<Arc<Admitted>>() })
+        is_wanted.then(|| Self { caller, admitted: head.extensions.remove::<Arc<Permit>>() })
     }
 
     fn join(self, mut response: http::Response<Incoming>, outside: &Outside, stop: CancellationToken) -> Response {

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use odoo_gateway::plan::literal;
+use odoo_gateway::literal;
 
 fuzz_target!(|text: &str| {
     match literal::parse(text) {

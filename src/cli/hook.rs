@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::{Configured, show, words};
 use crate::{
-    api::{self, Call, clients::Clients},
+    call::{self, Call, clients::Clients},
     config::Config,
     hook::{Hook, Hooks, Sent},
     odoo::{Caller, Odoo, Origin, RotatedCookie},
@@ -80,7 +80,7 @@ async fn planned(config: &Config, hook: &Hook, vals: &Map<String, Value>) -> any
     let caller = Caller::identify(&odoo, credential, policy, trace, rotated, Origin::default(), until).await;
     let caller = caller.map_err(|error| anyhow::anyhow!(error.for_operator()))?;
     let call = Call { model: hook.model.clone(), vals: vals.clone() };
-    let plan = api::plan_call(&config.compat, &caller, hook.route, &call).await?;
+    let plan = call::plan_call(&config.compat, &caller, hook.route, &call).await?;
     Ok((plan.render(caller.policy()), plan.warnings.iter().map(Warning::to_json).collect()))
 }
 

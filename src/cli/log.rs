@@ -19,9 +19,9 @@ use jiff::{Timestamp, Zoned, civil::DateTime, tz::TimeZone};
 
 use super::{Configured, show};
 use crate::{
-    api::Route,
     config::{self, Config},
     log::{Archive, Call, Filter, Standing},
+    route::Route,
 };
 
 #[derive(Debug, Subcommand)]

@@ -4,8 +4,8 @@ use std::{collections::HashSet, path::PathBuf};
 
 use serde::{Deserialize, Deserializer, de::Error as _};
 
-use super::{client::Client, policy::no_route};
-use crate::api::Route;
+use super::client::Client;
+use crate::route::Route;
 
 const PREFIX: &str = "/hooks/";
 
@@ -17,7 +17,6 @@ pub struct Hook {
     pub name: String,
     /// The `[[client]]` that the sender is.
     pub client: String,
-    #[serde(deserialize_with = "route")]
     pub route: Route,
     pub model: String,
     /// A file with a jq filter. Its path comes relative to the configuration's folder.
@@ -44,7 +43,7 @@ pub(super) fn check(hooks: &[Hook], clients: &[Client]) -> Result<(), String> {
         if hook.model.is_empty() {
             return Err(format!("[[hook]] `{path}`: `model` must not be empty"));
         }
-        if !client.rules.policy.routes.contains(&hook.route.name()) {
+        if !client.rules.policy.routes.contains(&hook.route) {
             let (client, route) = (&client.name, hook.route.name());
             return Err(format!(
                 "[[hook]] `{path}`: the client `{client}` may not call `{route}`: it is not in its `routes`"
@@ -63,9 +62,4 @@ fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> 
             "`{path}` must be {PREFIX} and a name of letters, digits, dashes and underscores"
         ))),
     }
-}
-
-fn route<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Route, D::Error> {
-    let name = String::deserialize(deserializer)?;
-    Route::named(&name).ok_or_else(|| D::Error::custom(no_route(&name)))
 }

@@ -9,6 +9,8 @@ use serde::{
     de::{Error as _, Unexpected},
 };
 
+use crate::route::Route;
+
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Log {
@@ -27,6 +29,19 @@ pub struct Log {
     pub max_total: ByteSize,
     pub min_free: ByteSize,
     pub on_failure: OnFailure,
+}
+
+impl Log {
+    /// How much is kept of the calls of a route.
+    pub fn kept(&self, route: Route) -> Kept {
+        match route {
+            Route::CreateData => self.create_data,
+            Route::CreateUpdateData => self.create_update_data,
+            Route::UpdateData => self.update_data,
+            Route::SearchData => self.search_data,
+            Route::CallFunction => self.call_function,
+        }
+    }
 }
 
 /// How much of a route's calls is kept.

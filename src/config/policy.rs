@@ -12,9 +12,9 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value;
 
 use crate::{
-    api::Route,
-    plan::literal,
+    literal,
     policy::{Domain, Most, Name, Pattern, Policy},
+    route::Route,
 };
 
 /// What one caller may do, and how much of it.
@@ -59,8 +59,8 @@ macro_rules! with_rules {
         $(#[$meta])*
         $visible struct $section {
             $($own)*
-            #[serde(default = "crate::config::policy::every_route", deserialize_with = "crate::config::policy::routes")]
-            routes: Vec<crate::api::Route>,
+            #[serde(default = "crate::config::policy::every_route")]
+            routes: Vec<crate::route::Route>,
             #[serde(default)]
             models: crate::config::policy::Models,
             #[serde(default)]
@@ -122,7 +122,7 @@ impl Keys {
         name_search.iter().try_for_each(|(model, fields)| searched(model, fields))?;
         let policy = Policy {
             holder,
-            routes: self.routes.into_iter().map(Route::name).collect(),
+            routes: self.routes,
             allow: models.allow,
             deny: models.deny,
             never_read: self.never_read,
@@ -199,16 +199,6 @@ fn every_model() -> Vec<Pattern> {
 
 pub(super) fn every_route() -> Vec<Route> {
     Route::ALL.to_vec()
-}
-
-pub(super) fn routes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Route>, D::Error> {
-    let names = Vec::<String>::deserialize(deserializer)?;
-    let route = |name: String| Route::named(&name).ok_or_else(|| D::Error::custom(no_route(&name)));
-    names.into_iter().map(route).collect()
-}
-
-pub(super) fn no_route(name: &str) -> String {
-    format!("`{name}` is no route; there are {}", Route::ALL.map(Route::name).join(", "))
 }
 
 impl<'de> Deserialize<'de> for Pattern {

@@ -29,14 +29,13 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Body,
-    admission::Admitted,
     server::{Front, Malformed, Rules},
     steady::Steady,
     streams::{self, Activity, Streams},
     taking::Pace,
     tls::H2,
 };
+use crate::{limits::Permit, wire::Body};
 
 /// After a stop, a connection of HTTP/1.1 stays open for this long: a request may be on its way on it, and would be lost.
 const LINGER: Duration = Duration::from_secs(1);
@@ -52,7 +51,7 @@ pub(super) async fn serve(
     stop: CancellationToken,
     stream: TcpStream,
     peer: IpAddr,
-    admitted: Arc<Admitted>,
+    admitted: Arc<Permit>,
 ) {
     // Answers are written whole, so nothing is gained by waiting for more.
     let _ = stream.set_nodelay(true);
@@ -77,7 +76,7 @@ async fn http1<T>(
     stop: CancellationToken,
     stream: T,
     peer: IpAddr,
-    admitted: Arc<Admitted>,
+    admitted: Arc<Permit>,
 ) where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, Request, Version, header, uri::Authority};
 
-use super::route::Refusal;
+use super::destination::Refusal;
 use crate::config::Limits;
 
 /// Refuses what servers read in different ways, and what is longer than may be.

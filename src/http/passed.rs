@@ -17,12 +17,13 @@ use http_body_util::BodyExt;
 use hyper::body::{Body as _, Frame, SizeHint};
 use uuid::Uuid;
 
-use super::{Body, Response, respond, server::Malformed};
+use super::{respond, server::Malformed};
 use crate::{
     app::App,
     config::Kept,
     key_texts::mask_keys,
     log::{self, Passed, PassedEnd, State},
+    wire::{Body, Response},
 };
 
 /// A path is kept up to so many characters.

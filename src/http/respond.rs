@@ -10,12 +10,13 @@ use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Body, Response, route::Refusal, server::Malformed};
+use super::{destination::Refusal, server::Malformed};
 use crate::{
-    api::{BodyError, Error, Refused, Reply},
+    call::{Error, Refused, Reply},
     execute::Atomicity,
     hook,
     odoo::{Error as OdooError, Retry, Why},
+    wire::{Body, BodyError, Response},
 };
 
 const CALL_ID: HeaderName = HeaderName::from_static("gateway-call-id");
@@ -69,9 +70,7 @@ fn status(error: &Error) -> StatusCode {
         }
         Error::Body(BodyError::TimedOut(_)) => StatusCode::REQUEST_TIMEOUT,
         Error::TooMany { .. } | Error::Body(BodyError::NoRoom) => StatusCode::SERVICE_UNAVAILABLE,
-        Error::RateLimited { .. } | Error::TooManyInFlight { .. } | Error::TooManyAttempts => {
-            StatusCode::TOO_MANY_REQUESTS
-        }
+        Error::Limited(_) => StatusCode::TOO_MANY_REQUESTS,
         Error::Body(BodyError::Encoded(_)) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Error::DatabaseService => StatusCode::FORBIDDEN,
         Error::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -20,12 +20,12 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{
-    Response,
-    admission::{Admission, Most, Turned},
-    connection, origin,
+use super::{connection, origin};
+use crate::{
+    config::Limits,
+    limits::{ConcurrencyLimit, Exceeded, Most},
+    wire::Response,
 };
-use crate::config::Limits;
 
 /// How long to wait after a failed accept, which is most often a lack of file descriptors that passes.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -45,7 +45,7 @@ pub trait Front: Clone + Send + Sync + 'static {
     /// What came is no HTTP, or more than may be; it has been answered.
     fn note_malformed(&self, peer: IpAddr, malformed: Malformed) -> impl Future<Output = ()> + Send;
 
-    fn note_turned_away(&self, peer: IpAddr, why: Turned);
+    fn note_turned_away(&self, peer: IpAddr, why: Exceeded);
 }
 
 /// What holds for a connection, from its beginning to its end.
@@ -79,7 +79,7 @@ impl Malformed {
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
-    admission: Arc<Admission>,
+    admission: Arc<ConcurrencyLimit>,
 }
 
 impl Server {
@@ -97,7 +97,7 @@ impl Server {
         self.listener.local_addr()
     }
 
-    pub fn admission(&self) -> Arc<Admission> {
+    pub fn admission(&self) -> Arc<ConcurrencyLimit> {
         self.admission.clone()
     }
 

@@ -22,10 +22,8 @@ use hyper::{
 };
 use tokio::{sync::Notify, time};
 
-use super::{
-    Body, Response,
-    taking::{Pace, Taking},
-};
+use super::taking::{Pace, Taking};
+use crate::wire::{Body, Response};
 
 /// h2 takes a piece whole as soon as the other side takes a byte of it.
 const PIECE: usize = 16 << 10;

@@ -69,7 +69,7 @@ impl Log {
         let kept = self.kept(arrived.route);
         let model = short(model);
         let mut secrets = Secrets::default();
-        secrets.note_name(arrived.route);
+        secrets.note_name(arrived.route.name());
         secrets.note_name(&*model);
         let (vals, sent) = if kept == Kept::Nothing {
             (None, None)
@@ -259,7 +259,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::{config::Config, log::record::State};
+    use crate::{config::Config, log::record::State, route::Route};
 
     #[tokio::test]
     async fn a_call_that_the_log_cannot_take_is_told_when_it_is_waited_for_and_ends_as_refused() {
@@ -270,7 +270,7 @@ mod tests {
         let log = Log::open(&Config::load(&file).unwrap().log).unwrap();
         let address = Ipv4Addr::LOCALHOST.into();
         let arrived =
-            Arrived { id: Uuid::now_v7(), route: "create_data", hook: None, address, size: 2, replay_of: None };
+            Arrived { id: Uuid::now_v7(), route: Route::CreateData, hook: None, address, size: 2, replay_of: None };
         let received = Received { model: "res.partner", vals: Map::new(), sent: None, who: Who::default() };
         let mut entry = log.receive(arrived, received, Instant::now()).await.unwrap();
         for _ in 0..2 {

@@ -9,11 +9,13 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-/// What is known of a call as soon as it is there. Its route is one of the five, in the addon's words.
+use crate::route::Route;
+
+/// What is known of a call as soon as it is there. Its route is written by its name.
 #[derive(Debug, Clone, Serialize)]
 pub struct Arrived {
     pub id: Uuid,
-    pub route: &'static str,
+    pub route: Route,
     /// The name of the hook by which it came.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hook: Option<String>,

@@ -11,7 +11,7 @@ use aho_corasick::AhoCorasick;
 use serde_json::Value;
 
 use super::secrets::{HIDDEN, Secrets};
-use crate::plan::literal;
+use crate::literal;
 
 /// A key is compared and told up to so many characters: it is a caller's.
 const KEY: usize = 64;

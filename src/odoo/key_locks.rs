@@ -13,7 +13,7 @@
 //!   takes the same memory however long its value is.
 //!
 //! The table is this process's own. A second gateway before the same Odoo does not see it; there, Odoo's own constraints and
-//! planning anew (`api/task.rs`) are what is left.
+//! planning anew (`call/task.rs`) are what is left.
 
 use std::{
     collections::BTreeMap,

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Warning, literal, picks};
+use super::{Warning, picks};
 use crate::{
+    literal,
     odoo::{self, Caller, Rpc},
     policy::{Denied, Touch},
 };

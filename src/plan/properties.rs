@@ -9,10 +9,10 @@ use serde_json::{Map, Value};
 use super::{
     Error,
     known::{Known, Seen},
-    literal,
     touched::denied,
 };
 use crate::{
+    literal,
     odoo::Properties,
     policy::{Policy, Touch},
 };

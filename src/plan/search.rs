@@ -5,12 +5,13 @@ use serde_json::{Map, Value};
 use super::{
     Asked, Error, Fields, Plan, Work, content,
     known::with_schemas,
-    literal, names, picks,
+    names, picks,
     selection::Selection,
     touched::denied,
     vals::{self, Vals, note_unread, wrong},
 };
 use crate::{
+    literal,
     odoo::{Caller, Page},
     policy::Touch,
 };

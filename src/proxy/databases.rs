@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{api::Error, http::Path};
+use crate::{call::Error, wire::Path};
 
 /// Whether a request of this path says in its body which service it is for.
 pub(super) fn names_service(path: &Path) -> bool {

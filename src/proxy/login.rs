@@ -16,9 +16,10 @@ use tokio::time::{self, Instant};
 
 use super::words;
 use crate::{
-    api::{Attempt, Attempts, BodyError, Error},
-    http::{Path, Response, network},
+    call::Error,
+    limits::{LoginAttempt, LoginThrottle, network},
     odoo::{Credential, Effect, Error as OdooError, Odoo, Try, Why},
+    wire::{BodyError, Path, Response},
 };
 
 /// Odoo answers a login with a few kilobytes.
@@ -46,7 +47,7 @@ struct Params {
 pub(super) struct Login {
     login: String,
     password: SecretString,
-    attempt: Option<Attempt>,
+    attempt: Option<LoginAttempt>,
     tried: Option<Try>,
 }
 
@@ -105,7 +106,7 @@ impl Login {
     pub(super) async fn check(
         body: &[u8],
         odoo: &Odoo,
-        attempts: &Attempts,
+        attempts: &LoginThrottle,
         address: Option<IpAddr>,
         patience: Duration,
     ) -> Result<Self, Error> {

@@ -242,9 +242,10 @@ fn every_code_is_documented_and_tested() {
         r"(?m)^\| `([a-z0-9_]+)` \|",
         &fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/errors.md")).unwrap(),
     );
-    let errors: String = ["src/api", "src/http", "src/plan", "src/odoo"].map(sources).concat()
-        + include_str!("../../src/plan.rs")
-        + include_str!("../../src/policy.rs");
+    let errors: String =
+        ["src/call", "src/http", "src/limits", "src/wire", "src/plan", "src/odoo"].map(sources).concat()
+            + include_str!("../../src/plan.rs")
+            + include_str!("../../src/policy.rs");
     let mut used = all(r#"=> "([a-z0-9]+_[a-z0-9_]+)","#, &errors);
     used.extend(all(r#"note\(\s*"([a-z_]+)""#, &errors));
     used.extend(all(r#"code: "([a-z_]+)""#, &(sources("src/execute") + &sources("src"))));

@@ -8,7 +8,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use odoo_gateway::plan::literal;
+use odoo_gateway::literal;
 use proptest::{
     prelude::*,
     strategy::ValueTree,

@@ -42,7 +42,7 @@ impl List {
                 state(client).to_owned(),
                 shows(client),
                 client.odoo_login.clone(),
-                policy.routes.join(" "),
+                policy.routes.iter().map(|route| route.name()).collect::<Vec<_>>().join(" "),
                 models(policy),
                 policy.methods.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
                 client.expires.map(show::local).unwrap_or_default(),

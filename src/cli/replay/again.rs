@@ -6,10 +6,10 @@ use serde_json::{Map, Value};
 use super::{Args, edit};
 use crate::{
     admin,
-    api::Route,
     config::Config,
     hook::{self, Hooks, Sent},
     log::{Archive, Call, Standing},
+    route::Route,
 };
 
 /// A request that is ready to be sent.

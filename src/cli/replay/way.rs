@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::again::Again;
 use crate::{
-    api,
     app::App,
+    call,
     config::Config,
     control::{Control, bearer},
     log,
@@ -83,7 +83,7 @@ impl Way {
             Self::Here(app) => {
                 let Some(request) = again.request.into_request(HERE) else { bail!("this is no call that can be made") };
                 let id: Uuid = request.id;
-                let reply = app.calls.spawn(api::handle(app.clone(), request)).await?;
+                let reply = app.calls.spawn(call::handle(app.clone(), request)).await?;
                 Ok(Answer { id: id.to_string(), body: json!(reply) })
             }
         }

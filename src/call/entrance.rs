@@ -6,15 +6,13 @@
 use std::sync::Arc;
 
 use super::{
-    Error, Request,
-    attempts::Attempt,
-    auth,
+    Error, Request, auth,
     clients::{Client, is_within},
-    pace::Share,
     signature::Delivery,
 };
 use crate::{
     app::App,
+    limits::{LoginAttempt, Share},
     odoo::{Credential, Party},
     policy::{Policy, Touch},
 };
@@ -41,7 +39,7 @@ pub(super) struct Entered {
     /// Whose turn at Odoo it takes.
     pub(super) party: Party,
     /// Odoo has yet to say whether it knows the credential.
-    pub(super) attempt: Option<Attempt>,
+    pub(super) attempt: Option<LoginAttempt>,
     /// Counts the call for as long as it goes on.
     _share: Option<Share>,
 }
@@ -100,7 +98,7 @@ pub(super) async fn enter(app: &App, shown: Shown<'_>, request: &Request) -> Res
         Shown::Client(client) => (client, None, Some(client.admit(address)?)),
         Shown::Signed(client, delivery) => (client, Some(delivery), Some(client.admit(address)?)),
     };
-    client.policy.decide(Touch::Route(request.route.name()))?;
+    client.policy.decide(Touch::Route(request.route))?;
     if let Some(delivery) = &delivery {
         delivery.take(request.id).await?;
     }
@@ -112,8 +110,8 @@ pub(super) async fn enter(app: &App, shown: Shown<'_>, request: &Request) -> Res
 async fn enter_with_own(app: &App, credential: Credential, request: &Request) -> Result<Entered, Error> {
     let address = request.address;
     let policy = app.policy.clone();
-    policy.decide(Touch::Route(request.route.name()))?;
-    let network = crate::http::network(address);
+    policy.decide(Touch::Route(request.route))?;
+    let network = crate::limits::network(address);
     let party = app.odoo.party(Some(&credential), network).await;
     // The operator has calls made again from this machine, with whatever credential there is.
     if request.replay.is_some() {

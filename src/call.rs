@@ -1,10 +1,9 @@
-//! The addon's interface: five routes, one form of question and answer.
+//! One call from end to end: the addon's interface, five routes with one form of question and answer.
 //!
 //! [`handle`] is one call from end to end: who calls, what is asked, the plan, its execution, the log. It knows neither
 //! statuses nor connections. It is run in a task of its own, so that a caller who hangs up never cuts a call to Odoo in
 //! half.
 
-mod attempts;
 mod auth;
 pub mod clients;
 mod doubts;
@@ -13,7 +12,6 @@ mod envelope;
 mod error;
 mod hidden;
 mod json;
-mod pace;
 mod signature;
 mod task;
 
@@ -28,11 +26,9 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 pub use self::{
-    attempts::{Attempt, Attempts},
     auth::session_of,
     envelope::{Call, Envelope},
-    error::{BodyError, Error},
-    pace::Paces,
+    error::Error,
     signature::Refused,
     task::plan_call,
 };
@@ -51,40 +47,12 @@ use crate::{
     memory::{self, Weight},
     odoo::{self, Error as OdooError, Origin, Retry, RotatedCookie, Trace, TraceParent},
     plan,
+    route::Route,
+    wire::BodyError,
 };
 
 /// Above this size in memory, a body is not copied.
 const READ_AGAIN: usize = 1 << 20;
-
-/// The five routes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Route {
-    CreateData,
-    CreateUpdateData,
-    UpdateData,
-    SearchData,
-    CallFunction,
-}
-
-impl Route {
-    pub const ALL: [Self; 5] =
-        [Self::CreateData, Self::CreateUpdateData, Self::UpdateData, Self::SearchData, Self::CallFunction];
-
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|route| route.name() == name)
-    }
-
-    /// The last segment of the path, behind `/api/`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::CreateData => "create_data",
-            Self::CreateUpdateData => "create_update_data",
-            Self::UpdateData => "update_data",
-            Self::SearchData => "search_data",
-            Self::CallFunction => "call_function",
-        }
-    }
-}
 
 /// A request to one of the routes, as it came in. Its headers hold credentials, so it has no `Debug`.
 pub struct Request {
@@ -213,7 +181,7 @@ pub async fn handle(app: Arc<App>, request: Request) -> Reply {
     }
     let arrived = Arrived {
         id: request.id,
-        route: request.route.name(),
+        route: request.route,
         hook: request.hook.as_ref().map(|hook| hook.name.clone()),
         address: request.address,
         size: request.body.as_ref().map_or(0, Bytes::len),
@@ -250,11 +218,11 @@ pub async fn handle(app: Arc<App>, request: Request) -> Reply {
     }
     reply.cookie = request.rotated.get();
     let finished = finished(&reply, result, &trace);
-    app.metrics.call(arrived.route, finished.state.as_str(), finished.error, started.elapsed());
+    app.metrics.call(arrived.route.name(), finished.state.as_str(), finished.error, started.elapsed());
     // Refused at the door: anybody can have that, as fast as a network carries it, and so can who has found an old key.
     let is_at_the_door = entry.is_none() && reply.verdict.is_err();
     if is_at_the_door {
-        app.attempts.refuse(crate::http::network(arrived.address)).await;
+        app.attempts.refuse(crate::limits::network(arrived.address)).await;
     }
     let logged = match entry {
         Some(entry) => entry.finish(finished).await,

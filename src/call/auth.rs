@@ -4,13 +4,11 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use secrecy::SecretString;
 
-use super::{
-    Error,
-    clients::{Clients, PREFIX},
-    entrance::Shown,
-    error::Tried,
+use super::{Error, clients::Clients, entrance::Shown, error::Tried};
+use crate::{
+    key_texts::{PREFIX, is_key},
+    odoo::Credential,
 };
-use crate::{key_texts::is_key, odoo::Credential};
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const LOGIN: HeaderName = HeaderName::from_static("x-odoo-login");

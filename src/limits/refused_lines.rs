@@ -10,7 +10,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::bucket::Bucket;
+use super::token_bucket::TokenBucket;
 
 /// So many lines may be written at once, and so many more each second.
 const BURST: f64 = 1_000.0;
@@ -20,19 +20,19 @@ const TOLD_EVERY: Duration = Duration::from_secs(10);
 
 /// The lines that may still be written.
 #[derive(Debug)]
-pub struct Refusals {
-    lines: Bucket,
+pub struct RefusedLines {
+    lines: TokenBucket,
     /// How many had none since when.
     untold: Mutex<(u64, Instant)>,
 }
 
-impl Default for Refusals {
+impl Default for RefusedLines {
     fn default() -> Self {
-        Self { lines: Bucket::new(BURST, PER_SECOND), untold: Mutex::new((0, Instant::now())) }
+        Self { lines: TokenBucket::new(BURST, PER_SECOND), untold: Mutex::new((0, Instant::now())) }
     }
 }
 
-impl Refusals {
+impl RefusedLines {
     /// Whether one more is written.
     pub fn take(&self) -> bool {
         let is_taken = self.lines.take();

@@ -17,9 +17,8 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep};
 
 use crate::{
-    api::BodyError,
     config::Limits,
-    memory::{Held, Memory},
+    memory::{Full, Held, Memory},
 };
 
 /// Memory is counted in pieces of this size.
@@ -29,6 +28,37 @@ const SET_ASIDE: usize = 64 << 10;
 
 /// What is passed on is waited for up to this size.
 const SHORT: u64 = 1 << 20;
+
+/// Why a request's body did not come in whole.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum BodyError {
+    #[error("the body is larger than the {0} that [limits] body allows")]
+    TooLarge(ByteSize),
+    #[error("the body is larger than the {0} that a login may have")]
+    TooLargeForLogin(ByteSize),
+    #[error("the body did not come within the {} s of [limits] body_timeout, nor as fast as body_rate", .0.as_secs_f32())]
+    TimedOut(Duration),
+    #[error("the connection ended within the body")]
+    Broken,
+    #[error("the calls under way fill the memory that [limits] bodies allows; come back in a moment")]
+    NoRoom,
+    #[error(
+        "this body needs {needed} of memory, more than the {limit} that [limits] bodies allows; send it in several calls"
+    )]
+    TooMuch { needed: ByteSize, limit: ByteSize },
+    #[error("the body is packed (`Content-Encoding: {0}`); send it as it is")]
+    Encoded(String),
+}
+
+impl From<Full> for BodyError {
+    fn from(full: Full) -> Self {
+        let size = |bytes| ByteSize(u64::try_from(bytes).unwrap_or(u64::MAX));
+        match full {
+            Full::Now { .. } => Self::NoRoom,
+            Full::Always { needed, limit } => Self::TooMuch { needed: size(needed), limit: size(limit) },
+        }
+    }
+}
 
 /// A body on its way in.
 pub(super) struct Arriving {

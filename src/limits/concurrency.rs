@@ -12,7 +12,7 @@ use dashmap::DashMap;
 
 /// The connections or requests that there are.
 #[derive(Debug, Default)]
-pub struct Admission {
+pub struct ConcurrencyLimit {
     all: AtomicUsize,
     by_address: DashMap<IpAddr, usize>,
 }
@@ -26,33 +26,33 @@ pub struct Most {
 
 /// Counts one for as long as it lives.
 #[derive(Debug)]
-pub struct Admitted {
-    admission: Arc<Admission>,
+pub struct Permit {
+    admission: Arc<ConcurrencyLimit>,
     /// The address that it is counted for.
     address: Option<IpAddr>,
 }
 
 /// Why one is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turned {
+pub enum Exceeded {
     /// There are as many as may be.
     All,
     /// There are as many from this address as may be.
-    Address,
+    PerAddress,
 }
 
-impl Admission {
+impl ConcurrencyLimit {
     /// Takes one, or not. Without an address it counts in all only, as those of a proxy do that many callers share.
-    pub fn admit(self: &Arc<Self>, address: Option<IpAddr>, most: Most) -> Result<Admitted, Turned> {
-        let mut admitted = Admitted { admission: self.clone(), address: None };
+    pub fn admit(self: &Arc<Self>, address: Option<IpAddr>, most: Most) -> Result<Permit, Exceeded> {
+        let mut admitted = Permit { admission: self.clone(), address: None };
         // Counted before it is compared: what is too much is given back by the drop.
         if self.all.fetch_add(1, Relaxed) >= most.all {
-            return Err(Turned::All);
+            return Err(Exceeded::All);
         }
         if let Some(address) = address.map(network) {
             let mut open = self.by_address.entry(address).or_insert(0);
             if *open >= most.each {
-                return Err(Turned::Address);
+                return Err(Exceeded::PerAddress);
             }
             *open += 1;
             drop(open);
@@ -66,7 +66,7 @@ impl Admission {
     }
 }
 
-impl Drop for Admitted {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.admission.all.fetch_sub(1, Relaxed);
         let Some(address) = self.address else { return };
@@ -93,10 +93,10 @@ mod tests {
     use super::*;
 
     fn admit(
-        admission: &Arc<Admission>,
+        admission: &Arc<ConcurrencyLimit>,
         address: Option<&str>,
         (all, each): (usize, usize),
-    ) -> Result<Admitted, Turned> {
+    ) -> Result<Permit, Exceeded> {
         admission.admit(address.map(|address| address.parse().unwrap()), Most { all, each })
     }
 
@@ -105,7 +105,7 @@ mod tests {
         let (admission, limits) = (Arc::default(), (4, 2));
         let first = admit(&admission, Some("192.0.2.1"), limits).unwrap();
         let _second = admit(&admission, Some("192.0.2.1"), limits).unwrap();
-        assert_eq!(admit(&admission, Some("192.0.2.1"), limits).unwrap_err(), Turned::Address);
+        assert_eq!(admit(&admission, Some("192.0.2.1"), limits).unwrap_err(), Exceeded::PerAddress);
         let _other = admit(&admission, Some("192.0.2.2"), limits).unwrap();
         drop(first);
         let _again = admit(&admission, Some("192.0.2.1"), limits).unwrap();
@@ -116,7 +116,7 @@ mod tests {
     fn all_together_have_their_share_proxies_too() {
         let (admission, limits) = (Arc::default(), (3, 1));
         let proxied = [(); 3].map(|()| admit(&admission, None, limits).unwrap());
-        assert_eq!(admit(&admission, Some("192.0.2.1"), limits).unwrap_err(), Turned::All);
+        assert_eq!(admit(&admission, Some("192.0.2.1"), limits).unwrap_err(), Exceeded::All);
         drop(proxied);
         assert_eq!((admission.open(), admission.by_address.len()), (0, 0));
     }
@@ -125,7 +125,7 @@ mod tests {
     fn one_network_of_ipv6_is_one_address() {
         let (admission, limits) = (Arc::default(), (9, 1));
         let _first = admit(&admission, Some("2001:db8::1"), limits).unwrap();
-        assert_eq!(admit(&admission, Some("2001:db8::2"), limits).unwrap_err(), Turned::Address);
+        assert_eq!(admit(&admission, Some("2001:db8::2"), limits).unwrap_err(), Exceeded::PerAddress);
         assert!(admit(&admission, Some("2001:db8:0:1::1"), limits).is_ok());
     }
 }

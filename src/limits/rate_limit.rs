@@ -5,30 +5,30 @@ use std::sync::Arc;
 use moka::future::Cache;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::Error;
-use crate::{bucket::Bucket, config::Rules, odoo::Fingerprint};
+use super::{Error, token_bucket::TokenBucket};
+use crate::{config::Rules, odoo::Fingerprint};
 
 /// So many callers are told apart; who is forgotten begins anew.
 const CALLERS: u64 = 10_000;
 
 /// The pace of one caller.
 #[derive(Debug)]
-pub(super) struct Pace {
-    rate: Option<(u32, Bucket)>,
+pub struct RateLimit {
+    rate: Option<(u32, TokenBucket)>,
     in_flight: Option<(usize, Arc<Semaphore>)>,
 }
 
 /// A call's share; given back when it is dropped.
 #[derive(Debug)]
-pub(super) struct Share {
+pub struct Share {
     _place: Option<OwnedSemaphorePermit>,
 }
 
-impl Pace {
-    pub(super) fn new(rules: &Rules) -> Self {
+impl RateLimit {
+    pub fn new(rules: &Rules) -> Self {
         let rate = rules.requests_per_second.map(|most| {
             let per_second = f64::from(most.get());
-            (most.get(), Bucket::new(per_second, per_second))
+            (most.get(), TokenBucket::new(per_second, per_second))
         });
         let in_flight =
             rules.in_flight.map(|most| (most.get(), Arc::new(Semaphore::new(most.get().min(Semaphore::MAX_PERMITS)))));
@@ -36,7 +36,7 @@ impl Pace {
     }
 
     /// Takes one more call, or not.
-    pub(super) fn admit(&self) -> Result<Share, Error> {
+    pub fn admit(&self) -> Result<Share, Error> {
         let place = match &self.in_flight {
             None => None,
             Some((most, places)) => {
@@ -53,21 +53,21 @@ impl Pace {
 
 /// The paces of callers with credentials of their own, each of which has one.
 #[derive(Debug)]
-pub struct Paces {
+pub struct RateLimits {
     rules: Rules,
-    by_caller: Cache<Fingerprint, Arc<Pace>>,
+    by_caller: Cache<Fingerprint, Arc<RateLimit>>,
 }
 
-impl Paces {
+impl RateLimits {
     pub fn new(rules: &Rules) -> Self {
         Self { rules: rules.clone(), by_caller: Cache::new(CALLERS) }
     }
 
-    pub(super) async fn admit(&self, caller: Fingerprint) -> Result<Option<Share>, Error> {
+    pub async fn admit(&self, caller: Fingerprint) -> Result<Option<Share>, Error> {
         if self.rules.requests_per_second.is_none() && self.rules.in_flight.is_none() {
             return Ok(None);
         }
-        let pace = self.by_caller.get_with(caller, async { Arc::new(Pace::new(&self.rules)) }).await;
+        let pace = self.by_caller.get_with(caller, async { Arc::new(RateLimit::new(&self.rules)) }).await;
         pace.admit().map(Some)
     }
 }

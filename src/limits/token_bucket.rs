@@ -6,19 +6,19 @@ use tokio::time::Instant;
 
 /// What is left of it, which fills again with time.
 #[derive(Debug)]
-pub struct Bucket {
+pub(super) struct TokenBucket {
     burst: f64,
     per_second: f64,
     state: Mutex<(f64, Instant)>,
 }
 
-impl Bucket {
-    pub fn new(burst: f64, per_second: f64) -> Self {
+impl TokenBucket {
+    pub(super) fn new(burst: f64, per_second: f64) -> Self {
         Self { burst, per_second, state: Mutex::new((burst, Instant::now())) }
     }
 
     /// Whether it may happen once more, now.
-    pub fn take(&self) -> bool {
+    pub(super) fn take(&self) -> bool {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let (left, filled) = *state;
         let now = Instant::now();
@@ -37,7 +37,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_flood_gets_its_burst_and_a_trickle_all() {
-        let bucket = Bucket::new(1_000.0, 10.0);
+        let bucket = TokenBucket::new(1_000.0, 10.0);
         assert_eq!((0..5_000).filter(|_| bucket.take()).count(), 1_000);
         tokio::time::advance(Duration::from_secs(3)).await;
         assert_eq!((0..100).filter(|_| bucket.take()).count(), 30);

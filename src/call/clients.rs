@@ -14,17 +14,14 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Error as Refusal,
-    pace::{Pace, Share},
     signature::{NoKey, Verifier},
 };
 use crate::{
     config::{self, Source},
+    limits::{RateLimit, Share},
     odoo::Credential,
     policy::Policy,
 };
-
-/// What every key of the gateway's own begins with, so that it is taken for nothing else.
-pub const PREFIX: &str = "gw_";
 
 /// The clients, in the order of the configuration.
 #[derive(Debug)]
@@ -43,7 +40,7 @@ pub struct Client {
     is_revoked: bool,
     expires: Option<Timestamp>,
     addresses: Vec<IpNet>,
-    pace: Pace,
+    limit: RateLimit,
 }
 
 /// Why a client's secrets cannot be had.
@@ -116,7 +113,7 @@ impl Client {
             is_revoked: entry.is_revoked,
             expires: entry.expires,
             addresses: entry.rules.addresses.clone(),
-            pace: Pace::new(&entry.rules),
+            limit: RateLimit::new(&entry.rules),
         })
     }
 
@@ -134,7 +131,7 @@ impl Client {
             return Err(Refusal::ClientExpired { client: self.name.clone(), expired });
         }
         is_within(address, &self.addresses)?;
-        self.pace.admit()
+        Ok(self.limit.admit()?)
     }
 }
 

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use bytesize::ByteSize;
 use http::Method;
 
-use super::path::Path;
 use crate::{
-    api,
     config::{DATABASE_MANAGER, Pass, Proxy},
     hook::{Hook, Hooks},
+    route::Route,
+    wire::Path,
 };
 
 const API: &str = "/api/";
@@ -20,9 +20,9 @@ const API: &str = "/api/";
 const DATABASE_SERVICES: [&str; 2] = ["/xmlrpc/db", "/xmlrpc/2/db"];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Route {
+pub(super) enum Destination {
     /// One of the addon's routes.
-    Api(api::Route),
+    Api(Route),
     /// That of a sender with a payload of its own.
     Hook(Arc<Hook>),
     /// Passed on to Odoo.
@@ -57,25 +57,26 @@ impl Refusal {
     }
 }
 
-pub fn route(method: &Method, raw: &str, proxy: &Proxy, hooks: &Hooks) -> Result<Route, Refusal> {
+/// Where a request goes by its method and path.
+pub(super) fn of(method: &Method, raw: &str, proxy: &Proxy, hooks: &Hooks) -> Result<Destination, Refusal> {
     if matches!(*method, Method::CONNECT | Method::TRACE) {
         return Err(Refusal::Method);
     }
     if let Some(hook) = hooks.at(raw) {
-        return if method == Method::POST { Ok(Route::Hook(hook.clone())) } else { Err(Refusal::OnlyPost) };
+        return if method == Method::POST { Ok(Destination::Hook(hook.clone())) } else { Err(Refusal::OnlyPost) };
     }
-    if let Some(route) = raw.strip_prefix(API).and_then(api::Route::named) {
-        return if method == Method::POST { Ok(Route::Api(route)) } else { Err(Refusal::OnlyPost) };
+    if let Some(route) = raw.strip_prefix(API).and_then(Route::named) {
+        return if method == Method::POST { Ok(Destination::Api(route)) } else { Err(Refusal::OnlyPost) };
     }
     let path = Path::read(raw).ok_or(Refusal::Path)?;
     // An Odoo that still has the addon would take a call that is spelt otherwise, past this gateway's log.
     let readings = [Some(path.trimmed()), path.behind_language().map(|path| path.trim_end_matches('/'))];
-    let is_ours = |path: &str| path.strip_prefix(API).and_then(api::Route::named).is_some() || hooks.at(path).is_some();
+    let is_ours = |path: &str| path.strip_prefix(API).and_then(Route::named).is_some() || hooks.at(path).is_some();
     let is_call = readings.into_iter().flatten().any(is_ours);
     if is_call || is_denied(&path, proxy) || !is_passed(&path, proxy) {
         return Err(Refusal::NotFound);
     }
-    Ok(Route::Passed(path))
+    Ok(Destination::Passed(path))
 }
 
 fn is_passed(path: &Path, proxy: &Proxy) -> bool {
@@ -106,21 +107,21 @@ mod tests {
         Config::parse(&format!("{upstream}[proxy]\n{section}"), "gateway.toml".as_ref()).unwrap().proxy
     }
 
-    fn routed(proxy: &Proxy, path: &str) -> Result<Route, Refusal> {
-        route(&Method::GET, path, proxy, &Hooks::default())
+    fn routed(proxy: &Proxy, path: &str) -> Result<Destination, Refusal> {
+        of(&Method::GET, path, proxy, &Hooks::default())
     }
 
     #[track_caller]
-    fn check(method: Method, path: &str, expected: Result<Route, Refusal>) {
+    fn check(method: Method, path: &str, expected: Result<Destination, Refusal>) {
         for proxy in [proxy(""), proxy("pass = \"all\"")] {
-            assert_eq!(route(&method, path, &proxy, &Hooks::default()), expected, "{method} {path}");
+            assert_eq!(of(&method, path, &proxy, &Hooks::default()), expected, "{method} {path}");
         }
     }
 
     #[track_caller]
     fn passes(proxy: &Proxy, passed: &[&str], refused: &[&str]) {
         for path in passed {
-            assert!(matches!(routed(proxy, path), Ok(Route::Passed(_))), "{path}");
+            assert!(matches!(routed(proxy, path), Ok(Destination::Passed(_))), "{path}");
         }
         for path in refused {
             assert_eq!(routed(proxy, path), Err(Refusal::NotFound), "{path}");
@@ -129,8 +130,8 @@ mod tests {
 
     #[test]
     fn the_five_routes_take_posts_only_and_are_never_passed_on() {
-        check(Method::POST, "/api/create_data", Ok(Route::Api(api::Route::CreateData)));
-        check(Method::POST, "/api/call_function", Ok(Route::Api(api::Route::CallFunction)));
+        check(Method::POST, "/api/create_data", Ok(Destination::Api(Route::CreateData)));
+        check(Method::POST, "/api/call_function", Ok(Destination::Api(Route::CallFunction)));
         check(Method::GET, "/api/create_data", Err(Refusal::OnlyPost));
         for spelling in [
             "/api/create_data/",

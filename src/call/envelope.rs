@@ -2,11 +2,12 @@
 
 use serde_json::{Map, Value};
 
-use super::{BodyError, Error, json};
+use super::{Error, json};
 use crate::{
     config::Limits,
     memory::{self, Weight},
     plan::kind_of,
+    wire::BodyError,
 };
 
 /// What is asked, and of which model.

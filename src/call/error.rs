@@ -5,7 +5,6 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use bytesize::ByteSize;
 use http::HeaderName;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -15,12 +14,11 @@ use crate::{
     execute::{self, Incomplete},
     hook,
     key_texts::mask_keys,
-    log,
-    memory::Full,
-    odoo,
+    limits, log, odoo,
     odoo::{Error as OdooError, Retry},
     plan,
     policy::Denied,
+    wire::BodyError,
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -68,12 +66,8 @@ pub enum Error {
     AddressNotAllowed(IpAddr),
     #[error("this gateway serves callers with a key or signature of its own alone, none with an Odoo credential")]
     OwnCredentials,
-    #[error("more than the {per_second} calls a second that this caller may make; come back in a moment")]
-    RateLimited { per_second: u32 },
-    #[error("{most} calls of this caller are under way, as many as may be; come back when one has ended")]
-    TooManyInFlight { most: usize },
-    #[error("too many wrong credentials have come from this address within a minute; come back in a minute")]
-    TooManyAttempts,
+    #[error(transparent)]
+    Limited(#[from] limits::Error),
     #[error(transparent)]
     Signature(#[from] Refused),
     #[error(transparent)]
@@ -108,27 +102,6 @@ pub enum Error {
     Internal,
 }
 
-/// Why a request's body did not come in whole.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum BodyError {
-    #[error("the body is larger than the {0} that [limits] body allows")]
-    TooLarge(ByteSize),
-    #[error("the body is larger than the {0} that a login may have")]
-    TooLargeForLogin(ByteSize),
-    #[error("the body did not come within the {} s of [limits] body_timeout, nor as fast as body_rate", .0.as_secs_f32())]
-    TimedOut(Duration),
-    #[error("the connection ended within the body")]
-    Broken,
-    #[error("the calls under way fill the memory that [limits] bodies allows; come back in a moment")]
-    NoRoom,
-    #[error(
-        "this body needs {needed} of memory, more than the {limit} that [limits] bodies allows; send it in several calls"
-    )]
-    TooMuch { needed: ByteSize, limit: ByteSize },
-    #[error("the body is packed (`Content-Encoding: {0}`); send it as it is")]
-    Encoded(String),
-}
-
 /// What stood in `Authorization` instead. Never shown: without a scheme, it is the secret itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tried {
@@ -147,16 +120,6 @@ fn not_taken(tried: Option<&Tried>) -> &'static str {
 impl From<BodyError> for Error {
     fn from(error: BodyError) -> Self {
         Self::Body(error)
-    }
-}
-
-impl From<Full> for BodyError {
-    fn from(full: Full) -> Self {
-        let size = |bytes| ByteSize(u64::try_from(bytes).unwrap_or(u64::MAX));
-        match full {
-            Full::Now { .. } => Self::NoRoom,
-            Full::Always { needed, limit } => Self::TooMuch { needed: size(needed), limit: size(limit) },
-        }
     }
 }
 
@@ -206,9 +169,9 @@ impl Error {
             Self::ClientExpired { .. } => "client_expired",
             Self::AddressNotAllowed(_) => "address_not_allowed",
             Self::OwnCredentials => "own_credentials",
-            Self::RateLimited { .. } => "rate_limited",
-            Self::TooManyInFlight { .. } => "too_many_in_flight",
-            Self::TooManyAttempts => "too_many_attempts",
+            Self::Limited(limits::Error::RateLimited { .. }) => "rate_limited",
+            Self::Limited(limits::Error::TooManyInFlight { .. }) => "too_many_in_flight",
+            Self::Limited(limits::Error::TooManyAttempts) => "too_many_attempts",
             Self::Signature(Refused::Missing(_)) => "signature_missing",
             Self::Signature(Refused::Malformed(_)) => "signature_malformed",
             Self::Signature(Refused::Stale { .. }) => "signature_stale",
@@ -237,9 +200,7 @@ impl Error {
             | Self::Plan(plan::Error::Overtaken(_))
             | Self::Log(_)
             | Self::TooMany { .. }
-            | Self::RateLimited { .. }
-            | Self::TooManyInFlight { .. }
-            | Self::TooManyAttempts
+            | Self::Limited(_)
             | Self::Hook(hook::Error::Busy)
             | Self::Signature(Refused::Replayed { is_done: false, .. })
             | Self::Body(BodyError::TimedOut(_) | BodyError::Broken | BodyError::NoRoom) => Retry::Safe,

@@ -14,8 +14,8 @@ use std::{
 use moka::{future::Cache, policy::EvictionPolicy};
 use tokio::{sync::Semaphore, time};
 
-use super::Error;
-use crate::{bucket::Bucket, odoo::Fingerprint};
+use super::{Error, token_bucket::TokenBucket};
+use crate::odoo::Fingerprint;
 
 const MOST: usize = 30;
 /// More than these are not tried at a time.
@@ -30,7 +30,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 const PAUSES: usize = 400;
 
 #[derive(Debug)]
-pub struct Attempts {
+pub struct LoginThrottle {
     by_address: Cache<IpAddr, Arc<Tried>>,
     pauses: Semaphore,
 }
@@ -39,7 +39,7 @@ pub struct Attempts {
 #[derive(Debug)]
 struct Tried {
     credentials: Mutex<Credentials>,
-    refusals: Bucket,
+    refusals: TokenBucket,
 }
 
 #[derive(Debug, Default)]
@@ -50,12 +50,12 @@ struct Credentials {
 }
 
 /// A credential that is being tried. Nothing of it shows in `Debug`.
-pub struct Attempt {
+pub struct LoginAttempt {
     tried: Arc<Tried>,
     credential: Fingerprint,
 }
 
-impl Default for Attempts {
+impl Default for LoginThrottle {
     fn default() -> Self {
         let by_address = Cache::builder()
             .max_capacity(ADDRESSES)
@@ -69,13 +69,13 @@ impl Default for Attempts {
 
 impl Default for Tried {
     fn default() -> Self {
-        Self { credentials: Mutex::default(), refusals: Bucket::new(AT_ONCE, PER_SECOND) }
+        Self { credentials: Mutex::default(), refusals: TokenBucket::new(AT_ONCE, PER_SECOND) }
     }
 }
 
-impl Attempts {
+impl LoginThrottle {
     /// `address` is one that whoever calls cannot change at will.
-    pub async fn begin(&self, address: IpAddr, credential: Fingerprint) -> Result<Attempt, Error> {
+    pub async fn begin(&self, address: IpAddr, credential: Fingerprint) -> Result<LoginAttempt, Error> {
         let tried = self.of(address).await;
         {
             let mut credentials = tried.lock();
@@ -86,11 +86,11 @@ impl Attempts {
             }
             *credentials.under_way.entry(credential).or_default() += 1;
         }
-        Ok(Attempt { tried, credential })
+        Ok(LoginAttempt { tried, credential })
     }
 
     /// Comes back when somebody there may be told of a refusal.
-    pub(super) async fn refuse(&self, address: IpAddr) {
+    pub async fn refuse(&self, address: IpAddr) {
         // However many addresses there are, not all requests that may be under way are to wait here.
         if !self.of(address).await.refusals.take()
             && let Ok(_pause) = self.pauses.try_acquire()
@@ -110,14 +110,14 @@ impl Tried {
     }
 }
 
-impl Attempt {
+impl LoginAttempt {
     /// Odoo does not accept it.
     pub fn was_wrong(self) {
         self.tried.lock().wrong.insert(self.credential);
     }
 }
 
-impl Drop for Attempt {
+impl Drop for LoginAttempt {
     fn drop(&mut self) {
         let mut credentials = self.tried.lock();
         if let Some(calls) = credentials.under_way.get_mut(&self.credential) {
@@ -142,7 +142,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_address_tries_so_many_wrong_ones_and_any_number_of_right_ones() {
-        let attempts = Attempts::default();
+        let attempts = LoginThrottle::default();
         let address = IpAddr::from([192, 0, 2, 1]);
         for number in 0..1_000 {
             drop(attempts.begin(address, credential(number)).await.unwrap());

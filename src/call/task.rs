@@ -5,7 +5,7 @@
 use futures_util::future;
 
 use super::{
-    Call, Error, Request, Route,
+    Call, Error, Request,
     doubts::{Doubt, Doubts},
     hidden,
 };
@@ -16,6 +16,7 @@ use crate::{
     odoo,
     plan::{self, Asked, Plan},
     policy::Policy,
+    route::Route,
 };
 
 /// A call that is worked on, and for whom.

@@ -1,0 +1,64 @@
+//! The five routes of the interface, one row each. A sixth route is a row here and a planner in `call/planner.rs`.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+/// A route of the interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Route {
+    CreateData,
+    CreateUpdateData,
+    UpdateData,
+    SearchData,
+    CallFunction,
+}
+
+/// What is fixed about a route.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    /// The last segment of the path, behind `/api/`; the configuration and the log name the route so, too.
+    pub name: &'static str,
+    /// Whether its calls may change something in Odoo.
+    pub writes: bool,
+}
+
+impl Route {
+    /// Every route, in the order in which they are listed to a person.
+    pub const ALL: [Self; 5] =
+        [Self::CreateData, Self::CreateUpdateData, Self::UpdateData, Self::SearchData, Self::CallFunction];
+
+    /// The row of this route.
+    pub const fn row(self) -> Row {
+        match self {
+            Self::CreateData => Row { name: "create_data", writes: true },
+            Self::CreateUpdateData => Row { name: "create_update_data", writes: true },
+            Self::UpdateData => Row { name: "update_data", writes: true },
+            Self::SearchData => Row { name: "search_data", writes: false },
+            Self::CallFunction => Row { name: "call_function", writes: true },
+        }
+    }
+
+    /// The route with this name, such as `create_data`; `None` where there is none.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|route| route.name() == name)
+    }
+
+    /// Its name, such as `create_data`.
+    pub const fn name(self) -> &'static str {
+        self.row().name
+    }
+}
+
+impl Serialize for Route {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Route {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Self::named(&name).ok_or_else(|| {
+            D::Error::custom(format!("`{name}` is no route; there are {}", Self::ALL.map(Self::name).join(", ")))
+        })
+    }
+}
