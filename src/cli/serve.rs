@@ -54,10 +54,11 @@ pub(super) async fn run(file: PathBuf) -> anyhow::Result<ExitCode> {
         async move { current.keep(hangup, seen).await }
     });
     keep_watchdog_quiet();
+    // Before anybody can read the addresses and ask for a reload, which systemd must be told of later.
+    let _ = sd_notify::notify(&[NotifyState::Ready]);
     println!("listening on {public_url}");
     println!("admin on {private_url}");
     tracing::info!(odoo = %config.upstream.url, database = app.odoo.database(), "the gateway is up");
-    let _ = sd_notify::notify(&[NotifyState::Ready]);
 
     let drain = config.server.drain;
     let front = Private { current: current.clone(), posted: posted.clone(), public: public.admission() };
