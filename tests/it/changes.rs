@@ -36,6 +36,22 @@ async fn write(odoo: &Odoo, user: i64, values: Value) {
     odoo.call("res.users", "write", json!([[user], values]), json!({})).await.unwrap();
 }
 
+/// A partner of a company that was just made. Odoo caches which companies a user has, and a request beside the one that
+/// makes a company may have cached those of before (14-19): a write of the user has it look again.
+async fn created_in(odoo: &Odoo, name: &str, company: i64) -> Value {
+    let mut made = Value::Null;
+    poll_for(async || {
+        let values = json!([{"name": name, "company_id": company}]);
+        match odoo.call("res.partner", "create", values, json!({})).await {
+            Ok(id) => made = id,
+            Err(_) => write(odoo, odoo.uid().await, json!({"company_ids": [[4, company, 0]]})).await,
+        }
+        !made.is_null()
+    })
+    .await;
+    made
+}
+
 #[tokio::test]
 async fn a_company_that_is_changed_in_odoo_is_the_one_of_calls_a_few_seconds_later() {
     for (odoo, protocol) in [(odoo().await, "auto"), (odoo_14().await, "auto"), (odoo().await, "json-rpc")] {
@@ -48,7 +64,7 @@ async fn a_company_that_is_changed_in_odoo_is_the_one_of_calls_a_few_seconds_lat
         let own = odoo.call("res.users", "read", json!([[uid], ["company_id"]]), json!({})).await.unwrap();
         let first = own[0]["company_id"][0].as_i64().unwrap();
         let in_first = odoo.create("res.partner", json!({"name": name, "company_id": first})).await;
-        let in_second = odoo.create("res.partner", json!({"name": name, "company_id": company})).await;
+        let in_second = created_in(odoo, &name, company).await;
         let parent = async || {
             let payload = json!({"name": "x", "parent_id": {"name": name}});
             let made =
