@@ -13,12 +13,11 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::{
-    app::App,
-    call,
+    call::{self, By, Presented, Service},
     control::Posted,
     current::Current,
     http::{
-        answer, respond,
+        Site, answer, respond,
         server::{Front, Malformed, Rules},
     },
     limits::{ConcurrencyLimit, Exceeded},
@@ -53,27 +52,31 @@ pub struct Again {
 }
 
 impl Again {
-    /// The same as a request of the interface; none where the route is none of ours or a header cannot be one.
-    pub fn into_request(self, address: IpAddr) -> Option<call::Request> {
+    /// The same as a call of the interface; none where the route is unknown or a header cannot be one.
+    pub fn into_incoming(self, address: IpAddr) -> Option<call::Incoming> {
         let route = Route::named(&self.route)?;
-        let mut headers = HeaderMap::new();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        for (name, value) in self.headers {
-            headers.insert(HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?);
-        }
+        let presented = match self.client {
+            Some(client) => Presented::Client(client),
+            None => {
+                let header = |(name, value): (String, String)| {
+                    Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?))
+                };
+                let headers = self.headers.into_iter().map(header).collect::<Option<HeaderMap>>()?;
+                Presented::Headers { headers, client: None }
+            }
+        };
         let body = json!({"model": self.model, "vals": self.vals}).to_string();
-        Some(call::Request {
+        Some(call::Incoming {
             id: Uuid::now_v7(),
-            rotated: RotatedCookie::default(),
             route,
-            headers,
+            hook: None,
+            presented,
+            by: By::Operator { replay_of: self.of, is_hidden: self.is_hidden },
             address,
             traceparent: None,
-            hook: None,
-            client: None,
-            began: Instant::now(),
             body: Ok(Bytes::from(body)),
-            replay: Some(call::Replay { of: self.of, client: self.client, is_hidden: self.is_hidden }),
+            began: Instant::now(),
+            rotated: RotatedCookie::default(),
         })
     }
 }
@@ -92,19 +95,20 @@ pub struct Private {
 
 impl Front for Private {
     fn rules(&self) -> Rules {
-        Rules { tls: None, limits: self.current.app().config.limits.clone(), trusted: Vec::new() }
+        Rules { tls: None, limits: self.current.site().calls.config.limits.clone(), trusted: Vec::new() }
     }
 
     /// Answers `/health` (this process), `/ready` (the log takes lines, Odoo answers), `/metrics` and, to the operator,
     /// `/replay` and `/settle`.
     async fn answer(&self, peer: IpAddr, request: http::Request<Incoming>) -> Response {
-        let app = self.current.app();
+        let site = self.current.site();
+        let calls = &site.calls;
         match (request.method(), request.uri().path()) {
             (&Method::GET, "/health") => respond::json_response(StatusCode::OK, &json!({"status": "pass"})),
-            (&Method::GET, "/ready") => ready(&app).await,
-            (&Method::GET, "/metrics") => self.metrics(&app),
-            (&Method::POST, "/replay") => replay(&app, &self.posted, peer, request).await,
-            (&Method::POST, "/settle") => settle(&app, &self.posted, request).await,
+            (&Method::GET, "/ready") => ready(calls).await,
+            (&Method::GET, "/metrics") => self.metrics(&site),
+            (&Method::POST, "/replay") => replay(calls, &self.posted, peer, request).await,
+            (&Method::POST, "/settle") => settle(calls, &self.posted, request).await,
             _ => refusal(StatusCode::NOT_FOUND, "not_found", "there are GET /health, GET /ready and GET /metrics"),
         }
     }
@@ -112,22 +116,23 @@ impl Front for Private {
     async fn note_malformed(&self, _: IpAddr, _: Malformed) {}
 
     fn note_turned_away(&self, peer: IpAddr, _: Exceeded) {
-        self.current.app().metrics.turned_away(peer, "admin_connections");
+        self.current.site().calls.metrics.turned_away(peer, "admin_connections");
     }
 }
 
 impl Private {
-    fn metrics(&self, app: &App) -> Response {
-        let (odoo_in_flight, odoo_waiting) = app.odoo.load();
-        let (log_waiting, log_free) = app.log.load();
-        let text = app.metrics.render(Reading {
+    fn metrics(&self, site: &Site) -> Response {
+        let calls = &site.calls;
+        let (odoo_in_flight, odoo_waiting) = calls.odoo.load();
+        let (log_waiting, log_free) = calls.log.load();
+        let text = calls.metrics.render(Reading {
             connections: self.public.open(),
-            requests: app.requests.open(),
-            body_bytes: app.memory.held(),
+            requests: site.requests.open(),
+            body_bytes: calls.memory.held(),
             odoo_in_flight,
             odoo_waiting,
-            odoo_up: app.odoo.gate().is_up(),
-            log_up: app.log.check().is_ok(),
+            odoo_up: calls.odoo.gate().is_up(),
+            log_up: calls.log.check().is_ok(),
             log_waiting,
             log_free,
         });
@@ -137,9 +142,9 @@ impl Private {
     }
 }
 
-async fn ready(app: &App) -> Response {
-    let log = app.log.check();
-    let odoo = app.odoo.readiness().await;
+async fn ready(calls: &Service) -> Response {
+    let log = calls.log.check();
+    let odoo = calls.odoo.readiness().await;
     let is_ready = log.is_ok() && odoo.is_ok();
     let body = json!({
         "ready": is_ready,
@@ -149,28 +154,25 @@ async fn ready(app: &App) -> Response {
     respond::json_response(if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &body)
 }
 
-async fn replay(app: &Arc<App>, posted: &Posted, address: IpAddr, request: http::Request<Incoming>) -> Response {
+async fn replay(calls: &Arc<Service>, posted: &Posted, address: IpAddr, request: http::Request<Incoming>) -> Response {
     // The recorded body as large as it may be, and what is around it.
-    let size = app.config.limits.body.as_u64().saturating_add(ENVELOPE);
-    let again = match told::<Again>(app, posted, request, size).await {
+    let size = calls.config.limits.body.as_u64().saturating_add(ENVELOPE);
+    let again = match told::<Again>(calls, posted, request, size).await {
         Ok(again) => again,
         Err(refusal) => return refusal,
     };
-    match again.into_request(address) {
-        Some(request) => {
-            let rotated = request.rotated.clone();
-            answer(app, request, rotated, ()).await
-        }
+    match again.into_incoming(address) {
+        Some(incoming) => answer(calls, incoming, ()).await,
         None => refusal(StatusCode::BAD_REQUEST, "invalid_envelope", "no such route, or no such header"),
     }
 }
 
-async fn settle(app: &App, posted: &Posted, request: http::Request<Incoming>) -> Response {
-    let settlement = match told::<Settlement>(app, posted, request, ENVELOPE).await {
+async fn settle(calls: &Service, posted: &Posted, request: http::Request<Incoming>) -> Response {
+    let settlement = match told::<Settlement>(calls, posted, request, ENVELOPE).await {
         Ok(settlement) => settlement,
         Err(refusal) => return refusal,
     };
-    match app.log.settle(settlement).await {
+    match calls.log.settle(settlement).await {
         Ok(()) => respond::json_response(StatusCode::OK, &json!({"settled": true})),
         Err(NotSettled::Log(error)) => refusal(StatusCode::SERVICE_UNAVAILABLE, "log_failed", &error.to_string()),
         Err(error) => refusal(StatusCode::CONFLICT, "not_settled", &error.to_string()),
@@ -179,7 +181,7 @@ async fn settle(app: &App, posted: &Posted, request: http::Request<Incoming>) ->
 
 /// What the operator sends, in at most so many bytes; or the answer to somebody else.
 async fn told<T: DeserializeOwned>(
-    app: &App,
+    calls: &Service,
     posted: &Posted,
     request: http::Request<Incoming>,
     size: u64,
@@ -188,7 +190,7 @@ async fn told<T: DeserializeOwned>(
         let words = "`odoo-gateway replay` and `log settle` show the token that they find beside the log";
         return Err(refusal(StatusCode::UNAUTHORIZED, "not_the_operator", words));
     }
-    let mut limits = app.config.limits.clone();
+    let mut limits = calls.config.limits.clone();
     limits.body = ByteSize(size);
     let body = collect(request.into_body(), &limits, &Memory::new(limits.bodies.as_u64())).await;
     let body = body.map_err(|error| refusal(StatusCode::BAD_REQUEST, "body_broken", &error.to_string()))?;

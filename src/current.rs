@@ -1,4 +1,4 @@
-//! The [`App`] in use, and its replacement when the configuration changes.
+//! The [`Site`] in use, and its replacement when the configuration changes.
 //!
 //! A reload is all or nothing: what is new is built beside what runs, from the configuration and every file it names, and
 //! put in its place whole, or not at all.
@@ -8,19 +8,21 @@ use std::{
     fs,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
 use anyhow::bail;
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use sd_notify::NotifyState;
 use tokio::{signal::unix::Signal, time};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
-    app::App,
+    app,
     config::{self, Config},
+    http::Site,
 };
 
 /// How often the files are looked at.
@@ -32,7 +34,7 @@ const SETTLED: Duration = Duration::from_millis(500);
 /// What runs.
 #[derive(Debug)]
 pub struct Current {
-    app: ArcSwap<App>,
+    site: Arc<ArcSwap<Site>>,
     file: PathBuf,
     /// Looks whether Odoo is there, for as long as that Odoo is in use.
     watch: Mutex<AbortOnDropHandle<()>>,
@@ -45,13 +47,19 @@ pub type Mark = Option<(i64, i64, u64, u64)>;
 pub type Marks = BTreeMap<PathBuf, Mark>;
 
 impl Current {
-    pub fn new(app: Arc<App>, file: PathBuf) -> Self {
-        let watch = Mutex::new(watch(&app));
-        Self { app: ArcSwap::new(app), file, watch }
+    pub fn new(site: Arc<Site>, file: PathBuf) -> Self {
+        let watch = Mutex::new(watch(&site));
+        Self { site: Arc::new(ArcSwap::new(site)), file, watch }
     }
 
-    pub fn app(&self) -> Arc<App> {
-        self.app.load_full()
+    /// What is served now.
+    pub fn site(&self) -> Arc<Site> {
+        self.site.load_full()
+    }
+
+    /// Where to find what is served, at each request.
+    pub fn sites(&self) -> Arc<ArcSwap<Site>> {
+        self.site.clone()
     }
 
     /// Reads the configuration again on SIGHUP and when one of its files is no longer as it was `seen`. Ends with the process.
@@ -77,7 +85,7 @@ impl Current {
         let _ = sd_notify::notify(&[&[NotifyState::Reloading][..], now.as_slice()].concat());
         let (marks, config) = read(&self.file);
         let outcome = config.map_err(Into::into).and_then(|config| self.replace(config));
-        self.app().metrics.reloaded(outcome.is_ok());
+        self.site().calls.metrics.reloaded(outcome.is_ok());
         match outcome {
             Ok(()) => tracing::info!("the configuration has been read again and is in use"),
             Err(error) => {
@@ -92,15 +100,15 @@ impl Current {
     }
 
     fn replace(&self, config: Config) -> anyhow::Result<()> {
-        let old = self.app();
-        if let Some(sections) = old.config.kept_until_restart(&config) {
+        let old = self.site();
+        if let Some(sections) = old.calls.config.kept_until_restart(&config) {
             bail!("{sections} can be changed by a restart only");
         }
-        let new = old.again(config)?;
-        if !Arc::ptr_eq(&old.odoo, &new.odoo) {
-            *self.watch.lock().unwrap_or_else(PoisonError::into_inner) = watch(&new);
+        let new = app::rebuild(&old, config)?;
+        if !Arc::ptr_eq(&old.calls.odoo, &new.calls.odoo) {
+            *self.watch.lock() = watch(&new);
         }
-        self.app.store(new);
+        self.site.store(new);
         Ok(())
     }
 }
@@ -122,8 +130,8 @@ fn has_changed(seen: &Marks) -> bool {
     seen.iter().any(|(file, seen)| mark(file) != *seen)
 }
 
-fn watch(app: &Arc<App>) -> AbortOnDropHandle<()> {
-    AbortOnDropHandle::new(tokio::spawn(app.odoo.clone().watch()))
+fn watch(site: &Site) -> AbortOnDropHandle<()> {
+    AbortOnDropHandle::new(tokio::spawn(site.calls.odoo.clone().watch()))
 }
 
 fn mark(file: &Path) -> Mark {

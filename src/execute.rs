@@ -7,10 +7,12 @@
 mod run;
 mod undo;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 pub use self::undo::{Fate, Incomplete, Left};
 use crate::{
+    errors::Code,
     odoo::{Caller, Rpc},
     plan::{self, Answer, Fields, On, Plan, Selection, Warning, Work, Write},
     policy::Touch,
@@ -27,7 +29,8 @@ pub struct Done {
 }
 
 /// How a write keeps to all or nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Atomicity {
     /// By Odoo's own transaction.
     SingleCall,
@@ -138,7 +141,7 @@ async fn read(caller: &Caller, wanted: &Selection, ids: Vec<i64>, warnings: &mut
         Ok(records) => records,
         Err(error) => {
             warnings.push(Warning {
-                code: "result_not_read",
+                code: Code::ResultNotRead,
                 path: "result_field".to_owned(),
                 message: format!("the record was written, but `result_field` could not be read: {error}"),
             });

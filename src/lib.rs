@@ -11,6 +11,7 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod current;
+pub mod errors;
 pub mod execute;
 pub mod hook;
 pub mod http;

@@ -51,7 +51,9 @@ pub use self::{
     filter::Filter,
     open::is_in_use,
     passed::PassedEnd,
-    record::{Arrived, Caller, Failure, Finished, OdooCall, Passed, Received, State, Who, milliseconds},
+    record::{
+        Arrived, Caller, Failure, Finished, OdooCall, Passed, Received, State, Who, milliseconds, written_records,
+    },
     repair::{Repaired, repair},
     settle::{NotSettled, Settlement},
     verify::{Finding, Grade, Verified, verify},

@@ -59,7 +59,7 @@ pub use self::{
     cooldown::{Cooldown, Try},
     credential::{Credential, Fingerprint},
     door::Door,
-    error::{Error, Repeatable, Retry, Why},
+    error::{Error, Repeatable, Why},
     fault::Fault,
     gate::{Claim, Gate, Place},
     identity::Identity,

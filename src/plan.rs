@@ -46,6 +46,7 @@ pub use self::{
 };
 use crate::{
     config::Compat,
+    errors::Code,
     key_texts::mask_keys,
     odoo::{Effect, Page, Rpc},
 };
@@ -107,7 +108,7 @@ pub enum Fields {
 /// Something that was asked for and not done, though the call went on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
-    pub code: &'static str,
+    pub code: Code,
     /// Where in `vals` it stands, such as `payload.order_line[2].product_id`.
     pub path: String,
     pub message: String,
@@ -133,7 +134,7 @@ impl Warnings {
 
     pub(crate) fn note(
         &mut self,
-        code: &'static str,
+        code: Code,
         path: impl Into<String>,
         message: impl Into<String>,
     ) -> Result<(), Error> {
@@ -152,12 +153,12 @@ impl Warnings {
     /// Takes a field's value as one that Odoo will not keep.
     pub(crate) fn note_unwritten(&mut self, model: &str, field: &str, path: &str) -> Result<(), Error> {
         let message = format!("`{path}` was not written: Odoo fills `{field}` of `{model}` itself");
-        self.note("field_not_written", path, message)
+        self.note(Code::FieldNotWritten, path, message)
     }
 
     /// Drops what is said of fields that are not written.
     pub(crate) fn without_unwritten(mut self) -> Self {
-        self.noted.retain(|warning| warning.code != "field_not_written");
+        self.noted.retain(|warning| warning.code != Code::FieldNotWritten);
         self
     }
 

@@ -13,7 +13,7 @@ pub use self::{
     domain::{Domain, Malformed},
     pattern::{Name, Pattern},
 };
-use crate::route::Route;
+use crate::{errors::Code, route::Route};
 
 /// Beginnings of the names of models by which a user gets more rights, code run, or secrets. A pattern that allows everything
 /// does not allow them; one that begins so does.
@@ -117,15 +117,15 @@ struct Words {
 
 impl Denied {
     /// The stable code that callers may branch on.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self.kind {
-            Kind::Routes => "route_not_allowed",
-            Kind::Models => "model_not_allowed",
-            Kind::NeverRead => "field_not_readable",
-            Kind::NeverWrite => "field_not_writable",
-            Kind::Methods => "method_not_allowed",
-            Kind::Domains => "outside_domain",
-            Kind::MaxRecords => "too_many_records",
+            Kind::Routes => Code::RouteNotAllowed,
+            Kind::Models => Code::ModelNotAllowed,
+            Kind::NeverRead => Code::FieldNotReadable,
+            Kind::NeverWrite => Code::FieldNotWritable,
+            Kind::Methods => Code::MethodNotAllowed,
+            Kind::Domains => Code::OutsideDomain,
+            Kind::MaxRecords => Code::TooManyRecords,
         }
     }
 

@@ -28,7 +28,7 @@ use self::{
     login::{Form, Login},
 };
 use crate::{
-    call::{Error, session_of},
+    call::{Error, auth::session_of},
     config,
     limits::{LoginThrottle, Permit, network},
     odoo::{Claim, Effect, Error as OdooError, Gate, Odoo, Origin, Outside, TlsError, Why, tls},
@@ -48,7 +48,7 @@ type Outgoing = UnsyncBoxBody<Bytes, BodyError>;
 pub struct Proxy {
     client: Client<HttpsConnector<HttpConnector>, Outgoing>,
     odoo: Arc<Odoo>,
-    attempts: Arc<LoginThrottle>,
+    login_throttle: Arc<LoginThrottle>,
     gate: Arc<Gate>,
     main: Target,
     waiting: Target,
@@ -92,7 +92,7 @@ impl Proxy {
         config: &config::Upstream,
         proxy: &config::Proxy,
         odoo: Arc<Odoo>,
-        attempts: Arc<LoginThrottle>,
+        login_throttle: Arc<LoginThrottle>,
         stop: CancellationToken,
     ) -> Result<Self, Unusable> {
         let mut connector = HttpConnector::new();
@@ -112,7 +112,7 @@ impl Proxy {
             client,
             gate: odoo.gate(),
             odoo,
-            attempts,
+            login_throttle,
             main: target(&config.url)?,
             waiting: target(config.websocket_url.as_ref().unwrap_or(&config.url))?,
             timeout: config.timeout,
@@ -120,6 +120,11 @@ impl Proxy {
             guards_databases: !proxy.names_databases(),
             stop,
         })
+    }
+
+    /// What ends that which has no end of its own, such as websockets.
+    pub fn stop(&self) -> CancellationToken {
+        self.stop.clone()
     }
 
     /// Whether what a request asks for is in its body, which must be there whole then.
@@ -134,7 +139,7 @@ impl Proxy {
         if self.reads_body(&path) {
             let Passing::Whole(body) = &body else { return Err(Error::Internal) };
             if login::is_login(&path) {
-                let checked = Login::check(body, &self.odoo, &self.attempts, origin.address, self.timeout);
+                let checked = Login::check(body, &self.odoo, &self.login_throttle, origin.address, self.timeout);
                 login = Some(checked.await?);
             } else if login::is_form(&path) {
                 // Odoo shows the page by any other method.

@@ -9,13 +9,14 @@ use http::HeaderName;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::signature::Refused;
+use super::auth::Refused;
 use crate::{
+    errors::{Class, Code, Retry},
     execute::{self, Incomplete},
     hook,
     key_texts::mask_keys,
-    limits, log, odoo,
-    odoo::{Error as OdooError, Retry},
+    limits, log,
+    odoo::{self, Error as OdooError},
     plan,
     policy::Denied,
     wire::BodyError,
@@ -146,66 +147,72 @@ impl From<odoo::Error> for Error {
 
 impl Error {
     /// The stable code that callers may branch on.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            Self::Body(BodyError::TooLarge(_) | BodyError::TooLargeForLogin(_)) => "body_too_large",
-            Self::Body(BodyError::TooMuch { .. }) => "body_too_large",
-            Self::Body(BodyError::TimedOut(_)) => "body_timeout",
-            Self::Body(BodyError::Broken) => "body_broken",
-            Self::Body(BodyError::NoRoom) => "too_busy",
-            Self::Body(BodyError::Encoded(_)) => "unsupported_encoding",
-            Self::TooMany { .. } => "too_busy",
-            Self::NotJson(_) => "invalid_json",
-            Self::DatabaseService => "database_service",
-            Self::TooDeep(_) => "nested_too_deep",
-            Self::TooManyValues { .. } => "too_many_values",
-            Self::NotAnObject(_) | Self::WrongKind { .. } => "invalid_envelope",
-            Self::Missing(_) => "missing_parameter",
-            Self::NoCredentials { .. } => "no_credentials",
-            Self::ContentType => "content_type",
-            Self::UnreadableCredential(_) | Self::KeyAsLogin(_) => "unreadable_credential",
-            Self::UnknownClient => "unknown_client",
-            Self::ClientRevoked(_) => "client_revoked",
-            Self::ClientExpired { .. } => "client_expired",
-            Self::AddressNotAllowed(_) => "address_not_allowed",
-            Self::OwnCredentials => "own_credentials",
-            Self::Limited(limits::Error::RateLimited { .. }) => "rate_limited",
-            Self::Limited(limits::Error::TooManyInFlight { .. }) => "too_many_in_flight",
-            Self::Limited(limits::Error::TooManyAttempts) => "too_many_attempts",
-            Self::Signature(Refused::Missing(_)) => "signature_missing",
-            Self::Signature(Refused::Malformed(_)) => "signature_malformed",
-            Self::Signature(Refused::Stale { .. }) => "signature_stale",
-            Self::Signature(Refused::Wrong) => "signature_wrong",
-            Self::Signature(Refused::Replayed { .. }) => "replayed",
+            Self::Body(BodyError::TooLarge(_) | BodyError::TooLargeForLogin(_)) => Code::BodyTooLarge,
+            Self::Body(BodyError::TooMuch { .. }) => Code::BodyTooLarge,
+            Self::Body(BodyError::TimedOut(_)) => Code::BodyTimeout,
+            Self::Body(BodyError::Broken) => Code::BodyBroken,
+            Self::Body(BodyError::NoRoom) => Code::TooBusy,
+            Self::Body(BodyError::Encoded(_)) => Code::UnsupportedEncoding,
+            Self::TooMany { .. } => Code::TooBusy,
+            Self::NotJson(_) => Code::InvalidJson,
+            Self::DatabaseService => Code::DatabaseService,
+            Self::TooDeep(_) => Code::NestedTooDeep,
+            Self::TooManyValues { .. } => Code::TooManyValues,
+            Self::NotAnObject(_) | Self::WrongKind { .. } => Code::InvalidEnvelope,
+            Self::Missing(_) => Code::MissingParameter,
+            Self::NoCredentials { .. } => Code::NoCredentials,
+            Self::ContentType => Code::ContentType,
+            Self::UnreadableCredential(_) | Self::KeyAsLogin(_) => Code::UnreadableCredential,
+            Self::UnknownClient => Code::UnknownClient,
+            Self::ClientRevoked(_) => Code::ClientRevoked,
+            Self::ClientExpired { .. } => Code::ClientExpired,
+            Self::AddressNotAllowed(_) => Code::AddressNotAllowed,
+            Self::OwnCredentials => Code::OwnCredentials,
+            Self::Limited(limits::Error::RateLimited { .. }) => Code::RateLimited,
+            Self::Limited(limits::Error::TooManyInFlight { .. }) => Code::TooManyInFlight,
+            Self::Limited(limits::Error::TooManyAttempts) => Code::TooManyAttempts,
+            Self::Signature(Refused::Missing(_)) => Code::SignatureMissing,
+            Self::Signature(Refused::Malformed(_)) => Code::SignatureMalformed,
+            Self::Signature(Refused::Stale { .. }) => Code::SignatureStale,
+            Self::Signature(Refused::Wrong) => Code::SignatureWrong,
+            Self::Signature(Refused::Replayed { .. }) => Code::Replayed,
             Self::Denied(denied) => denied.code(),
-            Self::Hook(hook::Error::NoPayload) => "no_payload",
-            Self::Hook(hook::Error::Busy) => "too_busy",
-            Self::Hook(hook::Error::Endless | hook::Error::TooMuch) => "hook_limits",
-            Self::Hook(_) => "hook_template",
-            Self::ClientAccount { .. } => "client_account",
-            Self::StillRunning(_) => "still_running",
+            Self::Hook(hook::Error::NoPayload) => Code::NoPayload,
+            Self::Hook(hook::Error::Busy) => Code::TooBusy,
+            Self::Hook(hook::Error::Endless | hook::Error::TooMuch) => Code::HookLimits,
+            Self::Hook(_) => Code::HookTemplate,
+            Self::ClientAccount { .. } => Code::ClientAccount,
+            Self::StillRunning(_) => Code::StillRunning,
             Self::Plan(error) => error.code(),
             Self::Incomplete(error) => error.cause.code(),
-            Self::Log(log::Error::Full { .. }) => "log_full",
-            Self::Log(_) => "log_failed",
-            Self::HiddenValues(_) => "hidden_values",
-            Self::Internal => "internal",
+            Self::Log(log::Error::Full { .. }) => Code::LogFull,
+            Self::Log(_) => Code::LogFailed,
+            Self::HiddenValues(_) => Code::HiddenValues,
+            Self::Internal => Code::Internal,
         }
     }
 
+    /// Whether to send the call again.
     pub fn retry(&self) -> Retry {
         match self {
             Self::Plan(plan::Error::Odoo(error)) => error.retry(),
-            Self::ClientAccount { .. }
-            | Self::Plan(plan::Error::Overtaken(_))
-            | Self::Log(_)
-            | Self::TooMany { .. }
-            | Self::Limited(_)
-            | Self::Hook(hook::Error::Busy)
-            | Self::Signature(Refused::Replayed { is_done: false, .. })
-            | Self::Body(BodyError::TimedOut(_) | BodyError::Broken | BodyError::NoRoom) => Retry::Safe,
-            Self::Internal | Self::Incomplete(_) | Self::StillRunning(_) => Retry::Unsafe,
-            _ => Retry::No,
+            Self::Plan(plan::Error::Overtaken(_)) | Self::Signature(Refused::Replayed { is_done: false, .. }) => {
+                Retry::Safe
+            }
+            Self::Incomplete(_) => Retry::Unsafe,
+            error => error.code().retry(),
+        }
+    }
+
+    /// What it means for HTTP.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::NotAnObject(_) => Class::BadRequest,
+            Self::Signature(Refused::Replayed { is_done: false, .. }) => Class::UnderWay,
+            error if matches!(error.odoo(), Some(OdooError::Down { .. })) => Class::Unavailable,
+            error => error.code().class(),
         }
     }
 
@@ -216,11 +223,6 @@ impl Error {
             | Self::Incomplete(Incomplete { cause: plan::Error::Odoo(error), .. }) => Some(error),
             _ => None,
         }
-    }
-
-    /// The policy refused it.
-    pub fn is_denied(&self) -> bool {
-        self.rule().is_some()
     }
 
     /// The rule of the policy that refused.
@@ -267,25 +269,25 @@ impl Error {
 
     /// As the addon answers what was refused, with the gateway's `error` beside it.
     pub(super) fn as_result(&self) -> Value {
-        json!({"is_success": false, "messages": self.words(), "error": self.facts()})
+        json!({"is_success": false, "messages": self.sentence(), "error": self.facts()})
     }
 
     /// As Odoo answers what never reached a method: a JSON-RPC error object. Odoo's clients know a session that is gone by
     /// its number 100.
     pub(super) fn as_error(&self) -> Value {
-        let message = self.words();
+        let message = self.sentence();
         let code = match self.odoo() {
             Some(OdooError::SessionExpired) => 100,
             _ => 200,
         };
         let mut data = self.facts();
-        data["name"] = json!(format!("odoo_gateway.{}", self.code()));
+        data["name"] = json!(format!("odoo_gateway.{}", self.code().as_str()));
         data["message"] = json!(message);
         json!({"code": code, "message": message, "data": data})
     }
 
     /// The sentence as it is told: no text in it has the form of a key.
-    pub(super) fn words(&self) -> String {
+    pub(super) fn sentence(&self) -> String {
         mask_keys(&self.to_string()).into_owned()
     }
 

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::{
+    errors::Code,
     odoo::Schema,
     plan::{self, Plan},
 };
 
 const HIDDEN: &str = "***";
 /// The warnings that say of a place in `vals` that nothing of it was used.
-const UNUSED: [&str; 3] = ["unknown_field", "unknown_parameter", "lookup_key_ignored"];
+const UNUSED: [Code; 3] = [Code::UnknownField, Code::UnknownParameter, Code::LookupKeyIgnored];
 
 /// The places of hidden values that are needed. Of a call that could not be planned, those under a field of a model that is
 /// known by now.
@@ -82,12 +83,12 @@ mod tests {
     use crate::plan::{Warning, Work};
 
     #[track_caller]
-    fn check(unused: &[(&'static str, &str)], expected: &[&str]) {
+    fn check(unused: &[(Code, &str)], expected: &[&str]) {
         let vals = json!({"strict": false, "my_token": "***", "payload": {"name": "***", "x_token": {"a": "***"},
             "child_ids": [{"a_token": "***", "ref": "***"}, {"a_token": "***"}], "note": "see ***"}});
         let Value::Object(vals) = vals else { unreachable!() };
         let warning =
-            |(code, path): &(&'static str, &str)| Warning { code, path: (*path).to_owned(), message: String::new() };
+            |(code, path): &(Code, &str)| Warning { code: *code, path: (*path).to_owned(), message: String::new() };
         let work = Work::Search {
             model: String::new(),
             domain: Value::Null,
@@ -110,12 +111,12 @@ mod tests {
             "payload.x_token.a",
         ];
         check(&[], &all);
-        check(&[("no_match", "payload.name"), ("unknown_field", "payload.nam")], &all);
+        check(&[(Code::NoMatch, "payload.name"), (Code::UnknownField, "payload.nam")], &all);
         check(
             &[
-                ("unknown_parameter", "my_token"),
-                ("unknown_field", "payload.x_token"),
-                ("unknown_field", "payload.child_ids[1].a_token"),
+                (Code::UnknownParameter, "my_token"),
+                (Code::UnknownField, "payload.x_token"),
+                (Code::UnknownField, "payload.child_ids[1].a_token"),
             ],
             &["payload.child_ids.ref", "payload.name", "payload.note"],
         );

@@ -5,7 +5,7 @@ use std::{fmt::Display, path::Path, process::ExitCode, sync::Arc, time::Duration
 use tokio::time::Instant;
 
 use crate::{
-    call::clients::{Client, Clients},
+    call::auth::clients::{Client, Clients},
     config::{self, Config, Protocol},
     hook::Hooks,
     http::tls,

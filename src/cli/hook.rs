@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::{Configured, show, words};
 use crate::{
-    call::{self, Call, clients::Clients},
+    call::{self, Call, auth::clients::Clients},
     config::Config,
     hook::{Hook, Hooks, Sent},
     odoo::{Caller, Odoo, Origin, RotatedCookie},

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     admin::Private,
-    app::App,
+    app,
     control::Posted,
     current::{self, Current},
     http::{Public, server::Server},
@@ -30,16 +30,16 @@ const OTHER_FILES: u64 = 256;
 /// Serves until SIGTERM or SIGINT. The addresses go to standard output once both listeners are bound.
 pub(super) async fn run(file: PathBuf) -> anyhow::Result<ExitCode> {
     let (seen, config) = current::read(&file);
-    let app = App::build(config?)?;
-    let config = &app.config;
+    let stop = CancellationToken::new();
+    let site = app::build(config?, stop.clone())?;
+    let config = &site.calls.config;
     let sockets = &mut ListenFd::from_env();
     let public = listen("server", config.server.listen, sockets.take_tcp_listener(0)).await?;
     let private = listen("admin", config.admin.listen, sockets.take_tcp_listener(1)).await?;
     let (public_url, private_url) = (
-        format!("{}://{}", if app.tls.is_some() { "https" } else { "http" }, public.address()?),
+        format!("{}://{}", if site.tls.is_some() { "https" } else { "http" }, public.address()?),
         format!("http://{}", private.address()?),
     );
-    let stop = app.stop.clone();
     cancel_on_signal(stop.clone())?;
     // From here on it no longer ends the process.
     let hangup = signal(SignalKind::hangup())?;
@@ -47,7 +47,7 @@ pub(super) async fn run(file: PathBuf) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("cannot write into {}", config.log.directory.display()))?;
     let posted = Arc::new(posted);
     allow_connections(config.limits.connections.get());
-    let current = Arc::new(Current::new(app.clone(), file));
+    let current = Arc::new(Current::new(site.clone(), file));
     // Both end with the process.
     tokio::spawn({
         let current = current.clone();
@@ -58,11 +58,11 @@ pub(super) async fn run(file: PathBuf) -> anyhow::Result<ExitCode> {
     let _ = sd_notify::notify(&[NotifyState::Ready]);
     println!("listening on {public_url}");
     println!("admin on {private_url}");
-    tracing::info!(odoo = %config.upstream.url, database = app.odoo.database(), "the gateway is up");
+    tracing::info!(odoo = %config.upstream.url, database = site.calls.odoo.database(), "the gateway is up");
 
     let drain = config.server.drain;
     let front = Private { current: current.clone(), posted: posted.clone(), public: public.admission() };
-    let served = public.serve(Public(current), stop.clone(), drain);
+    let served = public.serve(Public(current.sites()), stop.clone(), drain);
     let administered = private.serve(front, stop.clone(), drain);
     let deadline = async {
         stop.cancelled().await;
@@ -72,13 +72,13 @@ pub(super) async fn run(file: PathBuf) -> anyhow::Result<ExitCode> {
     let ((), (), deadline) = tokio::join!(served, administered, deadline);
 
     // Calls whose callers have hung up are still under way.
-    app.calls.close();
-    let is_drained = time::timeout_at(deadline, app.calls.wait()).await.is_ok();
+    site.calls.tasks.close();
+    let is_drained = time::timeout_at(deadline, site.calls.tasks.wait()).await.is_ok();
     if !is_drained {
-        tracing::error!(calls = app.calls.len(), "calls were still under way when the drain was over");
+        tracing::error!(calls = site.calls.tasks.len(), "calls were still under way when the drain was over");
     }
     posted.remove();
-    app.log.close().await;
+    site.calls.log.close().await;
     Ok(if is_drained { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -12,7 +12,8 @@ use super::{
     undo::{Fate, Kind, Left, Undo},
 };
 use crate::{
-    odoo::{Caller, Effect, Error as OdooError, Page, Retry, Rpc, Why},
+    errors::Retry,
+    odoo::{Caller, Effect, Error as OdooError, Page, Rpc, Why},
     plan::{self, At, Below, Beside, Hole, Line, Place, Purpose, Root, Step},
 };
 

@@ -10,6 +10,7 @@ use super::{
     run::{Failed, Run, ids_of, is_lost},
 };
 use crate::{
+    errors::Code,
     odoo::{Error as OdooError, Page, Rpc},
     plan::{self, Below, Beside, Joins},
 };
@@ -167,7 +168,7 @@ impl Run<'_> {
             return Ok(());
         }
         match self.caller.call_again(&Rpc::unlink(model, rest)).await {
-            Err(OdooError::Fault(fault)) if fault.code() == "missing_record" => Ok(()),
+            Err(OdooError::Fault(fault)) if fault.code() == Code::MissingRecord => Ok(()),
             outcome => outcome.map(|_| ()),
         }
     }

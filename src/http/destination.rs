@@ -10,6 +10,7 @@ use http::Method;
 
 use crate::{
     config::{DATABASE_MANAGER, Pass, Proxy},
+    errors::Code,
     hook::{Hook, Hooks},
     route::Route,
     wire::Path,
@@ -29,30 +30,42 @@ pub(super) enum Destination {
     Passed(Path),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
+/// Why a request is for nothing that the gateway serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Refusal {
+    #[error(
+        "the gateway serves POST /api/create_data, create_update_data, update_data, search_data and call_function, and passes on what its [proxy] section says; by default that is /web/session/"
+    )]
     NotFound,
+    #[error("this route takes POST only")]
     OnlyPost,
     /// A path that may lead elsewhere than it reads.
+    #[error(
+        "the path has `.` or `..` as a segment, a backslash or a control character, encoded or not; or no slash before it"
+    )]
     Path,
     /// A tunnel, or an echo of what was sent.
+    #[error("the gateway takes neither CONNECT nor TRACE")]
     Method,
+    #[error("path and query are longer than the {0} that [limits] url_length allows")]
     UrlTooLong(ByteSize),
     /// No `Host`, several, or one that is none.
+    #[error("a request has one `Host` header, with a host in it")]
     Host,
     /// More than one say on where the body ends.
+    #[error("a body has a `Content-Length` or the `Transfer-Encoding` chunked, one of them and once")]
     Framing,
 }
 
 impl Refusal {
-    pub fn code(self) -> &'static str {
+    pub(super) fn code(self) -> Code {
         match self {
-            Self::NotFound => "not_found",
-            Self::OnlyPost | Self::Method => "method_not_allowed",
-            Self::Path => "invalid_path",
-            Self::UrlTooLong(_) => "url_too_long",
-            Self::Host => "invalid_host",
-            Self::Framing => "invalid_framing",
+            Self::NotFound => Code::NotFound,
+            Self::OnlyPost | Self::Method => Code::WrongHttpMethod,
+            Self::Path => Code::InvalidPath,
+            Self::UrlTooLong(_) => Code::UrlTooLong,
+            Self::Host => Code::InvalidHost,
+            Self::Framing => Code::InvalidFraming,
         }
     }
 }

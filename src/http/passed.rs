@@ -17,10 +17,10 @@ use http_body_util::BodyExt;
 use hyper::body::{Body as _, Frame, SizeHint};
 use uuid::Uuid;
 
-use super::{respond, server::Malformed};
+use super::{Site, respond, server::Malformed};
 use crate::{
-    app::App,
     config::Kept,
+    errors::Code,
     key_texts::mask_keys,
     log::{self, Passed, PassedEnd, State},
     wire::{Body, Response},
@@ -31,7 +31,7 @@ const PATH: usize = 512;
 
 /// One request on its way.
 pub(super) struct Passage {
-    app: Arc<App>,
+    site: Arc<Site>,
     passed: Passed,
     received: Option<u64>,
     /// Odoo may have got it.
@@ -40,7 +40,7 @@ pub(super) struct Passage {
 }
 
 impl Passage {
-    pub(super) fn new<B: hyper::body::Body>(app: &Arc<App>, address: IpAddr, request: &Request<B>) -> Self {
+    pub(super) fn new<B: hyper::body::Body>(site: &Arc<Site>, address: IpAddr, request: &Request<B>) -> Self {
         let cut = |text: &str| text.chars().take(PATH).collect();
         let passed = Passed {
             id: Uuid::now_v7(),
@@ -50,18 +50,18 @@ impl Passage {
             address,
             size: usize::try_from(request.body().size_hint().lower()).unwrap_or(usize::MAX),
         };
-        Self { app: app.clone(), passed, received: None, has_begun: false, started: Instant::now() }
+        Self { site: site.clone(), passed, received: None, has_begun: false, started: Instant::now() }
     }
 
     /// Something that could not be read.
-    pub(super) fn of_nothing(app: &Arc<App>, address: IpAddr) -> Self {
+    pub(super) fn of_nothing(site: &Arc<Site>, address: IpAddr) -> Self {
         let passed = Passed { id: Uuid::now_v7(), method: String::new(), path: String::new(), address, size: 0 };
-        Self { app: app.clone(), passed, received: None, has_begun: false, started: Instant::now() }
+        Self { site: site.clone(), passed, received: None, has_begun: false, started: Instant::now() }
     }
 
     pub(super) async fn malformed(self, malformed: Malformed) {
         let status = respond::malformed(malformed);
-        self.tell(State::Failed, Some(malformed.code()), status, 0).await;
+        self.tell(State::Failed, Some(malformed.code().as_str()), status, 0).await;
     }
 
     pub(super) fn address(&self) -> IpAddr {
@@ -76,12 +76,12 @@ impl Passage {
     pub(super) async fn begin(&mut self, size: usize) -> Result<(), log::Error> {
         self.passed.size = size;
         let announced = match self.kept() {
-            Kept::All => self.app.log.receive_passed(&self.passed).await.map(Some),
-            Kept::Summary | Kept::Nothing => self.app.log.check().map(|()| None),
+            Kept::All => self.site.calls.log.receive_passed(&self.passed).await.map(Some),
+            Kept::Summary | Kept::Nothing => self.site.calls.log.check().map(|()| None),
         };
         match announced {
             Ok(received) => self.received = received,
-            Err(error) if self.app.log.may_pass_unlogged() => {
+            Err(error) if self.site.calls.log.may_pass_unlogged() => {
                 tracing::warn!(path = self.passed.path, %error, "a request is passed on that is not in the log");
             }
             Err(error) => return Err(error),
@@ -91,19 +91,19 @@ impl Passage {
     }
 
     fn kept(&self) -> Kept {
-        self.app.config.log.passed
+        self.site.calls.config.log.passed
     }
 
     /// It was not, or not with success, passed on.
-    pub(super) async fn fail(self, code: &'static str, is_unknown: bool, status: StatusCode) {
+    pub(super) async fn fail(self, code: Code, is_unknown: bool, status: StatusCode) {
         let state = if is_unknown { State::InDoubt } else { State::Failed };
-        self.tell(state, Some(code), status, 0).await;
+        self.tell(state, Some(code.as_str()), status, 0).await;
     }
 
     /// It is nothing that the gateway serves.
-    pub(super) async fn refuse(self, code: &'static str, mut response: Response) -> Response {
+    pub(super) async fn refuse(self, code: Code, mut response: Response) -> Response {
         respond::name_in_log(response.headers_mut(), self.passed.id);
-        self.tell(State::Failed, Some(code), response.status(), 0).await;
+        self.tell(State::Failed, Some(code.as_str()), response.status(), 0).await;
         response
     }
 
@@ -117,15 +117,15 @@ impl Passage {
     async fn tell(self, state: State, error: Option<&'static str>, status: StatusCode, answer_size: u64) {
         let is_refused = !self.has_begun;
         let took = self.started.elapsed();
-        self.app.metrics.passed(status.as_u16(), error, took);
-        if !self.has_begun && !self.app.refusals.take() {
+        self.site.calls.metrics.passed(status.as_u16(), error, took);
+        if !self.has_begun && !self.site.calls.refused_lines.take() {
             return;
         }
         if self.kept() == Kept::Nothing && state == State::Done && error.is_none() {
             return;
         }
         let end = PassedEnd { is_refused, state, status: status.as_u16(), error, answer_size, took };
-        if let Err(error) = self.app.log.finish_passed(&self.passed, self.received, end).await {
+        if let Err(error) = self.site.calls.log.finish_passed(&self.passed, self.received, end).await {
             tracing::error!(path = self.passed.path, %error, "the end of a request is not in the log");
         }
     }
@@ -173,7 +173,7 @@ impl Drop for Counted {
         if let (Some(passage), Ok(runtime)) = (self.passage.take(), tokio::runtime::Handle::try_current()) {
             // Odoo has done it, whatever became of the answer.
             let (status, answered, error) = (self.status, self.answered, (!is_whole).then_some("answer_cut"));
-            let calls = passage.app.calls.clone();
+            let calls = passage.site.calls.tasks.clone();
             calls.spawn_on(async move { passage.tell(State::Done, error, status, answered).await }, &runtime);
         }
     }

@@ -1,7 +1,10 @@
-//! From a verdict to an HTTP response. The only place that knows status codes.
+//! From an outcome to an HTTP response. Only this file makes a status of an error: admin and proxy use it.
 //!
 //! What Odoo or the plan decided is 200, as the addon's callers expect. A caller must see by the status alone that a call
 //! never came to a decision and may be worth another try.
+
+#[cfg(test)]
+mod reference;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -12,11 +15,10 @@ use uuid::Uuid;
 
 use super::{destination::Refusal, server::Malformed};
 use crate::{
-    call::{Error, Refused, Reply},
+    call::{Answered, Error},
+    errors::{Class, Retry},
     execute::Atomicity,
-    hook,
-    odoo::{Error as OdooError, Retry, Why},
-    wire::{Body, BodyError, Response},
+    wire::{Body, Response},
 };
 
 const CALL_ID: HeaderName = HeaderName::from_static("gateway-call-id");
@@ -24,14 +26,14 @@ const ATOMICITY: HeaderName = HeaderName::from_static("gateway-atomicity");
 const RETRY_AFTER_SECONDS: u16 = 5;
 
 /// Answers a call.
-pub fn reply(reply: Reply) -> Response {
-    let status_of = if reply.is_of_hook { hook_status } else { status };
-    let status = reply.verdict.as_ref().err().map_or(StatusCode::OK, status_of);
-    let is_safe = reply.verdict.as_ref().is_err_and(|error| error.retry() == Retry::Safe);
-    let mut response = json_response(status, &reply);
+pub fn answer(answered: Answered) -> Response {
+    let outcome = &answered.outcome;
+    let retry = outcome.error.map(|refusal| refusal.retry);
+    let status = if answered.is_of_hook { hook_status(outcome.class, retry) } else { status(outcome.class) };
+    let mut response = json_response(status, &answered);
     let headers = response.headers_mut();
-    name_in_log(headers, reply.call_id);
-    if let Some(atomicity) = reply.verdict.as_ref().ok().and_then(|done| done.atomicity) {
+    name_in_log(headers, answered.call_id);
+    if let Some(atomicity) = outcome.atomicity {
         headers.insert(
             ATOMICITY,
             HeaderValue::from_static(match atomicity {
@@ -40,16 +42,21 @@ pub fn reply(reply: Reply) -> Response {
             }),
         );
     }
-    // Only where coming back does no harm; a sender that reads nothing but the head does as it says.
+    // Only where another try does no harm; a sender that reads nothing but the head does as it says.
     let may_pass =
         matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS);
-    if may_pass && is_safe {
+    if may_pass && retry == Some(Retry::Safe) {
         headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS.into());
     }
-    if let Some(cookie) = reply.cookie {
+    if let Some(cookie) = answered.cookie {
         headers.append(header::SET_COOKIE, cookie);
     }
     response
+}
+
+/// The answer to a request that did not become a call.
+pub fn refuse(id: Uuid, error: &Error) -> Response {
+    answer(Answered::refusal(id, error))
 }
 
 /// Says under which id the log has this.
@@ -59,101 +66,47 @@ pub fn name_in_log(headers: &mut HeaderMap, id: Uuid) {
     }
 }
 
-fn status(error: &Error) -> StatusCode {
-    match error {
-        Error::NotJson(_) | Error::TooDeep(_) | Error::NotAnObject(_) | Error::Body(BodyError::Broken) => {
-            StatusCode::BAD_REQUEST
-        }
-        Error::TooManyValues { .. }
-        | Error::Body(BodyError::TooLarge(_) | BodyError::TooLargeForLogin(_) | BodyError::TooMuch { .. }) => {
-            StatusCode::PAYLOAD_TOO_LARGE
-        }
-        Error::Body(BodyError::TimedOut(_)) => StatusCode::REQUEST_TIMEOUT,
-        Error::TooMany { .. } | Error::Body(BodyError::NoRoom) => StatusCode::SERVICE_UNAVAILABLE,
-        Error::Limited(_) => StatusCode::TOO_MANY_REQUESTS,
-        Error::Body(BodyError::Encoded(_)) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        Error::DatabaseService => StatusCode::FORBIDDEN,
-        Error::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        Error::Log(_) => StatusCode::SERVICE_UNAVAILABLE,
-        Error::ClientAccount { .. } => StatusCode::BAD_GATEWAY,
-        Error::StillRunning(_) => StatusCode::GATEWAY_TIMEOUT,
-        Error::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-        error => error.odoo().map_or(StatusCode::OK, odoo_status),
-    }
-}
-
-/// For the sender of a hook, who knows nothing of the addon's form and reads the status alone. What need not be sent again is
-/// 200: a delivery that has been taken, and one of which there is nothing to do.
-fn hook_status(error: &Error) -> StatusCode {
-    match status(error) {
-        StatusCode::OK => {}
-        status => return status,
-    }
-    match error {
-        Error::Signature(Refused::Replayed { is_done: true, .. }) | Error::Hook(hook::Error::NoPayload) => {
+/// The status of an outcome at a route. What Odoo or the plan decided is 200, as the addon's callers expect.
+pub fn status(class: Class) -> StatusCode {
+    match class {
+        Class::Done | Class::Refused | Class::Unauthenticated | Class::Denied | Class::Taken | Class::UnderWay => {
             StatusCode::OK
         }
-        Error::Signature(Refused::Replayed { is_done: false, .. }) => StatusCode::CONFLICT,
-        Error::NoCredentials { .. }
-        | Error::UnreadableCredential(_)
-        | Error::KeyAsLogin(_)
-        | Error::UnknownClient
-        | Error::Signature(_)
-        | Error::ClientRevoked(_)
-        | Error::ClientExpired { .. } => StatusCode::UNAUTHORIZED,
-        Error::AddressNotAllowed(_) | Error::Denied(_) => StatusCode::FORBIDDEN,
-        error if error.is_denied() => StatusCode::FORBIDDEN,
-        error if error.retry() == Retry::Safe => StatusCode::SERVICE_UNAVAILABLE,
-        _ => StatusCode::UNPROCESSABLE_ENTITY,
+        Class::BadRequest => StatusCode::BAD_REQUEST,
+        Class::Forbidden => StatusCode::FORBIDDEN,
+        Class::NotFound => StatusCode::NOT_FOUND,
+        Class::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        Class::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+        Class::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Class::UriTooLong => StatusCode::URI_TOO_LONG,
+        Class::UnsupportedMedia => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Class::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+        Class::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        Class::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        Class::BadGateway => StatusCode::BAD_GATEWAY,
+        Class::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Class::GatewayTimeout => StatusCode::GATEWAY_TIMEOUT,
     }
 }
 
-fn odoo_status(error: &OdooError) -> StatusCode {
-    match error {
-        OdooError::Unreachable { .. }
-        | OdooError::NoSuchDatabase(_)
-        | OdooError::Redirected { .. }
-        | OdooError::TurnedAway { .. }
-        | OdooError::Unsendable { .. }
-        | OdooError::AnswerTooLarge { .. }
-        | OdooError::AnswerNeedsTooMuch { .. }
-        | OdooError::NoSuchDoor { .. } => StatusCode::BAD_GATEWAY,
-        OdooError::OutOfTime | OdooError::NoAnswer { why: Why::TimedOut(_), .. } => StatusCode::GATEWAY_TIMEOUT,
-        OdooError::NoAnswer { .. } => StatusCode::BAD_GATEWAY,
-        OdooError::Overloaded { .. }
-        | OdooError::Busy(_)
-        | OdooError::KeyBusy
-        | OdooError::Down { .. }
-        | OdooError::LoginsHeld { .. } => StatusCode::SERVICE_UNAVAILABLE,
-        _ => StatusCode::OK,
+/// The status for the sender of a hook, who knows nothing of the addon's form and reads the status alone. What need not be sent
+/// again is 200: a delivery that has been taken, and one with which there is nothing to do.
+pub fn hook_status(class: Class, retry: Option<Retry>) -> StatusCode {
+    match class {
+        Class::Refused if retry == Some(Retry::Safe) => StatusCode::SERVICE_UNAVAILABLE,
+        Class::Refused => StatusCode::UNPROCESSABLE_ENTITY,
+        Class::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Class::Denied => StatusCode::FORBIDDEN,
+        Class::UnderWay => StatusCode::CONFLICT,
+        class => status(class),
     }
 }
 
-/// Answers what is nothing that the gateway serves.
-pub fn refusal(refusal: Refusal) -> Response {
-    let (status, message) = match refusal {
-        Refusal::NotFound => (
-            StatusCode::NOT_FOUND,
-            "the gateway serves POST /api/create_data, create_update_data, update_data, search_data and call_function, and passes on what its [proxy] section says; by default that is /web/session/".to_owned(),
-        ),
-        Refusal::OnlyPost => (StatusCode::METHOD_NOT_ALLOWED, "this route takes POST only".to_owned()),
-        Refusal::Method => (StatusCode::METHOD_NOT_ALLOWED, "the gateway takes neither CONNECT nor TRACE".to_owned()),
-        Refusal::Path => (
-            StatusCode::BAD_REQUEST,
-            "the path has `.` or `..` as a segment, a backslash or a control character, encoded or not; or no slash before it".to_owned(),
-        ),
-        Refusal::UrlTooLong(most) => (
-            StatusCode::URI_TOO_LONG,
-            format!("path and query are longer than the {most} that [limits] url_length allows"),
-        ),
-        Refusal::Host => (StatusCode::BAD_REQUEST, "a request has one `Host` header, with a host in it".to_owned()),
-        Refusal::Framing => (
-            StatusCode::BAD_REQUEST,
-            "a body has a `Content-Length` or the `Transfer-Encoding` chunked, one of them and once".to_owned(),
-        ),
-    };
-    let body = json!({"error": {"code": refusal.code(), "message": message}});
-    let mut response = json_response(status, &body);
+/// The answer to a request that is for nothing that the gateway serves.
+pub(super) fn refusal(refusal: Refusal) -> Response {
+    let code = refusal.code();
+    let body = json!({"error": {"code": code, "message": refusal.to_string()}});
+    let mut response = json_response(status(code.class()), &body);
     let headers = response.headers_mut();
     match refusal {
         Refusal::OnlyPost => {
@@ -163,18 +116,14 @@ pub fn refusal(refusal: Refusal) -> Response {
         Refusal::Framing | Refusal::Host => {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        _ => {}
+        Refusal::NotFound | Refusal::Method | Refusal::Path | Refusal::UrlTooLong(_) => {}
     }
     response
 }
 
-/// How hyper has answered what it could not read.
-pub fn malformed(malformed: Malformed) -> StatusCode {
-    match malformed {
-        Malformed::NotHttp => StatusCode::BAD_REQUEST,
-        Malformed::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-        Malformed::UrlTooLong => StatusCode::URI_TOO_LONG,
-    }
+/// The status with which hyper has answered what it could not read.
+pub(super) fn malformed(malformed: Malformed) -> StatusCode {
+    status(malformed.code().class())
 }
 
 /// A JSON body with its length.

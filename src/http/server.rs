@@ -23,6 +23,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{connection, origin};
 use crate::{
     config::Limits,
+    errors::Code,
     limits::{ConcurrencyLimit, Exceeded, Most},
     wire::Response,
 };
@@ -66,11 +67,11 @@ pub enum Malformed {
 
 impl Malformed {
     /// For the log alone: hyper's answer has no body.
-    pub fn code(self) -> &'static str {
+    pub fn code(self) -> Code {
         match self {
-            Self::NotHttp => "invalid_http",
-            Self::HeadTooLarge => "head_too_large",
-            Self::UrlTooLong => "url_too_long",
+            Self::NotHttp => Code::InvalidHttp,
+            Self::HeadTooLarge => Code::HeadTooLarge,
+            Self::UrlTooLong => Code::UrlTooLong,
         }
     }
 }

@@ -125,7 +125,7 @@ impl Log {
         finished: Finished,
         secrets: &mut Secrets,
     ) -> Result<FinishedLine<'e>, Error> {
-        let records = record::records(&finished.odoo);
+        let records = record::written_records(&finished.odoo);
         let result = if end.kept == Kept::Summary { without_rows(finished.result) } else { finished.result };
         let parts = if end.kept == Kept::Nothing {
             [Part::left(), Part::left(), Part::left(), Part::left()]

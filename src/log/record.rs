@@ -5,7 +5,7 @@
 use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -72,7 +72,7 @@ pub struct Finished {
     pub odoo: Vec<OdooCall>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     Done,
@@ -225,7 +225,7 @@ pub(super) struct PassedEndLine<'r> {
 }
 
 /// The written records of all RPCs, by model.
-pub(super) fn records(odoo: &[OdooCall]) -> Map<String, Value> {
+pub fn written_records(odoo: &[OdooCall]) -> Map<String, Value> {
     let mut all = Map::new();
     for call in odoo.iter().filter(|call| !call.records.is_empty()) {
         let Some(model) = call.rpc["model"].as_str() else { continue };

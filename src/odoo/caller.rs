@@ -23,7 +23,7 @@ use super::{
     access::{Access, RotatedCookie},
     credential::Credential,
     door::{Door, JSON2_SINCE},
-    error::{Error, Repeatable, Retry, Why},
+    error::{Error, Repeatable, Why},
     gate::Claim,
     identity::{Identity, Known},
     key_locks::{Held, RecordKey, Taken},
@@ -37,7 +37,10 @@ use super::{
     trace::Trace,
     transport::Terms,
 };
-use crate::policy::{Policy, Touch};
+use crate::{
+    errors::Retry,
+    policy::{Policy, Touch},
+};
 
 /// Every RPC is made with the caller's own credential, and noted in the call's trace.
 #[derive(Debug)]

@@ -277,7 +277,7 @@ mod tests {
         cooldown.begin(address(1), login(500), soon()).await.unwrap().was_right().await;
         assert_eq!(wrong(&cooldown, 0..100).await, 4);
         let refused = cooldown.begin(address(1), login(501), soon()).await.unwrap_err();
-        assert_eq!(refused.code(), "logins_held");
+        assert_eq!(refused.code().as_str(), "logins_held");
         // Each right one makes room for one more.
         cooldown.begin(address(1), login(500), soon()).await.unwrap().was_right().await;
         assert_eq!(wrong(&cooldown, 0..100).await, 1);

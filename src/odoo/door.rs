@@ -96,8 +96,8 @@ mod tests {
             for (credential, expected) in credentials.iter().zip(expected) {
                 let seen = match Door::of(credential, protocol, async || Ok(version)).await {
                     Ok(door) => door.name(),
-                    Err(error) if error.code() == "credential_not_allowed" => "-",
-                    Err(error) => error.code(),
+                    Err(error) if error.code().as_str() == "credential_not_allowed" => "-",
+                    Err(error) => error.code().as_str(),
                 };
                 assert_eq!(seen, expected, "{protocol:?} on {version} with a {}", credential.kind());
             }

@@ -7,7 +7,10 @@ use std::time::Duration;
 use bytesize::ByteSize;
 
 use super::{fault::Fault, rpc::Effect};
-use crate::policy::{Denied, Malformed};
+use crate::{
+    errors::{Code, Retry},
+    policy::{Denied, Malformed},
+};
 
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
@@ -185,57 +188,36 @@ pub enum Repeatable {
     InPart,
 }
 
-/// Whether sending the same call again can do harm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Retry {
-    /// Nothing was changed, and a later try may succeed.
-    Safe,
-    /// It is not known whether something was changed.
-    Unsafe,
-    /// Nothing was changed, and the same call would be refused again.
-    No,
-}
-
-impl Retry {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Safe => "safe",
-            Self::Unsafe => "unsafe",
-            Self::No => "no",
-        }
-    }
-}
-
 impl Error {
     /// The stable code that callers may branch on.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            Self::Unreachable { .. } | Self::Down { .. } => "odoo_unreachable",
-            Self::Busy(_) => "too_busy",
-            Self::OutOfTime => "out_of_time",
-            Self::Unsendable { .. } => "not_sendable",
-            Self::KeyBusy => "key_busy",
-            Self::Redirected { .. } => "odoo_redirects",
-            Self::TurnedAway { .. } => "turned_away",
-            Self::AnswerTooLarge { .. } | Self::AnswerNeedsTooMuch { .. } => "answer_too_large",
-            Self::NoAnswer { why: Why::TimedOut(_), .. } => "odoo_timeout",
-            Self::NoAnswer { .. } => "odoo_no_answer",
-            Self::Overloaded { .. } => "odoo_overloaded",
+            Self::Unreachable { .. } | Self::Down { .. } => Code::OdooUnreachable,
+            Self::Busy(_) => Code::TooBusy,
+            Self::OutOfTime => Code::OutOfTime,
+            Self::Unsendable { .. } => Code::NotSendable,
+            Self::KeyBusy => Code::KeyBusy,
+            Self::Redirected { .. } => Code::OdooRedirects,
+            Self::TurnedAway { .. } => Code::TurnedAway,
+            Self::AnswerTooLarge { .. } | Self::AnswerNeedsTooMuch { .. } => Code::AnswerTooLarge,
+            Self::NoAnswer { why: Why::TimedOut(_), .. } => Code::OdooTimeout,
+            Self::NoAnswer { .. } => Code::OdooNoAnswer,
+            Self::Overloaded { .. } => Code::OdooOverloaded,
             Self::Fault(fault) => fault.code(),
-            Self::UnknownModel(_) => "unknown_model",
-            Self::SessionExpired => "session_expired",
-            Self::WrongKey => "wrong_key",
-            Self::WrongLogin { .. } => "wrong_login",
-            Self::LoginsHeld { .. } => "logins_held",
-            Self::SecondFactor { .. } => "second_factor",
-            Self::KeyNeedsLogin { .. } => "key_needs_login",
-            Self::DoorClosed { .. } => "credential_not_allowed",
-            Self::NoSuchDoor { .. } => "no_such_door",
+            Self::UnknownModel(_) => Code::UnknownModel,
+            Self::SessionExpired => Code::SessionExpired,
+            Self::WrongKey => Code::WrongKey,
+            Self::WrongLogin { .. } => Code::WrongLogin,
+            Self::LoginsHeld { .. } => Code::LoginsHeld,
+            Self::SecondFactor { .. } => Code::SecondFactor,
+            Self::KeyNeedsLogin { .. } => Code::KeyNeedsLogin,
+            Self::DoorClosed { .. } => Code::CredentialNotAllowed,
+            Self::NoSuchDoor { .. } => Code::NoSuchDoor,
             Self::Denied(denied) => denied.code(),
-            Self::NoDomain(_) => "invalid_domain",
-            Self::NotInXml { .. } => "not_in_xml",
-            Self::OtherDatabase { .. } => "other_database",
-            Self::NoSuchDatabase(_) => "no_such_database",
+            Self::NoDomain(_) => Code::InvalidDomain,
+            Self::NotInXml { .. } => Code::NotInXml,
+            Self::OtherDatabase { .. } => Code::OtherDatabase,
+            Self::NoSuchDatabase(_) => Code::NoSuchDatabase,
         }
     }
 

@@ -6,7 +6,7 @@
 
 use serde::Deserialize;
 
-use super::error::Retry;
+use crate::errors::{Code, Retry};
 
 /// An exception that Odoo raised.
 #[derive(Debug, Clone, Deserialize)]
@@ -31,20 +31,20 @@ impl Fault {
         }
     }
 
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self.name.as_str() {
             // Odoo 18 and later have methods that are private by decoration, whatever their name.
-            "odoo.exceptions.AccessError" if self.message.starts_with("Private methods") => "private_method",
-            "odoo.exceptions.AccessError" => "access_error",
-            "odoo.exceptions.AccessDenied" => "access_denied",
-            "odoo.exceptions.MissingError" => "missing_record",
-            "odoo.exceptions.ValidationError" => "validation_error",
-            "odoo.exceptions.UserError" | "odoo.exceptions.RedirectWarning" => "user_error",
+            "odoo.exceptions.AccessError" if self.message.starts_with("Private methods") => Code::PrivateMethod,
+            "odoo.exceptions.AccessError" => Code::AccessError,
+            "odoo.exceptions.AccessDenied" => Code::AccessDenied,
+            "odoo.exceptions.MissingError" => Code::MissingRecord,
+            "odoo.exceptions.ValidationError" => Code::ValidationError,
+            "odoo.exceptions.UserError" | "odoo.exceptions.RedirectWarning" => Code::UserError,
             // An unknown model has been told from an unknown method before; see `is_unknown_model`.
-            "builtins.AttributeError" | "werkzeug.exceptions.NotFound" => "unknown_method",
-            _ if self.is_unknown_field() => "unknown_field",
-            _ if self.is_conflict() => "conflict",
-            _ => "odoo_error",
+            "builtins.AttributeError" | "werkzeug.exceptions.NotFound" => Code::UnknownMethod,
+            _ if self.is_unknown_field() => Code::UnknownField,
+            _ if self.is_conflict() => Code::Conflict,
+            _ => Code::OdooError,
         }
     }
 

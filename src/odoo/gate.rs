@@ -161,7 +161,7 @@ mod tests {
     }
 
     fn code<T>(outcome: Result<T, Error>) -> &'static str {
-        outcome.err().map_or("entered", |error| error.code())
+        outcome.err().map_or("entered", |error| error.code().as_str())
     }
 
     fn soon() -> Instant {

@@ -235,7 +235,7 @@ mod tests {
         let locks = Arc::<KeyLocks>::default();
         let [a, b, _] = keys();
         let (held, _) = take(&locks, Held::default(), &[a, a]).await.unwrap();
-        assert_eq!(take(&locks, Held::default(), &[a]).await.unwrap_err().code(), "key_busy");
+        assert_eq!(take(&locks, Held::default(), &[a]).await.unwrap_err().code().as_str(), "key_busy");
         assert!(take(&locks, Held::default(), &[b]).await.is_ok());
         drop(held);
         assert!(take(&locks, Held::default(), &[a]).await.is_ok());

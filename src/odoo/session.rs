@@ -13,6 +13,7 @@ use super::{
     rpc::{Effect, Rpc},
     transport::{Request, Terms, Transport},
 };
+use crate::errors::Code;
 
 /// A result or a refusal, and the cookie that Odoo gave the session anew, if it did (Odoo 19 does so every three hours): the
 /// old one is good for two minutes more, whatever became of the call.
@@ -80,7 +81,7 @@ pub(super) async fn login(
             words => Error::LoginsHeld { words: words.to_owned() },
         }),
         // Odoo 16 and later serve only the databases that their filter lets through.
-        Err(Error::Fault(fault)) if fault.code() == "access_error" || fault.is_missing_database(database) => {
+        Err(Error::Fault(fault)) if fault.code() == Code::AccessError || fault.is_missing_database(database) => {
             Err(Error::NoSuchDatabase(database.to_owned()))
         }
         Err(error) => Err(error),

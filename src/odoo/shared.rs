@@ -64,7 +64,7 @@ mod tests {
         });
         let patient = get_or_ask(&cache, 1, now + Duration::from_secs(60), || async { Ok(7) });
         let (hurried, patient) = tokio::join!(hurried, patient);
-        assert_eq!((hurried.unwrap_err().code(), patient.unwrap()), ("too_busy", 7));
+        assert_eq!((hurried.unwrap_err().code().as_str(), patient.unwrap()), ("too_busy", 7));
     }
 
     #[tokio::test(start_paused = true)]
@@ -79,6 +79,6 @@ mod tests {
         let patient = get_or_ask(&cache, 1, now + Duration::from_secs(60), slow);
         let hurried = get_or_ask(&cache, 1, now + Duration::from_secs(1), slow);
         let (patient, hurried) = tokio::join!(patient, hurried);
-        assert_eq!((patient.unwrap(), hurried.unwrap_err().code(), asked.get()), (7, "out_of_time", 1));
+        assert_eq!((patient.unwrap(), hurried.unwrap_err().code().as_str(), asked.get()), (7, "out_of_time", 1));
     }
 }

@@ -135,7 +135,7 @@ impl Transport {
         let answer = time::timeout(limit, self.exchange(request, &terms.origin)).await;
         let outcome = answer.unwrap_or_else(|_| Err(Error::NoAnswer { effect, why: Why::TimedOut(limit) }));
         self.gate.connected(&outcome);
-        self.metrics.odoo(outcome.as_ref().err().map_or("answered", Error::code), started.elapsed());
+        self.metrics.odoo(outcome.as_ref().err().map_or("answered", |error| error.code().as_str()), started.elapsed());
         outcome
     }
 
@@ -275,7 +275,7 @@ fn title(page: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{config::Config, odoo::error::Retry};
+    use crate::{config::Config, errors::Retry};
 
     #[tokio::test]
     async fn what_has_no_form_in_http_is_known_not_to_have_been_sent() {
@@ -286,6 +286,6 @@ mod tests {
         let terms = Terms { claim: Claim::New, until, origin: Origin::default() };
         let request = Request::json(format!("/{}", "x".repeat(70_000)), &"", Effect::Write);
         let error = transport.post(request, terms).await.err().unwrap();
-        assert_eq!((error.code(), error.retry()), ("not_sendable", Retry::No));
+        assert_eq!((error.code().as_str(), error.retry()), ("not_sendable", Retry::No));
     }
 }

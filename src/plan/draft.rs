@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     config::LookupKeys,
+    errors::Code,
     odoo::{Bond, Field, Kept, Kind},
     policy::Touch,
 };
@@ -261,7 +262,7 @@ impl Reader<'_> {
     ) -> Result<Option<Slot>, Error> {
         let Some(field) = field else {
             let message = format!("the model `{}` has no field `{name}`; `{path}` was left out", seen.name());
-            self.warnings.note("unknown_field", path, message)?;
+            self.warnings.note(Code::UnknownField, path, message)?;
             return Ok(None);
         };
         let inverse = field.inverse.as_deref();
@@ -351,7 +352,7 @@ impl Reader<'_> {
         };
         if let Some(stray) = lookups.keys().find(|key| !matches!(key.as_str(), "mode" | "records")) {
             let message = format!("`{path}.{stray}` was ignored: a many2many takes `mode` and `records`");
-            self.warnings.note("unknown_parameter", format!("{path}.{stray}"), message)?;
+            self.warnings.note(Code::UnknownParameter, format!("{path}.{stray}"), message)?;
         }
         let records = match lookups.get("records") {
             Some(Value::Array(records)) => records,
@@ -418,7 +419,7 @@ impl Reader<'_> {
         if self.filter.keys == LookupKeys::First {
             for (ignored, _) in keys.drain(1..) {
                 let message = format!("`{path}` is looked up by `{first}` alone; `{ignored}` was ignored");
-                self.warnings.note("lookup_key_ignored", format!("{path}.{ignored}"), message)?;
+                self.warnings.note(Code::LookupKeyIgnored, format!("{path}.{ignored}"), message)?;
             }
         }
         for (key, value) in &keys {

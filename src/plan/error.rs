@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Warning, picks};
 use crate::{
+    errors::Code,
     literal,
     odoo::{self, Caller, Rpc},
     policy::{Denied, Touch},
@@ -61,21 +62,21 @@ pub enum Error {
 
 impl Error {
     /// The stable code that callers may branch on.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         match self {
-            Self::NoMatch { .. } => "no_match",
-            Self::Ambiguous(_) => "ambiguous_match",
-            Self::LinesDiffer { .. } => "lines_differ",
-            Self::NotFoundAfterwards { .. } => "not_found_afterwards",
-            Self::Circular { .. } => "circular_auto_create",
-            Self::UnknownLookupField { .. } => "unknown_lookup_field",
-            Self::BadMode { .. } | Self::WrongKind { .. } => "invalid_value",
-            Self::UnknownField { .. } => "unknown_field",
-            Self::NotRelational { .. } => "not_relational",
-            Self::NoSearchKey | Self::NoMethod => "missing_parameter",
-            Self::PrivateMethod { .. } => "private_method",
-            Self::Domain { .. } => "invalid_domain",
-            Self::Picks { .. } => "invalid_fields",
+            Self::NoMatch { .. } => Code::NoMatch,
+            Self::Ambiguous(_) => Code::AmbiguousMatch,
+            Self::LinesDiffer { .. } => Code::LinesDiffer,
+            Self::NotFoundAfterwards { .. } => Code::NotFoundAfterwards,
+            Self::Circular { .. } => Code::CircularAutoCreate,
+            Self::UnknownLookupField { .. } => Code::UnknownLookupField,
+            Self::BadMode { .. } | Self::WrongKind { .. } => Code::InvalidValue,
+            Self::UnknownField { .. } => Code::UnknownField,
+            Self::NotRelational { .. } => Code::NotRelational,
+            Self::NoSearchKey | Self::NoMethod => Code::MissingParameter,
+            Self::PrivateMethod { .. } => Code::PrivateMethod,
+            Self::Domain { .. } => Code::InvalidDomain,
+            Self::Picks { .. } => Code::InvalidFields,
             Self::Denied { source, .. } => source.code(),
             Self::Strict(warning) => warning.code,
             Self::Overtaken(error) => error.code(),

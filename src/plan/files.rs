@@ -6,7 +6,10 @@
 use serde_json::{Map, Value, json};
 
 use super::{Error, Warnings, commands, content::without_line_ends, kind_of};
-use crate::odoo::{Field, Kept, Kind};
+use crate::{
+    errors::Code,
+    odoo::{Field, Kept, Kind},
+};
 
 pub(super) const FIELD: &str = "attachment_ids";
 pub(super) const MODEL: &str = "ir.attachment";
@@ -75,7 +78,7 @@ fn read_one(file: &Value, path: &str, content_field: &'static str, warnings: &mu
     for other in file.keys().filter(|key| !matches!(key.as_str(), "name" | "datas")) {
         let path = format!("{path}.{other}");
         let message = format!("`{path}` was ignored: a file has `name` and `datas`");
-        warnings.note("unknown_parameter", path, message)?;
+        warnings.note(Code::UnknownParameter, path, message)?;
     }
     let text = |key: &str| match file.get(key) {
         Some(Value::String(text)) => Ok(text),

@@ -11,6 +11,7 @@ use super::{
     write::{decide_written, most_written},
 };
 use crate::{
+    errors::Code,
     odoo::{Caller, Rpc},
     policy::Touch,
 };
@@ -70,7 +71,7 @@ pub async fn call_function(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Er
         decide_written(caller, model, ids.len())?;
         if ids.is_empty() {
             let message = format!("no record of `{model}` matches `search_key`; `{method}` was called on none");
-            warnings.note("nothing_matched", "search_key", message)?;
+            warnings.note(Code::NothingMatched, "search_key", message)?;
         }
         rpc.ids = Some(ids);
     }

@@ -18,6 +18,7 @@ use super::{
     query::MOST,
     steps::{At, Hole, Line},
 };
+use crate::errors::Code;
 
 /// The lines that records have before they are replaced, by field.
 pub(super) type OldLines = HashMap<String, Vec<i64>>;
@@ -174,7 +175,7 @@ impl<'a> Settler<'a> {
                     return Err(Error::NoMatch { path: path(), field: field.to_owned(), value });
                 }
                 self.warnings.note(
-                    "no_match",
+                    Code::NoMatch,
                     path(),
                     format!("'{field}': '{value}' found no match and was left out"),
                 )?;
@@ -306,7 +307,7 @@ mod tests {
         let found: Vec<Vec<i64>> = (0..questions.iter().count()).map(answer).collect();
         let old = OldLines::from([("line_ids".to_owned(), vec![8, 9])]);
         let settled = Settler::of_found(&questions, &found, &mut warnings).settle("order", draft, &old, "")?;
-        let said = warnings.into_vec().into_iter().map(|warning| format!("{} {}", warning.code, warning.path));
+        let said = warnings.into_vec().into_iter().map(|warning| format!("{} {}", warning.code.as_str(), warning.path));
         Ok((Value::Object(settled.values), said.collect()))
     }
 

@@ -10,7 +10,7 @@ use super::{
     kind_of, names,
     picks::{self, Pick},
 };
-use crate::odoo::Caller;
+use crate::{errors::Code, odoo::Caller};
 
 /// What each kind of route reads in `vals`, besides what all of them do.
 const ALWAYS: [&str; 4] = ["payload", "strict", "dry_run", "batch"];
@@ -96,7 +96,7 @@ pub(super) fn note_unread(
         let path = format!("{within}{name}");
         let message =
             format!("`{path}` is not a parameter of this call and was ignored; there are: {}", read.join(", "));
-        warnings.note("unknown_parameter", path, message)?;
+        warnings.note(Code::UnknownParameter, path, message)?;
     }
     Ok(())
 }

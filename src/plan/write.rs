@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     config::Compat,
+    errors::Code,
     odoo::{self, Caller, Page, RecordKey, Rpc},
     policy::Touch,
 };
@@ -48,7 +49,7 @@ pub async fn update_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
     let (found, resolved) = request.find_and_resolve(caller, domain, has_lines).await?;
     if found.ids.is_empty() {
         let message = format!("no record of `{model}` matches `search_key`; nothing was updated");
-        request.vals.warnings.note("nothing_matched", "search_key", message)?;
+        request.vals.warnings.note(Code::NothingMatched, "search_key", message)?;
     }
     let target = request.existing(caller, found).await?;
     request.plan(caller, resolved, target).await

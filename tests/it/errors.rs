@@ -236,31 +236,18 @@ fn all(pattern: &str, text: &str) -> BTreeSet<String> {
     Regex::new(pattern).unwrap().captures_iter(text).map(|found| found[1].to_owned()).collect()
 }
 
+/// docs/errors.md has every code: a unit test holds it against the table.
 #[test]
-fn every_code_is_documented_and_tested() {
-    let documented = all(
-        r"(?m)^\| `([a-z0-9_]+)` \|",
-        &fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/errors.md")).unwrap(),
-    );
-    let errors: String =
-        ["src/call", "src/http", "src/limits", "src/wire", "src/plan", "src/odoo"].map(sources).concat()
-            + include_str!("../../src/plan.rs")
-            + include_str!("../../src/policy.rs");
-    let mut used = all(r#"=> "([a-z0-9]+_[a-z0-9_]+)","#, &errors);
-    used.extend(all(r#"note\(\s*"([a-z_]+)""#, &errors));
-    used.extend(all(r#"code: "([a-z_]+)""#, &(sources("src/execute") + &sources("src"))));
-    used.extend(["internal", "conflict", "replayed"].map(str::to_owned));
-    // Names of routes, which stand in the same form.
-    for route in ["create_data", "create_update_data", "update_data", "search_data", "call_function"] {
-        used.remove(route);
-    }
-    assert_eq!(used, documented);
+fn every_code_is_tested() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let documented = all(r"(?m)^\| `([a-z0-9_]+)` \|", &fs::read_to_string(root.join("docs/errors.md")).unwrap());
+    assert!(documented.len() > 80, "{documented:?}");
     let tests = sources("tests/it") + &sources("src");
     // A mistake of the gateway itself cannot be made on command.
     let untested: Vec<_> = documented
         .iter()
         .filter(|code| {
-            // In the tables of raw requests a code stands behind its status.
+            // In the table a code stands once; in the tables of raw requests it stands behind its status.
             let named = tests.matches(&format!("\"{code}\"")).count() + tests.matches(&format!(":{code}")).count();
             *code != "internal" && named < 2
         })

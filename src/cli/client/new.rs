@@ -6,7 +6,7 @@ use anyhow::Context;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use clap::{Args, ValueEnum};
 
-use crate::{call::clients, key_texts::PREFIX};
+use crate::{call::auth::clients, key_texts::PREFIX};
 
 const KEY_BYTES: usize = 32;
 /// So much of a client's name goes into that of its variables.

@@ -5,12 +5,13 @@ use std::{sync::Arc, time::Duration};
 use anyhow::{Context, bail};
 use http::StatusCode;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::again::Again;
 use crate::{
-    app::App,
-    call,
+    app,
+    call::Service,
     config::Config,
     control::{Control, bearer},
     log,
@@ -22,7 +23,7 @@ const HERE: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOS
 
 pub(super) enum Way {
     There { http: reqwest::Client, control: Control },
-    Here(Arc<App>),
+    Here(Arc<Service>),
 }
 
 /// What came of a call that was sent again.
@@ -52,10 +53,10 @@ impl Way {
     pub(super) fn open(config: Config) -> anyhow::Result<Self> {
         let folder = &config.log.directory;
         if !log::is_in_use(folder) {
-            let app = App::build(config)?;
+            let calls = app::build(config, CancellationToken::new())?.calls.clone();
             // It notices when Odoo is back; ends with the process.
-            tokio::spawn(app.odoo.clone().watch());
-            return Ok(Self::Here(app));
+            tokio::spawn(calls.odoo.clone().watch());
+            return Ok(Self::Here(calls));
         }
         let control =
             Control::read(folder).context("a gateway writes this log, but does not say where it is to be reached")?;
@@ -80,18 +81,20 @@ impl Way {
                     None => bail!("the gateway did not take the call: {}", body["error"]["message"]),
                 }
             }
-            Self::Here(app) => {
-                let Some(request) = again.request.into_request(HERE) else { bail!("this is no call that can be made") };
-                let id: Uuid = request.id;
-                let reply = app.calls.spawn(call::handle(app.clone(), request)).await?;
-                Ok(Answer { id: id.to_string(), body: json!(reply) })
+            Self::Here(calls) => {
+                let Some(incoming) = again.request.into_incoming(HERE) else {
+                    bail!("this is no call that can be made")
+                };
+                let id: Uuid = incoming.id;
+                let answered = calls.start(incoming, ()).await?;
+                Ok(Answer { id: id.to_string(), body: json!(answered) })
             }
         }
     }
 
     pub(super) async fn close(&self) {
-        if let Self::Here(app) = self {
-            app.log.close().await;
+        if let Self::Here(calls) = self {
+            calls.log.close().await;
         }
     }
 }

@@ -16,9 +16,10 @@ use serde_json::{Value, json};
 
 use super::Caller;
 use crate::{
+    errors::Retry,
     odoo::{
         credential::Fingerprint,
-        error::{Error, Retry, Why},
+        error::{Error, Why},
         lanes::{Batch, Turn, Work},
         marks::{self, Marks},
         rpc::{Effect, Rpc},

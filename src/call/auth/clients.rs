@@ -12,11 +12,9 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
-use super::{
-    Error as Refusal,
-    signature::{NoKey, Verifier},
-};
+use super::signature::{NoKey, Verifier};
 use crate::{
+    call::Error as Refusal,
     config::{self, Source},
     limits::{RateLimit, Share},
     odoo::Credential,
@@ -36,7 +34,7 @@ pub struct Client {
     pub name: Arc<str>,
     pub credential: Credential,
     pub policy: Arc<Policy>,
-    pub(super) verifier: Option<Verifier>,
+    pub(in crate::call) verifier: Option<Verifier>,
     is_revoked: bool,
     expires: Option<Timestamp>,
     addresses: Vec<IpNet>,
@@ -118,12 +116,12 @@ impl Client {
     }
 
     /// The header with its signature, where the configuration names one.
-    pub(super) fn signature_header(&self) -> Option<&HeaderName> {
+    pub(in crate::call) fn signature_header(&self) -> Option<&HeaderName> {
         self.verifier.as_ref().and_then(Verifier::header)
     }
 
     /// Whether it may call now, and from there. The client has proven who it is.
-    pub(super) fn admit(&self, address: IpAddr) -> Result<Share, Refusal> {
+    pub(in crate::call) fn admit(&self, address: IpAddr) -> Result<Share, Refusal> {
         if self.is_revoked {
             return Err(Refusal::ClientRevoked(self.name.clone()));
         }
@@ -136,7 +134,7 @@ impl Client {
 }
 
 /// Whether a call from there is served.
-pub(super) fn is_within(address: IpAddr, addresses: &[IpNet]) -> Result<(), Refusal> {
+pub(in crate::call) fn is_within(address: IpAddr, addresses: &[IpNet]) -> Result<(), Refusal> {
     let address = address.to_canonical();
     let is_named = addresses.is_empty() || addresses.iter().any(|range| range.contains(&address));
     if is_named { Ok(()) } else { Err(Refusal::AddressNotAllowed(address)) }

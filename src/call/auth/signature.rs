@@ -54,7 +54,7 @@ pub enum Refused {
 pub struct NoKey;
 
 /// Knows the signatures of one client.
-pub(super) struct Verifier {
+pub(in crate::call) struct Verifier {
     way: Way,
     /// That of the secret, and while it is being replaced of the one before.
     keys: Vec<hmac::Key>,
@@ -74,7 +74,7 @@ struct Call {
 
 /// A delivery with a right signature.
 #[derive(Debug)]
-pub(super) struct Delivery {
+pub(in crate::call) struct Delivery {
     taken: Taken,
     digest: [u8; 32],
     is_done: Arc<AtomicBool>,
@@ -82,11 +82,11 @@ pub(super) struct Delivery {
 
 impl Verifier {
     /// The header with the signature, where the configuration names one.
-    pub(super) fn header(&self) -> Option<&HeaderName> {
+    pub(in crate::call) fn header(&self) -> Option<&HeaderName> {
         self.way.header()
     }
 
-    pub(super) fn new(signature: &Signature, secrets: &[SecretString]) -> Result<Self, NoKey> {
+    pub(in crate::call) fn new(signature: &Signature, secrets: &[SecretString]) -> Result<Self, NoKey> {
         let way = Way::of(&signature.scheme);
         let algorithm = match &way {
             Way::Hmac(Hmac { algorithm: Algorithm::Sha1, .. }) => hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
@@ -119,14 +119,14 @@ impl Verifier {
     }
 
     /// Knows the deliveries again that another one has taken, unless they are to be known for another time.
-    pub(super) fn remember(&mut self, other: &Self) {
+    pub(in crate::call) fn remember(&mut self, other: &Self) {
         if self.tolerance == other.tolerance {
             self.taken = other.taken.clone();
         }
     }
 
     /// Whether the client has sent this body. What is known of its time is looked at only when that is sure.
-    pub(super) fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<Delivery, Refused> {
+    pub(in crate::call) fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<Delivery, Refused> {
         let claim = self.way.claim(headers, body)?;
         // Every MAC with every key, whichever is right.
         let mut is_right = false;
@@ -158,7 +158,7 @@ impl Verifier {
 
 impl Delivery {
     /// Takes it as this call, unless it has been taken.
-    pub(super) async fn take(&self, call: Uuid) -> Result<(), Refused> {
+    pub(in crate::call) async fn take(&self, call: Uuid) -> Result<(), Refused> {
         let call = Call { id: call, is_done: self.is_done.clone() };
         let entry = self.taken.entry(self.digest).or_insert(call).await;
         if entry.is_fresh() {
@@ -169,12 +169,12 @@ impl Delivery {
     }
 
     /// It has been done, or nobody knows.
-    pub(super) fn keep(&self) {
+    pub(in crate::call) fn keep(&self) {
         self.is_done.store(true, Relaxed);
     }
 
     /// It came to nothing, and may come again.
-    pub(super) async fn give_back(&self) {
+    pub(in crate::call) async fn give_back(&self) {
         // By now it may have been taken by another call.
         if self.taken.get(&self.digest).await.is_some_and(|taken| Arc::ptr_eq(&taken.is_done, &self.is_done)) {
             self.taken.invalidate(&self.digest).await;

@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::{Error, json};
+use super::json;
 use crate::{
+    call::Error,
     config::Limits,
     memory::{self, Weight},
     plan::kind_of,
@@ -48,7 +49,7 @@ impl Envelope {
 ///
 /// # Errors
 /// It is deeper, or has more values, than the limits allow.
-pub(super) fn weigh(body: &[u8], limits: &Limits) -> Result<Weight, Error> {
+pub(in crate::call) fn weigh(body: &[u8], limits: &Limits) -> Result<Weight, Error> {
     let weight = memory::weigh(body);
     let (deep, most) = (limits.json_depth.get(), limits.values.get());
     match weight {
@@ -62,7 +63,7 @@ pub(super) fn weigh(body: &[u8], limits: &Limits) -> Result<Weight, Error> {
 ///
 /// # Errors
 /// It has more values than the limit allows, or there is no room for it.
-pub(super) fn take_domain(vals: &Map<String, Value>, limits: &Limits) -> Result<(), Error> {
+pub(in crate::call) fn take_domain(vals: &Map<String, Value>, limits: &Limits) -> Result<(), Error> {
     let domain = vals.get("payload").and_then(|payload| payload.get("search_domain")).and_then(Value::as_str);
     let Some(domain) = domain else { return Ok(()) };
     let (Weight { values, parsed, .. }, most) = (memory::weigh_literal(domain), limits.values.get());

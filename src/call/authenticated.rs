@@ -1,0 +1,199 @@
+//! The first stage: who calls, and whether that caller is served at all, before anything of the call reaches Odoo.
+//!
+//! A client first proves who it is, by a key or a signature; only then is it told what is wrong with it. Whether Odoo accepts a
+//! credential of its own, Odoo says later ([`Authenticated::identify`]).
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{
+    Error, Service,
+    auth::{self, Delivery, Shown, clients::Client, clients::is_within, is_json},
+    docket::{Docket, Stopped},
+    incoming::{Incoming, Presented},
+    message::{Envelope, weigh},
+};
+use crate::{
+    limits::{LoginAttempt, Share, network},
+    log::Who,
+    memory::Weight,
+    odoo::{self, Credential, Error as OdooError, Origin, Party, Trace},
+    policy::{Policy, Touch},
+};
+
+/// A caller that is served.
+pub(super) struct Authenticated<'s> {
+    pub(super) service: &'s Service,
+    pub(super) incoming: &'s Incoming,
+    pub(super) docket: Docket,
+    pub(super) body: &'s Bytes,
+    /// What the body takes once it is parsed.
+    pub(super) weight: Weight,
+    credential: Credential,
+    policy: Arc<Policy>,
+    /// Whose turn at Odoo it takes.
+    party: Party,
+    /// Odoo has yet to say whether it knows the credential.
+    attempt: Option<LoginAttempt>,
+    /// Counts the call against the caller's limits for as long as it goes on.
+    _share: Option<Share>,
+}
+
+/// What a caller enters with.
+struct Admitted {
+    credential: Credential,
+    policy: Arc<Policy>,
+    party: Party,
+    delivery: Option<Delivery>,
+    attempt: Option<LoginAttempt>,
+    share: Option<Share>,
+}
+
+impl<'s> Authenticated<'s> {
+    /// Authenticates the caller, and takes the call's share of its limits.
+    ///
+    /// # Errors
+    /// The body did not come or cannot be parsed within the limits; the caller proves nothing, may not call now, from there or
+    /// this route; or its delivery was taken before.
+    pub(super) async fn of(service: &'s Service, incoming: &'s Incoming) -> Result<Self, Stopped> {
+        let shown = prove(service, incoming);
+        let client = shown.as_ref().ok().and_then(Shown::client).as_deref().map(str::to_owned);
+        let mut docket = Docket { who: Who { client, caller: None }, ..Docket::default() };
+        let body = match &incoming.body {
+            Ok(body) => body,
+            Err(error) => return Err(docket.stop(error.clone())),
+        };
+        let weight = match weigh(body, &service.config.limits) {
+            Ok(weight) => weight,
+            Err(error) => return Err(docket.stop(error)),
+        };
+        let admitted = async { admit(service, shown?, incoming).await };
+        let Admitted { credential, policy, party, delivery, attempt, share } = match admitted.await {
+            Ok(admitted) => admitted,
+            Err(error) => return Err(stop_stranger(docket, incoming, error)),
+        };
+        docket.delivery = delivery;
+        Ok(Self { service, incoming, docket, body, weight, credential, policy, party, attempt, _share: share })
+    }
+
+    /// Whether who calls is known without Odoo: a client with its key or signature, the operator, or a credential that Odoo has
+    /// accepted lately. Such a call is recorded before Odoo is asked anything, so that it can be replayed where Odoo is away.
+    pub(super) fn is_proven(&self) -> bool {
+        self.attempt.is_none()
+    }
+
+    /// The user of Odoo behind the caller. RPCs are noted in `trace` from here on.
+    ///
+    /// # Errors
+    /// Odoo does not accept the credential, or does not answer.
+    pub(super) async fn identify(&mut self, trace: &Arc<Trace>) -> Result<odoo::Caller, Error> {
+        let (service, incoming) = (self.service, self.incoming);
+        let patience = service.config.limits.call_timeout;
+        let origin = Origin { address: Some(incoming.address), traceparent: incoming.traceparent, party: self.party };
+        let (credential, policy) = (self.credential.clone(), self.policy.clone());
+        let (trace, rotated) = (trace.clone(), incoming.rotated.clone());
+        let until = incoming.began + (patience - patience / 10);
+        let caller = odoo::Caller::identify(&service.odoo, credential, policy, trace, rotated, origin, until).await;
+        if let Some(attempt) = self.attempt.take()
+            && caller.as_ref().is_err_and(OdooError::is_wrong_credential)
+        {
+            attempt.was_wrong();
+        }
+        Ok(caller?)
+    }
+
+    /// Ends the call of a stranger: of its body, nothing but the id is looked at.
+    pub(super) fn stop_stranger(self, error: Error) -> Stopped {
+        stop_stranger(self.docket, self.incoming, error)
+    }
+}
+
+fn stop_stranger(mut docket: Docket, incoming: &Incoming, error: Error) -> Stopped {
+    let (None, Ok(body)) = (&incoming.hook, &incoming.body) else { return docket.stop(error) };
+    match Envelope::id_of(body) {
+        Ok(id) => docket.envelope_id = id,
+        Err(error) => return docket.stop(error),
+    }
+    docket.stop(error)
+}
+
+/// Who it is, as far as what is presented tells.
+fn prove<'s>(service: &'s Service, incoming: &Incoming) -> Result<Shown<'s>, Error> {
+    let clients = &service.clients;
+    let (headers, named) = match &incoming.presented {
+        Presented::Client(name) => return clients.by_name(name).map(Shown::Trusted).ok_or(Error::UnknownClient),
+        Presented::Headers { headers, client } => (headers, client),
+    };
+    let signed = |client: &'s Client| {
+        let verifier = client.verifier.as_ref().ok_or(Error::UnknownClient)?;
+        let body = incoming.body.as_ref().map_err(|error| Error::Body(error.clone()))?;
+        Ok(Shown::Signed(client, verifier.verify(headers, body)?))
+    };
+    match (&incoming.hook, named) {
+        (Some(hook), _) => {
+            let client = clients.by_name(&hook.client).ok_or(Error::UnknownClient)?;
+            if client.verifier.is_some() {
+                return signed(client);
+            }
+            match auth::shown(headers, clients)? {
+                Shown::Client(shown) if shown.name == client.name => Ok(Shown::Client(shown)),
+                _ => Err(Error::UnknownClient),
+            }
+        }
+        (None, Some(name)) => signed(clients.by_name(name).ok_or(Error::UnknownClient)?),
+        (None, None) => auth::shown(headers, clients),
+    }
+}
+
+/// Whether the caller is served, now and at this route.
+async fn admit(service: &Service, shown: Shown<'_>, incoming: &Incoming) -> Result<Admitted, Error> {
+    let address = incoming.address;
+    let (client, delivery, share) = match shown {
+        Shown::Own(credential) => return admit_own(service, credential, incoming).await,
+        Shown::Trusted(client) => (client, None, None),
+        Shown::Client(client) => (client, None, Some(client.admit(address)?)),
+        Shown::Signed(client, delivery) => (client, Some(delivery), Some(client.admit(address)?)),
+    };
+    client.policy.decide(Touch::Route(incoming.route))?;
+    if let Some(delivery) = &delivery {
+        delivery.take(incoming.id).await?;
+    }
+    let (credential, policy) = (client.credential.clone(), client.policy.clone());
+    let party = Party::client(&client.name);
+    Ok(Admitted { credential, policy, party, delivery, attempt: None, share })
+}
+
+/// The same of a caller with a credential of Odoo's.
+async fn admit_own(service: &Service, credential: Credential, incoming: &Incoming) -> Result<Admitted, Error> {
+    let address = incoming.address;
+    let policy = service.policy.clone();
+    policy.decide(Touch::Route(incoming.route))?;
+    let network = network(address);
+    let party = service.odoo.party(Some(&credential), network).await;
+    // The operator has calls made again from this machine, with whatever credential there is.
+    if incoming.by.is_operator() {
+        return Ok(Admitted { credential, policy, party, delivery: None, attempt: None, share: None });
+    }
+    let rules = &service.config.policy;
+    if !rules.are_taken {
+        return Err(Error::OwnCredentials);
+    }
+    // A browser sends a cookie with every request, also with one that a foreign page makes; such a page cannot send JSON
+    // as JSON.
+    let sends_json = match &incoming.presented {
+        Presented::Headers { headers, .. } => is_json(headers),
+        Presented::Client(_) => true,
+    };
+    if matches!(credential, Credential::Session(_)) && !sends_json {
+        return Err(Error::ContentType);
+    }
+    is_within(address, &rules.rules.addresses)?;
+    let fingerprint = credential.fingerprint();
+    let share = service.rate_limits.admit(fingerprint).await?;
+    let attempt = match service.odoo.knows(&fingerprint) {
+        true => None,
+        false => Some(service.login_throttle.begin(network, fingerprint).await?),
+    };
+    Ok(Admitted { credential, policy, party, delivery: None, attempt, share })
+}

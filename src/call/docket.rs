@@ -1,0 +1,31 @@
+//! What has to be closed when a call ends, however it ends. Each stage hands it to the next one.
+
+use serde_json::Value;
+
+use super::{Error, auth::Delivery};
+use crate::log::{Entry, Who};
+
+/// What is known of a call that is under way, and what waits for its end.
+#[derive(Default)]
+pub(super) struct Docket {
+    pub(super) who: Who,
+    /// The `id` of the caller's envelope.
+    pub(super) envelope_id: Value,
+    /// The signed delivery that the call is: kept where the call was done, given back where nothing was written.
+    pub(super) delivery: Option<Delivery>,
+    /// The call in the log, once it has been received.
+    pub(super) entry: Option<Entry>,
+}
+
+/// A call that ends before there is an outcome of Odoo's.
+pub(super) struct Stopped {
+    pub(super) docket: Docket,
+    pub(super) error: Error,
+}
+
+impl Docket {
+    /// Ends the call with an error.
+    pub(super) fn stop(self, error: impl Into<Error>) -> Stopped {
+        Stopped { docket: self, error: error.into() }
+    }
+}

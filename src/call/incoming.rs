@@ -1,0 +1,72 @@
+//! A call as it comes in: from a connection, from the operator who has a recorded one made again, or from the gateway itself.
+
+use std::{net::IpAddr, sync::Arc};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::{
+    hook::Hook,
+    odoo::{RotatedCookie, TraceParent},
+    route::Route,
+    wire::BodyError,
+};
+
+/// What is asked, and what proves who asks. It may hold credentials, so it has no `Debug`.
+pub struct Incoming {
+    /// The call's id, in the log and in the answer.
+    pub id: Uuid,
+    pub route: Route,
+    /// The hook by which it came: its template makes the call of the body.
+    pub hook: Option<Arc<Hook>>,
+    pub presented: Presented,
+    pub by: By,
+    pub address: IpAddr,
+    pub traceparent: Option<TraceParent>,
+    /// `{"model", "vals"}`, alone or in a JSON-RPC envelope; of a hook, whatever its sender sends.
+    pub body: Result<Bytes, BodyError>,
+    /// When its time began.
+    pub began: Instant,
+    /// Where the answer finds a session that Odoo rotated during the call.
+    pub rotated: RotatedCookie,
+}
+
+/// What proves who calls.
+pub enum Presented {
+    /// The headers of a request. `client` is the name in the URL of the client whose signature they have.
+    Headers { headers: HeaderMap, client: Option<String> },
+    /// The name of a `[[client]]` that the call is made for. Only the gateway and its operator can present that.
+    Client(String),
+}
+
+/// Who has the call made.
+#[derive(Debug, Clone)]
+pub enum By {
+    /// Whoever presents the credential.
+    Caller,
+    /// The operator, from this machine: limits of callers do not apply. `replay_of` is the recorded call that it repeats;
+    /// `is_hidden` says that the log has hidden values of it, which read `***` now.
+    Operator { replay_of: Option<Uuid>, is_hidden: bool },
+}
+
+impl By {
+    /// Whether the operator has it made.
+    pub fn is_operator(&self) -> bool {
+        matches!(self, Self::Operator { .. })
+    }
+
+    /// The recorded call that it repeats.
+    pub fn replay_of(&self) -> Option<Uuid> {
+        match self {
+            Self::Caller => None,
+            Self::Operator { replay_of, .. } => *replay_of,
+        }
+    }
+
+    /// Whether values of the recorded call were hidden in the log.
+    pub fn has_hidden_values(&self) -> bool {
+        matches!(self, Self::Operator { is_hidden: true, .. })
+    }
+}

@@ -1,0 +1,7 @@
+//! The form of a body: a JSON-RPC envelope around `{"model", "vals"}`, read exactly or not at all.
+
+mod envelope;
+mod json;
+
+pub use self::envelope::{Call, Envelope};
+pub(super) use self::envelope::{take_domain, weigh};

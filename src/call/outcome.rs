@@ -1,0 +1,203 @@
+//! The last stage: what came of a call, as a value.
+//!
+//! An [`Outcome`] has all that an answer needs and nothing of a connection. It is serialised both ways, so that it can be kept
+//! beside a key, put in a queue, and answered again byte for byte.
+
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
+use serde_json::{Map, Value, value::RawValue};
+
+use super::Error;
+use crate::{
+    errors::{Class, Code, Retry},
+    execute::{Atomicity, Done},
+    key_texts::mask_keys,
+    log::State,
+    plan,
+};
+
+/// What came of a call.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Outcome {
+    pub state: State,
+    /// What it means for HTTP.
+    pub class: Class,
+    /// Why it was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Refusal>,
+    /// How a write kept to all or nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub atomicity: Option<Atomicity>,
+    /// The records that were written, such as `{"res.partner": [7]}`.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub records: Map<String, Value>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
+    pub body: Body,
+}
+
+/// Why a call was refused, and whether to send it again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    pub code: Code,
+    pub retry: Retry,
+}
+
+/// Something that was asked for and not done, as the caller is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warning {
+    pub code: Code,
+    /// Where in `vals` it stands, such as `payload.order_line[2].product_id`.
+    pub path: String,
+    pub message: String,
+}
+
+/// The member of the answer's envelope that matters. What Odoo or the plan decided is its `result`, done or not; what never came
+/// to a decision is its `error`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Body {
+    /// The call was carried out. Its result may be large, so it is there once, as it goes out.
+    Done { result: Box<RawValue>, messages: String },
+    /// The object under `result` of a call that was refused.
+    Refused(Value),
+    /// The object under `error`.
+    Failed(Value),
+}
+
+impl Outcome {
+    /// Of a call that was carried out, with the same for the log.
+    pub(super) fn done(done: Done, records: Map<String, Value>) -> (Self, Value) {
+        let Done { result, message, warnings, atomicity } = done;
+        #[expect(
+            clippy::expect_used,
+            reason = "a JSON value has string keys and finite numbers, so JSON can be written of it"
+        )]
+        let written = serde_json::value::to_raw_value(&result).expect("JSON");
+        let body = Body::Done { result: written, messages: mask_keys(&message).into_owned() };
+        let warnings = warnings.into_iter().map(Warning::from).collect();
+        let outcome = Self { state: State::Done, class: Class::Done, error: None, atomicity, records, warnings, body };
+        let mut logged = Map::from_iter([
+            ("is_success".to_owned(), Value::Bool(true)),
+            ("result".to_owned(), result),
+            ("messages".to_owned(), Value::from(mask_keys(&message).into_owned())),
+        ]);
+        if !outcome.warnings.is_empty() {
+            let warnings = outcome.warnings.iter().map(Warning::to_json);
+            logged.insert("warnings".to_owned(), warnings.collect());
+        }
+        (outcome, Value::Object(logged))
+    }
+
+    /// Of a call that was refused, or whose end is not known.
+    pub fn refused(error: &Error) -> Self {
+        let retry = error.retry();
+        let body = if error.is_decision() { Body::Refused(error.as_result()) } else { Body::Failed(error.as_error()) };
+        Self {
+            state: if retry == Retry::Unsafe { State::InDoubt } else { State::Failed },
+            class: error.class(),
+            error: Some(Refusal { code: error.code(), retry }),
+            atomicity: None,
+            records: Map::new(),
+            warnings: Vec::new(),
+            body,
+        }
+    }
+
+    /// Adds a warning to the answer of a call that was carried out.
+    pub(super) fn warn(&mut self, code: Code, message: String) {
+        if self.state == State::Done {
+            self.warnings.push(Warning { code, path: String::new(), message });
+        }
+    }
+
+    /// The name of the envelope's member, and its content.
+    pub fn member(&self) -> (&'static str, Member<'_>) {
+        match &self.body {
+            Body::Done { .. } | Body::Refused(_) => ("result", Member(self)),
+            Body::Failed(_) => ("error", Member(self)),
+        }
+    }
+}
+
+/// The content of the envelope's member: written from where it stands, since an answer may be large.
+#[derive(Debug)]
+pub struct Member<'o>(&'o Outcome);
+
+impl Serialize for Member<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (result, messages) = match &self.0.body {
+            Body::Done { result, messages } => (result, messages),
+            Body::Refused(content) | Body::Failed(content) => return content.serialize(serializer),
+        };
+        let mut content = serializer.serialize_map(None)?;
+        content.serialize_entry("is_success", &true)?;
+        content.serialize_entry("result", result)?;
+        content.serialize_entry("messages", messages)?;
+        if !self.0.warnings.is_empty() {
+            content.serialize_entry("warnings", &self.0.warnings)?;
+        }
+        content.end()
+    }
+}
+
+impl From<plan::Warning> for Warning {
+    fn from(warning: plan::Warning) -> Self {
+        let message = mask_keys(&warning.message).into_owned();
+        Self { code: warning.code, path: warning.path, message }
+    }
+}
+
+impl Warning {
+    fn to_json(&self) -> Value {
+        serde_json::json!({"code": self.code, "path": self.path, "message": self.message})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::limits;
+
+    fn answer(outcome: &Outcome) -> String {
+        let (name, content) = outcome.member();
+        format!("{name} {}", serde_json::to_string(&content).unwrap())
+    }
+
+    #[track_caller]
+    fn check(outcome: &Outcome, expected: &str) {
+        assert_eq!(answer(outcome), expected);
+        let kept = serde_json::to_string(outcome).unwrap();
+        let again: Outcome = serde_json::from_str(&kept).unwrap();
+        assert_eq!((answer(&again), serde_json::to_string(&again).unwrap()), (expected.to_owned(), kept));
+        assert_eq!((again.class, again.error), (outcome.class, outcome.error));
+    }
+
+    #[test]
+    fn an_outcome_that_was_kept_is_answered_again_byte_for_byte() {
+        let warning =
+            plan::Warning { code: Code::NoMatch, path: "payload.tag_ids".to_owned(), message: "none".to_owned() };
+        let done = Done {
+            // An order of keys and a number that a reader might change.
+            result: json!({"name": "x", "id": 7, "amount": 1.10}),
+            message: "Record created successfully".to_owned(),
+            warnings: vec![warning],
+            atomicity: Some(Atomicity::Compensated),
+        };
+        let records = Map::from_iter([("res.partner".to_owned(), json!([7]))]);
+        let (outcome, logged) = Outcome::done(done, records);
+        let expected = r#"{"is_success":true,"result":{"name":"x","id":7,"amount":1.1},"messages":"Record created successfully","warnings":[{"code":"no_match","path":"payload.tag_ids","message":"none"}]}"#;
+        check(&outcome, &format!("result {expected}"));
+        assert_eq!(logged.to_string(), expected);
+
+        let refused = Outcome::refused(&Error::from(limits::Error::RateLimited { per_second: 3 }));
+        assert_eq!((refused.state, refused.class), (State::Failed, Class::TooManyRequests));
+        check(
+            &refused,
+            r#"error {"code":200,"message":"more than the 3 calls a second that this caller may make; come back in a moment","data":{"code":"rate_limited","retry":"safe","name":"odoo_gateway.rate_limited","message":"more than the 3 calls a second that this caller may make; come back in a moment"}}"#,
+        );
+        let unknown = Outcome::refused(&Error::Internal);
+        assert_eq!(unknown.state, State::InDoubt);
+    }
+}

@@ -1,0 +1,121 @@
+//! The fourth stage: the call has a plan, which is executed; planned anew where what the plan was built on has changed.
+//!
+//! Nothing is written in Odoo before the call's line is on disk. Each reason for another plan counts once (`replan`).
+
+use futures_util::future;
+
+use super::{
+    Error, hidden,
+    planner::{plan_call, plan_once},
+    recorded::Recorded,
+    replan::{Replans, Stale},
+};
+use crate::{
+    execute::{self, Done},
+    plan::{self, Plan},
+    route::Route,
+};
+
+/// A recorded call with its plan.
+struct Planned<'r, 's> {
+    recorded: &'r mut Recorded<'s>,
+    plan: Plan,
+}
+
+impl Recorded<'_> {
+    /// Plans and executes the call.
+    ///
+    /// # Errors
+    /// The call was refused; what the error says of its outcome is true.
+    pub(super) async fn carry_out(&mut self) -> Result<Done, Error> {
+        let done = async { Planned::of(self).await?.execute().await }.await;
+        self.note_fields(&done).await;
+        done
+    }
+
+    /// Tells the log which fields there are: what is hidden under one of them is hidden in sentences, too. Where the call
+    /// came without the fields of its own model they are asked for, if the sentence is one about the call.
+    async fn note_fields(&mut self, done: &Result<Done, Error>) {
+        if !self.entry.has_hidden() {
+            return;
+        }
+        let model = &self.call.model;
+        let is_about_call = done.as_ref().is_err_and(Error::is_decision);
+        if is_about_call && !self.caller.schemas_seen().iter().any(|schema| schema.model == *model) {
+            // Without them, there is nothing that could be known.
+            let _ = self.caller.schema(model).await;
+        }
+        self.entry.note_fields(self.caller.schemas_seen());
+    }
+
+    fn route(&self) -> Route {
+        self.authenticated.incoming.route
+    }
+
+    /// The plan of a call that is made again, unless something in it was hidden that Odoo would get.
+    fn without_hidden(&self, plan: Result<Plan, plan::Error>) -> Result<Plan, Error> {
+        if self.authenticated.incoming.by.has_hidden_values() {
+            let needed = hidden::needed(&self.call.vals, &plan, &self.caller.schemas_seen());
+            if !needed.is_empty() {
+                return Err(Error::HiddenValues(needed));
+            }
+        }
+        Ok(plan?)
+    }
+
+    /// Notes the plan: should the gateway die within a write, the log shows what it was about to do.
+    async fn note_plan(&mut self, plan: &Plan) -> Result<(), Error> {
+        if !plan.dry_run && plan.writes() {
+            self.entry.plan(plan.render(self.caller.policy())).await?;
+        }
+        Ok(())
+    }
+}
+
+impl<'r, 's> Planned<'r, 's> {
+    async fn of(recorded: &'r mut Recorded<'s>) -> Result<Self, Error> {
+        let compat = &recorded.authenticated.service.config.compat;
+        let plan = plan_call(compat, &recorded.caller, recorded.route(), &recorded.call).await;
+        let plan = recorded.without_hidden(plan)?;
+        recorded.note_plan(&plan).await?;
+        Ok(Self { recorded, plan })
+    }
+
+    /// Executes the plan. What Odoo has refused, and rolled back, is planned anew where the plan may have been out of date; not
+    /// so a method, which may have done what cannot be rolled back.
+    async fn execute(self) -> Result<Done, Error> {
+        let Self { recorded, mut plan } = self;
+        let mut replans = Replans::default();
+        // What changes nothing in Odoo need not wait for the disk.
+        let waits = plan.writes() && !plan.dry_run;
+        if waits {
+            recorded.entry.announced().await?;
+        }
+        loop {
+            let answers = plan.answers;
+            let executed = if waits {
+                execute::execute(&recorded.caller, plan).await
+            } else {
+                let Recorded { entry, caller, .. } = &mut *recorded;
+                let (executed, announced) = future::join(execute::execute(caller, plan), entry.announced()).await;
+                announced?;
+                executed
+            };
+            let refused = match executed {
+                Err(execute::Error::Refused(error)) if recorded.route() != Route::CallFunction => error,
+                executed => return Ok(executed?),
+            };
+            let Some(stale) = replans.reason(&refused, &recorded.caller).await else {
+                return Err(replans.refusal(refused).into());
+            };
+            let compat = &recorded.authenticated.service.config.compat;
+            let anew = plan_once(compat, &recorded.caller, recorded.route(), &recorded.call).await;
+            plan = recorded.without_hidden(anew)?;
+            if stale == Stale::Answers && plan.answers == answers {
+                // Nothing has changed: it would be refused again.
+                return Err(refused.into());
+            }
+            recorded.note_plan(&plan).await?;
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The planner of each route.
+
+use super::Call;
+use crate::{
+    config::Compat,
+    errors::Code,
+    odoo::Caller,
+    plan::{self, Asked, Plan},
+    route::Route,
+};
+
+/// The plan of a call. It is made once more where the models turn out to be other than they are cached.
+///
+/// # Errors
+/// The payload does not fit the models, a lookup finds nothing or too much, the policy or Odoo refuses to read something.
+pub async fn plan_call(compat: &Compat, caller: &Caller, route: Route, call: &Call) -> Result<Plan, plan::Error> {
+    let plan = plan_once(compat, caller, route, call).await;
+    if doubts_schema(&plan) && caller.forget_schemas().await {
+        return plan_once(compat, caller, route, call).await;
+    }
+    plan
+}
+
+/// The plan of a call, from the models as they are cached.
+///
+/// # Errors
+/// As those of [`plan_call`].
+pub(super) async fn plan_once(
+    compat: &Compat,
+    caller: &Caller,
+    route: Route,
+    call: &Call,
+) -> Result<Plan, plan::Error> {
+    let asked = Asked { model: &call.model, vals: &call.vals, compat };
+    match route {
+        Route::CreateData => plan::create_data(caller, asked).await,
+        Route::CreateUpdateData => plan::create_update_data(caller, asked).await,
+        Route::UpdateData => plan::update_data(caller, asked).await,
+        Route::SearchData => plan::search_data(caller, asked).await,
+        Route::CallFunction => plan::call_function(caller, asked).await,
+    }
+}
+
+/// Whether the call names a field that the cached models lack, or Odoo does not let its user read what they have.
+fn doubts_schema(plan: &Result<Plan, plan::Error>) -> bool {
+    match plan {
+        Ok(plan) => plan.warnings.iter().any(|warning| warning.code == Code::UnknownField),
+        Err(error) => matches!(
+            error.code(),
+            Code::UnknownField | Code::UnknownLookupField | Code::NotRelational | Code::AccessError
+        ),
+    }
+}

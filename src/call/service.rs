@@ -1,0 +1,185 @@
+//! What makes calls: everything that they need, and the way of one call through its stages.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use serde_json::Value;
+use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+
+use super::{
+    Answered, Error, Incoming, Outcome,
+    auth::clients::Clients,
+    authenticated::Authenticated,
+    docket::{Docket, Stopped},
+    recorded::Recorded,
+};
+use crate::{
+    config::Config,
+    errors::{Code, Retry},
+    execute::Done,
+    hook::Hooks,
+    limits::{LoginThrottle, RateLimits, RefusedLines, network},
+    log::{self, Arrived, Failure, Finished, Log, OdooCall, State, Who, milliseconds},
+    memory::{self, Memory},
+    metrics::Metrics,
+    odoo::{self, Odoo, Trace},
+    plan,
+    policy::Policy,
+};
+
+/// Everything that calls need. A reload puts another one in its place; a call keeps the one that it began with.
+#[derive(Debug)]
+pub struct Service {
+    pub config: Arc<Config>,
+    pub odoo: Arc<Odoo>,
+    pub clients: Clients,
+    /// What callers with an Odoo credential of their own may do, and how fast.
+    pub policy: Arc<Policy>,
+    pub rate_limits: RateLimits,
+    pub login_throttle: Arc<LoginThrottle>,
+    pub hooks: Hooks,
+    pub log: Log,
+    pub metrics: Arc<Metrics>,
+    /// How many refused requests may still have lines of their own in the log.
+    pub refused_lines: Arc<RefusedLines>,
+    /// What bodies, calls and answers hold.
+    pub memory: Arc<Memory>,
+    /// The calls under way. They outlive the connections they came by, and a stop waits for them.
+    pub tasks: TaskTracker,
+}
+
+impl Service {
+    /// Makes a call in a task of its own, so that a caller who hangs up never cuts a call to Odoo in half. `kept` is dropped when
+    /// the call has ended.
+    pub fn start<K: Send + 'static>(self: &Arc<Self>, incoming: Incoming, kept: K) -> JoinHandle<Answered> {
+        let span = tracing::info_span!("call", id = %incoming.id);
+        // On the heap at once: it is large, and handed on several times.
+        let made = Box::pin(make(self.clone(), incoming)).instrument(span);
+        let scoped = memory::scope(self.memory.clone(), made);
+        self.tasks.spawn(async move {
+            let answered = scoped.await;
+            drop(kept);
+            answered
+        })
+    }
+}
+
+/// One call, from what came in to its answer. Its end is in the log before the answer is given.
+async fn make(service: Arc<Service>, incoming: Incoming) -> Answered {
+    let started = Instant::now();
+    let is_of_hook = incoming.hook.is_some();
+    // A call that cannot be logged does not even cost Odoo a login.
+    if let Err(error) = service.log.check() {
+        return Answered { is_of_hook, ..Answered::refusal(incoming.id, &error.into()) };
+    }
+    let arrived = arrived(&incoming);
+    let trace = Arc::<Trace>::default();
+    let (docket, done) = carry_out(&service, &incoming, &arrived, started, &trace).await;
+    let Docket { who, envelope_id, delivery, entry } = docket;
+    let done = done.map_err(|error| service.as_client_account(&who, error));
+    if let Some(delivery) = delivery {
+        match &done {
+            // Nothing was written, so the sender may send it again.
+            Err(error) if error.retry() != Retry::Unsafe => delivery.give_back().await,
+            _ => delivery.keep(),
+        }
+    }
+    let (mut outcome, finished) = settle(done, &trace);
+    let is_refused_at_once = entry.is_none() && outcome.state != State::Done;
+    service.metrics.call(arrived.route.name(), finished.state.as_str(), finished.error, started.elapsed());
+    if is_refused_at_once {
+        // Anybody can have that, as fast as a network carries it, and so can who has found an old key.
+        service.login_throttle.refuse(network(arrived.address)).await;
+    }
+    let logged = match entry {
+        Some(entry) => entry.finish(finished).await,
+        None if is_refused_at_once && !service.refused_lines.take() => Ok(()),
+        None => service.log.refuse(&arrived, &who, started, finished).await,
+    };
+    if let Err(error) = logged {
+        // The call has been carried out or refused; that is still the truth, though the log lacks it.
+        tracing::error!(call = %arrived.id, %error, "the end of a call is not in the log");
+        outcome.warn(Code::NotLogged, format!("the end of this call is not in the gateway's log: {error}"));
+    }
+    Answered { call_id: incoming.id, envelope_id, outcome, is_of_hook, cookie: incoming.rotated.get() }
+}
+
+/// The stages of a call. A panic would be a mistake of ours; it must not cost the call its line in the log.
+async fn carry_out(
+    service: &Service,
+    incoming: &Incoming,
+    arrived: &Arrived,
+    started: Instant,
+    trace: &Arc<Trace>,
+) -> (Docket, Result<Done, Error>) {
+    let recorded = async {
+        let authenticated = Authenticated::of(service, incoming).await?;
+        Recorded::of(authenticated, arrived, started, trace).await
+    };
+    let mut recorded = match AssertUnwindSafe(recorded).catch_unwind().await {
+        Ok(Ok(recorded)) => recorded,
+        Ok(Err(Stopped { docket, error })) => return (docket, Err(error)),
+        Err(_) => return (Docket::default(), Err(Error::Internal)),
+    };
+    let done = AssertUnwindSafe(Box::pin(recorded.carry_out())).catch_unwind().await;
+    (recorded.close(), done.unwrap_or(Err(Error::Internal)))
+}
+
+fn arrived(incoming: &Incoming) -> Arrived {
+    Arrived {
+        id: incoming.id,
+        route: incoming.route,
+        hook: incoming.hook.as_ref().map(|hook| hook.name.clone()),
+        address: incoming.address,
+        size: incoming.body.as_ref().map_or(0, Bytes::len),
+        replay_of: incoming.by.replay_of(),
+    }
+}
+
+impl Service {
+    /// An Odoo account that Odoo does not accept is the operator's matter where the configuration gave it to a client.
+    fn as_client_account(&self, who: &Who, error: Error) -> Error {
+        match (&who.client, error) {
+            // What was left half done is told as it is, whoever's account it was.
+            (Some(client), Error::Plan(plan::Error::Odoo(source))) if source.is_about_credentials() => {
+                tracing::warn!(%client, error = %source, "the Odoo account of a client is not accepted");
+                let login = self.clients.by_name(client).and_then(|client| client.credential.login());
+                let login = login.unwrap_or_default().to_owned();
+                Error::ClientAccount { client: client.as_str().into(), login, source }
+            }
+            (_, error) => error,
+        }
+    }
+}
+
+/// The outcome of a call, and what the log keeps of it.
+fn settle(done: Result<Done, Error>, trace: &Trace) -> (Outcome, Finished) {
+    let odoo: Vec<OdooCall> = trace.take().into_iter().map(odoo_call).collect();
+    let (outcome, result, message, detail) = match done {
+        Ok(done) => {
+            let message = done.message.clone();
+            let (outcome, logged) = Outcome::done(done, log::written_records(&odoo));
+            (outcome, logged, message, None)
+        }
+        Err(error) => {
+            let outcome = Outcome { records: log::written_records(&odoo), ..Outcome::refused(&error) };
+            let logged = serde_json::to_value(outcome.member().1).unwrap_or(Value::Null);
+            (outcome, logged, error.sentence(), error.detail())
+        }
+    };
+    let error = outcome.error.map(|refusal| refusal.code.as_str());
+    let finished = Finished { state: outcome.state, result, error, message, detail, odoo };
+    (outcome, finished)
+}
+
+fn odoo_call(made: odoo::Made) -> OdooCall {
+    let failure = made.failed.map(|error| Failure {
+        error: error.code().as_str(),
+        message: error.for_operator(),
+        traceback: error.traceback().to_owned(),
+    });
+    OdooCall { rpc: made.rpc, ms: milliseconds(made.took), records: made.records, failure }
+}

@@ -1,0 +1,381 @@
+//! The rows of the table of errors, in the order of docs/errors.md.
+
+use super::{Class, Retry, Row, Section};
+
+/// A row is `Variant = "text", class|other class, retry|other retry, "cause", "remedy or example";`.
+macro_rules! codes {
+    ($($section:ident { $($name:ident = $text:literal, $($class:ident)|+, $($retry:ident)|+, $cause:literal, $remedy:literal;)+ })+) => {
+        /// The code of an error.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Code {
+            $($($name,)+)+
+        }
+
+        impl Code {
+            /// Every code, in the order of docs/errors.md.
+            pub const ALL: &[Self] = &[$($(Self::$name,)+)+];
+
+            /// The row of this code.
+            pub const fn row(self) -> &'static Row {
+                match self {
+                    $($(Self::$name => &Row {
+                        section: Section::$section,
+                        text: $text,
+                        classes: &[$(Class::$class,)+],
+                        retries: &[$(Retry::$retry,)+],
+                        cause: $cause,
+                        remedy: $remedy,
+                    },)+)+
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    Request {
+        InvalidJson = "invalid_json", BadRequest, No,
+            "the body is no JSON, holds a key twice, or a number that would not arrive as it was sent",
+            "`{\"a\": 1, \"a\": 2}`";
+        InvalidEnvelope = "invalid_envelope", Refused|BadRequest, No,
+            "the body is no object (400); `params`, `model` or `vals` is of the wrong kind (200)",
+            "`{\"params\": []}`";
+        MissingParameter = "missing_parameter", Refused, No,
+            "`model`, `vals`, `search_key` or `payload.method` is not there",
+            "`{\"model\": \"res.partner\"}`";
+        BodyTooLarge = "body_too_large", TooLarge, No,
+            "the body is larger than `[limits] body`, or needs more memory than `[limits] bodies` once it is \
+             parsed; a login, than 64 KiB",
+            "";
+        BodyTimeout = "body_timeout", RequestTimeout, Safe,
+            "the body did not come within `[limits] body_timeout`, and within such a time less of it than \
+             `body_rate` a second",
+            "";
+        BodyBroken = "body_broken", BadRequest, Safe,
+            "the connection ended within the body",
+            "";
+        OutOfTime = "out_of_time", GatewayTimeout, Safe,
+            "the call had not begun to write when nine tenths of `[limits] call_timeout` were over; nothing was \
+             written",
+            "";
+        StillRunning = "still_running", GatewayTimeout, Unsafe,
+            "the call has begun to write and goes on after `[limits] call_timeout`; the log will have its end",
+            "";
+        HiddenValues = "hidden_values", Refused, No,
+            "only of `odoo-gateway replay`: the log has hidden values of the call that Odoo would get; give them \
+             with `--edit`",
+            "";
+        NestedTooDeep = "nested_too_deep", BadRequest, No,
+            "the body is nested deeper than `[limits] json_depth`",
+            "";
+        TooManyValues = "too_many_values", TooLarge, No,
+            "the body, or a domain in a text, has more JSON values than `[limits] values`: send it in several calls",
+            "";
+        UnsupportedEncoding = "unsupported_encoding", UnsupportedMedia, No,
+            "the body is packed; it must come as it is",
+            "`Content-Encoding: gzip`";
+        NotFound = "not_found", NotFound, No,
+            "no such route, and nothing that `[proxy]` passes on",
+            "`POST /api/delete_data`";
+        WrongHttpMethod = "method_not_allowed", MethodNotAllowed, No,
+            "a route of the interface was not called by POST; or CONNECT or TRACE",
+            "`GET /api/create_data`";
+        DatabaseService = "database_service", Forbidden, No,
+            "Odoo's JSON-RPC service `db` was called through `[proxy]`, which passes it on only where `pass` names \
+             `/web/database`",
+            "";
+        ContentType = "content_type", UnsupportedMedia, No,
+            "a caller with a session cookie did not send `Content-Type: application/json`, as a form in a foreign \
+             page would",
+            "";
+        InvalidPath = "invalid_path", BadRequest, No,
+            "a path with dot segments, backslashes or control characters, encoded or not",
+            "`/web/session/%2e%2e/`";
+        UrlTooLong = "url_too_long", UriTooLong, No,
+            "path and query are longer than `[limits] url_length`",
+            "";
+        HeadTooLarge = "head_too_large", HeadTooLarge, No,
+            "the head is larger than `[limits] header_size`, or has more than 100 headers; in the log alone, the \
+             answer has no body",
+            "";
+        InvalidHost = "invalid_host", BadRequest, No,
+            "no `Host`, several, or none that can be a host",
+            "";
+        InvalidFraming = "invalid_framing", BadRequest, No,
+            "a `Transfer-Encoding` that is not `chunked` alone, or stands beside a `Content-Length`",
+            "";
+        InvalidHttp = "invalid_http", BadRequest, No,
+            "what came is no HTTP; in the log alone, the answer has no body",
+            "";
+    }
+    Credentials {
+        NoCredentials = "no_credentials", Unauthenticated, No,
+            "no session cookie, bearer, `x-api-key` or basic",
+            "send one";
+        UnreadableCredential = "unreadable_credential", Unauthenticated, No,
+            "the header is empty, stands twice, or is not of its form; or what stands as a login has the form of a \
+             key",
+            "send the key as it was given; Basic is the base64 of LOGIN:SECRET";
+        WrongKey = "wrong_key", Refused, No,
+            "Odoo does not accept the API key, or no longer; remembered for a minute",
+            "make a new one in Odoo";
+        WrongLogin = "wrong_login", Refused, No,
+            "Odoo does not accept this login with this key or password, or no longer; remembered for a minute",
+            "check both";
+        LoginsHeld = "logins_held", Unavailable, Safe,
+            "several wrong logins came in a row, so the gateway lets no more unknown ones through, or Odoo takes \
+             none from this address for a minute; sessions, keys, and logins that have been right before go on",
+            "come back in two minutes";
+        SecondFactor = "second_factor", Refused, No,
+            "the password is right, but the account uses two-factor authentication",
+            "make an API key and send that";
+        UnknownClient = "unknown_client", Unauthenticated, No,
+            "a key of the gateway's form (`gw_…`) that no `[[client]]` has; `?client=` with a name that is none, \
+             or of one that does not sign; at a hook, the credential of somebody else",
+            "`odoo-gateway client new` makes one";
+        ClientAccount = "client_account", BadGateway, Safe,
+            "Odoo does not accept the account that the gateway uses for this `[[client]]`",
+            "the operator renews it: a file that holds it is read again by itself, for an environment variable the \
+             gateway is restarted; `check` and the log say what Odoo said";
+        SessionExpired = "session_expired", Refused, No,
+            "the session is over or was never one",
+            "log in at `/web/session/authenticate`";
+        KeyNeedsLogin = "key_needs_login", Refused, No,
+            "before Odoo 19 a key alone tells Odoo nothing",
+            "send its user's login in `X-Odoo-Login`, or both as Basic";
+        CredentialNotAllowed = "credential_not_allowed", Refused, No,
+            "`[upstream] protocol` leaves out this kind of credential",
+            "use the other kind";
+        OtherDatabase = "other_database", Refused, No,
+            "a login or session of another database than `[upstream] database`",
+            "log in to this one";
+        OwnCredentials = "own_credentials", Refused, No,
+            "`[policy] own_credentials` is false: Odoo credentials are not taken",
+            "use a key of the gateway's";
+        ClientRevoked = "client_revoked", Unauthenticated, No,
+            "the key is right, and the `[[client]]` is revoked",
+            "ask the operator";
+        ClientExpired = "client_expired", Unauthenticated, No,
+            "the key is right, and `expires` of the `[[client]]` is over",
+            "ask the operator";
+        AddressNotAllowed = "address_not_allowed", Denied, No,
+            "the caller is let in from other `addresses` only",
+            "";
+        TooManyAttempts = "too_many_attempts", TooManyRequests, Safe,
+            "30 different wrong credentials came from this address within a minute, or 30 unknown ones are being \
+             tried; what Odoo has accepted lately goes on",
+            "come back in a minute";
+        RateLimited = "rate_limited", TooManyRequests, Safe,
+            "more than `requests_per_second` calls of this caller",
+            "come back in a second";
+        TooManyInFlight = "too_many_in_flight", TooManyRequests, Safe,
+            "as many calls of this caller are under way as its `in_flight` allows",
+            "come back when one has ended";
+        SignatureMissing = "signature_missing", Unauthenticated, No,
+            "a header of the signature is not there",
+            "";
+        SignatureMalformed = "signature_malformed", Unauthenticated, No,
+            "a header of the signature stands twice or is not of its form",
+            "";
+        SignatureWrong = "signature_wrong", Unauthenticated, No,
+            "the signature is not that of this body",
+            "the body must come as it was signed; or another secret signed it";
+        SignatureStale = "signature_stale", Unauthenticated, No,
+            "its time is further from now than `tolerance`",
+            "check the clocks";
+        Replayed = "replayed", Taken|UnderWay, No|Safe,
+            "this delivery has been taken already, at this route or hook or another one of the client",
+            "";
+    }
+    Policy {
+        RouteNotAllowed = "route_not_allowed", Denied, No,
+            "`routes`",
+            "";
+        ModelNotAllowed = "model_not_allowed", Denied, No,
+            "`models`, or a model that gives power and is not named there",
+            "";
+        FieldNotReadable = "field_not_readable", Denied, No,
+            "`never_read`; of a search by name, what it may read besides: `name_search`",
+            "";
+        FieldNotWritable = "field_not_writable", Denied, No,
+            "`never_write`",
+            "";
+        MethodNotAllowed = "method_not_allowed", Denied, No,
+            "`methods`",
+            "";
+        OutsideDomain = "outside_domain", Denied, No,
+            "`domains`: a record was made outside, and deleted again, or would be changed without its domain being \
+             kept to",
+            "";
+        TooManyRecords = "too_many_records", Denied, No,
+            "`max_records`",
+            "";
+    }
+    Hooks {
+        NoPayload = "no_payload", Taken, No,
+            "the template gives nothing for this body: there is nothing to do",
+            "";
+        HookLimits = "hook_limits", Refused, No,
+            "the template takes more than 256 MiB of memory on this body, calls itself without end, or does not \
+             end within 10 s; the log has what was sent",
+            "";
+        HookTemplate = "hook_template", Refused, No,
+            "the template fails, or gives no object with `payload`; the log has what was sent",
+            "";
+    }
+    Payload {
+        NoMatch = "no_match", Refused, No,
+            "a lookup finds no record that has the values of all its keys",
+            "`\"country_id\": {\"code\": \"Q9\"}`";
+        AmbiguousMatch = "ambiguous_match", Refused, No,
+            "a lookup finds several; `candidates` has up to five",
+            "`\"parent_id\": {\"name\": \"Azure\"}`";
+        UnknownLookupField = "unknown_lookup_field", Refused, No,
+            "the related model has no such field",
+            "`\"country_id\": {\"kode\": \"TH\"}`";
+        InvalidValue = "invalid_value", Refused, No,
+            "a value of the wrong kind, a bad `mode`, a `null` to look up by, a file without name or with content \
+             that is no base64; a name (of a model, method, field, argument, context key or language) of more than \
+             200 bytes",
+            "`\"country_id\": \"TH\"`";
+        CircularAutoCreate = "circular_auto_create", Refused, No,
+            "a record of `auto_create` needs itself",
+            "`{\"parent_id\": {\"name\": \"A\", \"parent_id\": {\"name\": \"A\"}}}`";
+        NotFoundAfterwards = "not_found_afterwards", Refused, No,
+            "the record that `auto_create` made is not found by its lookup; it was deleted again",
+            "a lookup by a computed field";
+        LinesDiffer = "lines_differ", Refused, No|Unsafe,
+            "Odoo made more or fewer lines than were sent, so that files of lines cannot be assigned",
+            "";
+        UnknownField = "unknown_field", Refused, No,
+            "`result_field` or `search_field` names a field that the model lacks; where strict, `payload` too",
+            "`\"result_field\": [\"nmae\"]`";
+        NotRelational = "not_relational", Refused, No,
+            "fields are wanted within a field that leads nowhere",
+            "`\"search_field\": [\"name{code}\"]`";
+        InvalidFields = "invalid_fields", Refused, No,
+            "`result_field` or `search_field` cannot be read",
+            "`\"search_field\": [\"a{b\"]`";
+        InvalidDomain = "invalid_domain", Refused, No,
+            "`search_domain` is no Python literal",
+            "`\"[('state', '=', state)]\"`";
+        NotInXml = "not_in_xml", Refused, No,
+            "only with `protocol = \"xml-rpc\"`: a control character or an integer of more than 64 bits",
+            "`\"name\": \"a\\u0001\"`";
+        PrivateMethod = "private_method", Refused, No,
+            "a method that Odoo lets nobody call from outside",
+            "`\"method\": \"_write\"`";
+    }
+    Odoo {
+        UnknownModel = "unknown_model", Refused, No,
+            "the model does not exist, or its module is not installed",
+            "";
+        UnknownMethod = "unknown_method", Refused, No,
+            "`AttributeError`: the model has no such method",
+            "";
+        AccessError = "access_error", Refused, No,
+            "`AccessError`: the user may not do this",
+            "";
+        AccessDenied = "access_denied", Refused, No,
+            "`AccessDenied`",
+            "";
+        MissingRecord = "missing_record", Refused, No|Safe,
+            "`MissingError`: a record is gone",
+            "";
+        ValidationError = "validation_error", Refused, No|Safe,
+            "`ValidationError`: a constraint, a required field, a value that is there already",
+            "";
+        UserError = "user_error", Refused, No,
+            "`UserError`, `RedirectWarning`",
+            "";
+        Conflict = "conflict", Refused, Safe,
+            "serialization failure, deadlock, lock, no database connection left; Odoo has tried several times \
+             itself, and so has the gateway",
+            "";
+        OdooError = "odoo_error", Refused, No,
+            "any other exception; the log has its traceback",
+            "";
+    }
+    Upstream {
+        OdooUnreachable = "odoo_unreachable", BadGateway|Unavailable, Safe,
+            "no connection: nothing was sent; 503 once five in a row failed, until a probe gets through",
+            "";
+        OdooOverloaded = "odoo_overloaded", Unavailable, Safe,
+            "Odoo or a proxy before it answered 429, or 503 to a read",
+            "";
+        TooBusy = "too_busy", Unavailable, Safe,
+            "as many calls wait for Odoo as `[upstream] queue` allows and no other caller has more of them, or \
+             this one waited for `queue_timeout`; as many requests are under way as `[limits] requests` or \
+             `requests_per_address` allows, or what they hold in memory fills `[limits] bodies`; or all templates \
+             of hooks are busy",
+            "";
+        KeyBusy = "key_busy", Unavailable, Safe,
+            "other calls with the same search key, or an `auto_create` of the same record, were under way for as \
+             long as this call could wait; nothing was written",
+            "";
+        NotSendable = "not_sendable", BadGateway, No,
+            "the call has no form in HTTP, such as a URL of more than 64 KiB; nothing was sent",
+            "";
+        OdooTimeout = "odoo_timeout", GatewayTimeout, Safe|Unsafe,
+            "no answer within `[upstream] timeout`, or what was left of `[limits] call_timeout`; silence within an \
+             answer for `read_timeout`",
+            "";
+        OdooNoAnswer = "odoo_no_answer", BadGateway, Safe|Unsafe,
+            "the connection broke, the answer was cut or is no answer of Odoo's (a web page, a compressed body, no \
+             JSON or XML); a proxy answered 5xx; Odoo lost its database; a record was made together with those of \
+             other calls, and Odoo did not tell which is which",
+            "";
+        TurnedAway = "turned_away", BadGateway, No,
+            "a proxy before Odoo, or Odoo's own server, answered 4xx with no word of Odoo's: a body that is too \
+             large for it, an address that it does not know, a wall",
+            "";
+        AnswerTooLarge = "answer_too_large", BadGateway, No|Unsafe,
+            "the answer is larger than `[upstream] max_answer`, or would take more memory than `[limits] bodies` \
+             once it is parsed",
+            "";
+        OdooRedirects = "odoo_redirects", BadGateway, No,
+            "Odoo, or a proxy before it, sends callers to another address: `[upstream] url` is not the right one",
+            "";
+        NoSuchDoor = "no_such_door", BadGateway, No,
+            "`protocol = \"json-2\"` before an Odoo older than 19",
+            "";
+        NoSuchDatabase = "no_such_database", BadGateway, No,
+            "Odoo does not serve `[upstream] database`",
+            "";
+        LogFailed = "log_failed", Unavailable, Safe,
+            "the log cannot be written, or its folder, segment or `LOCK` was moved, deleted or replaced, so no \
+             call is taken; restart the gateway when the disk and the folder are well",
+            "";
+        LogFull = "log_full", Unavailable, Safe,
+            "the disk of the log has less room than `[log] min_free` and the call itself need, so it is not taken \
+             until there is more",
+            "";
+        Internal = "internal", Internal, Unsafe,
+            "a mistake of the gateway itself; please report it with the call's id",
+            "";
+    }
+    Warnings {
+        FieldNotWritten = "field_not_written", Refused, No,
+            "Odoo fills the field itself and drops what is sent for it: a field that is computed and not stored \
+             (`display_name`, `invoice_count`), one that is stored and computed in a new record (`amount_total`; an \
+             update does write it), `id`, `create_date` and the like. The value is sent all the same, since a model's \
+             own code may look at it",
+            "";
+        UnknownParameter = "unknown_parameter", Refused, No,
+            "a parameter that the route does not know was ignored; most often it is misspelt",
+            "";
+        LookupKeyIgnored = "lookup_key_ignored", Refused, No,
+            "only with `[compat] lookup_keys = \"first\"`: a lookup has several keys, and the first alone was used",
+            "";
+        NothingMatched = "nothing_matched", Refused, No,
+            "no record matches `search_key`",
+            "";
+        ResultNotRead = "result_not_read", Refused, No,
+            "the record was written, but `result_field` could not be read; only where it is read by a call of its own \
+             (before Odoo 17, files, references)",
+            "";
+        NotLogged = "not_logged", Refused, No,
+            "the call was carried out, but the line of its end could not be written to the log, which has it in doubt",
+            "";
+    }
+}

@@ -1,0 +1,71 @@
+//! Requests that are passed on to Odoo, each in a task of its own.
+
+use std::{net::IpAddr, sync::Arc};
+
+use http::request::Parts;
+use hyper::body::Incoming;
+use tracing::Instrument;
+
+use super::{Share, Site, passed::Passage, respond};
+use crate::{
+    call,
+    errors::Retry,
+    odoo::Origin,
+    proxy::Outbound,
+    wire::{Passing, Path, Response, collect},
+};
+
+/// Passes a request on to Odoo, in a task of its own as well.
+pub(super) async fn pass_on(
+    site: &Arc<Site>,
+    path: Path,
+    address: IpAddr,
+    request: http::Request<Incoming>,
+    share: &Share,
+) -> Response {
+    let passage = Passage::new(site, address, &request);
+    let id = passage.id();
+    let (head, body) = request.into_parts();
+    let span = tracing::info_span!("request", %id);
+    let passed = pass(site.clone(), passage, path, head, body).instrument(span);
+    match site.calls.tasks.spawn(keeping(share.clone(), passed)).await {
+        Ok(response) => response,
+        Err(error) => {
+            tracing::error!(request = %id, %error, "passing a request on failed inside the gateway");
+            respond::refuse(id, &call::Error::Internal)
+        }
+    }
+}
+
+/// Drops `kept` when the work is done, whoever waits for it.
+async fn keeping<K, T>(kept: K, work: impl Future<Output = T>) -> T {
+    let done = work.await;
+    drop(kept);
+    done
+}
+
+async fn pass(site: Arc<Site>, mut passage: Passage, path: Path, head: Parts, body: Incoming) -> Response {
+    let id = passage.id();
+    let origin = Origin { address: Some(passage.address()), ..Origin::default() };
+    let limits = &site.calls.config.limits;
+    let body = match site.proxy.reads_body(&path) {
+        true => collect(body, limits, &site.calls.memory).await.map(Passing::Whole),
+        false => Passing::open(body, limits, &site.calls.memory).await,
+    };
+    let outcome = match body {
+        Ok(body) => match passage.begin(body.size()).await {
+            Ok(()) => site.proxy.forward(Outbound { head, body, path, origin }).await,
+            Err(error) => Err(error.into()),
+        },
+        Err(error) => Err(call::Error::Body(error)),
+    };
+    match outcome {
+        Ok(response) => passage.follow(response),
+        Err(error) => {
+            let (code, is_unknown) = (error.code(), error.retry() == Retry::Unsafe);
+            let response = respond::refuse(id, &error);
+            passage.fail(code, is_unknown, response.status()).await;
+            response
+        }
+    }
+}
