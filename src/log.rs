@@ -6,29 +6,10 @@
 //! Invariants: lines are only appended; a line is acknowledged after it is durable; no credential reaches a line; one
 //! process writes a log at a time; a log that could not be synced once takes no further call.
 
-mod ahead;
-mod archive;
-mod blob;
-mod call;
-mod content;
-mod entry;
-mod filter;
-mod fs;
-mod index;
-mod journal;
-mod keep;
-mod line;
-mod open;
-mod passed;
-mod record;
-mod recovery;
-mod redact;
-mod repair;
-mod secrets;
-mod segment;
-mod settle;
-mod verify;
-mod writer;
+mod format;
+mod maintain;
+mod read;
+mod write;
 
 use std::{
     io,
@@ -45,29 +26,40 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 pub use self::{
-    archive::{Archive, Position},
-    call::{Attempt, Call, Settled, Standing},
-    entry::Entry,
-    filter::Filter,
-    open::is_in_use,
-    passed::PassedEnd,
-    record::{
-        Arrived, Caller, Failure, Finished, OdooCall, Passed, Received, State, Who, milliseconds, written_records,
+    format::lock::is_in_use,
+    maintain::{
+        repair::{Repaired, repair},
+        settle::{NotSettled, Settlement},
+        verify::{Finding, Grade, Verified, verify},
     },
-    repair::{Repaired, repair},
-    settle::{NotSettled, Settlement},
-    verify::{Finding, Grade, Verified, verify},
+    read::{
+        archive::{Archive, Position},
+        call::{Attempt, Call, Settled, Standing},
+        filter::Filter,
+    },
+    write::{
+        entry::Entry,
+        passed::PassedEnd,
+        record::{
+            Arrived, Caller, Failure, Finished, OdooCall, Passed, Received, State, Who, milliseconds, written_records,
+        },
+    },
 };
 use self::{
-    blob::Blobs,
-    content::{Content, Part},
-    entry::OpenCalls,
-    fs::Disk,
-    keep::Keeper,
-    line::Body,
-    open::{directory_error, open_error, open_journal, take_lock},
-    secrets::Secrets,
-    writer::{Purpose, Writer},
+    format::{
+        blob::Blobs,
+        fs::Disk,
+        line::Body,
+        lock::{directory_error, take_lock},
+    },
+    maintain::retention::Keeper,
+    write::{
+        content::{Content, Part},
+        entry::OpenCalls,
+        open::{open_error, open_journal},
+        secrets::Secrets,
+        writer::{Purpose, Writer},
+    },
 };
 use crate::{
     config::{self, Kept},
@@ -86,7 +78,7 @@ pub enum Error {
         file.display()
     )]
     Damaged { file: PathBuf, offset: usize, seq: u64 },
-    #[error("`{}` has the format {format}, of a later version of the gateway; this one writes {}", file.display(), segment::FORMAT)]
+    #[error("`{}` has the format {format}, of a later version of the gateway; this one writes {}", file.display(), format::segment::FORMAT)]
     Newer { file: PathBuf, format: u32 },
     #[error("the log cannot be written ({stage}: {source}); no call is taken until the gateway is restarted")]
     Poisoned { stage: &'static str, source: Arc<io::Error> },

@@ -1,0 +1,328 @@
+//! What is too large for a line: kept once, compressed, under the SHA-256 of its content.
+//!
+//! In the line stands `{"$blob": "<sha256>", "size": <bytes>, "kind": "text" | "json"}` instead. An object of a caller's that
+//! has the key `$blob` becomes a blob itself, so that no caller can make a line point anywhere. A blob is durable before
+//! the line that names it is written, and is touched whenever one more line names it: so one that is older than every
+//! line that is kept belongs to none of them.
+
+use std::{
+    io,
+    sync::{Mutex, MutexGuard},
+    time::SystemTime,
+};
+
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use super::{
+    fs::{Disk, Failed, Fs, UNFINISHED, at, folder_of, write_whole},
+    segment::hexadecimal,
+};
+
+const FOLDER: &str = "blobs";
+const MARK: &str = "$blob";
+const LEVEL: i32 = 3;
+/// What is nested deeper would make a line that common JSON readers do not take.
+const DEEP: usize = 100;
+/// So many blobs may be written at a time; which of the locks a blob takes is told by its name.
+const LOCKS: usize = 16;
+
+/// Content that goes beside the log.
+#[derive(Debug)]
+pub(in crate::log) struct Blob {
+    sha256: String,
+    bytes: Vec<u8>,
+}
+
+impl Blob {
+    pub(in crate::log) fn size(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+}
+
+/// Takes every text larger than `from` bytes out of the value, and the whole of it where it is still larger than `whole`.
+pub(in crate::log) fn spill(value: &mut Value, from: usize, whole: usize, blobs: &mut Vec<Blob>) {
+    spill_texts(value, from, blobs);
+    if let Value::Array(_) | Value::Object(_) = value
+        && (json_size(value) > whole || depth(value) > DEEP)
+    {
+        *value = json_blob(value, blobs);
+    }
+}
+
+fn spill_texts(value: &mut Value, from: usize, blobs: &mut Vec<Blob>) {
+    match value {
+        Value::String(text) if text.len() > from => {
+            *value = marker(std::mem::take(text).into_bytes(), "text", blobs);
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| spill_texts(item, from, blobs)),
+        Value::Object(entries) if entries.contains_key(MARK) => *value = json_blob(value, blobs),
+        Value::Object(entries) => entries.values_mut().for_each(|inner| spill_texts(inner, from, blobs)),
+        _ => {}
+    }
+}
+
+fn json_blob(value: &Value, blobs: &mut Vec<Blob>) -> Value {
+    marker(value.to_string().into_bytes(), "json", blobs)
+}
+
+fn marker(bytes: Vec<u8>, kind: &str, blobs: &mut Vec<Blob>) -> Value {
+    let sha256 = hexadecimal(Sha256::digest(&bytes));
+    let marker = json!({MARK: sha256, "size": bytes.len(), "kind": kind});
+    blobs.push(Blob { sha256, bytes });
+    marker
+}
+
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or_default(),
+        Value::Object(entries) => 1 + entries.values().map(depth).max().unwrap_or_default(),
+        _ => 0,
+    }
+}
+
+/// The size of a value as JSON, without making it.
+fn json_size(value: &Value) -> usize {
+    struct Count(usize);
+    impl io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    let _ = serde_json::to_writer(&mut count, value);
+    count.0
+}
+
+/// The name that a marker gives, where the value is one.
+pub(in crate::log) fn named_by(value: &Value) -> Option<(&str, bool)> {
+    let entries = value.as_object()?;
+    let sha256 = entries.get(MARK)?.as_str()?;
+    let is_name = sha256.len() == 64 && sha256.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    is_name.then(|| (sha256, entries.get("kind").is_some_and(|kind| kind == "json")))
+}
+
+/// The names of all blobs that a value points to, also from within others.
+pub(in crate::log) fn names(disk: &Disk, value: &Value, found: &mut Vec<String>) {
+    match (named_by(value), value) {
+        (Some((sha256, is_json)), _) => {
+            found.push(sha256.to_owned());
+            let content = if is_json { read(disk, sha256).ok() } else { None };
+            match content.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
+                Some(Value::Object(entries)) if is_callers(&entries) => {}
+                Some(Value::Object(entries)) => entries.values().for_each(|inner| names(disk, inner, found)),
+                Some(Value::Array(items)) => items.iter().for_each(|item| names(disk, item, found)),
+                _ => {}
+            }
+        }
+        (None, Value::Array(items)) => items.iter().for_each(|item| names(disk, item, found)),
+        (None, Value::Object(entries)) => entries.values().for_each(|inner| names(disk, inner, found)),
+        _ => {}
+    }
+}
+
+/// Puts the contents back into a value. One that is gone or damaged stays as the marker that it is, with `missing` in it.
+pub(in crate::log) fn inflate(disk: &Disk, value: &mut Value) {
+    if let Some((sha256, is_json)) = named_by(value) {
+        let content = read(disk, sha256).ok();
+        let content = content.and_then(|bytes| match is_json {
+            true => serde_json::from_slice(&bytes).ok(),
+            false => String::from_utf8(bytes).ok().map(Value::String),
+        });
+        match content {
+            // What is within was taken out before it, and may have markers of its own.
+            Some(content) => {
+                *value = content;
+                inflate_within(disk, value, is_json);
+            }
+            None => value["missing"] = Value::Bool(true),
+        }
+    } else {
+        inflate_within(disk, value, true);
+    }
+}
+
+fn inflate_within(disk: &Disk, value: &mut Value, may_point: bool) {
+    match value {
+        Value::Array(items) if may_point => items.iter_mut().for_each(|item| inflate(disk, item)),
+        Value::Object(entries) if may_point && !is_callers(entries) => {
+            entries.values_mut().for_each(|inner| inflate(disk, inner));
+        }
+        _ => {}
+    }
+}
+
+/// An object that a caller sent with the key of our markers.
+fn is_callers(entries: &Map<String, Value>) -> bool {
+    entries.contains_key(MARK)
+}
+
+/// The content of a blob, checked against its name.
+pub(in crate::log) fn read(disk: &Disk, sha256: &str) -> io::Result<Vec<u8>> {
+    let bytes = zstd::decode_all(&*disk.read(&file(sha256))?)?;
+    match hexadecimal(Sha256::digest(&bytes)) == sha256 {
+        true => Ok(bytes),
+        false => Err(io::Error::new(io::ErrorKind::InvalidData, "its content is not what it was")),
+    }
+}
+
+pub(in crate::log) fn file(sha256: &str) -> String {
+    format!("{FOLDER}/{}/{sha256}.zst", sha256.get(..2).unwrap_or_default())
+}
+
+/// The blobs of a log that is written.
+#[derive(Debug)]
+pub(in crate::log) struct Blobs {
+    disk: Disk,
+    locks: [Mutex<()>; LOCKS],
+}
+
+impl Blobs {
+    pub(in crate::log) fn new(disk: Disk) -> Self {
+        Self { disk, locks: Default::default() }
+    }
+
+    /// Makes the blobs durable, or touches those that are there.
+    pub(in crate::log) fn keep(&self, blobs: Vec<Blob>, now: SystemTime) -> Result<(), Failed> {
+        for blob in blobs {
+            let name = file(&blob.sha256);
+            let compressed = zstd::bulk::compress(&blob.bytes, LEVEL).map_err(at("compress"))?;
+            let _guard = self.lock(&blob.sha256);
+            // One of another size was damaged, or written by another version, and is written anew.
+            if self.disk.stat(&name).is_ok_and(|(size, _)| size == compressed.len() as u64) {
+                self.disk.touch(&name, now).map_err(at("touch"))?;
+                // A name that an earlier gateway gave it just before it died may not be durable yet.
+                self.disk.sync_folder(folder_of(&name)).map_err(at("sync folder"))?;
+            } else {
+                write_whole(&self.disk, &name, &compressed)?;
+                for folder in [FOLDER, ""] {
+                    self.disk.sync_folder(folder).map_err(at("sync folder"))?;
+                }
+                self.disk.touch(&name, now).map_err(at("touch"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that one more line names these.
+    pub(in crate::log) fn touch(&self, names: &[String], now: SystemTime) -> Result<(), Failed> {
+        for sha256 in names {
+            let _guard = self.lock(sha256);
+            match self.disk.touch(&file(sha256), now) {
+                // That it is gone is told by whoever reads the line.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                outcome => outcome.map_err(at("touch"))?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what no line has named since `before`; gives how many bytes that were.
+    pub(in crate::log) fn sweep(&self, before: SystemTime) -> io::Result<u64> {
+        let mut freed = 0;
+        for_each(&self.disk, |name, sha256| {
+            let _guard = self.lock(sha256);
+            let (size, touched) = self.disk.stat(name)?;
+            if touched < before {
+                self.disk.remove(name)?;
+                freed += size;
+            }
+            Ok(())
+        })?;
+        Ok(freed)
+    }
+
+    fn lock(&self, sha256: &str) -> MutexGuard<'_, ()> {
+        let which = sha256.chars().next().and_then(|digit| digit.to_digit(16)).unwrap_or_default() as usize;
+        self.locks[which % LOCKS].lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// How many bytes all blobs take.
+pub(in crate::log) fn size(disk: &Disk) -> io::Result<u64> {
+    let mut size = 0;
+    for_each(disk, |name, _| {
+        size += disk.stat(name)?.0;
+        Ok(())
+    })?;
+    Ok(size)
+}
+
+/// Every blob, with the name of its file.
+pub(in crate::log) fn for_each(disk: &Disk, mut each: impl FnMut(&str, &str) -> io::Result<()>) -> io::Result<()> {
+    for folder in disk.list(FOLDER)? {
+        let folder = format!("{FOLDER}/{folder}");
+        for name in disk.list(&folder)? {
+            // What a crash left unfinished takes space, too, and goes with its time.
+            if let Some(sha256) = name.strip_suffix(UNFINISHED).unwrap_or(&name).strip_suffix(".zst") {
+                match each(&format!("{folder}/{name}"), sha256) {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    outcome => outcome?,
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn blobs() -> (tempfile::TempDir, Blobs) {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Blobs::new(Disk::new(folder.path()));
+        (folder, blobs)
+    }
+
+    #[test]
+    fn what_is_large_is_taken_out_and_comes_back() {
+        let (_folder, blobs) = blobs();
+        let whole = json!({"datas": "A".repeat(50), "small": "b", "lines": [{"text": "C".repeat(50)}, {"$blob": "mine", "x": "D".repeat(50)}]});
+        let mut value = whole.clone();
+        let mut out = Vec::new();
+        spill(&mut value, 20, 10_000, &mut out);
+        assert_eq!(value["datas"]["size"], 50);
+        assert_eq!((out.len(), &value["small"]), (3, &json!("b")));
+        blobs.keep(out, SystemTime::now()).unwrap();
+        inflate(&blobs.disk, &mut value);
+        assert_eq!(value, whole);
+    }
+
+    #[test]
+    fn what_is_large_in_all_is_taken_out_as_a_whole() {
+        let (_folder, blobs) = blobs();
+        let whole = json!({"rows": vec![json!({"text": "C".repeat(30), "n": 1}); 100]});
+        let mut value = whole.clone();
+        let mut out = Vec::new();
+        spill(&mut value, 20, 500, &mut out);
+        assert_eq!(named_by(&value).map(|(_, is_json)| is_json), Some(true));
+        blobs.keep(out, SystemTime::now()).unwrap();
+        inflate(&blobs.disk, &mut value);
+        assert_eq!(value, whole);
+    }
+
+    #[test]
+    fn a_blob_stays_as_long_as_lines_name_it() {
+        let (_folder, blobs) = blobs();
+        let mut value = json!("x".repeat(50));
+        let start = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
+        for hour in [0, 2] {
+            let (mut value, mut out) = (value.clone(), Vec::new());
+            spill(&mut value, 20, 500, &mut out);
+            blobs.keep(out, start + Duration::from_secs(hour * 3600)).unwrap();
+        }
+        assert_eq!(blobs.sweep(start + Duration::from_secs(3600)).unwrap(), 0);
+        assert!(blobs.sweep(start + Duration::from_secs(3 * 3600)).unwrap() > 0);
+        let mut out = Vec::new();
+        spill(&mut value, 20, 500, &mut out);
+        inflate(&blobs.disk, &mut value);
+        assert_eq!(value["missing"], true);
+    }
+}

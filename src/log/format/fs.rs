@@ -1,0 +1,233 @@
+//! The log's files: the one place that touches the file system for it.
+//!
+//! [`Fs`] is as little as the log needs, so that a file system which fails at any step and forgets what was not synced can
+//! stand in its place. Names are relative to the log's folder. A name counts as durable only after [`Fs::sync_folder`].
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Read, Write},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, chown},
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+/// A folder of files.
+pub(in crate::log) trait Fs {
+    type File: Append;
+    /// The names of the files in a folder; none where there is no such folder.
+    fn list(&self, folder: &str) -> io::Result<Vec<String>>;
+    fn read(&self, name: &str) -> io::Result<Vec<u8>>;
+    /// Opens a file that is there.
+    fn open(&self, name: &str) -> io::Result<Self::File>;
+    /// Makes a new file, in the place of one that is there, and the folder that it is to be in.
+    fn create(&self, name: &str) -> io::Result<Self::File>;
+    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+    fn remove(&self, name: &str) -> io::Result<()>;
+    fn sync_folder(&self, folder: &str) -> io::Result<()>;
+    /// Whether the name still leads to this open file: neither it nor the folder was moved, deleted or replaced.
+    fn is_at(&self, name: &str, file: &Self::File) -> io::Result<bool>;
+}
+
+/// A file that is only ever written at its end.
+pub(in crate::log) trait Append {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+    fn sync(&mut self) -> io::Result<()>;
+    /// Cuts off what is behind this length.
+    fn cut(&mut self, length: u64) -> io::Result<()>;
+}
+
+/// Something that could not be done, and at which step.
+#[derive(Debug)]
+pub(in crate::log) struct Failed {
+    pub(in crate::log) stage: &'static str,
+    pub(in crate::log) source: io::Error,
+}
+
+pub(in crate::log) fn at(stage: &'static str) -> impl Fn(io::Error) -> Failed {
+    move |source| Failed { stage, source }
+}
+
+/// Fails where the name does not lead to this open file any more.
+pub(in crate::log) fn look<F: Fs>(fs: &F, name: &str, file: &F::File) -> Result<(), Failed> {
+    match fs.is_at(name, file).map_err(at("look"))? {
+        true => Ok(()),
+        false => {
+            let words = format!("`{name}` was moved, deleted or replaced, or the folder that it is in");
+            Err(Failed { stage: "look", source: io::Error::new(io::ErrorKind::NotFound, words) })
+        }
+    }
+}
+
+/// The folder that a file is in.
+pub(in crate::log) fn folder_of(name: &str) -> &str {
+    name.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// What a file is called until it is whole. A crash leaves it behind, and nothing ever refers to it.
+pub(in crate::log) const UNFINISHED: &str = ".tmp";
+
+/// Writes a whole file, so that it is either there as it should be or not at all, also after a power loss.
+pub(in crate::log) fn write_whole<F: Fs>(fs: &F, name: &str, bytes: &[u8]) -> Result<F::File, Failed> {
+    let unfinished = format!("{name}{UNFINISHED}");
+    let mut file = fs.create(&unfinished).map_err(at("create"))?;
+    file.append(bytes).map_err(at("write"))?;
+    file.sync().map_err(at("sync"))?;
+    fs.rename(&unfinished, name).map_err(at("rename"))?;
+    fs.sync_folder(folder_of(name)).map_err(at("sync folder"))?;
+    Ok(file)
+}
+
+/// The real folder. Nobody but its owner may read what is made in it.
+#[derive(Debug, Clone)]
+pub(in crate::log) struct Disk {
+    folder: PathBuf,
+    /// The folder's owner, where that is not whom this process runs as: root must not leave what the gateway cannot use.
+    owner: Option<(u32, u32)>,
+}
+
+impl Disk {
+    pub(in crate::log) fn new(folder: &Path) -> Self {
+        let own = rustix::process::geteuid();
+        let owner = fs::metadata(folder).ok().filter(|folder| own.is_root() && folder.uid() != own.as_raw());
+        Self { folder: folder.to_owned(), owner: owner.map(|folder| (folder.uid(), folder.gid())) }
+    }
+
+    /// Makes the folder itself where there is none.
+    pub(in crate::log) fn make(folder: &Path) -> io::Result<()> {
+        if folder.is_dir() {
+            return Ok(());
+        }
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(parent)?.sync_all()
+    }
+
+    pub(in crate::log) fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    fn make_folder(&self, name: &str) -> io::Result<()> {
+        for (end, _) in name.match_indices('/').chain([(name.len(), "")]) {
+            let path = self.path(&name[..end]);
+            match DirBuilder::new().mode(0o700).create(&path) {
+                Ok(()) => self.give_to_owner(&path)?,
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn give_to_owner(&self, path: &Path) -> io::Result<()> {
+        match self.owner {
+            Some((user, group)) => chown(path, Some(user), Some(group)),
+            None => Ok(()),
+        }
+    }
+
+    /// The file whose lock one gateway holds; the lock is gone with the process.
+    pub(in crate::log) fn lock_file(&self, name: &str) -> io::Result<File> {
+        let path = self.path(name);
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path)?;
+        self.give_to_owner(&path)?;
+        Ok(file)
+    }
+
+    /// Bytes that an ordinary user may still write.
+    pub(in crate::log) fn free(&self) -> io::Result<u64> {
+        let stat = rustix::fs::statvfs(&self.folder)?;
+        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+
+    /// The size in bytes, and when it was last written or touched.
+    pub(in crate::log) fn stat(&self, name: &str) -> io::Result<(u64, SystemTime)> {
+        let metadata = fs::metadata(self.path(name))?;
+        Ok((metadata.len(), metadata.modified()?))
+    }
+
+    pub(in crate::log) fn touch(&self, name: &str, time: SystemTime) -> io::Result<()> {
+        File::open(self.path(name))?.set_modified(time)
+    }
+
+    /// The bytes of a file from a place on.
+    pub(in crate::log) fn read_from(&self, name: &str, offset: u64) -> io::Result<Vec<u8>> {
+        use io::{Seek, SeekFrom};
+        let mut file = File::open(self.path(name))?;
+        file.seek(SeekFrom::Start(offset))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+}
+
+impl Fs for Disk {
+    type File = File;
+
+    fn list(&self, folder: &str) -> io::Result<Vec<String>> {
+        let entries = match fs::read_dir(self.path(folder)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            names.extend(entry?.file_name().into_string());
+        }
+        Ok(names)
+    }
+
+    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+        fs::read(self.path(name))
+    }
+
+    fn open(&self, name: &str) -> io::Result<File> {
+        OpenOptions::new().append(true).open(self.path(name))
+    }
+
+    fn create(&self, name: &str) -> io::Result<File> {
+        self.make_folder(folder_of(name))?;
+        match self.remove(name) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(self.path(name))?;
+        self.give_to_owner(&self.path(name))?;
+        Ok(file)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        fs::rename(self.path(from), self.path(to))
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        fs::remove_file(self.path(name))
+    }
+
+    fn sync_folder(&self, folder: &str) -> io::Result<()> {
+        File::open(self.path(folder))?.sync_all()
+    }
+
+    fn is_at(&self, name: &str, file: &File) -> io::Result<bool> {
+        let there = match fs::metadata(self.path(name)) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(false);
+            }
+            there => there?,
+        };
+        let open = file.metadata()?;
+        Ok((there.dev(), there.ino()) == (open.dev(), open.ino()))
+    }
+}
+
+impl Append for File {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write_all(bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_data()
+    }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.set_len(length)
+    }
+}

@@ -1,0 +1,260 @@
+//! What a listing needs of each line of a segment, so that a million lines are looked through in a moment.
+//!
+//! Derived from the segment and never trusted beyond it: an index that is missing, of another version or of a file of
+//! another size is made anew, and the whole folder can be deleted at any time.
+
+use std::{borrow::Cow, collections::HashMap, io};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize, de::IgnoredAny};
+use uuid::Uuid;
+
+use super::{
+    fs::{Disk, Fs, write_whole},
+    line::Line,
+    recovery::later_lines,
+    segment::{Segment, decompress_what_can_be},
+};
+
+const FOLDER: &str = "index";
+/// Changes whenever [`Index`] does.
+const VERSION: u32 = 2;
+/// Of a message, so much is shown in a list.
+const MESSAGE: usize = 160;
+
+/// The lines of one segment, in their order.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(in crate::log) struct Index {
+    version: u32,
+    /// The size of the sealed file that this was made from.
+    file_size: u64,
+    /// The size of its lines, uncompressed.
+    pub(in crate::log) length: u64,
+    /// The times of the earliest and the latest line, in microseconds.
+    pub(in crate::log) times: Option<(i64, i64)>,
+    words: Vec<String>,
+    pub(in crate::log) rows: Vec<Row>,
+}
+
+/// A line, as far as a listing needs it. Texts are places in the index's words.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(in crate::log) struct Row {
+    pub(in crate::log) kind: Kind,
+    /// Where the line begins, in bytes of the uncompressed segment.
+    pub(in crate::log) offset: u64,
+    /// In bytes.
+    pub(in crate::log) length: u32,
+    pub(in crate::log) seq: u64,
+    /// In microseconds.
+    pub(in crate::log) ts: i64,
+    pub(in crate::log) id: u128,
+    pub(in crate::log) route: u32,
+    pub(in crate::log) model: u32,
+    pub(in crate::log) client: u32,
+    /// In a settlement, who settled.
+    pub(in crate::log) login: u32,
+    pub(in crate::log) address: u32,
+    pub(in crate::log) state: u32,
+    pub(in crate::log) error: u32,
+    /// In a settlement, why.
+    pub(in crate::log) message: u32,
+    pub(in crate::log) ms: f64,
+    pub(in crate::log) records: Vec<(u32, i64)>,
+    pub(in crate::log) replay_of: Option<u128>,
+    /// The line repeats an older one whose segment was dropped.
+    pub(in crate::log) is_carried: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::log) enum Kind {
+    Start,
+    Received,
+    Planned,
+    Finished,
+    Refused,
+    PassedReceived,
+    PassedFinished,
+    PassedRefused,
+    Settled,
+}
+
+/// The members of a line that an index has.
+#[derive(Deserialize)]
+struct Told<'l> {
+    #[serde(borrow)]
+    event: Cow<'l, str>,
+    ts: Timestamp,
+    id: Option<Uuid>,
+    #[serde(borrow)]
+    route: Option<Cow<'l, str>>,
+    #[serde(borrow)]
+    model: Option<Cow<'l, str>>,
+    #[serde(borrow)]
+    client: Option<Cow<'l, str>>,
+    #[serde(borrow)]
+    caller: Option<ToldCaller<'l>>,
+    #[serde(borrow)]
+    address: Option<Cow<'l, str>>,
+    #[serde(borrow)]
+    state: Option<Cow<'l, str>>,
+    #[serde(borrow)]
+    error: Option<Cow<'l, str>>,
+    #[serde(borrow)]
+    message: Option<ToldMessage<'l>>,
+    duration_ms: Option<f64>,
+    #[serde(default)]
+    records: HashMap<String, Vec<i64>>,
+    replay_of: Option<Uuid>,
+    carried_from: Option<IgnoredAny>,
+    #[serde(borrow)]
+    method: Option<Cow<'l, str>>,
+    #[serde(borrow)]
+    path: Option<Cow<'l, str>>,
+    status: Option<u16>,
+    #[serde(borrow)]
+    by: Option<Cow<'l, str>>,
+    #[serde(borrow)]
+    why: Option<Cow<'l, str>>,
+}
+
+#[derive(Deserialize)]
+struct ToldCaller<'l> {
+    #[serde(borrow)]
+    login: Cow<'l, str>,
+}
+
+/// A sentence, or where a long one is.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum ToldMessage<'l> {
+    #[serde(borrow)]
+    Text(Cow<'l, str>),
+    Elsewhere(IgnoredAny),
+}
+
+impl Index {
+    /// Of all whole lines in a segment's bytes.
+    pub(in crate::log) fn of(bytes: &[u8]) -> Self {
+        let mut making = Making::default();
+        for (at, line) in later_lines(bytes) {
+            making.add(&line, at as u64);
+        }
+        let Making { index, .. } = making;
+        Self { version: VERSION, length: bytes.len() as u64, ..index }
+    }
+
+    /// Of a sealed segment: from its file, or else made and kept for the next time.
+    pub(in crate::log) fn of_sealed(disk: &Disk, segment: Segment) -> io::Result<Self> {
+        let file_size = disk.stat(&segment.sealed())?.0;
+        let kept = disk.read(&file(segment)).ok();
+        let kept = kept.and_then(|bytes| postcard::from_bytes::<Self>(&bytes).ok());
+        if let Some(kept) = kept.filter(|kept| kept.version == VERSION && kept.file_size == file_size) {
+            return Ok(kept);
+        }
+        Self::make(disk, segment, &decompress_what_can_be(&disk.read(&segment.sealed())?))
+    }
+
+    /// Of a sealed segment that has these bytes, uncompressed; kept for the next time.
+    pub(in crate::log) fn make(disk: &Disk, segment: Segment, bytes: &[u8]) -> io::Result<Self> {
+        let file_size = disk.stat(&segment.sealed())?.0;
+        let index = Self { file_size, ..Self::of(bytes) };
+        if let Ok(bytes) = postcard::to_stdvec(&index) {
+            // Somebody who may only read the log gets along without.
+            let _ = write_whole(disk, &file(segment), &bytes);
+        }
+        Ok(index)
+    }
+
+    pub(in crate::log) fn remove(disk: &Disk, segment: Segment) -> io::Result<()> {
+        match disk.remove(&file(segment)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    /// The text of a place; empty where there is none.
+    pub(in crate::log) fn word(&self, place: u32) -> &str {
+        self.words.get(place as usize).map_or("", String::as_str)
+    }
+}
+
+pub(in crate::log) fn file(segment: Segment) -> String {
+    format!("{FOLDER}/{:020}.idx", segment.0)
+}
+
+#[derive(Default)]
+struct Making {
+    index: Index,
+    known: HashMap<String, u32>,
+}
+
+impl Making {
+    fn add(&mut self, line: &Line<'_>, offset: u64) {
+        let Some(told) = line.parse::<Told<'_>>() else { return };
+        let ts = told.ts.as_microsecond();
+        let times = self.index.times.get_or_insert((ts, ts));
+        *times = (times.0.min(ts), times.1.max(ts));
+        let kind = match &*told.event {
+            "start" => Kind::Start,
+            "call.received" => Kind::Received,
+            "call.planned" => Kind::Planned,
+            "call.finished" => Kind::Finished,
+            "call.refused" => Kind::Refused,
+            "request.received" => Kind::PassedReceived,
+            "request.finished" => Kind::PassedFinished,
+            "request.refused" => Kind::PassedRefused,
+            "call.settled" => Kind::Settled,
+            _ => return,
+        };
+        let (route, message) = match (told.method, told.path) {
+            (Some(method), Some(path)) => {
+                let status = told.status.map(|status| format!(" {status}")).unwrap_or_default();
+                (Cow::Borrowed("proxy"), format!("{method} {path}{status}").into())
+            }
+            _ => {
+                let message = match told.message {
+                    Some(ToldMessage::Text(text)) => text,
+                    Some(ToldMessage::Elsewhere(_)) | None => Cow::Borrowed(""),
+                };
+                (told.route.unwrap_or_default(), told.why.unwrap_or(message))
+            }
+        };
+        let end = message.char_indices().nth(MESSAGE).map_or(message.len(), |(end, _)| end);
+        let mut records = Vec::new();
+        for (model, ids) in &told.records {
+            let model = self.place(model);
+            records.extend(ids.iter().map(|id| (model, *id)));
+        }
+        let row = Row {
+            kind,
+            offset,
+            length: u32::try_from(line.bytes.len()).unwrap_or(u32::MAX),
+            seq: line.seq,
+            ts,
+            id: told.id.unwrap_or_default().as_u128(),
+            route: self.place(&route),
+            model: self.place(&told.model.unwrap_or_default()),
+            client: self.place(&told.client.unwrap_or_default()),
+            login: self.place(&told.by.or(told.caller.map(|caller| caller.login)).unwrap_or_default()),
+            address: self.place(&told.address.unwrap_or_default()),
+            state: self.place(&told.state.unwrap_or_default()),
+            error: self.place(&told.error.unwrap_or_default()),
+            message: self.place(&message[..end]),
+            ms: told.duration_ms.unwrap_or_default(),
+            records,
+            replay_of: told.replay_of.map(|id| id.as_u128()),
+            is_carried: told.carried_from.is_some(),
+        };
+        self.index.rows.push(row);
+    }
+
+    fn place(&mut self, word: &str) -> u32 {
+        if let Some(place) = self.known.get(word) {
+            return *place;
+        }
+        let place = u32::try_from(self.index.words.len()).unwrap_or(u32::MAX);
+        self.index.words.push(word.to_owned());
+        self.known.insert(word.to_owned(), place);
+        place
+    }
+}

@@ -1,0 +1,161 @@
+//! The frame of a line: its number, what was durable when it was written, and a checksum.
+//!
+//! `{"seq":7,"durable":5,` … `,"crc":"9a0c11f2"}` and a line end. The checksum is a CRC-32 (IEEE) of the bytes before
+//! `,"crc":`, so that it is verified without a JSON parser and removed by `sed`. What is framed is one JSON object; a line
+//! end can stand in none of its texts, since JSON escapes it.
+
+use serde::Serialize;
+
+/// How every line begins.
+pub(in crate::log) const START: &[u8] = b"{\"seq\":";
+const DURABLE: &[u8] = b",\"durable\":";
+const CRC: &[u8] = b",\"crc\":\"";
+const END: &[u8] = b"\"}\n";
+const DIGITS: usize = 8;
+const EVENT: &[u8] = b",\"event\":\"";
+
+/// The content of a line that has no number yet: an object, without its opening brace, whose first member is `event`.
+#[derive(Debug, Clone)]
+pub(in crate::log) struct Body(Vec<u8>);
+
+impl Body {
+    pub(in crate::log) fn new(event: &'static str, content: &impl Serialize) -> Self {
+        #[derive(Serialize)]
+        struct Whole<'c, C> {
+            event: &'static str,
+            #[serde(flatten)]
+            content: &'c C,
+        }
+        // Serialising cannot fail: every key is a text and every value a plain one.
+        let bytes = serde_json::to_vec(&Whole { event, content }).unwrap_or_default();
+        Self(bytes)
+    }
+
+    pub(in crate::log) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Appends the whole line.
+    pub(in crate::log) fn frame(&self, seq: u64, durable: u64, line: &mut Vec<u8>) {
+        let start = line.len();
+        line.extend_from_slice(START);
+        line.extend_from_slice(seq.to_string().as_bytes());
+        line.extend_from_slice(DURABLE);
+        line.extend_from_slice(durable.to_string().as_bytes());
+        line.push(b',');
+        let inner = self.0.get(1..self.0.len().saturating_sub(1)).unwrap_or_default();
+        line.extend_from_slice(inner);
+        let crc = crc32fast::hash(&line[start..]);
+        line.extend_from_slice(CRC);
+        line.extend_from_slice(format!("{crc:08x}").as_bytes());
+        line.extend_from_slice(END);
+    }
+}
+
+/// A line that is whole.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::log) struct Line<'b> {
+    pub(in crate::log) seq: u64,
+    pub(in crate::log) durable: u64,
+    /// With its line end.
+    pub(in crate::log) bytes: &'b [u8],
+}
+
+impl<'b> Line<'b> {
+    /// The line at the beginning of these bytes, if it is whole and as it was written.
+    pub(in crate::log) fn at(bytes: &'b [u8]) -> Option<Self> {
+        let rest = bytes.strip_prefix(START)?;
+        let end = memchr::memchr(b'\n', rest)? + START.len() + 1;
+        let bytes = &bytes[..end];
+        let checked = bytes.len().checked_sub(CRC.len() + DIGITS + END.len())?;
+        let (content, tail) = bytes.split_at(checked);
+        let digits = tail.strip_prefix(CRC)?.strip_suffix(END)?;
+        // As text, so that no other way to write the same number passes.
+        if digits != format!("{:08x}", crc32fast::hash(content)).as_bytes() {
+            return None;
+        }
+        let (seq, rest) = number(rest)?;
+        let (durable, _) = number(rest.strip_prefix(DURABLE)?)?;
+        Some(Self { seq, durable, bytes })
+    }
+
+    /// What the line tells of, such as `call.received`.
+    pub(in crate::log) fn event(&self) -> &'b str {
+        // Behind two numbers of at most twenty digits.
+        let head = &self.bytes[..self.bytes.len().min(128)];
+        let name = memchr::memmem::find(head, EVENT).map(|at| &head[at + EVENT.len()..]);
+        let name = name.and_then(|name| name.split(|byte| *byte == b'"').next());
+        name.and_then(|name| std::str::from_utf8(name).ok()).unwrap_or_default()
+    }
+
+    /// Its content; none where it is no JSON, which no checksum excludes.
+    pub(in crate::log) fn parse<'l, T: serde::Deserialize<'l>>(&self) -> Option<T>
+    where
+        'b: 'l,
+    {
+        serde_json::from_slice(self.bytes).ok()
+    }
+
+    /// The number of the line behind this one. A gap that a repair left says itself where it ends.
+    pub(in crate::log) fn next(&self) -> u64 {
+        #[derive(serde::Deserialize)]
+        struct Gap {
+            to: u64,
+        }
+        let last = match self.event() {
+            GAP => self.parse::<Gap>().map_or(self.seq, |gap| gap.to.max(self.seq)),
+            _ => self.seq,
+        };
+        last.saturating_add(1)
+    }
+}
+
+/// A line that says no more than that everything before it is durable.
+pub(in crate::log) const MARK: &str = "mark";
+/// A line that stands for lines which a repair could not save.
+pub(in crate::log) const GAP: &str = "log.gap";
+
+fn number(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let end = bytes.iter().position(|byte| !byte.is_ascii_digit())?;
+    let (digits, rest) = bytes.split_at(end);
+    Some((std::str::from_utf8(digits).ok()?.parse().ok()?, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_line_is_json_and_read_as_it_was_written() {
+        let mut bytes = Vec::new();
+        Body::new("mark", &json!({"ts": "now", "text": "a\nb"})).frame(12, 11, &mut bytes);
+        let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!((&value["seq"], &value["durable"], &value["text"]), (&json!(12), &json!(11), &json!("a\nb")));
+        let line = Line::at(&bytes).unwrap();
+        assert_eq!((line.seq, line.durable, line.event(), line.next()), (12, 11, "mark", 13));
+        assert_eq!(line.bytes, bytes);
+    }
+
+    #[test]
+    fn a_line_with_any_bit_changed_is_none() {
+        let mut bytes = Vec::new();
+        Body::new("mark", &json!({"ts": "now"})).frame(12, 11, &mut bytes);
+        for at in 0..bytes.len() * 8 {
+            let mut changed = bytes.clone();
+            changed[at / 8] ^= 1 << (at % 8);
+            assert!(Line::at(&changed).is_none(), "bit {at}");
+        }
+        for end in 0..bytes.len() {
+            assert!(Line::at(&bytes[..end]).is_none(), "cut at {end}");
+        }
+    }
+
+    #[test]
+    fn a_gap_says_where_it_ends() {
+        let mut bytes = Vec::new();
+        Body::new(GAP, &json!({"to": 20})).frame(12, 11, &mut bytes);
+        assert_eq!(Line::at(&bytes).unwrap().next(), 21);
+    }
+}

@@ -1,0 +1,148 @@
+//! A segment: one file of the log, its name and its first line.
+//!
+//! The name is the number of the first line, so that `ls` sorts. The first line says which segment came before and the
+//! SHA-256 of all its bytes, so that the segments are a chain: one that is missing or was edited later shows.
+
+use std::io;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::line::Body;
+
+/// The version of the format, as docs/log-format.md describes it.
+pub(in crate::log) const FORMAT: u32 = 1;
+pub(in crate::log) const EVENT: &str = "segment";
+const OPEN: &str = ".jsonl";
+const SEALED: &str = ".jsonl.zst";
+
+/// A segment by the number of its first line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(in crate::log) struct Segment(pub(in crate::log) u64);
+
+impl Segment {
+    /// Of a file of this name, and whether that one is compressed.
+    pub(in crate::log) fn of(file: &str) -> Option<(Self, bool)> {
+        let (digits, is_sealed) = match file.strip_suffix(SEALED) {
+            Some(digits) => (digits, true),
+            None => (file.strip_suffix(OPEN)?, false),
+        };
+        let is_number = digits.len() == 20 && digits.bytes().all(|digit| digit.is_ascii_digit());
+        Some((Self(digits.parse().ok().filter(|_| is_number)?), is_sealed))
+    }
+
+    pub(in crate::log) fn open(self) -> String {
+        format!("{:020}{OPEN}", self.0)
+    }
+
+    pub(in crate::log) fn sealed(self) -> String {
+        format!("{:020}{SEALED}", self.0)
+    }
+}
+
+/// The first line of a segment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::log) struct Header {
+    pub(in crate::log) ts: Timestamp,
+    pub(in crate::log) format: u32,
+    pub(in crate::log) gateway: String,
+    /// The file of the segment before, as it was named when it was written to.
+    pub(in crate::log) prev: Option<String>,
+    /// The SHA-256 of that file's bytes, uncompressed.
+    pub(in crate::log) prev_sha256: Option<String>,
+}
+
+impl Header {
+    pub(in crate::log) fn new(ts: Timestamp, prev: Option<(Segment, String)>) -> Self {
+        let (prev, prev_sha256) = prev.map(|(segment, sha256)| (segment.open(), sha256)).unzip();
+        Self { ts, format: FORMAT, gateway: env!("CARGO_PKG_VERSION").to_owned(), prev, prev_sha256 }
+    }
+
+    pub(in crate::log) fn body(&self) -> Body {
+        Body::new(EVENT, self)
+    }
+}
+
+/// A sealed segment is made of frames of so many bytes, so that a damaged place costs no more than its frame.
+const FRAME: usize = 1 << 20;
+const LEVEL: i32 = 3;
+/// How a frame begins (RFC 8878, section 3.1.1).
+const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+pub(in crate::log) fn compress(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut compressor = zstd::bulk::Compressor::new(LEVEL)?;
+    compressor.include_checksum(true)?;
+    let mut sealed = Vec::new();
+    for frame in bytes.chunks(FRAME) {
+        sealed.extend(compressor.compress(frame)?);
+    }
+    Ok(sealed)
+}
+
+/// All of a sealed segment; an error where any of it is damaged.
+pub(in crate::log) fn decompress(sealed: &[u8]) -> io::Result<Vec<u8>> {
+    let (bytes, is_whole) = frames(sealed)?;
+    match is_whole {
+        true => Ok(bytes),
+        false => Err(io::Error::new(io::ErrorKind::InvalidData, "a frame of it is damaged")),
+    }
+}
+
+/// The frames of a sealed segment that are whole, one behind the other.
+pub(in crate::log) fn decompress_what_can_be(sealed: &[u8]) -> Vec<u8> {
+    frames(sealed).map(|(bytes, _)| bytes).unwrap_or_default()
+}
+
+/// The whole frames, and whether there is nothing else.
+fn frames(sealed: &[u8]) -> io::Result<(Vec<u8>, bool)> {
+    let mut decompressor = zstd::bulk::Decompressor::new()?;
+    let (mut bytes, mut at, mut is_whole) = (Vec::new(), 0, true);
+    while let Some(skipped) = sealed.get(at..).and_then(|rest| memchr::memmem::find(rest, &MAGIC)) {
+        is_whole &= skipped == 0;
+        at += skipped;
+        let size = zstd::zstd_safe::find_frame_compressed_size(&sealed[at..]).ok();
+        let frame = size.and_then(|size| {
+            let frame = sealed.get(at..at + size)?;
+            // Somebody else may have compressed it, in frames of another size.
+            let bytes = decompressor.decompress(frame, FRAME).or_else(|_| zstd::decode_all(frame));
+            Some((size, bytes.ok()?))
+        });
+        match frame {
+            Some((size, frame)) => {
+                bytes.extend_from_slice(&frame);
+                at += size;
+            }
+            None => {
+                is_whole = false;
+                at += MAGIC.len();
+            }
+        }
+    }
+    Ok((bytes, is_whole && at == sealed.len()))
+}
+
+/// Bytes as hexadecimal digits.
+pub(in crate::log) fn hexadecimal(bytes: impl AsRef<[u8]>) -> String {
+    bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_twenty_digits_and_nothing_else() {
+        assert_eq!(Segment::of("00000000000000000001.jsonl"), Some((Segment(1), false)));
+        assert_eq!(Segment::of("00000000000000000042.jsonl.zst"), Some((Segment(42), true)));
+        for other in [
+            "1.jsonl",
+            "0000000000000000000x.jsonl",
+            "00000000000000000001.jsonl.torn-5",
+            "LOCK",
+            "+0000000000000000001.jsonl",
+        ] {
+            assert_eq!(Segment::of(other), None, "{other}");
+        }
+        assert_eq!(Segment(7).sealed(), "00000000000000000007.jsonl.zst");
+    }
+}

@@ -1,0 +1,174 @@
+//! Makes a damaged log usable again, without losing a byte of what is there.
+//!
+//! Of each damaged segment, the file as it is stays beside the log, and a new one takes its place with the lines that are
+//! whole; a line of its own stands for those between. A last line of the log says what was done.
+
+use std::{collections::HashSet, io, path::Path};
+
+use jiff::Timestamp;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::{
+    config,
+    log::{
+        Error,
+        format::{
+            fs::{Disk, Failed, Fs, write_whole},
+            line::{Body, Line},
+            lock::{directory_error, take_lock},
+            recovery::{End, later_lines, recover},
+            segment::{EVENT, Header, Segment, decompress, decompress_what_can_be, hexadecimal},
+        },
+        read::archive::read_segment,
+        write::{
+            journal::gap_body,
+            open::{open_error, open_journal},
+        },
+    },
+};
+
+/// Within the name of a file that was put aside.
+const DAMAGED: &str = ".damaged-";
+
+/// A segment that was made anew.
+#[derive(Debug, Clone)]
+pub struct Repaired {
+    pub file: String,
+    /// The file as it was.
+    pub kept_in: String,
+    /// The lines that could not be saved, first to last.
+    pub gaps: Vec<(u64, u64)>,
+}
+
+/// Repairs every damaged segment; none is a log that has no damage. No gateway may be running.
+///
+/// A repair that was cut short is completed by the next one: whatever file was put aside is told of in the log.
+pub fn repair(config: &config::Log) -> Result<Vec<Repaired>, Error> {
+    let folder = &config.directory;
+    let failed = |source| directory_error(folder, source);
+    let _lock = take_lock(folder)?;
+    let disk = Disk::new(folder);
+    let mut repaired = repair_segments(&disk, folder)?;
+    repaired.extend(untold(&disk, &repaired).map_err(failed)?);
+    if !repaired.is_empty() {
+        let now = Timestamp::now();
+        let mut journal = open_journal(config)?;
+        for Repaired { file, kept_in, gaps } in &repaired {
+            let sha256 = hexadecimal(Sha256::digest(disk.read(file).map_err(failed)?));
+            let line = json!({"ts": now, "file": file, "kept_in": kept_in, "gaps": gaps, "sha256": sha256});
+            let told = journal.append(&[&Body::new("log.repaired", &line)], now);
+            told.map_err(|error| open_error(folder, error))?;
+        }
+    }
+    Ok(repaired)
+}
+
+/// Segments that an earlier repair made anew without coming to tell of it.
+fn untold(disk: &Disk, repaired: &[Repaired]) -> io::Result<Vec<Repaired>> {
+    let names = disk.list("")?;
+    let mut told: HashSet<String> = repaired.iter().map(|repaired| repaired.kept_in.clone()).collect();
+    for (segment, _) in names.iter().filter_map(|name| Segment::of(name)) {
+        for (_, line) in later_lines(&read_segment(disk, segment)?) {
+            if line.event() == "log.repaired" {
+                told.extend(line.parse::<Told>().map(|line| line.kept_in));
+            }
+        }
+    }
+    let mut untold = Vec::new();
+    for kept_in in names.into_iter().filter(|name| name.contains(DAMAGED) && !told.contains(name)) {
+        let (name, _) = kept_in.split_once(DAMAGED).unwrap_or_default();
+        // It may have been compressed or dropped since; then its next neighbour has been told already.
+        let file = Segment::of(name).map(|(segment, _)| segment.open());
+        if let Some(file) = file.filter(|file| disk.stat(file).is_ok()) {
+            untold.push(Repaired { file, kept_in, gaps: Vec::new() });
+        }
+    }
+    Ok(untold)
+}
+
+#[derive(serde::Deserialize)]
+struct Told {
+    kept_in: String,
+}
+
+fn repair_segments(disk: &Disk, folder: &Path) -> Result<Vec<Repaired>, Error> {
+    let failed = |source| directory_error(folder, source);
+    let unwritten = |Failed { source, .. }| directory_error(folder, source);
+    let mut segments: Vec<_> = disk.list("").map_err(failed)?.iter().filter_map(|name| Segment::of(name)).collect();
+    segments.sort_unstable();
+    segments.dedup_by_key(|(segment, _)| *segment);
+    let mut repaired = Vec::new();
+    let mut before: Option<(Segment, String)> = None;
+    for (number, (segment, is_sealed)) in segments.iter().enumerate() {
+        let name = if *is_sealed { segment.sealed() } else { segment.open() };
+        let file = disk.read(&name).map_err(failed)?;
+        let (bytes, is_readable) = match is_sealed {
+            true => decompress(&file).map_or_else(|_| (decompress_what_can_be(&file), false), |bytes| (bytes, true)),
+            false => (file.clone(), true),
+        };
+        let next_segment = segments.get(number + 1).map(|(segment, _)| segment.0);
+        let end = recover(&bytes, segment.0).end;
+        // The tail of the last one is for the next start.
+        let is_sound = is_readable && (end == End::Whole || end == End::Torn && next_segment.is_none());
+        let bytes = if is_sound {
+            bytes
+        } else {
+            let kept_in = format!("{name}{DAMAGED}{:08x}", crc32fast::hash(&file));
+            write_whole(disk, &kept_in, &file).map_err(unwritten)?;
+            let (bytes, gaps) = made_anew(*segment, &bytes, next_segment, before.take());
+            write_whole(disk, &segment.open(), &bytes).map_err(unwritten)?;
+            if *is_sealed {
+                disk.remove(&name).map_err(failed)?;
+                disk.sync_folder("").map_err(failed)?;
+            }
+            repaired.push(Repaired { file: segment.open(), kept_in, gaps });
+            bytes
+        };
+        before = Some((*segment, hexadecimal(Sha256::digest(&bytes))));
+    }
+    Ok(repaired)
+}
+
+#[derive(serde::Deserialize)]
+struct Stamped {
+    ts: Timestamp,
+}
+
+/// The lines that are whole and in their order, with a line for each gap between them.
+fn made_anew(
+    segment: Segment,
+    bytes: &[u8],
+    next_segment: Option<u64>,
+    before: Option<(Segment, String)>,
+) -> (Vec<u8>, Vec<(u64, u64)>) {
+    let now = Timestamp::now();
+    let mut made = Vec::new();
+    let mut gaps = Vec::new();
+    let mut lines = later_lines(bytes).map(|(_, line)| line).filter(|line| line.seq >= segment.0).peekable();
+    let mut next = segment.0;
+    if lines.peek().is_none_or(|line: &Line<'_>| line.seq != segment.0 || line.event() != EVENT) {
+        // With the time of its lines: what they name must not be taken for older than they are.
+        let ts = lines.peek().and_then(|line| line.parse::<Stamped>()).map_or(now, |line| line.ts);
+        Header::new(ts, before).body().frame(next, next - 1, &mut made);
+        next += 1;
+    }
+    let mut close = |made: &mut Vec<u8>, next: u64, behind: u64| {
+        if behind > next {
+            gap_body(now, behind - 1).frame(next, next - 1, made);
+            gaps.push((next, behind - 1));
+        }
+    };
+    for line in lines {
+        let belongs = line.seq >= next && next_segment.is_none_or(|end| line.seq < end);
+        if belongs {
+            close(&mut made, next, line.seq);
+            made.extend_from_slice(line.bytes);
+            next = line.next();
+        }
+    }
+    if let Some(end) = next_segment {
+        close(&mut made, next, end);
+    }
+    (made, gaps)
+}

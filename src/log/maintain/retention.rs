@@ -1,0 +1,300 @@
+//! What becomes of segments that are finished: compressed, indexed, and dropped when their time or the space is over.
+//!
+//! A thread of its own, which ends with the writer. A segment is dropped whole, the oldest first, after a line says so; a
+//! call in it of which it is not known whether it was done is written anew at the end of the log before that.
+//!
+//! Invariant: what is dropped together holds at least twice as much as is written anew of it. So each pass makes the log
+//! smaller, the thread comes to rest where nothing else is written, and calls in doubt never cost more to keep than the
+//! lines that were written since. Where that leaves the log larger than `max_total`, it is said; no call in doubt is dropped.
+
+mod choose;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    ops::ControlFlow,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::Relaxed},
+        mpsc::{Receiver, RecvTimeoutError},
+    },
+    time::{Duration, SystemTime},
+};
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use self::choose::{Choice, Doubt, Going, is_in_doubt};
+use crate::{
+    config,
+    log::{
+        Error,
+        format::{
+            blob::{self, Blobs},
+            fs::{Disk, Failed, Fs, at, look, write_whole},
+            index::Index,
+            line::{Body, Line},
+            lock::LOCK,
+            recovery::{End, recover},
+            segment::{Header, Segment, compress},
+        },
+        read::{archive::Archive, call::Place, filter::Filter},
+        write::{
+            entry::OpenCalls,
+            writer::{Purpose, Writer},
+        },
+    },
+};
+
+/// A header is shorter than this.
+const HEAD: u64 = 4096;
+/// How often ages are looked at where nothing else happens.
+const TEND: Duration = Duration::from_secs(3600);
+/// A blob is durable before its line, and a line may wait for its segment; but not for so long.
+const MARGIN: Duration = Duration::from_secs(3600);
+
+pub(in crate::log) struct Keeper {
+    pub(in crate::log) disk: Disk,
+    pub(in crate::log) config: config::Log,
+    pub(in crate::log) writer: Arc<Writer>,
+    pub(in crate::log) blobs: Arc<Blobs>,
+    /// The calls that are being worked on.
+    pub(in crate::log) open: OpenCalls,
+    pub(in crate::log) doubts: Arc<Mutex<()>>,
+    pub(in crate::log) is_closing: Arc<AtomicBool>,
+    /// Nobody else may touch the segments before this thread has ended, too.
+    pub(in crate::log) lock: Arc<File>,
+}
+
+/// Why something could not be tended to. It is tried again later.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    #[error("{stage}: {source}", stage = .0.stage, source = .0.source)]
+    Failed(Failed),
+    #[error(transparent)]
+    Log(#[from] Error),
+}
+
+impl From<Failed> for Trouble {
+    fn from(failed: Failed) -> Self {
+        Self::Failed(failed)
+    }
+}
+
+impl Keeper {
+    /// Tends to the log whenever a segment is begun, and once in a while, until the writer ends.
+    pub(in crate::log) fn run(self, begun: &Receiver<Segment>) {
+        let Ok(mut active) = begun.recv() else { return };
+        loop {
+            if let Err(trouble) = self.tend(active) {
+                tracing::warn!(error = %trouble, "the log's old segments could not be tended to");
+            }
+            match begun.recv_timeout(TEND) {
+                Ok(segment) => active = begun.try_iter().last().unwrap_or(segment),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn tend(&self, active: Segment) -> Result<(), Trouble> {
+        self.look()?;
+        let mut finished: Vec<_> = self.disk.list("")?.iter().filter_map(|name| Segment::of(name)).collect();
+        finished.retain(|(segment, _)| *segment < active);
+        finished.sort_unstable();
+        for (segment, is_sealed) in &finished {
+            if self.is_closing.load(Relaxed) {
+                return Ok(());
+            }
+            if !is_sealed && let Err(trouble) = self.seal(*segment) {
+                // The others need not wait for it.
+                tracing::warn!(file = segment.open(), error = %trouble, "a segment of the log could not be compressed");
+            }
+        }
+        finished.dedup_by_key(|(segment, _)| *segment);
+        self.drop_old(&finished.into_iter().map(|(segment, _)| segment).collect::<Vec<_>>(), active)
+    }
+
+    /// Fails where the folder is not the one that was opened: the segments in it may be those of another gateway.
+    fn look(&self) -> Result<(), Trouble> {
+        Ok(look(&self.disk, LOCK, &self.lock)?)
+    }
+
+    fn seal(&self, segment: Segment) -> Result<(), Trouble> {
+        self.look()?;
+        let Some(bytes) = seal(&self.disk, segment)? else {
+            tracing::error!(file = segment.open(), "a segment of the log is damaged; see `odoo-gateway log verify`");
+            return Ok(());
+        };
+        // Made now, so that nobody waits for it later, and of what is in memory anyway.
+        Index::make(&self.disk, segment, &bytes)?;
+        Ok(())
+    }
+
+    fn drop_old(&self, finished: &[Segment], active: Segment) -> Result<(), Trouble> {
+        let mut total = self.size_of_all()?;
+        let most = self.config.max_total.as_u64();
+        let Choice { going, stays } = self.choose(finished, total)?;
+        let mut has_dropped = false;
+        for (number, Going { segment, reason, has_doubts }) in going.into_iter().enumerate() {
+            if self.is_closing.load(Relaxed) {
+                return Ok(());
+            }
+            // Blobs that went with others may have made room enough.
+            if reason == "size" && total <= most {
+                break;
+            }
+            let size = self.size_of(segment)?;
+            let next = finished.get(number + 1).copied().unwrap_or(active);
+            let carried = if has_doubts { self.carry(segment)? } else { Some(0) };
+            let Some(carried) = carried else { break };
+            self.drop_segment(segment, next, reason, carried)?;
+            has_dropped = true;
+            total = total.saturating_sub(size);
+            if reason == "size" {
+                // Blobs count too, and those of this segment alone can go with it.
+                total = total.saturating_sub(self.sweep()?);
+            }
+        }
+        if has_dropped {
+            self.sweep()?;
+        } else if total > most && stays.calls > 0 {
+            let Doubt { calls, bytes, .. } = stays;
+            let advice = "`odoo-gateway log ls --in-doubt` lists them, `log settle` closes them";
+            tracing::warn!(
+                total,
+                calls,
+                bytes,
+                "the log is larger than [log] max_total, and calls in doubt are not dropped: {advice}"
+            );
+        } else if total > most {
+            tracing::warn!(total, "the log is larger than [log] max_total, and nothing of it can be dropped");
+        }
+        Ok(())
+    }
+
+    /// Removes a segment of which so many calls were written anew.
+    fn drop_segment(&self, segment: Segment, next: Segment, reason: &str, carried: usize) -> Result<(), Trouble> {
+        let line = json!({
+            "ts": Timestamp::now(), "file": segment.open(), "from": segment.0, "to": next.0 - 1,
+            "reason": reason, "carried": carried,
+        });
+        self.writer.submit_blocking(Body::new("segment.dropped", &line), Purpose::Tell)?;
+        for name in [segment.open(), segment.sealed()] {
+            match self.disk.remove(&name) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                outcome => outcome?,
+            }
+        }
+        if let Err(error) = Index::remove(&self.disk, segment) {
+            tracing::warn!(%error, "an index could not be removed");
+        }
+        self.disk.sync_folder("")?;
+        tracing::info!(file = segment.open(), reason, carried, "a segment of the log has been dropped");
+        Ok(())
+    }
+
+    /// Writes the calls of a segment that are in doubt anew; gives how many. None where one of its calls is still being
+    /// worked on.
+    fn carry(&self, segment: Segment) -> Result<Option<usize>, Trouble> {
+        let _one_at_a_time = self.doubts.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let archive = Archive::open(&self.disk.path(""))?;
+        let mut stories = Vec::new();
+        let mut is_running = false;
+        archive.each(&Filter::default(), |call| {
+            if call.first.segment == segment {
+                is_running |= self.is_running(call);
+                if is_in_doubt(call) {
+                    stories.push(call.places().collect::<Vec<_>>());
+                }
+            }
+            ControlFlow::Continue(())
+        })?;
+        if is_running {
+            return Ok(None);
+        }
+        // The earliest first, as they came.
+        for places in stories.iter().rev() {
+            for place in places {
+                self.carry_line(&archive, *place)?;
+            }
+        }
+        Ok(Some(stories.len()))
+    }
+
+    fn carry_line(&self, archive: &Archive, place: Place) -> Result<(), Trouble> {
+        let bytes = archive.bytes(place.segment)?;
+        let at = usize::try_from(place.offset).unwrap_or(usize::MAX);
+        let Some(line) = bytes.get(at..).and_then(Line::at) else { return Ok(()) };
+        let event = match line.event() {
+            "call.received" => "call.received",
+            "call.planned" => "call.planned",
+            "call.finished" => "call.finished",
+            "call.refused" => "call.refused",
+            _ => return Ok(()),
+        };
+        let Some(mut content) = line.parse::<Map<String, Value>>() else { return Ok(()) };
+        for frame in ["seq", "durable", "event", "crc", "received"] {
+            content.shift_remove(frame);
+        }
+        content.entry("carried_from").or_insert_with(|| json!(line.seq));
+        let mut names = Vec::new();
+        content.values().for_each(|value| blob::names(&self.disk, value, &mut names));
+        self.blobs.touch(&names, SystemTime::now())?;
+        self.writer.submit_blocking(Body::new(event, &content), Purpose::Tell)?;
+        Ok(())
+    }
+
+    /// Removes the blobs that belong to no line any more; gives how many bytes that were.
+    fn sweep(&self) -> Result<u64, Trouble> {
+        let names = self.disk.list("")?;
+        // The earliest of all, as a clock may have been wrong for a while.
+        let mut earliest: Option<Timestamp> = None;
+        for (segment, is_sealed) in names.iter().filter_map(|name| Segment::of(name)) {
+            let begun = self.begun(segment, is_sealed)?;
+            earliest = Some(earliest.map_or(begun, |earliest| earliest.min(begun)));
+        }
+        let Some(earliest) = earliest else { return Ok(0) };
+        Ok(self.blobs.sweep(SystemTime::from(earliest) - MARGIN)?)
+    }
+
+    /// When a segment was begun, by its header; a damaged one counts as the earliest that there can be.
+    fn begun(&self, segment: Segment, is_sealed: bool) -> io::Result<Timestamp> {
+        let mut head = Vec::new();
+        let file = File::open(self.disk.path(&if is_sealed { segment.sealed() } else { segment.open() }))?;
+        let read = match is_sealed {
+            true => zstd::Decoder::new(file).and_then(|file| file.take(HEAD).read_to_end(&mut head)),
+            false => file.take(HEAD).read_to_end(&mut head),
+        };
+        let header = Line::at(&head).and_then(|line| line.parse::<Header>());
+        Ok(read.ok().and(header).map_or(Timestamp::UNIX_EPOCH + MARGIN, |header| header.ts))
+    }
+
+    /// Everything in the folder, also what recoveries and repairs have put aside.
+    fn size_of_all(&self) -> io::Result<u64> {
+        let mut total = blob::size(&self.disk)?;
+        for folder in ["", "index/"] {
+            for name in self.disk.list(folder).unwrap_or_default() {
+                total += self.disk.stat(&format!("{folder}{name}")).map_or(0, |(size, _)| size);
+            }
+        }
+        Ok(total)
+    }
+}
+
+/// Puts the compressed segment in the place of the one that was written, and gives what was in it; none where it is not as it
+/// was written.
+pub(in crate::log) fn seal<F: Fs>(fs: &F, segment: Segment) -> Result<Option<Vec<u8>>, Failed> {
+    let bytes = fs.read(&segment.open()).map_err(at("read"))?;
+    if recover(&bytes, segment.0).end != End::Whole {
+        return Ok(None);
+    }
+    write_whole(fs, &segment.sealed(), &compress(&bytes).map_err(at("compress"))?)?;
+    fs.remove(&segment.open()).map_err(at("remove"))?;
+    fs.sync_folder("").map_err(at("sync folder"))?;
+    Ok(Some(bytes))
+}

@@ -1,0 +1,131 @@
+//! Which segments are dropped together: the oldest, so many that it is worth what is written anew of their calls in doubt.
+
+use std::{collections::HashMap, io, ops::ControlFlow};
+
+use jiff::Timestamp;
+
+use super::{Keeper, Trouble};
+use crate::log::{
+    format::{
+        index::{self, Index},
+        segment::Segment,
+    },
+    read::{
+        archive::Archive,
+        call::{Standing, View},
+        filter::Filter,
+    },
+};
+
+/// What is dropped holds at least so many times what is written anew of it.
+const WORTH: u64 = 2;
+
+/// What is to go, and what keeps the rest.
+#[derive(Default)]
+pub(super) struct Choice {
+    pub(super) going: Vec<Going>,
+    /// Of the segments that were looked at.
+    pub(super) stays: Doubt,
+}
+
+pub(super) struct Going {
+    pub(super) segment: Segment,
+    pub(super) reason: &'static str,
+    /// Some of its calls are in doubt. Where none is, none can come to be.
+    pub(super) has_doubts: bool,
+}
+
+/// Calls that are in doubt, and the size of their lines.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Doubt {
+    pub(super) calls: usize,
+    pub(super) bytes: u64,
+    /// One of the calls beside them is being worked on.
+    pub(super) is_running: bool,
+}
+
+/// A reader takes a call without an end for one that runs, as long as the gateway does.
+pub(super) fn is_in_doubt(call: &View<'_>) -> bool {
+    call.is_in_doubt() || call.standing == Standing::Running
+}
+
+impl Keeper {
+    /// The segments that are to be dropped: the oldest, as long as they are too old or the log is too large, and as many of
+    /// them as are worth what is written anew.
+    pub(super) fn choose(&self, finished: &[Segment], total: u64) -> Result<Choice, Trouble> {
+        let keep = i64::try_from(self.config.keep.as_micros()).unwrap_or(i64::MAX);
+        let oldest = Timestamp::now().as_microsecond().saturating_sub(keep);
+        let mut choice = Choice::default();
+        let mut doubts = None;
+        let (mut left, mut held, mut worth) = (total, 0, 0);
+        for segment in finished {
+            let (latest, length) = self.facts(*segment)?;
+            let reason = match latest < oldest {
+                true => "age",
+                false if left > self.config.max_total.as_u64() => "size",
+                false => break,
+            };
+            let doubts = match &doubts {
+                Some(doubts) => doubts,
+                None => doubts.insert(self.doubts_by_segment()?),
+            };
+            let doubt = doubts.get(segment).copied().unwrap_or_default();
+            if doubt.is_running {
+                break;
+            }
+            held += length;
+            choice.stays.calls += doubt.calls;
+            choice.stays.bytes += doubt.bytes;
+            // What is written anew is compressed as it was.
+            let size = self.size_of(*segment)?;
+            let share = size.saturating_mul(doubt.bytes) / length.max(1);
+            left = left.saturating_sub(size.saturating_sub(share));
+            choice.going.push(Going { segment: *segment, reason, has_doubts: doubt.calls > 0 });
+            if choice.stays.bytes.saturating_mul(WORTH) <= held {
+                worth = choice.going.len();
+            }
+        }
+        choice.going.truncate(worth);
+        Ok(choice)
+    }
+
+    /// What each segment would leave to be written anew.
+    fn doubts_by_segment(&self) -> Result<HashMap<Segment, Doubt>, Trouble> {
+        let mut doubts: HashMap<Segment, Doubt> = HashMap::new();
+        Archive::open(&self.disk.path(""))?.each(&Filter::default(), |call| {
+            let doubt = doubts.entry(call.first.segment).or_default();
+            doubt.is_running |= self.is_running(call);
+            if is_in_doubt(call) {
+                doubt.calls += 1;
+                doubt.bytes += call.places().map(|place| u64::from(place.length)).sum::<u64>();
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(doubts)
+    }
+
+    /// The call, or a repetition of it, is being worked on: its end is to come, and must not come before what is carried.
+    /// That it runs, and does not only lack an end, is known here alone.
+    pub(super) fn is_running(&self, call: &View<'_>) -> bool {
+        let is_open = |id: u128| self.open.contains(&id);
+        is_open(call.first.row.id) || call.attempts.iter().any(|again| is_open(again.id.as_u128()))
+    }
+
+    /// When the last line of a segment was written, in microseconds, and the size of its lines.
+    fn facts(&self, segment: Segment) -> io::Result<(i64, u64)> {
+        let index = Index::of_sealed(&self.disk, segment).ok();
+        let known = index.and_then(|index| index.times.map(|(_, latest)| (latest, index.length)));
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        // It is damaged, and goes with its time like any other.
+        let (size, modified) = self.disk.stat(&segment.sealed()).or_else(|_| self.disk.stat(&segment.open()))?;
+        Ok((Timestamp::try_from(modified).map_or(i64::MAX, Timestamp::as_microsecond), size))
+    }
+
+    /// Of a segment and its index.
+    pub(super) fn size_of(&self, segment: Segment) -> io::Result<u64> {
+        let (size, _) = self.disk.stat(&segment.sealed()).or_else(|_| self.disk.stat(&segment.open()))?;
+        Ok(size + self.disk.stat(&index::file(segment)).map_or(0, |(size, _)| size))
+    }
+}

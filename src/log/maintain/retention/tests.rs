@@ -1,0 +1,131 @@
+//! The keeper, one pass after the other: it makes the log smaller, loses no call in doubt, and comes to rest.
+
+use std::{path::Path, sync::mpsc};
+
+use uuid::Uuid;
+
+use super::*;
+use crate::{
+    config::Config,
+    log::{format::lock::take_lock, write::open::open_journal},
+};
+
+/// A log without the thread that keeps it, so that each pass can be looked at.
+struct Kept {
+    keeper: Keeper,
+    begun: Receiver<Segment>,
+    active: Segment,
+    _folder: tempfile::TempDir,
+}
+
+impl Kept {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("gateway.toml");
+        let more = "[log]\nmax_total = \"1 MiB\"\nsegment_size = \"256 KiB\"\nmin_free = \"1 B\"";
+        std::fs::write(&file, format!("[upstream]\nurl = \"http://127.0.0.1:9\"\ndatabase = \"none\"\n{more}"))
+            .unwrap();
+        let config = Config::load(&file).unwrap().log;
+        let lock = Arc::new(take_lock(&config.directory).unwrap());
+        let journal = open_journal(&config).unwrap();
+        let active = journal.active();
+        let disk = Disk::new(&config.directory);
+        let (send, begun) = mpsc::channel();
+        let open = OpenCalls::default();
+        let writer = Writer::start(disk.clone(), journal, lock.clone(), 1, send, open.clone()).unwrap();
+        let (writer, blobs) = (Arc::new(writer), Arc::new(Blobs::new(disk.clone())));
+        let (doubts, is_closing) = Default::default();
+        let keeper = Keeper { disk, config, writer, blobs, open, doubts, is_closing, lock };
+        Self { keeper, begun, active, _folder: folder }
+    }
+
+    fn tell(&self, event: &'static str, content: &Value) {
+        self.keeper.writer.submit_blocking(Body::new(event, content), Purpose::Tell).unwrap();
+    }
+
+    /// A call of about this size that no compression makes smaller; without an end, or refused.
+    fn call(&self, event: &'static str, size: usize) {
+        let fill: String = std::iter::repeat_with(fastrand::alphanumeric).take(size).collect();
+        let id = Uuid::now_v7();
+        let line = json!({
+            "ts": Timestamp::now(), "id": id, "route": "create_data", "address": "127.0.0.1", "size": size,
+            "model": "res.partner", "vals": {"payload": {"name": fill}}, "state": "failed",
+        });
+        self.tell(event, &line);
+    }
+
+    fn start(&self) {
+        self.tell("start", &json!({"ts": Timestamp::now(), "gateway": "test", "pid": 1}));
+    }
+
+    fn tend(&mut self) {
+        self.active = self.begun.try_iter().last().unwrap_or(self.active);
+        self.keeper.tend(self.active).unwrap();
+    }
+
+    fn archive(&self) -> Archive {
+        Archive::open(&self.keeper.config.directory).unwrap()
+    }
+
+    fn in_doubt(&self) -> usize {
+        self.archive().calls(&Filter { in_doubt: true, ..Filter::default() }, None).unwrap().len()
+    }
+
+    /// The number of the last line that is no mark.
+    fn last(&self) -> u64 {
+        let disk = Disk::new(Path::new(&self.keeper.config.directory));
+        let segments = self.archive().segments().unwrap();
+        let bytes =
+            segments.iter().map(|(segment, _)| crate::log::read::archive::read_segment(&disk, *segment).unwrap());
+        let bytes = bytes.collect::<Vec<_>>();
+        let lines = bytes.iter().flat_map(|bytes| crate::log::format::recovery::later_lines(bytes));
+        lines
+            .filter(|(_, line)| line.event() != crate::log::format::line::MARK)
+            .map(|(_, line)| line.seq)
+            .max()
+            .unwrap()
+    }
+}
+
+#[test]
+fn the_keeper_comes_to_rest_where_hardly_anything_but_calls_in_doubt_is_left() {
+    let mut kept = Kept::new();
+    for number in 0..500 {
+        kept.call("call.received", 2_500);
+        if number % 10 == 0 {
+            kept.call("call.refused", 500);
+        }
+    }
+    kept.start();
+    let written = kept.last();
+    let passes = (0..20).find(|_| {
+        let before = kept.last();
+        kept.tend();
+        kept.last() == before
+    });
+    assert!(passes.is_some(), "line {} after 20 passes, {written} before", kept.last());
+    for _ in 0..3 {
+        let before = kept.last();
+        kept.tend();
+        assert_eq!(kept.last(), before);
+    }
+    println!("{written} lines, {} when the keeper had come to rest", kept.last());
+    assert!(kept.last() < 3 * written, "{} lines, {written} before", kept.last());
+    assert_eq!(kept.in_doubt(), 500);
+}
+
+#[test]
+fn calls_in_doubt_at_the_beginning_do_not_keep_what_is_behind_them() {
+    let mut kept = Kept::new();
+    (0..150).for_each(|_| kept.call("call.received", 2_500));
+    kept.start();
+    for _ in 0..30 {
+        (0..100).for_each(|_| kept.call("call.refused", 1_200));
+        kept.tend();
+        let total = kept.keeper.size_of_all().unwrap();
+        assert!(total < 3 << 19, "{total} bytes");
+    }
+    assert_eq!(kept.in_doubt(), 150);
+    // Each byte of them was written anew for two others at most.
+    assert!(kept.last() < 2 * (150 + 3_000), "{} lines", kept.last());
+}

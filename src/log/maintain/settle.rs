@@ -1,0 +1,113 @@
+//! Closing what is in doubt: an operator who has looked in Odoo says whether a call was done.
+//!
+//! One more line tells who said so, when and why; the lines of the call stay as they are. Calls in doubt are carried forward
+//! by the keeper ([`super::retention`]); a lock that both take keeps what is carried from standing behind a settlement.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::log::{
+    Error, Log,
+    format::line::Body,
+    read::{
+        archive::Archive,
+        call::{Call, Standing},
+    },
+    write::{record::State, writer::Purpose},
+};
+
+/// What the operator says of a call. It travels to the gateway that runs, too.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settlement {
+    pub id: Uuid,
+    pub is_done: bool,
+    /// The records that it wrote, of the call's own model.
+    #[serde(default)]
+    pub records: Vec<i64>,
+    pub by: String,
+    pub why: Option<String>,
+}
+
+/// Why a call is not settled.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum NotSettled {
+    #[error("no call of the log has the id {0}")]
+    Unknown(Uuid),
+    #[error("it is not in doubt: it was done")]
+    Done,
+    #[error("it is not in doubt: it failed, and nothing of it is in Odoo")]
+    Failed,
+    #[error("it was settled already, by {by} at {ts}")]
+    Settled { by: String, ts: Timestamp },
+    #[error("it is not in doubt any more: it was repeated with success")]
+    Repeated,
+    #[error("the gateway is still working on it, or on a repetition of it")]
+    Running,
+    #[error("a request that was passed on is not settled")]
+    Passed,
+    #[error(transparent)]
+    Log(#[from] Error),
+}
+
+/// `call.settled`.
+#[derive(Serialize)]
+struct SettledLine<'s> {
+    ts: Timestamp,
+    id: Uuid,
+    state: State,
+    by: &'s str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<&'s str>,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    records: Map<String, Value>,
+}
+
+impl Log {
+    /// Closes a call that is in doubt. The line that says so is on disk when this comes back.
+    ///
+    /// # Errors
+    /// The call is not in doubt, or the log cannot be read or written.
+    pub async fn settle(&self, settlement: Settlement) -> Result<(), NotSettled> {
+        let log = self.clone();
+        let settled = tokio::task::spawn_blocking(move || log.settle_here(&settlement));
+        settled.await.map_err(|_| Error::Closed)?
+    }
+
+    fn settle_here(&self, settlement: &Settlement) -> Result<(), NotSettled> {
+        let Settlement { id, is_done, records, by, why } = settlement;
+        let _one_at_a_time = self.inner.doubts.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let archive = Archive::open(&self.inner.config.directory)?;
+        let call = archive.find(&id.to_string())?.pop().ok_or(NotSettled::Unknown(*id))?;
+        self.check_doubt(&call)?;
+        let records = match records.is_empty() {
+            true => Map::new(),
+            false => Map::from_iter([(call.model, records.clone().into())]),
+        };
+        let state = if *is_done { State::Done } else { State::Failed };
+        let line = SettledLine { ts: Timestamp::now(), id: *id, state, by, why: why.as_deref(), records };
+        self.writer().submit_blocking(Body::new("call.settled", &line), Purpose::Tell)?;
+        tracing::info!(call = %id, state = state.as_str(), by, "a call in doubt has been settled");
+        Ok(())
+    }
+
+    /// That a call runs, and does not only lack an end, is known here alone.
+    fn check_doubt(&self, call: &Call) -> Result<(), NotSettled> {
+        let is_open = |id: Uuid| self.inner.open.contains(&id.as_u128());
+        if call.route == "proxy" {
+            return Err(NotSettled::Passed);
+        }
+        if let Some(settled) = &call.settled {
+            return Err(NotSettled::Settled { by: settled.by.clone(), ts: settled.ts });
+        }
+        match call.state {
+            Standing::Done => Err(NotSettled::Done),
+            Standing::Failed => Err(NotSettled::Failed),
+            _ if call.is_repeated() => Err(NotSettled::Repeated),
+            _ if is_open(call.id) || call.repeated_by.iter().any(|again| is_open(again.id)) => Err(NotSettled::Running),
+            Standing::InDoubt | Standing::Running => Ok(()),
+        }
+    }
+}

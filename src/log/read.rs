@@ -1,0 +1,10 @@
+//! Reading: the calls that the lines of a log make up, the latest first, while a gateway writes it and when none does.
+//!
+//! Imports [`super::format`], never [`super::write`] or [`super::maintain`].
+//!
+//! Invariants: a reader takes no lock, changes nothing but the derived index, and uses whole lines only.
+
+pub(super) mod archive;
+pub(super) mod call;
+pub(super) mod filter;
+mod parallel;

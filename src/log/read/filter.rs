@@ -1,0 +1,50 @@
+//! Which calls somebody wants to see.
+
+use jiff::Timestamp;
+
+use super::call::{Standing, View};
+
+/// Every condition that is given must hold.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// One of the five routes, or `proxy`; where none is given, the five.
+    pub route: Option<String>,
+    pub model: Option<String>,
+    pub state: Option<Standing>,
+    /// A part of the name of a client, or of a login.
+    pub caller: Option<String>,
+    pub error: Option<String>,
+    /// The id of a record that was written.
+    pub record: Option<i64>,
+    pub since: Option<Timestamp>,
+    pub until: Option<Timestamp>,
+    /// A text that stands somewhere in the call's lines.
+    pub text: Option<String>,
+    /// Not known whether it was done, and neither settled nor repeated with success since.
+    pub in_doubt: bool,
+}
+
+impl Filter {
+    /// All conditions but the text, which is not in the index.
+    pub(in crate::log) fn admits(&self, call: &View<'_>) -> bool {
+        let is = |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|wanted| wanted == value);
+        let has = |wanted: &str| call.client().contains(wanted) || call.login().contains(wanted);
+        let is_wanted_route = match &self.route {
+            Some(route) => route == call.route(),
+            None => call.route() != "proxy",
+        };
+        is_wanted_route
+            // With a record, the model is that of the record, whatever the call was for.
+            && (self.record.is_some() || is(&self.model, call.model()))
+            && self.state.is_none_or(|state| state == call.standing)
+            && self.caller.as_deref().is_none_or(has)
+            && is(&self.error, call.error())
+            && self.record.is_none_or(|record| {
+                call.records()
+                    .any(|(model, id)| id == record && self.model.as_deref().is_none_or(|wanted| wanted == model))
+            })
+            && self.since.is_none_or(|since| call.ts() >= since.as_microsecond())
+            && self.until.is_none_or(|until| call.ts() <= until.as_microsecond())
+            && (!self.in_doubt || call.is_in_doubt())
+    }
+}

@@ -1,0 +1,63 @@
+//! Work on the items of a list by several threads, taken in by one, in the order of the list.
+
+use std::{ops::ControlFlow, sync::mpsc::sync_channel, thread};
+
+/// So many threads at most, each with one result beside the one that it works on: results may be large.
+const THREADS: usize = 4;
+
+/// Calls `take` with each item and what `work` made of it, until it breaks.
+pub(in crate::log) fn each<I: Sync, R: Send, B>(
+    items: &[I],
+    work: impl Fn(&I) -> R + Sync,
+    mut take: impl FnMut(&I, R) -> ControlFlow<B>,
+) -> ControlFlow<B> {
+    let threads = thread::available_parallelism().map_or(1, usize::from).min(THREADS).min(items.len());
+    if threads < 2 {
+        return items.iter().try_for_each(|item| take(item, work(item)));
+    }
+    thread::scope(|scope| {
+        let work = &work;
+        // Thread n has the items n, n + threads, and so on; what it sends comes in that order.
+        let results: Vec<_> = (0..threads)
+            .map(|first| {
+                let (send, receive) = sync_channel(0);
+                scope.spawn(move || {
+                    for item in items.iter().skip(first).step_by(threads) {
+                        // Nobody takes any more.
+                        if send.send(work(item)).is_err() {
+                            return;
+                        }
+                    }
+                });
+                receive
+            })
+            .collect();
+        for (item, results) in items.iter().zip(results.iter().cycle()) {
+            // A thread that has ended early has panicked, which the scope tells.
+            let Ok(result) = results.recv() else { break };
+            take(item, result)?;
+        }
+        ControlFlow::Continue(())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_come_in_the_order_of_the_items_until_enough_is_seen() {
+        let items: Vec<u64> = (0..100).collect();
+        let mut seen = Vec::new();
+        let outcome = each(
+            &items,
+            |item| item * 2,
+            |item, double| {
+                assert_eq!(double, item * 2);
+                seen.push(double);
+                if *item == 60 { ControlFlow::Break("enough") } else { ControlFlow::Continue(()) }
+            },
+        );
+        assert_eq!((outcome, seen), (ControlFlow::Break("enough"), (0..=60).map(|item| item * 2).collect()));
+    }
+}

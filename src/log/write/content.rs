@@ -1,0 +1,246 @@
+//! What of a call goes into its lines: without what must not be read, and with what is large in blobs beside them.
+//!
+//! Everything that a caller or Odoo said passes here. Much of it is worked on away from the threads that serve.
+
+use std::{io, sync::Arc};
+
+use serde_json::{Value, json};
+
+use super::{
+    record::OdooCall,
+    redact::Redaction,
+    secrets::{Secrets, Sentences},
+    writer::{Purpose, Writer},
+};
+use crate::log::{
+    Error,
+    format::{
+        blob::{self, Blob, Blobs},
+        fs::Failed,
+    },
+};
+
+/// Values larger than this go to a blob as a whole, so that a line stays one that tools can handle.
+const MEMBER: usize = 64 << 10;
+/// As much as this, in texts and members, is worked on where it is.
+const SMALL: usize = 32 << 10;
+
+/// A part of a line. Its kind says where in it values are hidden by their path, and where there are sentences.
+#[derive(Debug)]
+pub(in crate::log) struct Part {
+    kind: Kind,
+    value: Value,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// The `vals` of a call on this model.
+    Asked { model: String },
+    /// What a sender sent in a form of its own.
+    Sent,
+    /// What is about to be done.
+    Planned,
+    /// Calls of Odoo's.
+    Made,
+    /// What the caller of a call on this model gets.
+    Answered { model: String },
+    /// A text for people.
+    Sentence,
+    /// Nothing of it is kept.
+    Left,
+}
+
+impl Part {
+    pub(in crate::log) fn asked(model: &str, vals: Value) -> Self {
+        Self { kind: Kind::Asked { model: model.to_owned() }, value: vals }
+    }
+
+    pub(in crate::log) fn sent(sent: Value) -> Self {
+        Self { kind: Kind::Sent, value: sent }
+    }
+
+    pub(in crate::log) fn planned(plan: Value) -> Self {
+        Self { kind: Kind::Planned, value: plan }
+    }
+
+    pub(in crate::log) fn made(calls: Vec<OdooCall>) -> Self {
+        Self { kind: Kind::Made, value: calls.into_iter().map(OdooCall::into_value).collect() }
+    }
+
+    pub(in crate::log) fn answered(model: &str, answer: Value) -> Self {
+        Self { kind: Kind::Answered { model: model.to_owned() }, value: answer }
+    }
+
+    pub(in crate::log) fn sentence(text: Option<String>) -> Self {
+        Self { kind: Kind::Sentence, value: text.map_or(Value::Null, Value::String) }
+    }
+
+    pub(in crate::log) fn left() -> Self {
+        Self { kind: Kind::Left, value: Value::Null }
+    }
+
+    /// What stands behind a secret path, and nothing else: a model, method, field or id never does.
+    fn hide(&mut self, redaction: &Redaction, secrets: &mut Secrets) {
+        let value = &mut self.value;
+        match &self.kind {
+            Kind::Asked { model } => redaction.hide_asked(model, value, secrets),
+            Kind::Sent => redaction.hide_sent(value, secrets),
+            Kind::Planned => redaction.hide_plan(value, secrets),
+            Kind::Made => {
+                for call in value.as_array_mut().into_iter().flatten() {
+                    redaction.hide_call(call, secrets);
+                    note_names(call, secrets);
+                }
+            }
+            Kind::Answered { model } => redaction.hide_answered(model, value, secrets),
+            Kind::Sentence | Kind::Left => {}
+        }
+    }
+
+    fn mask(&mut self, sentences: &Sentences<'_>) {
+        let value = &mut self.value;
+        let every = |list: Option<&mut Value>, member: &str| {
+            for item in list.and_then(Value::as_array_mut).into_iter().flatten() {
+                item.get_mut(member).into_iter().for_each(|sentence| sentences.mask(sentence));
+            }
+        };
+        match self.kind {
+            Kind::Sentence => sentences.mask(value),
+            Kind::Made => {
+                every(Some(&mut *value), "message");
+                every(Some(value), "traceback");
+            }
+            Kind::Answered { .. } => {
+                for pointer in ["/messages", "/message", "/data/message"] {
+                    value.pointer_mut(pointer).into_iter().for_each(|sentence| sentences.mask(sentence));
+                }
+                every(value.get_mut("warnings"), "message");
+                every(value.pointer_mut("/error/left"), "why");
+                every(value.pointer_mut("/data/left"), "why");
+            }
+            Kind::Asked { .. } | Kind::Sent | Kind::Planned | Kind::Left => {}
+        }
+    }
+}
+
+/// What a sentence about this call of Odoo's may name.
+fn note_names(call: &Value, secrets: &mut Secrets) {
+    for member in ["model", "method"] {
+        secrets.note_name(call[member].as_str().unwrap_or_default());
+    }
+    let ids = ["ids", "records"].into_iter().flat_map(|member| call[member].as_array().into_iter().flatten());
+    ids.for_each(|id| secrets.note_name(id.to_string()));
+}
+
+/// How values are made fit for a line. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(in crate::log) struct Content {
+    redaction: Arc<Redaction>,
+    blobs: Arc<Blobs>,
+    blob_from: usize,
+}
+
+impl Content {
+    pub(in crate::log) fn new(patterns: &[String], blobs: Arc<Blobs>, blob_from: u64) -> Self {
+        let blob_from = usize::try_from(blob_from).unwrap_or(usize::MAX);
+        Self { redaction: Arc::new(Redaction::new(patterns)), blobs, blob_from }
+    }
+
+    /// The parts as they may stand in lines; their blobs are durable when this comes back. What is hidden in one of them, or
+    /// was before, is hidden in the sentences of all. What tells of something that has happened is never refused for its blobs.
+    pub(in crate::log) async fn prepare<const N: usize>(
+        &self,
+        parts: [Part; N],
+        secrets: &mut Secrets,
+        purpose: Purpose,
+        writer: &Writer,
+    ) -> Result<[Value; N], Error> {
+        let mut room = SMALL;
+        let is_small = parts.iter().all(|part| fits(&part.value, &mut room));
+        let known = std::mem::take(secrets);
+        let prepared = if is_small {
+            self.hidden_and_spilled(parts, known)
+        } else {
+            let own = self.clone();
+            let work = tokio::task::spawn_blocking(move || own.hidden_and_spilled(parts, known));
+            work.await.map_err(|_| Error::Closed)?
+        };
+        let (mut values, known, blobs) = prepared;
+        *secrets = known;
+        if blobs.is_empty() {
+            return Ok(values);
+        }
+        match (self.keep(blobs, purpose, writer).await, purpose) {
+            (Ok(()), _) => Ok(values),
+            (Err(error), Purpose::Announce) => Err(error),
+            (Err(error), Purpose::Tell) => {
+                tracing::error!(%error, "large values of a call are not in the log");
+                values.iter_mut().for_each(|value| without_blobs(value, &error));
+                Ok(values)
+            }
+        }
+    }
+
+    fn hidden_and_spilled<const N: usize>(
+        &self,
+        mut parts: [Part; N],
+        mut secrets: Secrets,
+    ) -> ([Value; N], Secrets, Vec<Blob>) {
+        parts.iter_mut().for_each(|part| part.hide(&self.redaction, &mut secrets));
+        let sentences = secrets.sentences();
+        parts.iter_mut().for_each(|part| part.mask(&sentences));
+        drop(sentences);
+        let mut values = parts.map(|part| part.value);
+        let mut blobs = Vec::new();
+        values.iter_mut().for_each(|value| blob::spill(value, self.blob_from, MEMBER, &mut blobs));
+        (values, secrets, blobs)
+    }
+
+    async fn keep(&self, blobs: Vec<Blob>, purpose: Purpose, writer: &Writer) -> Result<(), Error> {
+        let size = blobs.iter().map(Blob::size).sum();
+        match writer.check_room(size) {
+            // What has happened is told as long as there is any room.
+            Err(Error::Full { .. }) if purpose == Purpose::Tell => {}
+            checked => checked?,
+        }
+        let store = self.blobs.clone();
+        let kept = tokio::task::spawn_blocking(move || store.keep(blobs, std::time::SystemTime::now()));
+        let kept = kept.await.map_err(|_| Error::Closed)?;
+        kept.map_err(|Failed { stage, source }| Error::Refused { stage, source: Arc::new(source) })
+    }
+}
+
+/// Whether the value is of this size at most; takes its size from what is left.
+fn fits(value: &Value, room: &mut usize) -> bool {
+    let own = match value {
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.len(),
+        Value::Object(entries) => entries.keys().map(|key| 8 + key.len()).sum(),
+        _ => 1,
+    };
+    let Some(left) = room.checked_sub(own) else { return false };
+    *room = left;
+    match value {
+        Value::Array(items) => items.iter().all(|item| fits(item, room)),
+        Value::Object(entries) => entries.values().all(|inner| fits(inner, room)),
+        _ => true,
+    }
+}
+
+/// Says in the place of each blob why it is not there.
+fn without_blobs(value: &mut Value, error: &Error) {
+    if blob::named_by(value).is_some() {
+        *value = json!({"not_kept": error.to_string()});
+        return;
+    }
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| without_blobs(item, error)),
+        Value::Object(entries) => entries.values_mut().for_each(|inner| without_blobs(inner, error)),
+        _ => {}
+    }
+}
+
+/// An error of the file system as the log tells it.
+pub(in crate::log) fn io_words(stage: &str, source: &io::Error) -> io::Error {
+    io::Error::new(source.kind(), format!("{stage}: {source}"))
+}

@@ -1,0 +1,288 @@
+//! A call in the log: announced, planned, ended.
+
+use std::{borrow::Cow, sync::Arc, time::Instant};
+
+use dashmap::DashSet;
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use super::{
+    content::Part,
+    record::{self, Arrived, Finished, FinishedLine, PlannedLine, Received, ReceivedLine, Who, milliseconds},
+    secrets::Secrets,
+    writer::{Purpose, Written},
+};
+use crate::{
+    config::Kept,
+    log::{Error, Log, format::line::Body},
+    odoo::Schema,
+};
+
+/// A model's name is kept up to so many characters: a caller may send whatever it likes.
+const MODEL: usize = 256;
+
+/// A call that is in the log and whose end is not known yet.
+#[derive(Debug)]
+pub struct Entry {
+    log: Log,
+    arrived: Arrived,
+    started: Instant,
+    kept: Kept,
+    /// What was hidden in the payload must not come up in the answer.
+    secrets: Secrets,
+    announced: Announced,
+    model: String,
+    who: Who,
+    _open: Open,
+}
+
+/// The line that announces a call.
+#[derive(Debug)]
+enum Announced {
+    HandedOver(Written),
+    /// On disk, under this number; or the log could not take it.
+    Told(Result<u64, Error>),
+}
+
+/// The calls that this process is working on.
+pub(in crate::log) type OpenCalls = Arc<DashSet<u128>>;
+
+/// One of them, until it is dropped.
+#[derive(Debug)]
+struct Open {
+    calls: OpenCalls,
+    id: u128,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.calls.remove(&self.id);
+    }
+}
+
+impl Log {
+    /// Announces a call. Its line is handed over when this comes back; [`Entry::announced`] waits until it is on disk.
+    ///
+    /// # Errors
+    /// The log cannot take the call, which then must not be worked on.
+    pub async fn receive(&self, arrived: Arrived, received: Received<'_>, started: Instant) -> Result<Entry, Error> {
+        let Received { model, vals, sent, who } = received;
+        let kept = self.kept(arrived.route);
+        let model = short(model);
+        let mut secrets = Secrets::default();
+        secrets.note_name(arrived.route.name());
+        secrets.note_name(&*model);
+        let (vals, sent) = if kept == Kept::Nothing {
+            (None, None)
+        } else {
+            let sent = match sent {
+                None => None,
+                Some(sent) => {
+                    let [sent] = self.prepare([Part::sent(sent)], &mut secrets, Purpose::Announce).await?;
+                    if vals.is_empty() {
+                        // The template failed, in whose error there may be what was sent.
+                        secrets.note_sender();
+                    } else {
+                        // What was hidden there matters to a replay only where it is in `vals` too.
+                        secrets.paths.clear();
+                    }
+                    Some(sent)
+                }
+            };
+            let vals = Part::asked(&model, Value::Object(vals));
+            let [vals] = self.prepare([vals], &mut secrets, Purpose::Announce).await?;
+            (Some(vals), sent)
+        };
+        let ts = Timestamp::now();
+        let line =
+            ReceivedLine { ts, arrived: &arrived, model: &model, who: &who, redacted: &secrets.paths, vals, sent };
+        let body = Body::new("call.received", &line);
+        // Before its line can be seen, so that nobody takes it for one that was left behind.
+        let (calls, id) = (self.open_calls(), arrived.id.as_u128());
+        calls.insert(id);
+        let open = Open { calls, id };
+        let announced = Announced::HandedOver(self.writer().submit(body, Purpose::Announce).await?);
+        let model = model.into_owned();
+        Ok(Entry { log: self.clone(), arrived, started, kept, secrets, announced, model, who, _open: open })
+    }
+
+    /// Tells of a call that was refused before it could be received.
+    pub async fn refuse(
+        &self,
+        arrived: &Arrived,
+        who: &Who,
+        started: Instant,
+        finished: Finished,
+    ) -> Result<(), Error> {
+        let end = End { arrived, received: None, model: None, who, started, kept: self.kept(arrived.route) };
+        let line = self.ended(end, finished, &mut Secrets::default()).await?;
+        self.tell(Body::new("call.refused", &line)).await
+    }
+
+    /// The line of a call's end, without what must not be read and without what is not to be kept.
+    async fn ended<'e>(
+        &self,
+        end: End<'e>,
+        finished: Finished,
+        secrets: &mut Secrets,
+    ) -> Result<FinishedLine<'e>, Error> {
+        let records = record::written_records(&finished.odoo);
+        let result = if end.kept == Kept::Summary { without_rows(finished.result) } else { finished.result };
+        let parts = if end.kept == Kept::Nothing {
+            [Part::left(), Part::left(), Part::left(), Part::left()]
+        } else {
+            [
+                Part::sentence(Some(finished.message)),
+                Part::answered(end.model.unwrap_or_default(), result),
+                Part::made(finished.odoo),
+                Part::sentence(finished.detail),
+            ]
+        };
+        let values = self.prepare(parts, secrets, Purpose::Tell).await?;
+        let [message, result, odoo, detail] = values.map(|value| Some(value).filter(|value| !value.is_null()));
+        Ok(FinishedLine {
+            ts: Timestamp::now(),
+            arrived: end.arrived,
+            received: end.received,
+            model: end.model,
+            who: end.who,
+            state: finished.state,
+            error: finished.error,
+            message,
+            duration_ms: milliseconds(end.started.elapsed()),
+            records,
+            result,
+            odoo,
+            detail,
+        })
+    }
+}
+
+struct End<'e> {
+    arrived: &'e Arrived,
+    received: Option<u64>,
+    model: Option<&'e str>,
+    who: &'e Who,
+    started: Instant,
+    kept: Kept,
+}
+
+impl Entry {
+    /// Names the Odoo user that the call runs as, where it was not known when the call was received: the lines to come
+    /// have it.
+    pub fn runs_as(&mut self, caller: record::Caller) {
+        self.who.caller = Some(caller);
+    }
+
+    /// Comes back once the call is on disk: nothing of it is written in Odoo before.
+    ///
+    /// # Errors
+    /// The log could not take the call, which then must not be worked on.
+    pub async fn announced(&mut self) -> Result<(), Error> {
+        self.seq().await.map(|_| ())
+    }
+
+    /// The secret that the call's Odoo calls are made with: no sentence may repeat it.
+    pub fn note_credential(&mut self, secret: SecretString) {
+        self.secrets.note_credential(secret);
+    }
+
+    /// Whether something was hidden that a sentence could repeat.
+    pub fn has_hidden(&self) -> bool {
+        self.secrets.has_texts()
+    }
+
+    /// The models that the call touched: what was hidden under a field of one is hidden in sentences, too.
+    pub fn note_fields(&mut self, schemas: Vec<Arc<Schema>>) {
+        self.secrets.note_fields(schemas);
+    }
+
+    async fn seq(&mut self) -> Result<u64, Error> {
+        let told = match &mut self.announced {
+            Announced::Told(told) => return told.clone(),
+            Announced::HandedOver(written) => written.wait().await,
+        };
+        self.announced = Announced::Told(told.clone());
+        told
+    }
+
+    /// Notes what is about to be done in Odoo. It is handed over before anything is done, and not waited for: it tells an
+    /// operator how far a call may have come, and promises nothing.
+    pub async fn plan(&mut self, plan: Value) -> Result<(), Error> {
+        if self.kept == Kept::Nothing {
+            return Ok(());
+        }
+        let [plan] = self.log.prepare([Part::planned(plan)], &mut self.secrets, Purpose::Tell).await?;
+        let line = PlannedLine { ts: Timestamp::now(), id: self.arrived.id, caller: self.who.caller.as_ref(), plan };
+        self.log.writer().submit(Body::new("call.planned", &line), Purpose::Tell).await.map(|_| ())
+    }
+
+    /// Comes back once the call's end is on disk.
+    pub async fn finish(mut self, finished: Finished) -> Result<(), Error> {
+        let received = self.seq().await.ok();
+        let end = End {
+            arrived: &self.arrived,
+            received,
+            model: Some(&self.model),
+            who: &self.who,
+            started: self.started,
+            kept: self.kept,
+        };
+        let line = self.log.ended(end, finished, &mut self.secrets).await?;
+        let event = if received.is_some() { "call.finished" } else { "call.refused" };
+        self.log.tell(Body::new(event, &line)).await
+    }
+}
+
+/// The answer of a search, with the number of rows instead of the rows.
+fn without_rows(mut result: Value) -> Value {
+    if let Some(rows) = result.get("result").and_then(Value::as_array).map(Vec::len)
+        && let Some(entries) = result.as_object_mut()
+    {
+        entries.remove("result");
+        entries.insert("rows".to_owned(), json!(rows));
+    }
+    result
+}
+
+fn short(model: &str) -> Cow<'_, str> {
+    match model.char_indices().nth(MODEL) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &model[..end])),
+        None => Cow::Borrowed(model),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, net::Ipv4Addr};
+
+    use serde_json::Map;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{config::Config, log::write::record::State, route::Route};
+
+    #[tokio::test]
+    async fn a_call_that_the_log_cannot_take_is_told_when_it_is_waited_for_and_ends_as_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("gateway.toml");
+        let more = "[log]\ndirectory = \"log\"\nmin_free = \"1 EiB\"";
+        fs::write(&file, format!("[upstream]\nurl = \"http://127.0.0.1:9\"\ndatabase = \"none\"\n{more}")).unwrap();
+        let log = Log::open(&Config::load(&file).unwrap().log).unwrap();
+        let address = Ipv4Addr::LOCALHOST.into();
+        let arrived =
+            Arrived { id: Uuid::now_v7(), route: Route::CreateData, hook: None, address, size: 2, replay_of: None };
+        let received = Received { model: "res.partner", vals: Map::new(), sent: None, who: Who::default() };
+        let mut entry = log.receive(arrived, received, Instant::now()).await.unwrap();
+        for _ in 0..2 {
+            assert!(matches!(entry.announced().await, Err(Error::Full { .. })));
+        }
+        let message = "no room".to_owned();
+        let (result, odoo) = (Value::Null, Vec::new());
+        let finished = Finished { state: State::Failed, result, error: Some("log_full"), message, detail: None, odoo };
+        entry.finish(finished).await.unwrap();
+        let lines = fs::read_to_string(folder.path().join("log/00000000000000000001.jsonl")).unwrap();
+        assert!(lines.contains("call.refused") && !lines.contains("call.received"), "{lines}");
+    }
+}

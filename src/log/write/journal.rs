@@ -1,0 +1,239 @@
+//! The chain of segments, written at its end.
+//!
+//! Invariants: a line is acknowledged after it is durable, in the file that stands under the segment's name, and never lost
+//! afterwards; numbers have no gaps; a file of which a sync failed is never written or synced again, since the kernel may
+//! have dropped what it could not write and would call the next sync a success. A journal whose file is not where it was
+//! opened any more has failed in the same way: its lines would be read by nobody. Not a thread and no clock in here, so that
+//! a test can run it on a file system of its own.
+
+#[cfg(test)]
+mod model;
+
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::log::format::{
+    fs::{Append, Failed, Fs, UNFINISHED, at, look, write_whole},
+    line::{Body, GAP, Line, MARK},
+    recovery::{End, recover},
+    segment::{FORMAT, Header, Segment, decompress, hexadecimal},
+};
+
+/// Why the log cannot be opened or written.
+#[derive(Debug)]
+pub(in crate::log) enum Error {
+    /// Nothing of these lines is in the log, and later ones may be tried.
+    Refused(Failed),
+    /// Nothing can be written any more.
+    Poisoned(Failed),
+    /// A segment is damaged where no crash damages it.
+    Damaged { file: String, offset: usize, seq: u64 },
+    /// A later version of the gateway wrote this.
+    Newer { file: String, format: u32 },
+}
+
+/// What the start found behind the last whole line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::log) struct TornTail {
+    pub(in crate::log) file: String,
+    pub(in crate::log) offset: usize,
+    pub(in crate::log) bytes: usize,
+    /// The file that has those bytes now.
+    pub(in crate::log) kept_in: String,
+}
+
+pub(in crate::log) struct Journal<F: Fs> {
+    fs: F,
+    segment_size: u64,
+    active: Active<F::File>,
+    /// The number of the next line.
+    next: u64,
+    /// The highest number that is durable.
+    durable: u64,
+    is_poisoned: bool,
+}
+
+/// The segment that is written to.
+struct Active<File> {
+    segment: Segment,
+    file: File,
+    length: u64,
+    hash: Sha256,
+    day: Date,
+}
+
+impl<F: Fs> Journal<F> {
+    /// Opens the log at its end, or begins one. What a crash left half written is put aside first.
+    pub(in crate::log) fn open(fs: F, segment_size: u64, now: Timestamp) -> Result<(Self, Option<TornTail>), Error> {
+        // A segment whose name is not durable yet must not be gone when its lines are.
+        fs.sync_folder("").map_err(at("sync folder")).map_err(Error::Refused)?;
+        let names = fs.list("").map_err(at("list")).map_err(Error::Refused)?;
+        for unfinished in names.iter().filter(|name| name.ends_with(UNFINISHED)) {
+            fs.remove(unfinished).map_err(at("remove")).map_err(Error::Refused)?;
+        }
+        let mut segments: Vec<(Segment, bool)> = names.iter().filter_map(|name| Segment::of(name)).collect();
+        // Where a segment is there twice, its sealing was cut short: the uncompressed one is whole.
+        segments.sort_by_key(|(segment, is_sealed)| (*segment, !is_sealed));
+        match segments.last() {
+            None => {
+                let active = begin(&fs, Segment(1), 0, &Header::new(now, None)).map_err(Error::Refused)?;
+                Ok((Self { fs, segment_size, active, next: 2, durable: 1, is_poisoned: false }, None))
+            }
+            Some((segment, false)) => Self::resume(fs, segment_size, *segment),
+            Some((segment, true)) => Self::follow(fs, segment_size, *segment, now).map(|journal| (journal, None)),
+        }
+    }
+
+    /// Goes on behind the last whole line of the last segment.
+    fn resume(fs: F, segment_size: u64, segment: Segment) -> Result<(Self, Option<TornTail>), Error> {
+        let name = segment.open();
+        let bytes = fs.read(&name).map_err(at("read")).map_err(Error::Refused)?;
+        let recovered = recover(&bytes, segment.0);
+        let (good, torn) = bytes.split_at(recovered.good);
+        if recovered.end == End::Damaged {
+            return Err(Error::Damaged { file: name, offset: recovered.good, seq: recovered.next });
+        }
+        let header: Option<Header> = Line::at(good).and_then(|line| line.parse());
+        let Some(header) = header else {
+            return Err(Error::Damaged { file: name, offset: 0, seq: segment.0 });
+        };
+        if header.format > FORMAT {
+            return Err(Error::Newer { file: name, format: header.format });
+        }
+        let mut tail = None;
+        if recovered.end == End::Torn {
+            let kept_in = format!("{name}.torn-{}-{:08x}", good.len(), crc32fast::hash(torn));
+            write_whole(&fs, &kept_in, torn).map_err(Error::Refused)?;
+            tail = Some(TornTail { file: name.clone(), offset: good.len(), bytes: torn.len(), kept_in });
+        }
+        let file = if tail.is_none() && is_proven(good) {
+            fs.open(&name).map_err(at("open"))
+        } else {
+            // Lines that no later one proves to be durable may be in memory only, and if a sync of this file failed once, no
+            // other would bring them to the disk.
+            write_whole(&fs, &name, good)
+        };
+        let file = file.map_err(Error::Refused)?;
+        let hash = Sha256::new_with_prefix(good);
+        let active = Active { segment, file, length: good.len() as u64, hash, day: day(header.ts) };
+        let (next, durable) = (recovered.next, recovered.next - 1);
+        Ok((Self { fs, segment_size, active, next, durable, is_poisoned: false }, tail))
+    }
+
+    /// Begins a segment behind a sealed one.
+    fn follow(fs: F, segment_size: u64, last: Segment, now: Timestamp) -> Result<Self, Error> {
+        let name = last.sealed();
+        let bytes = fs.read(&name).map_err(at("read")).map_err(Error::Refused)?;
+        let bytes = decompress(&bytes).map_err(|_| Error::Damaged { file: name.clone(), offset: 0, seq: last.0 })?;
+        let recovered = recover(&bytes, last.0);
+        if recovered.end != End::Whole {
+            return Err(Error::Damaged { file: name, offset: recovered.good, seq: recovered.next });
+        }
+        let header = Header::new(now, Some((last, hexadecimal(Sha256::digest(&bytes)))));
+        let seq = recovered.next;
+        let active = begin(&fs, Segment(seq), seq - 1, &header).map_err(Error::Refused)?;
+        Ok(Self { fs, segment_size, active, next: seq + 1, durable: seq, is_poisoned: false })
+    }
+
+    /// Makes the lines durable, in one write and one sync, and gives the number of the first.
+    pub(in crate::log) fn append(&mut self, bodies: &[&Body], now: Timestamp) -> Result<u64, Error> {
+        // Before, so that nothing is written where another gateway writes; and after the sync.
+        self.look()?;
+        let size: usize = bodies.iter().map(|body| body.len()).sum();
+        // A header alone is not full, whatever comes.
+        let has_lines = self.next > self.active.segment.0 + 1;
+        let is_full = has_lines && self.active.length + size as u64 > self.segment_size;
+        if is_full || day(now) != self.active.day {
+            self.rotate(now)?;
+        }
+        let first = self.next;
+        let mut bytes = Vec::with_capacity(size + 64 * bodies.len());
+        for (seq, body) in (first..).zip(bodies) {
+            body.frame(seq, self.durable, &mut bytes);
+        }
+        if let Err(source) = self.active.file.append(&bytes) {
+            let failed = Failed { stage: "write", source };
+            // What was written of it must not stand before the next lines.
+            return match self.active.file.cut(self.active.length) {
+                Ok(()) => Err(Error::Refused(failed)),
+                Err(_) => Err(self.poison(failed)),
+            };
+        }
+        if let Err(source) = self.active.file.sync() {
+            // The next start must not take these lines, a mark perhaps, for durable.
+            let _ = self.active.file.cut(self.active.length);
+            return Err(self.poison(Failed { stage: "sync", source }));
+        }
+        self.active.length += bytes.len() as u64;
+        self.active.hash.update(&bytes);
+        self.next += bodies.len() as u64;
+        self.durable = self.next - 1;
+        self.look()?;
+        Ok(first)
+    }
+
+    /// Fails where nothing can be written any more: an earlier write or sync failed, or the segment is not where it was
+    /// opened.
+    pub(in crate::log) fn look(&mut self) -> Result<(), Error> {
+        if self.is_poisoned {
+            let source = std::io::Error::other("an earlier write or sync failed");
+            return Err(Error::Poisoned(Failed { stage: "write", source }));
+        }
+        look(&self.fs, &self.active.segment.open(), &self.active.file).map_err(|failed| self.poison(failed))
+    }
+
+    /// The segment that is written to: all before it are finished.
+    pub(in crate::log) fn active(&self) -> Segment {
+        self.active.segment
+    }
+
+    /// Begins the next segment. Where that cannot be done and nothing has been changed yet, the old one serves on.
+    fn rotate(&mut self, now: Timestamp) -> Result<(), Error> {
+        let sha256 = hexadecimal(self.active.hash.clone().finalize());
+        let header = Header::new(now, Some((self.active.segment, sha256)));
+        match begin(&self.fs, Segment(self.next), self.durable, &header) {
+            Ok(active) => {
+                self.active = active;
+                self.durable = self.next;
+                self.next += 1;
+                Ok(())
+            }
+            Err(failed) if matches!(failed.stage, "create" | "write") => {
+                tracing::warn!(stage = failed.stage, error = %failed.source, "the log goes on in its old segment");
+                Ok(())
+            }
+            Err(failed) => Err(self.poison(failed)),
+        }
+    }
+
+    fn poison(&mut self, failed: Failed) -> Error {
+        self.is_poisoned = true;
+        Error::Poisoned(failed)
+    }
+}
+
+/// The last line is a mark, and it says that everything before it is durable.
+fn is_proven(lines: &[u8]) -> bool {
+    let start = memchr::memrchr(b'\n', lines.get(..lines.len().saturating_sub(1)).unwrap_or_default());
+    let last = start.map_or(lines, |end| &lines[end + 1..]);
+    Line::at(last).is_some_and(|line| line.event() == MARK && line.durable + 1 == line.seq)
+}
+
+/// A repair makes a segment anew, with what a line of its own says of the lines that are gone.
+pub(in crate::log) fn gap_body(now: Timestamp, to: u64) -> Body {
+    Body::new(GAP, &json!({"ts": now, "to": to}))
+}
+
+/// A new segment with its header, which is durable when this comes back.
+fn begin<F: Fs>(fs: &F, segment: Segment, durable: u64, header: &Header) -> Result<Active<F::File>, Failed> {
+    let mut bytes = Vec::new();
+    header.body().frame(segment.0, durable, &mut bytes);
+    let file = write_whole(fs, &segment.open(), &bytes)?;
+    let hash = Sha256::new_with_prefix(&bytes);
+    Ok(Active { segment, file, length: bytes.len() as u64, hash, day: day(header.ts) })
+}
+
+fn day(time: Timestamp) -> Date {
+    time.to_zoned(TimeZone::UTC).date()
+}

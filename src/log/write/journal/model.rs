@@ -1,0 +1,510 @@
+//! The log on a file system that forgets what was not synced and fails at any step.
+//!
+//! What must hold after whatever happened: every acknowledged line is there, as it was and in its order; nothing is there
+//! that was not submitted; numbers have no gap; opening once more changes nothing; and the log goes on. Nothing is
+//! acknowledged while the folder is not where it was opened.
+
+use std::{cell::RefCell, collections::BTreeMap, io, rc::Rc};
+
+use fastrand::Rng;
+use jiff::{Timestamp, ToSpan};
+use serde_json::json;
+
+use super::{Error, Journal};
+use crate::log::{
+    format::{
+        fs::{Append, Fs},
+        line::{Body, Line},
+        recovery::{End, recover},
+        segment::Segment,
+    },
+    maintain::retention::seal,
+};
+
+const SECTOR: usize = 512;
+const SEGMENT: u64 = 3_000;
+
+#[derive(Default)]
+struct World {
+    files: BTreeMap<u64, Content>,
+    /// What a program sees, and what a power loss leaves at least.
+    names: BTreeMap<String, u64>,
+    durable_names: BTreeMap<String, u64>,
+    /// Changes of names since the folder was synced.
+    pending: Vec<Change>,
+    /// The step, counted from now, that fails.
+    fails_in: Option<usize>,
+    /// The step, counted from now, before which somebody moves the folder away.
+    leaves_in: Option<usize>,
+    /// The folder is elsewhere: its files can be written, and no name leads to them.
+    is_away: bool,
+    steps: usize,
+    next_file: u64,
+}
+
+#[derive(Default, Clone)]
+struct Content {
+    seen: Vec<u8>,
+    durable: Vec<u8>,
+    /// A sync failed: whoever goes on with this file trusts what the kernel may have dropped.
+    is_lost: bool,
+}
+
+#[derive(Clone)]
+enum Change {
+    Named(String, u64),
+    Renamed(String, String, u64),
+    Removed(String),
+}
+
+#[derive(Clone, Default)]
+struct Fake(Rc<RefCell<World>>);
+
+struct FakeFile {
+    world: Rc<RefCell<World>>,
+    number: u64,
+}
+
+impl World {
+    /// The same for a step by a name.
+    fn named_step(&mut self) -> io::Result<()> {
+        self.step()?;
+        if self.is_away { Err(io::ErrorKind::NotFound.into()) } else { Ok(()) }
+    }
+
+    /// Fails if this is the step that is to.
+    fn step(&mut self) -> io::Result<()> {
+        self.steps += 1;
+        self.leaves_in = match self.leaves_in {
+            Some(0) => {
+                self.is_away = true;
+                None
+            }
+            left => left.map(|left| left - 1),
+        };
+        match &mut self.fails_in {
+            Some(0) => {
+                self.fails_in = None;
+                Err(io::Error::other("injected"))
+            }
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The power goes: what was synced stays, of the rest any part.
+    fn lose_power(&mut self, rng: &mut Rng) {
+        for change in std::mem::take(&mut self.pending) {
+            if rng.bool() {
+                match change {
+                    Change::Named(name, number) => drop(self.durable_names.insert(name, number)),
+                    Change::Renamed(from, to, number) => {
+                        self.durable_names.remove(&from);
+                        self.durable_names.insert(to, number);
+                    }
+                    Change::Removed(name) => drop(self.durable_names.remove(&name)),
+                }
+            }
+        }
+        self.names = self.durable_names.clone();
+        for content in self.files.values_mut() {
+            let (shorter, longer) =
+                (content.durable.len().min(content.seen.len()), content.durable.len().max(content.seen.len()));
+            let length = rng.usize(shorter..=longer);
+            let mut left = content.durable.clone();
+            left.resize(length, 0);
+            for at in (0..length).step_by(SECTOR) {
+                let end = (at + SECTOR).min(length).min(content.seen.len());
+                if at < end && rng.bool() {
+                    left[at..end].copy_from_slice(&content.seen[at..end]);
+                }
+            }
+            // What is known to be durable is not lost, unless it was cut off.
+            let kept = content.durable.len().min(length);
+            left[..kept].copy_from_slice(&content.durable[..kept]);
+            *content = Content { seen: left.clone(), durable: left, is_lost: false };
+        }
+    }
+}
+
+impl Fs for Fake {
+    type File = FakeFile;
+
+    fn list(&self, folder: &str) -> io::Result<Vec<String>> {
+        assert_eq!(folder, "");
+        self.0.borrow_mut().named_step()?;
+        Ok(self.0.borrow().names.keys().cloned().collect())
+    }
+
+    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+        self.0.borrow_mut().named_step()?;
+        let world = self.0.borrow();
+        let number = world.names.get(name).ok_or(io::ErrorKind::NotFound)?;
+        Ok(world.files[number].seen.clone())
+    }
+
+    fn open(&self, name: &str) -> io::Result<FakeFile> {
+        self.0.borrow_mut().named_step()?;
+        let number = *self.0.borrow().names.get(name).ok_or(io::ErrorKind::NotFound)?;
+        Ok(FakeFile { world: self.0.clone(), number })
+    }
+
+    fn create(&self, name: &str) -> io::Result<FakeFile> {
+        let mut world = self.0.borrow_mut();
+        world.named_step()?;
+        world.next_file += 1;
+        let number = world.next_file;
+        world.names.insert(name.to_owned(), number);
+        world.pending.push(Change::Named(name.to_owned(), number));
+        world.files.insert(number, Content::default());
+        Ok(FakeFile { world: self.0.clone(), number })
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        let mut world = self.0.borrow_mut();
+        world.named_step()?;
+        let number = world.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
+        world.names.insert(to.to_owned(), number);
+        world.pending.push(Change::Renamed(from.to_owned(), to.to_owned(), number));
+        Ok(())
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        let mut world = self.0.borrow_mut();
+        world.named_step()?;
+        world.names.remove(name).ok_or(io::ErrorKind::NotFound)?;
+        world.pending.push(Change::Removed(name.to_owned()));
+        Ok(())
+    }
+
+    fn sync_folder(&self, _: &str) -> io::Result<()> {
+        let mut world = self.0.borrow_mut();
+        world.named_step()?;
+        world.durable_names = world.names.clone();
+        world.pending.clear();
+        Ok(())
+    }
+
+    fn is_at(&self, name: &str, file: &FakeFile) -> io::Result<bool> {
+        let mut world = self.0.borrow_mut();
+        world.step()?;
+        Ok(!world.is_away && world.names.get(name) == Some(&file.number))
+    }
+}
+
+impl Append for FakeFile {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut world = self.world.borrow_mut();
+        let outcome = world.step();
+        let content = world.files.get_mut(&self.number).unwrap();
+        assert!(!content.is_lost, "a file was written after its sync failed");
+        // A write that fails may have written a part.
+        let written = if outcome.is_ok() { bytes.len() } else { bytes.len() / 2 };
+        content.seen.extend_from_slice(&bytes[..written]);
+        outcome
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        let mut world = self.world.borrow_mut();
+        let outcome = world.step();
+        let content = world.files.get_mut(&self.number).unwrap();
+        assert!(!content.is_lost, "a file was synced again after that failed");
+        match &outcome {
+            Ok(()) => content.durable = content.seen.clone(),
+            Err(_) => content.is_lost = true,
+        }
+        outcome
+    }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        let mut world = self.world.borrow_mut();
+        world.step()?;
+        world.files.get_mut(&self.number).unwrap().seen.truncate(usize::try_from(length).unwrap());
+        Ok(())
+    }
+}
+
+/// A log, and what was told of it.
+struct History {
+    fs: Fake,
+    journal: Option<Journal<Fake>>,
+    now: Timestamp,
+    submitted: u64,
+    /// The numbers of the acknowledged bodies, by the number of their lines.
+    acknowledged: BTreeMap<u64, u64>,
+}
+
+impl History {
+    fn new() -> Self {
+        let now = "2026-11-23T12:00:00Z".parse().unwrap();
+        Self { fs: Fake::default(), journal: None, now, submitted: 0, acknowledged: BTreeMap::new() }
+    }
+
+    fn open(&mut self) -> Result<(), Error> {
+        self.journal = None;
+        self.journal = Some(Journal::open(self.fs.clone(), SEGMENT, self.now)?.0);
+        Ok(())
+    }
+
+    fn append(&mut self, sizes: &[usize]) -> Option<Error> {
+        let journal = self.journal.as_mut()?;
+        let first = self.submitted;
+        self.submitted += sizes.len() as u64;
+        let body = |(number, size): (u64, &usize)| Body::new("test", &json!({"n": number, "fill": "x".repeat(*size)}));
+        let bodies: Vec<Body> = (first..).zip(sizes).map(body).collect();
+        match journal.append(&bodies.iter().collect::<Vec<_>>(), self.now) {
+            Ok(seq) => {
+                assert!(!self.fs.0.borrow().is_away, "a line was acknowledged that nobody can read");
+                self.acknowledged.extend((seq..).zip(first..self.submitted));
+                None
+            }
+            Err(error) => Some(error),
+        }
+    }
+
+    fn seal_finished(&self) {
+        let names = self.fs.list("").unwrap_or_default();
+        let active = self.journal.as_ref().map(Journal::active);
+        let finished = names
+            .iter()
+            .filter_map(|name| Segment::of(name))
+            .filter(|(segment, sealed)| !sealed && Some(*segment) < active);
+        for (segment, _) in finished {
+            // A failure leaves the segment for the next time.
+            let _ = seal(&self.fs, segment);
+        }
+    }
+
+    /// The numbers of all bodies that are there, by their lines; fails where the log is not one.
+    fn found(&self) -> BTreeMap<u64, u64> {
+        let mut segments: Vec<_> = self.fs.list("").unwrap().iter().filter_map(|name| Segment::of(name)).collect();
+        segments.sort_unstable();
+        segments.dedup_by_key(|(segment, _)| *segment);
+        let mut found = BTreeMap::new();
+        let mut next = 1;
+        for (segment, is_sealed) in segments {
+            assert_eq!(segment.0, next, "a gap between segments");
+            let bytes = match is_sealed {
+                true => zstd::decode_all(&*self.fs.read(&segment.sealed()).unwrap()).unwrap(),
+                false => self.fs.read(&segment.open()).unwrap(),
+            };
+            let recovered = recover(&bytes, segment.0);
+            assert_eq!(recovered.end, End::Whole, "{segment:?}");
+            next = recovered.next;
+            let mut at = 0;
+            while let Some(line) = Line::at(&bytes[at..]) {
+                if line.event() == "test" {
+                    // Not with a JSON parser, for the sake of time.
+                    let text = std::str::from_utf8(line.bytes).unwrap();
+                    let (_, number) = text.split_once("\"n\":").unwrap();
+                    found.insert(line.seq, number.split_once(',').unwrap().0.parse().unwrap());
+                }
+                at += line.bytes.len();
+            }
+        }
+        found
+    }
+
+    fn check(&mut self, what: &str) {
+        {
+            // The folder is back in its place.
+            let mut world = self.fs.0.borrow_mut();
+            (world.fails_in, world.leaves_in, world.is_away) = (None, None, false);
+        }
+        let opened = self.open();
+        assert!(opened.is_ok(), "{what}: {opened:?}");
+        let found = self.found();
+        for (seq, number) in &self.acknowledged {
+            assert_eq!(found.get(seq), Some(number), "{what}: acknowledged line {seq}");
+        }
+        let numbers: Vec<u64> = found.values().copied().collect();
+        assert!(numbers.is_sorted_by(|a, b| a < b), "{what}: order");
+        assert!(numbers.iter().all(|number| *number < self.submitted), "{what}: never submitted");
+        // Once more, and nothing has changed.
+        let torn = Journal::open(self.fs.clone(), SEGMENT, self.now).map(|(_, torn)| torn);
+        assert!(matches!(torn, Ok(None)), "{what}: {torn:?}");
+        assert_eq!(self.found(), found, "{what}: opened twice");
+        self.open().unwrap();
+        assert!(self.append(&[10]).is_none(), "{what}: the log does not go on");
+    }
+}
+
+/// What happened in some histories.
+#[derive(Default)]
+struct Tally {
+    losses: usize,
+    failures: usize,
+    moves: usize,
+    lines: usize,
+}
+
+fn random_history(seed: u64, tally: &mut Tally) {
+    let mut rng = Rng::with_seed(seed);
+    let mut history = History::new();
+    history.open().unwrap();
+    for step in 0..rng.usize(5..25) {
+        match rng.u8(0..21) {
+            0..=9 => {
+                let sizes: Vec<usize> = (0..rng.usize(1..5)).map(|_| rng.usize(0..1_500)).collect();
+                history.append(&sizes);
+            }
+            10 => history.now += 13.hours(),
+            11 | 12 => history.seal_finished(),
+            13 | 14 => {
+                tally.failures += 1;
+                history.fs.0.borrow_mut().fails_in = Some(rng.usize(0..12));
+            }
+            // The program dies; what it has written is in the kernel's hands.
+            15 => history.check(&format!("seed {seed}, step {step}, killed")),
+            // A start may be cut short like anything else.
+            16 => drop(history.open()),
+            17 => {
+                tally.moves += 1;
+                history.fs.0.borrow_mut().leaves_in = Some(rng.usize(0..12));
+            }
+            _ => {
+                tally.losses += 1;
+                history.fs.0.borrow_mut().lose_power(&mut rng);
+                history.check(&format!("seed {seed}, step {step}, power lost"));
+            }
+        }
+    }
+    history.fs.0.borrow_mut().lose_power(&mut rng);
+    history.check(&format!("seed {seed}, at the end"));
+    tally.lines += history.acknowledged.len();
+}
+
+#[test]
+fn ten_thousand_random_histories_lose_no_acknowledged_line() {
+    let half = |seeds: std::ops::Range<u64>| {
+        let mut tally = Tally::default();
+        seeds.for_each(|seed| random_history(seed, &mut tally));
+        tally
+    };
+    let (one, other) = std::thread::scope(|threads| {
+        let other = threads.spawn(|| half(5_000..10_000));
+        (half(0..5_000), other.join().unwrap())
+    });
+    let (losses, failures, lines) = (one.losses + other.losses, one.failures + other.failures, one.lines + other.lines);
+    let moves = one.moves + other.moves;
+    println!(
+        "10,000 histories: {losses} power losses, {failures} failures and {moves} moves armed, {lines} acknowledged lines, 0 lost"
+    );
+}
+
+/// Appends, rotates, seals and restarts.
+fn fixed_history(history: &mut History) -> Vec<Error> {
+    let mut errors = Vec::new();
+    errors.extend(history.open().err());
+    for round in 0..4 {
+        errors.extend(history.append(&[100, 900, 40]));
+        errors.extend(history.append(&[700]));
+        if round == 1 {
+            history.now += 24.hours();
+        }
+        history.seal_finished();
+    }
+    errors.extend(history.open().err());
+    errors.extend(history.append(&[20]));
+    errors
+}
+
+#[test]
+fn an_error_at_any_step_is_told_and_loses_nothing_that_was_acknowledged() {
+    let mut whole = History::new();
+    assert!(fixed_history(&mut whole).is_empty());
+    let steps = whole.fs.0.borrow().steps;
+    assert!(steps > 60, "{steps}");
+    for step in 0..steps {
+        for power in [false, true] {
+            let mut history = History::new();
+            history.fs.0.borrow_mut().fails_in = Some(step);
+            let errors = fixed_history(&mut history);
+            assert!(history.fs.0.borrow().fails_in.is_none(), "step {step} was not reached");
+            for error in &errors {
+                assert!(matches!(error, Error::Refused(_) | Error::Poisoned(_)), "step {step}: {error:?}");
+            }
+            if power {
+                history.fs.0.borrow_mut().lose_power(&mut Rng::with_seed(step as u64));
+            }
+            history.check(&format!("an error at step {step}"));
+        }
+    }
+    println!("{steps} steps, an error at each");
+}
+
+#[test]
+fn nothing_is_acknowledged_while_the_folder_is_elsewhere_whenever_it_was_moved() {
+    let mut whole = History::new();
+    assert!(fixed_history(&mut whole).is_empty());
+    let steps = whole.fs.0.borrow().steps;
+    for step in 0..steps {
+        let mut history = History::new();
+        history.fs.0.borrow_mut().leaves_in = Some(step);
+        fixed_history(&mut history);
+        assert!(history.fs.0.borrow().is_away, "step {step} was not reached");
+        let error = history.append(&[10]);
+        assert!(history.journal.is_none() || matches!(error, Some(Error::Poisoned(_))), "step {step}: {error:?}");
+        history.check(&format!("moved at step {step}"));
+    }
+}
+
+#[test]
+fn a_segment_that_another_file_stands_for_is_written_no_more() {
+    let mut history = History::new();
+    history.open().unwrap();
+    assert!(history.append(&[10]).is_none());
+    let name = Segment(1).open();
+    let own = history.fs.0.borrow().names[&name];
+    drop(history.fs.create(&name).unwrap());
+    assert!(matches!(history.append(&[10]), Some(Error::Poisoned(failed)) if failed.stage == "look"));
+    // Not even where it stands there again: what was read meanwhile was another.
+    history.fs.0.borrow_mut().names.insert(name, own);
+    assert!(matches!(history.append(&[10]), Some(Error::Poisoned(_))));
+    history.check("after a replaced segment");
+}
+
+#[test]
+fn after_a_failed_sync_nothing_is_written_any_more() {
+    let mut history = History::new();
+    history.open().unwrap();
+    // A look, a write, then its sync.
+    history.fs.0.borrow_mut().fails_in = Some(2);
+    assert!(matches!(history.append(&[10]), Some(Error::Poisoned(failed)) if failed.stage == "sync"));
+    for _ in 0..3 {
+        assert!(matches!(history.append(&[10]), Some(Error::Poisoned(_))));
+    }
+    history.check("after a failed sync");
+}
+
+#[test]
+fn a_full_disk_refuses_lines_and_takes_them_when_there_is_room_again() {
+    let mut history = History::new();
+    history.open().unwrap();
+    history.fs.0.borrow_mut().fails_in = Some(1);
+    assert!(matches!(history.append(&[10]), Some(Error::Refused(failed)) if failed.stage == "write"));
+    assert!(history.append(&[10]).is_none());
+    history.check("after a full disk");
+}
+
+#[test]
+fn damage_that_no_crash_makes_stops_the_start_and_is_named() {
+    let mut history = History::new();
+    history.open().unwrap();
+    assert!(history.append(&[10, 10]).is_none() && history.append(&[10]).is_none());
+    {
+        let mut world = history.fs.0.borrow_mut();
+        let number = world.names["00000000000000000001.jsonl"];
+        let content = world.files.get_mut(&number).unwrap();
+        let end = content.seen.len() / 2;
+        content.seen[end] ^= 1;
+    }
+    let error = history.open().unwrap_err();
+    assert!(
+        matches!(&error, Error::Damaged { file, seq: 2 | 3, .. } if file == "00000000000000000001.jsonl"),
+        "{error:?}"
+    );
+}

@@ -1,0 +1,47 @@
+//! A request in the log that is no call: passed on to Odoo, or none of the gateway's.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{
+    record::{Passed, PassedEndLine, PassedLine, State, milliseconds},
+    writer::Purpose,
+};
+use crate::log::{Error, Log, format::line::Body};
+
+/// How such a request ended.
+#[derive(Debug, Clone)]
+pub struct PassedEnd {
+    /// It was not passed on.
+    pub is_refused: bool,
+    pub state: State,
+    pub status: u16,
+    pub error: Option<&'static str>,
+    pub answer_size: u64,
+    pub took: Duration,
+}
+
+impl Log {
+    /// Announces a request that is to be passed on to Odoo: it is on disk when this comes back. Gives its line's number.
+    pub async fn receive_passed(&self, passed: &Passed) -> Result<u64, Error> {
+        let body = Body::new("request.received", &PassedLine { ts: Timestamp::now(), passed });
+        self.writer().submit(body, Purpose::Announce).await?.wait().await
+    }
+
+    /// Tells how a request ended.
+    pub async fn finish_passed(&self, passed: &Passed, received: Option<u64>, end: PassedEnd) -> Result<(), Error> {
+        let event = if end.is_refused { "request.refused" } else { "request.finished" };
+        let line = PassedEndLine {
+            ts: Timestamp::now(),
+            passed,
+            received,
+            state: end.state,
+            status: end.status,
+            error: end.error,
+            answer_size: end.answer_size,
+            duration_ms: milliseconds(end.took),
+        };
+        self.tell(Body::new(event, &line)).await
+    }
+}

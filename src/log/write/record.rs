@@ -1,0 +1,245 @@
+//! What the lines of a call hold: docs/log-format.md has the whole of it.
+//!
+//! Everything that a caller or Odoo said passes [`super::content`] on its way into a line.
+
+use std::{collections::BTreeSet, net::IpAddr, time::Duration};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::route::Route;
+
+/// What is known of a call as soon as it is there. Its route is written by its name.
+#[derive(Debug, Clone, Serialize)]
+pub struct Arrived {
+    pub id: Uuid,
+    pub route: Route,
+    /// The name of the hook by which it came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hook: Option<String>,
+    pub address: IpAddr,
+    /// The size of the body in bytes.
+    pub size: usize,
+    /// The call that this one repeats.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay_of: Option<Uuid>,
+}
+
+/// What is asked, and by whom: a call that is about to be worked on.
+#[derive(Debug, Clone)]
+pub struct Received<'c> {
+    pub model: &'c str,
+    pub vals: Map<String, Value>,
+    /// What the sender of a hook sent, of which its template made `vals`; those are empty where the template failed.
+    pub sent: Option<Value>,
+    pub who: Who,
+}
+
+/// Who called: never with what secret.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Who {
+    /// The name of the caller's `[[client]]` entry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caller: Option<Caller>,
+}
+
+/// The Odoo user that a call runs as.
+#[derive(Debug, Clone, Serialize)]
+pub struct Caller {
+    pub credential: &'static str,
+    /// The door into Odoo that the credential opens.
+    pub door: &'static str,
+    pub uid: i64,
+    pub login: String,
+}
+
+/// What came of a call.
+#[derive(Debug, Clone)]
+pub struct Finished {
+    pub state: State,
+    /// The answer that the caller gets, without its envelope.
+    pub result: Value,
+    /// The stable code of the error, if it failed.
+    pub error: Option<&'static str>,
+    /// The sentence that the caller gets.
+    pub message: String,
+    /// What is for the operator's eyes only.
+    pub detail: Option<String>,
+    pub odoo: Vec<OdooCall>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    Done,
+    /// Nothing is in Odoo of it.
+    Failed,
+    /// It is not known whether it was done, or something of it is left.
+    InDoubt,
+}
+
+impl State {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::InDoubt => "in_doubt",
+        }
+    }
+}
+
+/// One RPC that was made for a call.
+#[derive(Debug, Clone)]
+pub struct OdooCall {
+    /// Model, method and arguments, long texts shortened.
+    pub rpc: Value,
+    pub ms: f64,
+    /// The records that it wrote.
+    pub records: Vec<i64>,
+    pub failure: Option<Failure>,
+}
+
+/// How an RPC failed.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    pub error: &'static str,
+    pub message: String,
+    /// Empty where there is none.
+    pub traceback: String,
+}
+
+impl OdooCall {
+    /// All of it in one object, as a line has it.
+    pub(in crate::log) fn into_value(self) -> Value {
+        let Self { mut rpc, ms, records, failure } = self;
+        rpc["ms"] = ms.into();
+        if !records.is_empty() {
+            rpc["records"] = records.into();
+        }
+        if let Some(Failure { error, message, traceback }) = failure {
+            rpc["error"] = error.into();
+            rpc["message"] = message.into();
+            if !traceback.is_empty() {
+                rpc["traceback"] = traceback.into();
+            }
+        }
+        rpc
+    }
+}
+
+/// A request that is passed on to Odoo, or is none of ours. The query stays out: it may hold secrets.
+#[derive(Debug, Clone, Serialize)]
+pub struct Passed {
+    pub id: Uuid,
+    pub method: String,
+    pub path: String,
+    pub address: IpAddr,
+    pub size: usize,
+}
+
+/// `call.received`: durable before anything of the call reaches Odoo.
+#[derive(Serialize)]
+pub(in crate::log) struct ReceivedLine<'r> {
+    pub ts: Timestamp,
+    #[serde(flatten)]
+    pub arrived: &'r Arrived,
+    pub model: &'r str,
+    #[serde(flatten)]
+    pub who: &'r Who,
+    /// Where something was hidden, so that a call cannot be run again as it was.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub redacted: &'r BTreeSet<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vals: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sent: Option<Value>,
+}
+
+/// `call.planned`: the Odoo calls that are about to be made.
+#[derive(Serialize)]
+pub(in crate::log) struct PlannedLine<'r> {
+    pub ts: Timestamp,
+    pub id: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caller: Option<&'r Caller>,
+    pub plan: Value,
+}
+
+/// `call.finished`, and `call.refused` of a call that never came to be received.
+#[derive(Serialize)]
+pub(in crate::log) struct FinishedLine<'r> {
+    pub ts: Timestamp,
+    #[serde(flatten)]
+    pub arrived: &'r Arrived,
+    /// The number of the line `call.received`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub received: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<&'r str>,
+    #[serde(flatten)]
+    pub who: &'r Who,
+    pub state: State,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<Value>,
+    pub duration_ms: f64,
+    /// The records that were written, by model.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub records: Map<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub odoo: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<Value>,
+}
+
+/// `request.received`, of a request that is about to be passed on.
+#[derive(Serialize)]
+pub(in crate::log) struct PassedLine<'r> {
+    pub ts: Timestamp,
+    #[serde(flatten)]
+    pub passed: &'r Passed,
+}
+
+/// `request.finished`, and `request.refused` of one that was not passed on.
+#[derive(Serialize)]
+pub(in crate::log) struct PassedEndLine<'r> {
+    pub ts: Timestamp,
+    #[serde(flatten)]
+    pub passed: &'r Passed,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub received: Option<u64>,
+    pub state: State,
+    pub status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<&'static str>,
+    /// The size of the answer's body in bytes, as far as it went.
+    pub answer_size: u64,
+    pub duration_ms: f64,
+}
+
+/// The written records of all RPCs, by model.
+pub fn written_records(odoo: &[OdooCall]) -> Map<String, Value> {
+    let mut all = Map::new();
+    for call in odoo.iter().filter(|call| !call.records.is_empty()) {
+        let Some(model) = call.rpc["model"].as_str() else { continue };
+        let known = all.entry(model).or_insert_with(|| Value::Array(Vec::new()));
+        if let Value::Array(known) = known {
+            let new =
+                call.records.iter().map(|id| Value::from(*id)).filter(|id| !known.contains(id)).collect::<Vec<_>>();
+            known.extend(new);
+        }
+    }
+    all
+}
+
+/// Milliseconds to the microsecond, as the log gives times.
+pub fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}

@@ -1,0 +1,294 @@
+//! What must not be read in the log: values that stand under certain keys.
+//!
+//! A pattern names the end of a path of keys, such as `password` or `*.vat`: a `*` stands for any run of characters in one
+//! key. Positions in lists are not part of a path; a key with dots in it is as many keys. Before a colon a pattern names the
+//! model that it is for: `ir.config_parameter:value`.
+//!
+//! A value is hidden by where it stands, never because it reads like another one. What else a sentence must not say is in
+//! [`super::secrets`].
+
+use aho_corasick::AhoCorasick;
+use serde_json::Value;
+
+use super::secrets::{HIDDEN, Secrets};
+use crate::literal;
+
+/// A key is compared and told up to so many characters: it is a caller's.
+const KEY: usize = 64;
+/// The parameters with everything in them, whose own names say nothing of that.
+const PARAMETERS: [&str; 2] = ["payload", "search_key"];
+/// What stands in the middle of a condition (Odoo 14-19).
+const OPERATORS: [&str; 25] = [
+    "=",
+    "!=",
+    "<>",
+    "==",
+    "<",
+    ">",
+    "<=",
+    ">=",
+    "=?",
+    "like",
+    "ilike",
+    "not like",
+    "not ilike",
+    "=like",
+    "=ilike",
+    "not =like",
+    "not =ilike",
+    "in",
+    "not in",
+    "child_of",
+    "parent_of",
+    "any",
+    "not any",
+    "any!",
+    "not any!",
+];
+
+/// The paths whose values are secret, in lower case.
+#[derive(Debug)]
+pub(in crate::log) struct Redaction {
+    patterns: Vec<Pattern>,
+    /// What a key has in it, if it is the last of a secret path. None where that can be any key.
+    hints: Option<AhoCorasick>,
+}
+
+#[derive(Debug)]
+struct Pattern {
+    /// None for any model.
+    model: Option<String>,
+    keys: Vec<String>,
+}
+
+impl Redaction {
+    pub(in crate::log) fn new(patterns: &[String]) -> Self {
+        let patterns: Vec<Pattern> =
+            patterns.iter().filter(|pattern| !pattern.is_empty()).map(|text| Pattern::of(text)).collect();
+        let hints: Vec<&str> = patterns.iter().filter_map(|pattern| pattern.keys.last().map(|key| hint(key))).collect();
+        let is_any = hints.iter().any(|hint| hint.is_empty());
+        let hints = AhoCorasick::builder().ascii_case_insensitive(true).build(hints).ok().filter(|_| !is_any);
+        Self { patterns, hints }
+    }
+
+    /// The `vals` of a call on this model.
+    pub(in crate::log) fn hide_asked(&self, model: &str, vals: &mut Value, secrets: &mut Secrets) {
+        let mut walk = Walk { redaction: self, model, secrets, through: Through::Sent };
+        let Some(entries) = vals.as_object_mut() else { return };
+        for (key, value) in entries.iter_mut() {
+            if PARAMETERS.contains(&key.as_str()) {
+                walk.below(value, &mut vec![key]);
+            } else {
+                walk.entry(key, value, &mut Vec::new());
+            }
+        }
+    }
+
+    /// What a sender sent in a form of its own.
+    pub(in crate::log) fn hide_sent(&self, sent: &mut Value, secrets: &mut Secrets) {
+        Walk { redaction: self, model: "", secrets, through: Through::Sent }.below(sent, &mut Vec::new());
+    }
+
+    /// A plan, as [`crate::plan::Plan::render`] shows it.
+    pub(in crate::log) fn hide_plan(&self, plan: &mut Value, secrets: &mut Secrets) {
+        for lookup in plan["lookups"].as_array_mut().into_iter().flatten() {
+            let model = model_of(lookup);
+            Walk { redaction: self, model: &model, secrets, through: Through::Told }
+                .below(lookup, &mut vec!["lookups"]);
+        }
+        for call in plan["calls"].as_array_mut().into_iter().flatten() {
+            self.hide_call(call, secrets);
+        }
+    }
+
+    /// A call of Odoo's: its arguments and its context. Model, method and ids are no secret.
+    pub(in crate::log) fn hide_call(&self, call: &mut Value, secrets: &mut Secrets) {
+        let model = model_of(call);
+        for part in ["args", "context"] {
+            if let Some(value) = call.get_mut(part) {
+                Walk { redaction: self, model: &model, secrets, through: Through::Arguments }
+                    .below(value, &mut vec![part]);
+            }
+        }
+    }
+
+    /// What the caller was answered: the result of Odoo's, or the plan of a dry run, and the records that a lookup may mean.
+    pub(in crate::log) fn hide_answered(&self, model: &str, answer: &mut Value, secrets: &mut Secrets) {
+        let mut walk = Walk { redaction: self, model, secrets, through: Through::Told };
+        for (pointer, part) in
+            [("/result", "result"), ("/error/candidates", "candidates"), ("/data/candidates", "candidates")]
+        {
+            if let Some(value) = answer.pointer_mut(pointer) {
+                walk.below(value, &mut vec![part]);
+            }
+        }
+    }
+
+    /// The whole path to a key, if its value is secret. Most keys are none by the first look at them.
+    fn secret_path(&self, model: &str, path: &[&str], key: &str) -> Option<Vec<String>> {
+        if key.is_ascii() && self.hints.as_ref().is_some_and(|hints| !hints.is_match(key)) {
+            return None;
+        }
+        let path = whole(path, key);
+        self.patterns.iter().any(|pattern| pattern.is_match(model, &path)).then_some(path)
+    }
+
+    /// A text that may be a condition on a secret key.
+    fn is_named_in(&self, model: &str, text: &str) -> bool {
+        let text = text.to_lowercase();
+        let patterns = self.patterns.iter().filter(|pattern| pattern.is_for(model));
+        let last = patterns.filter_map(|pattern| pattern.keys.last());
+        last.map(|key| key.replace('*', "")).any(|word| !word.is_empty() && text.contains(&word))
+    }
+}
+
+impl Pattern {
+    fn of(text: &str) -> Self {
+        let (model, path) = match text.split_once(':') {
+            Some((model, path)) => (Some(model.to_owned()), path),
+            None => (None, text),
+        };
+        Self { model, keys: path.to_lowercase().split('.').map(str::to_owned).collect() }
+    }
+
+    fn is_for(&self, model: &str) -> bool {
+        self.model.as_ref().is_none_or(|named| named == model)
+    }
+
+    fn is_match(&self, model: &str, path: &[String]) -> bool {
+        let end = path.len().checked_sub(self.keys.len()).map(|start| &path[start..]);
+        self.is_for(model)
+            && end.is_some_and(|end| end.iter().zip(&self.keys).all(|(key, pattern)| is_match(key, pattern)))
+    }
+}
+
+/// The way through one value.
+struct Walk<'w> {
+    redaction: &'w Redaction,
+    model: &'w str,
+    secrets: &'w mut Secrets,
+    through: Through,
+}
+
+/// What is gone through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Through {
+    /// What a caller sent. By its paths alone something is hidden there.
+    Sent,
+    /// Arguments of an Odoo call, where what was hidden before stands at another path, under the same key.
+    Arguments,
+    /// What the gateway tells; besides, it shows as `{"field", "value"}` what was looked up.
+    Told,
+}
+
+impl Walk<'_> {
+    /// Hides every secret at any depth: the value behind a secret path, that of a condition `[key, operator, value]`, and a
+    /// domain in a text with a condition on a secret key.
+    fn below<'v>(&mut self, value: &'v mut Value, path: &mut Vec<&'v str>) {
+        match value {
+            Value::Array(items) => {
+                if let [Value::String(key), Value::String(operator), compared] = &mut items[..]
+                    && OPERATORS.iter().any(|known| known.eq_ignore_ascii_case(operator))
+                {
+                    match self.redaction.secret_path(self.model, path, key) {
+                        Some(path) => return self.secrets.take(compared, last(key), &path),
+                        None => self.take_again(compared, key),
+                    }
+                }
+                items.iter_mut().for_each(|item| self.below(item, path));
+            }
+            Value::Object(entries) => {
+                let looked_up = entries.get("field").and_then(Value::as_str).filter(|_| self.through == Through::Told);
+                if let Some(field) = looked_up.map(str::to_owned)
+                    && let Some(value) = entries.get_mut("value")
+                {
+                    match self.redaction.secret_path(self.model, path, &field) {
+                        Some(path) => self.secrets.take(value, last(&field), &path),
+                        None => self.take_again(value, &field),
+                    }
+                }
+                for (key, inner) in entries.iter_mut() {
+                    self.entry(key, inner, path);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn entry<'v>(&mut self, key: &'v str, value: &'v mut Value, path: &mut Vec<&'v str>) {
+        if let Some(path) = self.redaction.secret_path(self.model, path, key) {
+            return self.secrets.take(value, last(key), &path);
+        }
+        self.take_again(value, key);
+        if key == "search_domain"
+            && let Value::String(text) = value
+        {
+            match literal::parse(text) {
+                Ok(domain) => {
+                    if self.is_hidden_in(domain, path, key) {
+                        *value = Value::from(HIDDEN);
+                    }
+                }
+                // What cannot be read is taken for a secret if it names one.
+                Err(_) if self.redaction.is_named_in(self.model, text) => {
+                    self.secrets.take(value, key, &whole(path, key))
+                }
+                Err(_) => {}
+            }
+            return;
+        }
+        path.push(key);
+        self.below(value, path);
+        path.pop();
+    }
+
+    /// Whether there is something to hide in a domain that came in a text.
+    fn is_hidden_in(&mut self, domain: Value, path: &[&str], key: &str) -> bool {
+        let mut hidden = domain.clone();
+        self.below(&mut hidden, &mut path.iter().copied().chain([key]).collect());
+        hidden != domain
+    }
+
+    fn take_again(&self, value: &mut Value, key: &str) {
+        if self.through != Through::Sent {
+            self.secrets.take_again(value, last(key));
+        }
+    }
+}
+
+fn model_of(shown: &Value) -> String {
+    shown["model"].as_str().unwrap_or_default().to_owned()
+}
+
+/// The field that a dotted path leads to.
+fn last(key: &str) -> &str {
+    key.rsplit('.').next().unwrap_or(key)
+}
+
+/// The keys on the way to a value, as they are compared.
+fn whole(path: &[&str], key: &str) -> Vec<String> {
+    let keys = path.iter().copied().chain([key]).flat_map(|key| {
+        let end = key.char_indices().nth(KEY).map_or(key.len(), |(end, _)| end);
+        key[..end].to_lowercase().split('.').map(str::to_owned).collect::<Vec<_>>()
+    });
+    keys.collect()
+}
+
+/// The longest text that every key of this pattern has in it.
+fn hint(pattern: &str) -> &str {
+    pattern.split('*').max_by_key(|part| part.len()).unwrap_or_default()
+}
+
+fn is_match(key: &str, pattern: &str) -> bool {
+    match pattern.split_once('*') {
+        None => key == pattern,
+        Some((before, after)) => key.strip_prefix(before).is_some_and(|rest| {
+            rest.char_indices().map(|(at, _)| at).chain([rest.len()]).any(|at| is_match(&rest[at..], after))
+        }),
+    }
+}
+
+#[cfg(test)]
+mod odoos_secrets;
+#[cfg(test)]
+mod tests;

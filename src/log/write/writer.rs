@@ -1,0 +1,310 @@
+//! The one thread that writes the log.
+//!
+//! Lines that wait are written and synced together (group commit), so that many callers share one sync; where many calls are
+//! open, a sync follows the one before it after a millisecond at the earliest, so that a fast disk does not sync each line by
+//! itself. Whoever waits gets an answer, whatever fails. What announces a call is refused where the disk is nearly full, so
+//! that the ends of the calls under way still have their place.
+//!
+//! A line is acknowledged while `LOCK` and the segment are the files that this process opened. That is looked at with each
+//! batch, and every second where there is none, so that the gateway does not say that it is ready while nothing is kept.
+
+use std::{
+    fs::File,
+    io,
+    sync::{Arc, Mutex, OnceLock, mpsc::Sender},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    entry::OpenCalls,
+    journal::{self, Journal},
+};
+use crate::log::{
+    Error,
+    format::{
+        fs::{Disk, look},
+        line::{Body, MARK},
+        lock::LOCK,
+        segment::Segment,
+    },
+};
+
+/// Lines that may wait; a caller beyond that waits for a place.
+const WAITING: usize = 1024;
+/// A batch is closed when it has grown beyond this many bytes.
+const BATCH: usize = 1 << 20;
+/// After so long without a line, a mark says that everything before it is durable.
+const IDLE: Duration = Duration::from_millis(200);
+/// Where no line comes, the folder is looked at so often.
+const LOOK: Duration = Duration::from_secs(1);
+/// With so many open calls more lines are about to come, and syncs begin so long after one another: the disk takes as long as
+/// that itself, or is so fast that a wait costs less than all the syncs would.
+const CROWD: usize = 8;
+const PACE: Duration = Duration::from_millis(1);
+/// For so long it is taken for known how much the disk has left: far less time than it takes to fill `min_free`.
+const FREE_FOR: Duration = Duration::from_millis(100);
+
+#[derive(Debug)]
+pub(in crate::log) struct Writer {
+    lines: Mutex<Option<mpsc::Sender<Pending>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    state: Arc<State>,
+}
+
+/// What everybody may ask without waiting for the thread.
+#[derive(Debug)]
+struct State {
+    disk: Disk,
+    min_free: u64,
+    failure: OnceLock<Error>,
+    /// What the disk had left, and when that was.
+    free: Mutex<Option<(Instant, u64)>>,
+}
+
+/// What a line is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::log) enum Purpose {
+    /// It announces work, which can be refused.
+    Announce,
+    /// It tells what has happened.
+    Tell,
+}
+
+struct Pending {
+    body: Body,
+    purpose: Purpose,
+    written: oneshot::Sender<Result<u64, Error>>,
+}
+
+/// The way back to a line that has been handed over.
+#[derive(Debug)]
+pub(in crate::log) struct Written(oneshot::Receiver<Result<u64, Error>>);
+
+impl Written {
+    /// Waits until the line is on disk; gives its number. It is told once.
+    pub(in crate::log) async fn wait(&mut self) -> Result<u64, Error> {
+        (&mut self.0).await.map_err(|_| Error::Closed)?
+    }
+}
+
+impl Writer {
+    /// Takes over the journal, and holds its lock until the end. `begun` hears of every segment that is begun.
+    pub(in crate::log) fn start(
+        disk: Disk,
+        journal: Journal<Disk>,
+        lock: Arc<File>,
+        min_free: u64,
+        begun: Sender<Segment>,
+        open: OpenCalls,
+    ) -> io::Result<Self> {
+        let (lines, waiting) = mpsc::channel(WAITING);
+        let state = Arc::new(State { disk, min_free, failure: OnceLock::new(), free: Mutex::default() });
+        let shared = state.clone();
+        let timer = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        let thread = thread::Builder::new().name("log".to_owned()).spawn(move || {
+            Thread { journal, lock, begun, open, state: shared, is_marked: false, synced: Instant::now() }
+                .run(&timer, waiting);
+        })?;
+        Ok(Self { lines: Mutex::new(Some(lines)), thread: Mutex::new(Some(thread)), state })
+    }
+
+    /// Whether work may be begun: nothing has failed, and there is room for so many bytes and more.
+    pub(in crate::log) fn check_room(&self, bytes: u64) -> Result<(), Error> {
+        self.state.check(bytes)
+    }
+
+    /// How many lines wait, and what the disk has left, where it tells.
+    pub(in crate::log) fn load(&self) -> (usize, Option<u64>) {
+        let waiting = lock(&self.lines).as_ref().map_or(0, |lines| lines.max_capacity() - lines.capacity());
+        (waiting, self.state.free())
+    }
+
+    /// Hands a line over; lines are written in the order in which they are handed over.
+    pub(in crate::log) async fn submit(&self, body: Body, purpose: Purpose) -> Result<Written, Error> {
+        let lines = lock(&self.lines).clone().ok_or(Error::Closed)?;
+        let (written, done) = oneshot::channel();
+        lines.send(Pending { body, purpose, written }).await.map_err(|_| Error::Closed)?;
+        Ok(Written(done))
+    }
+
+    /// The same from a thread that may block.
+    pub(in crate::log) fn submit_blocking(&self, body: Body, purpose: Purpose) -> Result<u64, Error> {
+        let lines = lock(&self.lines).clone().ok_or(Error::Closed)?;
+        let (written, done) = oneshot::channel();
+        lines.blocking_send(Pending { body, purpose, written }).map_err(|_| Error::Closed)?;
+        done.blocking_recv().map_err(|_| Error::Closed)?
+    }
+
+    /// Comes back when everything that was handed over is on disk and the lock is free.
+    pub(in crate::log) async fn close(&self) {
+        drop(lock(&self.lines).take());
+        let thread = lock(&self.thread).take();
+        if let Some(thread) = thread {
+            let _ = tokio::task::spawn_blocking(|| thread.join()).await;
+        }
+    }
+}
+
+impl State {
+    fn check(&self, bytes: u64) -> Result<(), Error> {
+        if let Some(failure) = self.failure.get() {
+            return Err(failure.clone());
+        }
+        match self.free() {
+            Some(free) if free < self.min_free.saturating_add(bytes) => {
+                Err(Error::Full { free, min_free: self.min_free, needed: bytes })
+            }
+            // A disk that does not tell its size is written to until it fails.
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// What everybody is told from here on, where nothing can be written any more.
+    fn failed(&self, error: journal::Error) -> Error {
+        match error {
+            journal::Error::Poisoned(failed) => {
+                tracing::error!(stage = failed.stage, error = %failed.source, "the log cannot be written any more");
+                let failure = Error::Poisoned { stage: failed.stage, source: Arc::new(failed.source) };
+                self.failure.get_or_init(|| failure).clone()
+            }
+            journal::Error::Refused(failed) => {
+                tracing::error!(stage = failed.stage, error = %failed.source, "lines could not be written to the log");
+                Error::Refused { stage: failed.stage, source: Arc::new(failed.source) }
+            }
+            journal::Error::Damaged { .. } | journal::Error::Newer { .. } => Error::Closed,
+        }
+    }
+
+    /// What the disk has left, where it tells; as it was a moment ago, since every call asks.
+    fn free(&self) -> Option<u64> {
+        let mut known = lock(&self.free);
+        if let Some((_, free)) = known.filter(|(when, _)| when.elapsed() < FREE_FOR) {
+            return Some(free);
+        }
+        let free = self.disk.free().ok()?;
+        *known = Some((Instant::now(), free));
+        Some(free)
+    }
+}
+
+struct Thread {
+    journal: Journal<Disk>,
+    /// Held until the end.
+    lock: Arc<File>,
+    begun: Sender<Segment>,
+    open: OpenCalls,
+    state: Arc<State>,
+    /// The last line is a mark.
+    is_marked: bool,
+    /// When the last sync was begun.
+    synced: Instant,
+}
+
+impl Thread {
+    fn run(mut self, timer: &tokio::runtime::Runtime, mut waiting: mpsc::Receiver<Pending>) {
+        loop {
+            let patience = if self.is_marked { LOOK } else { IDLE };
+            let first = match waiting.try_recv() {
+                Ok(first) => Some(first),
+                Err(_) => match timer.block_on(async { tokio::time::timeout(patience, waiting.recv()).await }) {
+                    Ok(first) => first,
+                    Err(_) if self.is_marked => {
+                        // What is wrong is told to everybody who asks from here on.
+                        let _ = self.look();
+                        continue;
+                    }
+                    Err(_) => {
+                        self.mark();
+                        continue;
+                    }
+                },
+            };
+            let Some(first) = first else { break };
+            self.gather();
+            let mut size = first.body.len();
+            let mut batch = vec![first];
+            while size < BATCH
+                && let Ok(next) = waiting.try_recv()
+            {
+                size += next.body.len();
+                batch.push(next);
+            }
+            self.write(batch);
+        }
+        if !self.is_marked {
+            self.mark();
+        }
+    }
+
+    /// Waits for more lines where more are about to come.
+    #[expect(clippy::disallowed_methods, reason = "it is this thread that is to wait")]
+    fn gather(&mut self) {
+        if self.open.len() >= CROWD {
+            thread::sleep(PACE.saturating_sub(self.synced.elapsed()));
+        }
+        self.synced = Instant::now();
+    }
+
+    fn write(&mut self, batch: Vec<Pending>) {
+        let refusal = self.state.check(0).err();
+        let (refused, batch): (Vec<_>, Vec<_>) =
+            batch.into_iter().partition(|line| refusal.is_some() && line.purpose == Purpose::Announce);
+        for line in refused {
+            let _ = line.written.send(Err(refusal.clone().unwrap_or(Error::Closed)));
+        }
+        if batch.is_empty() {
+            return;
+        }
+        let bodies: Vec<&Body> = batch.iter().map(|line| &line.body).collect();
+        let outcome = self.append(&bodies);
+        for (number, line) in (0..).zip(batch) {
+            // A caller that has gone away has nothing to be told.
+            let _ = line.written.send(outcome.clone().map(|first| first + number));
+        }
+    }
+
+    /// Everything before it is durable, which tells a later damage from a torn write.
+    fn mark(&mut self) {
+        let now = Timestamp::now();
+        // Whatever keeps it from being written keeps the next line, too, and is told there.
+        let _ = self.append(&[&Body::new(MARK, &serde_json::json!({"ts": now}))]);
+        self.is_marked = true;
+    }
+
+    fn append(&mut self, bodies: &[&Body]) -> Result<u64, Error> {
+        self.is_marked = false;
+        self.look()?;
+        let before = self.journal.active();
+        let outcome = self.journal.append(bodies, Timestamp::now()).map_err(|error| self.state.failed(error));
+        if self.journal.active() != before {
+            // Whoever keeps the log may have ended before it.
+            let _ = self.begun.send(self.journal.active());
+        }
+        let first = outcome?;
+        self.look_at_lock()?;
+        Ok(first)
+    }
+
+    /// Fails where the log has failed, or is not where it was opened any more; then it has failed from here on.
+    fn look(&mut self) -> Result<(), Error> {
+        if let Some(failure) = self.state.failure.get() {
+            return Err(failure.clone());
+        }
+        self.look_at_lock()?;
+        self.journal.look().map_err(|error| self.state.failed(error))
+    }
+
+    /// Another gateway may have the lock of any file but the one that stands there.
+    fn look_at_lock(&self) -> Result<(), Error> {
+        let looked = look(&self.state.disk, LOCK, &self.lock);
+        looked.map_err(|failed| self.state.failed(journal::Error::Poisoned(failed)))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
