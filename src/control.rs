@@ -61,7 +61,7 @@ impl Posted {
         let mut bytes = [0; TOKEN_BYTES];
         let random = rustls::crypto::aws_lc_rs::default_provider().secure_random;
         random.fill(&mut bytes).map_err(|_| io::Error::other("this system gives no random numbers"))?;
-        let token: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let token = const_hex::encode(bytes);
         let path = folder.join(FILE);
         // One that an earlier run left may be open somewhere, or be readable for others.
         match fs::remove_file(&path) {

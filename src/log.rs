@@ -15,7 +15,7 @@ use std::{
     io,
     path::PathBuf,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
         mpsc,
     },
@@ -23,34 +23,15 @@ use std::{
 };
 
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
-pub use self::{
-    format::lock::is_in_use,
-    maintain::{
-        repair::{Repaired, repair},
-        settle::{NotSettled, Settlement},
-        verify::{Finding, Grade, Verified, verify},
-    },
-    read::{
-        archive::{Archive, Position},
-        call::{Attempt, Call, Settled, Standing},
-        filter::Filter,
-    },
-    write::{
-        entry::Entry,
-        passed::PassedEnd,
-        record::{
-            Arrived, Caller, Failure, Finished, OdooCall, Passed, Received, State, Who, milliseconds, written_records,
-        },
-    },
-};
 use self::{
     format::{
         blob::Blobs,
         fs::Disk,
         line::Body,
-        lock::{directory_error, take_lock},
+        lock::{FolderLock, directory_error},
     },
     maintain::retention::Keeper,
     write::{
@@ -59,6 +40,27 @@ use self::{
         open::{open_error, open_journal},
         secrets::Secrets,
         writer::{Purpose, Writer},
+    },
+};
+pub use self::{
+    format::{fs::Stage, lock::is_in_use},
+    maintain::{
+        repair::{Repaired, repair},
+        settle::{NotSettled, Settlement},
+        verify::{Finding, Grade, Verified, verify},
+    },
+    read::{
+        archive::Archive,
+        call::{Attempt, Call, Settled, Standing},
+        filter::Filter,
+        follow::FollowPosition,
+    },
+    write::{
+        entry::Entry,
+        passed::PassedEnd,
+        record::{
+            Arrived, Caller, Failure, Finished, OdooCall, Passed, Received, State, Who, milliseconds, written_records,
+        },
     },
 };
 use crate::{
@@ -81,9 +83,9 @@ pub enum Error {
     #[error("`{}` has the format {format}, of a later version of the gateway; this one writes {}", file.display(), format::segment::FORMAT)]
     Newer { file: PathBuf, format: u32 },
     #[error("the log cannot be written ({stage}: {source}); no call is taken until the gateway is restarted")]
-    Poisoned { stage: &'static str, source: Arc<io::Error> },
+    Poisoned { stage: Stage, source: Arc<io::Error> },
     #[error("the log could not take this line ({stage}: {source})")]
-    Refused { stage: &'static str, source: Arc<io::Error> },
+    Refused { stage: Stage, source: Arc<io::Error> },
     /// All three in bytes, and said so: what is rounded may look larger than what it is too small for.
     #[error(
         "the disk of the log has {free} bytes free, less than {}; nothing is taken for which there is no room",
@@ -129,7 +131,7 @@ impl Log {
     pub fn open(config: &config::Log) -> Result<Self, Error> {
         let folder = &config.directory;
         let failed = |source| directory_error(folder, source);
-        let lock = Arc::new(take_lock(folder)?);
+        let lock = Arc::new(FolderLock::take(folder)?);
         let mut journal = open_journal(config)?;
         let now = Timestamp::now();
         // What calls before it are open is in doubt.
@@ -164,7 +166,7 @@ impl Log {
 
     /// Whether the log can be opened for writing. Like every opening, this puts a torn tail aside.
     pub fn try_open(config: &config::Log) -> Result<(), Error> {
-        let _lock = take_lock(&config.directory)?;
+        let _lock = FolderLock::take(&config.directory)?;
         open_journal(config).map(|_| ())
     }
 
@@ -187,7 +189,7 @@ impl Log {
     pub async fn close(&self) {
         self.inner.is_closing.store(true, Relaxed);
         self.inner.writer.close().await;
-        let keeper = self.inner.keeper.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
+        let keeper = self.inner.keeper.lock().take();
         if let Some(keeper) = keeper {
             let _ = tokio::task::spawn_blocking(|| keeper.join()).await;
         }

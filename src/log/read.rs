@@ -5,6 +5,8 @@
 //! Invariants: a reader takes no lock, changes nothing but the derived index, and uses whole lines only.
 
 pub(super) mod archive;
+mod assembly;
 pub(super) mod call;
 pub(super) mod filter;
+pub(super) mod follow;
 mod parallel;

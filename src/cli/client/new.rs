@@ -41,12 +41,12 @@ impl New {
         let variable = variable(name);
         let shown = match self.signed {
             None => {
-                let key = format!("{PREFIX}{}", hexadecimal(&bytes));
+                let key = format!("{PREFIX}{}", const_hex::encode(bytes));
                 eprintln!(
                     "The client's key, shown this once. The caller sends it as `Authorization: Bearer KEY` or `x-api-key: KEY`:\n"
                 );
                 println!("{key}\n");
-                format!("key_sha256 = \"{}\"\n", hexadecimal(&clients::digest(&key)))
+                format!("key_sha256 = \"{}\"\n", const_hex::encode(clients::digest(&key)))
             }
             Some(scheme) => {
                 scheme.tell_secret(&bytes, &variable);
@@ -90,7 +90,7 @@ impl Scheme {
             Self::StandardWebhooks | Self::Github | Self::Hmac => {
                 let secret = match self {
                     Self::StandardWebhooks => format!("whsec_{}", STANDARD.encode(bytes)),
-                    _ => hexadecimal(bytes),
+                    _ => const_hex::encode(bytes),
                 };
                 eprintln!(
                     "The secret that the client signs with, shown this once. It goes to the sender, and into the"
@@ -109,8 +109,4 @@ fn variable(name: &str) -> String {
     let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
     let name: String = name.chars().take(VARIABLE).map(letter).collect();
     if name.starts_with(|first: char| first.is_ascii_digit()) { format!("_{name}") } else { name }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

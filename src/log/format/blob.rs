@@ -5,19 +5,14 @@
 //! the line that names it is written, and is touched whenever one more line names it: so one that is older than every
 //! line that is kept belongs to none of them.
 
-use std::{
-    io,
-    sync::{Mutex, MutexGuard},
-    time::SystemTime,
-};
+use std::{io, time::SystemTime};
 
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{
-    fs::{Disk, Failed, Fs, UNFINISHED, at, folder_of, write_whole},
-    segment::hexadecimal,
-};
+use super::fs::{Disk, Failed, Fs, UNFINISHED, at, folder_of, write_whole};
+use crate::log::format::fs::Stage;
 
 const FOLDER: &str = "blobs";
 const MARK: &str = "$blob";
@@ -67,7 +62,7 @@ fn json_blob(value: &Value, blobs: &mut Vec<Blob>) -> Value {
 }
 
 fn marker(bytes: Vec<u8>, kind: &str, blobs: &mut Vec<Blob>) -> Value {
-    let sha256 = hexadecimal(Sha256::digest(&bytes));
+    let sha256 = const_hex::encode(Sha256::digest(&bytes));
     let marker = json!({MARK: sha256, "size": bytes.len(), "kind": kind});
     blobs.push(Blob { sha256, bytes });
     marker
@@ -164,7 +159,7 @@ fn is_callers(entries: &Map<String, Value>) -> bool {
 /// The content of a blob, checked against its name.
 pub(in crate::log) fn read(disk: &Disk, sha256: &str) -> io::Result<Vec<u8>> {
     let bytes = zstd::decode_all(&*disk.read(&file(sha256))?)?;
-    match hexadecimal(Sha256::digest(&bytes)) == sha256 {
+    match const_hex::encode(Sha256::digest(&bytes)) == sha256 {
         true => Ok(bytes),
         false => Err(io::Error::new(io::ErrorKind::InvalidData, "its content is not what it was")),
     }
@@ -190,19 +185,19 @@ impl Blobs {
     pub(in crate::log) fn keep(&self, blobs: Vec<Blob>, now: SystemTime) -> Result<(), Failed> {
         for blob in blobs {
             let name = file(&blob.sha256);
-            let compressed = zstd::bulk::compress(&blob.bytes, LEVEL).map_err(at("compress"))?;
+            let compressed = zstd::bulk::compress(&blob.bytes, LEVEL).map_err(at(Stage::Compress))?;
             let _guard = self.lock(&blob.sha256);
             // One of another size was damaged, or written by another version, and is written anew.
             if self.disk.stat(&name).is_ok_and(|(size, _)| size == compressed.len() as u64) {
-                self.disk.touch(&name, now).map_err(at("touch"))?;
+                self.disk.touch(&name, now).map_err(at(Stage::Touch))?;
                 // A name that an earlier gateway gave it just before it died may not be durable yet.
-                self.disk.sync_folder(folder_of(&name)).map_err(at("sync folder"))?;
+                self.disk.sync_folder(folder_of(&name)).map_err(at(Stage::SyncFolder))?;
             } else {
                 write_whole(&self.disk, &name, &compressed)?;
                 for folder in [FOLDER, ""] {
-                    self.disk.sync_folder(folder).map_err(at("sync folder"))?;
+                    self.disk.sync_folder(folder).map_err(at(Stage::SyncFolder))?;
                 }
-                self.disk.touch(&name, now).map_err(at("touch"))?;
+                self.disk.touch(&name, now).map_err(at(Stage::Touch))?;
             }
         }
         Ok(())
@@ -215,7 +210,7 @@ impl Blobs {
             match self.disk.touch(&file(sha256), now) {
                 // That it is gone is told by whoever reads the line.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                outcome => outcome.map_err(at("touch"))?,
+                outcome => outcome.map_err(at(Stage::Touch))?,
             }
         }
         Ok(())
@@ -238,7 +233,7 @@ impl Blobs {
 
     fn lock(&self, sha256: &str) -> MutexGuard<'_, ()> {
         let which = sha256.chars().next().and_then(|digit| digit.to_digit(16)).unwrap_or_default() as usize;
-        self.locks[which % LOCKS].lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.locks[which % LOCKS].lock()
     }
 }
 

@@ -4,7 +4,8 @@
 //! stand in its place. Names are relative to the log's folder. A name counts as durable only after [`Fs::sync_folder`].
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fmt,
+    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
     io::{self, Read, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, chown},
     path::{Path, PathBuf},
@@ -36,24 +37,69 @@ pub(in crate::log) trait Append {
     fn cut(&mut self, length: u64) -> io::Result<()>;
 }
 
-/// Something that could not be done, and at which step.
-#[derive(Debug)]
+/// An operation on the log's files, as errors name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    List,
+    Open,
+    Read,
+    Create,
+    Write,
+    Sync,
+    Rename,
+    Remove,
+    Touch,
+    SyncFolder,
+    Compress,
+    /// The check that a name still leads to the file that was opened under it.
+    Look,
+}
+
+impl Stage {
+    /// Its name in messages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::List => "list",
+            Self::Open => "open",
+            Self::Read => "read",
+            Self::Create => "create",
+            Self::Write => "write",
+            Self::Sync => "sync",
+            Self::Rename => "rename",
+            Self::Remove => "remove",
+            Self::Touch => "touch",
+            Self::SyncFolder => "sync folder",
+            Self::Compress => "compress",
+            Self::Look => "look",
+        }
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// An operation that failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{stage}: {source}")]
 pub(in crate::log) struct Failed {
-    pub(in crate::log) stage: &'static str,
+    pub(in crate::log) stage: Stage,
     pub(in crate::log) source: io::Error,
 }
 
-pub(in crate::log) fn at(stage: &'static str) -> impl Fn(io::Error) -> Failed {
+pub(in crate::log) fn at(stage: Stage) -> impl Fn(io::Error) -> Failed {
     move |source| Failed { stage, source }
 }
 
 /// Fails where the name does not lead to this open file any more.
 pub(in crate::log) fn look<F: Fs>(fs: &F, name: &str, file: &F::File) -> Result<(), Failed> {
-    match fs.is_at(name, file).map_err(at("look"))? {
+    match fs.is_at(name, file).map_err(at(Stage::Look))? {
         true => Ok(()),
         false => {
             let words = format!("`{name}` was moved, deleted or replaced, or the folder that it is in");
-            Err(Failed { stage: "look", source: io::Error::new(io::ErrorKind::NotFound, words) })
+            Err(Failed { stage: Stage::Look, source: io::Error::new(io::ErrorKind::NotFound, words) })
         }
     }
 }
@@ -69,11 +115,11 @@ pub(in crate::log) const UNFINISHED: &str = ".tmp";
 /// Writes a whole file, so that it is either there as it should be or not at all, also after a power loss.
 pub(in crate::log) fn write_whole<F: Fs>(fs: &F, name: &str, bytes: &[u8]) -> Result<F::File, Failed> {
     let unfinished = format!("{name}{UNFINISHED}");
-    let mut file = fs.create(&unfinished).map_err(at("create"))?;
-    file.append(bytes).map_err(at("write"))?;
-    file.sync().map_err(at("sync"))?;
-    fs.rename(&unfinished, name).map_err(at("rename"))?;
-    fs.sync_folder(folder_of(name)).map_err(at("sync folder"))?;
+    let mut file = fs.create(&unfinished).map_err(at(Stage::Create))?;
+    file.append(bytes).map_err(at(Stage::Write))?;
+    file.sync().map_err(at(Stage::Sync))?;
+    fs.rename(&unfinished, name).map_err(at(Stage::Rename))?;
+    fs.sync_folder(folder_of(name)).map_err(at(Stage::SyncFolder))?;
     Ok(file)
 }
 
@@ -125,12 +171,28 @@ impl Disk {
         }
     }
 
-    /// The file whose lock one gateway holds; the lock is gone with the process.
-    pub(in crate::log) fn lock_file(&self, name: &str) -> io::Result<File> {
+    /// Whether the folder itself exists.
+    pub(in crate::log) fn exists(&self) -> bool {
+        self.folder.is_dir()
+    }
+
+    /// Locks a file, which is created where it is missing; `None` where another process holds the lock. The lock ends with
+    /// the returned file, and with the process.
+    pub(in crate::log) fn try_lock(&self, name: &str) -> io::Result<Option<File>> {
         let path = self.path(name);
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path)?;
         self.give_to_owner(&path)?;
-        Ok(file)
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    /// Whether another process holds the lock of this file.
+    pub(in crate::log) fn is_locked(&self, name: &str) -> bool {
+        let file = File::open(self.path(name));
+        file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
     /// Bytes that an ordinary user may still write.
@@ -149,7 +211,12 @@ impl Disk {
         File::open(self.path(name))?.set_modified(time)
     }
 
-    /// The bytes of a file from a place on.
+    /// Reads a file from its beginning, as far as the caller goes.
+    pub(in crate::log) fn reader(&self, name: &str) -> io::Result<impl Read + use<>> {
+        File::open(self.path(name))
+    }
+
+    /// The bytes of a file from an offset on.
     pub(in crate::log) fn read_from(&self, name: &str, offset: u64) -> io::Result<Vec<u8>> {
         use io::{Seek, SeekFrom};
         let mut file = File::open(self.path(name))?;

@@ -8,7 +8,10 @@ use std::io;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::line::Body;
+use super::{
+    fs::{Disk, Fs},
+    line::Body,
+};
 
 /// The version of the format, as docs/log-format.md describes it.
 pub(in crate::log) const FORMAT: u32 = 1;
@@ -60,6 +63,27 @@ impl Header {
 
     pub(in crate::log) fn body(&self) -> Body {
         Body::new(EVENT, self)
+    }
+}
+
+/// The segments in the folder, the oldest first, each once, and whether only a compressed file of it is there.
+pub(in crate::log) fn list(disk: &Disk) -> io::Result<Vec<(Segment, bool)>> {
+    let names = disk.list("")?;
+    let mut segments: Vec<_> = names.iter().filter_map(|name| Segment::of(name)).collect();
+    segments.sort_unstable();
+    segments.dedup_by_key(|(segment, _)| *segment);
+    Ok(segments)
+}
+
+/// A segment's bytes, as many as can be had, under whichever of its names it is there; nothing where it is gone.
+pub(in crate::log) fn read_segment(disk: &Disk, segment: Segment) -> io::Result<Vec<u8>> {
+    let is_gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+    match disk.read(&segment.open()) {
+        Err(error) if is_gone(&error) => match disk.read(&segment.sealed()) {
+            Err(error) if is_gone(&error) => Ok(Vec::new()),
+            sealed => Ok(decompress_what_can_be(&sealed?)),
+        },
+        bytes => bytes,
     }
 }
 
@@ -119,11 +143,6 @@ fn frames(sealed: &[u8]) -> io::Result<(Vec<u8>, bool)> {
         }
     }
     Ok((bytes, is_whole && at == sealed.len()))
-}
-
-/// Bytes as hexadecimal digits.
-pub(in crate::log) fn hexadecimal(bytes: impl AsRef<[u8]>) -> String {
-    bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

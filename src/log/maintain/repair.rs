@@ -16,11 +16,10 @@ use crate::{
         format::{
             fs::{Disk, Failed, Fs, write_whole},
             line::{Body, Line},
-            lock::{directory_error, take_lock},
+            lock::{FolderLock, directory_error},
             recovery::{End, later_lines, recover},
-            segment::{EVENT, Header, Segment, decompress, decompress_what_can_be, hexadecimal},
+            segment::{EVENT, Header, Segment, decompress, decompress_what_can_be, list, read_segment},
         },
-        read::archive::read_segment,
         write::{
             journal::gap_body,
             open::{open_error, open_journal},
@@ -47,7 +46,7 @@ pub struct Repaired {
 pub fn repair(config: &config::Log) -> Result<Vec<Repaired>, Error> {
     let folder = &config.directory;
     let failed = |source| directory_error(folder, source);
-    let _lock = take_lock(folder)?;
+    let _lock = FolderLock::take(folder)?;
     let disk = Disk::new(folder);
     let mut repaired = repair_segments(&disk, folder)?;
     repaired.extend(untold(&disk, &repaired).map_err(failed)?);
@@ -55,7 +54,7 @@ pub fn repair(config: &config::Log) -> Result<Vec<Repaired>, Error> {
         let now = Timestamp::now();
         let mut journal = open_journal(config)?;
         for Repaired { file, kept_in, gaps } in &repaired {
-            let sha256 = hexadecimal(Sha256::digest(disk.read(file).map_err(failed)?));
+            let sha256 = const_hex::encode(Sha256::digest(disk.read(file).map_err(failed)?));
             let line = json!({"ts": now, "file": file, "kept_in": kept_in, "gaps": gaps, "sha256": sha256});
             let told = journal.append(&[&Body::new("log.repaired", &line)], now);
             told.map_err(|error| open_error(folder, error))?;
@@ -95,9 +94,7 @@ struct Told {
 fn repair_segments(disk: &Disk, folder: &Path) -> Result<Vec<Repaired>, Error> {
     let failed = |source| directory_error(folder, source);
     let unwritten = |Failed { source, .. }| directory_error(folder, source);
-    let mut segments: Vec<_> = disk.list("").map_err(failed)?.iter().filter_map(|name| Segment::of(name)).collect();
-    segments.sort_unstable();
-    segments.dedup_by_key(|(segment, _)| *segment);
+    let segments = list(disk).map_err(failed)?;
     let mut repaired = Vec::new();
     let mut before: Option<(Segment, String)> = None;
     for (number, (segment, is_sealed)) in segments.iter().enumerate() {
@@ -125,7 +122,7 @@ fn repair_segments(disk: &Disk, folder: &Path) -> Result<Vec<Repaired>, Error> {
             repaired.push(Repaired { file: segment.open(), kept_in, gaps });
             bytes
         };
-        before = Some((*segment, hexadecimal(Sha256::digest(&bytes))));
+        before = Some((*segment, const_hex::encode(Sha256::digest(&bytes))));
     }
     Ok(repaired)
 }

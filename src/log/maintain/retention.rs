@@ -12,11 +12,10 @@ mod choose;
 mod tests;
 
 use std::{
-    fs::File,
     io::{self, Read},
     ops::ControlFlow,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
         mpsc::{Receiver, RecvTimeoutError},
     },
@@ -24,6 +23,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 
 use self::choose::{Choice, Doubt, Going, is_in_doubt};
@@ -33,10 +33,10 @@ use crate::{
         Error,
         format::{
             blob::{self, Blobs},
-            fs::{Disk, Failed, Fs, at, look, write_whole},
+            fs::{Disk, Failed, Fs, Stage, at, write_whole},
             index::Index,
             line::{Body, Line},
-            lock::LOCK,
+            lock::FolderLock,
             recovery::{End, recover},
             segment::{Header, Segment, compress},
         },
@@ -65,7 +65,7 @@ pub(in crate::log) struct Keeper {
     pub(in crate::log) doubts: Arc<Mutex<()>>,
     pub(in crate::log) is_closing: Arc<AtomicBool>,
     /// Nobody else may touch the segments before this thread has ended, too.
-    pub(in crate::log) lock: Arc<File>,
+    pub(in crate::log) lock: Arc<FolderLock>,
 }
 
 /// Why something could not be tended to. It is tried again later.
@@ -73,16 +73,10 @@ pub(in crate::log) struct Keeper {
 enum Trouble {
     #[error("{0}")]
     Io(#[from] io::Error),
-    #[error("{stage}: {source}", stage = .0.stage, source = .0.source)]
-    Failed(Failed),
+    #[error(transparent)]
+    Failed(#[from] Failed),
     #[error(transparent)]
     Log(#[from] Error),
-}
-
-impl From<Failed> for Trouble {
-    fn from(failed: Failed) -> Self {
-        Self::Failed(failed)
-    }
 }
 
 impl Keeper {
@@ -121,7 +115,7 @@ impl Keeper {
 
     /// Fails where the folder is not the one that was opened: the segments in it may be those of another gateway.
     fn look(&self) -> Result<(), Trouble> {
-        Ok(look(&self.disk, LOCK, &self.lock)?)
+        Ok(self.lock.check()?)
     }
 
     fn seal(&self, segment: Segment) -> Result<(), Trouble> {
@@ -201,7 +195,7 @@ impl Keeper {
     /// Writes the calls of a segment that are in doubt anew; gives how many. None where one of its calls is still being
     /// worked on.
     fn carry(&self, segment: Segment) -> Result<Option<usize>, Trouble> {
-        let _one_at_a_time = self.doubts.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let _one_at_a_time = self.doubts.lock();
         let archive = Archive::open(&self.disk.path(""))?;
         let mut stories = Vec::new();
         let mut is_running = false;
@@ -265,7 +259,7 @@ impl Keeper {
     /// When a segment was begun, by its header; a damaged one counts as the earliest that there can be.
     fn begun(&self, segment: Segment, is_sealed: bool) -> io::Result<Timestamp> {
         let mut head = Vec::new();
-        let file = File::open(self.disk.path(&if is_sealed { segment.sealed() } else { segment.open() }))?;
+        let file = self.disk.reader(&if is_sealed { segment.sealed() } else { segment.open() })?;
         let read = match is_sealed {
             true => zstd::Decoder::new(file).and_then(|file| file.take(HEAD).read_to_end(&mut head)),
             false => file.take(HEAD).read_to_end(&mut head),
@@ -289,12 +283,12 @@ impl Keeper {
 /// Puts the compressed segment in the place of the one that was written, and gives what was in it; none where it is not as it
 /// was written.
 pub(in crate::log) fn seal<F: Fs>(fs: &F, segment: Segment) -> Result<Option<Vec<u8>>, Failed> {
-    let bytes = fs.read(&segment.open()).map_err(at("read"))?;
+    let bytes = fs.read(&segment.open()).map_err(at(Stage::Read))?;
     if recover(&bytes, segment.0).end != End::Whole {
         return Ok(None);
     }
-    write_whole(fs, &segment.sealed(), &compress(&bytes).map_err(at("compress"))?)?;
-    fs.remove(&segment.open()).map_err(at("remove"))?;
-    fs.sync_folder("").map_err(at("sync folder"))?;
+    write_whole(fs, &segment.sealed(), &compress(&bytes).map_err(at(Stage::Compress))?)?;
+    fs.remove(&segment.open()).map_err(at(Stage::Remove))?;
+    fs.sync_folder("").map_err(at(Stage::SyncFolder))?;
     Ok(Some(bytes))
 }

@@ -78,7 +78,7 @@ impl Log {
 
     fn settle_here(&self, settlement: &Settlement) -> Result<(), NotSettled> {
         let Settlement { id, is_done, records, by, why } = settlement;
-        let _one_at_a_time = self.inner.doubts.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let _one_at_a_time = self.inner.doubts.lock();
         let archive = Archive::open(&self.inner.config.directory)?;
         let call = archive.find(&id.to_string())?.pop().ok_or(NotSettled::Unknown(*id))?;
         self.check_doubt(&call)?;

@@ -25,7 +25,7 @@ use crate::{
             line::{GAP, Line},
             lock::{LOCK, directory_error, is_in_use},
             recovery::{End, later_lines, recover},
-            segment::{EVENT, Header, Segment, decompress, decompress_what_can_be, hexadecimal},
+            segment::{EVENT, Header, Segment, decompress, decompress_what_can_be, list},
         },
     },
 };
@@ -86,9 +86,7 @@ pub fn verify(folder: &Path) -> Result<Verified, Error> {
     let failed = |source| directory_error(folder, source);
     let disk = Disk::new(folder);
     let is_live = is_in_use(folder);
-    let mut segments: Vec<_> = disk.list("").map_err(failed)?.iter().filter_map(|name| Segment::of(name)).collect();
-    segments.sort_unstable();
-    segments.dedup_by_key(|(segment, _)| *segment);
+    let segments = list(&disk).map_err(failed)?;
     let mut look = Look::default();
     let count = segments.len();
     if count > 0 {
@@ -196,7 +194,7 @@ impl Look {
         for (_, line) in later_lines(&bytes[at..]) {
             self.line(disk, name, &line);
         }
-        let sha256 = hexadecimal(Sha256::digest(&bytes[..recovered.good]));
+        let sha256 = const_hex::encode(Sha256::digest(&bytes[..recovered.good]));
         if is_last {
             self.verified.head = Some((recovered.next.saturating_sub(1), sha256.clone()));
         }

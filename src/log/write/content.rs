@@ -16,7 +16,7 @@ use crate::log::{
     Error,
     format::{
         blob::{self, Blob, Blobs},
-        fs::Failed,
+        fs::{Failed, Stage},
     },
 };
 
@@ -241,6 +241,6 @@ fn without_blobs(value: &mut Value, error: &Error) {
 }
 
 /// An error of the file system as the log tells it.
-pub(in crate::log) fn io_words(stage: &str, source: &io::Error) -> io::Error {
+pub(in crate::log) fn io_words(stage: Stage, source: &io::Error) -> io::Error {
     io::Error::new(source.kind(), format!("{stage}: {source}"))
 }

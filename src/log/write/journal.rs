@@ -14,10 +14,10 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::log::format::{
-    fs::{Append, Failed, Fs, UNFINISHED, at, look, write_whole},
+    fs::{Append, Failed, Fs, Stage, UNFINISHED, at, look, write_whole},
     line::{Body, GAP, Line, MARK},
     recovery::{End, recover},
-    segment::{FORMAT, Header, Segment, decompress, hexadecimal},
+    segment::{FORMAT, Header, Segment, decompress},
 };
 
 /// Why the log cannot be opened or written.
@@ -67,10 +67,10 @@ impl<F: Fs> Journal<F> {
     /// Opens the log at its end, or begins one. What a crash left half written is put aside first.
     pub(in crate::log) fn open(fs: F, segment_size: u64, now: Timestamp) -> Result<(Self, Option<TornTail>), Error> {
         // A segment whose name is not durable yet must not be gone when its lines are.
-        fs.sync_folder("").map_err(at("sync folder")).map_err(Error::Refused)?;
-        let names = fs.list("").map_err(at("list")).map_err(Error::Refused)?;
+        fs.sync_folder("").map_err(at(Stage::SyncFolder)).map_err(Error::Refused)?;
+        let names = fs.list("").map_err(at(Stage::List)).map_err(Error::Refused)?;
         for unfinished in names.iter().filter(|name| name.ends_with(UNFINISHED)) {
-            fs.remove(unfinished).map_err(at("remove")).map_err(Error::Refused)?;
+            fs.remove(unfinished).map_err(at(Stage::Remove)).map_err(Error::Refused)?;
         }
         let mut segments: Vec<(Segment, bool)> = names.iter().filter_map(|name| Segment::of(name)).collect();
         // Where a segment is there twice, its sealing was cut short: the uncompressed one is whole.
@@ -88,7 +88,7 @@ impl<F: Fs> Journal<F> {
     /// Goes on behind the last whole line of the last segment.
     fn resume(fs: F, segment_size: u64, segment: Segment) -> Result<(Self, Option<TornTail>), Error> {
         let name = segment.open();
-        let bytes = fs.read(&name).map_err(at("read")).map_err(Error::Refused)?;
+        let bytes = fs.read(&name).map_err(at(Stage::Read)).map_err(Error::Refused)?;
         let recovered = recover(&bytes, segment.0);
         let (good, torn) = bytes.split_at(recovered.good);
         if recovered.end == End::Damaged {
@@ -108,7 +108,7 @@ impl<F: Fs> Journal<F> {
             tail = Some(TornTail { file: name.clone(), offset: good.len(), bytes: torn.len(), kept_in });
         }
         let file = if tail.is_none() && is_proven(good) {
-            fs.open(&name).map_err(at("open"))
+            fs.open(&name).map_err(at(Stage::Open))
         } else {
             // Lines that no later one proves to be durable may be in memory only, and if a sync of this file failed once, no
             // other would bring them to the disk.
@@ -124,13 +124,13 @@ impl<F: Fs> Journal<F> {
     /// Begins a segment behind a sealed one.
     fn follow(fs: F, segment_size: u64, last: Segment, now: Timestamp) -> Result<Self, Error> {
         let name = last.sealed();
-        let bytes = fs.read(&name).map_err(at("read")).map_err(Error::Refused)?;
+        let bytes = fs.read(&name).map_err(at(Stage::Read)).map_err(Error::Refused)?;
         let bytes = decompress(&bytes).map_err(|_| Error::Damaged { file: name.clone(), offset: 0, seq: last.0 })?;
         let recovered = recover(&bytes, last.0);
         if recovered.end != End::Whole {
             return Err(Error::Damaged { file: name, offset: recovered.good, seq: recovered.next });
         }
-        let header = Header::new(now, Some((last, hexadecimal(Sha256::digest(&bytes)))));
+        let header = Header::new(now, Some((last, const_hex::encode(Sha256::digest(&bytes)))));
         let seq = recovered.next;
         let active = begin(&fs, Segment(seq), seq - 1, &header).map_err(Error::Refused)?;
         Ok(Self { fs, segment_size, active, next: seq + 1, durable: seq, is_poisoned: false })
@@ -153,7 +153,7 @@ impl<F: Fs> Journal<F> {
             body.frame(seq, self.durable, &mut bytes);
         }
         if let Err(source) = self.active.file.append(&bytes) {
-            let failed = Failed { stage: "write", source };
+            let failed = Failed { stage: Stage::Write, source };
             // What was written of it must not stand before the next lines.
             return match self.active.file.cut(self.active.length) {
                 Ok(()) => Err(Error::Refused(failed)),
@@ -163,7 +163,7 @@ impl<F: Fs> Journal<F> {
         if let Err(source) = self.active.file.sync() {
             // The next start must not take these lines, a mark perhaps, for durable.
             let _ = self.active.file.cut(self.active.length);
-            return Err(self.poison(Failed { stage: "sync", source }));
+            return Err(self.poison(Failed { stage: Stage::Sync, source }));
         }
         self.active.length += bytes.len() as u64;
         self.active.hash.update(&bytes);
@@ -178,7 +178,7 @@ impl<F: Fs> Journal<F> {
     pub(in crate::log) fn look(&mut self) -> Result<(), Error> {
         if self.is_poisoned {
             let source = std::io::Error::other("an earlier write or sync failed");
-            return Err(Error::Poisoned(Failed { stage: "write", source }));
+            return Err(Error::Poisoned(Failed { stage: Stage::Write, source }));
         }
         look(&self.fs, &self.active.segment.open(), &self.active.file).map_err(|failed| self.poison(failed))
     }
@@ -190,7 +190,7 @@ impl<F: Fs> Journal<F> {
 
     /// Begins the next segment. Where that cannot be done and nothing has been changed yet, the old one serves on.
     fn rotate(&mut self, now: Timestamp) -> Result<(), Error> {
-        let sha256 = hexadecimal(self.active.hash.clone().finalize());
+        let sha256 = const_hex::encode(self.active.hash.clone().finalize());
         let header = Header::new(now, Some((self.active.segment, sha256)));
         match begin(&self.fs, Segment(self.next), self.durable, &header) {
             Ok(active) => {
@@ -199,8 +199,8 @@ impl<F: Fs> Journal<F> {
                 self.next += 1;
                 Ok(())
             }
-            Err(failed) if matches!(failed.stage, "create" | "write") => {
-                tracing::warn!(stage = failed.stage, error = %failed.source, "the log goes on in its old segment");
+            Err(failed) if matches!(failed.stage, Stage::Create | Stage::Write) => {
+                tracing::warn!(stage = failed.stage.as_str(), error = %failed.source, "the log goes on in its old segment");
                 Ok(())
             }
             Err(failed) => Err(self.poison(failed)),

@@ -9,14 +9,14 @@
 //! batch, and every second where there is none, so that the gateway does not say that it is ready while nothing is kept.
 
 use std::{
-    fs::File,
     io,
-    sync::{Arc, Mutex, OnceLock, mpsc::Sender},
+    sync::{Arc, OnceLock, mpsc::Sender},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
@@ -26,9 +26,9 @@ use super::{
 use crate::log::{
     Error,
     format::{
-        fs::{Disk, look},
+        fs::Disk,
         line::{Body, MARK},
-        lock::LOCK,
+        lock::FolderLock,
         segment::Segment,
     },
 };
@@ -96,7 +96,7 @@ impl Writer {
     pub(in crate::log) fn start(
         disk: Disk,
         journal: Journal<Disk>,
-        lock: Arc<File>,
+        lock: Arc<FolderLock>,
         min_free: u64,
         begun: Sender<Segment>,
         open: OpenCalls,
@@ -119,13 +119,13 @@ impl Writer {
 
     /// How many lines wait, and what the disk has left, where it tells.
     pub(in crate::log) fn load(&self) -> (usize, Option<u64>) {
-        let waiting = lock(&self.lines).as_ref().map_or(0, |lines| lines.max_capacity() - lines.capacity());
+        let waiting = self.lines.lock().as_ref().map_or(0, |lines| lines.max_capacity() - lines.capacity());
         (waiting, self.state.free())
     }
 
     /// Hands a line over; lines are written in the order in which they are handed over.
     pub(in crate::log) async fn submit(&self, body: Body, purpose: Purpose) -> Result<Written, Error> {
-        let lines = lock(&self.lines).clone().ok_or(Error::Closed)?;
+        let lines = self.lines.lock().clone().ok_or(Error::Closed)?;
         let (written, done) = oneshot::channel();
         lines.send(Pending { body, purpose, written }).await.map_err(|_| Error::Closed)?;
         Ok(Written(done))
@@ -133,7 +133,7 @@ impl Writer {
 
     /// The same from a thread that may block.
     pub(in crate::log) fn submit_blocking(&self, body: Body, purpose: Purpose) -> Result<u64, Error> {
-        let lines = lock(&self.lines).clone().ok_or(Error::Closed)?;
+        let lines = self.lines.lock().clone().ok_or(Error::Closed)?;
         let (written, done) = oneshot::channel();
         lines.blocking_send(Pending { body, purpose, written }).map_err(|_| Error::Closed)?;
         done.blocking_recv().map_err(|_| Error::Closed)?
@@ -141,8 +141,8 @@ impl Writer {
 
     /// Comes back when everything that was handed over is on disk and the lock is free.
     pub(in crate::log) async fn close(&self) {
-        drop(lock(&self.lines).take());
-        let thread = lock(&self.thread).take();
+        drop(self.lines.lock().take());
+        let thread = self.thread.lock().take();
         if let Some(thread) = thread {
             let _ = tokio::task::spawn_blocking(|| thread.join()).await;
         }
@@ -167,12 +167,12 @@ impl State {
     fn failed(&self, error: journal::Error) -> Error {
         match error {
             journal::Error::Poisoned(failed) => {
-                tracing::error!(stage = failed.stage, error = %failed.source, "the log cannot be written any more");
+                tracing::error!(stage = failed.stage.as_str(), error = %failed.source, "the log cannot be written any more");
                 let failure = Error::Poisoned { stage: failed.stage, source: Arc::new(failed.source) };
                 self.failure.get_or_init(|| failure).clone()
             }
             journal::Error::Refused(failed) => {
-                tracing::error!(stage = failed.stage, error = %failed.source, "lines could not be written to the log");
+                tracing::error!(stage = failed.stage.as_str(), error = %failed.source, "lines could not be written to the log");
                 Error::Refused { stage: failed.stage, source: Arc::new(failed.source) }
             }
             journal::Error::Damaged { .. } | journal::Error::Newer { .. } => Error::Closed,
@@ -181,7 +181,7 @@ impl State {
 
     /// What the disk has left, where it tells; as it was a moment ago, since every call asks.
     fn free(&self) -> Option<u64> {
-        let mut known = lock(&self.free);
+        let mut known = self.free.lock();
         if let Some((_, free)) = known.filter(|(when, _)| when.elapsed() < FREE_FOR) {
             return Some(free);
         }
@@ -194,7 +194,7 @@ impl State {
 struct Thread {
     journal: Journal<Disk>,
     /// Held until the end.
-    lock: Arc<File>,
+    lock: Arc<FolderLock>,
     begun: Sender<Segment>,
     open: OpenCalls,
     state: Arc<State>,
@@ -300,11 +300,6 @@ impl Thread {
 
     /// Another gateway may have the lock of any file but the one that stands there.
     fn look_at_lock(&self) -> Result<(), Error> {
-        let looked = look(&self.state.disk, LOCK, &self.lock);
-        looked.map_err(|failed| self.state.failed(journal::Error::Poisoned(failed)))
+        self.lock.check().map_err(|failed| self.state.failed(journal::Error::Poisoned(failed)))
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }

@@ -5,10 +5,7 @@ use std::{path::Path, sync::mpsc};
 use uuid::Uuid;
 
 use super::*;
-use crate::{
-    config::Config,
-    log::{format::lock::take_lock, write::open::open_journal},
-};
+use crate::{config::Config, log::write::open::open_journal};
 
 /// A log without the thread that keeps it, so that each pass can be looked at.
 struct Kept {
@@ -26,7 +23,7 @@ impl Kept {
         std::fs::write(&file, format!("[upstream]\nurl = \"http://127.0.0.1:9\"\ndatabase = \"none\"\n{more}"))
             .unwrap();
         let config = Config::load(&file).unwrap().log;
-        let lock = Arc::new(take_lock(&config.directory).unwrap());
+        let lock = Arc::new(FolderLock::take(&config.directory).unwrap());
         let journal = open_journal(&config).unwrap();
         let active = journal.active();
         let disk = Disk::new(&config.directory);
@@ -76,7 +73,7 @@ impl Kept {
         let disk = Disk::new(Path::new(&self.keeper.config.directory));
         let segments = self.archive().segments().unwrap();
         let bytes =
-            segments.iter().map(|(segment, _)| crate::log::read::archive::read_segment(&disk, *segment).unwrap());
+            segments.iter().map(|(segment, _)| crate::log::format::segment::read_segment(&disk, *segment).unwrap());
         let bytes = bytes.collect::<Vec<_>>();
         let lines = bytes.iter().flat_map(|bytes| crate::log::format::recovery::later_lines(bytes));
         lines

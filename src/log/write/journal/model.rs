@@ -13,7 +13,7 @@ use serde_json::json;
 use super::{Error, Journal};
 use crate::log::{
     format::{
-        fs::{Append, Fs},
+        fs::{Append, Fs, Stage},
         line::{Body, Line},
         recovery::{End, recover},
         segment::Segment,
@@ -460,7 +460,7 @@ fn a_segment_that_another_file_stands_for_is_written_no_more() {
     let name = Segment(1).open();
     let own = history.fs.0.borrow().names[&name];
     drop(history.fs.create(&name).unwrap());
-    assert!(matches!(history.append(&[10]), Some(Error::Poisoned(failed)) if failed.stage == "look"));
+    assert!(matches!(history.append(&[10]), Some(Error::Poisoned(failed)) if failed.stage == Stage::Look));
     // Not even where it stands there again: what was read meanwhile was another.
     history.fs.0.borrow_mut().names.insert(name, own);
     assert!(matches!(history.append(&[10]), Some(Error::Poisoned(_))));
@@ -473,7 +473,7 @@ fn after_a_failed_sync_nothing_is_written_any_more() {
     history.open().unwrap();
     // A look, a write, then its sync.
     history.fs.0.borrow_mut().fails_in = Some(2);
-    assert!(matches!(history.append(&[10]), Some(Error::Poisoned(failed)) if failed.stage == "sync"));
+    assert!(matches!(history.append(&[10]), Some(Error::Poisoned(failed)) if failed.stage == Stage::Sync));
     for _ in 0..3 {
         assert!(matches!(history.append(&[10]), Some(Error::Poisoned(_))));
     }
@@ -485,7 +485,7 @@ fn a_full_disk_refuses_lines_and_takes_them_when_there_is_room_again() {
     let mut history = History::new();
     history.open().unwrap();
     history.fs.0.borrow_mut().fails_in = Some(1);
-    assert!(matches!(history.append(&[10]), Some(Error::Refused(failed)) if failed.stage == "write"));
+    assert!(matches!(history.append(&[10]), Some(Error::Refused(failed)) if failed.stage == Stage::Write));
     assert!(history.append(&[10]).is_none());
     history.check("after a full disk");
 }

@@ -1,0 +1,85 @@
+//! Following the log: the calls that end after a position, in the order of the lines that say so.
+
+use std::io;
+
+use serde_json::Value;
+
+use super::{
+    archive::Archive,
+    assembly::index_state,
+    call::{Call, Standing, Told, View},
+    filter::Filter,
+};
+use crate::log::{
+    Error,
+    format::{
+        index::{Index, Kind},
+        line::Line,
+        segment::{Segment, read_segment},
+    },
+};
+
+/// A position between two lines, from which a reader follows the log.
+#[derive(Debug, Clone, Copy)]
+pub struct FollowPosition {
+    segment: Segment,
+    offset: u64,
+}
+
+impl Archive {
+    /// Where the log ends at the moment.
+    pub fn end(&self) -> Result<FollowPosition, Error> {
+        let segment = self.segments()?.last().map_or(Segment(1), |(segment, _)| *segment);
+        let bytes = read_segment(&self.disk, segment).map_err(|source| self.failed(source))?;
+        Ok(FollowPosition { segment, offset: whole_lines(&bytes) as u64 })
+    }
+
+    /// The matching calls that have ended since, each with the line that says so; moves the position behind them.
+    pub fn ended_since(&self, position: &mut FollowPosition, filter: &Filter) -> Result<Vec<(Call, Value)>, Error> {
+        let mut ended = Vec::new();
+        let mut segments = self.segments()?;
+        segments.retain(|(segment, _)| *segment >= position.segment);
+        for (segment, _) in &segments {
+            if *segment > position.segment {
+                *position = FollowPosition { segment: *segment, offset: 0 };
+            }
+            let bytes = match self.disk.read_from(&segment.open(), position.offset) {
+                // It has been sealed meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    let bytes = read_segment(&self.disk, *segment).map_err(|source| self.failed(source))?;
+                    bytes.get(usize::try_from(position.offset).unwrap_or(usize::MAX)..).unwrap_or_default().to_vec()
+                }
+                bytes => bytes.map_err(|source| self.failed(source))?,
+            };
+            let bytes = &bytes[..whole_lines(&bytes)];
+            position.offset += bytes.len() as u64;
+            let index = Index::of(bytes);
+            for row in &index.rows {
+                let is_end =
+                    matches!(row.kind, Kind::Finished | Kind::Refused | Kind::PassedFinished | Kind::PassedRefused);
+                if !is_end || row.is_carried {
+                    continue;
+                }
+                let first = Told { index: &index, row, segment: *segment };
+                let standing = Standing::of_state(index_state(&first));
+                let view = View { first, last: None, planned: None, settled: None, standing, attempts: &[] };
+                let line = bytes.get(usize::try_from(row.offset).unwrap_or(usize::MAX)..).and_then(Line::at);
+                if filter.admits(&view)
+                    && let Some(line) = line.and_then(|line| line.parse())
+                {
+                    ended.push((view.to_call(), line));
+                }
+            }
+        }
+        Ok(ended)
+    }
+}
+
+/// How many bytes at the beginning are whole lines.
+fn whole_lines(bytes: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(line) = Line::at(&bytes[at..]) {
+        at += line.bytes.len();
+    }
+    at
+}
