@@ -43,7 +43,11 @@ use self::{
     },
 };
 pub use self::{
-    format::{fs::Stage, lock::is_in_use},
+    format::{
+        event::{Event, State},
+        fs::Stage,
+        lock::is_in_use,
+    },
     maintain::{
         repair::{Repaired, repair},
         settle::{NotSettled, Settlement},
@@ -51,16 +55,15 @@ pub use self::{
     },
     read::{
         archive::Archive,
-        call::{Attempt, Call, Settled, Standing},
+        call::{Call, CallState, Repetition, Settled},
         filter::Filter,
         follow::FollowPosition,
+        route::RecordedRoute,
     },
     write::{
         entry::Entry,
         passed::PassedEnd,
-        record::{
-            Arrived, Caller, Failure, Finished, OdooCall, Passed, Received, State, Who, milliseconds, written_records,
-        },
+        record::{Arrived, Caller, Failure, Finished, OdooCall, Passed, Received, Who, milliseconds, written_records},
     },
 };
 use crate::{
@@ -136,7 +139,7 @@ impl Log {
         let now = Timestamp::now();
         // What calls before it are open is in doubt.
         let start = json!({"ts": now, "gateway": env!("CARGO_PKG_VERSION"), "pid": std::process::id()});
-        journal.append(&[&Body::new("start", &start)], now).map_err(|error| open_error(folder, error))?;
+        journal.append(&[&Body::new(Event::Start, &start)], now).map_err(|error| open_error(folder, error))?;
         let (begun, news) = mpsc::channel();
         // The segments that are finished already.
         let _ = begun.send(journal.active());

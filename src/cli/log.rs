@@ -20,7 +20,7 @@ use jiff::{Timestamp, Zoned, civil::DateTime, tz::TimeZone};
 use super::{Configured, show};
 use crate::{
     config::{self, Config},
-    log::{Archive, Call, Filter, Standing},
+    log::{Archive, Call, CallState, Filter, RecordedRoute},
     route::Route,
 };
 
@@ -66,13 +66,13 @@ pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
 pub(super) struct Which {
     /// One of the five routes, or `proxy` for requests that were passed on or are none of the gateway's
     #[arg(long, value_parser = route)]
-    pub(super) route: Option<String>,
+    pub(super) route: Option<RecordedRoute>,
     /// An Odoo model, such as sale.order
     #[arg(long)]
     model: Option<String>,
     /// done, failed, in-doubt or running
     #[arg(long, value_parser = standing)]
-    pub(super) state: Option<Standing>,
+    pub(super) state: Option<CallState>,
     /// A part of a client's name or of a login
     #[arg(long)]
     caller: Option<String>,
@@ -103,19 +103,22 @@ impl Which {
     }
 }
 
-fn route(text: &str) -> Result<String, String> {
-    let mut known = Route::ALL.iter().map(|route| route.name()).chain(["proxy"]);
-    let given = text.strip_prefix("/api/").unwrap_or(text);
-    let names = known.clone().collect::<Vec<_>>().join(", ");
-    known.find(|name| *name == given).map(str::to_owned).ok_or_else(|| format!("the routes are {names}"))
+fn route(text: &str) -> Result<RecordedRoute, String> {
+    match RecordedRoute::named(text.strip_prefix("/api/").unwrap_or(text)) {
+        RecordedRoute::Unknown(_) => {
+            let known = Route::ALL.map(RecordedRoute::Api).into_iter().chain([RecordedRoute::Passed]);
+            Err(format!("the routes are {}", known.map(|route| route.to_string()).collect::<Vec<_>>().join(", ")))
+        }
+        known => Ok(known),
+    }
 }
 
-fn standing(text: &str) -> Result<Standing, String> {
+fn standing(text: &str) -> Result<CallState, String> {
     Ok(match text {
-        "done" => Standing::Done,
-        "failed" => Standing::Failed,
-        "in-doubt" | "in_doubt" => Standing::InDoubt,
-        "running" => Standing::Running,
+        "done" => CallState::Done,
+        "failed" => CallState::Failed,
+        "in-doubt" | "in_doubt" => CallState::InDoubt,
+        "running" => CallState::Running,
         _ => return Err("a call is done, failed, in-doubt or running".to_owned()),
     })
 }
@@ -192,11 +195,12 @@ pub(super) fn list(calls: &[Call]) -> String {
 
 fn row(call: &Call) -> Vec<String> {
     // A request that was passed on has no model, but a method and a path.
-    let subject = if call.model.is_empty() && call.route == "proxy" { &call.message } else { &call.model };
+    let subject =
+        if call.model.is_empty() && call.route == RecordedRoute::Passed { &call.message } else { &call.model };
     vec![
         show::local(call.ts),
         call.id.to_string(),
-        call.route.clone(),
+        call.route.to_string(),
         subject.clone(),
         state(call),
         call.error.clone(),

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    log::{Archive, Call, Standing},
+    log::{Archive, Call, CallState},
 };
 
 #[derive(Debug, clap::Args)]
@@ -133,7 +133,7 @@ fn chosen(archive: &Archive, args: &Args) -> anyhow::Result<Vec<Call>> {
     }
     let mut filter = args.which.filter();
     if args.failed {
-        filter.state = Some(Standing::Failed);
+        filter.state = Some(CallState::Failed);
     }
     let mut calls = archive.calls(&filter, None)?;
     // A repetition belongs to the call that it repeats.

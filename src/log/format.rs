@@ -8,6 +8,7 @@
 //! deleted at any time.
 
 pub(super) mod blob;
+pub(super) mod event;
 pub(super) mod fs;
 pub(super) mod index;
 pub(super) mod line;

@@ -10,3 +10,4 @@ pub(super) mod call;
 pub(super) mod filter;
 pub(super) mod follow;
 mod parallel;
+pub(super) mod route;

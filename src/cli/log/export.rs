@@ -76,7 +76,7 @@ impl Row {
         Self {
             time: call.ts,
             id: call.id.to_string(),
-            route: call.route.clone(),
+            route: call.route.to_string(),
             model: no_formula(&call.model),
             state: call.state.as_str(),
             error: call.error.clone(),

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Configured, Which, archive, caller, show};
-use crate::log::{Call, Standing};
+use crate::log::{Call, CallState};
 
 #[derive(Debug, Args)]
 pub(crate) struct Stats {
@@ -36,10 +36,10 @@ impl Tally {
     fn add(&mut self, call: &Call) {
         self.calls += 1;
         match call.state {
-            Standing::Done => self.done += 1,
-            Standing::Failed => self.failed += 1,
-            Standing::InDoubt => self.in_doubt += 1,
-            Standing::Running => self.running += 1,
+            CallState::Done => self.done += 1,
+            CallState::Failed => self.failed += 1,
+            CallState::InDoubt => self.in_doubt += 1,
+            CallState::Running => self.running += 1,
         }
         self.times.extend(call.duration_ms);
         self.last = self.last.max(Some(call.ts));
@@ -75,7 +75,7 @@ impl Stats {
         let mut callers: BTreeMap<String, Tally> = BTreeMap::new();
         let mut all = Tally::default();
         archive(&self.configured)?.for_each(&self.which.filter(), |call| {
-            kinds.entry((call.route.clone(), call.model.clone())).or_default().add(&call);
+            kinds.entry((call.route.to_string(), call.model.clone())).or_default().add(&call);
             callers.entry(caller(&call).to_owned()).or_default().add(&call);
             all.add(&call);
         })?;

@@ -64,7 +64,8 @@ impl Tail {
 /// A call in one line of text, without columns: how wide they must be is not known yet.
 fn words(call: &Call) -> String {
     let ms = call.duration_ms.map(|ms| format!("{ms:.1} ms")).unwrap_or_default();
-    let parts = [&show::local(call.ts), &call.id.to_string(), &call.route, &call.model, &state(call), &call.error, &ms];
-    let parts = parts.into_iter().map(String::as_str).chain([caller(call), &call.message]);
+    let parts =
+        [&show::local(call.ts), &call.id.to_string(), call.route.name(), &call.model, &state(call), &call.error, &ms];
+    let parts = parts.into_iter().chain([caller(call), &call.message]);
     show::plain(&parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")).into_owned()
 }

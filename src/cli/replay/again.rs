@@ -8,7 +8,7 @@ use crate::{
     admin,
     config::Config,
     hook::{self, Hooks, Sent},
-    log::{Archive, Call, Standing},
+    log::{Archive, Call, CallState, RecordedRoute},
     route::Route,
 };
 
@@ -54,8 +54,8 @@ pub(super) enum NotAgain {
     Running,
     #[error("it was refused before its payload was taken, so there is nothing to send; its caller can send it again")]
     NotKept,
-    #[error("[log] {0} keeps no payloads, so there is nothing to send")]
-    SwitchedOff(String),
+    #[error("[log] {} keeps no payloads, so there is nothing to send", .0.name())]
+    SwitchedOff(Route),
     #[error("requests that were passed on are not repeated")]
     Passed,
     /// Its template would see what was hidden.
@@ -94,9 +94,7 @@ impl Again {
         args: &Args,
     ) -> Result<Self, NotAgain> {
         check_states(archive, call, args.force || args.dry_run)?;
-        if !Route::ALL.iter().any(|route| route.name() == call.route) {
-            return Err(NotAgain::Passed);
-        }
+        let RecordedRoute::Api(route) = call.route else { return Err(NotAgain::Passed) };
         let lines = archive.story(call)?;
         let received = lines.iter().find(|line| line["event"] == "call.received").ok_or(NotAgain::NotKept)?;
         if received["vals"]["dry_run"] == true && !args.dry_run {
@@ -106,7 +104,7 @@ impl Again {
         let mut model = call.model.clone();
         let mut vals = received["vals"].clone();
         if vals.is_null() {
-            return Err(NotAgain::SwitchedOff(call.route.clone()));
+            return Err(NotAgain::SwitchedOff(route));
         }
         let hidden = received["redacted"].as_array().into_iter().flatten().filter_map(Value::as_str);
         let hidden = hidden.collect::<Vec<_>>().join(", ");
@@ -134,7 +132,7 @@ impl Again {
         };
         let request = admin::Again {
             of: (!args.dry_run).then(|| call.replay_of.unwrap_or(call.id)),
-            route: call.route.clone(),
+            route: route.name().to_owned(),
             model,
             vals,
             client,
@@ -161,15 +159,15 @@ fn check_states(archive: &Archive, call: &Call, is_free: bool) -> Result<(), Not
         None => None,
     };
     let root = root.as_ref().unwrap_or(call);
-    let is_any = |state: Standing| root.repeated_by.iter().any(|attempt| attempt.state == state);
+    let is_any = |state: CallState| root.repeated_by.iter().any(|attempt| attempt.state == state);
     match root.state {
-        Standing::Running => Err(NotAgain::Running),
-        _ if is_any(Standing::Running) => Err(NotAgain::Running),
+        CallState::Running => Err(NotAgain::Running),
+        _ if is_any(CallState::Running) => Err(NotAgain::Running),
         _ if is_free => Ok(()),
-        _ if root.state == Standing::Done || call.state == Standing::Done => Err(NotAgain::Done),
+        _ if root.state == CallState::Done || call.state == CallState::Done => Err(NotAgain::Done),
         _ if root.is_repeated() => Err(NotAgain::Repeated),
-        Standing::InDoubt => Err(NotAgain::InDoubt),
-        _ if is_any(Standing::InDoubt) => Err(NotAgain::InDoubt),
+        CallState::InDoubt => Err(NotAgain::InDoubt),
+        _ if is_any(CallState::InDoubt) => Err(NotAgain::InDoubt),
         _ => Ok(()),
     }
 }

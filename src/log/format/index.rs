@@ -15,10 +15,11 @@ use super::{
     recovery::later_lines,
     segment::{Segment, decompress_what_can_be},
 };
+use crate::log::format::event::{Event, State};
 
 const FOLDER: &str = "index";
 /// Changes whenever [`Index`] does.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// Of a message, so much is shown in a list.
 const MESSAGE: usize = 160;
 
@@ -39,7 +40,7 @@ pub(in crate::log) struct Index {
 /// A line, as far as a listing needs it. Texts are places in the index's words.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::log) struct Row {
-    pub(in crate::log) kind: Kind,
+    pub(in crate::log) event: Event,
     /// Where the line begins, in bytes of the uncompressed segment.
     pub(in crate::log) offset: u64,
     /// In bytes.
@@ -48,39 +49,30 @@ pub(in crate::log) struct Row {
     /// In microseconds.
     pub(in crate::log) ts: i64,
     pub(in crate::log) id: u128,
+    /// Empty for a request that is no call.
     pub(in crate::log) route: u32,
     pub(in crate::log) model: u32,
     pub(in crate::log) client: u32,
     /// In a settlement, who settled.
     pub(in crate::log) login: u32,
     pub(in crate::log) address: u32,
-    pub(in crate::log) state: u32,
+    /// How the call ended, where the line says so.
+    pub(in crate::log) state: Option<State>,
     pub(in crate::log) error: u32,
     /// In a settlement, why.
     pub(in crate::log) message: u32,
     pub(in crate::log) ms: f64,
     pub(in crate::log) records: Vec<(u32, i64)>,
     pub(in crate::log) replay_of: Option<u128>,
-    /// The line repeats an older one whose segment was dropped.
-    pub(in crate::log) is_carried: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::log) enum Kind {
-    Start,
-    Received,
-    Planned,
-    Finished,
-    Refused,
-    PassedReceived,
-    PassedFinished,
-    PassedRefused,
-    Settled,
+    /// The number of the line in which the call was received, where this one ends it.
+    pub(in crate::log) received: Option<u64>,
+    /// The number of the older line that this one repeats, whose segment was dropped.
+    pub(in crate::log) carried_from: Option<u64>,
 }
 
 /// The members of a line that an index has.
 #[derive(Deserialize)]
-struct Told<'l> {
+struct Members<'l> {
     #[serde(borrow)]
     event: Cow<'l, str>,
     ts: Timestamp,
@@ -92,7 +84,7 @@ struct Told<'l> {
     #[serde(borrow)]
     client: Option<Cow<'l, str>>,
     #[serde(borrow)]
-    caller: Option<ToldCaller<'l>>,
+    caller: Option<CallerMember<'l>>,
     #[serde(borrow)]
     address: Option<Cow<'l, str>>,
     #[serde(borrow)]
@@ -100,12 +92,13 @@ struct Told<'l> {
     #[serde(borrow)]
     error: Option<Cow<'l, str>>,
     #[serde(borrow)]
-    message: Option<ToldMessage<'l>>,
+    message: Option<MessageMember<'l>>,
     duration_ms: Option<f64>,
     #[serde(default)]
     records: HashMap<String, Vec<i64>>,
     replay_of: Option<Uuid>,
-    carried_from: Option<IgnoredAny>,
+    received: Option<u64>,
+    carried_from: Option<u64>,
     #[serde(borrow)]
     method: Option<Cow<'l, str>>,
     #[serde(borrow)]
@@ -118,7 +111,7 @@ struct Told<'l> {
 }
 
 #[derive(Deserialize)]
-struct ToldCaller<'l> {
+struct CallerMember<'l> {
     #[serde(borrow)]
     login: Cow<'l, str>,
 }
@@ -126,7 +119,7 @@ struct ToldCaller<'l> {
 /// A sentence, or where a long one is.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum ToldMessage<'l> {
+enum MessageMember<'l> {
     #[serde(borrow)]
     Text(Cow<'l, str>),
     Elsewhere(IgnoredAny),
@@ -172,14 +165,30 @@ impl Index {
         }
     }
 
-    /// The text of a place; empty where there is none.
-    pub(in crate::log) fn word(&self, place: u32) -> &str {
-        self.words.get(place as usize).map_or("", String::as_str)
+    /// The text with this number; empty where there is none.
+    pub(in crate::log) fn word(&self, number: u32) -> &str {
+        self.words.get(number as usize).map_or("", String::as_str)
     }
 }
 
 pub(in crate::log) fn file(segment: Segment) -> String {
     format!("{FOLDER}/{:020}.idx", segment.0)
+}
+
+/// Whether a reader needs the lines of this event.
+fn is_indexed(event: Event) -> bool {
+    match event {
+        Event::Start
+        | Event::CallReceived
+        | Event::CallPlanned
+        | Event::CallFinished
+        | Event::CallRefused
+        | Event::CallSettled
+        | Event::RequestReceived
+        | Event::RequestFinished
+        | Event::RequestRefused => true,
+        Event::Segment | Event::Mark | Event::Gap | Event::Recovered | Event::Repaired | Event::SegmentDropped => false,
+    }
 }
 
 #[derive(Default)]
@@ -190,71 +199,61 @@ struct Making {
 
 impl Making {
     fn add(&mut self, line: &Line<'_>, offset: u64) {
-        let Some(told) = line.parse::<Told<'_>>() else { return };
-        let ts = told.ts.as_microsecond();
+        let Some(members) = line.parse::<Members<'_>>() else { return };
+        let ts = members.ts.as_microsecond();
         let times = self.index.times.get_or_insert((ts, ts));
         *times = (times.0.min(ts), times.1.max(ts));
-        let kind = match &*told.event {
-            "start" => Kind::Start,
-            "call.received" => Kind::Received,
-            "call.planned" => Kind::Planned,
-            "call.finished" => Kind::Finished,
-            "call.refused" => Kind::Refused,
-            "request.received" => Kind::PassedReceived,
-            "request.finished" => Kind::PassedFinished,
-            "request.refused" => Kind::PassedRefused,
-            "call.settled" => Kind::Settled,
-            _ => return,
-        };
-        let (route, message) = match (told.method, told.path) {
+        let Some(event) = Event::named(&members.event).filter(|event| is_indexed(*event)) else { return };
+        let (route, message) = match (members.method, members.path) {
             (Some(method), Some(path)) => {
-                let status = told.status.map(|status| format!(" {status}")).unwrap_or_default();
-                (Cow::Borrowed("proxy"), format!("{method} {path}{status}").into())
+                let status = members.status.map(|status| format!(" {status}")).unwrap_or_default();
+                (Cow::Borrowed(""), format!("{method} {path}{status}").into())
             }
             _ => {
-                let message = match told.message {
-                    Some(ToldMessage::Text(text)) => text,
-                    Some(ToldMessage::Elsewhere(_)) | None => Cow::Borrowed(""),
+                let message = match members.message {
+                    Some(MessageMember::Text(text)) => text,
+                    Some(MessageMember::Elsewhere(_)) | None => Cow::Borrowed(""),
                 };
-                (told.route.unwrap_or_default(), told.why.unwrap_or(message))
+                (members.route.unwrap_or_default(), members.why.unwrap_or(message))
             }
         };
         let end = message.char_indices().nth(MESSAGE).map_or(message.len(), |(end, _)| end);
         let mut records = Vec::new();
-        for (model, ids) in &told.records {
-            let model = self.place(model);
+        for (model, ids) in &members.records {
+            let model = self.number(model);
             records.extend(ids.iter().map(|id| (model, *id)));
         }
         let row = Row {
-            kind,
+            event,
             offset,
             length: u32::try_from(line.bytes.len()).unwrap_or(u32::MAX),
             seq: line.seq,
             ts,
-            id: told.id.unwrap_or_default().as_u128(),
-            route: self.place(&route),
-            model: self.place(&told.model.unwrap_or_default()),
-            client: self.place(&told.client.unwrap_or_default()),
-            login: self.place(&told.by.or(told.caller.map(|caller| caller.login)).unwrap_or_default()),
-            address: self.place(&told.address.unwrap_or_default()),
-            state: self.place(&told.state.unwrap_or_default()),
-            error: self.place(&told.error.unwrap_or_default()),
-            message: self.place(&message[..end]),
-            ms: told.duration_ms.unwrap_or_default(),
+            id: members.id.unwrap_or_default().as_u128(),
+            route: self.number(&route),
+            model: self.number(&members.model.unwrap_or_default()),
+            client: self.number(&members.client.unwrap_or_default()),
+            login: self.number(&members.by.or(members.caller.map(|caller| caller.login)).unwrap_or_default()),
+            address: self.number(&members.address.unwrap_or_default()),
+            state: members.state.as_deref().map(State::read),
+            error: self.number(&members.error.unwrap_or_default()),
+            message: self.number(&message[..end]),
+            ms: members.duration_ms.unwrap_or_default(),
             records,
-            replay_of: told.replay_of.map(|id| id.as_u128()),
-            is_carried: told.carried_from.is_some(),
+            replay_of: members.replay_of.map(|id| id.as_u128()),
+            received: members.received,
+            carried_from: members.carried_from,
         };
         self.index.rows.push(row);
     }
 
-    fn place(&mut self, word: &str) -> u32 {
-        if let Some(place) = self.known.get(word) {
-            return *place;
+    fn number(&mut self, word: &str) -> u32 {
+        if let Some(number) = self.known.get(word) {
+            return *number;
         }
-        let place = u32::try_from(self.index.words.len()).unwrap_or(u32::MAX);
+        let number = u32::try_from(self.index.words.len()).unwrap_or(u32::MAX);
         self.index.words.push(word.to_owned());
-        self.known.insert(word.to_owned(), place);
-        place
+        self.known.insert(word.to_owned(), number);
+        number
     }
 }

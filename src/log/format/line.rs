@@ -6,6 +6,8 @@
 
 use serde::Serialize;
 
+use super::event::Event;
+
 /// How every line begins.
 pub(in crate::log) const START: &[u8] = b"{\"seq\":";
 const DURABLE: &[u8] = b",\"durable\":";
@@ -19,7 +21,7 @@ const EVENT: &[u8] = b",\"event\":\"";
 pub(in crate::log) struct Body(Vec<u8>);
 
 impl Body {
-    pub(in crate::log) fn new(event: &'static str, content: &impl Serialize) -> Self {
+    pub(in crate::log) fn new(event: Event, content: &impl Serialize) -> Self {
         #[derive(Serialize)]
         struct Whole<'c, C> {
             event: &'static str,
@@ -27,7 +29,7 @@ impl Body {
             content: &'c C,
         }
         // Serialising cannot fail: every key is a text and every value a plain one.
-        let bytes = serde_json::to_vec(&Whole { event, content }).unwrap_or_default();
+        let bytes = serde_json::to_vec(&Whole { event: event.name(), content }).unwrap_or_default();
         Self(bytes)
     }
 
@@ -79,13 +81,13 @@ impl<'b> Line<'b> {
         Some(Self { seq, durable, bytes })
     }
 
-    /// What the line tells of, such as `call.received`.
-    pub(in crate::log) fn event(&self) -> &'b str {
+    /// What the line records; `None` for an event of a later version.
+    pub(in crate::log) fn event(&self) -> Option<Event> {
         // Behind two numbers of at most twenty digits.
         let head = &self.bytes[..self.bytes.len().min(128)];
         let name = memchr::memmem::find(head, EVENT).map(|at| &head[at + EVENT.len()..]);
         let name = name.and_then(|name| name.split(|byte| *byte == b'"').next());
-        name.and_then(|name| std::str::from_utf8(name).ok()).unwrap_or_default()
+        name.and_then(|name| std::str::from_utf8(name).ok()).and_then(Event::named)
     }
 
     /// Its content; none where it is no JSON, which no checksum excludes.
@@ -103,17 +105,12 @@ impl<'b> Line<'b> {
             to: u64,
         }
         let last = match self.event() {
-            GAP => self.parse::<Gap>().map_or(self.seq, |gap| gap.to.max(self.seq)),
+            Some(Event::Gap) => self.parse::<Gap>().map_or(self.seq, |gap| gap.to.max(self.seq)),
             _ => self.seq,
         };
         last.saturating_add(1)
     }
 }
-
-/// A line that says no more than that everything before it is durable.
-pub(in crate::log) const MARK: &str = "mark";
-/// A line that stands for lines which a repair could not save.
-pub(in crate::log) const GAP: &str = "log.gap";
 
 fn number(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let end = bytes.iter().position(|byte| !byte.is_ascii_digit())?;
@@ -130,18 +127,18 @@ mod tests {
     #[test]
     fn a_line_is_json_and_read_as_it_was_written() {
         let mut bytes = Vec::new();
-        Body::new("mark", &json!({"ts": "now", "text": "a\nb"})).frame(12, 11, &mut bytes);
+        Body::new(Event::Mark, &json!({"ts": "now", "text": "a\nb"})).frame(12, 11, &mut bytes);
         let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
         assert_eq!((&value["seq"], &value["durable"], &value["text"]), (&json!(12), &json!(11), &json!("a\nb")));
         let line = Line::at(&bytes).unwrap();
-        assert_eq!((line.seq, line.durable, line.event(), line.next()), (12, 11, "mark", 13));
+        assert_eq!((line.seq, line.durable, line.event(), line.next()), (12, 11, Some(Event::Mark), 13));
         assert_eq!(line.bytes, bytes);
     }
 
     #[test]
     fn a_line_with_any_bit_changed_is_none() {
         let mut bytes = Vec::new();
-        Body::new("mark", &json!({"ts": "now"})).frame(12, 11, &mut bytes);
+        Body::new(Event::Mark, &json!({"ts": "now"})).frame(12, 11, &mut bytes);
         for at in 0..bytes.len() * 8 {
             let mut changed = bytes.clone();
             changed[at / 8] ^= 1 << (at % 8);
@@ -155,7 +152,7 @@ mod tests {
     #[test]
     fn a_gap_says_where_it_ends() {
         let mut bytes = Vec::new();
-        Body::new(GAP, &json!({"to": 20})).frame(12, 11, &mut bytes);
+        Body::new(Event::Gap, &json!({"to": 20})).frame(12, 11, &mut bytes);
         assert_eq!(Line::at(&bytes).unwrap().next(), 21);
     }
 }

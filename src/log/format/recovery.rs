@@ -72,7 +72,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::log::format::line::Body;
+    use crate::log::format::{event::Event, line::Body};
 
     /// A header, two batches of two lines and, where wanted, a mark; and where each line begins.
     fn three_batches(has_mark: bool) -> (Vec<u8>, Vec<usize>) {
@@ -83,7 +83,7 @@ mod tests {
             for seq in *lines {
                 starts.push(bytes.len());
                 // A payload that looks like a line.
-                let body = Body::new("call.received", &json!({"payload": {"seq": 1, "durable": 9}, "n": seq}));
+                let body = Body::new(Event::CallReceived, &json!({"payload": {"seq": 1, "durable": 9}, "n": seq}));
                 body.frame(*seq, *durable, &mut bytes);
             }
         }

@@ -12,10 +12,10 @@ use super::{
     fs::{Disk, Fs},
     line::Body,
 };
+use crate::log::format::event::Event;
 
 /// The version of the format, as docs/log-format.md describes it.
 pub(in crate::log) const FORMAT: u32 = 1;
-pub(in crate::log) const EVENT: &str = "segment";
 const OPEN: &str = ".jsonl";
 const SEALED: &str = ".jsonl.zst";
 
@@ -62,7 +62,7 @@ impl Header {
     }
 
     pub(in crate::log) fn body(&self) -> Body {
-        Body::new(EVENT, self)
+        Body::new(Event::Segment, self)
     }
 }
 

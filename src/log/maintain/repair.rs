@@ -14,11 +14,12 @@ use crate::{
     log::{
         Error,
         format::{
+            event::Event,
             fs::{Disk, Failed, Fs, write_whole},
             line::{Body, Line},
             lock::{FolderLock, directory_error},
             recovery::{End, later_lines, recover},
-            segment::{EVENT, Header, Segment, decompress, decompress_what_can_be, list, read_segment},
+            segment::{Header, Segment, decompress, decompress_what_can_be, list, read_segment},
         },
         write::{
             journal::gap_body,
@@ -56,7 +57,7 @@ pub fn repair(config: &config::Log) -> Result<Vec<Repaired>, Error> {
         for Repaired { file, kept_in, gaps } in &repaired {
             let sha256 = const_hex::encode(Sha256::digest(disk.read(file).map_err(failed)?));
             let line = json!({"ts": now, "file": file, "kept_in": kept_in, "gaps": gaps, "sha256": sha256});
-            let told = journal.append(&[&Body::new("log.repaired", &line)], now);
+            let told = journal.append(&[&Body::new(Event::Repaired, &line)], now);
             told.map_err(|error| open_error(folder, error))?;
         }
     }
@@ -69,7 +70,7 @@ fn untold(disk: &Disk, repaired: &[Repaired]) -> io::Result<Vec<Repaired>> {
     let mut told: HashSet<String> = repaired.iter().map(|repaired| repaired.kept_in.clone()).collect();
     for (segment, _) in names.iter().filter_map(|name| Segment::of(name)) {
         for (_, line) in later_lines(&read_segment(disk, segment)?) {
-            if line.event() == "log.repaired" {
+            if line.event() == Some(Event::Repaired) {
                 told.extend(line.parse::<Told>().map(|line| line.kept_in));
             }
         }
@@ -144,7 +145,7 @@ fn made_anew(
     let mut gaps = Vec::new();
     let mut lines = later_lines(bytes).map(|(_, line)| line).filter(|line| line.seq >= segment.0).peekable();
     let mut next = segment.0;
-    if lines.peek().is_none_or(|line: &Line<'_>| line.seq != segment.0 || line.event() != EVENT) {
+    if lines.peek().is_none_or(|line: &Line<'_>| line.seq != segment.0 || line.event() != Some(Event::Segment)) {
         // With the time of its lines: what they name must not be taken for older than they are.
         let ts = lines.peek().and_then(|line| line.parse::<Stamped>()).map_or(now, |line| line.ts);
         Header::new(ts, before).body().frame(next, next - 1, &mut made);

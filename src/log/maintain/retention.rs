@@ -26,13 +26,14 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 
-use self::choose::{Choice, Doubt, Going, is_in_doubt};
+use self::choose::{Choice, Doubt, Going, Reason, is_in_doubt};
 use crate::{
     config,
     log::{
         Error,
         format::{
             blob::{self, Blobs},
+            event::Event,
             fs::{Disk, Failed, Fs, Stage, at, write_whole},
             index::Index,
             line::{Body, Line},
@@ -40,7 +41,7 @@ use crate::{
             recovery::{End, recover},
             segment::{Header, Segment, compress},
         },
-        read::{archive::Archive, call::Place, filter::Filter},
+        read::{archive::Archive, call::Position, filter::Filter},
         write::{
             entry::OpenCalls,
             writer::{Purpose, Writer},
@@ -139,7 +140,7 @@ impl Keeper {
                 return Ok(());
             }
             // Blobs that went with others may have made room enough.
-            if reason == "size" && total <= most {
+            if reason == Reason::Size && total <= most {
                 break;
             }
             let size = self.size_of(segment)?;
@@ -149,7 +150,7 @@ impl Keeper {
             self.drop_segment(segment, next, reason, carried)?;
             has_dropped = true;
             total = total.saturating_sub(size);
-            if reason == "size" {
+            if reason == Reason::Size {
                 // Blobs count too, and those of this segment alone can go with it.
                 total = total.saturating_sub(self.sweep()?);
             }
@@ -172,12 +173,12 @@ impl Keeper {
     }
 
     /// Removes a segment of which so many calls were written anew.
-    fn drop_segment(&self, segment: Segment, next: Segment, reason: &str, carried: usize) -> Result<(), Trouble> {
+    fn drop_segment(&self, segment: Segment, next: Segment, reason: Reason, carried: usize) -> Result<(), Trouble> {
         let line = json!({
             "ts": Timestamp::now(), "file": segment.open(), "from": segment.0, "to": next.0 - 1,
-            "reason": reason, "carried": carried,
+            "reason": reason.as_str(), "carried": carried,
         });
-        self.writer.submit_blocking(Body::new("segment.dropped", &line), Purpose::Tell)?;
+        self.writer.submit_blocking(Body::new(Event::SegmentDropped, &line), Purpose::Tell)?;
         for name in [segment.open(), segment.sealed()] {
             match self.disk.remove(&name) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -188,7 +189,12 @@ impl Keeper {
             tracing::warn!(%error, "an index could not be removed");
         }
         self.disk.sync_folder("")?;
-        tracing::info!(file = segment.open(), reason, carried, "a segment of the log has been dropped");
+        tracing::info!(
+            file = segment.open(),
+            reason = reason.as_str(),
+            carried,
+            "a segment of the log has been dropped"
+        );
         Ok(())
     }
 
@@ -203,7 +209,7 @@ impl Keeper {
             if call.first.segment == segment {
                 is_running |= self.is_running(call);
                 if is_in_doubt(call) {
-                    stories.push(call.places().collect::<Vec<_>>());
+                    stories.push(call.positions().collect::<Vec<_>>());
                 }
             }
             ControlFlow::Continue(())
@@ -212,25 +218,19 @@ impl Keeper {
             return Ok(None);
         }
         // The earliest first, as they came.
-        for places in stories.iter().rev() {
-            for place in places {
-                self.carry_line(&archive, *place)?;
+        for positions in stories.iter().rev() {
+            for position in positions {
+                self.carry_line(&archive, *position)?;
             }
         }
         Ok(Some(stories.len()))
     }
 
-    fn carry_line(&self, archive: &Archive, place: Place) -> Result<(), Trouble> {
-        let bytes = archive.bytes(place.segment)?;
-        let at = usize::try_from(place.offset).unwrap_or(usize::MAX);
+    fn carry_line(&self, archive: &Archive, position: Position) -> Result<(), Trouble> {
+        let bytes = archive.bytes(position.segment)?;
+        let at = usize::try_from(position.offset).unwrap_or(usize::MAX);
         let Some(line) = bytes.get(at..).and_then(Line::at) else { return Ok(()) };
-        let event = match line.event() {
-            "call.received" => "call.received",
-            "call.planned" => "call.planned",
-            "call.finished" => "call.finished",
-            "call.refused" => "call.refused",
-            _ => return Ok(()),
-        };
+        let Some(event) = line.event().filter(|event| is_carried(*event)) else { return Ok(()) };
         let Some(mut content) = line.parse::<Map<String, Value>>() else { return Ok(()) };
         for frame in ["seq", "durable", "event", "crc", "received"] {
             content.shift_remove(frame);
@@ -278,6 +278,11 @@ impl Keeper {
         }
         Ok(total)
     }
+}
+
+/// Whether lines of this event are written again. Calls in doubt are not settled, and nothing else belongs to a call.
+fn is_carried(event: Event) -> bool {
+    matches!(event, Event::CallReceived | Event::CallPlanned | Event::CallFinished | Event::CallRefused)
 }
 
 /// Puts the compressed segment in the place of the one that was written, and gives what was in it; none where it is not as it

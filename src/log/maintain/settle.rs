@@ -10,12 +10,16 @@ use uuid::Uuid;
 
 use crate::log::{
     Error, Log,
-    format::line::Body,
+    format::{
+        event::{Event, State},
+        line::Body,
+    },
     read::{
         archive::Archive,
-        call::{Call, Standing},
+        call::{Call, CallState},
+        route::RecordedRoute,
     },
-    write::{record::State, writer::Purpose},
+    write::writer::Purpose,
 };
 
 /// What the operator says of a call. It travels to the gateway that runs, too.
@@ -88,7 +92,7 @@ impl Log {
         };
         let state = if *is_done { State::Done } else { State::Failed };
         let line = SettledLine { ts: Timestamp::now(), id: *id, state, by, why: why.as_deref(), records };
-        self.writer().submit_blocking(Body::new("call.settled", &line), Purpose::Tell)?;
+        self.writer().submit_blocking(Body::new(Event::CallSettled, &line), Purpose::Tell)?;
         tracing::info!(call = %id, state = state.as_str(), by, "a call in doubt has been settled");
         Ok(())
     }
@@ -96,18 +100,18 @@ impl Log {
     /// That a call runs, and does not only lack an end, is known here alone.
     fn check_doubt(&self, call: &Call) -> Result<(), NotSettled> {
         let is_open = |id: Uuid| self.inner.open.contains(&id.as_u128());
-        if call.route == "proxy" {
+        if call.route == RecordedRoute::Passed {
             return Err(NotSettled::Passed);
         }
         if let Some(settled) = &call.settled {
             return Err(NotSettled::Settled { by: settled.by.clone(), ts: settled.ts });
         }
         match call.state {
-            Standing::Done => Err(NotSettled::Done),
-            Standing::Failed => Err(NotSettled::Failed),
+            CallState::Done => Err(NotSettled::Done),
+            CallState::Failed => Err(NotSettled::Failed),
             _ if call.is_repeated() => Err(NotSettled::Repeated),
             _ if is_open(call.id) || call.repeated_by.iter().any(|again| is_open(again.id)) => Err(NotSettled::Running),
-            Standing::InDoubt | Standing::Running => Ok(()),
+            CallState::InDoubt | CallState::Running => Ok(()),
         }
     }
 }

@@ -21,11 +21,12 @@ use crate::{
         Error,
         format::{
             blob,
+            event::Event,
             fs::{Disk, Fs},
-            line::{GAP, Line},
+            line::Line,
             lock::{LOCK, directory_error, is_in_use},
             recovery::{End, later_lines, recover},
-            segment::{EVENT, Header, Segment, decompress, decompress_what_can_be, list},
+            segment::{Header, Segment, decompress, decompress_what_can_be, list},
         },
     },
 };
@@ -201,7 +202,7 @@ impl Look {
         self.chain.push(Link {
             file: name.to_owned(),
             segment,
-            header: Line::at(bytes).filter(|line| line.event() == EVENT).and_then(|line| line.parse()),
+            header: Line::at(bytes).filter(|line| line.event() == Some(Event::Segment)).and_then(|line| line.parse()),
             next: recovered.next,
             sha256,
             is_whole: recovered.end == End::Whole || is_last && recovered.end == End::Torn,
@@ -229,17 +230,17 @@ impl Look {
     fn line(&mut self, disk: &Disk, name: &str, line: &Line<'_>) {
         self.verified.lines += 1;
         match line.event() {
-            "segment.dropped" => {
+            Some(Event::SegmentDropped) => {
                 if let Some(said) = line.parse::<Said>() {
                     self.dropped.insert(said.file, said.to);
                 }
             }
-            "log.repaired" => {
+            Some(Event::Repaired) => {
                 if let Some(said) = line.parse::<Said>() {
                     self.repaired.entry(said.file).or_default().insert(said.sha256);
                 }
             }
-            GAP => {
+            Some(Event::Gap) => {
                 if let Some(said) = line.parse::<Said>() {
                     let words = format!("lines {} to {} were lost before the repair of {}", line.seq, said.to, said.ts);
                     self.verified.note(Grade::Note, name, words);

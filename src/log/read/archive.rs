@@ -10,7 +10,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
-    call::{Call, Place, View},
+    call::{Call, Position, View},
     filter::Filter,
     parallel,
 };
@@ -24,7 +24,10 @@ use crate::log::{
         lock::{directory_error, is_in_use},
         segment::{Segment, list, read_segment},
     },
-    read::assembly::{Met, Open},
+    read::{
+        assembly::{Assembly, Met},
+        route::RecordedRoute,
+    },
 };
 
 /// The log of a folder.
@@ -76,7 +79,7 @@ impl Archive {
     pub fn find(&self, part: &str) -> Result<Vec<Call>, Error> {
         let mut found = Vec::new();
         let part = part.to_lowercase();
-        for route in [None, Some("proxy".to_owned())] {
+        for route in [None, Some(RecordedRoute::Passed)] {
             self.each(&Filter { route, ..Filter::default() }, |call| {
                 if Uuid::from_u128(call.first.row.id).to_string().contains(&part) {
                     found.push(call.to_call());
@@ -93,8 +96,8 @@ impl Archive {
     /// `"missing": true` in it.
     pub fn story(&self, call: &Call) -> Result<Vec<Value>, Error> {
         let mut story = Vec::new();
-        for place in &call.places {
-            if let Some(mut line) = self.line(*place)? {
+        for position in &call.positions {
+            if let Some(mut line) = self.line(*position)? {
                 blob::inflate(&self.disk, &mut line);
                 story.push(line);
             }
@@ -112,7 +115,7 @@ impl Archive {
             let quoted = Value::from(text).to_string();
             quoted[1..quoted.len() - 1].to_owned()
         });
-        let mut open = Open::default();
+        let mut assembly = Assembly::default();
         let mut segments = self.segments()?;
         segments.reverse();
         let disk = &self.disk;
@@ -126,12 +129,12 @@ impl Archive {
                 };
                 let latest = index.times.map(|(_, latest)| latest);
                 let is_before = |since: Timestamp| latest.is_some_and(|latest| latest < since.as_microsecond());
-                if filter.since.is_some_and(is_before) && open.ends.is_empty() {
+                if filter.since.is_some_and(is_before) && !assembly.has_open_ends() {
                     return ControlFlow::Break(Ok(true));
                 }
-                for number in (0..index.rows.len()).rev() {
-                    let met = Met { index: index.clone(), number, segment: *segment };
-                    if open.add(met, self.is_live, hits.as_ref(), filter, &mut each).is_break() {
+                for row in (0..index.rows.len()).rev() {
+                    let met = Met::new(&index, row, *segment, hits.as_ref());
+                    if assembly.add(met, self.is_live, filter, &mut each).is_break() {
                         return ControlFlow::Break(Ok(false));
                     }
                 }
@@ -143,7 +146,7 @@ impl Archive {
             ControlFlow::Break(Ok(false)) => return Ok(()),
             ControlFlow::Break(Ok(true)) | ControlFlow::Continue(()) => {}
         }
-        open.rest(filter, needle.is_some(), &mut each);
+        assembly.rest(filter, &mut each);
         Ok(())
     }
 
@@ -163,9 +166,9 @@ impl Archive {
         Ok(bytes)
     }
 
-    fn line(&self, place: Place) -> Result<Option<Value>, Error> {
-        let bytes = self.bytes(place.segment)?;
-        let at = usize::try_from(place.offset).unwrap_or(usize::MAX);
+    fn line(&self, position: Position) -> Result<Option<Value>, Error> {
+        let bytes = self.bytes(position.segment)?;
+        let at = usize::try_from(position.offset).unwrap_or(usize::MAX);
         Ok(bytes.get(at..).and_then(Line::at).and_then(|line| line.parse()))
     }
 

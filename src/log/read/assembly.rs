@@ -1,9 +1,10 @@
 //! Assembles calls from their lines, which are read from the end of the log backwards.
 //!
-//! The last line of a call comes first, so it is kept until the first line of the call is met. Then everything that the log
-//! says of the call is known, and the call is handed out.
+//! The last line of a call comes first and is kept until the first line of the call is met. At that point everything that the
+//! log records of the call is known, and the call is handed out.
 
 use std::{
+    cmp::Reverse,
     collections::{HashMap, HashSet},
     ops::ControlFlow,
     rc::Rc,
@@ -12,127 +13,144 @@ use std::{
 use uuid::Uuid;
 
 use super::{
-    call::{Attempt, Place, Standing, Told, View},
+    call::{CallState, IndexedLine, Position, Repetition, View},
     filter::Filter,
 };
-use crate::log::format::{
-    index::{Index, Kind},
-    segment::Segment,
-};
+use crate::log::format::{event::Event, index::Index, segment::Segment};
 
-/// What is known of calls whose first line has not been met yet, from the end of the log backwards.
+/// The lines of calls whose first line has not been met yet.
 #[derive(Default)]
-pub(super) struct Open {
-    /// The last line of a call, by the call's id, and whether it has the text that is looked for.
-    pub(super) ends: HashMap<u128, (Met, bool)>,
-    plans: HashMap<u128, (Place, bool)>,
-    /// What an operator said of a call, by the call's id, and whether it has the text.
-    settled: HashMap<u128, (Met, bool)>,
-    /// The calls that repeat another one, by the latter's id.
-    attempts: HashMap<u128, Vec<Attempt>>,
+pub(super) struct Assembly {
+    /// The last line of each call, by the call's id.
+    ends: HashMap<u128, Met>,
+    plans: HashMap<u128, (Position, bool)>,
+    /// The settlement of each call, by the call's id.
+    settlements: HashMap<u128, Met>,
+    /// The repetitions of each call, by the call's id.
+    repetitions: HashMap<u128, Vec<Repetition>>,
     /// Calls whose first line was carried forward from a segment that was dropped.
     carried: HashSet<u128>,
-    /// The start of the run that is, or was, the last.
+    /// The line in which the last run of a gateway began was met.
     has_met_start: bool,
 }
 
-/// A line that was met.
+/// A line that was met on the way back.
 pub(super) struct Met {
-    pub(super) index: Rc<Index>,
-    pub(super) number: usize,
-    pub(super) segment: Segment,
+    index: Rc<Index>,
+    row: usize,
+    segment: Segment,
+    /// It contains the text of the filter, if there is one.
+    is_hit: bool,
 }
 
 impl Met {
-    fn told(&self) -> Told<'_> {
-        Told { index: &self.index, row: &self.index.rows[self.number], segment: self.segment }
+    /// The line in this row of a segment's index.
+    pub(super) fn new(index: &Rc<Index>, row: usize, segment: Segment, hits: Option<&HashSet<u64>>) -> Self {
+        let is_hit = hits.is_none_or(|hits| hits.contains(&index.rows[row].offset));
+        Self { index: index.clone(), row, segment, is_hit }
+    }
+
+    fn line(&self) -> IndexedLine<'_> {
+        IndexedLine { index: &self.index, row: &self.index.rows[self.row], segment: self.segment }
     }
 }
 
-impl Open {
+impl Assembly {
+    /// Whether the first line of some ended call is still to come.
+    pub(super) fn has_open_ends(&self) -> bool {
+        !self.ends.is_empty()
+    }
+
+    /// Adds a line. Where it is the first of a call that the filter admits, calls `each` with the call.
     pub(super) fn add(
         &mut self,
         met: Met,
         is_live: bool,
-        hits: Option<&HashSet<u64>>,
         filter: &Filter,
         each: &mut impl FnMut(&View<'_>) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
-        let told = met.told();
-        let row = told.row;
-        let is_hit = hits.is_none_or(|hits| hits.contains(&row.offset));
-        match row.kind {
-            Kind::Start => self.has_met_start = true,
-            // What was carried forward has been met already.
-            Kind::Finished | Kind::Planned if self.carried.contains(&row.id) => {}
-            Kind::Finished | Kind::PassedFinished => {
-                let id = row.id;
-                self.ends.insert(id, (met, is_hit));
+        let line = met.line();
+        let id = line.row.id;
+        match line.row.event {
+            Event::Start => self.has_met_start = true,
+            // The lines that were carried forward have been met already.
+            Event::CallFinished | Event::CallPlanned if self.carried.contains(&id) => {}
+            Event::CallFinished | Event::RequestFinished => {
+                self.ends.insert(id, met);
             }
-            Kind::Settled => {
-                let id = row.id;
-                self.settled.entry(id).or_insert((met, is_hit));
+            Event::CallSettled => {
+                self.settlements.entry(id).or_insert(met);
             }
             // The last plan is the one that was carried out.
-            Kind::Planned => {
-                self.plans.entry(row.id).or_insert((told.place(), is_hit));
+            Event::CallPlanned => {
+                self.plans.entry(id).or_insert((line.position(), met.is_hit));
             }
-            Kind::Received | Kind::PassedReceived | Kind::Refused | Kind::PassedRefused => {
-                if row.is_carried && !self.carried.insert(row.id) || !row.is_carried && self.carried.contains(&row.id) {
-                    return ControlFlow::Continue(());
-                }
-                let end = self.ends.remove(&row.id);
-                let plan = self.plans.remove(&row.id);
-                let settled = self.settled.remove(&row.id);
-                let standing = match (&end, row.kind) {
-                    _ if let Some((settled, _)) = &settled => Standing::of_state(index_state(&settled.told())),
-                    (Some((end, _)), _) => Standing::of_state(index_state(&end.told())),
-                    (None, Kind::Refused | Kind::PassedRefused) => Standing::of_state(index_state(&told)),
-                    (None, _) if is_live && !self.has_met_start && !row.is_carried => Standing::Running,
-                    (None, _) => Standing::InDoubt,
-                };
-                // Of a repetition, those of the same call that came after it.
-                let attempts = self.attempts.get(&row.replay_of.unwrap_or(row.id)).cloned().unwrap_or_default();
-                if let Some(of) = row.replay_of {
-                    let attempt = Attempt { id: Uuid::from_u128(row.id), state: standing };
-                    self.attempts.entry(of).or_default().push(attempt);
-                }
-                let is_hit = is_hit
-                    || [&end, &settled].into_iter().flatten().any(|(_, hit)| *hit)
-                    || plan.is_some_and(|(_, hit)| hit);
-                let view = View {
-                    first: told,
-                    last: end.as_ref().map(|(end, _)| end.told()),
-                    planned: plan.map(|(place, _)| place),
-                    settled: settled.as_ref().map(|(settled, _)| settled.told()),
-                    standing,
-                    attempts: &attempts,
-                };
-                if is_hit && filter.admits(&view) {
-                    return each(&view);
-                }
+            Event::CallReceived | Event::RequestReceived | Event::CallRefused | Event::RequestRefused => {
+                return self.complete(&met, is_live, filter, each);
             }
+            Event::Segment | Event::Mark | Event::Gap | Event::Recovered | Event::Repaired | Event::SegmentDropped => {}
         }
         ControlFlow::Continue(())
     }
 
-    /// Calls whose first lines are gone with their segment.
-    pub(super) fn rest(&self, filter: &Filter, needs_hit: bool, each: &mut impl FnMut(&View<'_>) -> ControlFlow<()>) {
-        let mut rest: Vec<&(Met, bool)> = self.ends.values().collect();
-        rest.sort_by_key(|(end, _)| std::cmp::Reverse(end.told().row.seq));
-        for (end, is_hit) in rest {
-            let told = end.told();
-            let attempts = self.attempts.get(&told.row.id).map_or(&[][..], Vec::as_slice);
-            let settled = self.settled.get(&told.row.id).map(|(settled, _)| settled.told());
-            let standing = Standing::of_state(index_state(&settled.unwrap_or(told)));
-            let view = View { first: told, last: None, planned: None, settled, standing, attempts };
-            if (*is_hit || !needs_hit) && filter.admits(&view) && each(&view).is_break() {
+    /// Hands out the call that begins with this line.
+    fn complete(
+        &mut self,
+        met: &Met,
+        is_live: bool,
+        filter: &Filter,
+        each: &mut impl FnMut(&View<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let first = met.line();
+        let (row, id) = (first.row, first.row.id);
+        let is_carried = row.carried_from.is_some();
+        // A call that was carried forward has its first line twice, until the segment of the older one is dropped.
+        if is_carried && !self.carried.insert(id) || !is_carried && self.carried.contains(&id) {
+            return ControlFlow::Continue(());
+        }
+        let end = self.ends.remove(&id);
+        let plan = self.plans.remove(&id);
+        let settlement = self.settlements.remove(&id);
+        let recorded = |met: &Met| CallState::recorded(met.line().row.state);
+        let state = match (&settlement, &end, row.event) {
+            (Some(settlement), ..) => recorded(settlement),
+            (None, Some(end), _) => recorded(end),
+            (None, None, Event::CallRefused | Event::RequestRefused) => recorded(met),
+            (None, None, _) if is_live && !self.has_met_start && !is_carried => CallState::Running,
+            (None, None, _) => CallState::InDoubt,
+        };
+        // Of a repetition, the later repetitions of the same call.
+        let repetitions = self.repetitions.get(&row.replay_of.unwrap_or(id)).cloned().unwrap_or_default();
+        if let Some(of) = row.replay_of {
+            self.repetitions.entry(of).or_default().push(Repetition { id: Uuid::from_u128(id), state });
+        }
+        let is_hit = met.is_hit
+            || [&end, &settlement].into_iter().flatten().any(|met| met.is_hit)
+            || plan.is_some_and(|(_, is_hit)| is_hit);
+        let view = View {
+            first,
+            last: end.as_ref().map(Met::line),
+            planned: plan.map(|(position, _)| position),
+            settled: settlement.as_ref().map(Met::line),
+            state,
+            repetitions: &repetitions,
+        };
+        if is_hit && filter.admits(&view) { each(&view) } else { ControlFlow::Continue(()) }
+    }
+
+    /// Hands out the calls whose first line is gone with its segment, the latest end first.
+    pub(super) fn rest(&self, filter: &Filter, each: &mut impl FnMut(&View<'_>) -> ControlFlow<()>) {
+        let mut rest: Vec<&Met> = self.ends.values().collect();
+        rest.sort_by_key(|end| Reverse(end.line().row.seq));
+        for end in rest {
+            let first = end.line();
+            let repetitions = self.repetitions.get(&first.row.id).map_or(&[][..], Vec::as_slice);
+            let settled = self.settlements.get(&first.row.id).map(Met::line);
+            let state = CallState::recorded(settled.unwrap_or(first).row.state);
+            let view = View { first, last: None, planned: None, settled, state, repetitions };
+            if end.is_hit && filter.admits(&view) && each(&view).is_break() {
                 break;
             }
         }
     }
-}
-
-pub(super) fn index_state<'i>(told: &Told<'i>) -> &'i str {
-    told.index.word(told.row.state)
 }

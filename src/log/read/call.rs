@@ -4,15 +4,19 @@ use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::log::format::{
-    index::{Index, Row},
-    segment::Segment,
+use crate::log::{
+    format::{
+        event::State,
+        index::{Index, Row},
+        segment::Segment,
+    },
+    read::route::RecordedRoute,
 };
 
-/// How a call stands.
+/// The state of a call: the one that its last line records ([`State`]), or [`CallState::Running`] as long as there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Standing {
+pub enum CallState {
     Done,
     /// Nothing of it is in Odoo.
     Failed,
@@ -22,7 +26,7 @@ pub enum Standing {
     Running,
 }
 
-impl Standing {
+impl CallState {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Done => "done",
@@ -32,18 +36,19 @@ impl Standing {
         }
     }
 
-    pub(in crate::log) fn of_state(state: &str) -> Self {
+    /// The state of a call whose last line records this one.
+    pub(in crate::log) fn recorded(state: Option<State>) -> Self {
         match state {
-            "done" => Self::Done,
-            "failed" => Self::Failed,
-            _ => Self::InDoubt,
+            Some(State::Done) => Self::Done,
+            Some(State::Failed) => Self::Failed,
+            Some(State::InDoubt) | None => Self::InDoubt,
         }
     }
 }
 
 /// Where a line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::log) struct Place {
+pub(in crate::log) struct Position {
     pub(in crate::log) segment: Segment,
     pub(in crate::log) offset: u64,
     /// In bytes.
@@ -56,10 +61,10 @@ pub struct Call {
     pub id: Uuid,
     /// When it came in.
     pub ts: Timestamp,
-    pub route: String,
+    pub route: RecordedRoute,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub model: String,
-    pub state: Standing,
+    pub state: CallState,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub error: String,
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -78,12 +83,12 @@ pub struct Call {
     pub replay_of: Option<Uuid>,
     /// The calls that repeated this one, the latest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub repeated_by: Vec<Attempt>,
+    pub repeated_by: Vec<Repetition>,
     /// What an operator said of it where it was in doubt; `state` is as that says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settled: Option<Settled>,
     #[serde(skip)]
-    pub(in crate::log) places: Vec<Place>,
+    pub(in crate::log) positions: Vec<Position>,
 }
 
 impl Call {
@@ -104,26 +109,26 @@ pub struct Settled {
 
 /// A repetition of a call.
 #[derive(Debug, Clone, Copy, Serialize)]
-pub struct Attempt {
+pub struct Repetition {
     pub id: Uuid,
-    pub state: Standing,
+    pub state: CallState,
 }
 
-fn is_repeated(attempts: &[Attempt]) -> bool {
-    attempts.iter().any(|attempt| attempt.state == Standing::Done)
+fn is_repeated(repetitions: &[Repetition]) -> bool {
+    repetitions.iter().any(|repetition| repetition.state == CallState::Done)
 }
 
 /// A line with the index that knows its words.
 #[derive(Clone, Copy)]
-pub(in crate::log) struct Told<'i> {
+pub(in crate::log) struct IndexedLine<'i> {
     pub(in crate::log) index: &'i Index,
     pub(in crate::log) row: &'i Row,
     pub(in crate::log) segment: Segment,
 }
 
-impl Told<'_> {
-    pub(in crate::log) fn place(&self) -> Place {
-        Place { segment: self.segment, offset: self.row.offset, length: self.row.length }
+impl IndexedLine<'_> {
+    pub(in crate::log) fn position(&self) -> Position {
+        Position { segment: self.segment, offset: self.row.offset, length: self.row.length }
     }
 
     fn settled(&self) -> Settled {
@@ -137,17 +142,17 @@ impl Told<'_> {
 
 /// A call that has not been copied out of the index yet. At least one of its lines is there.
 pub(in crate::log) struct View<'i> {
-    pub(in crate::log) first: Told<'i>,
-    pub(in crate::log) last: Option<Told<'i>>,
-    pub(in crate::log) planned: Option<Place>,
-    pub(in crate::log) settled: Option<Told<'i>>,
-    pub(in crate::log) standing: Standing,
-    pub(in crate::log) attempts: &'i [Attempt],
+    pub(in crate::log) first: IndexedLine<'i>,
+    pub(in crate::log) last: Option<IndexedLine<'i>>,
+    pub(in crate::log) planned: Option<Position>,
+    pub(in crate::log) settled: Option<IndexedLine<'i>>,
+    pub(in crate::log) state: CallState,
+    pub(in crate::log) repetitions: &'i [Repetition],
 }
 
 impl<'i> View<'i> {
     /// The line that knows most.
-    fn end(&self) -> Told<'i> {
+    fn end(&self) -> IndexedLine<'i> {
         self.last.unwrap_or(self.first)
     }
 
@@ -155,8 +160,16 @@ impl<'i> View<'i> {
         self.first.row.ts
     }
 
-    pub(in crate::log) fn route(&self) -> &'i str {
-        self.first.index.word(self.first.row.route)
+    pub(in crate::log) fn route(&self) -> RecordedRoute {
+        match self.is_request() {
+            true => RecordedRoute::Passed,
+            false => RecordedRoute::named(self.first.index.word(self.first.row.route)),
+        }
+    }
+
+    /// It is no call, but a request that was passed on or refused before that.
+    pub(in crate::log) fn is_request(&self) -> bool {
+        self.first.row.event.is_of_request()
     }
 
     pub(in crate::log) fn model(&self) -> &'i str {
@@ -169,7 +182,7 @@ impl<'i> View<'i> {
 
     /// The Odoo login. The line of the end alone has it of a call that was received before Odoo was asked for the user.
     pub(in crate::log) fn login(&self) -> &'i str {
-        let login = |told: Told<'i>| told.index.word(told.row.login);
+        let login = |told: IndexedLine<'i>| told.index.word(told.row.login);
         match login(self.first) {
             "" => login(self.end()),
             login => login,
@@ -183,29 +196,31 @@ impl<'i> View<'i> {
     /// Those that its end names, and those that the operator named who settled it.
     pub(in crate::log) fn records(&self) -> impl Iterator<Item = (&'i str, i64)> {
         let told = [Some(self.end()), self.settled].into_iter().flatten();
-        told.flat_map(|Told { index, row, .. }| row.records.iter().map(move |(model, id)| (index.word(*model), *id)))
+        told.flat_map(|IndexedLine { index, row, .. }| {
+            row.records.iter().map(move |(model, id)| (index.word(*model), *id))
+        })
     }
 
     /// It is not known whether it was done, nobody has settled it, and no repetition had success.
     pub(in crate::log) fn is_in_doubt(&self) -> bool {
-        self.standing == Standing::InDoubt && !is_repeated(self.attempts)
+        self.state == CallState::InDoubt && !is_repeated(self.repetitions)
     }
 
     /// Where its lines are, in their order.
-    pub(in crate::log) fn places(&self) -> impl Iterator<Item = Place> {
-        let [last, settled] = [self.last, self.settled].map(|told| told.map(|told| told.place()));
-        [Some(self.first.place()), self.planned, last, settled].into_iter().flatten()
+    pub(in crate::log) fn positions(&self) -> impl Iterator<Item = Position> {
+        let [last, settled] = [self.last, self.settled].map(|told| told.map(|told| told.position()));
+        [Some(self.first.position()), self.planned, last, settled].into_iter().flatten()
     }
 
     pub(in crate::log) fn to_call(&self) -> Call {
         let (first, end) = (self.first, self.end());
-        let has_end = self.last.is_some() || !end.index.word(end.row.state).is_empty();
+        let has_end = self.last.is_some() || end.row.state.is_some();
         Call {
             id: Uuid::from_u128(first.row.id),
             ts: Timestamp::from_microsecond(first.row.ts).unwrap_or_default(),
-            route: self.route().to_owned(),
+            route: self.route(),
             model: self.model().to_owned(),
-            state: self.standing,
+            state: self.state,
             error: self.error().to_owned(),
             message: end.index.word(end.row.message).to_owned(),
             duration_ms: has_end.then_some(end.row.ms),
@@ -214,9 +229,9 @@ impl<'i> View<'i> {
             address: first.index.word(first.row.address).to_owned(),
             records: self.records().map(|(model, id)| (model.to_owned(), id)).collect(),
             replay_of: first.row.replay_of.map(Uuid::from_u128),
-            repeated_by: self.attempts.to_vec(),
+            repeated_by: self.repetitions.to_vec(),
             settled: self.settled.map(|told| told.settled()),
-            places: self.places().collect(),
+            positions: self.positions().collect(),
         }
     }
 }

@@ -2,15 +2,16 @@
 
 use jiff::Timestamp;
 
-use super::call::{Standing, View};
+use super::call::{CallState, View};
+use crate::log::read::route::RecordedRoute;
 
 /// Every condition that is given must hold.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// One of the five routes, or `proxy`; where none is given, the five.
-    pub route: Option<String>,
+    /// Where none is given, every route, but no request that was passed on.
+    pub route: Option<RecordedRoute>,
     pub model: Option<String>,
-    pub state: Option<Standing>,
+    pub state: Option<CallState>,
     /// A part of the name of a client, or of a login.
     pub caller: Option<String>,
     pub error: Option<String>,
@@ -30,13 +31,13 @@ impl Filter {
         let is = |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|wanted| wanted == value);
         let has = |wanted: &str| call.client().contains(wanted) || call.login().contains(wanted);
         let is_wanted_route = match &self.route {
-            Some(route) => route == call.route(),
-            None => call.route() != "proxy",
+            Some(route) => *route == call.route(),
+            None => !call.is_request(),
         };
         is_wanted_route
             // With a record, the model is that of the record, whatever the call was for.
             && (self.record.is_some() || is(&self.model, call.model()))
-            && self.state.is_none_or(|state| state == call.standing)
+            && self.state.is_none_or(|state| state == call.state)
             && self.caller.as_deref().is_none_or(has)
             && is(&self.error, call.error())
             && self.record.is_none_or(|record| {

@@ -6,14 +6,13 @@ use serde_json::Value;
 
 use super::{
     archive::Archive,
-    assembly::index_state,
-    call::{Call, Standing, Told, View},
+    call::{Call, CallState, IndexedLine, View},
     filter::Filter,
 };
 use crate::log::{
     Error,
     format::{
-        index::{Index, Kind},
+        index::Index,
         line::Line,
         segment::{Segment, read_segment},
     },
@@ -55,14 +54,12 @@ impl Archive {
             position.offset += bytes.len() as u64;
             let index = Index::of(bytes);
             for row in &index.rows {
-                let is_end =
-                    matches!(row.kind, Kind::Finished | Kind::Refused | Kind::PassedFinished | Kind::PassedRefused);
-                if !is_end || row.is_carried {
+                if !row.event.is_end() || row.carried_from.is_some() {
                     continue;
                 }
-                let first = Told { index: &index, row, segment: *segment };
-                let standing = Standing::of_state(index_state(&first));
-                let view = View { first, last: None, planned: None, settled: None, standing, attempts: &[] };
+                let first = IndexedLine { index: &index, row, segment: *segment };
+                let state = CallState::recorded(row.state);
+                let view = View { first, last: None, planned: None, settled: None, state, repetitions: &[] };
                 let line = bytes.get(usize::try_from(row.offset).unwrap_or(usize::MAX)..).and_then(Line::at);
                 if filter.admits(&view)
                     && let Some(line) = line.and_then(|line| line.parse())

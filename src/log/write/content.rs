@@ -25,8 +25,8 @@ const MEMBER: usize = 64 << 10;
 /// As much as this, in texts and members, is worked on where it is.
 const SMALL: usize = 32 << 10;
 
-/// A part of a line. Its kind says where in it values are hidden by their path, and where there are sentences.
-#[derive(Debug)]
+/// A part of a line, not redacted yet, so it has no `Debug`. Its kind says where in it values are hidden by their path, and
+/// where there are sentences.
 pub(in crate::log) struct Part {
     kind: Kind,
     value: Value,

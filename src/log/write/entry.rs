@@ -15,7 +15,10 @@ use super::{
 };
 use crate::{
     config::Kept,
-    log::{Error, Log, format::line::Body},
+    log::{
+        Error, Log,
+        format::{event::Event, line::Body},
+    },
     odoo::Schema,
 };
 
@@ -97,7 +100,7 @@ impl Log {
         let ts = Timestamp::now();
         let line =
             ReceivedLine { ts, arrived: &arrived, model: &model, who: &who, redacted: &secrets.paths, vals, sent };
-        let body = Body::new("call.received", &line);
+        let body = Body::new(Event::CallReceived, &line);
         // Before its line can be seen, so that nobody takes it for one that was left behind.
         let (calls, id) = (self.open_calls(), arrived.id.as_u128());
         calls.insert(id);
@@ -117,7 +120,7 @@ impl Log {
     ) -> Result<(), Error> {
         let end = End { arrived, received: None, model: None, who, started, kept: self.kept(arrived.route) };
         let line = self.ended(end, finished, &mut Secrets::default()).await?;
-        self.tell(Body::new("call.refused", &line)).await
+        self.tell(Body::new(Event::CallRefused, &line)).await
     }
 
     /// The line of a call's end, without what must not be read and without what is not to be kept.
@@ -215,7 +218,7 @@ impl Entry {
         }
         let [plan] = self.log.prepare([Part::planned(plan)], &mut self.secrets, Purpose::Tell).await?;
         let line = PlannedLine { ts: Timestamp::now(), id: self.arrived.id, caller: self.who.caller.as_ref(), plan };
-        self.log.writer().submit(Body::new("call.planned", &line), Purpose::Tell).await.map(|_| ())
+        self.log.writer().submit(Body::new(Event::CallPlanned, &line), Purpose::Tell).await.map(|_| ())
     }
 
     /// Comes back once the call's end is on disk.
@@ -230,7 +233,7 @@ impl Entry {
             kept: self.kept,
         };
         let line = self.log.ended(end, finished, &mut self.secrets).await?;
-        let event = if received.is_some() { "call.finished" } else { "call.refused" };
+        let event = if received.is_some() { Event::CallFinished } else { Event::CallRefused };
         self.log.tell(Body::new(event, &line)).await
     }
 }
@@ -255,26 +258,45 @@ fn short(model: &str) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, net::Ipv4Addr};
+    use std::{fs, net::Ipv4Addr, path::Path};
 
     use serde_json::Map;
     use uuid::Uuid;
 
     use super::*;
-    use crate::{config::Config, log::write::record::State, route::Route};
+    use crate::{config::Config, log::format::event::State, route::Route};
+
+    fn log(folder: &Path, more: &str) -> Log {
+        let file = folder.join("gateway.toml");
+        let upstream = "[upstream]\nurl = \"http://127.0.0.1:9\"\ndatabase = \"none\"";
+        fs::write(&file, format!("{upstream}\n[log]\ndirectory = \"log\"\n{more}")).unwrap();
+        Log::open(&Config::load(&file).unwrap().log).unwrap()
+    }
+
+    fn arrived() -> Arrived {
+        let address = Ipv4Addr::LOCALHOST.into();
+        Arrived { id: Uuid::now_v7(), route: Route::CreateData, hook: None, address, size: 2, replay_of: None }
+    }
+
+    #[tokio::test]
+    async fn what_was_hidden_is_not_in_the_debug_output_of_an_entry() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = log(folder.path(), "min_free = \"1 B\"");
+        let vals = json!({"payload": {"password": "s3cret-payload"}}).as_object().cloned().unwrap();
+        let received = Received { model: "res.users", vals, sent: None, who: Who::default() };
+        let mut entry = log.receive(arrived(), received, Instant::now()).await.unwrap();
+        entry.note_credential("s3cret-credential".into());
+        assert!(entry.has_hidden());
+        let shown = format!("{entry:?} {:?}", entry.secrets);
+        assert!(shown.contains("res.users") && !shown.contains("s3cret"), "{shown}");
+    }
 
     #[tokio::test]
     async fn a_call_that_the_log_cannot_take_is_told_when_it_is_waited_for_and_ends_as_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("gateway.toml");
-        let more = "[log]\ndirectory = \"log\"\nmin_free = \"1 EiB\"";
-        fs::write(&file, format!("[upstream]\nurl = \"http://127.0.0.1:9\"\ndatabase = \"none\"\n{more}")).unwrap();
-        let log = Log::open(&Config::load(&file).unwrap().log).unwrap();
-        let address = Ipv4Addr::LOCALHOST.into();
-        let arrived =
-            Arrived { id: Uuid::now_v7(), route: Route::CreateData, hook: None, address, size: 2, replay_of: None };
+        let log = log(folder.path(), "min_free = \"1 EiB\"");
         let received = Received { model: "res.partner", vals: Map::new(), sent: None, who: Who::default() };
-        let mut entry = log.receive(arrived, received, Instant::now()).await.unwrap();
+        let mut entry = log.receive(arrived(), received, Instant::now()).await.unwrap();
         for _ in 0..2 {
             assert!(matches!(entry.announced().await, Err(Error::Full { .. })));
         }

@@ -14,8 +14,9 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::log::format::{
+    event::Event,
     fs::{Append, Failed, Fs, Stage, UNFINISHED, at, look, write_whole},
-    line::{Body, GAP, Line, MARK},
+    line::{Body, Line},
     recovery::{End, recover},
     segment::{FORMAT, Header, Segment, decompress},
 };
@@ -217,12 +218,12 @@ impl<F: Fs> Journal<F> {
 fn is_proven(lines: &[u8]) -> bool {
     let start = memchr::memrchr(b'\n', lines.get(..lines.len().saturating_sub(1)).unwrap_or_default());
     let last = start.map_or(lines, |end| &lines[end + 1..]);
-    Line::at(last).is_some_and(|line| line.event() == MARK && line.durable + 1 == line.seq)
+    Line::at(last).is_some_and(|line| line.event() == Some(Event::Mark) && line.durable + 1 == line.seq)
 }
 
 /// A repair makes a segment anew, with what a line of its own says of the lines that are gone.
 pub(in crate::log) fn gap_body(now: Timestamp, to: u64) -> Body {
-    Body::new(GAP, &json!({"ts": now, "to": to}))
+    Body::new(Event::Gap, &json!({"ts": now, "to": to}))
 }
 
 /// A new segment with its header, which is durable when this comes back.

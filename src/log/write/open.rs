@@ -14,6 +14,7 @@ use crate::{
     log::{
         Error,
         format::{
+            event::Event,
             fs::{Disk, Failed},
             line::Body,
             lock::directory_error,
@@ -30,7 +31,7 @@ pub(in crate::log) fn open_journal(config: &config::Log) -> Result<Journal<Disk>
     if let Some(TornTail { file, offset, bytes, kept_in }) = torn {
         tracing::warn!(file, offset, bytes, kept_in, "the log ended in half a write, which has been put aside");
         let line = json!({"ts": now, "file": file, "offset": offset, "bytes": bytes, "kept_in": kept_in});
-        journal.append(&[&Body::new("log.recovered", &line)], now).map_err(unusable)?;
+        journal.append(&[&Body::new(Event::Recovered, &line)], now).map_err(unusable)?;
     }
     Ok(journal)
 }

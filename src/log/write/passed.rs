@@ -5,10 +5,16 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{
-    record::{Passed, PassedEndLine, PassedLine, State, milliseconds},
+    record::{Passed, PassedEndLine, PassedLine, milliseconds},
     writer::Purpose,
 };
-use crate::log::{Error, Log, format::line::Body};
+use crate::log::{
+    Error, Log,
+    format::{
+        event::{Event, State},
+        line::Body,
+    },
+};
 
 /// How such a request ended.
 #[derive(Debug, Clone)]
@@ -25,13 +31,13 @@ pub struct PassedEnd {
 impl Log {
     /// Announces a request that is to be passed on to Odoo: it is on disk when this comes back. Gives its line's number.
     pub async fn receive_passed(&self, passed: &Passed) -> Result<u64, Error> {
-        let body = Body::new("request.received", &PassedLine { ts: Timestamp::now(), passed });
+        let body = Body::new(Event::RequestReceived, &PassedLine { ts: Timestamp::now(), passed });
         self.writer().submit(body, Purpose::Announce).await?.wait().await
     }
 
     /// Tells how a request ended.
     pub async fn finish_passed(&self, passed: &Passed, received: Option<u64>, end: PassedEnd) -> Result<(), Error> {
-        let event = if end.is_refused { "request.refused" } else { "request.finished" };
+        let event = if end.is_refused { Event::RequestRefused } else { Event::RequestFinished };
         let line = PassedEndLine {
             ts: Timestamp::now(),
             passed,

@@ -2,14 +2,14 @@
 //!
 //! Everything that a caller or Odoo said passes [`super::content`] on its way into a line.
 
-use std::{collections::BTreeSet, net::IpAddr, time::Duration};
+use std::{collections::BTreeSet, fmt, net::IpAddr, time::Duration};
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::route::Route;
+use crate::{log::format::event::State, route::Route};
 
 /// What is known of a call as soon as it is there. Its route is written by its name.
 #[derive(Debug, Clone, Serialize)]
@@ -27,14 +27,20 @@ pub struct Arrived {
     pub replay_of: Option<Uuid>,
 }
 
-/// What is asked, and by whom: a call that is about to be worked on.
-#[derive(Debug, Clone)]
+/// What is asked, and by whom: a call that is about to be worked on. Its payload is not redacted yet.
+#[derive(Clone)]
 pub struct Received<'c> {
     pub model: &'c str,
     pub vals: Map<String, Value>,
     /// What the sender of a hook sent, of which its template made `vals`; those are empty where the template failed.
     pub sent: Option<Value>,
     pub who: Who,
+}
+
+impl fmt::Debug for Received<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Received").field("model", &self.model).field("who", &self.who).finish_non_exhaustive()
+    }
 }
 
 /// Who called: never with what secret.
@@ -57,8 +63,8 @@ pub struct Caller {
     pub login: String,
 }
 
-/// What came of a call.
-#[derive(Debug, Clone)]
+/// What came of a call. Its answer and its sentences are not redacted yet.
+#[derive(Clone)]
 pub struct Finished {
     pub state: State,
     /// The answer that the caller gets, without its envelope.
@@ -72,28 +78,16 @@ pub struct Finished {
     pub odoo: Vec<OdooCall>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    Done,
-    /// Nothing is in Odoo of it.
-    Failed,
-    /// It is not known whether it was done, or something of it is left.
-    InDoubt,
-}
-
-impl State {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Failed => "failed",
-            Self::InDoubt => "in_doubt",
-        }
+impl fmt::Debug for Finished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { state, error, odoo, .. } = self;
+        let mut shown = f.debug_struct("Finished");
+        shown.field("state", state).field("error", error).field("odoo", odoo).finish_non_exhaustive()
     }
 }
 
-/// One RPC that was made for a call.
-#[derive(Debug, Clone)]
+/// One RPC that was made for a call. Its arguments are not redacted yet.
+#[derive(Clone)]
 pub struct OdooCall {
     /// Model, method and arguments, long texts shortened.
     pub rpc: Value,
@@ -103,13 +97,28 @@ pub struct OdooCall {
     pub failure: Option<Failure>,
 }
 
-/// How an RPC failed.
-#[derive(Debug, Clone)]
+impl fmt::Debug for OdooCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rpc, ms, records, failure } = self;
+        let mut shown = f.debug_struct("OdooCall");
+        shown.field("model", &rpc["model"]).field("method", &rpc["method"]).field("ms", ms);
+        shown.field("records", records).field("failure", failure).finish_non_exhaustive()
+    }
+}
+
+/// How an RPC failed. Its sentences are not redacted yet.
+#[derive(Clone)]
 pub struct Failure {
     pub error: &'static str,
     pub message: String,
     /// Empty where there is none.
     pub traceback: String,
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Failure").field("error", &self.error).finish_non_exhaustive()
+    }
 }
 
 impl OdooCall {
@@ -242,4 +251,27 @@ pub fn written_records(odoo: &[OdooCall]) -> Map<String, Value> {
 /// Milliseconds to the microsecond, as the log gives times.
 pub fn milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_redacted_yet_is_not_in_debug_output() {
+        let failure = Failure { error: "access_error", message: "s3cret".to_owned(), traceback: "s3cret".to_owned() };
+        let rpc = json!({"model": "res.users", "method": "write", "args": [{"password": "s3cret"}]});
+        let odoo = vec![OdooCall { rpc, ms: 1.0, records: vec![7], failure: Some(failure) }];
+        let (result, message) = (json!({"message": "s3cret"}), "s3cret".to_owned());
+        let detail = Some("s3cret".to_owned());
+        let finished = Finished { state: State::Failed, result, error: Some("access_error"), message, detail, odoo };
+        let vals = json!({"payload": {"password": "s3cret"}}).as_object().cloned().unwrap();
+        let received =
+            Received { model: "res.users", vals, sent: Some(json!({"token": "s3cret"})), who: Who::default() };
+        let shown = format!("{finished:?} {received:?}");
+        assert!(shown.contains("res.users") && shown.contains("access_error"), "{shown}");
+        assert!(!shown.contains("s3cret"), "{shown}");
+    }
 }

@@ -25,12 +25,7 @@ use super::{
 };
 use crate::log::{
     Error,
-    format::{
-        fs::Disk,
-        line::{Body, MARK},
-        lock::FolderLock,
-        segment::Segment,
-    },
+    format::{event::Event, fs::Disk, line::Body, lock::FolderLock, segment::Segment},
 };
 
 /// Lines that may wait; a caller beyond that waits for a place.
@@ -271,7 +266,7 @@ impl Thread {
     fn mark(&mut self) {
         let now = Timestamp::now();
         // Whatever keeps it from being written keeps the next line, too, and is told there.
-        let _ = self.append(&[&Body::new(MARK, &serde_json::json!({"ts": now}))]);
+        let _ = self.append(&[&Body::new(Event::Mark, &serde_json::json!({"ts": now}))]);
         self.is_marked = true;
     }
 

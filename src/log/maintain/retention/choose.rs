@@ -12,7 +12,7 @@ use crate::log::{
     },
     read::{
         archive::Archive,
-        call::{Standing, View},
+        call::{CallState, View},
         filter::Filter,
     },
 };
@@ -30,9 +30,28 @@ pub(super) struct Choice {
 
 pub(super) struct Going {
     pub(super) segment: Segment,
-    pub(super) reason: &'static str,
+    pub(super) reason: Reason,
     /// Some of its calls are in doubt. Where none is, none can come to be.
     pub(super) has_doubts: bool,
+}
+
+/// Why a segment is dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// All of it is older than `[log] keep`.
+    Age,
+    /// The log is larger than `[log] max_total`.
+    Size,
+}
+
+impl Reason {
+    /// Its name in the line `segment.dropped`.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Age => "age",
+            Self::Size => "size",
+        }
+    }
 }
 
 /// Calls that are in doubt, and the size of their lines.
@@ -46,7 +65,7 @@ pub(super) struct Doubt {
 
 /// A reader takes a call without an end for one that runs, as long as the gateway does.
 pub(super) fn is_in_doubt(call: &View<'_>) -> bool {
-    call.is_in_doubt() || call.standing == Standing::Running
+    call.is_in_doubt() || call.state == CallState::Running
 }
 
 impl Keeper {
@@ -61,8 +80,8 @@ impl Keeper {
         for segment in finished {
             let (latest, length) = self.facts(*segment)?;
             let reason = match latest < oldest {
-                true => "age",
-                false if left > self.config.max_total.as_u64() => "size",
+                true => Reason::Age,
+                false if left > self.config.max_total.as_u64() => Reason::Size,
                 false => break,
             };
             let doubts = match &doubts {
@@ -97,7 +116,7 @@ impl Keeper {
             doubt.is_running |= self.is_running(call);
             if is_in_doubt(call) {
                 doubt.calls += 1;
-                doubt.bytes += call.places().map(|place| u64::from(place.length)).sum::<u64>();
+                doubt.bytes += call.positions().map(|position| u64::from(position.length)).sum::<u64>();
             }
             ControlFlow::Continue(())
         })?;
@@ -108,7 +127,7 @@ impl Keeper {
     /// That it runs, and does not only lack an end, is known here alone.
     pub(super) fn is_running(&self, call: &View<'_>) -> bool {
         let is_open = |id: u128| self.open.contains(&id);
-        is_open(call.first.row.id) || call.attempts.iter().any(|again| is_open(again.id.as_u128()))
+        is_open(call.first.row.id) || call.repetitions.iter().any(|again| is_open(again.id.as_u128()))
     }
 
     /// When the last line of a segment was written, in microseconds, and the size of its lines.

@@ -5,7 +5,10 @@ use std::{path::Path, sync::mpsc};
 use uuid::Uuid;
 
 use super::*;
-use crate::{config::Config, log::write::open::open_journal};
+use crate::{
+    config::Config,
+    log::{format::event::Event, write::open::open_journal},
+};
 
 /// A log without the thread that keeps it, so that each pass can be looked at.
 struct Kept {
@@ -36,12 +39,12 @@ impl Kept {
         Self { keeper, begun, active, _folder: folder }
     }
 
-    fn tell(&self, event: &'static str, content: &Value) {
+    fn tell(&self, event: Event, content: &Value) {
         self.keeper.writer.submit_blocking(Body::new(event, content), Purpose::Tell).unwrap();
     }
 
     /// A call of about this size that no compression makes smaller; without an end, or refused.
-    fn call(&self, event: &'static str, size: usize) {
+    fn call(&self, event: Event, size: usize) {
         let fill: String = std::iter::repeat_with(fastrand::alphanumeric).take(size).collect();
         let id = Uuid::now_v7();
         let line = json!({
@@ -52,7 +55,7 @@ impl Kept {
     }
 
     fn start(&self) {
-        self.tell("start", &json!({"ts": Timestamp::now(), "gateway": "test", "pid": 1}));
+        self.tell(Event::Start, &json!({"ts": Timestamp::now(), "gateway": "test", "pid": 1}));
     }
 
     fn tend(&mut self) {
@@ -76,11 +79,7 @@ impl Kept {
             segments.iter().map(|(segment, _)| crate::log::format::segment::read_segment(&disk, *segment).unwrap());
         let bytes = bytes.collect::<Vec<_>>();
         let lines = bytes.iter().flat_map(|bytes| crate::log::format::recovery::later_lines(bytes));
-        lines
-            .filter(|(_, line)| line.event() != crate::log::format::line::MARK)
-            .map(|(_, line)| line.seq)
-            .max()
-            .unwrap()
+        lines.filter(|(_, line)| line.event() != Some(Event::Mark)).map(|(_, line)| line.seq).max().unwrap()
     }
 }
 
@@ -88,9 +87,9 @@ impl Kept {
 fn the_keeper_comes_to_rest_where_hardly_anything_but_calls_in_doubt_is_left() {
     let mut kept = Kept::new();
     for number in 0..500 {
-        kept.call("call.received", 2_500);
+        kept.call(Event::CallReceived, 2_500);
         if number % 10 == 0 {
-            kept.call("call.refused", 500);
+            kept.call(Event::CallRefused, 500);
         }
     }
     kept.start();
@@ -114,10 +113,10 @@ fn the_keeper_comes_to_rest_where_hardly_anything_but_calls_in_doubt_is_left() {
 #[test]
 fn calls_in_doubt_at_the_beginning_do_not_keep_what_is_behind_them() {
     let mut kept = Kept::new();
-    (0..150).for_each(|_| kept.call("call.received", 2_500));
+    (0..150).for_each(|_| kept.call(Event::CallReceived, 2_500));
     kept.start();
     for _ in 0..30 {
-        (0..100).for_each(|_| kept.call("call.refused", 1_200));
+        (0..100).for_each(|_| kept.call(Event::CallRefused, 1_200));
         kept.tend();
         let total = kept.keeper.size_of_all().unwrap();
         assert!(total < 3 << 19, "{total} bytes");

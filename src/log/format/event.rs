@@ -1,0 +1,138 @@
+//! What a line records: its event, and the state in which a call ended.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The event of a line, written as its member `event`. docs/log-format.md lists the members of each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Event {
+    /// The first line of a segment.
+    Segment,
+    /// A gateway opened the log.
+    Start,
+    /// Everything before this line is durable.
+    Mark,
+    /// A repair put this line in the place of lines that were lost.
+    Gap,
+    /// A start put a torn tail aside.
+    Recovered,
+    /// A repair rewrote a segment.
+    Repaired,
+    /// Retention drops a segment.
+    SegmentDropped,
+    CallReceived,
+    CallPlanned,
+    CallFinished,
+    CallRefused,
+    CallSettled,
+    RequestReceived,
+    RequestFinished,
+    RequestRefused,
+}
+
+impl Event {
+    const ALL: [Self; 15] = [
+        Self::Segment,
+        Self::Start,
+        Self::Mark,
+        Self::Gap,
+        Self::Recovered,
+        Self::Repaired,
+        Self::SegmentDropped,
+        Self::CallReceived,
+        Self::CallPlanned,
+        Self::CallFinished,
+        Self::CallRefused,
+        Self::CallSettled,
+        Self::RequestReceived,
+        Self::RequestFinished,
+        Self::RequestRefused,
+    ];
+
+    /// Its name in a line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Segment => "segment",
+            Self::Start => "start",
+            Self::Mark => "mark",
+            Self::Gap => "log.gap",
+            Self::Recovered => "log.recovered",
+            Self::Repaired => "log.repaired",
+            Self::SegmentDropped => "segment.dropped",
+            Self::CallReceived => "call.received",
+            Self::CallPlanned => "call.planned",
+            Self::CallFinished => "call.finished",
+            Self::CallRefused => "call.refused",
+            Self::CallSettled => "call.settled",
+            Self::RequestReceived => "request.received",
+            Self::RequestFinished => "request.finished",
+            Self::RequestRefused => "request.refused",
+        }
+    }
+
+    /// The event with this name; `None` for one of a later version.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|event| event.name() == name)
+    }
+
+    /// Whether the line is about a request that is no call: one that is passed on to Odoo, or refused before that.
+    pub(in crate::log) const fn is_of_request(self) -> bool {
+        matches!(self, Self::RequestReceived | Self::RequestFinished | Self::RequestRefused)
+    }
+
+    /// Whether the line says how a call or request ended.
+    pub(in crate::log) const fn is_end(self) -> bool {
+        matches!(self, Self::CallFinished | Self::CallRefused | Self::RequestFinished | Self::RequestRefused)
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// How a call ended, as its last line records it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    Done,
+    /// Nothing of it is in Odoo.
+    Failed,
+    /// It is unknown whether it was done, or something of it is left in Odoo.
+    InDoubt,
+}
+
+impl State {
+    /// Its name in a line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::InDoubt => "in_doubt",
+        }
+    }
+
+    /// The state with this name. A name that this version does not know promises nothing, so it counts as in doubt.
+    pub(in crate::log) fn read(name: &str) -> Self {
+        match name {
+            "done" => Self::Done,
+            "failed" => Self::Failed,
+            _ => Self::InDoubt,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_event_is_found_by_its_name() {
+        for event in Event::ALL {
+            assert_eq!(Event::named(event.name()), Some(event));
+        }
+        assert_eq!(Event::named("call.teleported"), None);
+    }
+}
