@@ -17,8 +17,9 @@ use crate::{
     control::Posted,
     current::Current,
     http::{
-        Site, answer, respond,
-        server::{Front, Malformed, Rules},
+        Site, answer,
+        front::{Front, Malformed, Rules},
+        respond,
     },
     limits::{ConcurrencyLimit, Exceeded},
     log::{NotSettled, Settlement},

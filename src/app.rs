@@ -43,7 +43,7 @@ pub enum Error {
     #[error("cannot set up the connection to Odoo: {0}")]
     Odoo(#[from] odoo::Unusable),
     #[error(transparent)]
-    Client(#[from] clients::Error),
+    Client(#[from] clients::Unusable),
     #[error(transparent)]
     Hook(#[from] hook::Unusable),
     #[error("cannot set up the connection to Odoo: {0}")]

@@ -10,6 +10,7 @@ mod hook;
 mod log;
 mod policy;
 mod signature;
+mod source;
 
 use std::{
     collections::BTreeMap,
@@ -29,12 +30,13 @@ use toml::{
 };
 
 pub use self::{
-    client::{Client, Source},
+    client::Client,
     front::{DATABASE_MANAGER, Limits, Pass, Prefix, Proxy, Server, Tls},
     hook::Hook,
     log::{Kept, Log, OnFailure, days},
     policy::{OwnCredentials, Rules},
     signature::{Algorithm, Encoding, Hmac, Part, Scheme, Signature},
+    source::Source,
 };
 
 const DEFAULTS: &str = include_str!("../gateway.toml");

@@ -6,6 +6,7 @@
 mod calls;
 mod connection;
 mod destination;
+pub mod front;
 mod head;
 mod origin;
 mod pass_on;
@@ -28,9 +29,9 @@ pub use self::calls::answer;
 use self::{
     connection::Guarded,
     destination::Destination,
+    front::{Front, Malformed, Rules},
     pass_on::pass_on,
     passed::Passage,
-    server::{Front, Malformed, Rules},
 };
 use crate::{
     call::{self, Service},

@@ -3,10 +3,11 @@
 //! It looks at a request and at the configuration alone; whether Odoo accepts a credential of its own, Odoo says later.
 
 pub mod clients;
+mod error;
 mod headers;
 mod signature;
 
-pub use self::{headers::session_of, signature::Refused};
+pub use self::{error::Error, headers::session_of, signature::Refused};
 pub(super) use self::{
     headers::{Shown, is_json, shown},
     signature::Delivery,

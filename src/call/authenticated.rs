@@ -121,28 +121,29 @@ fn stop_stranger(mut docket: Docket, incoming: &Incoming, error: Error) -> Stopp
 /// Who it is, as far as what is presented tells.
 fn prove<'s>(service: &'s Service, incoming: &Incoming) -> Result<Shown<'s>, Error> {
     let clients = &service.clients;
+    let client = |name: &str| clients.by_name(name).ok_or(auth::Error::UnknownClient);
     let (headers, named) = match &incoming.presented {
-        Presented::Client(name) => return clients.by_name(name).map(Shown::Trusted).ok_or(Error::UnknownClient),
+        Presented::Client(name) => return Ok(Shown::Trusted(client(name)?)),
         Presented::Headers { headers, client } => (headers, client),
     };
-    let signed = |client: &'s Client| {
-        let verifier = client.verifier.as_ref().ok_or(Error::UnknownClient)?;
+    let signed = |client: &'s Client| -> Result<Shown<'s>, Error> {
+        let verifier = client.verifier.as_ref().ok_or(auth::Error::UnknownClient)?;
         let body = incoming.body.as_ref().map_err(|error| Error::Body(error.clone()))?;
         Ok(Shown::Signed(client, verifier.verify(headers, body)?))
     };
     match (&incoming.hook, named) {
         (Some(hook), _) => {
-            let client = clients.by_name(&hook.client).ok_or(Error::UnknownClient)?;
+            let client = client(&hook.client)?;
             if client.verifier.is_some() {
                 return signed(client);
             }
             match auth::shown(headers, clients)? {
                 Shown::Client(shown) if shown.name == client.name => Ok(Shown::Client(shown)),
-                _ => Err(Error::UnknownClient),
+                _ => Err(auth::Error::UnknownClient.into()),
             }
         }
-        (None, Some(name)) => signed(clients.by_name(name).ok_or(Error::UnknownClient)?),
-        (None, None) => auth::shown(headers, clients),
+        (None, Some(name)) => signed(client(name)?),
+        (None, None) => Ok(auth::shown(headers, clients)?),
     }
 }
 
@@ -177,7 +178,7 @@ async fn admit_own(service: &Service, credential: Credential, incoming: &Incomin
     }
     let rules = &service.config.policy;
     if !rules.are_taken {
-        return Err(Error::OwnCredentials);
+        return Err(auth::Error::OwnCredentials.into());
     }
     // A browser sends a cookie with every request, also with one that a foreign page makes; such a page cannot send JSON
     // as JSON.
@@ -186,7 +187,7 @@ async fn admit_own(service: &Service, credential: Credential, incoming: &Incomin
         Presented::Client(_) => true,
     };
     if matches!(credential, Credential::Session(_)) && !sends_json {
-        return Err(Error::ContentType);
+        return Err(auth::Error::ContentType.into());
     }
     is_within(address, &rules.rules.addresses)?;
     let fingerprint = credential.fingerprint();

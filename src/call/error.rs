@@ -3,13 +3,11 @@
 //! The caller gets a stable code, a sentence that names what to mend, and whether sending the call again can do harm.
 //! Odoo's traceback is for the log.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use http::HeaderName;
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::auth::Refused;
+use super::auth;
 use crate::{
     errors::{Class, Code, Retry},
     execute::{self, Incomplete},
@@ -44,33 +42,8 @@ pub enum Error {
     Missing(String),
     #[error("`{name}` must be {due}, not {kind}")]
     WrongKind { name: String, due: &'static str, kind: &'static str },
-    #[error(
-        "no credentials: send the session cookie of /web/session/authenticate, `Authorization: Bearer KEY` or `x-api-key: KEY` (before Odoo 19 with `X-Odoo-Login: LOGIN`), or `Authorization: Basic` with LOGIN:KEY or LOGIN:PASSWORD{}",
-        not_taken(tried.as_ref())
-    )]
-    NoCredentials { tried: Option<Tried> },
-    #[error("a caller with a session cookie must send `Content-Type: application/json`")]
-    ContentType,
-    #[error("the header `{0}` cannot be read: it is empty, stands twice, or is not of its form")]
-    UnreadableCredential(HeaderName),
-    #[error(
-        "what stands as a login in the header `{0}` has the form of a key; send a key as `Authorization: Bearer KEY` or `x-api-key: KEY`, or behind its user's login: LOGIN:KEY"
-    )]
-    KeyAsLogin(HeaderName),
-    #[error("no client of this gateway is known by that key, or by that name and a signature")]
-    UnknownClient,
-    #[error("the client `{0}` has been revoked")]
-    ClientRevoked(Arc<str>),
-    #[error("the client `{client}` was to be served until {expired} only")]
-    ClientExpired { client: Arc<str>, expired: Timestamp },
-    #[error("this caller is not served at {0}")]
-    AddressNotAllowed(IpAddr),
-    #[error("this gateway serves callers with a key or signature of its own alone, none with an Odoo credential")]
-    OwnCredentials,
     #[error(transparent)]
-    Limited(#[from] limits::Error),
-    #[error(transparent)]
-    Signature(#[from] Refused),
+    Auth(#[from] auth::Error),
     #[error(transparent)]
     Denied(#[from] Denied),
     #[error(transparent)]
@@ -103,24 +76,21 @@ pub enum Error {
     Internal,
 }
 
-/// What stood in `Authorization` instead. Never shown: without a scheme, it is the secret itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tried {
-    OtherScheme,
-    NoScheme,
-}
-
-fn not_taken(tried: Option<&Tried>) -> &'static str {
-    match tried {
-        None => "",
-        Some(Tried::OtherScheme) => " (the scheme in your `Authorization` header is not taken)",
-        Some(Tried::NoScheme) => " (your `Authorization` header has no scheme: put `Bearer ` before the key)",
-    }
-}
-
 impl From<BodyError> for Error {
     fn from(error: BodyError) -> Self {
         Self::Body(error)
+    }
+}
+
+impl From<auth::Refused> for Error {
+    fn from(refused: auth::Refused) -> Self {
+        Self::Auth(refused.into())
+    }
+}
+
+impl From<limits::Error> for Error {
+    fn from(error: limits::Error) -> Self {
+        Self::Auth(error.into())
     }
 }
 
@@ -162,22 +132,7 @@ impl Error {
             Self::TooManyValues { .. } => Code::TooManyValues,
             Self::NotAnObject(_) | Self::WrongKind { .. } => Code::InvalidEnvelope,
             Self::Missing(_) => Code::MissingParameter,
-            Self::NoCredentials { .. } => Code::NoCredentials,
-            Self::ContentType => Code::ContentType,
-            Self::UnreadableCredential(_) | Self::KeyAsLogin(_) => Code::UnreadableCredential,
-            Self::UnknownClient => Code::UnknownClient,
-            Self::ClientRevoked(_) => Code::ClientRevoked,
-            Self::ClientExpired { .. } => Code::ClientExpired,
-            Self::AddressNotAllowed(_) => Code::AddressNotAllowed,
-            Self::OwnCredentials => Code::OwnCredentials,
-            Self::Limited(limits::Error::RateLimited { .. }) => Code::RateLimited,
-            Self::Limited(limits::Error::TooManyInFlight { .. }) => Code::TooManyInFlight,
-            Self::Limited(limits::Error::TooManyAttempts) => Code::TooManyAttempts,
-            Self::Signature(Refused::Missing(_)) => Code::SignatureMissing,
-            Self::Signature(Refused::Malformed(_)) => Code::SignatureMalformed,
-            Self::Signature(Refused::Stale { .. }) => Code::SignatureStale,
-            Self::Signature(Refused::Wrong) => Code::SignatureWrong,
-            Self::Signature(Refused::Replayed { .. }) => Code::Replayed,
+            Self::Auth(error) => error.code(),
             Self::Denied(denied) => denied.code(),
             Self::Hook(hook::Error::NoPayload) => Code::NoPayload,
             Self::Hook(hook::Error::Busy) => Code::TooBusy,
@@ -198,9 +153,8 @@ impl Error {
     pub fn retry(&self) -> Retry {
         match self {
             Self::Plan(plan::Error::Odoo(error)) => error.retry(),
-            Self::Plan(plan::Error::Overtaken(_)) | Self::Signature(Refused::Replayed { is_done: false, .. }) => {
-                Retry::Safe
-            }
+            Self::Plan(plan::Error::Overtaken(_)) => Retry::Safe,
+            Self::Auth(error) => error.retry(),
             Self::Incomplete(_) => Retry::Unsafe,
             error => error.code().retry(),
         }
@@ -210,7 +164,7 @@ impl Error {
     pub fn class(&self) -> Class {
         match self {
             Self::NotAnObject(_) => Class::BadRequest,
-            Self::Signature(Refused::Replayed { is_done: false, .. }) => Class::UnderWay,
+            Self::Auth(error) => error.class(),
             error if matches!(error.odoo(), Some(OdooError::Down { .. })) => Class::Unavailable,
             error => error.code().class(),
         }

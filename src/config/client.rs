@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use super::{
     policy::{Rules, with_rules},
     signature::Signature,
+    source::Source,
 };
 
 /// A loose search key must not change a thousand records.
@@ -35,13 +36,6 @@ pub struct Client {
     /// From then on it is not served.
     pub expires: Option<Timestamp>,
     pub rules: Rules,
-}
-
-/// Where the secret of an Odoo account is.
-#[derive(Debug, Clone)]
-pub enum Source {
-    Environment(String),
-    File(PathBuf),
 }
 
 with_rules! {

@@ -6,7 +6,7 @@ use http::HeaderName;
 use jiff::fmt::serde::unsigned_duration::friendly::compact::optional as duration;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
-use super::client::Source;
+use super::source::Source;
 
 /// As long as Standard Webhooks and Stripe recommend.
 const TOLERANCE: Duration = Duration::from_secs(300);

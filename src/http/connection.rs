@@ -29,7 +29,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    server::{Front, Malformed, Rules},
+    front::{Front, Malformed, Rules},
     steady::Steady,
     streams::{self, Activity, Streams},
     taking::Pace,

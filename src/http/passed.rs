@@ -17,7 +17,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Body as _, Frame, SizeHint};
 use uuid::Uuid;
 
-use super::{Site, respond, server::Malformed};
+use super::{Site, front::Malformed, respond};
 use crate::{
     config::Kept,
     errors::Code,

@@ -11,9 +11,6 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use hyper::body::Incoming;
-use ipnet::IpNet;
-use rustls::ServerConfig;
 use tokio::{
     net::{TcpListener, TcpStream},
     time,
@@ -22,10 +19,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{connection, origin};
 use crate::{
-    config::Limits,
-    errors::Code,
-    limits::{ConcurrencyLimit, Exceeded, Most},
-    wire::Response,
+    http::front::Front,
+    limits::{ConcurrencyLimit, Most},
 };
 
 /// How long to wait after a failed accept, which is most often a lack of file descriptors that passes.
@@ -35,46 +30,6 @@ const QUEUED: usize = 1_024;
 /// What one gets who may not connect. Nothing of a request is read for it.
 const TURNED_AWAY: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
-
-/// What stands behind a listener.
-pub trait Front: Clone + Send + Sync + 'static {
-    /// What holds for a connection that is made now.
-    fn rules(&self) -> Rules;
-
-    fn answer(&self, peer: IpAddr, request: http::Request<Incoming>) -> impl Future<Output = Response> + Send;
-
-    /// What came is no HTTP, or more than may be; it has been answered.
-    fn note_malformed(&self, peer: IpAddr, malformed: Malformed) -> impl Future<Output = ()> + Send;
-
-    fn note_turned_away(&self, peer: IpAddr, why: Exceeded);
-}
-
-/// What holds for a connection, from its beginning to its end.
-#[derive(Debug, Clone)]
-pub struct Rules {
-    pub tls: Option<Arc<ServerConfig>>,
-    pub limits: Limits,
-    pub trusted: Vec<IpNet>,
-}
-
-/// A head that could not be read, as hyper has answered it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Malformed {
-    NotHttp,
-    HeadTooLarge,
-    UrlTooLong,
-}
-
-impl Malformed {
-    /// For the log alone: hyper's answer has no body.
-    pub fn code(self) -> Code {
-        match self {
-            Self::NotHttp => Code::InvalidHttp,
-            Self::HeadTooLarge => Code::HeadTooLarge,
-            Self::UrlTooLong => Code::UrlTooLong,
-        }
-    }
-}
 
 /// A listener that is bound and not served yet, so that its address can be told.
 #[derive(Debug)]

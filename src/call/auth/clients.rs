@@ -12,9 +12,11 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
-use super::signature::{NoKey, Verifier};
+use super::{
+    Error,
+    signature::{NoKey, Verifier},
+};
 use crate::{
-    call::Error as Refusal,
     config::{self, Source},
     limits::{RateLimit, Share},
     odoo::Credential,
@@ -43,7 +45,7 @@ pub struct Client {
 
 /// Why a client's secrets cannot be had.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum Unusable {
     #[error("[[client]] `{client}`: the environment variable `{variable}` is not set")]
     NotSet { client: String, variable: String },
     #[error("[[client]] `{client}`: cannot read `{}`: {source}", path.display())]
@@ -56,12 +58,12 @@ pub enum Error {
 
 impl Clients {
     /// Reads the secrets from where the configuration says they are.
-    pub fn load(entries: &[config::Client]) -> Result<Self, Error> {
+    pub fn load(entries: &[config::Client]) -> Result<Self, Unusable> {
         Self::load_after(None, entries)
     }
 
     /// The same after a change of the configuration: a delivery that was taken before is known again.
-    pub fn load_after(before: Option<&Self>, entries: &[config::Client]) -> Result<Self, Error> {
+    pub fn load_after(before: Option<&Self>, entries: &[config::Client]) -> Result<Self, Unusable> {
         let client = |entry: &config::Client| {
             let mut client = Client::load(entry)?;
             let known = before.and_then(|before| before.by_name(&entry.name)).and_then(|known| known.verifier.as_ref());
@@ -89,7 +91,7 @@ impl Clients {
 }
 
 impl Client {
-    fn load(entry: &config::Client) -> Result<Self, Error> {
+    fn load(entry: &config::Client) -> Result<Self, Unusable> {
         let login = entry.odoo_login.clone();
         let secret = read(&entry.name, &entry.secret, || format!("the secret of `{login}`"))?;
         let credential = if entry.is_password {
@@ -101,7 +103,7 @@ impl Client {
         let verifier = entry.signature.as_ref().map(|signature| {
             let secret = |source| read(&entry.name, source, || "the secret of its signatures".to_owned());
             let secrets = signature.secrets.iter().map(secret).collect::<Result<Vec<_>, _>>()?;
-            Verifier::new(signature, &secrets).map_err(|source| Error::NoKey { client: entry.name.clone(), source })
+            Verifier::new(signature, &secrets).map_err(|source| Unusable::NoKey { client: entry.name.clone(), source })
         });
         Ok(Self {
             name: entry.name.as_str().into(),
@@ -121,12 +123,12 @@ impl Client {
     }
 
     /// Whether it may call now, and from there. The client has proven who it is.
-    pub(in crate::call) fn admit(&self, address: IpAddr) -> Result<Share, Refusal> {
+    pub(in crate::call) fn admit(&self, address: IpAddr) -> Result<Share, Error> {
         if self.is_revoked {
-            return Err(Refusal::ClientRevoked(self.name.clone()));
+            return Err(Error::ClientRevoked(self.name.clone()));
         }
         if let Some(expired) = self.expires.filter(|expires| Timestamp::now() >= *expires) {
-            return Err(Refusal::ClientExpired { client: self.name.clone(), expired });
+            return Err(Error::ClientExpired { client: self.name.clone(), expired });
         }
         is_within(address, &self.addresses)?;
         Ok(self.limit.admit()?)
@@ -134,10 +136,10 @@ impl Client {
 }
 
 /// Whether a call from there is served.
-pub(in crate::call) fn is_within(address: IpAddr, addresses: &[IpNet]) -> Result<(), Refusal> {
+pub(in crate::call) fn is_within(address: IpAddr, addresses: &[IpNet]) -> Result<(), Error> {
     let address = address.to_canonical();
     let is_named = addresses.is_empty() || addresses.iter().any(|range| range.contains(&address));
-    if is_named { Ok(()) } else { Err(Refusal::AddressNotAllowed(address)) }
+    if is_named { Ok(()) } else { Err(Error::AddressNotAllowed(address)) }
 }
 
 /// What stands in the configuration for a key.
@@ -145,20 +147,20 @@ pub fn digest(key: &str) -> [u8; 32] {
     Sha256::digest(key).into()
 }
 
-fn read(client: &str, source: &Source, whose: impl Fn() -> String) -> Result<SecretString, Error> {
+fn read(client: &str, source: &Source, whose: impl Fn() -> String) -> Result<SecretString, Unusable> {
     let client = || client.to_owned();
     let secret = match source {
         Source::Environment(variable) => {
-            env::var(variable).map_err(|_| Error::NotSet { client: client(), variable: variable.clone() })?
+            env::var(variable).map_err(|_| Unusable::NotSet { client: client(), variable: variable.clone() })?
         }
-        Source::File(path) => fs::read_to_string(path).map_err(|source| Error::Unreadable {
+        Source::File(path) => fs::read_to_string(path).map_err(|source| Unusable::Unreadable {
             client: client(),
             path: path.clone(),
             source,
         })?,
     };
     match secret.trim_end_matches(['\r', '\n']) {
-        blank if blank.trim().is_empty() => Err(Error::Empty { client: client(), whose: whose() }),
+        blank if blank.trim().is_empty() => Err(Unusable::Empty { client: client(), whose: whose() }),
         secret => Ok(secret.into()),
     }
 }

@@ -8,10 +8,10 @@ use secrecy::SecretString;
 
 use super::{
     clients::{Client, Clients},
+    error::{Error, Tried},
     signature::Delivery,
 };
 use crate::{
-    call::{Error, error::Tried},
     key_texts::{PREFIX, is_key},
     odoo::Credential,
 };
