@@ -132,7 +132,7 @@ impl Private {
             body_bytes: calls.memory.held(),
             odoo_in_flight,
             odoo_waiting,
-            odoo_up: calls.odoo.gate().is_up(),
+            odoo_up: calls.odoo.limit().breaker().is_up(),
             log_up: calls.log.check().is_ok(),
             log_waiting,
             log_free,

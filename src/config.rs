@@ -90,7 +90,7 @@ pub struct Upstream {
     /// Certificates, in PEM, that Odoo's is checked against instead of the system's.
     pub ca: Option<PathBuf>,
     pub database: String,
-    pub protocol: Protocol,
+    pub protocol: ProtocolChoice,
     #[serde(with = "duration")]
     pub connect_timeout: Duration,
     #[serde(with = "duration")]
@@ -115,7 +115,7 @@ pub struct Upstream {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Protocol {
+pub enum ProtocolChoice {
     Auto,
     Session,
     JsonRpc,

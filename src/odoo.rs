@@ -1,41 +1,18 @@
-//! Odoo, as it is reached from outside: the calls, the doors they go through, and what comes back.
+//! Odoo, as it is reached from outside: the calls, the protocols they go through, and what comes back.
 //!
 //! Everything a caller asks for runs as that caller ([`Caller`]), with the caller's own credential or that of its
 //! `[[client]]` entry; the gateway has no rights of its own. The database is the configured one: no caller can name
 //! another. This module knows nothing of serving HTTP.
 
-mod access;
+mod auth;
+mod batch;
+mod cache;
 mod caller;
-mod capacity;
-mod cooldown;
-mod credential;
-mod door;
-mod envelope;
-mod error;
-mod fault;
-mod gate;
-mod identity;
-mod json2;
-mod json_rpc;
-mod key_locks;
-mod lanes;
-mod marks;
-mod origin;
-mod outside;
-mod release;
-mod remembered;
-mod retries;
-mod rpc;
-mod schema;
-mod session;
-mod shared;
-mod together;
-mod trace;
+mod health;
+mod locks;
+mod model;
+mod protocol;
 mod transport;
-mod watch;
-mod wire;
-mod xml;
-mod xml_rpc;
 
 use std::{
     collections::BTreeMap,
@@ -50,31 +27,45 @@ use serde_json::Map;
 use tokio::time::Instant;
 
 use self::{
-    access::Logins, key_locks::KeyLocks, remembered::Remembered, retries::Retries, together::Together, transport::Terms,
+    auth::{access::Logins, identity},
+    batch::Batching,
+    cache::lookup_cache::LookupCache,
+    locks::KeyLocks,
+    protocol::{json_rpc, json2},
+    transport::{RequestOptions, retries::Retries},
 };
 pub use self::{
-    access::RotatedCookie,
-    caller::{By, Caller},
-    capacity::Capacity,
-    cooldown::{Cooldown, Try},
-    credential::{Credential, Fingerprint},
-    door::Door,
-    error::{Error, Repeatable, Why},
-    fault::Fault,
-    gate::{Claim, Gate, Place},
-    identity::Identity,
-    key_locks::{RecordKey, Taken},
-    origin::{Origin, Party, TraceParent},
-    outside::{Outside, TlsError, tls},
-    release::{Edition, Release},
-    remembered::Memory,
-    rpc::{Effect, Page, Reach, Rpc, SHOWN},
-    schema::{Bond, Field, Kept, Kind, Properties, Schema},
-    trace::{Made, Trace},
-    watch::NO_PROXY_MODE,
+    auth::{
+        access::RotatedCookie,
+        cooldown::{Cooldown, Try},
+        credential::{Credential, Fingerprint},
+        identity::Identity,
+    },
+    cache::lookup_cache::{CachedLookups, LookupCriteria},
+    caller::Caller,
+    health::{Capacity, NO_PROXY_MODE},
+    locks::{RecordKey, Taken},
+    model::{
+        error::{Error, Repeatable, Why},
+        fault::Fault,
+        rpc::{Effect, Page, Reach, Rpc, SHOWN},
+        schema::{Bond, Field, Kept, Kind, Properties, Schema},
+        trace::{Made, Trace},
+    },
+    protocol::{
+        Protocol,
+        release::{Edition, Release},
+    },
+    transport::{
+        Unusable,
+        concurrency_limit::{Permit, RequestClass, UpstreamLimit},
+        origin::{Flow, Origin, TraceParent},
+        public_address::PublicAddress,
+        tls::{TlsError, tls},
+    },
 };
 use crate::{
-    config::{self, Protocol},
+    config::{self, ProtocolChoice},
     metrics::Metrics,
 };
 
@@ -92,14 +83,14 @@ const CACHED_SCHEMAS: u64 = 10_000;
 #[derive(Debug)]
 pub struct Odoo {
     transport: transport::Transport,
-    gate: Arc<Gate>,
+    limit: Arc<UpstreamLimit>,
     retries: Retries,
     /// How long one RPC may take.
     timeout: Duration,
     /// How long a probe may take: long enough for a connection to fail by itself.
     probe_timeout: Duration,
     database: String,
-    protocol: Protocol,
+    protocol: ProtocolChoice,
     release: RwLock<Option<Release>>,
     logins: Logins,
     /// How many wrong logins Odoo is still given.
@@ -113,9 +104,9 @@ pub struct Odoo {
     /// Which methods take records, learnt from Odoo's refusals: it tells nobody beforehand.
     methods: DashMap<(String, String), Takes>,
     /// What callers do together; none where each is to be by itself.
-    together: Option<Together>,
+    batching: Option<Batching>,
     /// What lookups found, of models that hardly change.
-    remembered: Option<Remembered>,
+    lookup_cache: Option<LookupCache>,
     /// Calls that may create the same record go one after another.
     key_locks: Arc<KeyLocks>,
 }
@@ -127,19 +118,6 @@ enum Takes {
     Model,
 }
 
-/// Why no calls to Odoo can be made at all.
-#[derive(Debug, thiserror::Error)]
-pub enum Unusable {
-    #[error(transparent)]
-    Client(#[from] reqwest::Error),
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    #[error("`{0}` is no address of an Odoo")]
-    Address(reqwest::Url),
-    #[error("{0}")]
-    Pauses(#[from] tower::retry::backoff::InvalidBackoff),
-}
-
 impl Odoo {
     /// Connects to nothing yet.
     pub fn build(
@@ -147,13 +125,13 @@ impl Odoo {
         lookup_cache: &BTreeMap<String, Duration>,
         metrics: Arc<Metrics>,
     ) -> Result<Self, Unusable> {
-        let gate = Arc::new(Gate::build(config));
+        let limit = Arc::new(UpstreamLimit::build(config));
         Ok(Self {
-            transport: transport::Transport::build(config, gate.clone(), metrics.clone())?,
-            gate,
+            transport: transport::Transport::build(config, limit.clone(), metrics.clone())?,
+            limit,
             retries: Retries::build(config)?,
             timeout: config.timeout,
-            probe_timeout: config.connect_timeout + watch::PATIENCE,
+            probe_timeout: config.connect_timeout + health::PATIENCE,
             database: config.database.clone(),
             protocol: config.protocol,
             release: RwLock::default(),
@@ -164,8 +142,8 @@ impl Odoo {
             known: Cache::builder().max_capacity(KNOWN).time_to_idle(KNOWN_UNUSED).build(),
             schemas: Cache::builder().max_capacity(CACHED_SCHEMAS).time_to_live(FRESH).build(),
             methods: DashMap::new(),
-            remembered: Remembered::build(lookup_cache),
-            together: config.batch.then(|| Together::build(config, metrics.clone())),
+            lookup_cache: LookupCache::build(lookup_cache),
+            batching: config.batch.then(|| Batching::build(config, metrics.clone())),
             key_locks: Arc::default(),
         })
     }
@@ -192,10 +170,10 @@ impl Odoo {
 
     /// Whose turn at Odoo a caller with this credential takes: its user's where Odoo has accepted it, else that of all
     /// strangers from `address`.
-    pub async fn party(&self, credential: Option<&Credential>, address: IpAddr) -> Party {
-        let Some(credential) = credential else { return Party::Address(address) };
+    pub async fn flow(&self, credential: Option<&Credential>, address: IpAddr) -> Flow {
+        let Some(credential) = credential else { return Flow::Address(address) };
         let user = self.known.get(&credential.fingerprint()).await;
-        user.map_or(Party::Address(address), Party::User)
+        user.map_or(Flow::Address(address), Flow::User)
     }
 
     /// What logins have to pass that Odoo counts where they are wrong.
@@ -204,30 +182,30 @@ impl Odoo {
     }
 
     /// The way to Odoo, which whatever else goes there shares.
-    pub fn gate(&self) -> Arc<Gate> {
-        self.gate.clone()
+    pub fn limit(&self) -> Arc<UpstreamLimit> {
+        self.limit.clone()
     }
 
     /// How many calls Odoo works on, and how many wait for their turn.
     pub fn load(&self) -> (usize, usize) {
-        let (in_flight, waiting) = self.gate.load();
-        let together = self.together.as_ref().map_or(0, Together::waiting);
+        let (in_flight, waiting) = self.limit.load();
+        let together = self.batching.as_ref().map_or(0, Batching::waiting);
         (in_flight, waiting + together + self.key_locks.waiting())
     }
 
     /// Whether Odoo serves the configured database; `None` where this version has no way to tell without a login.
     pub async fn serves_database(&self) -> Result<Option<bool>, Error> {
         let until = Instant::now() + self.timeout;
-        if self.version(until).await? < door::JSON2_SINCE {
-            let terms = Terms { claim: Claim::New, until, origin: Origin::default() };
-            let exists = json_rpc::database_exists(&self.transport, &self.database, terms).await;
+        if self.version(until).await? < protocol::JSON2_SINCE {
+            let options = RequestOptions { class: RequestClass::New, until, origin: Origin::default() };
+            let exists = json_rpc::database_exists(&self.transport, &self.database, options).await;
             // The service may be closed to the world.
             return Ok(exists.ok().and_then(|exists| exists.as_bool()));
         }
         let no_key = "0".repeat(40).into();
         let rpc = Rpc::fields_get("res.users", &[]);
-        let terms = Terms { claim: Claim::New, until, origin: Origin::default() };
-        match json2::call(&self.transport, &self.database, &no_key, &rpc, &Map::new(), terms).await {
+        let options = RequestOptions { class: RequestClass::New, until, origin: Origin::default() };
+        match json2::call(&self.transport, &self.database, &no_key, &rpc, &Map::new(), options).await {
             Err(Error::NoSuchDatabase(_)) => Ok(Some(false)),
             Err(Error::WrongKey) => Ok(Some(true)),
             Err(error) => Err(error),

@@ -31,7 +31,7 @@ use crate::{
     call::{Error, auth::session_of},
     config,
     limits::{LoginThrottle, Permit, network},
-    odoo::{Claim, Effect, Error as OdooError, Gate, Odoo, Origin, Outside, TlsError, Why, tls},
+    odoo::{Effect, Error as OdooError, Odoo, Origin, PublicAddress, RequestClass, TlsError, UpstreamLimit, Why, tls},
     wire::{BodyError, Passing, Path, Response},
 };
 
@@ -49,7 +49,7 @@ pub struct Proxy {
     client: Client<HttpsConnector<HttpConnector>, Outgoing>,
     odoo: Arc<Odoo>,
     login_throttle: Arc<LoginThrottle>,
-    gate: Arc<Gate>,
+    limit: Arc<UpstreamLimit>,
     main: Target,
     waiting: Target,
     timeout: Duration,
@@ -66,7 +66,7 @@ struct Target {
     /// A path before Odoo's own, without a trailing slash.
     prefix: String,
     url: String,
-    outside: Outside,
+    outside: PublicAddress,
 }
 
 /// Why nothing can be passed on.
@@ -110,7 +110,7 @@ impl Proxy {
         let target = |url: &reqwest::Url| Target::of(url, config).ok_or_else(|| Unusable::Address(url.to_string()));
         Ok(Self {
             client,
-            gate: odoo.gate(),
+            limit: odoo.limit(),
             odoo,
             login_throttle,
             main: target(&config.url)?,
@@ -154,17 +154,18 @@ impl Proxy {
         let target = if waits { &self.waiting } else { &self.main };
         let websocket = Websocket::asked(&mut head).filter(|_| path.trimmed() == WEBSOCKET);
         let effect = if head.method.is_safe() { Effect::Read } else { Effect::Write };
-        let claim = if waits || matches!(body, Passing::Streamed(_)) { Claim::Stream } else { Claim::New };
-        let party = match origin.address {
-            Some(address) => self.odoo.party(session_of(&head.headers).as_ref(), network(address)).await,
-            None => origin.party,
+        let claim =
+            if waits || matches!(body, Passing::Streamed(_)) { RequestClass::Stream } else { RequestClass::New };
+        let flow = match origin.address {
+            Some(address) => self.odoo.flow(session_of(&head.headers).as_ref(), network(address)).await,
+            None => origin.flow,
         };
         let request = target.request(head, &origin, websocket.is_some())?;
-        let place = self.gate.enter(claim, party, Instant::now() + self.timeout).await?;
+        let place = self.limit.acquire(claim, flow, Instant::now() + self.timeout).await?;
         let answer = self.exchange(request, body, effect, &target.url).await.map_err(Error::Body)?;
         // The other port says nothing about this one.
         if !waits {
-            self.gate.connected(&answer);
+            self.limit.breaker().record(&answer);
         }
         let mut response = answer?;
         drop(place);
@@ -225,7 +226,7 @@ impl Proxy {
 
 impl Target {
     fn of(url: &reqwest::Url, config: &config::Upstream) -> Option<Self> {
-        let outside = Outside::of(url, config.public_url.as_ref())?;
+        let outside = PublicAddress::of(url, config.public_url.as_ref())?;
         Some(Self {
             scheme: url.scheme().parse().ok()?,
             authority: outside.inner.clone(),
@@ -248,7 +249,7 @@ impl Target {
         head.extensions.clear();
         headers::to_odoo(&mut head.headers);
         join_cookies(&mut head.headers);
-        self.outside.tell(&mut head.headers, origin);
+        self.outside.set_headers(&mut head.headers, origin);
         if is_websocket {
             headers::switch_to_websocket(&mut head.headers);
         }
@@ -284,7 +285,12 @@ impl Websocket {
         is_wanted.then(|| Self { caller, admitted: head.extensions.remove::<Arc<Permit>>() })
     }
 
-    fn join(self, mut response: http::Response<Incoming>, outside: &Outside, stop: CancellationToken) -> Response {
+    fn join(
+        self,
+        mut response: http::Response<Incoming>,
+        outside: &PublicAddress,
+        stop: CancellationToken,
+    ) -> Response {
         let odoo = hyper::upgrade::on(&mut response);
         headers::to_caller(response.headers_mut(), outside);
         headers::switch_to_websocket(response.headers_mut());

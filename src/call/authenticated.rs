@@ -18,7 +18,7 @@ use crate::{
     limits::{LoginAttempt, Share, network},
     log::Who,
     memory::Weight,
-    odoo::{self, Credential, Error as OdooError, Origin, Party, Trace},
+    odoo::{self, Credential, Error as OdooError, Flow, Origin, Trace},
     policy::{Policy, Touch},
 };
 
@@ -32,8 +32,8 @@ pub(super) struct Authenticated<'s> {
     pub(super) weight: Weight,
     credential: Credential,
     policy: Arc<Policy>,
-    /// Whose turn at Odoo it takes.
-    party: Party,
+    /// The flow of the fair queue that it belongs to.
+    flow: Flow,
     /// Odoo has yet to say whether it knows the credential.
     attempt: Option<LoginAttempt>,
     /// Counts the call against the caller's limits for as long as it goes on.
@@ -44,7 +44,7 @@ pub(super) struct Authenticated<'s> {
 struct Admitted {
     credential: Credential,
     policy: Arc<Policy>,
-    party: Party,
+    flow: Flow,
     delivery: Option<Delivery>,
     attempt: Option<LoginAttempt>,
     share: Option<Share>,
@@ -69,12 +69,12 @@ impl<'s> Authenticated<'s> {
             Err(error) => return Err(docket.stop(error)),
         };
         let admitted = async { admit(service, shown?, incoming).await };
-        let Admitted { credential, policy, party, delivery, attempt, share } = match admitted.await {
+        let Admitted { credential, policy, flow, delivery, attempt, share } = match admitted.await {
             Ok(admitted) => admitted,
             Err(error) => return Err(stop_stranger(docket, incoming, error)),
         };
         docket.delivery = delivery;
-        Ok(Self { service, incoming, docket, body, weight, credential, policy, party, attempt, _share: share })
+        Ok(Self { service, incoming, docket, body, weight, credential, policy, flow, attempt, _share: share })
     }
 
     /// Whether who calls is known without Odoo: a client with its key or signature, the operator, or a credential that Odoo has
@@ -90,7 +90,7 @@ impl<'s> Authenticated<'s> {
     pub(super) async fn identify(&mut self, trace: &Arc<Trace>) -> Result<odoo::Caller, Error> {
         let (service, incoming) = (self.service, self.incoming);
         let patience = service.config.limits.call_timeout;
-        let origin = Origin { address: Some(incoming.address), traceparent: incoming.traceparent, party: self.party };
+        let origin = Origin { address: Some(incoming.address), traceparent: incoming.traceparent, flow: self.flow };
         let (credential, policy) = (self.credential.clone(), self.policy.clone());
         let (trace, rotated) = (trace.clone(), incoming.rotated.clone());
         let until = incoming.began + (patience - patience / 10);
@@ -161,8 +161,8 @@ async fn admit(service: &Service, shown: Shown<'_>, incoming: &Incoming) -> Resu
         delivery.take(incoming.id).await?;
     }
     let (credential, policy) = (client.credential.clone(), client.policy.clone());
-    let party = Party::client(&client.name);
-    Ok(Admitted { credential, policy, party, delivery, attempt: None, share })
+    let flow = Flow::client(&client.name);
+    Ok(Admitted { credential, policy, flow, delivery, attempt: None, share })
 }
 
 /// The same of a caller with a credential of Odoo's.
@@ -171,10 +171,10 @@ async fn admit_own(service: &Service, credential: Credential, incoming: &Incomin
     let policy = service.policy.clone();
     policy.decide(Touch::Route(incoming.route))?;
     let network = network(address);
-    let party = service.odoo.party(Some(&credential), network).await;
+    let flow = service.odoo.flow(Some(&credential), network).await;
     // The operator has calls made again from this machine, with whatever credential there is.
     if incoming.by.is_operator() {
-        return Ok(Admitted { credential, policy, party, delivery: None, attempt: None, share: None });
+        return Ok(Admitted { credential, policy, flow, delivery: None, attempt: None, share: None });
     }
     let rules = &service.config.policy;
     if !rules.are_taken {
@@ -196,5 +196,5 @@ async fn admit_own(service: &Service, credential: Credential, incoming: &Incomin
         true => None,
         false => Some(service.login_throttle.begin(network, fingerprint).await?),
     };
-    Ok(Admitted { credential, policy, party, delivery: None, attempt, share })
+    Ok(Admitted { credential, policy, flow, delivery: None, attempt, share })
 }

@@ -110,7 +110,7 @@ fn close(authenticated: Authenticated<'_>, entry: Entry) -> Docket {
 fn shown(caller: &odoo::Caller) -> log::Caller {
     log::Caller {
         credential: caller.credential().kind(),
-        door: caller.door().name(),
+        door: caller.protocol().name(),
         uid: caller.identity().uid,
         login: mask_keys(&caller.identity().login).into_owned(),
     }

@@ -57,7 +57,7 @@ impl Service {
     pub fn start<K: Send + 'static>(self: &Arc<Self>, incoming: Incoming, kept: K) -> JoinHandle<Answered> {
         let span = tracing::info_span!("call", id = %incoming.id);
         // On the heap at once: it is large, and handed on several times.
-        let made = Box::pin(make(self.clone(), incoming)).instrument(span);
+        let made = make(self.clone(), incoming).boxed().instrument(span);
         let scoped = memory::scope(self.memory.clone(), made);
         self.tasks.spawn(async move {
             let answered = scoped.await;

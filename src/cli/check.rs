@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::{
     call::auth::clients::{Client, Clients},
-    config::{self, Config, Protocol},
+    config::{self, Config, ProtocolChoice},
     hook::Hooks,
     http::tls,
     log::{self, Archive, Log},
@@ -100,7 +100,7 @@ async fn account(odoo: &Arc<Odoo>, client: &Client, patience: Duration) -> Resul
     .await;
     match caller {
         Ok(caller) => {
-            let (identity, door) = (caller.identity(), caller.door().name());
+            let (identity, door) = (caller.identity(), caller.protocol().name());
             Ok(format!("`{}` is `{}` in Odoo (user {}), by {door}", client.name, identity.login, identity.uid))
         }
         Err(error) => Err(format!("`{}`: {}", client.name, error.for_operator())),
@@ -146,19 +146,21 @@ async fn database(odoo: &Odoo) -> Result<String, String> {
     }
 }
 
-fn credentials(protocol: Protocol, version: u16) -> Result<&'static str, String> {
+fn credentials(protocol: ProtocolChoice, version: u16) -> Result<&'static str, String> {
     Ok(match (protocol, version) {
-        (Protocol::Json2, ..19) => {
+        (ProtocolChoice::Json2, ..19) => {
             return Err(format!("[upstream] protocol is \"json-2\", which Odoo {version} does not have"));
         }
-        (Protocol::Session, _) => "callers bring their own: a session cookie, or login and password",
-        (Protocol::Json2, _) => "callers bring their own: an API key",
-        (Protocol::Auto, 19..) => "callers bring their own: a session cookie, an API key, or login and password",
-        (Protocol::Auto, _) => {
+        (ProtocolChoice::Session, _) => "callers bring their own: a session cookie, or login and password",
+        (ProtocolChoice::Json2, _) => "callers bring their own: an API key",
+        (ProtocolChoice::Auto, 19..) => "callers bring their own: a session cookie, an API key, or login and password",
+        (ProtocolChoice::Auto, _) => {
             "callers bring their own: a session cookie, an API key with its login, or login and password"
         }
-        (Protocol::JsonRpc | Protocol::XmlRpc, 19..) => "callers bring their own: an API key, or login and password",
-        (Protocol::JsonRpc | Protocol::XmlRpc, _) => {
+        (ProtocolChoice::JsonRpc | ProtocolChoice::XmlRpc, 19..) => {
+            "callers bring their own: an API key, or login and password"
+        }
+        (ProtocolChoice::JsonRpc | ProtocolChoice::XmlRpc, _) => {
             "callers bring their own: an API key with its login, or login and password"
         }
     })

@@ -112,7 +112,7 @@ impl Run<'_> {
             }
             Purpose::Main { beside } => {
                 // A new one perhaps together with those of other calls.
-                let result = self.caller.create(&rpc).await;
+                let result = self.caller.call_batched(&rpc).await;
                 let result = result.map_err(|error| failed(error, &rpc, true).with(&beside.models))?;
                 let made = ids_of(&result);
                 match &rpc.ids {

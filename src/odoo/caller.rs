@@ -16,29 +16,28 @@ use futures_util::future;
 use serde_json::Value;
 use tokio::time::Instant;
 
-pub use self::lookups::By;
-pub(super) use self::{creates::Creates, lookups::Lookups, reads::Reads};
-use super::{
-    Odoo, Takes,
-    access::{Access, RotatedCookie},
-    credential::Credential,
-    door::{Door, JSON2_SINCE},
-    error::{Error, Repeatable, Why},
-    gate::Claim,
-    identity::{Identity, Known},
-    key_locks::{Held, RecordKey, Taken},
-    lock,
-    origin::Origin,
-    retries::Expense,
-    rpc::{Effect, Rpc},
-    schema::{self, Schema},
-    shared,
-    together::Together,
-    trace::Trace,
-    transport::Terms,
-};
 use crate::{
     errors::Retry,
+    odoo::{
+        Odoo, Takes,
+        auth::{
+            access::{Access, RotatedCookie},
+            credential::Credential,
+            identity::{Identity, Known},
+        },
+        batch::Batching,
+        cache::single_flight,
+        lock,
+        locks::{Held, RecordKey, Taken},
+        model::{
+            error::{Error, Repeatable, Why},
+            rpc::{Effect, Rpc},
+            schema::{self, Schema},
+            trace::Trace,
+        },
+        protocol::{JSON2_SINCE, Protocol},
+        transport::{RequestOptions, concurrency_limit::RequestClass, origin::Origin, retries::Cost},
+    },
     policy::{Policy, Touch},
 };
 
@@ -56,24 +55,24 @@ pub struct Caller {
     /// Something has been written, or may have been.
     has_begun: AtomicBool,
     /// The call asked to share nothing with others.
-    goes_alone: AtomicBool,
+    batching_disabled: AtomicBool,
     /// The models of this call whose schema came from memory.
-    remembered: Mutex<Vec<String>>,
+    cached_schemas_used: Mutex<Vec<String>>,
     /// Every schema that this call has read.
-    seen: Mutex<Vec<Arc<Schema>>>,
+    schemas_read: Mutex<Vec<Arc<Schema>>>,
     /// The models of which this call had lookups from memory.
-    recalled: Mutex<Vec<String>>,
+    cached_lookups_used: Mutex<Vec<String>>,
     /// The locks of the records that this call may create, until it has ended.
     held: Mutex<Held>,
 }
 
 impl Odoo {
     /// The user behind a credential, as Odoo says now.
-    async fn ask_identity(&self, access: &Access, terms: Terms, trace: &Trace) -> Result<Arc<Known>, Error> {
+    async fn ask_identity(&self, access: &Access, options: RequestOptions, trace: &Trace) -> Result<Arc<Known>, Error> {
         let mut tries = self.retries.begin();
         loop {
-            let identity = Identity::ask(self, access, terms, trace).await;
-            if !tries.again(&identity, Repeatable::Whole, Expense::Budgeted, terms.until).await {
+            let identity = Identity::ask(self, access, options, trace).await;
+            if !tries.again(&identity, Repeatable::Whole, Cost::Budgeted, options.until).await {
                 let identity = identity?;
                 self.note_accepted(access.credential.fingerprint(), identity.uid).await;
                 return Ok(Arc::new(Known::now(identity)));
@@ -82,9 +81,9 @@ impl Odoo {
     }
 
     /// Asks again beside the calls. What goes wrong is told to the next call, which asks for itself.
-    async fn refresh_identity(self: Arc<Self>, credential: Credential, door: Door, terms: Terms) {
-        let access = Access { credential, door, rotated: RotatedCookie::default() };
-        if let Ok(known) = self.ask_identity(&access, terms, &Trace::default()).await {
+    async fn refresh_identity(self: Arc<Self>, credential: Credential, protocol: Protocol, options: RequestOptions) {
+        let access = Access { credential, protocol, rotated: RotatedCookie::default() };
+        if let Ok(known) = self.ask_identity(&access, options, &Trace::default()).await {
             self.identities.insert(access.credential.fingerprint(), known).await;
         }
     }
@@ -105,14 +104,14 @@ impl Caller {
     ) -> Result<Self, Error> {
         let access = odoo.access(credential, rotated, until).await?;
         let fingerprint = access.credential.fingerprint();
-        let terms = Terms { claim: Claim::New, until, origin };
-        let ask = || odoo.ask_identity(&access, terms, &trace);
-        let known = shared::get_or_ask(&odoo.identities, fingerprint, until, ask).await?;
+        let options = RequestOptions { class: RequestClass::New, until, origin };
+        let ask = || odoo.ask_identity(&access, options, &trace);
+        let known = single_flight::get_or_fetch(&odoo.identities, fingerprint, until, ask).await?;
         // What Odoo says of a session may come with a new cookie, which its owner must have.
         if !matches!(access.credential, Credential::Session(_)) && known.is_to_be_asked_again() {
-            tokio::spawn(odoo.clone().refresh_identity(access.credential.clone(), access.door, terms));
+            tokio::spawn(odoo.clone().refresh_identity(access.credential.clone(), access.protocol, options));
         }
-        let origin = Origin { party: origin.party.or_user(known.identity.uid), ..origin };
+        let origin = Origin { flow: origin.flow.or_user(known.identity.uid), ..origin };
         Ok(Self {
             odoo: odoo.clone(),
             access,
@@ -122,10 +121,10 @@ impl Caller {
             origin,
             until,
             has_begun: AtomicBool::new(false),
-            goes_alone: AtomicBool::new(false),
-            remembered: Mutex::default(),
-            seen: Mutex::default(),
-            recalled: Mutex::default(),
+            batching_disabled: AtomicBool::new(false),
+            cached_schemas_used: Mutex::default(),
+            schemas_read: Mutex::default(),
+            cached_lookups_used: Mutex::default(),
             held: Mutex::default(),
         })
     }
@@ -144,8 +143,8 @@ impl Caller {
         &self.access.credential
     }
 
-    pub fn door(&self) -> Door {
-        self.access.door
+    pub fn protocol(&self) -> Protocol {
+        self.access.protocol
     }
 
     /// Odoo's major version, such as 19.
@@ -155,12 +154,12 @@ impl Caller {
 
     /// From now on, nothing is asked or written together with other calls.
     pub fn go_alone(&self) {
-        self.goes_alone.store(true, Relaxed);
+        self.batching_disabled.store(true, Relaxed);
     }
 
     /// The key of the records of a model that are found by these fields and values.
-    pub fn record_key(&self, model: &str, terms: &[(&str, &Value)]) -> RecordKey {
-        RecordKey::new(&self.odoo.database, model, terms)
+    pub fn record_key(&self, model: &str, options: &[(&str, &Value)]) -> RecordKey {
+        RecordKey::new(&self.odoo.database, model, options)
     }
 
     /// Locks records that this call may create, beside those that it holds, until it has ended: other calls for them wait.
@@ -169,15 +168,15 @@ impl Caller {
     /// [`Error::KeyBusy`] where another call held one of them until this call's time was over.
     pub async fn lock_records(&self, keys: Vec<RecordKey>) -> Result<Taken, Error> {
         let held = std::mem::take(&mut *lock(&self.held));
-        let (held, taken) = self.odoo.key_locks.take(held, keys, self.terms().until).await?;
+        let (held, taken) = self.odoo.key_locks.take(held, keys, self.options().until).await?;
         *lock(&self.held) = held;
         Ok(taken)
     }
 
     /// What is done together with other calls. Not so what follows a write: it belongs to that alone, and is not turned away.
-    fn together(&self) -> Option<&Together> {
-        let is_alone = self.goes_alone.load(Relaxed) || self.has_begun.load(Relaxed);
-        self.odoo.together.as_ref().filter(|_| !is_alone)
+    fn batching(&self) -> Option<&Batching> {
+        let is_alone = self.batching_disabled.load(Relaxed) || self.has_begun.load(Relaxed);
+        self.odoo.batching.as_ref().filter(|_| !is_alone)
     }
 
     /// Makes one RPC, and again where that is safe and may help; one that reads is made for all who wait for the same. An
@@ -190,9 +189,9 @@ impl Caller {
     async fn make(&self, rpc: &Rpc) -> Result<Value, Error> {
         let mut tries = self.odoo.retries.begin();
         loop {
-            let terms = self.terms();
+            let options = self.options();
             let written = |answer: &Value| rpc.written(answer);
-            let outcome = self.trace.note_written(rpc.render(), self.send(rpc, terms), written).await;
+            let outcome = self.trace.note_written(rpc.render(), self.send(rpc, options), written).await;
             let is_written = match &outcome {
                 Ok(_) => rpc.effect == Effect::Write,
                 Err(error) => error.retry() == Retry::Unsafe,
@@ -204,22 +203,26 @@ impl Caller {
                 self.forget_lookups_of([rpc.model.as_str()]);
             }
             // Half of a write is in Odoo, and the way on and the way back lead through it: its return is waited for.
-            let expense = if terms.claim == Claim::Begun { Expense::Any } else { Expense::Budgeted };
-            if expense == Expense::Any && matches!(outcome, Err(Error::Unreachable { .. })) {
-                self.odoo.gate.wait_for_link(terms.until).await;
+            let cost = if options.class == RequestClass::Begun { Cost::Unlimited } else { Cost::Budgeted };
+            if cost == Cost::Unlimited && matches!(outcome, Err(Error::Unreachable { .. })) {
+                self.odoo.limit.breaker().wait_until_up(options.until).await;
             }
-            if !tries.again(&outcome, rpc.repeatable, expense, terms.until).await {
+            if !tries.again(&outcome, rpc.repeatable, cost, options.until).await {
                 return outcome;
             }
         }
     }
 
     /// Once a write has begun, its end does not depend on the caller's patience.
-    fn terms(&self) -> Terms {
+    fn options(&self) -> RequestOptions {
         if self.has_begun.load(Relaxed) {
-            Terms { claim: Claim::Begun, until: Instant::now() + self.odoo.timeout, origin: self.origin }
+            RequestOptions {
+                class: RequestClass::Begun,
+                until: Instant::now() + self.odoo.timeout,
+                origin: self.origin,
+            }
         } else {
-            Terms { claim: Claim::New, until: self.until, origin: self.origin }
+            RequestOptions { class: RequestClass::New, until: self.until, origin: self.origin }
         }
     }
 
@@ -231,14 +234,14 @@ impl Caller {
         }
     }
 
-    async fn send(&self, rpc: &Rpc, terms: Terms) -> Result<Value, Error> {
+    async fn send(&self, rpc: &Rpc, options: RequestOptions) -> Result<Value, Error> {
         let context = &self.identity().context;
-        // On the heap, as the ways through a door are many and deep.
-        match Box::pin(self.odoo.enter(&self.access, rpc, context, terms, &self.trace)).await {
+        // On the heap, as the ways through a protocol are many and deep.
+        match Box::pin(self.odoo.enter(&self.access, rpc, context, options, &self.trace)).await {
             // Odoo has not run the method.
             Err(Error::Fault(fault)) if !rpc.args.is_empty() && fault.refuses_names() => {
                 let uid = self.identity().uid;
-                let by_position = Box::pin(self.odoo.by_position(&self.access, uid, rpc, context, terms)).await;
+                let by_position = Box::pin(self.odoo.by_position(&self.access, uid, rpc, context, options)).await;
                 by_position.unwrap_or(Err(Error::Fault(fault)))
             }
             outcome => outcome,
@@ -256,11 +259,11 @@ impl Caller {
             })?;
             Ok(Arc::new(Schema::new(model, fields)))
         };
-        let schema = shared::get_or_ask(&self.odoo.schemas, key, self.terms().until, ask).await?;
-        if schema.is_older_than(super::DOUBTLESS) {
-            lock(&self.remembered).push(model.to_owned());
+        let schema = single_flight::get_or_fetch(&self.odoo.schemas, key, self.options().until, ask).await?;
+        if schema.is_older_than(crate::odoo::DOUBTLESS) {
+            lock(&self.cached_schemas_used).push(model.to_owned());
         }
-        let mut seen = lock(&self.seen);
+        let mut seen = lock(&self.schemas_read);
         seen.retain(|known| known.model != model);
         seen.push(schema.clone());
         drop(seen);
@@ -269,13 +272,13 @@ impl Caller {
 
     /// The models whose fields this call has asked for so far, or had from memory.
     pub fn schemas_seen(&self) -> Vec<Arc<Schema>> {
-        lock(&self.seen).clone()
+        lock(&self.schemas_read).clone()
     }
 
     /// Forgets the schemas that this call took from memory; false where there were none. A field that Odoo or the payload
     /// knows and the memory does not may be a new one.
     pub async fn forget_schemas(&self) -> bool {
-        let models = std::mem::take(&mut *lock(&self.remembered));
+        let models = std::mem::take(&mut *lock(&self.cached_schemas_used));
         for model in &models {
             self.odoo.schemas.invalidate(&(self.access.credential.fingerprint(), model.clone())).await;
         }
@@ -289,7 +292,7 @@ impl Caller {
 
     /// Calls a method on records, or on the model where the method takes no records.
     ///
-    /// Odoo does not say which of the two a method is, but all doors refuse one wrong form before the method runs: JSON-2 a
+    /// Odoo does not say which of the two a method is, but all protocols refuse one wrong form before the method runs: JSON-2 a
     /// model method with ids, the others a record method without ids. So that form is tried first where nothing is known
     /// yet, and what is learnt is kept.
     pub async fn call_method(&self, on_records: Rpc) -> Result<Value, Error> {
@@ -302,9 +305,9 @@ impl Caller {
     async fn call_either_way(&self, on_records: Rpc) -> Result<Value, Error> {
         let name = (on_records.model.clone(), on_records.method.clone());
         let on_model = Rpc { ids: None, ..on_records.clone() };
-        let refused_first = match self.access.door {
-            Door::Session | Door::JsonRpc | Door::XmlRpc => Takes::Model,
-            Door::Json2 => Takes::Records,
+        let refused_first = match self.access.protocol {
+            Protocol::Session | Protocol::JsonRpc | Protocol::XmlRpc => Takes::Model,
+            Protocol::Json2 => Takes::Records,
         };
         let first = self.odoo.methods.get(&name).map_or(refused_first, |known| *known);
         let result = self.call(if first == Takes::Model { &on_model } else { &on_records }).await;

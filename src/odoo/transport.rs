@@ -1,8 +1,17 @@
-//! One HTTP exchange with Odoo: a body out, status, cookie and bytes back.
+//! One HTTP exchange with Odoo: sends a request body, returns status, session cookie and response body.
 //!
-//! What matters here is to tell "nothing was sent" from "it is not known what became of it": only a connection that was
-//! never made, or a request that cannot be written, counts as the first. And to tell an answer of Odoo's from that of whatever
-//! stands before it.
+//! Every request passes the circuit breaker and the concurrency limit. The errors distinguish "nothing was sent" from "the
+//! outcome is unknown": only a connection that was never made, or a request that HTTP cannot express, counts as the first.
+//! They also distinguish Odoo's own answers from those of a proxy in front of it.
+//!
+//! This folder imports `model` and `auth::credential` only; it knows neither protocols nor logins.
+
+pub(in crate::odoo) mod circuit_breaker;
+pub(in crate::odoo) mod concurrency_limit;
+pub(in crate::odoo) mod origin;
+pub(in crate::odoo) mod public_address;
+pub(in crate::odoo) mod retries;
+pub(in crate::odoo) mod tls;
 
 use std::{error::Error as _, sync::Arc, time::Duration};
 
@@ -13,68 +22,85 @@ use reqwest::Url;
 use serde::Serialize;
 use tokio::time::{self, Instant};
 
-use super::{
-    Unusable,
-    error::{Error, Queue, Why},
-    gate::{Claim, Gate},
-    origin::Origin,
-    outside::{Outside, tls},
-    rpc::Effect,
-};
 use crate::{
     config,
     memory::{self, Full},
     metrics::Metrics,
+    odoo::{
+        model::{
+            error::{Error, Queue, Why},
+            rpc::Effect,
+        },
+        transport::{
+            concurrency_limit::{RequestClass, UpstreamLimit},
+            origin::Origin,
+            public_address::PublicAddress,
+            tls::{TlsError, tls},
+        },
+    },
 };
 
 /// Odoo closes a connection after each answer; a proxy before it keeps one for 60-75 s. Staying below that keeps us from
 /// writing into a connection that is being closed.
 const POOL_IDLE: Duration = Duration::from_secs(30);
-/// So much of a page's title is shown.
+/// The maximum number of characters of a page's title in an error.
 const TITLE: usize = 80;
 
 /// The HTTP client and the address of Odoo.
 #[derive(Debug)]
-pub(super) struct Transport {
+pub(in crate::odoo) struct Transport {
     client: reqwest::Client,
     /// Scheme, host, port and path prefix.
     base: Url,
-    outside: Outside,
+    public_address: PublicAddress,
     timeout: Duration,
     read_timeout: Duration,
     max_answer: ByteSize,
-    gate: Arc<Gate>,
+    limit: Arc<UpstreamLimit>,
     metrics: Arc<Metrics>,
 }
 
-/// What is sent.
-pub(super) struct Request {
-    pub(super) path: String,
-    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
-    pub(super) content_type: HeaderValue,
-    pub(super) body: Vec<u8>,
-    pub(super) effect: Effect,
+/// Why the connection to Odoo cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum Unusable {
+    #[error(transparent)]
+    Client(#[from] reqwest::Error),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error("`{0}` is no address of an Odoo")]
+    Address(Url),
+    #[error("{0}")]
+    Pauses(#[from] tower::retry::backoff::InvalidBackoff),
 }
 
-/// On whose behalf it is sent, and when its answer must be there.
+/// A request to Odoo.
+pub(in crate::odoo) struct Request {
+    pub(in crate::odoo) path: String,
+    pub(in crate::odoo) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(in crate::odoo) content_type: HeaderValue,
+    pub(in crate::odoo) body: Vec<u8>,
+    pub(in crate::odoo) effect: Effect,
+}
+
+/// For whom a request is sent, and until when.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Terms {
-    pub(super) claim: Claim,
-    /// The end of the caller's patience. Once something may have been written, only an answer's own deadline counts.
-    pub(super) until: Instant,
-    pub(super) origin: Origin,
+pub(in crate::odoo) struct RequestOptions {
+    pub(in crate::odoo) class: RequestClass,
+    /// The deadline of the whole call. Once the call has begun to write, only the time-out of the single request counts.
+    pub(in crate::odoo) until: Instant,
+    pub(in crate::odoo) origin: Origin,
 }
 
-/// An answer that came back whole.
-pub(super) struct Response {
-    pub(super) status: StatusCode,
-    /// The `Set-Cookie` line of a session that Odoo began or rotated.
-    pub(super) session_cookie: Option<HeaderValue>,
-    pub(super) body: Bytes,
+/// A complete response.
+pub(in crate::odoo) struct Response {
+    pub(in crate::odoo) status: StatusCode,
+    /// The `Set-Cookie` value of a session that Odoo began or rotated.
+    pub(in crate::odoo) session_cookie: Option<HeaderValue>,
+    pub(in crate::odoo) body: Bytes,
 }
 
 impl Request {
-    pub(super) fn json(path: impl Into<String>, body: &impl Serialize, effect: Effect) -> Self {
+    pub(in crate::odoo) fn json(path: impl Into<String>, body: &impl Serialize, effect: Effect) -> Self {
         Self {
             path: path.into(),
             headers: Vec::new(),
@@ -85,14 +111,18 @@ impl Request {
         }
     }
 
-    pub(super) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+    pub(in crate::odoo) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
     }
 }
 
 impl Transport {
-    pub(super) fn build(config: &config::Upstream, gate: Arc<Gate>, metrics: Arc<Metrics>) -> Result<Self, Unusable> {
+    pub(in crate::odoo) fn build(
+        config: &config::Upstream,
+        limit: Arc<UpstreamLimit>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, Unusable> {
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(tls(config.ca.as_deref())?)
             .http1_only()
@@ -105,47 +135,47 @@ impl Transport {
         let unusable = || Unusable::Address(config.url.clone());
         Ok(Self {
             client,
-            outside: Outside::of(&config.url, config.public_url.as_ref()).ok_or_else(unusable)?,
+            public_address: PublicAddress::of(&config.url, config.public_url.as_ref()).ok_or_else(unusable)?,
             base: config.url.clone(),
             timeout: config.timeout,
             read_timeout: config.read_timeout,
             max_answer: config.max_answer,
-            gate,
+            limit,
             metrics,
         })
     }
 
-    /// Host and port, where Odoo is reached without TLS.
-    pub(super) fn plain_address(&self) -> Option<String> {
+    /// Host and port of Odoo; none where it is reached by TLS.
+    pub(in crate::odoo) fn plain_address(&self) -> Option<String> {
         let url = Some(&self.base).filter(|url| url.scheme() == "http")?;
         Some(format!("{}:{}", url.host_str()?, url.port_or_known_default()?))
     }
 
-    pub(super) async fn post(&self, request: Request, terms: Terms) -> Result<Response, Error> {
-        let _place = self.gate.enter(terms.claim, terms.origin.party, terms.until).await?;
+    pub(in crate::odoo) async fn post(&self, request: Request, options: RequestOptions) -> Result<Response, Error> {
+        let _permit = self.limit.acquire(options.class, options.origin.flow, options.until).await?;
         let effect = request.effect;
-        // What only reads may be given up when the caller's time is up; what may write is waited for as long as may be.
-        let reads = effect == Effect::Read && terms.claim != Claim::Begun;
-        let left = terms.until.saturating_duration_since(Instant::now());
+        // A read is abandoned at the call's deadline. A write gets the full time-out, so that its outcome becomes known.
+        let reads = effect == Effect::Read && options.class != RequestClass::Begun;
+        let left = options.until.saturating_duration_since(Instant::now());
         let limit = if reads { self.timeout.min(left) } else { self.timeout };
         if limit.is_zero() {
             return Err(Error::OutOfTime);
         }
         let started = Instant::now();
-        let answer = time::timeout(limit, self.exchange(request, &terms.origin)).await;
+        let answer = time::timeout(limit, self.exchange(request, &options.origin)).await;
         let outcome = answer.unwrap_or_else(|_| Err(Error::NoAnswer { effect, why: Why::TimedOut(limit) }));
-        self.gate.connected(&outcome);
+        self.limit.breaker().record(&outcome);
         self.metrics.odoo(outcome.as_ref().err().map_or("answered", |error| error.code().as_str()), started.elapsed());
         outcome
     }
 
-    /// Whether Odoo, as the gateway reaches it, believes `X-Forwarded-Host`, and with it the address in `X-Forwarded-For`; none
-    /// where it does not tell. It is asked for a page under a host that no URL can have: an Odoo that believes it answers 400
-    /// (from 16 on) or redirects to that host (before).
-    pub(super) async fn is_believed(&self, within: Duration) -> Option<bool> {
+    /// Whether Odoo trusts `X-Forwarded-Host` from the gateway, and with it the address in `X-Forwarded-For`; none where the
+    /// answer does not show it. The request names a host that no URL can have: an Odoo that trusts the header answers 400
+    /// (16 and later) or redirects to that host (14, 15).
+    pub(in crate::odoo) async fn trusts_forwarded_headers(&self, within: Duration) -> Option<bool> {
         const HOST: &str = "odoo-gateway..invalid";
         let mut headers = HeaderMap::new();
-        self.outside.tell(&mut headers, &Origin::default());
+        self.public_address.set_headers(&mut headers, &Origin::default());
         headers.insert("x-forwarded-host", HeaderValue::from_static(HOST));
         let mut url = self.base.clone();
         url.set_path(&format!("{}/", self.base.path().trim_end_matches('/')));
@@ -162,11 +192,11 @@ impl Transport {
         let Request { path, headers, content_type, body, effect } = request;
         let mut headers: HeaderMap = headers.into_iter().collect();
         headers.insert(header::CONTENT_TYPE, content_type);
-        self.outside.tell(&mut headers, origin);
+        self.public_address.set_headers(&mut headers, origin);
         let mut url = self.base.clone();
         url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
         let request = self.client.post(url).headers(headers).body(body);
-        let response = request.send().await.map_err(|error| self.lost(effect, &error))?;
+        let response = request.send().await.map_err(|error| self.request_error(effect, &error))?;
         let status = response.status();
         if let (true, Some(to)) = (status.is_redirection(), response.headers().get(header::LOCATION)) {
             return Err(Error::Redirected { to: String::from_utf8_lossy(to.as_bytes()).into_owned() });
@@ -181,14 +211,14 @@ impl Transport {
         let body = self.body(response, effect).await?;
         match status.as_u16() {
             429 => Err(Error::Overloaded { status: 429 }),
-            // Some proxies answer 503 too when Odoo went away in the middle of a call.
+            // Some proxies also answer 503 when Odoo goes away in the middle of a call, so for a write the outcome is unknown.
             503 if effect == Effect::Read => Err(Error::Overloaded { status: 503 }),
             502..=504 => no_answer(Why::Status(status.as_u16())),
-            // Where Odoo has no database to serve, it says so by a page; the doors know that by its status.
+            // Odoo answers with a page when it has no such database; the protocols recognise that by the status.
             404 => Ok(Response { status, session_cookie, body }),
-            // Refused by its head alone, by Odoo or by the gateway.
+            // Refused for its head alone, by Odoo or by this gateway.
             status @ (414 | 431) => Err(Error::TurnedAway { status, title: String::new() }),
-            // The time that a proxy gave Odoo was over (nginx), or this gateway's own.
+            // A time-out of a proxy in front of Odoo (nginx), or of this gateway.
             status @ (408 | 499) => no_answer(Why::Status(status)),
             status @ 400..=499 if is_page => Err(Error::TurnedAway { status, title: title(&body) }),
             status if is_page => no_answer(Why::Page { status, title: title(&body) }),
@@ -196,7 +226,7 @@ impl Transport {
         }
     }
 
-    /// The whole body, if it is not too large and does not falter.
+    /// Reads the whole body, within the maximum size and the read time-out.
     async fn body(&self, mut response: reqwest::Response, effect: Effect) -> Result<Bytes, Error> {
         let cap = self.max_answer.as_u64();
         let too_large = |size: u64| size > cap;
@@ -207,7 +237,7 @@ impl Transport {
         loop {
             let chunk = time::timeout(self.read_timeout, response.chunk()).await;
             let chunk = chunk.map_err(|_| Error::NoAnswer { effect, why: Why::TimedOut(self.read_timeout) })?;
-            let Some(chunk) = chunk.map_err(|error| self.lost(effect, &error))? else { break };
+            let Some(chunk) = chunk.map_err(|error| self.request_error(effect, &error))? else { break };
             body.extend_from_slice(&chunk);
             if too_large(body.len() as u64) {
                 return Err(Error::AnswerTooLarge { effect, cap: self.max_answer });
@@ -217,8 +247,8 @@ impl Transport {
         Ok(body.freeze())
     }
 
-    fn lost(&self, effect: Effect, error: &reqwest::Error) -> Error {
-        // A URL or a header that HTTP has no form for.
+    fn request_error(&self, effect: Effect, error: &reqwest::Error) -> Error {
+        // HTTP has no form for the URL or a header.
         if error.is_builder() {
             return Error::Unsendable { reason: root_cause(error) };
         }
@@ -242,7 +272,7 @@ fn no_room(full: Full, effect: Effect) -> Error {
     }
 }
 
-/// The innermost words of an error: reqwest's own sentence names the URL and little else.
+/// The message of the innermost cause. The outer message of reqwest names the URL and little else.
 fn root_cause(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(source) = cause.source() {
@@ -254,7 +284,7 @@ fn root_cause(error: &reqwest::Error) -> String {
     }
 }
 
-/// Odoo 19 sends the same cookie twice; the last one counts.
+/// The session cookie. Odoo 19 sends it twice, and the last one counts.
 fn session_cookie(headers: &HeaderMap) -> Option<HeaderValue> {
     let is_session = |value: &&HeaderValue| value.as_bytes().starts_with(b"session_id=");
     let mut cookie = headers.get_all(header::SET_COOKIE).iter().rfind(is_session).cloned()?;
@@ -262,7 +292,7 @@ fn session_cookie(headers: &HeaderMap) -> Option<HeaderValue> {
     Some(cookie)
 }
 
-/// What a page calls itself.
+/// The title of an HTML page, or its first heading.
 fn title(page: &[u8]) -> String {
     let page = String::from_utf8_lossy(page);
     let within = |tag: &str| {
@@ -281,11 +311,11 @@ mod tests {
     async fn what_has_no_form_in_http_is_known_not_to_have_been_sent() {
         let text = "[upstream]\nurl = \"http://127.0.0.1:9\"\ndatabase = \"d\"";
         let config = Config::parse(text, "gateway.toml".as_ref()).unwrap().upstream;
-        let transport = Transport::build(&config, Arc::new(Gate::build(&config)), Arc::default()).unwrap();
+        let transport = Transport::build(&config, Arc::new(UpstreamLimit::build(&config)), Arc::default()).unwrap();
         let until = Instant::now() + Duration::from_secs(10);
-        let terms = Terms { claim: Claim::New, until, origin: Origin::default() };
+        let options = RequestOptions { class: RequestClass::New, until, origin: Origin::default() };
         let request = Request::json(format!("/{}", "x".repeat(70_000)), &"", Effect::Write);
-        let error = transport.post(request, terms).await.err().unwrap();
+        let error = transport.post(request, options).await.err().unwrap();
         assert_eq!((error.code().as_str(), error.retry()), ("not_sendable", Retry::No));
     }
 }

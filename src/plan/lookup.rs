@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{Error, known::Known, query::Query, shown};
 use crate::{
     config::{CompanyFilter, Compat, LookupKeys},
-    odoo::{By, Caller, Kind, Memory, Rpc},
+    odoo::{CachedLookups, Caller, Kind, LookupCriteria, Rpc},
     policy::{Denied, Touch},
 };
 
@@ -180,7 +180,7 @@ impl Questions {
     ) -> Result<Vec<(usize, Vec<i64>)>, Error> {
         let first = &self.asked[batch[0]];
         let query = first.query(filter);
-        let memory = caller.memory(&query.by);
+        let memory = caller.cached_lookups(&query.by);
         let (mut found, mut open) = (Vec::new(), Vec::new());
         for &number in batch {
             match recall(&memory, &self.asked[number].value).await {
@@ -189,7 +189,7 @@ impl Questions {
             }
         }
         if !found.is_empty() {
-            caller.has_recalled(&first.model);
+            caller.note_cached_lookup(&first.model);
         }
         if open.is_empty() {
             return Ok(found);
@@ -239,14 +239,15 @@ fn company_of(known: &Known<'_>, filter: Filter<'_>, model: &str, company: Optio
     Ok(company.filter(|_| is_filtered))
 }
 
-async fn recall(memory: &Option<Memory<'_>>, value: &Value) -> Option<Vec<i64>> {
+async fn recall(memory: &Option<CachedLookups<'_>>, value: &Value) -> Option<Vec<i64>> {
     memory.as_ref()?.get(value).await
 }
 
 impl Question {
     fn query(&self, filter: Filter<'_>) -> Query {
         let Self { model, field, company, beside, .. } = self;
-        let by = By { model: model.clone(), field: field.clone(), company: *company, beside: beside.clone() };
+        let by =
+            LookupCriteria { model: model.clone(), field: field.clone(), company: *company, beside: beside.clone() };
         Query { by, mode: filter.mode }
     }
 

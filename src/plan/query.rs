@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{Error, lookup::SIDE_BY_SIDE};
 use crate::{
     config::CompanyFilter,
-    odoo::{By, Caller, Page, Rpc},
+    odoo::{Caller, LookupCriteria, Page, Rpc},
 };
 
 /// More rows than this beside one for each value, and the values are asked for one by one.
@@ -21,7 +21,7 @@ pub(super) const MOST: usize = 100;
 
 #[derive(Debug)]
 pub(super) struct Query {
-    pub(super) by: By,
+    pub(super) by: LookupCriteria,
     pub(super) mode: CompanyFilter,
 }
 
@@ -63,7 +63,7 @@ impl Query {
 
     /// The call that asks for these values.
     pub(super) fn rpc(&self, values: &[Value]) -> Rpc {
-        let By { model, field, company, beside } = &self.by;
+        let LookupCriteria { model, field, company, beside } = &self.by;
         let (term, answered) = match values {
             [value] => (json!([field, "=", value]), "id"),
             _ => (json!([field, "in", values]), field.as_str()),

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header, uri};
 
-use crate::odoo::Outside;
+use crate::odoo::PublicAddress;
 
 /// Headers that belong to one connection (RFC 9110, section 7.6.1). `Trailer` belongs to the message.
 const OF_CONNECTION: [HeaderName; 8] = [
@@ -51,7 +51,7 @@ pub(super) fn to_odoo(headers: &mut HeaderMap) {
 }
 
 /// Makes Odoo's headers those that the caller gets.
-pub(super) fn to_caller(headers: &mut HeaderMap, outside: &Outside) {
+pub(super) fn to_caller(headers: &mut HeaderMap, outside: &PublicAddress) {
     strip(headers);
     if let Some(location) = headers.get(header::LOCATION).and_then(|location| moved(location, outside)) {
         headers.insert(header::LOCATION, location);
@@ -91,7 +91,7 @@ fn strip(headers: &mut HeaderMap) {
 
 /// A redirect to Odoo's own host leads past the gateway; it must lead back to it. Old Odoos, and those not in proxy mode,
 /// write redirects with the host and scheme that they believe to have.
-fn moved(location: &HeaderValue, outside: &Outside) -> Option<HeaderValue> {
+fn moved(location: &HeaderValue, outside: &PublicAddress) -> Option<HeaderValue> {
     let to = Uri::try_from(location.as_bytes()).ok()?.into_parts();
     let authority = to.authority?;
     if authority != outside.inner && authority != outside.authority {
@@ -114,8 +114,9 @@ mod tests {
         lines.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
     }
 
-    fn outside(public: Option<&str>) -> Outside {
-        Outside::of(&"http://10.0.0.5:8069".parse().unwrap(), public.map(|url| url.parse().unwrap()).as_ref()).unwrap()
+    fn outside(public: Option<&str>) -> PublicAddress {
+        PublicAddress::of(&"http://10.0.0.5:8069".parse().unwrap(), public.map(|url| url.parse().unwrap()).as_ref())
+            .unwrap()
     }
 
     #[test]

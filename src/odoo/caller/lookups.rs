@@ -1,4 +1,4 @@
-//! Lookups of several calls at the same time, by the same field of the same model, are one query.
+//! Lookups, batched with those of other calls, and their cache.
 
 use std::{collections::HashMap, mem, time::Instant};
 
@@ -6,102 +6,73 @@ use serde_json::Value;
 
 use super::Caller;
 use crate::odoo::{
-    credential::Fingerprint,
-    error::Error,
-    lanes::{Batch, Turn, Work},
+    batch::{
+        batcher::{Batch, Dispatch},
+        lookups::{Key, Lookups},
+    },
+    cache::lookup_cache::{CachedLookups, LookupCriteria},
     lock,
-    remembered::Memory,
+    model::error::Error,
 };
 
-/// Lookups by the values of one field, in the same name.
-pub(in crate::odoo) enum Lookups {}
-
-impl Work for Lookups {
-    type Key = Key;
-    /// The values, each different one once.
-    type Job = Vec<Value>;
-    /// The ids of the records that have each value, and how many calls were answered together.
-    type Answer = (Vec<Vec<i64>>, usize);
-
-    fn size(values: &Vec<Value>) -> usize {
-        values.len()
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(in crate::odoo) struct Key {
-    who: Fingerprint,
-    lookup: By,
-    /// The domain that the model has for the caller.
-    within: Option<String>,
-}
-
-/// By which field of which model, in which company, and what else must match.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct By {
-    pub model: String,
-    pub field: String,
-    pub company: Option<i64>,
-    /// Further fields, each with the value that the records must have in it.
-    pub beside: Vec<(String, Value)>,
-}
-
 impl Caller {
-    /// What is remembered of such lookups, where anything is.
-    pub fn memory(&self, by: &By) -> Option<Memory<'_>> {
-        let remembered = self.odoo.remembered.as_ref()?;
-        let within = self.policy.domain(&by.model).map(ToString::to_string);
-        remembered.of(self.access.credential.fingerprint(), by, within)
+    /// The cached results of such lookups; none where the configuration does not cache lookups of the model.
+    pub fn cached_lookups(&self, criteria: &LookupCriteria) -> Option<CachedLookups<'_>> {
+        let enforced_domain = self.policy.domain(&criteria.model).map(ToString::to_string);
+        self.odoo.lookup_cache.as_ref()?.of(self.access.credential.fingerprint(), criteria, enforced_domain)
     }
 
-    /// Notes that this call builds on what was remembered of a model.
-    pub fn has_recalled(&self, model: &str) {
-        lock(&self.recalled).push(model.to_owned());
+    /// Records that this call builds on cached lookups of a model.
+    pub fn note_cached_lookup(&self, model: &str) {
+        lock(&self.cached_lookups_used).push(model.to_owned());
     }
 
-    /// Forgets what lookups found in these models: they have been written.
+    /// Invalidates the cached lookups of these models: they have been written.
     pub fn forget_lookups_of<'m>(&self, models: impl IntoIterator<Item = &'m str>) {
-        if let Some(remembered) = &self.odoo.remembered {
-            models.into_iter().for_each(|model| remembered.forget(model));
+        if let Some(cache) = &self.odoo.lookup_cache {
+            models.into_iter().for_each(|model| cache.invalidate(model));
         }
     }
 
-    /// Forgets what lookups found in the models of which this call had any from memory; false where it had none. What Odoo
-    /// refuses may be an id that is no longer there.
+    /// Invalidates the cached lookups of the models for which this call has used any; false where it has used none. A refusal
+    /// by Odoo may be due to an id that no longer exists.
     pub fn forget_lookups(&self) -> bool {
-        let models = mem::take(&mut *lock(&self.recalled));
+        let models = mem::take(&mut *lock(&self.cached_lookups_used));
         self.forget_lookups_of(models.iter().map(String::as_str));
         !models.is_empty()
     }
 
-    /// Looks the values up, with those of others where they come at the same time. `ask` asks Odoo for some values: the ids of
-    /// the records that have each. `shown` is the query for these values alone, for people.
+    /// The ids of the records with each of the values. The lookup may share one query with those of other calls. `ask` sends the
+    /// query for given values to Odoo; `shown` is the query for these values alone, as it is shown to people.
+    ///
+    /// # Errors
+    /// Those of `ask`, and those of waiting for a batch.
     pub async fn look_up<E: From<Error>, F: Future<Output = Result<Vec<Vec<i64>>, E>>>(
         &self,
-        by: By,
+        criteria: LookupCriteria,
         values: &[Value],
         shown: impl FnOnce() -> Value,
         ask: impl Fn(Vec<Value>) -> F,
     ) -> Result<Vec<Vec<i64>>, E> {
-        let Some(together) = self.together() else { return ask(values.to_vec()).await };
+        let Some(batching) = self.batching() else { return ask(values.to_vec()).await };
         let started = Instant::now();
-        let within = self.policy.domain(&by.model).map(ToString::to_string);
-        let key = Key { who: self.access.credential.fingerprint(), lookup: by, within };
-        match together.lookups.turn(key, || values.to_vec(), self.until).await? {
-            Turn::First(_place) => ask(values.to_vec()).await,
-            Turn::Lead(batch) if batch.jobs.len() == 1 => ask(values.to_vec()).await,
-            Turn::Lead(batch) => ask_all(batch, ask).await,
-            Turn::Answer((found, of)) => {
-                together.count("lookup");
-                self.note_read(shown(), of, started);
+        let enforced_domain = self.policy.domain(&criteria.model).map(ToString::to_string);
+        let key = Key { credential: self.access.credential.fingerprint(), criteria, enforced_domain };
+        match batching.lookups.join(key, || values.to_vec(), self.until).await? {
+            Dispatch::Immediate(_slot) => ask(values.to_vec()).await,
+            Dispatch::Lead(batch) if batch.jobs.len() == 1 => ask(values.to_vec()).await,
+            Dispatch::Lead(batch) => ask_all(batch, ask).await,
+            Dispatch::Answered((found, batch_size)) => {
+                batching.count_shared("lookup");
+                self.note_shared_read(shown(), batch_size, started);
                 Ok(found)
             }
-            Turn::Alone | Turn::Left => ask(values.to_vec()).await,
+            Dispatch::Single | Dispatch::Abandoned => ask(values.to_vec()).await,
         }
     }
 }
 
-/// Asks for the values of all who go together; for one's own alone where that fails, as the others do then.
+/// Asks for the values of the whole batch, and answers the followers. If that fails, each call asks for its own values.
 async fn ask_all<E, F: Future<Output = Result<Vec<Vec<i64>>, E>>>(
     batch: Batch<Lookups>,
     ask: impl Fn(Vec<Value>) -> F,
@@ -119,11 +90,11 @@ async fn ask_all<E, F: Future<Output = Result<Vec<Vec<i64>>, E>>>(
         drop(batch.followers);
         return ask(own).await;
     };
-    let of = batch.jobs.len();
+    let batch_size = batch.jobs.len();
     let found_for = |value: &Value| numbers.get(&value.to_string()).and_then(|&n| found.get(n)).cloned();
     let mut answers =
         batch.jobs.iter().map(|values| values.iter().map(|value| found_for(value).unwrap_or_default()).collect());
     let own = answers.next().unwrap_or_default();
-    batch.followers.tell(answers.map(|answer| Some((answer, of))));
+    batch.followers.answer(answers.map(|answer| Some((answer, batch_size))));
     Ok(own)
 }

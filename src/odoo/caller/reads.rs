@@ -1,7 +1,4 @@
-//! Equal reads of the same user that wait at the same time are answered by one.
-//!
-//! One that Odoo is at already answers nobody who came later: it may have been read before what the later one knows of, and
-//! a lookup that does not see a record which is there makes it twice.
+//! Batched reads: equal reads that wait at the same time share one RPC.
 
 use std::time::Instant;
 
@@ -9,50 +6,42 @@ use serde_json::{Value, json};
 
 use super::Caller;
 use crate::odoo::{
-    credential::Fingerprint,
-    error::Error,
-    lanes::{Turn, Work},
-    rpc::{Effect, Rpc},
-    trace::Made,
+    batch::batcher::Dispatch,
+    model::{
+        error::Error,
+        rpc::{Effect, Rpc},
+        trace::Made,
+    },
 };
 
-/// Reads that are the same to the last word.
-pub(in crate::odoo) enum Reads {}
-
-impl Work for Reads {
-    type Key = (Fingerprint, String);
-    type Job = ();
-    type Answer = (Value, usize);
-}
-
 impl Caller {
-    /// Reads, for all who wait for the same.
+    /// Makes an RPC; one that only reads may be answered by an equal one of another call.
     pub(super) async fn read(&self, rpc: &Rpc) -> Result<Value, Error> {
-        let (Some(together), Effect::Read) = (self.together(), rpc.effect) else { return self.make(rpc).await };
+        let (Some(batching), Effect::Read) = (self.batching(), rpc.effect) else { return self.make(rpc).await };
         let started = Instant::now();
         let key = (self.access.credential.fingerprint(), rpc.text());
-        match together.reads.turn(key, || (), self.until).await? {
-            Turn::First(_place) => self.make(rpc).await,
-            Turn::Lead(batch) => {
+        match batching.reads.join(key, || (), self.until).await? {
+            Dispatch::Immediate(_slot) => self.make(rpc).await,
+            Dispatch::Lead(batch) => {
                 let outcome = self.make(rpc).await;
-                let of = batch.jobs.len();
+                let batch_size = batch.jobs.len();
                 // What went wrong for one may go well for another.
-                let answer = || outcome.as_ref().ok().map(|answer| (answer.clone(), of));
-                batch.followers.tell((1..of).map(|_| answer()));
+                let answer = || outcome.as_ref().ok().map(|answer| (answer.clone(), batch_size));
+                batch.followers.answer((1..batch_size).map(|_| answer()));
                 outcome
             }
-            Turn::Answer((answer, of)) => {
-                together.count("read");
-                self.note_read(rpc.render(), of, started);
+            Dispatch::Answered((answer, batch_size)) => {
+                batching.count_shared("read");
+                self.note_shared_read(rpc.render(), batch_size, started);
                 Ok(answer)
             }
-            Turn::Alone | Turn::Left => self.make(rpc).await,
+            Dispatch::Single | Dispatch::Abandoned => self.make(rpc).await,
         }
     }
 
-    /// Notes what another call has asked for this one.
-    pub(super) fn note_read(&self, mut shown: Value, of: usize, started: Instant) {
-        shown["batch"] = json!(of);
+    /// Records in this call's trace a read that another call has made for it.
+    pub(super) fn note_shared_read(&self, mut shown: Value, batch_size: usize, started: Instant) {
+        shown["batch"] = json!(batch_size);
         self.trace.push(Made { rpc: shown, took: started.elapsed(), records: Vec::new(), failed: None });
     }
 }

@@ -1,0 +1,17 @@
+//! Batched reads: equal reads with the same credential that wait at the same time share one RPC.
+//!
+//! A read that Odoo is already working on answers no call that arrived later. Its result may be older than what the later call
+//! knows of, and a lookup that misses an existing record creates it a second time.
+
+use serde_json::Value;
+
+use crate::odoo::{auth::credential::Fingerprint, batch::batcher::BatchKind};
+
+/// Reads with equal RPCs.
+pub(in crate::odoo) enum Reads {}
+
+impl BatchKind for Reads {
+    type Key = (Fingerprint, String);
+    type Job = ();
+    type Answer = (Value, usize);
+}

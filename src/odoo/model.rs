@@ -1,0 +1,9 @@
+//! What a call to Odoo is and what comes back: [`rpc`], [`schema`], [`error`], [`fault`], [`trace`].
+//!
+//! Data alone: no network, no state that outlives a call. This is the lowest folder of `odoo` and imports none of the others.
+
+pub(in crate::odoo) mod error;
+pub(in crate::odoo) mod fault;
+pub(in crate::odoo) mod rpc;
+pub(in crate::odoo) mod schema;
+pub(in crate::odoo) mod trace;

@@ -1,0 +1,302 @@
+//! What can go wrong between the gateway and Odoo, and what that means for whoever asked.
+//!
+//! One classification for all protocols: what was not sent, what Odoo refused ([`Fault`]), what is unknown.
+
+use std::time::Duration;
+
+use bytesize::ByteSize;
+
+use crate::{
+    errors::{Code, Retry},
+    odoo::model::{fault::Fault, rpc::Effect},
+    policy::{Denied, Malformed},
+};
+
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// No connection was made: nothing was sent.
+    #[error("the gateway cannot reach Odoo")]
+    Unreachable { url: String, reason: String },
+    /// The call has no form in HTTP: nothing was sent.
+    #[error("the call cannot be sent to Odoo: {reason}")]
+    Unsendable { reason: String },
+    /// No connection was tried, since the last ones failed: nothing was sent.
+    #[error("the gateway has not reached Odoo for a while, and looks every second whether it is back")]
+    Down { reason: String },
+    /// Too many calls wait for their turn with Odoo: nothing was sent.
+    #[error("{0}; come back later")]
+    Busy(Queue),
+    /// The call took too long to get to its first change: nothing was written.
+    #[error(
+        "the call did not get to its first change within the time that [limits] call_timeout leaves; nothing was written"
+    )]
+    OutOfTime,
+    /// Other calls that may create the same record were under way: nothing was written.
+    #[error(
+        "other calls that may create or update the same record were under way for as long as this one could wait; nothing was written, send it again"
+    )]
+    KeyBusy,
+    /// The call was sent, and no answer came that tells what became of it.
+    #[error("{}", no_answer(*effect, why))]
+    NoAnswer { effect: Effect, why: Why },
+    /// Odoo, or a proxy before it, turned the call away before working on it.
+    #[error("Odoo is overloaded (HTTP {status})")]
+    Overloaded { status: u16 },
+    /// What stands before Odoo, or Odoo, sends callers elsewhere; the call was not worked on.
+    #[error("Odoo answers with a redirect; [upstream] url must be the address at which it serves itself")]
+    Redirected { to: String },
+    /// What stands before Odoo, or Odoo's own server, did not let the call in.
+    #[error("the call was turned away before Odoo worked on it: HTTP {status}{}", titled(title))]
+    TurnedAway { status: u16, title: String },
+    #[error("{}", too_large(*effect, *cap))]
+    AnswerTooLarge { effect: Effect, cap: ByteSize },
+    #[error("{}", needs_too_much(*effect, *needed, *limit))]
+    AnswerNeedsTooMuch { effect: Effect, needed: ByteSize, limit: ByteSize },
+    /// Odoo's own refusal: the transaction was rolled back.
+    #[error("{}", .0.message)]
+    Fault(Fault),
+    #[error("the model `{0}` does not exist in this Odoo")]
+    UnknownModel(String),
+    #[error(
+        "the session has expired or is not valid; log in again at /web/session/authenticate (an account with two-factor authentication cannot: it needs an API key)"
+    )]
+    SessionExpired,
+    #[error("Odoo does not accept this API key")]
+    WrongKey,
+    /// The login is not said: it is what a stranger gave, and may be a password or a key in the wrong place.
+    #[error(
+        "Odoo does not accept this login with this secret{}",
+        words.as_deref().map(|words| format!(": {words}")).unwrap_or_default()
+    )]
+    WrongLogin { words: Option<String> },
+    /// Odoo looks at no password for a while, right or wrong (`base.login_cooldown_duration`, Odoo 14-19).
+    #[error("Odoo takes no logins at the moment: {words}")]
+    LoginsHeld { words: String },
+    #[error(
+        "the account `{login}` uses two-factor authentication, so its password opens nothing here: make an API key in its Odoo preferences and send that"
+    )]
+    SecondFactor { login: String },
+    #[error(
+        "Odoo {version} accepts an API key only together with its user's login: send that in the header `X-Odoo-Login`, or both as `Authorization: Basic`"
+    )]
+    KeyNeedsLogin { version: u16 },
+    #[error("`[upstream] protocol` of this gateway does not take a caller with a {credential}; it takes {taken}")]
+    CredentialNotTaken { credential: &'static str, taken: &'static str },
+    #[error("`[upstream] protocol` is JSON-2, which Odoo {version} does not have")]
+    NoSuchProtocol { version: u16 },
+    /// The policy does not let the caller do this; nothing was sent.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// A search that could not be kept within the domain that the caller has; nothing was sent.
+    #[error("the domain of the search {0}")]
+    NoDomain(#[from] Malformed),
+    #[error("XML-RPC cannot carry {what}, which stands in the call to {rpc}; [upstream] protocol has other ways")]
+    NotInXml { rpc: String, what: &'static str },
+    #[error("this session belongs to the database `{theirs}`; this gateway serves `{ours}`")]
+    OtherDatabase { theirs: String, ours: String },
+    #[error("Odoo does not serve the database `{0}`, or not at this address; see [upstream] database and url")]
+    NoSuchDatabase(String),
+}
+
+/// Why it is not known what became of a call.
+#[derive(Debug, Clone)]
+pub enum Why {
+    /// No answer within this time.
+    TimedOut(Duration),
+    /// The connection ended before the answer was whole.
+    Broken(String),
+    /// A status that no Odoo method answers with; from a proxy before Odoo, or from an Odoo that is starting or stopping.
+    Status(u16),
+    /// A page for people, with its title; from a proxy before Odoo, as for maintenance.
+    Page { status: u16, title: String },
+    /// Odoo lost PostgreSQL, before the transaction was closed or while it was.
+    DatabaseLost(Fault),
+    /// The call was carried out, and XML-RPC has no form for its result.
+    NotInXml(String),
+    /// The record was created in a batch with those of other calls, and cannot be told from them.
+    Indistinguishable { model: String, ids: String },
+    /// An answer in a compressed form that was not asked for.
+    Encoded(String),
+    /// An answer that cannot be read.
+    Garbled(String),
+}
+
+/// Why a call did not get its turn.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+pub enum Queue {
+    #[error("Odoo is busy, and {0} calls wait for it already, as many as [upstream] queue allows")]
+    Full(usize),
+    #[error("Odoo was busy with other calls for {:.1} s, as long as a call may wait for its turn", .0.as_secs_f32())]
+    TooLong(Duration),
+    #[error("the calls under way fill the memory that [limits] bodies allows, so that Odoo's answer has no room")]
+    NoMemory,
+}
+
+fn no_answer(effect: Effect, why: &Why) -> String {
+    let why = match why {
+        Why::TimedOut(after) => format!("Odoo did not answer within {:.1} s", after.as_secs_f32()),
+        Why::Broken(reason) => format!("the connection to Odoo broke before it answered: {reason}"),
+        Why::Status(status) => format!("Odoo answered HTTP {status} instead of a result"),
+        Why::Page { status, title } => {
+            format!("a web page came back instead of Odoo's answer: HTTP {status}{}", titled(title))
+        }
+        Why::DatabaseLost(fault) => format!("Odoo lost its database: {}", fault.message.lines().next().unwrap_or("")),
+        Why::NotInXml(detail) => {
+            format!("the call was carried out, but Odoo cannot put its result into XML-RPC: {detail}")
+        }
+        Why::Indistinguishable { model, ids } => format!(
+            "the record was made in one call with those of other callers, and cannot be told from them: it is one of {model} {ids}"
+        ),
+        Why::Encoded(coding) => {
+            format!("the answer came back as {coding}, which nobody asked for; a proxy before Odoo compresses it")
+        }
+        Why::Garbled(detail) => format!("Odoo's answer cannot be read: {detail}"),
+    };
+    match effect {
+        Effect::Read => why,
+        Effect::Write => format!("{why}; it is not known whether the change was made: look before you send it again"),
+    }
+}
+
+fn titled(title: &str) -> String {
+    if title.is_empty() { String::new() } else { format!(", titled \u{201c}{title}\u{201d}") }
+}
+
+fn too_large(effect: Effect, cap: ByteSize) -> String {
+    let words = format!("Odoo's answer is larger than the {cap} that [upstream] max_answer allows");
+    with_advice(&words, effect)
+}
+
+fn needs_too_much(effect: Effect, needed: ByteSize, limit: ByteSize) -> String {
+    let words = format!("Odoo's answer needs {needed} of memory, more than the {limit} that [limits] bodies allows");
+    with_advice(&words, effect)
+}
+
+fn with_advice(words: &str, effect: Effect) -> String {
+    match effect {
+        Effect::Read => format!("{words}; ask for less, with `limit` or fewer fields"),
+        Effect::Write => format!("{words}; the call itself has most likely been carried out"),
+    }
+}
+
+/// What running a call again comes to, after Odoo has refused it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeatable {
+    /// The same as running it once: its one transaction was rolled back.
+    Whole,
+    /// Perhaps more: a method may close a transaction of its own, or send a mail.
+    InPart,
+}
+
+impl Error {
+    /// The stable code that callers may branch on.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Unreachable { .. } | Self::Down { .. } => Code::OdooUnreachable,
+            Self::Busy(_) => Code::TooBusy,
+            Self::OutOfTime => Code::OutOfTime,
+            Self::Unsendable { .. } => Code::NotSendable,
+            Self::KeyBusy => Code::KeyBusy,
+            Self::Redirected { .. } => Code::OdooRedirects,
+            Self::TurnedAway { .. } => Code::TurnedAway,
+            Self::AnswerTooLarge { .. } | Self::AnswerNeedsTooMuch { .. } => Code::AnswerTooLarge,
+            Self::NoAnswer { why: Why::TimedOut(_), .. } => Code::OdooTimeout,
+            Self::NoAnswer { .. } => Code::OdooNoAnswer,
+            Self::Overloaded { .. } => Code::OdooOverloaded,
+            Self::Fault(fault) => fault.code(),
+            Self::UnknownModel(_) => Code::UnknownModel,
+            Self::SessionExpired => Code::SessionExpired,
+            Self::WrongKey => Code::WrongKey,
+            Self::WrongLogin { .. } => Code::WrongLogin,
+            Self::LoginsHeld { .. } => Code::LoginsHeld,
+            Self::SecondFactor { .. } => Code::SecondFactor,
+            Self::KeyNeedsLogin { .. } => Code::KeyNeedsLogin,
+            Self::CredentialNotTaken { .. } => Code::CredentialNotAllowed,
+            Self::NoSuchProtocol { .. } => Code::NoSuchDoor,
+            Self::Denied(denied) => denied.code(),
+            Self::NoDomain(_) => Code::InvalidDomain,
+            Self::NotInXml { .. } => Code::NotInXml,
+            Self::OtherDatabase { .. } => Code::OtherDatabase,
+            Self::NoSuchDatabase(_) => Code::NoSuchDatabase,
+        }
+    }
+
+    pub fn retry(&self) -> Retry {
+        match self {
+            // The same call would give the same result.
+            Self::NoAnswer { effect: Effect::Read, why: Why::NotInXml(_) } => Retry::No,
+            Self::Unreachable { .. }
+            | Self::Down { .. }
+            | Self::LoginsHeld { .. }
+            | Self::Busy(_)
+            | Self::OutOfTime
+            | Self::KeyBusy
+            | Self::Overloaded { .. }
+            | Self::NoAnswer { effect: Effect::Read, .. } => Retry::Safe,
+            Self::NoAnswer { effect: Effect::Write, .. }
+            | Self::AnswerTooLarge { effect: Effect::Write, .. }
+            | Self::AnswerNeedsTooMuch { effect: Effect::Write, .. } => Retry::Unsafe,
+            Self::Fault(fault) => fault.retry(),
+            _ => Retry::No,
+        }
+    }
+
+    /// Worth another try at once: nothing was changed, and what stood in the way may be gone in a moment. Not so where the
+    /// time is up, or where the gateway itself holds calls back.
+    pub(in crate::odoo) fn is_transient(&self, rpc: Repeatable) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Overloaded { .. } => true,
+            Self::NoAnswer { why, .. } => {
+                let may_pass = matches!(why, Why::Broken(_) | Why::Status(502..=504) | Why::DatabaseLost(_));
+                self.retry() == Retry::Safe && may_pass
+            }
+            Self::Fault(fault) => fault.is_repeated_by_odoo() || (rpc == Repeatable::Whole && fault.is_conflict()),
+            _ => false,
+        }
+    }
+
+    /// It was the time or the turn of the one who asked that was over, which says nothing to others who ask the same.
+    pub(in crate::odoo) fn concerns_only_its_call(&self) -> bool {
+        matches!(self, Self::OutOfTime | Self::Busy(_) | Self::NoAnswer { why: Why::TimedOut(_), .. })
+    }
+
+    /// Odoo does not accept the credential, or no longer, or its protocol is closed.
+    pub fn is_about_credentials(&self) -> bool {
+        matches!(
+            self,
+            Self::SessionExpired
+                | Self::OtherDatabase { .. }
+                | Self::KeyNeedsLogin { .. }
+                | Self::CredentialNotTaken { .. }
+                | Self::NoSuchProtocol { .. }
+        ) || self.is_refused_secret()
+    }
+
+    /// Odoo knows no such key, login or session.
+    pub fn is_wrong_credential(&self) -> bool {
+        matches!(self, Self::WrongKey | Self::WrongLogin { .. } | Self::SessionExpired)
+    }
+
+    /// With what only the operator should read: where Odoo is.
+    pub fn for_operator(&self) -> String {
+        match self {
+            Self::Unreachable { url, reason } => format!("Odoo cannot be reached at {url}: {reason}"),
+            Self::Down { reason } => format!("{self} ({reason})"),
+            Self::Redirected { to } => format!("{self} (to {to})"),
+            error => error.to_string(),
+        }
+    }
+
+    /// Odoo's traceback, where it gave one.
+    pub fn traceback(&self) -> &str {
+        match self {
+            Self::Fault(fault) | Self::NoAnswer { why: Why::DatabaseLost(fault), .. } => &fault.debug,
+            _ => "",
+        }
+    }
+
+    /// Odoo does not accept a key or a login, and will not a moment later.
+    pub(in crate::odoo) fn is_refused_secret(&self) -> bool {
+        matches!(self, Self::WrongKey | Self::WrongLogin { .. } | Self::SecondFactor { .. })
+    }
+}

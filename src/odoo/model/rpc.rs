@@ -1,0 +1,290 @@
+//! One call to Odoo, independent of the protocol it goes through.
+//!
+//! Arguments carry both their position and their name: `call_kw` takes them by position, which holds for every version
+//! (names changed between 14 and 19), JSON-2 takes them by name.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value, json};
+
+use crate::{
+    odoo::model::{
+        error::{Error, Repeatable},
+        fault::Fault,
+    },
+    policy::{Domain, Malformed, Policy},
+};
+
+/// Whether Odoo's data may have changed once the call was sent. What is not known to read counts as a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    Read,
+    Write,
+}
+
+/// A method call on a model (`ids` is none) or on records.
+#[derive(Debug, Clone)]
+pub struct Rpc {
+    pub model: String,
+    pub method: String,
+    pub effect: Effect,
+    pub ids: Option<Vec<i64>>,
+    /// In the order of the method's signature, each with its name in Odoo 19.
+    pub args: Vec<(&'static str, Value)>,
+    pub kwargs: Map<String, Value>,
+    /// Added to the user's own language and time zone.
+    pub context: Map<String, Value>,
+    pub repeatable: Repeatable,
+    pub reach: Reach,
+}
+
+/// Which records a search finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Those of the domain that the model has for the caller.
+    Callers,
+    /// All: the gateway looks for what it has made itself.
+    Own,
+}
+
+impl Rpc {
+    fn new(model: &str, method: &str, effect: Effect, ids: Option<Vec<i64>>, args: Vec<(&'static str, Value)>) -> Self {
+        Self {
+            model: model.to_owned(),
+            method: method.to_owned(),
+            effect,
+            ids,
+            args,
+            kwargs: Map::new(),
+            context: Map::new(),
+            repeatable: Repeatable::Whole,
+            reach: Reach::Callers,
+        }
+    }
+
+    /// The fields of a model: `{name: {attribute: value}}`, of the attributes asked for alone.
+    pub fn fields_get(model: &str, attributes: &[&str]) -> Self {
+        Self::new(
+            model,
+            "fields_get",
+            Effect::Read,
+            None,
+            vec![("allfields", json!([])), ("attributes", json!(attributes))],
+        )
+    }
+
+    /// The records that match, as `[{"id", field…}]`.
+    pub fn search_read(model: &str, domain: Value, fields: Value, page: Page) -> Self {
+        let args = vec![
+            ("domain", domain),
+            ("fields", fields),
+            ("offset", json!(page.offset)),
+            ("limit", page.limit.map_or(Value::Null, Value::from)),
+            ("order", page.order.map_or(Value::Null, Value::from)),
+        ];
+        Self::new(model, "search_read", Effect::Read, None, args)
+    }
+
+    /// The records that match, with their relations read along (Odoo 17 and later): `{"length", "records"}`.
+    pub fn web_search_read(model: &str, domain: Value, specification: Value, page: Page) -> Self {
+        let args = vec![
+            ("domain", domain),
+            ("specification", specification),
+            ("offset", json!(page.offset)),
+            ("limit", page.limit.map_or(Value::Null, Value::from)),
+            ("order", page.order.map_or(Value::Null, Value::from)),
+            // The length is not used: a count limit of 1 keeps Odoo from counting a whole table.
+            ("count_limit", json!(1)),
+        ];
+        Self::new(model, "web_search_read", Effect::Read, None, args)
+    }
+
+    /// The given records, as `[{"id", field…}]`.
+    pub fn read(model: &str, ids: Vec<i64>, fields: Value) -> Self {
+        Self::new(model, "read", Effect::Read, Some(ids), vec![("fields", fields)])
+    }
+
+    /// New records in one transaction: a list of their ids.
+    pub fn create(model: &str, records: Vec<Value>) -> Self {
+        Self::new(model, "create", Effect::Write, None, vec![("vals_list", Value::Array(records))])
+    }
+
+    /// The same values into each record, in one transaction: `true`.
+    pub fn write(model: &str, ids: Vec<i64>, values: Map<String, Value>) -> Self {
+        Self::new(model, "write", Effect::Write, Some(ids), vec![("vals", Value::Object(values))])
+    }
+
+    /// Deletes: `true`.
+    pub fn unlink(model: &str, ids: Vec<i64>) -> Self {
+        Self::new(model, "unlink", Effect::Write, Some(ids), Vec::new())
+    }
+
+    /// Creates (no ids) or writes, and reads the result back in the same transaction (Odoo 17 and later): `[{"id", …}]`.
+    pub fn web_save(model: &str, ids: Vec<i64>, values: Map<String, Value>, specification: Value) -> Self {
+        let args = vec![("vals", Value::Object(values)), ("specification", specification)];
+        Self::new(model, "web_save", Effect::Write, Some(ids), args)
+    }
+
+    /// Any public method, with named arguments.
+    ///
+    /// `create` gets its values by position: Odoo's `call_kw` looks for them there after the call (14-19).
+    pub fn method(model: &str, method: &str, ids: Option<Vec<i64>>, mut kwargs: Map<String, Value>) -> Self {
+        let values = if method == "create" {
+            kwargs.shift_remove("vals_list").or_else(|| kwargs.shift_remove("vals"))
+        } else {
+            None
+        };
+        let args = values.into_iter().map(|values| ("vals_list", values)).collect();
+        Self { kwargs, repeatable: Repeatable::InPart, ..Self::new(model, method, Effect::Write, ids, args) }
+    }
+
+    /// Model and method as two segments of a path. What could mean something else there is no name of either.
+    pub(in crate::odoo) fn as_path(&self) -> Result<(&str, &str), Error> {
+        let is_plain = |name: &str| {
+            !name.is_empty()
+                && !name.starts_with('.')
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_'))
+        };
+        if !is_plain(&self.model) {
+            return Err(Error::UnknownModel(self.model.clone()));
+        }
+        if !is_plain(&self.method) {
+            return Err(Error::Fault(Fault::unknown_method(&self.model, &self.method)));
+        }
+        Ok((&self.model, &self.method))
+    }
+
+    /// Declares that a method only reads.
+    #[must_use]
+    pub fn reads(self) -> Self {
+        Self { effect: Effect::Read, ..self }
+    }
+
+    /// Declares that a search is about what this call has made or is to remove, wherever that is.
+    #[must_use]
+    pub fn reaching_all(self) -> Self {
+        Self { reach: Reach::Own, ..self }
+    }
+
+    /// What a search finds is kept within the domain that its model has for the caller.
+    ///
+    /// # Errors
+    /// The search's own domain is not whole, so that the two cannot be joined.
+    pub fn within(&self, policy: &Policy) -> Result<Cow<'_, Self>, Malformed> {
+        let searched = self.args.iter().position(|(name, _)| *name == "domain");
+        let (Some(at), Some(forced), Reach::Callers) = (searched, policy.domain(&self.model), self.reach) else {
+            return Ok(Cow::Borrowed(self));
+        };
+        let mut narrowed = self.clone();
+        narrowed.args[at].1 = forced.and(&Domain::read(&self.args[at].1)?).to_value();
+        Ok(Cow::Owned(narrowed))
+    }
+
+    #[must_use]
+    pub fn with_context(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.context.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// The value at a JSON pointer (RFC 6901) whose first name is that of an argument.
+    pub fn argument_mut(&mut self, pointer: &str) -> Option<&mut Value> {
+        let path = pointer.strip_prefix('/')?;
+        let (name, rest) = path.split_at(path.find('/').unwrap_or(path.len()));
+        self.args.iter_mut().find(|(known, _)| *known == name)?.1.pointer_mut(rest)
+    }
+
+    /// For people: what is called with which arguments, long texts shortened. Arguments that say nothing are left out.
+    pub fn render(&self) -> Value {
+        let mut shown = json!({"model": self.model, "method": self.method});
+        if let Some(ids) = &self.ids {
+            shown["ids"] = json!(ids);
+        }
+        let mut room = SHOWN_VALUES;
+        let args = self.args.iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (*name, value));
+        let args = args.chain(self.kwargs.iter().map(|(name, value)| (name.as_str(), value)));
+        let args: Map<String, Value> =
+            args.map(|(name, value)| (name.to_owned(), shortened(value, &mut room))).collect();
+        if !args.is_empty() {
+            shown["args"] = Value::Object(args);
+        }
+        if !self.context.is_empty() {
+            shown["context"] = Value::Object(self.context.clone());
+        }
+        shown
+    }
+
+    /// The records that this call has written, as far as it and its answer tell: those it was made on, or those that
+    /// `create` or `web_save` gave the ids of.
+    pub(in crate::odoo) fn written(&self, answer: &Value) -> Vec<i64> {
+        match (&self.ids, self.effect) {
+            (_, Effect::Read) => Vec::new(),
+            (Some(ids), Effect::Write) if !ids.is_empty() => ids.clone(),
+            (_, Effect::Write) if matches!(self.method.as_str(), "create" | "web_save") => {
+                let items = answer.as_array().map_or(std::slice::from_ref(answer), Vec::as_slice);
+                items.iter().filter_map(|item| item.as_i64().or_else(|| item["id"].as_i64())).collect()
+            }
+            (_, Effect::Write) => Vec::new(),
+        }
+    }
+
+    /// All of it but who calls, as a text: two that have the same are the same call.
+    pub(in crate::odoo) fn text(&self) -> String {
+        let Self { model, method, ids, args, kwargs, context, .. } = self;
+        // JSON can be written of whatever was JSON.
+        serde_json::to_string(&(model, method, ids, args, kwargs, context)).unwrap_or_default()
+    }
+}
+
+/// Texts beyond this many characters are cut where they are only shown.
+pub const SHOWN: usize = 200;
+
+/// As many values as this are shown of one call, so that showing a large one does not take as much memory again.
+const SHOWN_VALUES: usize = 10_000;
+
+fn shortened(value: &Value, room: &mut usize) -> Value {
+    *room = room.saturating_sub(1);
+    match value {
+        Value::String(text) => match text.char_indices().nth(SHOWN) {
+            Some((end, _)) => json!(format!("{}… ({} bytes)", &text[..end], text.len())),
+            None => value.clone(),
+        },
+        Value::Array(items) => {
+            let mut shown = Vec::new();
+            for (number, item) in items.iter().enumerate() {
+                if *room == 0 {
+                    shown.push(json!(format!("… ({} more)", items.len() - number)));
+                    break;
+                }
+                shown.push(shortened(item, room));
+            }
+            Value::Array(shown)
+        }
+        Value::Object(entries) => {
+            let mut shown = Map::new();
+            for (number, (key, value)) in entries.iter().enumerate() {
+                if *room == 0 {
+                    shown.insert("…".to_owned(), json!(format!("{} more", entries.len() - number)));
+                    break;
+                }
+                shown.insert(key.clone(), shortened(value, room));
+            }
+            Value::Object(shown)
+        }
+        other => other.clone(),
+    }
+}
+
+/// Which part of the matching records is wanted.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    pub offset: u64,
+    pub limit: Option<u64>,
+    pub order: Option<String>,
+}
+
+impl Page {
+    /// The first `limit` records.
+    pub fn first(limit: u64) -> Self {
+        Self { limit: Some(limit), ..Self::default() }
+    }
+}

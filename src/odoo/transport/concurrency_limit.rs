@@ -1,0 +1,156 @@
+//! The limit on concurrent requests to Odoo, with a queue for what exceeds it.
+//!
+//! Odoo answers as many requests at a time as it has workers. Further requests wait here instead of in Odoo's backlog, in a
+//! queue that is fair between callers ([`fair_queue`]). The queue has a maximum length and a deadline, so that a caller soon
+//! learns that it should come back later. A call that has begun to write is never refused: half of it is in Odoo already.
+
+mod fair_queue;
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+pub use self::fair_queue::Permit;
+use self::fair_queue::{FairQueue, Priority, Refusal};
+use super::{circuit_breaker::CircuitBreaker, origin::Flow};
+use crate::{
+    config,
+    odoo::model::error::{Error, Queue},
+};
+
+/// What a permit is wanted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequestClass {
+    /// A call that has not changed anything yet.
+    New,
+    /// A call that has begun to write: it must be completed or undone.
+    Begun,
+    /// A transfer or long poll that is passed on. It takes no permit, as it would hold it for as long as the other side likes.
+    Stream,
+    /// A probe of the gateway itself. It takes no permit and passes an open circuit breaker.
+    Probe,
+}
+
+/// Admission of all requests to Odoo: circuit breaker, queue, permits.
+#[derive(Debug)]
+pub struct UpstreamLimit {
+    permits: Arc<FairQueue>,
+    max_waiting: usize,
+    queue_timeout: Duration,
+    breaker: CircuitBreaker,
+}
+
+impl UpstreamLimit {
+    pub fn build(config: &config::Upstream) -> Self {
+        Self {
+            permits: FairQueue::new(usize::from(config.max_in_flight.get())),
+            max_waiting: config.queue,
+            queue_timeout: config.queue_timeout,
+            breaker: CircuitBreaker::default(),
+        }
+    }
+
+    /// Waits for a permit until `until` at the latest. The permit is released when it is dropped; a stream or probe gets none.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] where the queue is full or the queue's time-out passes, [`Error::OutOfTime`] where `until` passes before
+    /// that, [`Error::Down`] while the circuit breaker is open. A call that has begun to write fails by time-out only.
+    pub async fn acquire(&self, class: RequestClass, flow: Flow, until: Instant) -> Result<Option<Permit>, Error> {
+        match class {
+            RequestClass::Probe => return Ok(None),
+            RequestClass::Begun => {
+                let patience = until.saturating_duration_since(Instant::now());
+                let permit = self.permits.acquire(Priority::Begun, flow, until).await;
+                return permit.map(Some).map_err(|_| Error::Busy(Queue::TooLong(patience)));
+            }
+            RequestClass::Stream => return self.breaker.check().map(|()| None),
+            RequestClass::New => {}
+        }
+        self.breaker.check()?;
+        let deadline = Instant::now() + self.queue_timeout;
+        let priority = Priority::New { max_waiting: self.max_waiting };
+        let permit = self.permits.acquire(priority, flow, deadline.min(until)).await;
+        // The breaker may have opened meanwhile: then everything that waits fails at once.
+        self.breaker.check()?;
+        permit.map(Some).map_err(|refusal| match refusal {
+            Refusal::QueueFull => Error::Busy(Queue::Full(self.max_waiting)),
+            Refusal::TimedOut if until < deadline => Error::OutOfTime,
+            Refusal::TimedOut => Error::Busy(Queue::TooLong(self.queue_timeout)),
+        })
+    }
+
+    pub fn breaker(&self) -> &CircuitBreaker {
+        &self.breaker
+    }
+
+    /// How many permits are held, and how many new calls wait for one.
+    pub fn load(&self) -> (usize, usize) {
+        self.permits.load()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time;
+
+    use super::*;
+    use crate::odoo::transport::circuit_breaker::FAILURES_TO_OPEN;
+
+    fn limit(max_waiting: usize, queue_timeout: Duration) -> UpstreamLimit {
+        UpstreamLimit { permits: FairQueue::new(1), max_waiting, queue_timeout, breaker: CircuitBreaker::default() }
+    }
+
+    fn code<T>(outcome: Result<T, Error>) -> &'static str {
+        outcome.err().map_or("acquired", |error| error.code().as_str())
+    }
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(60)
+    }
+
+    async fn acquire(limit: &UpstreamLimit, class: RequestClass) -> Result<Option<Permit>, Error> {
+        limit.acquire(class, Flow::Gateway, soon()).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_queue_has_a_length_and_a_deadline() {
+        let limit = limit(1, Duration::from_secs(5));
+        let _held = acquire(&limit, RequestClass::New).await.unwrap();
+        let (first, second) = tokio::join!(acquire(&limit, RequestClass::New), acquire(&limit, RequestClass::New));
+        assert_eq!((code(first), code(second)), ("too_busy", "too_busy"));
+        assert_eq!(limit.load(), (1, 0));
+        let hurried = Instant::now() + Duration::from_secs(1);
+        assert_eq!(code(limit.acquire(RequestClass::New, Flow::Gateway, hurried).await), "out_of_time");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_has_begun_is_not_turned_away() {
+        let limit = limit(0, Duration::from_secs(5));
+        let held = acquire(&limit, RequestClass::New).await.unwrap();
+        let release = async {
+            time::sleep(Duration::from_secs(30)).await;
+            drop(held);
+        };
+        assert_eq!(code(tokio::join!(acquire(&limit, RequestClass::Begun), release).0), "acquired");
+        let _held = acquire(&limit, RequestClass::New).await.unwrap();
+        assert_eq!(code(acquire(&limit, RequestClass::Begun).await), "too_busy");
+    }
+
+    #[tokio::test]
+    async fn failed_connections_open_the_breaker_until_one_is_made() {
+        let limit = limit(1, Duration::from_secs(5));
+        let failure = Err::<(), _>(Error::Unreachable { url: String::new(), reason: "refused".to_owned() });
+        for _ in 0..FAILURES_TO_OPEN {
+            assert_eq!(code(acquire(&limit, RequestClass::New).await), "acquired");
+            limit.breaker().record(&failure);
+        }
+        let refused = acquire(&limit, RequestClass::New).await.unwrap_err();
+        assert!(refused.for_operator().contains("(refused)"), "{refused:?}");
+        assert_eq!(code(acquire(&limit, RequestClass::Begun).await), "acquired");
+        // A call that ran out of time may not have been connected yet.
+        limit.breaker().record(&Err::<(), _>(Error::OutOfTime));
+        assert_eq!(code(acquire(&limit, RequestClass::New).await), "odoo_unreachable");
+        limit.breaker().record(&Ok(()));
+        assert_eq!(code(acquire(&limit, RequestClass::New).await), "acquired");
+    }
+}
