@@ -7,14 +7,15 @@
 mod run;
 mod undo;
 
+use std::fmt::Display;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-pub use self::undo::{Fate, Incomplete, Left};
+pub use self::undo::{Fate, Incomplete, Leftover};
 use crate::{
-    errors::Code,
     odoo::{Caller, Rpc},
-    plan::{self, Answer, Fields, On, Plan, Selection, Warning, Work, Write},
+    plan::{self, Answer, Fields, On, Plan, Selection, Warning, WarningCode, Work, Write},
     policy::Touch,
 };
 
@@ -70,23 +71,26 @@ pub async fn execute(caller: &Caller, plan: Plan) -> Result<Done, Error> {
             (result, message.to_owned(), Some(atomicity))
         }
         Work::Search { model, domain, page, fields } => {
-            let mut found = caller.call(&plan::search(&model, domain, page, &fields)).await?;
+            let rpc = plan::search(&model, domain, page, &fields);
+            let mut found = caller.call(&rpc).await?;
             let records = match &fields {
                 Fields::Named(_) => {
                     plan::contents_as_text(caller, &model, &mut found).await?;
-                    found
+                    plan::records(&rpc, found)?
                 }
                 Fields::Nested { selection, specification: Some(_) } => {
-                    Value::Array(shaped(found["records"].take(), selection))
+                    shaped(plan::records(&rpc, found["records"].take())?, selection)
                 }
                 Fields::Nested { selection, specification: None } => {
-                    Value::Array(expanded(caller, found, selection).await?)
+                    let mut records = plan::records(&rpc, found)?;
+                    selection.expand(caller, &mut records).await?;
+                    records
                 }
             };
-            let answered = records.as_array().map_or(0, Vec::len) as u64;
+            let answered = records.len() as u64;
             let many = Touch::ReadMany { model: &model, records: answered };
             caller.policy().decide(many).map_err(plan::denied("payload.search_domain"))?;
-            (records, "Record search successfully".to_owned(), None)
+            (Value::Array(records), "Record search successfully".to_owned(), None)
         }
         Work::Method { rpc, on } => {
             let message = format!("Function '{}' called successfully", rpc.method);
@@ -105,15 +109,24 @@ async fn save(caller: &Caller, write: Write, warnings: &mut Vec<Warning>) -> Res
     let Write { steps, lines_before, answer, reads_back } = write;
     let main = run::run(caller, steps, lines_before).await?;
     let wanted = answer.wanted();
-    let records = if reads_back { shaped(main.clone(), wanted) } else { Vec::new() };
+    let created = main.as_ref().and_then(|main| main.created);
+    let records = match main.map(|main| main.answer).filter(|_| reads_back) {
+        Some(Value::Array(records)) => shaped(records, wanted),
+        Some(_) => {
+            warnings.push(not_read("Odoo gave no list of records"));
+            Vec::new()
+        }
+        None => Vec::new(),
+    };
     match answer {
         Answer::Created { wanted } => {
-            let id = main[0].as_i64().or_else(|| main[0]["id"].as_i64());
+            #[expect(clippy::expect_used, reason = "`run` fails where the main call of a new record gives no id")]
+            let id = created.expect("a record was created");
             let bare = || json!({"id": id});
             let record = match records.into_iter().next() {
                 Some(record) => record,
                 None if wanted.fields.is_empty() => bare(),
-                None => match read(caller, &wanted, id.into_iter().collect(), warnings).await.pop() {
+                None => match read(caller, &wanted, vec![id], warnings).await.pop() {
                     Some(record) => record,
                     None => bare(),
                 },
@@ -134,33 +147,30 @@ async fn save(caller: &Caller, write: Write, warnings: &mut Vec<Warning>) -> Res
 /// Reads what is wanted of records that were written; a failure is a warning.
 async fn read(caller: &Caller, wanted: &Selection, ids: Vec<i64>, warnings: &mut Vec<Warning>) -> Vec<Value> {
     let read = async {
-        let records = caller.call(&wanted.reading(Rpc::read(&wanted.model, ids, wanted.names()))).await?;
-        expanded(caller, records, wanted).await
+        let rpc = wanted.reading(Rpc::read(&wanted.model, ids, wanted.names()));
+        let mut records = plan::records(&rpc, caller.call(&rpc).await?)?;
+        wanted.expand(caller, &mut records).await?;
+        Ok::<_, plan::Error>(records)
     };
     match read.await {
         Ok(records) => records,
         Err(error) => {
-            warnings.push(Warning {
-                code: Code::ResultNotRead,
-                path: "result_field".to_owned(),
-                message: format!("the record was written, but `result_field` could not be read: {error}"),
-            });
+            warnings.push(not_read(&error));
             Vec::new()
         }
     }
 }
 
-fn shaped(records: Value, wanted: &Selection) -> Vec<Value> {
-    match records {
-        Value::Array(records) => records.into_iter().map(|record| wanted.shape(record)).collect(),
-        _ => Vec::new(),
+fn not_read(why: &(impl Display + ?Sized)) -> Warning {
+    Warning {
+        code: WarningCode::ResultNotRead,
+        path: "result_field".to_owned(),
+        message: format!("the record was written, but `result_field` could not be read: {why}"),
     }
 }
 
-async fn expanded(caller: &Caller, records: Value, wanted: &Selection) -> Result<Vec<Value>, plan::Error> {
-    let Value::Array(mut records) = records else { return Ok(Vec::new()) };
-    wanted.expand(caller, &mut records).await?;
-    Ok(records)
+fn shaped(records: Vec<Value>, wanted: &Selection) -> Vec<Value> {
+    records.into_iter().map(|record| wanted.shape(record)).collect()
 }
 
 /// The addon's answer to an update: the ids, overwritten by the search key's own `id` where it has one. The wanted fields

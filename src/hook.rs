@@ -22,18 +22,22 @@ pub use self::{
     template::Mistake,
     worker::{COMMAND, serve},
 };
-use self::{template::Template, worker::PATIENCE};
+use self::{
+    template::Template,
+    worker::{Run, TIME_LIMIT},
+};
 use crate::{
     config,
+    errors::Code,
     key_texts::mask_keys,
     memory::{self, Full},
     route::Route,
 };
 
 /// What a worker may take longer than its template: to start, and to be told of the body.
-const AROUND: Duration = Duration::from_secs(10);
+const GRACE: Duration = Duration::from_secs(10);
 /// So many run at a time, in all, each with memory of its own.
-static PLACES: Semaphore = Semaphore::const_new(8);
+static SLOTS: Semaphore = Semaphore::const_new(8);
 /// What the name of a header has in it that holds a credential or a signature: `x-webhook-key`, `x-auth`, `x-gitlab-token`. A
 /// template has no use for them, and what it sees is logged.
 const HIDDEN: [&str; 11] =
@@ -86,13 +90,27 @@ pub enum Error {
     NotVals(String),
     #[error("the templates of this gateway's hooks are busy; come back in a moment")]
     Busy,
-    #[error("the template of this hook did not end within {} s", PATIENCE.as_secs())]
+    #[error("the template of this hook did not end within {} s", TIME_LIMIT.as_secs())]
     Endless,
     #[error(
         "the template of this hook takes more than the {} MiB of memory that it may have on this body, or calls itself without end",
         worker::MEMORY_MIB
     )]
     TooMuch,
+}
+
+impl Error {
+    /// The stable code that callers may branch on.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::NoPayload => Code::NoPayload,
+            Self::Failed(_) => Code::HookTemplate,
+            Self::NotVals(_) => Code::HookTemplate,
+            Self::Busy => Code::TooBusy,
+            Self::Endless => Code::HookLimits,
+            Self::TooMuch => Code::HookLimits,
+        }
+    }
 }
 
 /// What a sender sent, as a template sees it and the log keeps it.
@@ -168,15 +186,20 @@ impl Hook {
     /// # Errors
     /// It makes none, fails, or takes more memory or time than it may; or too many templates run.
     pub async fn vals(self: &Arc<Self>, sent: Sent) -> Result<Map<String, Value>, Error> {
-        let place = time::timeout(PATIENCE, PLACES.acquire()).await;
+        let place = time::timeout(TIME_LIMIT, SLOTS.acquire()).await;
         let place = place.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)?;
-        let code = self.code.clone();
+        let (code, run) = (self.code.clone(), Arc::new(Run::default()));
+        let this_run = run.clone();
         let made = tokio::task::spawn_blocking(move || {
-            let made = worker::run(&code, &sent);
+            let made = worker::run(&code, &sent, &this_run);
             drop(place);
             made
         });
-        let made = time::timeout(PATIENCE + AROUND, made).await.map_err(|_| Error::Endless)?;
+        // A worker ends itself in time. One that does not is ended, or it would keep the place.
+        let made = time::timeout(TIME_LIMIT + GRACE, made).await.map_err(|_| {
+            run.end();
+            Error::Endless
+        })?;
         let made = made.map_err(|_| Error::Failed("it broke down".to_owned()))??;
         let size = made.iter().map(String::len).sum();
         let parsed = made.iter().map(|result| memory::weigh(result.as_bytes()).in_call(0)).sum::<usize>();
@@ -192,7 +215,7 @@ impl Hook {
     /// # Errors
     /// As those of [`Hook::vals`].
     pub fn vals_here(&self, sent: &Sent) -> Result<Map<String, Value>, Error> {
-        read(&worker::run(&self.code, sent)?)
+        read(&worker::run(&self.code, sent, &Run::default())?)
     }
 }
 

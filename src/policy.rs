@@ -17,7 +17,7 @@ use crate::{errors::Code, route::Route};
 
 /// Beginnings of the names of models by which a user gets more rights, code run, or secrets. A pattern that allows everything
 /// does not allow them; one that begins so does.
-const POWER: [&str; 5] = ["ir.", "res.users", "res.groups", "res.config", "base"];
+const PRIVILEGED: [&str; 5] = ["ir.", "res.users", "res.groups", "res.config", "base"];
 
 /// The name of a record: computed, and searched by whatever fields Odoo's search by name reads (14-19).
 pub const NAME: &str = "display_name";
@@ -108,6 +108,13 @@ enum Kind {
     MaxRecords,
 }
 
+/// The rules on fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FieldRule {
+    NeverRead,
+    NeverWrite,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Words {
     holder: String,
@@ -146,11 +153,11 @@ impl Policy {
             Touch::Model(model) => self.decide_model(model),
             Touch::Read { model, field } => {
                 self.decide_model(model)?;
-                self.decide_field(Kind::NeverRead, model, field)
+                self.decide_field(FieldRule::NeverRead, model, field)
             }
             Touch::Write { model, field } => {
                 self.decide_model(model)?;
-                self.decide_field(Kind::NeverWrite, model, field)
+                self.decide_field(FieldRule::NeverWrite, model, field)
             }
             Touch::ByName(model) => {
                 self.decide(Touch::Read { model, field: NAME })?;
@@ -203,7 +210,7 @@ impl Policy {
     pub fn narrows_models(&self) -> bool {
         let is_all = |pattern: &Pattern| pattern.as_str() == "*";
         let allows_all = self.allow.iter().any(is_all)
-            && POWER.iter().all(|power| self.allow.iter().any(|pattern| pattern.is_whole(power)));
+            && PRIVILEGED.iter().all(|power| self.allow.iter().any(|pattern| pattern.is_whole(power)));
         !(allows_all && self.deny.is_empty())
     }
 
@@ -245,9 +252,9 @@ impl Policy {
         if let Some(pattern) = self.deny.iter().find(|pattern| pattern.matches(model)) {
             return self.denied(Kind::Models, what(), format!("`models.deny` has \"{pattern}\""));
         }
-        let has_power = POWER.iter().any(|power| model.starts_with(power));
+        let has_power = PRIVILEGED.iter().any(|power| model.starts_with(power));
         let names = |pattern: &&Pattern| {
-            pattern.matches(model) && (!has_power || POWER.iter().any(|power| pattern.as_str().starts_with(power)))
+            pattern.matches(model) && (!has_power || PRIVILEGED.iter().any(|power| pattern.as_str().starts_with(power)))
         };
         match (self.allow.iter().find(names), has_power) {
             (Some(_), _) => Ok(()),
@@ -259,10 +266,10 @@ impl Policy {
         }
     }
 
-    fn decide_field(&self, kind: Kind, model: &str, field: &str) -> Result<(), Denied> {
-        let (names, key, verb) = match kind {
-            Kind::NeverWrite => (&self.never_write, "never_write", "write"),
-            _ => (&self.never_read, "never_read", "read"),
+    fn decide_field(&self, rule: FieldRule, model: &str, field: &str) -> Result<(), Denied> {
+        let (kind, names, key, verb) = match rule {
+            FieldRule::NeverRead => (Kind::NeverRead, &self.never_read, "never_read", "read"),
+            FieldRule::NeverWrite => (Kind::NeverWrite, &self.never_write, "never_write", "write"),
         };
         match names.iter().find(|name| name.matches(model, field)) {
             None => Ok(()),

@@ -2,20 +2,20 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use odoo_gateway::plan::picks::{self, Pick};
+use odoo_gateway::plan::field_list::{self, ListedField};
 use serde_json::json;
 
-fn written(pick: &Pick) -> String {
-    if pick.within.is_empty() {
-        return pick.name.clone();
+fn written(field: &ListedField) -> String {
+    if field.within.is_empty() {
+        return field.name.clone();
     }
-    let within: Vec<String> = pick.within.iter().map(written).collect();
-    format!("{}{{{}}}", pick.name, within.join(","))
+    let within: Vec<String> = field.within.iter().map(written).collect();
+    format!("{}{{{}}}", field.name, within.join(","))
 }
 
 fuzz_target!(|text: &str| {
-    if let Ok(picks) = picks::parse(&json!([text])) {
-        let again: Vec<String> = picks.iter().map(written).collect();
-        assert_eq!(picks::parse(&json!(again)).expect("what was taken once"), picks);
+    if let Ok(fields) = field_list::parse(&json!([text])) {
+        let again: Vec<String> = fields.iter().map(written).collect();
+        assert_eq!(field_list::parse(&json!(again)).expect("what was taken once"), fields);
     }
 });

@@ -8,14 +8,11 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::{
-    errors::Code,
     odoo::Schema,
     plan::{self, Plan},
 };
 
 const HIDDEN: &str = "***";
-/// The warnings that say of a place in `vals` that nothing of it was used.
-const UNUSED: [Code; 3] = [Code::UnknownField, Code::UnknownParameter, Code::LookupKeyIgnored];
 
 /// The places of hidden values that are needed. Of a call that could not be planned, those under a field of a model that is
 /// known by now.
@@ -36,7 +33,7 @@ pub(super) fn needed(
     };
     match plan {
         Ok(plan) => {
-            let unused = plan.warnings.iter().filter(|warning| UNUSED.contains(&warning.code));
+            let unused = plan.warnings.iter().filter(|warning| warning.code.is_unused());
             let unused: Vec<String> = unused.map(|warning| without_positions(&warning.path)).collect();
             let is_within = |path: &str, place: &String| {
                 path.strip_prefix(place.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
@@ -80,15 +77,18 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::plan::{Warning, Work};
+    use crate::plan::{Warning, WarningCode, Work};
 
     #[track_caller]
-    fn check(unused: &[(Code, &str)], expected: &[&str]) {
+    fn check(unused: &[(WarningCode, &str)], expected: &[&str]) {
         let vals = json!({"strict": false, "my_token": "***", "payload": {"name": "***", "x_token": {"a": "***"},
             "child_ids": [{"a_token": "***", "ref": "***"}, {"a_token": "***"}], "note": "see ***"}});
         let Value::Object(vals) = vals else { unreachable!() };
-        let warning =
-            |(code, path): &(Code, &str)| Warning { code: *code, path: (*path).to_owned(), message: String::new() };
+        let warning = |(code, path): &(WarningCode, &str)| Warning {
+            code: *code,
+            path: (*path).to_owned(),
+            message: String::new(),
+        };
         let work = Work::Search {
             model: String::new(),
             domain: Value::Null,
@@ -111,12 +111,12 @@ mod tests {
             "payload.x_token.a",
         ];
         check(&[], &all);
-        check(&[(Code::NoMatch, "payload.name"), (Code::UnknownField, "payload.nam")], &all);
+        check(&[(WarningCode::NoMatch, "payload.name"), (WarningCode::UnknownField, "payload.nam")], &all);
         check(
             &[
-                (Code::UnknownParameter, "my_token"),
-                (Code::UnknownField, "payload.x_token"),
-                (Code::UnknownField, "payload.child_ids[1].a_token"),
+                (WarningCode::UnknownParameter, "my_token"),
+                (WarningCode::UnknownField, "payload.x_token"),
+                (WarningCode::UnknownField, "payload.child_ids[1].a_token"),
             ],
             &["payload.child_ids.ref", "payload.name", "payload.note"],
         );

@@ -143,7 +143,7 @@ impl Serialize for Member<'_> {
 impl From<plan::Warning> for Warning {
     fn from(warning: plan::Warning) -> Self {
         let message = mask_keys(&warning.message).into_owned();
-        Self { code: warning.code, path: warning.path, message }
+        Self { code: warning.code.code(), path: warning.path, message }
     }
 }
 
@@ -176,8 +176,11 @@ mod tests {
 
     #[test]
     fn an_outcome_that_was_kept_is_answered_again_byte_for_byte() {
-        let warning =
-            plan::Warning { code: Code::NoMatch, path: "payload.tag_ids".to_owned(), message: "none".to_owned() };
+        let warning = plan::Warning {
+            code: plan::WarningCode::NoMatch,
+            path: "payload.tag_ids".to_owned(),
+            message: "none".to_owned(),
+        };
         let done = Done {
             // An order of keys and a number that a reader might change.
             result: json!({"name": "x", "id": 7, "amount": 1.10}),

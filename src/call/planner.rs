@@ -3,9 +3,8 @@
 use super::Call;
 use crate::{
     config::Compat,
-    errors::Code,
     odoo::Caller,
-    plan::{self, Asked, Plan},
+    plan::{self, Asked, Plan, WarningCode},
     route::Route,
 };
 
@@ -44,10 +43,7 @@ pub(super) async fn plan_once(
 /// Whether the call names a field that the cached models lack, or Odoo does not let its user read what they have.
 fn doubts_schema(plan: &Result<Plan, plan::Error>) -> bool {
     match plan {
-        Ok(plan) => plan.warnings.iter().any(|warning| warning.code == Code::UnknownField),
-        Err(error) => matches!(
-            error.code(),
-            Code::UnknownField | Code::UnknownLookupField | Code::NotRelational | Code::AccessError
-        ),
+        Ok(plan) => plan.warnings.iter().any(|warning| warning.code == WarningCode::UnknownField),
+        Err(error) => error.may_come_of_old_schemas(),
     }
 }

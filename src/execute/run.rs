@@ -9,27 +9,36 @@ use serde_json::{Value, json};
 
 use super::{
     Error,
-    undo::{Fate, Kind, Left, Undo},
+    undo::{Fate, Kind, Leftover, Undo},
 };
 use crate::{
     errors::Retry,
     odoo::{Caller, Effect, Error as OdooError, Page, Rpc, Why},
-    plan::{self, At, Below, Beside, Hole, Line, Place, Purpose, Root, Step},
+    plan::{
+        self, At, FutureId, Line, NestedLines, Placeholder, Purpose, RecordIndex, RecordPath, Root, SideEffects, Step,
+        StepId, StepMap, Steps,
+    },
 };
 
-/// Makes the calls, and gives the result of the main one (null where there was none).
-pub(super) async fn run(caller: &Caller, steps: Vec<Step>, before: HashSet<(String, i64)>) -> Result<Value, Error> {
-    let models = steps.iter().map(|step| step.rpc.model.clone()).collect();
+/// Carries out the steps, and returns the result of the main call, where there is one.
+///
+/// # Errors
+/// A step failed. What the steps before it had created has been deleted again, or the error names what is left.
+pub(super) async fn run(
+    caller: &Caller,
+    steps: Steps,
+    before: HashSet<(String, i64)>,
+) -> Result<Option<MainResult>, Error> {
     let mut run =
-        Run { caller, models, before, made: Vec::new(), undo: Vec::new(), updated: None, lines: HashMap::new() };
-    let mut result = Value::Null;
+        Run { caller, before, created: StepMap::new(), undo: Vec::new(), updated: None, lines: HashMap::new() };
+    let mut result = None;
     for step in steps {
-        let beside = step.beside();
+        let models: Vec<String> = step.side_effects().map_or_else(Vec::new, |side_effects| side_effects.models.clone());
         let taken = run.take(step).await;
         // Its lines have been written too.
-        caller.forget_lookups_of(beside.iter().map(String::as_str));
+        caller.forget_lookups_of(models.iter().map(String::as_str));
         match taken {
-            Ok(Some(main)) => result = main,
+            Ok(Some(main)) => result = Some(main),
             Ok(None) => {}
             Err(failed) => return Err(run.give_up(failed).await),
         }
@@ -37,19 +46,37 @@ pub(super) async fn run(caller: &Caller, steps: Vec<Step>, before: HashSet<(Stri
     Ok(result)
 }
 
+/// What Odoo answered to the main call.
+#[derive(Debug)]
+pub(super) struct MainResult {
+    /// The id of the record that was created; `None` for an update.
+    pub(super) created: Option<i64>,
+    pub(super) answer: Value,
+}
+
+/// The records that a step created; none for a step that creates nothing.
+struct Created {
+    model: String,
+    ids: Vec<i64>,
+}
+
+/// The records that the main call updated, with the models of what was created beside them.
+pub(super) struct Updated {
+    pub(super) model: String,
+    pub(super) ids: Vec<i64>,
+    pub(super) with: Vec<String>,
+}
+
 /// A write under way.
 pub(super) struct Run<'c> {
     pub(super) caller: &'c Caller,
-    /// The model of each step.
-    models: Vec<String>,
-    /// Lines that were there before, by field.
+    /// Lines that existed before, by field.
     before: HashSet<(String, i64)>,
-    /// The ids that each step made.
-    made: Vec<Vec<i64>>,
-    /// What is to be deleted if a later step fails, in the order in which it was made.
+    created: StepMap<Created>,
+    /// What is to be deleted if a later step fails, in the order in which it was created.
     pub(super) undo: Vec<Undo>,
     /// What was updated; that cannot be undone.
-    pub(super) updated: Option<(String, Vec<i64>, Vec<String>)>,
+    pub(super) updated: Option<Updated>,
     /// Lines that were read to find the record of a file.
     lines: HashMap<(String, i64, String), Vec<i64>>,
 }
@@ -57,7 +84,7 @@ pub(super) struct Run<'c> {
 /// A step that failed, and what is known of its own effect.
 pub(super) struct Failed {
     pub(super) cause: plan::Error,
-    pub(super) own: Vec<Left>,
+    pub(super) own: Vec<Leftover>,
     /// The call may have been done, so nothing that it may refer to is touched.
     pub(super) keeps_the_rest: bool,
 }
@@ -88,84 +115,92 @@ pub(super) fn is_lost(error: &OdooError) -> bool {
 }
 
 impl Run<'_> {
-    /// Makes one call; gives the result of the main one.
-    async fn take(&mut self, step: Step) -> Result<Option<Value>, Failed> {
-        let Step { mut rpc, holes, purpose } = step;
-        self.fill(&mut rpc, &holes)?;
-        match purpose {
-            Purpose::Make { probe, lookup, must_match, beside } => {
-                let undo = self.make(&rpc, &probe, beside).await?;
-                let made = undo.ids.clone();
+    /// Carries out one step; returns the result of the main call.
+    async fn take(&mut self, step: Step) -> Result<Option<MainResult>, Failed> {
+        let Step { mut rpc, placeholders, purpose } = step;
+        self.fill(&mut rpc, &placeholders).await?;
+        let model = rpc.model.clone();
+        let (ids, main) = match purpose {
+            Purpose::CreateMissing { probe, lookup, must_match, side_effects } => {
+                let undo = self.create_missing(&rpc, &probe, side_effects).await?;
+                let ids = undo.ids.clone();
                 self.undo.push(undo);
-                if must_match && ids_of(&self.caller.call_again(&probe).await?) != made {
+                if must_match && ids_of(&self.caller.call_again(&probe).await?) != ids {
                     let (field, value) = lookup;
-                    return Err(plan::Error::NotFoundAfterwards { model: rpc.model, field, value }.into());
+                    return Err(plan::Error::NotFoundAfterwards { model, field, value }.into());
                 }
-                self.made.push(made);
+                (ids, None)
             }
-            Purpose::Files => {
+            Purpose::CreateFiles => {
                 let result = self.caller.call(&rpc).await;
-                let made = ids_of(&result.map_err(|error| failed(error, &rpc, false))?);
-                let beside = Beside::default();
-                self.undo.push(Undo { model: rpc.model, ids: made.clone(), kind: Kind::Files, beside });
-                self.made.push(made);
+                let ids = ids_of(&result.map_err(|error| failed(error, &rpc, false))?);
+                let side_effects = SideEffects::default();
+                self.undo.push(Undo { model: rpc.model, ids: ids.clone(), kind: Kind::Files, side_effects });
+                (ids, None)
             }
-            Purpose::Main { beside } => {
-                // A new one perhaps together with those of other calls.
-                let result = self.caller.call_batched(&rpc).await;
-                let result = result.map_err(|error| failed(error, &rpc, true).with(&beside.models))?;
-                let made = ids_of(&result);
-                match &rpc.ids {
-                    Some(ids) if !ids.is_empty() => self.updated = Some((rpc.model, ids.clone(), beside.models)),
-                    _ if made.is_empty() => return Err(lost(no_id(&rpc), &rpc, true).with(&beside.models)),
-                    _ => self.undo.push(Undo { model: rpc.model, ids: made.clone(), kind: Kind::Main, beside }),
-                }
-                self.made.push(made);
-                return Ok(Some(result));
+            Purpose::Main { side_effects } => {
+                let (ids, main) = self.main(rpc, side_effects).await?;
+                (ids, Some(main))
             }
-            Purpose::Check { step, below } => {
-                self.check(&rpc, step, &below).await?;
-                self.made.push(Vec::new());
+            Purpose::CheckDomain { step, lines } => {
+                self.check_domain(&rpc, step, &lines).await?;
+                (Vec::new(), None)
             }
-            Purpose::Tie { place } => {
-                let record = self.locate(&place).await?;
-                if let Some(id) = rpc.argument_mut("/vals/res_id") {
-                    *id = json!(record);
-                }
+            Purpose::AttachFiles => {
                 // The same values once more do no harm, so a lost answer is no reason to give up.
                 self.caller.call_again(&rpc).await?;
-                self.made.push(Vec::new());
+                (Vec::new(), None)
             }
-        }
-        Ok(None)
+        };
+        self.created.push(Created { model, ids });
+        Ok(main)
     }
 
-    /// Makes a record that a lookup did not find. Where the answer is lost, the lookup tells whether it is there.
-    async fn make(&self, rpc: &Rpc, probe: &Rpc, beside: Beside) -> Result<Undo, Failed> {
+    /// The main call, for a new record perhaps together with those of other calls.
+    async fn main(&mut self, rpc: Rpc, side_effects: SideEffects) -> Result<(Vec<i64>, MainResult), Failed> {
+        let answer = self.caller.call_batched(&rpc).await;
+        let answer = answer.map_err(|error| failed(error, &rpc, true).with(&side_effects.models))?;
+        let ids = ids_of(&answer);
+        let created = match (&rpc.ids, ids.first()) {
+            (Some(updated), _) if !updated.is_empty() => {
+                self.updated = Some(Updated { model: rpc.model, ids: updated.clone(), with: side_effects.models });
+                None
+            }
+            (_, None) => return Err(lost(no_id(&rpc), &rpc, true).with(&side_effects.models)),
+            (_, Some(&id)) => {
+                self.undo.push(Undo { model: rpc.model, ids: ids.clone(), kind: Kind::Main, side_effects });
+                Some(id)
+            }
+        };
+        Ok((ids, MainResult { created, answer }))
+    }
+
+    /// Creates a record that a lookup did not find. Where the answer is lost, the lookup tells whether the record exists.
+    async fn create_missing(&self, rpc: &Rpc, probe: &Rpc, side_effects: SideEffects) -> Result<Undo, Failed> {
         let (ids, kind) = match self.caller.call(rpc).await {
-            Ok(result) => (ids_of(&result), Kind::Made),
+            Ok(result) => (ids_of(&result), Kind::Created),
             Err(error) if is_lost(&error) => match self.caller.call_again(probe).await.map(|found| ids_of(&found)) {
                 Ok(found) if found.len() == 1 => (found, Kind::Adopted),
                 // It may be there, and refer to what was made before it.
-                _ => return Err(lost(error, rpc, true).with(&beside.models)),
+                _ => return Err(lost(error, rpc, true).with(&side_effects.models)),
             },
             Err(error) => return Err(error.into()),
         };
         if ids.is_empty() {
-            return Err(lost(no_id(rpc), rpc, true).with(&beside.models));
+            return Err(lost(no_id(rpc), rpc, true).with(&side_effects.models));
         }
-        Ok(Undo { model: rpc.model.clone(), ids, kind, beside })
+        Ok(Undo { model: rpc.model.clone(), ids, kind, side_effects })
     }
 
-    /// Whether the caller finds what it has made.
-    async fn check(&self, rpc: &Rpc, step: usize, below: &[Below]) -> Result<(), Failed> {
-        let made = self.made.get(step).cloned().unwrap_or_default();
+    /// Checks that the caller finds what it has created.
+    async fn check_domain(&self, rpc: &Rpc, step: StepId, lines: &[NestedLines]) -> Result<(), Failed> {
+        let created = self.created(step, rpc)?.ids.clone();
         let policy = self.caller.policy();
         let outside = |model: &str| Failed::from(plan::denied("payload")(policy.outside(model)));
-        if ids_of(&self.caller.call_again(rpc).await?) != made {
+        if ids_of(&self.caller.call_again(rpc).await?) != created {
             return Err(outside(&rpc.model));
         }
-        for (model, mut ids) in self.lines_below(&rpc.model, made, below).await? {
+        for (model, mut ids) in self.lines_below(&rpc.model, created, lines).await? {
             if policy.domain(&model).is_none() || ids.is_empty() {
                 continue;
             }
@@ -180,45 +215,51 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Puts the ids that earlier steps made where they belong. A call that lacks one is not made.
-    fn fill(&self, rpc: &mut Rpc, holes: &[Hole]) -> Result<(), OdooError> {
-        for hole in holes {
-            let made = self.made.get(hole.step).and_then(|made| made.get(hole.index));
-            let Some(&id) = made else {
-                let why = Why::Garbled(format!("an earlier call gave no id for {}.{}", rpc.model, rpc.method));
-                return Err(OdooError::NoAnswer { effect: Effect::Read, why });
+    /// Fills the placeholders of a call. A call that lacks an id is not sent.
+    async fn fill(&mut self, rpc: &mut Rpc, placeholders: &[Placeholder]) -> Result<(), Failed> {
+        for placeholder in placeholders {
+            let id = match &placeholder.id {
+                FutureId::Created { step, index } => self.created_id(*step, *index, rpc)?,
+                FutureId::Record(path) => self.locate(path, rpc).await?,
             };
-            match &hole.at {
+            match &placeholder.at {
                 At::Ids => rpc.ids.get_or_insert_default().push(id),
-                At::Argument(pointer) => {
-                    if let Some(place) = rpc.argument_mut(pointer) {
-                        *place = json!(id);
-                    }
-                }
+                At::Argument(path) => *path.resolve(rpc) = json!(id),
             }
         }
         Ok(())
     }
 
-    /// The id of the record that files belong to: a record that was made or updated, or one of its lines.
-    async fn locate(&mut self, place: &Place) -> Result<i64, Failed> {
-        let (mut model, mut id) = match &place.root {
+    /// What an earlier step created, which the call `rpc` needs.
+    fn created(&self, step: StepId, rpc: &Rpc) -> Result<&Created, OdooError> {
+        self.created.get(step).ok_or_else(|| no_earlier_id(rpc))
+    }
+
+    fn created_id(&self, step: StepId, index: RecordIndex, rpc: &Rpc) -> Result<i64, OdooError> {
+        self.created(step, rpc)?.ids.get(index.0).copied().ok_or_else(|| no_earlier_id(rpc))
+    }
+
+    /// The id of the record that files belong to: a record that was created or updated, or one of its lines.
+    async fn locate(&mut self, path: &RecordPath, rpc: &Rpc) -> Result<i64, Failed> {
+        let (mut model, mut id) = match &path.root {
             Root::Record { model, id } => (model.clone(), *id),
-            Root::Step(step) => (
-                self.models.get(*step).cloned().unwrap_or_default(),
-                self.made.get(*step).and_then(|made| made.first()).copied().unwrap_or_default(),
-            ),
-        };
-        for line in &place.lines {
-            let key = (model, id, line.field.clone());
-            if !self.lines.contains_key(&key) {
-                let lines = self.new_lines(&key.0, key.1, line).await?;
-                self.lines.insert(key.clone(), lines);
+            Root::Step(step) => {
+                (self.created(*step, rpc)?.model.clone(), self.created_id(*step, RecordIndex::FIRST, rpc)?)
             }
-            id = match self.lines.get(&key) {
-                Some(ids) if ids.len() == line.of => ids[line.index],
-                ids => {
-                    let (sent, there) = (line.of, ids.map_or(0, Vec::len));
+        };
+        for line in &path.lines {
+            let key = (model, id, line.field.clone());
+            let lines = match self.lines.get(&key) {
+                Some(lines) => lines,
+                None => {
+                    let lines = self.new_lines(&key.0, key.1, line).await?;
+                    self.lines.entry(key).or_insert(lines)
+                }
+            };
+            id = match lines.get(line.index).filter(|_| lines.len() == line.of) {
+                Some(&id) => id,
+                None => {
+                    let (sent, there) = (line.of, lines.len());
                     return Err(plan::Error::LinesDiffer { field: line.field.clone(), sent, there }.into());
                 }
             };
@@ -241,7 +282,13 @@ impl Run<'_> {
     }
 }
 
-/// An answer without the ids that it should have: what was made is not known.
+/// An earlier call answered without an id that the call `rpc` needs, which is not sent.
+fn no_earlier_id(rpc: &Rpc) -> OdooError {
+    let why = Why::Garbled(format!("an earlier call gave no id for {}.{}", rpc.model, rpc.method));
+    OdooError::NoAnswer { effect: Effect::Read, why }
+}
+
+/// An answer without the ids that it should have: what was created is not known.
 fn no_id(rpc: &Rpc) -> OdooError {
     let why = Why::Garbled(format!("{}.{} gave no id", rpc.model, rpc.method));
     OdooError::NoAnswer { effect: Effect::Write, why }
@@ -253,7 +300,7 @@ fn failed(error: OdooError, rpc: &Rpc, keeps_the_rest: bool) -> Failed {
 
 fn lost(error: OdooError, rpc: &Rpc, keeps_the_rest: bool) -> Failed {
     let ids = rpc.ids.clone().unwrap_or_default();
-    let own = Left {
+    let own = Leftover {
         model: rpc.model.clone(),
         ids,
         fate: Fate::Unknown,

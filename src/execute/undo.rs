@@ -7,12 +7,11 @@ use serde_json::json;
 
 use super::{
     Error,
-    run::{Failed, Run, ids_of, is_lost},
+    run::{Failed, Run, Updated, ids_of, is_lost},
 };
 use crate::{
-    errors::Code,
     odoo::{Error as OdooError, Page, Rpc},
-    plan::{self, Below, Beside, Joins},
+    plan::{self, Delegation, NestedLines, SideEffects},
 };
 
 /// A write that failed and could not be taken back whole.
@@ -21,12 +20,12 @@ use crate::{
 pub struct Incomplete {
     #[source]
     pub cause: plan::Error,
-    pub left: Vec<Left>,
+    pub left: Vec<Leftover>,
 }
 
 /// Something that is in Odoo, or may be, though the call failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Left {
+pub struct Leftover {
     pub model: String,
     /// None where Odoo's answer was lost, and with it the ids.
     pub ids: Vec<i64>,
@@ -56,7 +55,7 @@ impl Fate {
     }
 }
 
-impl std::fmt::Display for Left {
+impl std::fmt::Display for Leftover {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { model, ids, why, .. } = self;
         let ids = ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
@@ -75,12 +74,12 @@ pub(super) struct Undo {
     pub(super) model: String,
     pub(super) ids: Vec<i64>,
     pub(super) kind: Kind,
-    pub(super) beside: Beside,
+    pub(super) side_effects: SideEffects,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    Made,
+    Created,
     /// Found by its lookup after an answer was lost. It may be another caller's, so it is not deleted.
     Adopted,
     Files,
@@ -92,34 +91,35 @@ impl Run<'_> {
     pub(super) async fn give_up(mut self, failed: Failed) -> Error {
         let Failed { cause, own: mut left, keeps_the_rest } = failed;
         let mut keep = keeps_the_rest.then_some("a call that may refer to it may have been done");
-        if let Some((model, ids, with)) = self.updated.take() {
-            left.push(Left { model, ids, fate: Fate::Updated, why: "an update is not undone".to_owned(), with });
+        if let Some(Updated { model, ids, with }) = self.updated.take() {
+            left.push(Leftover { model, ids, fate: Fate::Updated, why: "an update is not undone".to_owned(), with });
             keep = Some("what was updated may refer to it");
         }
         while let Some(undo) = self.undo.pop() {
-            let Undo { model, ids, kind, beside: Beside { below, unseen, models, joins } } = undo;
-            // Files that are not tied to anything are referred to by nothing.
+            let Undo { model, ids, kind, side_effects } = undo;
+            let SideEffects { lines, unidentified, models, delegation } = side_effects;
+            // Files that are not attached to anything are referred to by nothing.
             let why = keep.filter(|_| kind != Kind::Files || keeps_the_rest);
             if let Some(why) = why {
-                left.push(Left { model, ids, fate: Fate::Made, why: why.to_owned(), with: models });
+                left.push(Leftover { model, ids, fate: Fate::Made, why: why.to_owned(), with: models });
                 continue;
             }
-            let is_joined = match joins {
-                Joins::Nothing => false,
-                Joins::Made => self.undo.iter().any(|before| before.kind == Kind::Adopted),
-                Joins::Existing => true,
+            let is_part = match delegation {
+                Delegation::None => false,
+                Delegation::ToCreated => self.undo.iter().any(|before| before.kind == Kind::Adopted),
+                Delegation::ToExisting => true,
             };
-            let why = match (kind, is_joined) {
+            let why = match (kind, is_part) {
                 (Kind::Adopted, _) => Some("it may be another caller's"),
                 (_, true) => Some("Odoo may delete a record with it that was there before, which is a part of it"),
                 _ => None,
             };
             if let Some(why) = why {
-                left.push(Left { model, ids, fate: Fate::Made, why: why.to_owned(), with: models });
+                left.push(Leftover { model, ids, fate: Fate::Made, why: why.to_owned(), with: models });
                 keep = Some("a record that is kept may refer to it");
                 continue;
             }
-            let mut not_deleted = self.delete_with_lines(&model, &ids, &below).await;
+            let mut not_deleted = self.delete_with_lines(&model, &ids, &lines).await;
             if let Some(left) = not_deleted.iter_mut().find(|left| left.model == model && left.ids == ids) {
                 left.with.clone_from(&models);
                 if kind != Kind::Files {
@@ -127,9 +127,8 @@ impl Run<'_> {
                 }
             }
             left.extend(not_deleted);
-            let unseen = unseen.into_iter();
             let why = "a command of the payload may have made it beside what was deleted".to_owned();
-            left.extend(unseen.map(|model| Left {
+            left.extend(unidentified.into_iter().map(|model| Leftover {
                 model,
                 ids: Vec::new(),
                 fate: Fate::Unknown,
@@ -141,8 +140,8 @@ impl Run<'_> {
     }
 
     /// Deletes records, and then what is left of the lines they had; gives what could not be deleted.
-    async fn delete_with_lines(&self, model: &str, ids: &[i64], below: &[Below]) -> Vec<Left> {
-        let lines = match self.lines_below(model, ids.to_vec(), below).await {
+    async fn delete_with_lines(&self, model: &str, ids: &[i64], nested: &[NestedLines]) -> Vec<Leftover> {
+        let lines = match self.lines_below(model, ids.to_vec(), nested).await {
             Ok(lines) => lines,
             Err(error) => return vec![not_deleted(model, ids, &error)],
         };
@@ -168,7 +167,7 @@ impl Run<'_> {
             return Ok(());
         }
         match self.caller.call_again(&Rpc::unlink(model, rest)).await {
-            Err(OdooError::Fault(fault)) if fault.code() == Code::MissingRecord => Ok(()),
+            Err(OdooError::Fault(fault)) if fault.is_missing_record() => Ok(()),
             outcome => outcome.map(|_| ()),
         }
     }
@@ -178,12 +177,12 @@ impl Run<'_> {
         &self,
         model: &str,
         ids: Vec<i64>,
-        below: &[Below],
+        nested: &[NestedLines],
     ) -> Result<Vec<(String, Vec<i64>)>, OdooError> {
         let mut lines = Vec::new();
-        let mut level = vec![(model.to_owned(), ids, below)];
-        while let Some((model, ids, below)) = level.pop() {
-            for inner in below.iter().filter(|_| !ids.is_empty()) {
+        let mut level = vec![(model.to_owned(), ids, nested)];
+        while let Some((model, ids, nested)) = level.pop() {
+            for inner in nested.iter().filter(|_| !ids.is_empty()) {
                 let inverse = inner.inverse.as_deref();
                 let found = plan::lines_of(self.caller, &model, &ids, &inner.field, &inner.model, inverse).await?;
                 lines.push((inner.model.clone(), found.clone()));
@@ -203,9 +202,9 @@ impl Run<'_> {
     }
 }
 
-fn not_deleted(model: &str, ids: &[i64], error: &OdooError) -> Left {
+fn not_deleted(model: &str, ids: &[i64], error: &OdooError) -> Leftover {
     let fate = if is_lost(error) { Fate::Unknown } else { Fate::Made };
-    Left {
+    Leftover {
         model: model.to_owned(),
         ids: ids.to_vec(),
         fate,

@@ -11,33 +11,35 @@ use std::{
     io::{self, Read, Write},
     os::unix::process::{CommandExt, ExitStatusExt},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
+    sync::{Arc, mpsc},
     thread,
     time::Duration,
 };
 
-use rustix::process::{Resource, Rlimit, setrlimit};
+use parking_lot::Mutex;
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, setrlimit};
 
 use super::{Error, Sent, template::Template};
 
 /// What the command line calls a worker.
 pub const COMMAND: &str = "hook-worker";
 /// A template that takes longer does not end.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const TIME_LIMIT: Duration = Duration::from_secs(10);
 /// What a template may take, with the body it works on and all that it makes of it.
 pub(super) const MEMORY_MIB: u64 = 256;
 /// A result larger than this is not read.
 const LARGEST: usize = 64 << 20;
 /// The stack of a template; one that calls itself without end ends with it.
 const STACK: usize = 16 << 20;
-/// So many workers wait for the next call.
-const IDLE: usize = 4;
+/// So many workers are kept for the next call.
+const MOST_IDLE: usize = 4;
 /// So many templates does a worker keep, of this configuration and of those before.
 const COMPILED: usize = 64;
 /// The number of SIGTERM, which a service manager may send to all processes of the gateway.
 const TERMINATED: i32 = 15;
 
-static WAITING: Mutex<Vec<Worker>> = Mutex::new(Vec::new());
+/// Workers that wait for a call.
+static IDLE: Mutex<Vec<Worker>> = Mutex::new(Vec::new());
 
 /// What a worker answers.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -65,50 +67,95 @@ impl Drop for Worker {
     }
 }
 
-/// Runs a template in a worker: its results, of which there are two at most, as JSON. It blocks, for about [`PATIENCE`] at
-/// most.
+/// A run of a template, by which another thread can end the worker that the run waits for.
+#[derive(Debug, Default)]
+pub(super) struct Run(Mutex<State>);
+
+#[derive(Debug, Default)]
+enum State {
+    /// No worker runs the template at the moment.
+    #[default]
+    Apart,
+    /// This process runs it. It is waited for only after this state has been left, so the number is that of no other process.
+    In(Pid),
+    Ended,
+}
+
+impl Run {
+    /// Ends the run. The thread that waits for its worker goes on at once, whatever the worker does.
+    pub(super) fn end(&self) {
+        let mut state = self.0.lock();
+        if let State::In(worker) = *state
+            && let Err(error) = kill_process(worker, Signal::KILL)
+        {
+            tracing::error!(%error, "a process for a hook's template cannot be ended");
+        }
+        *state = State::Ended;
+    }
+
+    /// The worker begins; `false` where the run has been ended.
+    fn enter(&self, worker: &Worker) -> bool {
+        let mut state = self.0.lock();
+        if matches!(*state, State::Ended) {
+            return false;
+        }
+        *state = State::In(Pid::from_child(&worker.child));
+        true
+    }
+
+    /// The worker has answered or ended; `false` where the run has been ended.
+    fn leave(&self) -> bool {
+        let mut state = self.0.lock();
+        if matches!(*state, State::Ended) {
+            return false;
+        }
+        *state = State::Apart;
+        true
+    }
+}
+
+/// Runs a template in a worker and returns its results as JSON, of which there are two at most. It blocks, for about
+/// [`TIME_LIMIT`] as a rule; [`Run::end`] ends it in any case. A worker that took too long has ended when this returns.
 ///
 /// # Errors
 /// The template fails, or takes more than it may; or no worker can be started.
-pub(super) fn run(code: &str, sent: &Sent) -> Result<Vec<String>, Error> {
+pub(super) fn run(code: &str, sent: &Sent, run: &Run) -> Result<Vec<String>, Error> {
     let no_worker = |error: io::Error| {
         tracing::error!(%error, "no process can be started for a hook's template");
         Error::Busy
     };
     let mut tries = 0;
     loop {
-        let waiting = waiting().pop();
-        let mut worker = waiting.map_or_else(Worker::start, Ok).map_err(no_worker)?;
-        match worker.call(code, sent) {
-            Ok((kind, answer)) => {
-                if kind != Kind::Endless && waiting_room() {
-                    self::waiting().push(worker);
-                }
-                return match kind {
-                    Kind::Results => Ok(answer.lines().map(str::to_owned).collect()),
-                    Kind::Failed => Err(Error::Failed(answer)),
-                    Kind::Endless => Err(Error::Endless),
-                };
+        let idle = IDLE.lock().pop();
+        let mut worker = idle.map_or_else(Worker::start, Ok).map_err(no_worker)?;
+        if !run.enter(&worker) {
+            return Err(Error::Endless);
+        }
+        let answer = worker.call(code, sent);
+        if !run.leave() {
+            return Err(Error::Endless);
+        }
+        match answer {
+            Ok((Kind::Results, results)) => {
+                worker.keep();
+                return Ok(results.lines().map(str::to_owned).collect());
             }
+            Ok((Kind::Failed, words)) => {
+                worker.keep();
+                return Err(Error::Failed(words));
+            }
+            Ok((Kind::Endless, _)) => return Err(Error::Endless),
             Err(error) => {
                 // A worker that was stopped from outside says nothing about the template.
                 let is_stopped = worker.child.wait().is_ok_and(|status| status.signal() == Some(TERMINATED));
                 tries += 1;
-                if !is_stopped || tries > IDLE {
+                if !is_stopped || tries > MOST_IDLE {
                     tracing::warn!(%error, "a hook's template took more than it may");
                     return Err(Error::TooMuch);
                 }
             }
         }
     }
-}
-
-fn waiting() -> MutexGuard<'static, Vec<Worker>> {
-    WAITING.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn waiting_room() -> bool {
-    waiting().len() < IDLE
 }
 
 impl Worker {
@@ -126,6 +173,14 @@ impl Worker {
         }
     }
 
+    /// Keeps the worker for the next call, unless there are enough.
+    fn keep(self) {
+        let mut idle = IDLE.lock();
+        if idle.len() < MOST_IDLE {
+            idle.push(self);
+        }
+    }
+
     /// Fails where the worker ends before it has answered.
     fn call(&mut self, code: &str, sent: &Sent) -> io::Result<(Kind, String)> {
         write_frame(&mut self.to, code.as_bytes())?;
@@ -137,7 +192,8 @@ impl Worker {
         let kind = match kind[0] {
             b'r' => Kind::Results,
             b'f' => Kind::Failed,
-            _ => Kind::Endless,
+            b'e' => Kind::Endless,
+            other => return Err(io::Error::other(format!("an answer of the kind {other}"))),
         };
         let answer = read_frame(&mut self.from, LARGEST)?;
         Ok((kind, String::from_utf8(answer).map_err(io::Error::other)?))
@@ -172,7 +228,7 @@ pub fn serve() -> io::Result<()> {
         let (answer, answered) = mpsc::channel();
         let run = move || drop(answer.send(template.run(&Sent { body, headers })));
         thread::Builder::new().stack_size(STACK).spawn(run)?;
-        let (kind, text) = match answered.recv_timeout(PATIENCE) {
+        let (kind, text) = match answered.recv_timeout(TIME_LIMIT) {
             Ok(Ok(results)) => (Kind::Results, results.join("\n")),
             Ok(Err(error)) => (Kind::Failed, failure(error)),
             Err(mpsc::RecvTimeoutError::Disconnected) => (Kind::Failed, "it broke down".to_owned()),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Warning, picks};
+use super::{Warning, WarningCode, field_list};
 use crate::{
     errors::Code,
     literal,
@@ -46,7 +46,7 @@ pub enum Error {
     #[error("`{path}` is no domain: {source}")]
     Domain { path: String, source: literal::Error },
     #[error("`{parameter}` {source}")]
-    Picks { parameter: &'static str, source: picks::Error },
+    FieldList { parameter: &'static str, source: field_list::Error },
     #[error("{source}")]
     Denied { path: String, source: Denied },
     #[error("{} (strict)", .0.message)]
@@ -60,6 +60,7 @@ pub enum Error {
     Odoo(#[from] odoo::Error),
 }
 
+/// The matches below name every variant, so that a new one has to say what it is in each respect.
 impl Error {
     /// The stable code that callers may branch on.
     pub fn code(&self) -> Code {
@@ -70,21 +71,23 @@ impl Error {
             Self::NotFoundAfterwards { .. } => Code::NotFoundAfterwards,
             Self::Circular { .. } => Code::CircularAutoCreate,
             Self::UnknownLookupField { .. } => Code::UnknownLookupField,
-            Self::BadMode { .. } | Self::WrongKind { .. } => Code::InvalidValue,
+            Self::BadMode { .. } => Code::InvalidValue,
+            Self::WrongKind { .. } => Code::InvalidValue,
             Self::UnknownField { .. } => Code::UnknownField,
             Self::NotRelational { .. } => Code::NotRelational,
-            Self::NoSearchKey | Self::NoMethod => Code::MissingParameter,
+            Self::NoSearchKey => Code::MissingParameter,
+            Self::NoMethod => Code::MissingParameter,
             Self::PrivateMethod { .. } => Code::PrivateMethod,
             Self::Domain { .. } => Code::InvalidDomain,
-            Self::Picks { .. } => Code::InvalidFields,
+            Self::FieldList { .. } => Code::InvalidFields,
             Self::Denied { source, .. } => source.code(),
-            Self::Strict(warning) => warning.code,
+            Self::Strict(warning) => warning.code.code(),
             Self::Overtaken(error) => error.code(),
             Self::Odoo(error) => error.code(),
         }
     }
 
-    /// Where in `vals` the mistake stands.
+    /// Where in `vals` the mistake is.
     pub fn path(&self) -> Option<&str> {
         match self {
             Self::Ambiguous(ambiguous) => Some(&ambiguous.path),
@@ -96,7 +99,7 @@ impl Error {
             | Self::Domain { path, .. } => Some(path),
             Self::UnknownField { parameter, .. }
             | Self::NotRelational { parameter, .. }
-            | Self::Picks { parameter, .. } => Some(parameter),
+            | Self::FieldList { parameter, .. } => Some(parameter),
             Self::Circular { .. } | Self::NotFoundAfterwards { .. } => Some("auto_create"),
             Self::LinesDiffer { .. } => Some("payload"),
             Self::NoSearchKey => Some("search_key"),
@@ -111,7 +114,25 @@ impl Error {
     pub fn rule(&self) -> Option<&str> {
         match self {
             Self::Denied { source, .. } | Self::Odoo(odoo::Error::Denied(source)) => Some(source.rule()),
-            _ => None,
+            // Odoo's own refusals alone are overtaken.
+            Self::Overtaken(_)
+            | Self::NoMatch { .. }
+            | Self::Ambiguous(_)
+            | Self::LinesDiffer { .. }
+            | Self::NotFoundAfterwards { .. }
+            | Self::Circular { .. }
+            | Self::UnknownLookupField { .. }
+            | Self::BadMode { .. }
+            | Self::WrongKind { .. }
+            | Self::UnknownField { .. }
+            | Self::NotRelational { .. }
+            | Self::NoSearchKey
+            | Self::NoMethod
+            | Self::PrivateMethod { .. }
+            | Self::Domain { .. }
+            | Self::FieldList { .. }
+            | Self::Strict(_)
+            | Self::Odoo(_) => None,
         }
     }
 
@@ -126,26 +147,78 @@ impl Error {
             | Self::LinesDiffer { field, .. } => Some(field),
             Self::UnknownField { name, .. } | Self::NotRelational { name, .. } => Some(name),
             Self::Overtaken(error) => error.field(),
-            _ => None,
+            Self::NotFoundAfterwards { .. }
+            | Self::WrongKind { .. }
+            | Self::NoSearchKey
+            | Self::NoMethod
+            | Self::PrivateMethod { .. }
+            | Self::Domain { .. }
+            | Self::FieldList { .. }
+            | Self::Denied { .. }
+            | Self::Strict(_)
+            | Self::Odoo(_) => None,
         }
     }
 
-    /// What others have changed since the call was planned may explain it.
+    /// Whether remembered schemas that are out of date may explain it: the call names a field that they lack, or Odoo does not
+    /// let its user read what they have.
+    pub fn may_come_of_old_schemas(&self) -> bool {
+        match self {
+            Self::UnknownField { .. } | Self::UnknownLookupField { .. } | Self::NotRelational { .. } => true,
+            Self::Strict(warning) => warning.code == WarningCode::UnknownField,
+            Self::Odoo(odoo::Error::Fault(fault)) => fault.doubts_schema(),
+            Self::Overtaken(error) => error.may_come_of_old_schemas(),
+            Self::NoMatch { .. }
+            | Self::Ambiguous(_)
+            | Self::LinesDiffer { .. }
+            | Self::NotFoundAfterwards { .. }
+            | Self::Circular { .. }
+            | Self::BadMode { .. }
+            | Self::WrongKind { .. }
+            | Self::NoSearchKey
+            | Self::NoMethod
+            | Self::PrivateMethod { .. }
+            | Self::Domain { .. }
+            | Self::FieldList { .. }
+            | Self::Denied { .. }
+            | Self::Odoo(_) => false,
+        }
+    }
+
+    /// Whether what others have changed since the call was planned may explain it.
     pub fn may_come_of_a_change(&self) -> bool {
         match self {
             Self::Odoo(odoo::Error::Fault(fault)) => fault.may_come_of_a_change(),
             Self::NotFoundAfterwards { .. } => true,
-            _ => false,
+            // That has been considered already.
+            Self::Overtaken(_)
+            | Self::NoMatch { .. }
+            | Self::Ambiguous(_)
+            | Self::LinesDiffer { .. }
+            | Self::Circular { .. }
+            | Self::UnknownLookupField { .. }
+            | Self::BadMode { .. }
+            | Self::WrongKind { .. }
+            | Self::UnknownField { .. }
+            | Self::NotRelational { .. }
+            | Self::NoSearchKey
+            | Self::NoMethod
+            | Self::PrivateMethod { .. }
+            | Self::Domain { .. }
+            | Self::FieldList { .. }
+            | Self::Denied { .. }
+            | Self::Strict(_)
+            | Self::Odoo(_) => false,
         }
     }
 
-    /// The same, worth another try by the caller.
+    /// The same refusal, worth another try by the caller.
     #[must_use]
     pub fn overtaken(self) -> Self {
         Self::Overtaken(Box::new(self))
     }
 
-    /// Asks Odoo for the names of records that an ambiguous lookup matched. Where it does not tell, the error stands alone.
+    /// Adds the names of records that an ambiguous lookup matched, where Odoo tells them.
     pub(crate) async fn with_candidates(mut self, caller: &Caller) -> Self {
         if let Self::Ambiguous(ambiguous) = &mut self
             && caller.policy().decide(Touch::Read { model: &ambiguous.model, field: "display_name" }).is_ok()

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    Fields, Looked, On, Plan, Work,
-    steps::{At, Place, Purpose, Root, Step},
+    Fields, LookupResult, On, Plan, Work,
+    steps::{At, FutureId, Purpose, RecordPath, Root, Step},
 };
 use crate::{
     odoo::{Page, Rpc},
@@ -30,7 +30,7 @@ impl Plan {
                 json!([rendered])
             }
         };
-        let lookups: Vec<Value> = self.lookups.iter().map(Looked::render).collect();
+        let lookups: Vec<Value> = self.lookups.iter().map(LookupResult::render).collect();
         json!({"lookups": lookups, "calls": calls})
     }
 }
@@ -48,7 +48,7 @@ pub(crate) fn search(model: &str, domain: Value, page: Page, fields: &Fields) ->
     }
 }
 
-impl Looked {
+impl LookupResult {
     fn render(&self) -> Value {
         let mut shown = json!({"model": self.model, "field": self.field, "value": self.value, "ids": self.ids});
         if !self.beside.is_empty() {
@@ -61,29 +61,20 @@ impl Looked {
 fn render_step(step: &Step) -> Value {
     let mut rpc = step.rpc.clone();
     let mut ids = Vec::new();
-    for hole in &step.holes {
-        let id = json!(format!("<id from call {}>", hole.step + 1));
-        match &hole.at {
+    for placeholder in &step.placeholders {
+        let id = json!(placeholder.id.render());
+        match &placeholder.at {
             At::Ids => ids.push(id),
-            At::Argument(pointer) => {
-                if let Some(place) = rpc.argument_mut(pointer) {
-                    *place = id;
-                }
-            }
+            At::Argument(path) => *path.resolve(&mut rpc) = id,
         }
-    }
-    if let Purpose::Tie { place } = &step.purpose
-        && let Some(id) = rpc.argument_mut("/vals/res_id")
-    {
-        *id = json!(place.render());
     }
     let mut rendered = rpc.render();
     if !ids.is_empty() {
         rendered["ids"] = Value::Array(ids);
     }
     let undo = match &step.purpose {
-        Purpose::Make { .. } | Purpose::Files => Some("deleted again if a later call is refused"),
-        Purpose::Main { .. } | Purpose::Check { .. } | Purpose::Tie { .. } => None,
+        Purpose::CreateMissing { .. } | Purpose::CreateFiles => Some("deleted again if a later call is refused"),
+        Purpose::Main { .. } | Purpose::CheckDomain { .. } | Purpose::AttachFiles => None,
     };
     if let Some(undo) = undo {
         rendered["undo"] = json!(undo);
@@ -91,10 +82,19 @@ fn render_step(step: &Step) -> Value {
     rendered
 }
 
-impl Place {
+impl FutureId {
+    fn render(&self) -> String {
+        match self {
+            Self::Created { step, .. } => format!("<id from call {}>", step.position()),
+            Self::Record(path) => path.render(),
+        }
+    }
+}
+
+impl RecordPath {
     fn render(&self) -> String {
         let root = match &self.root {
-            Root::Step(step) => format!("<id from call {}>", step + 1),
+            Root::Step(step) => format!("<id from call {}>", step.position()),
             Root::Record { id, .. } => id.to_string(),
         };
         let lines: String = self.lines.iter().map(|line| format!(".{}[{}]", line.field, line.index)).collect();

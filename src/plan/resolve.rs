@@ -7,12 +7,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{
     Error, Warnings,
-    auto_create::AutoCreate,
-    draft::{Draft, Reader},
-    known::with_schemas,
-    lookup::{Filter, Questions},
-    same_record,
-    steps::Looked,
+    lookup::{AutoCreate, Filter, LookupResult, Matches, QuestionId, Questions, record_locks},
+    read::{Draft, Reader},
+    schema_view::with_schemas,
 };
 use crate::odoo::{Caller, Taken};
 
@@ -20,17 +17,16 @@ use crate::odoo::{Caller, Taken};
 #[derive(Debug, Default)]
 pub(super) struct Resolved {
     pub(super) questions: Questions,
-    /// The ids found, by the question's number.
-    pub(super) found: Vec<Vec<i64>>,
-    /// By the question's number.
-    pub(super) makings: BTreeMap<usize, Making>,
+    pub(super) matches: Matches,
+    /// The records to be made, each for the question that found none.
+    pub(super) missing_records: BTreeMap<QuestionId, MissingRecord>,
     /// Questions that are answered by a record which is made for another one, by that one.
-    pub(super) same: HashMap<usize, usize>,
+    pub(super) same: HashMap<QuestionId, QuestionId>,
 }
 
 /// A record to be made.
 #[derive(Debug)]
-pub(super) struct Making {
+pub(super) struct MissingRecord {
     pub(super) draft: Draft,
     /// Its values show that the lookup will find it.
     pub(super) is_certain: bool,
@@ -52,28 +48,29 @@ pub(super) async fn resolve(
 ) -> Result<Option<Resolved>, Error> {
     let mut resolved = Resolved { questions, ..Resolved::default() };
     let mut noted = Warnings::new(warnings.is_strict());
-    let mut made_for: HashMap<(String, Option<i64>), usize> = HashMap::new();
+    let mut made_for: HashMap<(String, Option<i64>), QuestionId> = HashMap::new();
     for _ in 0..MOST_LEVELS {
-        let first = resolved.found.len();
-        let locks = same_record::of_lookups(caller, &resolved.questions, first, auto_create);
+        let open: Vec<QuestionId> = resolved.questions.unanswered(&resolved.matches).map(|(id, _)| id).collect();
+        let locks = record_locks::of_lookups(caller, resolved.questions.unanswered(&resolved.matches), auto_create);
         if !is_dry_run && caller.lock_records(locks).await? == Taken::Anew {
             return Ok(None);
         }
-        resolved.found.extend(resolved.questions.ask(caller, filter, first).await?);
-        let missing: Vec<_> = (first..resolved.found.len())
-            .filter(|&number| resolved.found[number].is_empty())
-            .filter_map(|number| Some((number, auto_create.fitting(resolved.questions.get(number))?)))
+        resolved.questions.ask(caller, filter, &mut resolved.matches).await?;
+        let missing: Vec<_> = open
+            .into_iter()
+            .filter(|&id| resolved.matches[id].is_empty())
+            .filter_map(|id| Some((id, auto_create.fitting(resolved.questions.get(id))?)))
             .collect();
         // An entry makes one record, however many different lookups it fits.
         let missing: Vec<_> = missing
             .into_iter()
-            .filter(|(number, fit)| {
+            .filter(|(id, fit)| {
                 // What the record is made of, its company besides.
-                let key = (fit.entry.path.clone(), resolved.questions.get(*number).company.or(company));
-                let first = *made_for.entry(key).or_insert(*number);
-                let is_answered_by_first = first != *number && fit.is_certain;
+                let key = (fit.entry.path.clone(), resolved.questions.get(*id).company.or(company));
+                let first = *made_for.entry(key).or_insert(*id);
+                let is_answered_by_first = first != *id && fit.is_certain;
                 if is_answered_by_first {
-                    resolved.same.insert(*number, first);
+                    resolved.same.insert(*id, first);
                 }
                 !is_answered_by_first
             })
@@ -83,24 +80,24 @@ pub(super) async fn resolve(
             return Ok(Some(resolved));
         }
         let strict = noted.is_strict();
-        let (makings, questions, of_level) = with_schemas(caller, |known| {
+        let (missing_records, questions, of_level) = with_schemas(caller, |schemas| {
             let mut noted = Warnings::new(strict);
             let questions = resolved.questions.clone();
-            let mut reader = Reader { known, filter, questions, warnings: &mut noted };
-            let mut makings = BTreeMap::new();
-            for (number, fit) in &missing {
-                let question = resolved.questions.get(*number);
+            let mut reader = Reader { schemas, filter, questions, warnings: &mut noted };
+            let mut missing_records = BTreeMap::new();
+            for (id, fit) in &missing {
+                let question = resolved.questions.get(*id);
                 let model = question.model.clone();
                 let draft = reader.read(&model, &fit.entry.values, &fit.entry.path, question.company.or(company))?;
-                makings.insert(*number, Making { draft, is_certain: fit.is_certain });
+                missing_records.insert(*id, MissingRecord { draft, is_certain: fit.is_certain });
             }
             let questions = reader.questions;
-            Ok((makings, questions, noted))
+            Ok((missing_records, questions, noted))
         })
         .await?;
         noted.extend(of_level);
         resolved.questions = questions;
-        resolved.makings.extend(makings);
+        resolved.missing_records.extend(missing_records);
     }
     let problem = format!("needs more than {MOST_LEVELS} missing records, each for the next");
     Err(Error::WrongKind { path: "auto_create".to_owned(), problem })
@@ -108,25 +105,25 @@ pub(super) async fn resolve(
 
 impl Resolved {
     /// The record that is made for this question answers others too.
-    pub(super) fn is_shared(&self, number: usize) -> bool {
-        self.same.values().any(|first| *first == number)
+    pub(super) fn is_shared(&self, question: QuestionId) -> bool {
+        self.same.values().any(|first| *first == question)
     }
 
     /// What was looked up and found, for whoever wants to see it.
-    pub(super) fn looked(&self) -> Vec<Looked> {
-        let answered = self.questions.iter().zip(&self.found);
-        let looked = answered.map(|(question, ids)| Looked {
+    pub(super) fn looked(&self) -> Vec<LookupResult> {
+        let answered = self.questions.iter();
+        let looked = answered.map(|(id, question)| LookupResult {
             model: question.model.clone(),
             field: question.field.clone(),
             value: question.value.clone(),
             beside: question.beside.clone(),
-            ids: ids.clone(),
+            ids: self.matches[id].to_vec(),
         });
         looked.collect()
     }
 
     /// The records to be made, each after those that it needs itself.
-    pub(super) fn order(&self, main: &Draft) -> Result<Vec<usize>, Error> {
+    pub(super) fn order(&self, main: &Draft) -> Result<Vec<QuestionId>, Error> {
         let mut order = Vec::new();
         self.visit(main, &mut Vec::new(), &mut HashSet::new(), &mut order)?;
         Ok(order)
@@ -135,22 +132,22 @@ impl Resolved {
     fn visit(
         &self,
         draft: &Draft,
-        within: &mut Vec<usize>,
-        done: &mut HashSet<usize>,
-        order: &mut Vec<usize>,
+        within: &mut Vec<QuestionId>,
+        done: &mut HashSet<QuestionId>,
+        order: &mut Vec<QuestionId>,
     ) -> Result<(), Error> {
-        for number in draft.questions() {
-            let number = self.same.get(&number).copied().unwrap_or(number);
-            let Some(making) = self.makings.get(&number).filter(|_| !done.contains(&number)) else { continue };
-            if within.contains(&number) || within.len() == MOST_LEVELS {
-                let question = self.questions.get(number);
+        for id in draft.questions() {
+            let id = self.same.get(&id).copied().unwrap_or(id);
+            let Some(missing) = self.missing_records.get(&id).filter(|_| !done.contains(&id)) else { continue };
+            if within.contains(&id) || within.len() == MOST_LEVELS {
+                let question = self.questions.get(id);
                 return Err(Error::Circular { field: question.asked_by.join(", "), value: question.shown() });
             }
-            within.push(number);
-            self.visit(&making.draft, within, done, order)?;
+            within.push(id);
+            self.visit(&missing.draft, within, done, order)?;
             within.pop();
-            done.insert(number);
-            order.push(number);
+            done.insert(id);
+            order.push(id);
         }
         Ok(())
     }

@@ -1,20 +1,31 @@
 //! A planned write: the Odoo calls it takes, in order, and what ties them together.
 //!
-//! What can be refused comes before the main call, so that a refusal leaves nothing but what can be deleted again: records
-//! made on the fly and files. After it, only files are tied to the records it made. An id that an earlier call will give
-//! is a [`Hole`] in a later one.
+//! Calls that Odoo may refuse come before the main call, so that a refusal leaves nothing but what can be deleted again:
+//! records created on the fly, and files. After the main call, files are only attached to the records that it created.
+//!
+//! These are the types that planning gives and `crate::execute` takes. They import nothing of planning but the selection of
+//! the answer. A [`StepId`] exists only for a step that stands before the one that names it, and every path of a
+//! [`Placeholder`] resolves: [`Steps::push`] is the only way to add a step, and checks it.
+
+mod placeholder;
+mod side_effects;
 
 use std::collections::HashSet;
 
 use serde_json::Value;
 
-use super::{joins::Joins, selection::Selection};
+pub(super) use self::placeholder::Trail;
+pub use self::{
+    placeholder::{ArgumentPath, At, FutureId, Line, Placeholder, RecordIndex, RecordPath, Root},
+    side_effects::{Delegation, NestedLines, SideEffects},
+};
+use super::answer::Selection;
 use crate::odoo::Rpc;
 
 /// The calls of one create or update, and how their results are answered.
 #[derive(Debug)]
 pub struct Write {
-    pub steps: Vec<Step>,
+    pub steps: Steps,
     /// Lines that the records had before, archived ones too, where files have to be told theirs from new ones.
     pub lines_before: HashSet<(String, i64)>,
     pub answer: Answer,
@@ -22,20 +33,89 @@ pub struct Write {
     pub reads_back: bool,
 }
 
+/// Identifies a step that was added to [`Steps`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct StepId(usize);
+
+impl StepId {
+    /// The position among the calls as people count, from 1.
+    pub(super) fn position(self) -> usize {
+        self.0 + 1
+    }
+}
+
+/// The calls of a write, in order.
+#[derive(Debug, Default)]
+pub struct Steps(Vec<Step>);
+
+impl Steps {
+    /// Adds a step. Its placeholders are resolved once here, so that a wrong path shows before anything is sent.
+    pub(super) fn push(&mut self, mut step: Step) -> StepId {
+        for placeholder in &step.placeholders {
+            if let At::Argument(path) = &placeholder.at {
+                path.resolve(&mut step.rpc);
+            }
+        }
+        self.0.push(step);
+        StepId(self.0.len() - 1)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Step> {
+        self.0.iter()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl IntoIterator for Steps {
+    type Item = Step;
+    type IntoIter = std::vec::IntoIter<Step>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+/// A value for each step that has been carried out, in order.
+#[derive(Debug)]
+pub struct StepMap<T>(Vec<T>);
+
+impl<T> StepMap<T> {
+    pub fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Adds the value of the next step.
+    pub fn push(&mut self, value: T) {
+        self.0.push(value);
+    }
+
+    /// The value of a step; `None` where that step has not been carried out yet.
+    pub fn get(&self, id: StepId) -> Option<&T> {
+        self.0.get(id.0)
+    }
+}
+
 /// One call.
 #[derive(Debug)]
 pub struct Step {
     pub rpc: Rpc,
-    pub holes: Vec<Hole>,
+    pub placeholders: Vec<Placeholder>,
     pub purpose: Purpose,
 }
 
 impl Step {
-    /// The models of what it writes beside its record.
-    pub fn beside(&self) -> Vec<String> {
+    /// What it writes beside its record; `None` where it writes nothing else.
+    pub fn side_effects(&self) -> Option<&SideEffects> {
         match &self.purpose {
-            Purpose::Make { beside, .. } | Purpose::Main { beside } => beside.models.clone(),
-            Purpose::Files | Purpose::Check { .. } | Purpose::Tie { .. } => Vec::new(),
+            Purpose::CreateMissing { side_effects, .. } | Purpose::Main { side_effects } => Some(side_effects),
+            Purpose::CreateFiles | Purpose::CheckDomain { .. } | Purpose::AttachFiles => None,
         }
     }
 }
@@ -43,110 +123,19 @@ impl Step {
 /// What a call is for, which decides what is done when it or a later one fails.
 #[derive(Debug)]
 pub enum Purpose {
-    /// Makes a record that a lookup did not find. `probe` is the lookup: it tells whether the record is there after an
-    /// answer was lost. Where `must_match`, it is asked in any case, since the values do not show that it will match.
-    /// `lookup` is its field and value, for a sentence.
-    Make { probe: Box<Rpc>, lookup: (String, String), must_match: bool, beside: Beside },
-    /// Makes the files of all records, those of records that are not there yet without a record.
-    Files,
-    /// The record itself.
-    Main { beside: Beside },
-    /// Looks whether what an earlier step made is within the domains that the models have for the caller: its record, which
+    /// Creates a record that a lookup did not find. `probe` is the lookup: it tells whether the record exists after an answer
+    /// was lost. Where `must_match`, it is asked in any case, since the values do not show that it will match. `lookup` is its
+    /// field and value, for a sentence.
+    CreateMissing { probe: Box<Rpc>, lookup: (String, String), must_match: bool, side_effects: SideEffects },
+    /// Creates the files of all records; those of records that do not exist yet are not attached to anything.
+    CreateFiles,
+    /// Creates or updates the record itself.
+    Main { side_effects: SideEffects },
+    /// Checks that what an earlier step created is within the domains that the models have for the caller: its record, which
     /// this call searches for, and the lines below it.
-    Check { step: usize, below: Vec<Below> },
-    /// Ties files to a record that an earlier step made.
-    Tie { place: Place },
-}
-
-/// A place for an id that is known once an earlier step has been done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hole {
-    pub at: At,
-    pub step: usize,
-    /// Which of the ids that the step made.
-    pub index: usize,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum At {
-    /// Behind the ids that the call is made on.
-    Ids,
-    /// In the arguments: a JSON pointer (RFC 6901) whose first name is the argument's.
-    Argument(String),
-}
-
-/// A record that files belong to: one that a step makes or writes, or a line below it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    pub root: Root,
-    pub lines: Vec<Line>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Root {
-    /// The record that this step makes.
-    Step(usize),
-    /// A record that is there already.
-    Record { model: String, id: i64 },
-}
-
-/// A line among those of a one2many: the `index`-th of `of`, in the order in which they were made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
-    pub field: String,
-    pub model: String,
-    pub inverse: Option<String>,
-    pub index: usize,
-    pub of: usize,
-}
-
-/// What a call makes beside its record.
-#[derive(Debug, Clone, Default)]
-pub struct Beside {
-    pub below: Vec<Below>,
-    /// Models of which Odoo's own commands may make records that cannot be told from those they link.
-    pub unseen: Vec<String>,
-    /// The models of all of it.
-    pub models: Vec<String>,
-    pub joins: Joins,
-}
-
-/// Lines that a record is made with. Odoo does not always delete them with it (a contact's contacts stay, 14-19), so
-/// whoever takes the record back has to look for them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Below {
-    pub field: String,
-    pub model: String,
-    /// The lines' many2one that leads back to the record, where there is one.
-    pub inverse: Option<String>,
-    pub within: Vec<Below>,
-}
-
-impl Below {
-    /// Whether one of the lines is of such a model.
-    pub(super) fn has(below: &[Self], is_such: &impl Fn(&str) -> bool) -> bool {
-        below.iter().any(|below| is_such(&below.model) || Self::has(&below.within, is_such))
-    }
-
-    /// The models of lines at every level.
-    pub(super) fn models(below: &[Self]) -> Vec<String> {
-        below.iter().flat_map(|below| [vec![below.model.clone()], Self::models(&below.within)].concat()).collect()
-    }
-}
-
-impl Beside {
-    /// `in_place` are the models of records that are made by a command where they are needed.
-    pub(super) fn new(
-        below: Vec<Below>,
-        unseen: Vec<String>,
-        in_place: impl Iterator<Item = String>,
-        joins: Joins,
-    ) -> Self {
-        let mut models: Vec<String> = Below::models(&below).into_iter().chain(unseen.clone()).chain(in_place).collect();
-        models.sort_unstable();
-        models.dedup();
-        Self { below, unseen, models, joins }
-    }
+    CheckDomain { step: StepId, lines: Vec<NestedLines> },
+    /// Attaches files to a record that an earlier step created.
+    AttachFiles,
 }
 
 /// What a write answers.
@@ -169,15 +158,4 @@ impl Answer {
             Self::Created { wanted } | Self::Updated { wanted, .. } => wanted,
         }
     }
-}
-
-/// What a lookup found, for whoever wants to look at a plan.
-#[derive(Debug, Clone)]
-pub struct Looked {
-    pub model: String,
-    pub field: String,
-    pub value: Value,
-    /// What else had to match.
-    pub beside: Vec<(String, Value)>,
-    pub ids: Vec<i64>,
 }

@@ -48,7 +48,12 @@ impl Fault {
         }
     }
 
-    pub(in crate::odoo) fn retry(&self) -> Retry {
+    /// A record that the call was made on does not exist.
+    pub fn is_missing_record(&self) -> bool {
+        self.name == "odoo.exceptions.MissingError"
+    }
+
+    pub(super) fn retry(&self) -> Retry {
         if self.is_conflict() { Retry::Safe } else { Retry::No }
     }
 

@@ -1,5 +1,8 @@
 //! What is not taken at a hook: what is not proven to come from its sender, and what makes no call.
 
+use std::time::{Duration, Instant};
+
+use futures_util::future;
 use http::HeaderMap;
 use serde_json::{Value, json};
 
@@ -226,7 +229,7 @@ async fn a_template_that_makes_much_of_a_senders_number_ends_and_the_gateway_doe
         [("range", 300_000_000_u64), ("text", 1_000_000_000), ("deep", 1), ("nested", 100_000_000), ("endless", 1)]
     {
         let body = json!({"kind": kind, "number": number, "name": "x"}).to_string();
-        let started = std::time::Instant::now();
+        let started = Instant::now();
         let outcome = contacts.deliver_signed(&body).await;
         println!("{kind}: {outcome:?} after {:.1?}", started.elapsed());
         assert_eq!(outcome, is(422, "hook_limits"), "{kind}");
@@ -236,4 +239,33 @@ async fn a_template_that_makes_much_of_a_senders_number_ends_and_the_gateway_doe
     assert_eq!(contacts_named(&name).await, 1);
     let most = contacts.gateway.memory().1;
     assert!(most < before + (64 << 20), "{} MiB", most >> 20);
+}
+
+/// More at once than there are places for templates (8). Those that find no place within the patience are told to come again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn templates_that_never_end_give_their_places_back_whatever_their_processes_do() {
+    let code = "if .endless then last(repeat(1)) else . end | {payload: {name: .name}}";
+    let contacts = Contacts::with_template(code).await;
+    for is_stopped in [false, true] {
+        let bodies: Vec<String> =
+            (0..10).map(|n| json!({"endless": true, "number": n, "stopped": is_stopped}).to_string()).collect();
+        let deliveries = future::join_all(bodies.iter().map(|body| contacts.deliver_signed(body)));
+        let stop = async {
+            if is_stopped {
+                // Such a process cannot end itself.
+                contacts.gateway.stop_children(8).await;
+            }
+        };
+        let (outcomes, ()) = future::join(deliveries, stop).await;
+        let ended = outcomes.iter().filter(|outcome| **outcome == is(422, "hook_limits")).count();
+        let turned_away = outcomes.iter().filter(|outcome| **outcome == is(503, "too_busy")).count();
+        assert!(ended >= 8 && ended + turned_away == 10, "{outcomes:?}");
+        let (body, name) = contact();
+        let started = Instant::now();
+        assert_eq!(contacts.deliver_signed(&body).await, is(200, "ok"));
+        assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
+        assert_eq!(contacts_named(&name).await, 1);
+        // The one that made the contact.
+        assert_eq!(contacts.gateway.children().len(), 1);
+    }
 }

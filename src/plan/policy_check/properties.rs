@@ -6,24 +6,30 @@
 
 use serde_json::{Map, Value};
 
-use super::{
-    Error,
-    known::{Known, Seen},
-    touched::denied,
-};
+use super::denied;
 use crate::{
     literal,
     odoo::Properties,
+    plan::{
+        Error,
+        schema_view::{ModelView, SchemaView},
+    },
     policy::{Policy, Touch},
 };
 
 /// With one of these in an item Odoo writes the list into the container (`fields_properties.py`, 16-19).
 const CHANGE: [&str; 2] = ["definition_changed", "definition_deleted"];
 
-impl Known<'_> {
+impl SchemaView<'_> {
     /// A value for a field of properties or of their definitions; a text is JSON to Odoo. Of another field nothing is decided.
-    pub(super) fn properties(&self, seen: Seen<'_>, name: &str, value: &Value, at: &str) -> Result<(), Error> {
-        let Some(properties) = seen.properties(name).filter(|_| !self.policy().is_open()) else { return Ok(()) };
+    pub(in crate::plan) fn properties(
+        &self,
+        view: ModelView<'_>,
+        name: &str,
+        value: &Value,
+        at: &str,
+    ) -> Result<(), Error> {
+        let Some(properties) = view.properties(name).filter(|_| !self.policy().is_open()) else { return Ok(()) };
         let parsed = value.as_str().filter(|text| !text.is_empty()).map(serde_json::from_str::<Value>);
         let items = match (parsed.and_then(Result::ok).as_ref().unwrap_or(value), properties) {
             (Value::Null | Value::Bool(false), _) => return Ok(()),
@@ -43,7 +49,7 @@ impl Known<'_> {
                 return Err(Error::WrongKind { path: at, problem });
             };
             if let (Properties::Values(_), true) = (properties, CHANGE.iter().any(|key| item.contains_key(*key))) {
-                self.definition(seen, properties, &at)?;
+                self.definition(view, properties, &at)?;
             }
             self.property(item, &at)?;
         }
@@ -51,9 +57,9 @@ impl Known<'_> {
     }
 
     /// The definitions in the container are written, whichever record that is.
-    fn definition(&self, seen: Seen<'_>, properties: &Properties, at: &str) -> Result<(), Error> {
+    fn definition(&self, view: ModelView<'_>, properties: &Properties, at: &str) -> Result<(), Error> {
         let place = match properties {
-            Properties::Values(Some(place)) => seen.relation(&place.link).map(|container| (container, &place.field)),
+            Properties::Values(Some(place)) => view.relation(&place.link).map(|container| (container, &place.field)),
             _ => None,
         };
         let Some((container, field)) = place else {
@@ -86,7 +92,7 @@ impl Known<'_> {
 }
 
 /// Whether properties that Odoo answered may be passed on: the names of records stand in them, by their definitions of any model.
-pub(super) fn decide_answered(policy: &Policy, value: &Value) -> Result<(), Error> {
+pub(in crate::plan) fn decide_answered(policy: &Policy, value: &Value) -> Result<(), Error> {
     let is_something = |value: Option<&Value>| match value {
         None | Some(Value::Null | Value::Bool(false)) => false,
         Some(Value::Array(items)) => !items.is_empty(),

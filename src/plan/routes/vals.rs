@@ -4,13 +4,16 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::{
-    Asked, Error, Warnings,
-    auto_create::AutoCreate,
-    kind_of, names,
-    picks::{self, Pick},
+use crate::{
+    odoo::Caller,
+    plan::{
+        Asked, Error, WarningCode, Warnings,
+        field_list::{self, ListedField},
+        lookup::AutoCreate,
+        name_limits,
+        wording::wrong,
+    },
 };
-use crate::{errors::Code, odoo::Caller};
 
 /// What each kind of route reads in `vals`, besides what all of them do.
 const ALWAYS: [&str; 4] = ["payload", "strict", "dry_run", "batch"];
@@ -28,7 +31,7 @@ pub(super) struct Vals<'a> {
     pub(super) auto_create: AutoCreate,
     /// Plan only, and show the plan.
     pub(super) dry_run: bool,
-    pub(super) result_field: Vec<Pick>,
+    pub(super) result_field: Vec<ListedField>,
     pub(super) warnings: Warnings,
 }
 
@@ -38,22 +41,22 @@ impl<'a> Vals<'a> {
     /// `"batch": false` has the caller go alone from here on.
     pub(super) fn read(caller: &Caller, asked: Asked<'a>, parameters: &[&str]) -> Result<Self, Error> {
         let Asked { model, vals, compat } = asked;
-        names::check(model, "model")?;
-        names::check_keys(vals, "")?;
+        name_limits::check(model, "model")?;
+        name_limits::check_keys(vals, "")?;
         if flag(vals, "batch")? == Some(false) {
             caller.go_alone();
         }
         let mut warnings = Warnings::new(flag(vals, "strict")?.unwrap_or(compat.strict));
         let search_key = object(vals, "search_key")?;
-        names::check_keys(&search_key, "search_key")?;
+        name_limits::check_keys(&search_key, "search_key")?;
         note_unread(vals, &[&ALWAYS, parameters].concat(), "", &mut warnings)?;
         Ok(Self {
             payload: object(vals, "payload")?,
             auto_create: AutoCreate::read(vals.get("auto_create"))?,
             dry_run: flag(vals, "dry_run")?.unwrap_or(false),
             search_key: search_key.into_owned(),
-            result_field: picks::parse(vals.get("result_field").unwrap_or(&Value::Null))
-                .map_err(|source| Error::Picks { parameter: "result_field", source })?,
+            result_field: field_list::parse(vals.get("result_field").unwrap_or(&Value::Null))
+                .map_err(|source| Error::FieldList { parameter: "result_field", source })?,
             warnings,
         })
     }
@@ -70,11 +73,11 @@ impl<'a> Vals<'a> {
             let path = || format!("search_key.{field}");
             let operator = match value {
                 // A sender's missing value would match every record that has none.
-                Value::Null => return Err(wrong(&path(), "a value (false where none is meant)", value)),
-                Value::Object(_) => return Err(wrong(&path(), "a value or a list of values", value)),
+                Value::Null => return Err(wrong(path(), "a value (false where none is meant)", value)),
+                Value::Object(_) => return Err(wrong(path(), "a value or a list of values", value)),
                 Value::Array(values) => {
                     if let Some(inner) = values.iter().find(|value| value.is_array() || value.is_object()) {
-                        return Err(wrong(&path(), "a value or a list of values", inner));
+                        return Err(wrong(path(), "a value or a list of values", inner));
                     }
                     "in"
                 }
@@ -96,7 +99,7 @@ pub(super) fn note_unread(
         let path = format!("{within}{name}");
         let message =
             format!("`{path}` is not a parameter of this call and was ignored; there are: {}", read.join(", "));
-        warnings.note(Code::UnknownParameter, path, message)?;
+        warnings.note(WarningCode::UnknownParameter, path, message)?;
     }
     Ok(())
 }
@@ -117,8 +120,4 @@ fn object<'a>(vals: &'a Map<String, Value>, name: &str) -> Result<Cow<'a, Map<St
         Some(Value::Object(object)) => Ok(Cow::Borrowed(object)),
         Some(other) => Err(wrong(name, "an object", other)),
     }
-}
-
-pub(super) fn wrong(path: &str, due: &str, value: &Value) -> Error {
-    Error::WrongKind { path: path.to_owned(), problem: format!("must be {due}, not {}", kind_of(value)) }
 }

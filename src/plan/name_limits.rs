@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Error, shown};
+use super::{Error, wording::shown};
 
 /// The longest name, in bytes: of a method or a context key too, which PostgreSQL does not bound.
 const NAME: usize = 200;

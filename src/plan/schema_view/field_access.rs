@@ -1,42 +1,18 @@
-//! The models as a call may see them: their schemas, fetched until none lacks, and the policy that rules what is done with them.
-//!
-//! A payload names models only through its fields, so which schemas are needed comes to light while it is read. Reading
-//! is repeated with what was missing, level by level, instead of waiting for Odoo in the middle of it. A model or field is had
-//! by saying what for, so that nothing can be planned that the policy has not decided.
+//! Whether a field may be read, searched by or written, with the fields of other models that it stands for.
 
-use std::{
-    cell::RefCell,
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
-};
-
-use super::{Error, content};
+use super::{ModelView, SchemaView};
 use crate::{
-    odoo::{Bond, Caller, Field, Kept, Kind, Properties, Schema},
-    policy::{Denied, NAME, Policy, Touch},
+    odoo::{Bond, Field, Kept, Properties, Schema},
+    plan::attachment,
+    policy::{Denied, NAME, Touch},
 };
 
 /// A field may be a copy of another model's, which may be one in turn.
 const MOST_COPIES: usize = 8;
 
-/// The schemas at hand, and a note of the models that were asked for in vain.
-#[derive(Debug)]
-pub(super) struct Known<'p> {
-    schemas: HashMap<String, Arc<Schema>>,
-    missing: RefCell<BTreeSet<String>>,
-    policy: &'p Policy,
-}
-
-/// A model that may be touched, with its fields.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Seen<'k> {
-    known: &'k Known<'k>,
-    schema: &'k Schema,
-}
-
 /// What is done with a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Use {
+pub(super) enum Use {
     Read,
     /// Searched or sorted by. A search by a record's name reads other fields than that.
     Search,
@@ -62,28 +38,10 @@ enum Original<'s> {
     Unknown,
 }
 
-impl<'p> Known<'p> {
-    pub(super) fn policy(&self) -> &'p Policy {
-        self.policy
-    }
-
-    /// A model; where its schema is not at hand yet, what is made without it will be thrown away.
-    pub(super) fn model(&self, model: &str) -> Result<Option<Seen<'_>>, Denied> {
-        self.policy.decide(Touch::Model(model))?;
-        Ok(self.schema(model).map(|schema| Seen { known: self, schema }))
-    }
-
-    pub(super) fn schema(&self, model: &str) -> Option<&Schema> {
-        let schema = self.schemas.get(model).map(Arc::as_ref);
-        if schema.is_none() {
-            self.missing.borrow_mut().insert(model.to_owned());
-        }
-        schema
-    }
-
+impl SchemaView<'_> {
     /// The field at the end of a dotted path that is searched or sorted by, with all fields on the way; none where the path
     /// leads nowhere, as Odoo will say.
-    pub(super) fn path(&self, model: &str, path: &str) -> Result<Option<&Field>, Denied> {
+    pub(in crate::plan) fn path(&self, model: &str, path: &str) -> Result<Option<&Field>, Denied> {
         self.path_from(model, path, 0)
     }
 
@@ -91,9 +49,9 @@ impl<'p> Known<'p> {
         let mut model = model;
         let mut names = path.split('.').peekable();
         while let Some(name) = names.next() {
-            let Some(seen) = self.model(model)? else { return Ok(None) };
-            self.decide_field(seen.schema, name, Use::Search, depth)?;
-            let field = seen.schema.field(name);
+            let Some(view) = self.model(model)? else { return Ok(None) };
+            self.decide_field(view.schema, name, Use::Search, depth)?;
+            let field = view.schema.field(name);
             match (field, field.and_then(|field| field.kind.relation())) {
                 (field, _) if names.peek().is_none() => return Ok(field),
                 // What is behind it would be found wherever it is.
@@ -110,7 +68,7 @@ impl<'p> Known<'p> {
 
     /// Decides on a search of the model's records by their names. Where a field of the model must not be read, such a search
     /// would tell it letter by letter, unless the operator has said what it reads.
-    pub(super) fn by_name(&self, model: &str) -> Result<(), Denied> {
+    pub(in crate::plan) fn by_name(&self, model: &str) -> Result<(), Denied> {
         self.by_name_from(model, 0)
     }
 
@@ -119,10 +77,10 @@ impl<'p> Known<'p> {
         if !self.policy.hides_some(None) {
             return Ok(());
         }
-        let Some(seen) = self.model(model)? else { return Ok(()) };
+        let Some(view) = self.model(model)? else { return Ok(()) };
         let denied = match self.policy.name_search(model).filter(|_| depth < MOST_COPIES) {
             Some(paths) => paths.iter().find_map(|path| self.searched(model, path, depth + 1).err()),
-            None => seen.sorted_names().into_iter().find_map(|name| seen.read(name).err()),
+            None => view.sorted_names().into_iter().find_map(|name| view.read(name).err()),
         };
         denied.map_or(Ok(()), |denied| Err(self.policy.by_name(model, &denied)))
     }
@@ -135,9 +93,9 @@ impl<'p> Known<'p> {
 
     /// Decides on a field, and on those that it is a copy of (Odoo 14-19: `related`, which the fields of `_inherits` have
     /// too). That the copied field's model may not be touched otherwise is no matter: what is allowed here is this field.
-    fn decide_field(&self, schema: &Schema, name: &str, how: Use, depth: usize) -> Result<(), Denied> {
+    pub(super) fn decide_field(&self, schema: &Schema, name: &str, how: Use, depth: usize) -> Result<(), Denied> {
         self.policy.decide(how.of(&schema.model, name))?;
-        for name in content::names_of(&schema.model, name) {
+        for name in attachment::names_of(&schema.model, name) {
             self.policy.decide(how.of(&schema.model, name))?;
         }
         if how == Use::Search && name == NAME {
@@ -190,10 +148,10 @@ impl<'p> Known<'p> {
 
     /// Decides on a record that a many2one is to lead to, whatever it is named by. Where fields of this model are written into
     /// that record, the choice of the record is a way to read and write it.
-    pub(super) fn link(&self, seen: Seen<'_>, name: &str) -> Result<(), Denied> {
-        let Some(relation) = seen.relation(name).filter(|_| !self.policy.is_open()) else { return Ok(()) };
+    pub(in crate::plan) fn link(&self, view: ModelView<'_>, name: &str) -> Result<(), Denied> {
+        let Some(relation) = view.relation(name).filter(|_| !self.policy.is_open()) else { return Ok(()) };
         // The id of a model is as good as its name: an activity says by one which model its `res_id` is of.
-        if relation == "ir.model" || self.is_written_through(seen.schema, name, 0) {
+        if relation == "ir.model" || self.is_written_through(view.schema, name, 0) {
             self.policy.decide(Touch::Model(relation))?;
         }
         Ok(())
@@ -215,7 +173,7 @@ impl<'p> Known<'p> {
 
     /// What becomes of a value that is written. A field of an `_inherits` parent is written there: such a model has all fields
     /// of its parent, each as a copy of the same name.
-    fn kept(&self, schema: &Schema, name: &str, depth: usize) -> Kept {
+    pub(super) fn kept(&self, schema: &Schema, name: &str, depth: usize) -> Kept {
         let Some(field) = schema.field(name).filter(|_| depth < MOST_COPIES) else { return Kept::Yes };
         let copied = field.related.as_deref().and_then(|path| path.split_once('.'));
         let parent = copied.filter(|(_, last)| *last == name).and_then(|(link, _)| schema.field(link)?.kind.relation());
@@ -230,89 +188,6 @@ impl<'p> Known<'p> {
                 self.kept(parent, name, depth + 1)
             }
             Some(_) => field.kept,
-        }
-    }
-
-    #[cfg(test)]
-    pub(super) fn of(policy: &'p Policy, schemas: impl IntoIterator<Item = Schema>) -> Self {
-        let schemas = schemas.into_iter().map(|schema| (schema.model.clone(), Arc::new(schema))).collect();
-        Self { schemas, missing: RefCell::default(), policy }
-    }
-}
-
-impl<'k> Seen<'k> {
-    pub(super) fn name(&self) -> &'k str {
-        &self.schema.model
-    }
-
-    /// A field that is answered.
-    pub(super) fn read(&self, name: &str) -> Result<Option<&'k Field>, Denied> {
-        self.known.decide_field(self.schema, name, Use::Read, 0)?;
-        Ok(self.schema.field(name))
-    }
-
-    /// A field that is written.
-    pub(super) fn write(&self, name: &str) -> Result<Option<&'k Field>, Denied> {
-        self.known.decide_field(self.schema, name, Use::Write, 0)?;
-        Ok(self.schema.field(name))
-    }
-
-    /// What becomes of a value that is written.
-    pub(super) fn kept(&self, name: &str) -> Kept {
-        self.known.kept(self.schema, name, 0)
-    }
-
-    /// The names of all fields that may be read, in order; nothing where that is all of them. Properties, of which only an
-    /// answer would show whether they may be, are left out.
-    pub(super) fn readable(&self) -> Option<Vec<String>> {
-        let policy = self.known.policy;
-        let is_hidden = |name: &str| policy.narrows_models() && self.properties(name).is_some();
-        if !policy.narrows_fields() && !self.schema.names().any(is_hidden) {
-            return None;
-        }
-        let may_be_read = |name: &&str| !is_hidden(name) && self.read(name).is_ok();
-        Some(self.sorted_names().into_iter().filter(may_be_read).map(str::to_owned).collect())
-    }
-
-    fn sorted_names(&self) -> Vec<&'k str> {
-        let mut names: Vec<&str> = self.schema.names().collect();
-        names.sort_unstable();
-        names
-    }
-
-    /// The records may belong to a company each; that the gateway looks in one is not the caller's doing.
-    pub(super) fn has_company(&self) -> bool {
-        self.schema.has_company()
-    }
-
-    pub(super) fn kind(&self, name: &str) -> Option<&'k Kind> {
-        self.schema.field(name).map(|field| &field.kind)
-    }
-
-    pub(super) fn properties(&self, name: &str) -> Option<&'k Properties> {
-        self.schema.field(name)?.properties.as_ref()
-    }
-
-    /// The model that a field leads to, if it is relational.
-    pub(super) fn relation(&self, name: &str) -> Option<&'k str> {
-        self.kind(name).and_then(Kind::relation)
-    }
-}
-
-/// Runs `read` until every schema that it asks for is there. One round of side-by-side fetches per level of the payload.
-pub(super) async fn with_schemas<T>(
-    caller: &Caller,
-    mut read: impl FnMut(&Known<'_>) -> Result<T, Error>,
-) -> Result<T, Error> {
-    let mut known = Known { schemas: HashMap::new(), missing: RefCell::default(), policy: caller.policy() };
-    loop {
-        let outcome = read(&known);
-        let missing = known.missing.take();
-        if missing.is_empty() || matches!(outcome, Err(Error::Denied { .. })) {
-            return outcome;
-        }
-        for schema in caller.schemas(missing).await? {
-            known.schemas.insert(schema.model.clone(), schema);
         }
     }
 }

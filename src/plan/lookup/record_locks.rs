@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{
     auto_create::AutoCreate,
-    lookup::{Question, Questions},
+    question::{Question, QuestionId},
 };
 use crate::odoo::{Caller, RecordKey};
 
@@ -16,7 +16,7 @@ use crate::odoo::{Caller, RecordKey};
 const MOST_VALUES: usize = 100;
 
 /// The keys of a search key. With a list of values, each of the values is a key.
-pub(super) fn of_search_key(caller: &Caller, model: &str, search_key: &Map<String, Value>) -> Vec<RecordKey> {
+pub(in crate::plan) fn of_search_key(caller: &Caller, model: &str, search_key: &Map<String, Value>) -> Vec<RecordKey> {
     let mut terms = search_key.iter();
     if let (Some((field, Value::Array(values))), None) = (terms.next(), terms.next())
         && values.len() <= MOST_VALUES
@@ -35,17 +35,16 @@ fn only(value: &Value) -> &Value {
     }
 }
 
-/// The keys of the lookups from number `first` on that create a record where they find none.
-pub(super) fn of_lookups(
+/// The keys of those of the questions that create a record where they find none.
+pub(in crate::plan) fn of_lookups<'q>(
     caller: &Caller,
-    questions: &Questions,
-    first: usize,
+    questions: impl Iterator<Item = (QuestionId, &'q Question)>,
     auto_create: &AutoCreate,
 ) -> Vec<RecordKey> {
     if auto_create.is_empty() {
         return Vec::new();
     }
-    let creating = questions.iter().skip(first).filter(|question| auto_create.fitting(question).is_some());
+    let creating = questions.map(|(_, question)| question).filter(|question| auto_create.fitting(question).is_some());
     creating.map(|question| of_lookup(caller, question)).collect()
 }
 

@@ -2,17 +2,14 @@
 
 use serde_json::{Map, Value};
 
-use super::{
-    Asked, Error, Fields, Plan, Work, content,
-    known::with_schemas,
-    names, picks,
-    selection::Selection,
-    touched::denied,
-    vals::{self, Vals, note_unread, wrong},
-};
+use super::vals::{self, Vals, note_unread};
 use crate::{
     literal,
     odoo::{Caller, Page},
+    plan::{
+        Asked, Error, Fields, Plan, Selection, Work, attachment, field_list, name_limits, policy_check::denied,
+        schema_view::with_schemas, wording::wrong,
+    },
     policy::Touch,
 };
 
@@ -23,10 +20,10 @@ const PARAMETERS: [&str; 5] = ["search_field", "search_domain", "limit", "offset
 pub async fn search_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Error> {
     let Asked { model, .. } = asked;
     let Vals { payload, mut warnings, dry_run, .. } = Vals::read(caller, asked, &vals::SEARCH)?;
-    names::check_keys(&payload, "payload")?;
+    name_limits::check_keys(&payload, "payload")?;
     note_unread(&payload, &PARAMETERS, "payload.", &mut warnings)?;
     let domain = domain(payload.get("search_domain"))?;
-    names::check_domain(&domain, "payload.search_domain")?;
+    name_limits::check_domain(&domain, "payload.search_domain")?;
     let policy = caller.policy();
     policy.decide(Touch::Model(model)).map_err(denied("model"))?;
     let mut page = Page {
@@ -39,29 +36,29 @@ pub async fn search_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
         },
     };
     if let Some(order) = &page.order {
-        names::check_order(order, "payload.order")?;
+        name_limits::check_order(order, "payload.order")?;
     }
-    let picks = picks::parse(payload.get("search_field").unwrap_or(&Value::Null))
-        .map_err(|source| Error::Picks { parameter: "search_field", source })?;
+    let picks = field_list::parse(payload.get("search_field").unwrap_or(&Value::Null))
+        .map_err(|source| Error::FieldList { parameter: "search_field", source })?;
     let is_nested = picks.iter().any(|pick| !pick.within.is_empty());
     let mut names: Vec<String> = picks.iter().map(|pick| pick.name.clone()).collect();
     let mut nested = None;
-    let names_content = names.iter().any(|name| name == content::DATAS);
+    let names_content = names.iter().any(|name| name == attachment::DATAS);
     if is_nested || names_content || !policy.is_open() {
-        let (selection, readable) = with_schemas(caller, |known| {
-            known.domain(model, &domain, "payload.search_domain")?;
+        let (selection, readable) = with_schemas(caller, |schemas| {
+            schemas.domain(model, &domain, "payload.search_domain")?;
             if let Some(order) = &page.order {
-                known.order(model, order, "payload.order")?;
+                schemas.order(model, order, "payload.order")?;
             }
-            let seen = known.model(model).map_err(denied("model"))?;
+            let view = schemas.model(model).map_err(denied("model"))?;
             let has_other_name =
-                names_content && seen.is_some_and(|seen| content::name_in(seen, content::DATAS) != content::DATAS);
-            let readable = seen.and_then(|seen| seen.readable());
+                names_content && view.is_some_and(|view| view.stored_name(attachment::DATAS) != attachment::DATAS);
+            let readable = view.and_then(|view| view.readable());
             // Where the policy is open, Odoo names an unknown field itself.
             if policy.is_open() && !is_nested && !has_other_name {
                 return Ok((None, readable));
             }
-            let selection = Selection::read(known, model, &picks, "search_field")?;
+            let selection = Selection::read(schemas, model, &picks, "search_field")?;
             let is_shaped = is_nested || has_other_name || selection.has_properties();
             Ok((is_shaped.then_some(selection), readable))
         })
@@ -113,7 +110,7 @@ fn count(payload: &Map<String, Value>, name: &str) -> Result<Option<u64>, Error>
         None | Some(Value::Null | Value::Bool(false)) => Ok(None),
         Some(value) => {
             let count = value.as_u64().filter(|count| *count <= i32::MAX as u64);
-            count.map(Some).ok_or_else(|| wrong(&format!("payload.{name}"), "a whole number from 0", value))
+            count.map(Some).ok_or_else(|| wrong(format!("payload.{name}"), "a whole number from 0", value))
         }
     }
 }

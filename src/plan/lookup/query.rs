@@ -8,16 +8,18 @@ use std::collections::HashMap;
 use futures_util::future;
 use serde_json::{Value, json};
 
-use super::{Error, lookup::SIDE_BY_SIDE};
 use crate::{
     config::CompanyFilter,
-    odoo::{Caller, LookupCriteria, Page, Rpc},
+    odoo::{self, Caller, LookupCriteria, Page, Rpc},
+    plan::{Error, rows},
 };
 
+/// So many queries of one call are under way at once.
+pub(super) const SIDE_BY_SIDE: usize = 4;
 /// More rows than this beside one for each value, and the values are asked for one by one.
 const SPARE_ROWS: u64 = 200;
 /// A value that more records have than this is refused, even where several may be linked.
-pub(super) const MOST: usize = 100;
+pub(in crate::plan) const MOST: usize = 100;
 
 #[derive(Debug)]
 pub(super) struct Query {
@@ -30,7 +32,8 @@ impl Query {
     pub(super) async fn ask(&self, caller: &Caller, values: Vec<Value>) -> Result<Vec<Vec<i64>>, Error> {
         let mut found: Vec<Option<Vec<i64>>> = vec![None; values.len()];
         if values.len() > 1 {
-            let rows = rows(caller.call(&self.rpc(&values)).await?);
+            let rpc = self.rpc(&values);
+            let rows = rows::records(&rpc, caller.call(&rpc).await?)?;
             if (rows.len() as u64) < limit(&values) {
                 let mut by_value: HashMap<String, Vec<&Value>> = HashMap::new();
                 for row in &rows {
@@ -41,7 +44,7 @@ impl Query {
                 let has_strangers = !by_value.is_empty();
                 for (found, rows) in found.iter_mut().zip(matched) {
                     if rows.is_some() || !has_strangers {
-                        *found = Some(self.choose(rows.unwrap_or_default().into_iter()));
+                        *found = Some(self.choose(&rpc, rows.unwrap_or_default())?);
                     }
                 }
             }
@@ -53,12 +56,15 @@ impl Query {
                 found[number] = Some(ids);
             }
         }
-        Ok(found.into_iter().map(Option::unwrap_or_default).collect())
+        #[expect(clippy::expect_used, reason = "what the first query does not answer is asked for alone")]
+        let found = found.into_iter().map(|ids| ids.expect("every value has been asked for")).collect();
+        Ok(found)
     }
 
     async fn ask_one(&self, caller: &Caller, number: usize, value: &Value) -> Result<(usize, Vec<i64>), Error> {
-        let rows = rows(caller.call(&self.rpc(std::slice::from_ref(value))).await?);
-        Ok((number, self.choose(rows.iter())))
+        let rpc = self.rpc(std::slice::from_ref(value));
+        let rows = rows::records(&rpc, caller.call(&rpc).await?)?;
+        Ok((number, self.choose(&rpc, rows.iter())?))
     }
 
     /// The call that asks for these values.
@@ -85,22 +91,15 @@ impl Query {
     }
 
     /// The ids of the rows, of the company's own alone where it has any.
-    fn choose<'r>(&self, rows: impl Iterator<Item = &'r Value>) -> Vec<i64> {
+    fn choose<'r>(&self, rpc: &Rpc, rows: impl IntoIterator<Item = &'r Value>) -> Result<Vec<i64>, odoo::Error> {
         let company = self.by.company;
         let is_own = |row: &Value| company.is_some() && row["company_id"][0].as_i64() == company;
-        let (own, shared): (Vec<&Value>, Vec<&Value>) = rows.partition(|row| is_own(row));
+        let (own, shared): (Vec<&Value>, Vec<&Value>) = rows.into_iter().partition(|row| is_own(row));
         let chosen = if own.is_empty() { shared } else { own };
-        chosen.into_iter().filter_map(|row| row["id"].as_i64()).collect()
+        rows::ids(rpc, chosen)
     }
 }
 
 fn limit(values: &[Value]) -> u64 {
     if values.len() == 1 { MOST as u64 + 1 } else { values.len() as u64 + SPARE_ROWS }
-}
-
-fn rows(result: Value) -> Vec<Value> {
-    match result {
-        Value::Array(rows) => rows,
-        _ => Vec::new(),
-    }
 }

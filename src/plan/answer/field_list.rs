@@ -4,6 +4,8 @@
 
 use serde_json::Value;
 
+use crate::plan::kind_of;
+
 const MAX_DEPTH: usize = 20;
 /// No model has so many fields.
 const MAX_NAMES: usize = 2_000;
@@ -12,10 +14,10 @@ const MAX_NAME: usize = 200;
 
 /// A field that is wanted, with what is wanted of the records it leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pick {
+pub struct ListedField {
     pub name: String,
     /// Empty where the field is wanted as it is.
-    pub within: Vec<Pick>,
+    pub within: Vec<ListedField>,
 }
 
 /// What is wrong with a list of fields, in words that follow the parameter's name.
@@ -32,12 +34,12 @@ pub enum Error {
 }
 
 /// Reads the list that a caller sent. A name that comes twice is wanted once, with all that is wanted within it.
-pub fn parse(value: &Value) -> Result<Vec<Pick>, Error> {
+pub fn parse(value: &Value) -> Result<Vec<ListedField>, Error> {
     let items = match value {
         Value::Null | Value::Bool(false) => return Ok(Vec::new()),
         Value::String(text) if text.is_empty() => return Ok(Vec::new()),
         Value::Array(items) => items,
-        other => return Err(Error::NotAList(super::kind_of(other))),
+        other => return Err(Error::NotAList(kind_of(other))),
     };
     let names = items.iter().filter_map(Value::as_str).map(|text| 1 + text.matches(',').count()).sum::<usize>();
     if names > MAX_NAMES {
@@ -45,7 +47,7 @@ pub fn parse(value: &Value) -> Result<Vec<Pick>, Error> {
     }
     let mut picks = Vec::new();
     for item in items {
-        let Value::String(text) = item else { return Err(Error::NotAText(super::kind_of(item))) };
+        let Value::String(text) = item else { return Err(Error::NotAText(kind_of(item))) };
         let chars: Vec<char> = text.chars().collect();
         let mut parser = Parser { text, chars: &chars, at: 0 };
         let pick = parser.pick(0)?;
@@ -57,7 +59,7 @@ pub fn parse(value: &Value) -> Result<Vec<Pick>, Error> {
     Ok(picks)
 }
 
-fn merge(picks: &mut Vec<Pick>, pick: Pick) {
+fn merge(picks: &mut Vec<ListedField>, pick: ListedField) {
     match picks.iter_mut().find(|known| known.name == pick.name) {
         Some(known) => pick.within.into_iter().for_each(|inner| merge(&mut known.within, inner)),
         None => picks.push(pick),
@@ -85,7 +87,7 @@ impl Parser<'_> {
         Error::Syntax { text: self.text.chars().take(80).collect(), at: self.at + 1, what }
     }
 
-    fn pick(&mut self, depth: usize) -> Result<Pick, Error> {
+    fn pick(&mut self, depth: usize) -> Result<ListedField, Error> {
         self.skip();
         let start = self.at;
         while self.peek().is_some_and(|c| !matches!(c, '{' | '}' | ',') && !c.is_whitespace()) {
@@ -117,7 +119,7 @@ impl Parser<'_> {
             self.at += 1;
             self.skip();
         }
-        Ok(Pick { name, within })
+        Ok(ListedField { name, within })
     }
 }
 
@@ -128,8 +130,8 @@ mod tests {
 
     use super::*;
 
-    fn pick(name: &str, within: Vec<Pick>) -> Pick {
-        Pick { name: name.to_owned(), within }
+    fn pick(name: &str, within: Vec<ListedField>) -> ListedField {
+        ListedField { name: name.to_owned(), within }
     }
 
     #[test]
@@ -163,18 +165,18 @@ mod tests {
         assert!(refusal(json!(["a{".repeat(50)])).contains("more than 20 levels"));
     }
 
-    fn any_pick() -> impl Strategy<Value = Pick> {
+    fn any_pick() -> impl Strategy<Value = ListedField> {
         let leaf = "[a-z_]{1,8}".prop_map(|name| pick(&name, vec![]));
         leaf.prop_recursive(5, 40, 5, |inner| {
             ("[a-z_]{1,8}", prop::collection::vec(inner, 1..5)).prop_map(|(name, within)| {
                 let mut merged = Vec::new();
                 within.into_iter().for_each(|inner| merge(&mut merged, inner));
-                Pick { name, within: merged }
+                ListedField { name, within: merged }
             })
         })
     }
 
-    fn written(pick: &Pick, space: &str) -> String {
+    fn written(pick: &ListedField, space: &str) -> String {
         if pick.within.is_empty() {
             return format!("{space}{}{space}", pick.name);
         }

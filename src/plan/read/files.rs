@@ -5,18 +5,18 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Error, Warnings, commands, content::without_line_ends, kind_of};
-use crate::{
-    errors::Code,
-    odoo::{Field, Kept, Kind},
+use super::{
+    base64::{is_base64, without_line_ends},
+    commands,
 };
-
-pub(super) const FIELD: &str = "attachment_ids";
-pub(super) const MODEL: &str = "ir.attachment";
+use crate::{
+    odoo::{Field, Kept, Kind},
+    plan::{Error, WarningCode, Warnings, attachment::MODEL, kind_of},
+};
 
 /// A file to be: its name and its content in base64.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct File {
+pub(in crate::plan) struct File {
     name: String,
     content: String,
     /// The field that takes it: `datas`, or `raw` where Odoo has no other.
@@ -25,7 +25,7 @@ pub(super) struct File {
 
 impl File {
     /// The values of the attachment, of a record of `model` where that record is not known yet.
-    pub(super) fn values(self) -> Map<String, Value> {
+    pub(in crate::plan) fn values(self) -> Map<String, Value> {
         let content = (self.content_field.to_owned(), json!(self.content));
         Map::from_iter([("name".to_owned(), json!(self.name)), content])
     }
@@ -36,7 +36,7 @@ impl File {
 /// `field` is the one of the record's model that has their name. A one2many takes them where it is stored and made of the
 /// record's id; a computed one drops them in silence (`project.task` in Odoo 14-19, models of `hr`). A many2many takes them
 /// where it is stored, or a copy of such a one.
-pub(super) fn are_loose(field: Option<&Field>, value: &Value) -> bool {
+pub(super) fn are_standalone(field: Option<&Field>, value: &Value) -> bool {
     let Some(field) = field else { return true };
     match &field.kind {
         Kind::One2many(model) if model == MODEL => {
@@ -78,7 +78,7 @@ fn read_one(file: &Value, path: &str, content_field: &'static str, warnings: &mu
     for other in file.keys().filter(|key| !matches!(key.as_str(), "name" | "datas")) {
         let path = format!("{path}.{other}");
         let message = format!("`{path}` was ignored: a file has `name` and `datas`");
-        warnings.note(Code::UnknownParameter, path, message)?;
+        warnings.note(WarningCode::UnknownParameter, path, message)?;
     }
     let text = |key: &str| match file.get(key) {
         Some(Value::String(text)) => Ok(text),
@@ -95,21 +95,6 @@ fn read_one(file: &Value, path: &str, content_field: &'static str, warnings: &mu
     Ok(File { name: name.clone(), content: without_line_ends(datas), content_field })
 }
 
-/// Base64 with padding; line ends within it are taken, as mail programs put them there.
-pub(super) fn is_base64(text: &str) -> bool {
-    let mut digits = 0_usize;
-    let mut padding = 0_usize;
-    for byte in text.bytes() {
-        match byte {
-            b'\n' | b'\r' => {}
-            b'=' => padding += 1,
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' if padding == 0 => digits += 1,
-            _ => return false,
-        }
-    }
-    padding <= 2 && (digits + padding).is_multiple_of(4) && (digits > 0 || padding == 0)
-}
-
 fn wrong(path: &str, problem: &str) -> Error {
     Error::WrongKind { path: path.to_owned(), problem: problem.to_owned() }
 }
@@ -117,17 +102,6 @@ fn wrong(path: &str, problem: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn base64_is_told_from_what_is_none() {
-        for good in ["", "SGVsbG8=", "SGVsbG8gV29ybGQ=", "AAAA", "QQ==", "AAAA\r\nAAAA\n"] {
-            assert!(is_base64(good), "{good:?}");
-        }
-        for bad in ["!!!", "QQ=", "QQ", "Q===", "=", "====", "QQ==QQ==", "AA-_", "AAA A", "data:text/plain;base64,QQ=="]
-        {
-            assert!(!is_base64(bad), "{bad:?}");
-        }
-    }
 
     #[test]
     fn a_file_without_name_or_content_is_named_by_its_place() {

@@ -3,16 +3,18 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Asked, Error, On, Plan, Work,
-    known::{Known, with_schemas},
-    names,
-    touched::denied,
-    vals::{self, Vals, flag, note_unread, wrong},
-    write::{decide_written, most_written},
+    existing::{decide_written, most_written},
+    vals::{self, Vals, flag, note_unread},
 };
 use crate::{
-    errors::Code,
     odoo::{Caller, Rpc},
+    plan::{
+        Asked, Error, On, Plan, WarningCode, Work, name_limits,
+        policy_check::denied,
+        rows,
+        schema_view::{SchemaView, with_schemas},
+        wording::wrong,
+    },
     policy::Touch,
 };
 
@@ -28,20 +30,20 @@ pub async fn call_function(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Er
     let domain = if on == On::Model { None } else { Some(vals.search_domain()?) };
     caller.policy().decide(Touch::Model(model)).map_err(denied("model"))?;
     let (payload, mut warnings) = (vals.payload, vals.warnings);
-    names::check_keys(&payload, "payload")?;
+    name_limits::check_keys(&payload, "payload")?;
     note_unread(&payload, &PARAMETERS, "payload.", &mut warnings)?;
     let method = match payload.get("method") {
         Some(Value::String(method)) if !method.is_empty() => method,
         None | Some(Value::Null | Value::Bool(false) | Value::String(_)) => return Err(Error::NoMethod),
         Some(other) => return Err(wrong("payload.method", "a method's name", other)),
     };
-    names::check(method, "payload.method")?;
+    name_limits::check(method, "payload.method")?;
     if method.starts_with('_') {
         return Err(Error::PrivateMethod { model: model.to_owned(), method: method.clone() });
     }
     caller.policy().decide(Touch::Method { model, method }).map_err(denied("payload.method"))?;
     let kwargs = object(&payload, "parameter")?;
-    names::check_keys(&kwargs, "payload.parameter")?;
+    name_limits::check_keys(&kwargs, "payload.parameter")?;
     // Odoo's doors use these names for the records and the context, so a method's own argument cannot have them.
     if let Some(name) = kwargs.keys().find(|name| matches!(name.as_str(), "context" | "ids")) {
         let problem =
@@ -49,13 +51,13 @@ pub async fn call_function(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Er
         return Err(Error::WrongKind { path: format!("payload.parameter.{name}"), problem });
     }
     let context = object(&payload, "context")?;
-    names::check_context(&context, "payload.context")?;
+    name_limits::check_context(&context, "payload.context")?;
     let defaults = context.iter().filter_map(|(key, value)| Some((key, key.strip_prefix("default_")?, value)));
     let defaults: Vec<_> = defaults.collect();
     if !defaults.is_empty() && !caller.policy().is_open() {
-        let judge = |known: &Known<'_>| {
+        let judge = |schemas: &SchemaView<'_>| {
             let judge = |(key, field, value): &(&String, &str, &Value)| {
-                known.default(model, field, value, &format!("payload.context.{key}"))
+                schemas.default(model, field, value, &format!("payload.context.{key}"))
             };
             defaults.iter().try_for_each(judge)
         };
@@ -64,14 +66,14 @@ pub async fn call_function(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Er
     let mut rpc = Rpc { context, ..Rpc::method(model, method, None, kwargs) };
     if let Some(domain) = domain {
         if !caller.policy().is_open() {
-            with_schemas(caller, |known| known.domain(model, &domain, "search_key")).await?;
+            with_schemas(caller, |schemas| schemas.domain(model, &domain, "search_key")).await?;
         }
-        let found = caller.call(&Rpc::search_read(model, domain, json!(["id"]), most_written(caller))).await?;
-        let ids: Vec<i64> = found.as_array().into_iter().flatten().filter_map(|row| row["id"].as_i64()).collect();
+        let search = Rpc::search_read(model, domain, json!(["id"]), most_written(caller));
+        let ids = rows::ids(&search, &rows::records(&search, caller.call(&search).await?)?)?;
         decide_written(caller, model, ids.len())?;
         if ids.is_empty() {
             let message = format!("no record of `{model}` matches `search_key`; `{method}` was called on none");
-            warnings.note(Code::NothingMatched, "search_key", message)?;
+            warnings.note(WarningCode::NothingMatched, "search_key", message)?;
         }
         rpc.ids = Some(ids);
     }
@@ -83,6 +85,6 @@ fn object(payload: &Map<String, Value>, name: &str) -> Result<Map<String, Value>
     match payload.get(name) {
         None | Some(Value::Null | Value::Bool(false)) => Ok(Map::new()),
         Some(Value::Object(object)) => Ok(object.clone()),
-        Some(other) => Err(wrong(&format!("payload.{name}"), "an object", other)),
+        Some(other) => Err(wrong(format!("payload.{name}"), "an object", other)),
     }
 }

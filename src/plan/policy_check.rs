@@ -3,13 +3,15 @@
 //! Nothing is changed here; what may not be touched is refused, with its place. Where the policy is open there is nothing to
 //! refuse, and no schema is asked for.
 
+mod properties;
+
 use serde_json::{Map, Value};
 
+pub(super) use self::properties::decide_answered;
 use super::{
     Error,
-    joins::names_a_record,
-    known::{Known, Seen},
-    shown,
+    schema_view::{ModelView, SchemaView, names_a_record},
+    wording::shown,
 };
 use crate::{
     odoo::Kind,
@@ -19,7 +21,7 @@ use crate::{
 /// The fields in which a record says what model the record is of that it belongs to (`ir.attachment`, `mail.message`).
 const NAME_THE_OWNER: [&str; 2] = ["res_model", "model"];
 
-impl Known<'_> {
+impl SchemaView<'_> {
     /// A domain over a model: every field on every path, and what conditions on relations read of the models behind them.
     pub(super) fn domain(&self, model: &str, domain: &Value, at: &str) -> Result<(), Error> {
         if self.policy().is_open() {
@@ -112,25 +114,25 @@ impl Known<'_> {
 
     /// The values of a record, as a command has them.
     fn values(&self, model: &str, values: &Map<String, Value>, at: &str) -> Result<(), Error> {
-        let Some(seen) = self.model(model).map_err(denied(at))? else { return Ok(()) };
+        let Some(view) = self.model(model).map_err(denied(at))? else { return Ok(()) };
         for (name, value) in values {
             let at = format!("{at}.{name}");
-            seen.write(name).map_err(denied(&at))?;
-            self.related(seen, name, value, &at)?;
+            view.write(name).map_err(denied(&at))?;
+            self.related(view, name, value, &at)?;
         }
-        self.attached(seen, values, at)
+        self.attached(view, values, at)
     }
 
     /// What the value of a field leads to, as a command or a default has it.
-    fn related(&self, seen: Seen<'_>, name: &str, value: &Value, at: &str) -> Result<(), Error> {
-        match (seen.kind(name), seen.relation(name), value) {
+    fn related(&self, view: ModelView<'_>, name: &str, value: &Value, at: &str) -> Result<(), Error> {
+        match (view.kind(name), view.relation(name), value) {
             (_, Some(relation), Value::Array(_) | Value::Object(_)) => self.commands(relation, value, at),
             (_, Some(relation), value) if names_a_record(value) => {
-                self.link(seen, name).map_err(denied(at))?;
+                self.link(view, name).map_err(denied(at))?;
                 self.policy().decide(Touch::Unchecked(relation)).map_err(denied(at))
             }
             (Some(Kind::Reference), None, Value::String(named)) => self.reference(named, at),
-            _ => self.properties(seen, name, value, at),
+            _ => self.properties(view, name, value, at),
         }
     }
 
@@ -139,8 +141,8 @@ impl Known<'_> {
         // That of one property is named by a path: `default_lead_properties.color` (Odoo 16 and later).
         let (field, property) = field.split_once('.').map_or((field, None), |(field, name)| (field, Some(name)));
         self.policy().decide(Touch::Default(field)).map_err(denied(at))?;
-        let Some(seen) = self.model(model).map_err(denied(at))? else { return Ok(()) };
-        let is_known = seen.write(field).map_err(denied(at))?.is_some();
+        let Some(view) = self.model(model).map_err(denied(at))? else { return Ok(()) };
+        let is_known = view.write(field).map_err(denied(at))?.is_some();
         // Of whatever model it is then, commands in it could touch another one.
         if !is_known && (value.is_array() || value.is_object()) {
             let problem = format!("gives several values to `{field}`, which `{model}` does not have; one can be given");
@@ -149,7 +151,7 @@ impl Known<'_> {
         if let (Some(owner), true) = (value.as_str(), NAME_THE_OWNER.contains(&field)) {
             self.owner(owner, at)?;
         }
-        if property.is_some() { Ok(()) } else { self.related(seen, field, value, at) }
+        if property.is_some() { Ok(()) } else { self.related(view, field, value, at) }
     }
 
     /// The value of a reference names a model itself: `sale.order,7`.
@@ -163,8 +165,8 @@ impl Known<'_> {
 
     /// Files, messages and the like say in texts which record they belong to, and touch that record's model; also where the
     /// text comes alone, since the id may stand already.
-    pub(super) fn attached(&self, seen: Seen<'_>, values: &Map<String, Value>, at: &str) -> Result<(), Error> {
-        if seen.kind("res_id").is_none() && !values.contains_key("res_id") {
+    pub(super) fn attached(&self, view: ModelView<'_>, values: &Map<String, Value>, at: &str) -> Result<(), Error> {
+        if view.kind("res_id").is_none() && !values.contains_key("res_id") {
             return Ok(());
         }
         for key in NAME_THE_OWNER {

@@ -6,26 +6,26 @@ use std::{
 };
 
 use futures_util::future;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tokio::try_join;
 
 use super::{
-    Asked, Error, Plan, Warnings, Work,
-    compile::{Setting, Target, compile},
-    draft::{Draft, Reader},
-    known::with_schemas,
-    lookup::{Filter, Questions},
-    resolve::{Resolved, resolve},
-    same_record,
-    selection::Selection,
-    settle::{OldLines, Settler},
-    touched::denied,
+    existing::{Found, find, lines_of},
     vals::{self, Vals},
 };
 use crate::{
     config::Compat,
-    errors::Code,
-    odoo::{self, Caller, Page, RecordKey, Rpc},
+    odoo::{self, Caller, RecordKey},
+    plan::{
+        Asked, Error, Plan, Selection, WarningCode, Warnings, Work,
+        compile::{OldLines, Settler, Target, WriteContext, compile},
+        lookup::{Filter, Matches, Questions, record_locks},
+        policy_check::denied,
+        read::{Draft, Reader},
+        resolve::{Resolved, resolve},
+        schema_view::with_schemas,
+        steps::Trail,
+    },
     policy::Touch,
 };
 
@@ -49,7 +49,7 @@ pub async fn update_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
     let (found, resolved) = request.find_and_resolve(caller, domain, has_lines).await?;
     if found.ids.is_empty() {
         let message = format!("no record of `{model}` matches `search_key`; nothing was updated");
-        request.vals.warnings.note(Code::NothingMatched, "search_key", message)?;
+        request.vals.warnings.note(WarningCode::NothingMatched, "search_key", message)?;
     }
     let target = request.existing(caller, found).await?;
     request.plan(caller, resolved, target).await
@@ -81,12 +81,6 @@ struct Request<'r> {
     wanted: Selection,
 }
 
-/// The records that are to be updated, with the lines that they have now.
-struct Found {
-    ids: Vec<i64>,
-    lines: OldLines,
-}
-
 impl<'r> Request<'r> {
     /// `domain` finds the records that are to be updated.
     async fn read(
@@ -100,15 +94,15 @@ impl<'r> Request<'r> {
         let filter = Filter::of(compat);
         let company = payload_company(caller, model, &mut vals, filter).await?.or(caller.identity().company);
         let strict = vals.warnings.is_strict();
-        let (draft, questions, wanted, warnings) = with_schemas(caller, |known| {
+        let (draft, questions, wanted, warnings) = with_schemas(caller, |schemas| {
             let mut warnings = Warnings::new(strict);
-            let mut reader = Reader { known, filter, questions: Questions::default(), warnings: &mut warnings };
+            let mut reader = Reader { schemas, filter, questions: Questions::default(), warnings: &mut warnings };
             let draft = reader.read(model, &vals.payload, "payload", company)?;
             let questions = reader.questions;
             if let Some(domain) = domain {
-                known.domain(model, domain, "search_key")?;
+                schemas.domain(model, domain, "search_key")?;
             }
-            let wanted = Selection::read(known, model, &vals.result_field, "result_field")?;
+            let wanted = Selection::read(schemas, model, &vals.result_field, "result_field")?;
             Ok((draft, questions, wanted, warnings))
         })
         .await?;
@@ -126,7 +120,7 @@ impl<'r> Request<'r> {
     ) -> Result<(Found, Resolved), Error> {
         let fields: Vec<String> = self.draft.line_fields().into_iter().map(str::to_owned).collect();
         let own = match is_serialised {
-            true => same_record::of_search_key(caller, self.model, self.vals.search_key()?),
+            true => record_locks::of_search_key(caller, self.model, self.vals.search_key()?),
             false => Vec::new(),
         };
         let model = self.model;
@@ -143,7 +137,7 @@ impl<'r> Request<'r> {
     ) -> Result<(T, Resolved), Error> {
         let Vals { auto_create, warnings, dry_run, .. } = &mut self.vals;
         let mut questions = std::mem::take(&mut self.questions);
-        locks.extend(same_record::of_lookups(caller, &questions, 0, auto_create));
+        locks.extend(record_locks::of_lookups(caller, questions.iter(), auto_create));
         if !*dry_run {
             caller.lock_records(locks).await?;
         }
@@ -174,7 +168,7 @@ impl<'r> Request<'r> {
         let lookups = resolved.looked();
         let answers = hash_of_answers(&resolved, &target);
         let Self { model, filter, company, wanted, .. } = self;
-        let setting = Setting { policy: caller.policy(), model, filter, company, wanted, specification };
+        let setting = WriteContext { policy: caller.policy(), model, filter, company, wanted, specification };
         let write = compile(setting, self.draft, resolved, target, &mut self.vals.warnings);
         let write = match write {
             Err(error) => return Err(error.with_candidates(caller).await),
@@ -193,72 +187,13 @@ impl<'r> Request<'r> {
 /// See [`Plan::answers`].
 fn hash_of_answers(resolved: &Resolved, target: &Target) -> u64 {
     let mut hash = DefaultHasher::new();
-    resolved.found.hash(&mut hash);
+    resolved.matches.hash(&mut hash);
     if let Target::Existing { ids, lines, before, .. } = target {
         ids.hash(&mut hash);
         lines.iter().collect::<BTreeMap<_, _>>().hash(&mut hash);
         before.iter().collect::<BTreeSet<_>>().hash(&mut hash);
     }
     hash.finish()
-}
-
-/// The ids of the lines of some records, archived ones too.
-///
-/// By the field that leads back, where there is one: the one2many itself may leave lines out (a contact's archived
-/// contacts, for example).
-pub(crate) async fn lines_of(
-    caller: &Caller,
-    model: &str,
-    ids: &[i64],
-    field: &str,
-    line_model: &str,
-    inverse: Option<&str>,
-) -> Result<Vec<i64>, odoo::Error> {
-    let rpc = match inverse {
-        Some(inverse) => {
-            let domain = json!([[inverse, "in", ids]]);
-            let page = Page { order: Some("id".to_owned()), ..Page::default() };
-            Rpc::search_read(line_model, domain, json!(["id"]), page).reaching_all()
-        }
-        None => Rpc::read(model, ids.to_vec(), json!([field])),
-    };
-    let rows = caller.call_again(&rpc.with_context("active_test", false)).await?;
-    let rows = rows.as_array().map(Vec::as_slice).unwrap_or_default();
-    let mut lines: Vec<i64> = match inverse {
-        Some(_) => rows.iter().filter_map(|row| row["id"].as_i64()).collect(),
-        None => {
-            rows.iter().flat_map(|row| row[field].as_array().into_iter().flatten()).filter_map(Value::as_i64).collect()
-        }
-    };
-    // Lines are made in the order in which they were sent, so their ids are in that order.
-    lines.sort_unstable();
-    Ok(lines)
-}
-
-async fn find(caller: &Caller, model: &str, domain: Value, line_fields: Vec<String>) -> Result<Found, Error> {
-    let fields = if line_fields.is_empty() { json!(["id"]) } else { json!(line_fields) };
-    let rows = caller.call(&Rpc::search_read(model, domain, fields, most_written(caller))).await?;
-    let rows = rows.as_array().map(Vec::as_slice).unwrap_or_default();
-    decide_written(caller, model, rows.len())?;
-    let lines_of = |field: String| {
-        let ids = rows.iter().flat_map(|row| row[&field].as_array().into_iter().flatten()).filter_map(Value::as_i64);
-        let ids = ids.collect();
-        (field, ids)
-    };
-    Ok(Found {
-        ids: rows.iter().filter_map(|row| row["id"].as_i64()).collect(),
-        lines: line_fields.into_iter().map(lines_of).collect(),
-    })
-}
-
-/// One record more than may be changed, which shows that there are too many.
-pub(super) fn most_written(caller: &Caller) -> Page {
-    Page { limit: caller.policy().most.write.map(|most| most.saturating_add(1)), ..Page::default() }
-}
-
-pub(super) fn decide_written(caller: &Caller, model: &str, found: usize) -> Result<(), Error> {
-    let records = u64::try_from(found).unwrap_or(u64::MAX);
-    caller.policy().decide(Touch::WriteMany { model, records }).map_err(denied("search_key"))
 }
 
 /// The company that the payload names, resolved before anything else since it decides where all other lookups look. A
@@ -274,9 +209,9 @@ async fn payload_company(
     };
     let alone = Map::from_iter([("company_id".to_owned(), company.clone())]);
     let strict = vals.warnings.is_strict();
-    let (draft, questions, warnings) = with_schemas(caller, |known| {
+    let (draft, questions, warnings) = with_schemas(caller, |schemas| {
         let mut warnings = Warnings::new(strict);
-        let mut reader = Reader { known, filter, questions: Questions::default(), warnings: &mut warnings };
+        let mut reader = Reader { schemas, filter, questions: Questions::default(), warnings: &mut warnings };
         let mut draft = reader.read(model, &alone, "payload", None)?;
         // The payload's own reading will say it.
         draft.computed.clear();
@@ -284,8 +219,14 @@ async fn payload_company(
         Ok((draft, questions, warnings.without_unwritten()))
     })
     .await?;
-    let found = questions.ask(caller, filter, 0).await?;
-    let settled = Settler::of_found(&questions, &found, &mut vals.warnings).settle(model, draft, &OldLines::new(), "");
+    let mut matches = Matches::default();
+    questions.ask(caller, filter, &mut matches).await?;
+    let settled = Settler::of_found(&questions, &matches, &mut vals.warnings).settle(
+        model,
+        draft,
+        &OldLines::new(),
+        &Trail::Argument("vals"),
+    );
     let settled = match settled {
         Err(error) => return Err(error.with_candidates(caller).await),
         Ok(settled) => settled,

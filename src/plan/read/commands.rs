@@ -4,8 +4,11 @@
 
 use serde_json::Value;
 
-use super::{Error, content, draft::Reader, touched::denied};
-use crate::odoo::Kept;
+use super::{Reader, content};
+use crate::{
+    odoo::Kept,
+    plan::{Error, policy_check::denied},
+};
 
 /// The place of a command's values.
 const VALUES: usize = 2;
@@ -33,18 +36,18 @@ impl Reader<'_> {
         for (index, command) in commands.as_array_mut().into_iter().flatten().enumerate() {
             let makes_record = makes_record(command);
             let Some(values) = command.get_mut(VALUES).and_then(Value::as_object_mut) else { continue };
-            let Some(seen) = self.known.model(model).map_err(denied(path))? else { break };
+            let Some(view) = self.schemas.model(model).map_err(denied(path))? else { break };
             let path = format!("{path}[{index}][{VALUES}]");
-            content::renamed(seen, values, &path)?;
+            content::renamed(view, values, &path)?;
             for (name, value) in values {
                 let path = format!("{path}.{name}");
-                match seen.kept(name) {
+                match view.kept(name) {
                     Kept::No if change_records(value) => {}
                     Kept::No => self.warnings.note_unwritten(model, name, &path)?,
                     Kept::UntilComputed if makes_record => self.warnings.note_unwritten(model, name, &path)?,
                     Kept::Yes | Kept::UntilComputed => {}
                 }
-                if let Some(relation) = seen.relation(name).filter(|_| are_commands(value)) {
+                if let Some(relation) = view.relation(name).filter(|_| are_commands(value)) {
                     *value = self.read_commands(relation, value.take(), &path)?;
                 }
             }

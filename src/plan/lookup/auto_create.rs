@@ -5,35 +5,36 @@
 
 use serde_json::{Map, Value};
 
-use super::{Error, lookup::Question, vals::wrong};
+use super::question::Question;
+use crate::plan::{Error, wording::wrong};
 
 /// Each missing record is looked for among all entries, and made by a call of its own.
 const MOST: usize = 1_000;
 
 /// The entries of each field.
 #[derive(Debug, Default)]
-pub(super) struct AutoCreate {
+pub(in crate::plan) struct AutoCreate {
     entries: Vec<Entry>,
 }
 
 /// Values of a record that may be made for lookups of `field`.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(in crate::plan) struct Entry {
     field: String,
-    pub(super) path: String,
-    pub(super) values: Map<String, Value>,
+    pub(in crate::plan) path: String,
+    pub(in crate::plan) values: Map<String, Value>,
 }
 
 /// An entry that fits a lookup.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Fit<'e> {
-    pub(super) entry: &'e Entry,
+pub(in crate::plan) struct Fit<'e> {
+    pub(in crate::plan) entry: &'e Entry,
     /// The entry's values show that the lookup will find the record; otherwise that is to be seen after it was made.
-    pub(super) is_certain: bool,
+    pub(in crate::plan) is_certain: bool,
 }
 
 impl AutoCreate {
-    pub(super) fn read(value: Option<&Value>) -> Result<Self, Error> {
+    pub(in crate::plan) fn read(value: Option<&Value>) -> Result<Self, Error> {
         let fields = match value {
             None | Some(Value::Null | Value::Bool(false)) => return Ok(Self::default()),
             Some(Value::Object(fields)) => fields,
@@ -49,12 +50,12 @@ impl AutoCreate {
                     for (index, item) in items.iter().enumerate() {
                         let path = format!("{path}[{index}]");
                         let Value::Object(values) = item else {
-                            return Err(wrong(&path, "an object: one record", item));
+                            return Err(wrong(path, "an object: one record", item));
                         };
                         entries.push(Entry { field: field.clone(), path, values: values.clone() });
                     }
                 }
-                other => return Err(wrong(&path, "an object, or a list of objects", other)),
+                other => return Err(wrong(path, "an object, or a list of objects", other)),
             }
         }
         if entries.len() > MOST {
@@ -65,7 +66,7 @@ impl AutoCreate {
         Ok(Self { entries })
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::plan) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
@@ -73,7 +74,7 @@ impl AutoCreate {
     ///
     /// One that holds the very values that are looked up; else the only one that holds no other value in one of the fields
     /// that are looked up by, since those may be computed. An entry with another value would never be found.
-    pub(super) fn fitting(&self, question: &Question) -> Option<Fit<'_>> {
+    pub(in crate::plan) fn fitting(&self, question: &Question) -> Option<Fit<'_>> {
         // A record that is made gets another id than the one that was looked for.
         if question.keys().any(|(field, _)| field == "id") {
             return None;

@@ -1,0 +1,284 @@
+//! From a draft and the answers to its questions to the values that Odoo takes.
+//!
+//! Settling is pure. The id of a record that is still to be created is left as a placeholder in the values, and files that
+//! belong to records which do not exist yet are given back with the lines that lead to those.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::LazyLock,
+};
+
+use serde_json::{Map, Value, json};
+
+use crate::plan::{
+    Ambiguous, Error, WarningCode, Warnings,
+    lookup::{MOST, Matches, QuestionId, Questions},
+    read::{Draft, File, Linked, Mode, Slot},
+    steps::{At, FutureId, Line, Placeholder, StepId, Trail},
+};
+
+/// The lines that records have before they are replaced, by field.
+pub(in crate::plan) type OldLines = HashMap<String, Vec<i64>>;
+
+/// Settles the drafts of one call, one after another.
+pub(in crate::plan) struct Settler<'a> {
+    pub(in crate::plan) questions: &'a Questions,
+    pub(in crate::plan) matches: &'a Matches,
+    /// Questions that one record answers together: each with the one that it is created for.
+    pub(in crate::plan) same: &'a HashMap<QuestionId, QuestionId>,
+    /// Questions whose record an earlier step creates.
+    pub(in crate::plan) created: HashMap<QuestionId, StepId>,
+    /// Questions whose record is created in the place where it is needed.
+    pub(in crate::plan) inline: BTreeMap<QuestionId, Draft>,
+    pub(in crate::plan) warnings: &'a mut Warnings,
+}
+
+/// The values of a draft.
+#[derive(Debug, Default)]
+pub(in crate::plan) struct Settled {
+    pub(in crate::plan) values: Map<String, Value>,
+    pub(in crate::plan) placeholders: Vec<Placeholder>,
+    /// Files, with the lines that lead to their record.
+    pub(in crate::plan) files: Vec<(Vec<Line>, Vec<File>)>,
+}
+
+impl<'a> Settler<'a> {
+    /// A settler of drafts for which nothing is created.
+    pub(in crate::plan) fn of_found(
+        questions: &'a Questions,
+        matches: &'a Matches,
+        warnings: &'a mut Warnings,
+    ) -> Self {
+        static NONE: LazyLock<HashMap<QuestionId, QuestionId>> = LazyLock::new(HashMap::new);
+        Self { questions, matches, same: &NONE, created: HashMap::new(), inline: BTreeMap::new(), warnings }
+    }
+
+    /// Settles the draft of one record, whose values will stand at `at` in the arguments of their call.
+    ///
+    /// # Errors
+    /// A lookup found nothing, or too much; or the call is strict, and a value would not be kept.
+    pub(in crate::plan) fn settle(
+        &mut self,
+        model: &str,
+        draft: Draft,
+        old: &OldLines,
+        at: &Trail<'_>,
+    ) -> Result<Settled, Error> {
+        let mut settled = Settled::default();
+        settled.values = self.record(model, draft, old, at, &mut Vec::new(), &mut settled)?;
+        Ok(settled)
+    }
+
+    fn record(
+        &mut self,
+        model: &str,
+        draft: Draft,
+        old: &OldLines,
+        at: &Trail<'_>,
+        lines: &mut Vec<Line>,
+        settled: &mut Settled,
+    ) -> Result<Map<String, Value>, Error> {
+        for (field, path) in &draft.computed {
+            self.warnings.note_unwritten(model, field, path)?;
+        }
+        if !draft.files.is_empty() {
+            settled.files.push((lines.clone(), draft.files));
+        }
+        let mut values = Map::with_capacity(draft.fields.len());
+        for (name, slot) in draft.fields {
+            let at = at.key(&name);
+            let value = match slot {
+                Slot::Plain(value) => value,
+                Slot::Commands { commands, .. } => commands,
+                Slot::One { question, path } => self.one(&name, question, path, &at, settled)?,
+                Slot::Many { mode, records, path } => self.many(&name, mode, records, &path, &at, settled)?,
+                Slot::Files { files, .. } => {
+                    files.into_iter().map(|file| new_record(of_model(file.values(), model))).collect()
+                }
+                Slot::Lines { model, inverse, lines: drafts } => {
+                    // Old lines go in the same call that makes the new ones, each by its id: Odoo's command to clear a
+                    // one2many would leave lines behind that belong to nothing (Odoo 14-19).
+                    let mut commands: Vec<Value> =
+                        old.get(&name).into_iter().flatten().map(|id| json!([2, id, 0])).collect();
+                    let of = drafts.len();
+                    for (index, draft) in drafts.into_iter().enumerate() {
+                        let command = at.position(commands.len());
+                        lines.push(Line {
+                            field: name.clone(),
+                            model: model.clone(),
+                            inverse: inverse.clone(),
+                            index,
+                            of,
+                        });
+                        commands.push(new_record(self.record(
+                            &model,
+                            draft,
+                            &OldLines::new(),
+                            &command.position(VALUES),
+                            lines,
+                            settled,
+                        )?));
+                        lines.pop();
+                    }
+                    Value::Array(commands)
+                }
+            };
+            values.insert(name, value);
+        }
+        Ok(values)
+    }
+
+    fn one(
+        &self,
+        field: &str,
+        question: QuestionId,
+        path: String,
+        at: &Trail<'_>,
+        settled: &mut Settled,
+    ) -> Result<Value, Error> {
+        if let Some(&step) = self.created.get(&self.alias(question)) {
+            return Ok(settled.placeholder(at, step));
+        }
+        let asked = self.questions.get(question);
+        match self.matches[question] {
+            [id] => Ok(json!(id)),
+            [] => Err(Error::NoMatch { path, field: field.to_owned(), value: asked.shown() }),
+            _ => Err(self.ambiguous(field, question, path)),
+        }
+    }
+
+    /// As the addon does it: lookups by the same field stand together, and it is an error only where all of them find
+    /// nothing. What is not found beside others is left out, and said.
+    fn many(
+        &mut self,
+        field: &str,
+        mode: Mode,
+        records: Vec<Linked>,
+        path: &str,
+        at: &Trail<'_>,
+        settled: &mut Settled,
+    ) -> Result<Value, Error> {
+        let mut found_by: HashMap<String, bool> = HashMap::new();
+        for record in &records {
+            if let Linked::Question(id) = record {
+                let is_there = !self.matches[*id].is_empty() || self.is_created(*id);
+                *found_by.entry(self.questions.get(*id).fields()).or_default() |= is_there;
+            }
+        }
+        let mut linked: Vec<Record> = Vec::with_capacity(records.len());
+        let mut created_here = Vec::new();
+        for (index, record) in records.into_iter().enumerate() {
+            let id = match record {
+                Linked::Id(record) => {
+                    linked.push(Record::SchemaView(record));
+                    continue;
+                }
+                Linked::Question(id) => id,
+            };
+            let question = self.questions.get(id);
+            let path = || format!("{path}.records[{index}]");
+            if let Some(&step) = self.created.get(&self.alias(id)) {
+                linked.push(Record::Created(step));
+            } else if let Some(draft) = self.inline.remove(&id) {
+                created_here.push((question.model.clone(), draft));
+            } else if self.matches[id].len() > MOST {
+                return Err(self.ambiguous(field, id, path()));
+            } else if self.matches[id].is_empty() && !self.is_created(id) {
+                let value = question.shown();
+                if found_by.get(&question.fields()) != Some(&true) {
+                    return Err(Error::NoMatch { path: path(), field: field.to_owned(), value });
+                }
+                self.warnings.note(
+                    WarningCode::NoMatch,
+                    path(),
+                    format!("'{field}': '{value}' found no match and was left out"),
+                )?;
+            } else {
+                linked.extend(self.matches[id].iter().copied().map(Record::SchemaView));
+            }
+        }
+        let mut seen = HashSet::new();
+        linked.retain(|record| seen.insert(*record));
+        let mut commands: Vec<Value> = match mode {
+            Mode::Replace => {
+                let (command, ids) = (at.position(0), 2);
+                let ids = command.position(ids);
+                let ids: Vec<Value> =
+                    linked.iter().enumerate().map(|(n, record)| settled.id(&ids.position(n), *record)).collect();
+                vec![json!([6, 0, ids])]
+            }
+            Mode::Add => linked
+                .iter()
+                .enumerate()
+                .map(|(n, record)| json!([4, settled.id(&at.position(n).position(1), *record)]))
+                .collect(),
+        };
+        for (model, draft) in created_here {
+            let command = at.position(commands.len());
+            let at = command.position(VALUES);
+            let values = self.record(&model, draft, &OldLines::new(), &at, &mut Vec::new(), settled)?;
+            commands.push(new_record(values));
+        }
+        Ok(Value::Array(commands))
+    }
+
+    fn is_created(&self, question: QuestionId) -> bool {
+        self.created.contains_key(&self.alias(question)) || self.inline.contains_key(&question)
+    }
+
+    fn alias(&self, question: QuestionId) -> QuestionId {
+        self.same.get(&question).copied().unwrap_or(question)
+    }
+
+    fn ambiguous(&self, field: &str, question: QuestionId, path: String) -> Error {
+        let asked = self.questions.get(question);
+        Error::Ambiguous(Box::new(Ambiguous {
+            path,
+            field: field.to_owned(),
+            value: asked.shown(),
+            model: asked.model.clone(),
+            ids: self.matches[question].to_vec(),
+            candidates: Vec::new(),
+        }))
+    }
+}
+
+/// The position of the values in Odoo's command to create a record.
+const VALUES: usize = 2;
+
+/// A record that a many2many links.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Record {
+    SchemaView(i64),
+    /// The step creates it.
+    Created(StepId),
+}
+
+impl Settled {
+    fn id(&mut self, at: &Trail<'_>, record: Record) -> Value {
+        match record {
+            Record::SchemaView(id) => json!(id),
+            Record::Created(step) => self.placeholder(at, step),
+        }
+    }
+
+    /// The value that stands in the place of an id until the step has given it.
+    fn placeholder(&mut self, at: &Trail<'_>, step: StepId) -> Value {
+        self.placeholders.push(Placeholder { at: At::Argument(at.to_path()), id: FutureId::first(step) });
+        Value::Null
+    }
+}
+
+/// Odoo's command to create a record. The macro `json!` would copy the values.
+fn new_record(values: Map<String, Value>) -> Value {
+    Value::Array(vec![Value::from(0), Value::from(0), Value::Object(values)])
+}
+
+/// An attachment's values, with the model of the record it belongs to: a one2many to files sets the id alone.
+fn of_model(mut values: Map<String, Value>, model: &str) -> Map<String, Value> {
+    values.insert("res_model".to_owned(), json!(model));
+    values
+}
+
+#[cfg(test)]
+mod tests;

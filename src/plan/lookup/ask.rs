@@ -1,0 +1,135 @@
+//! Asking Odoo the questions of a payload: those about one field of one model together, the others by themselves.
+
+use std::{collections::HashMap, ops::Index};
+
+use futures_util::future;
+use serde_json::Value;
+
+use super::{
+    query::SIDE_BY_SIDE,
+    question::{Filter, Question, QuestionId, Questions},
+};
+use crate::{
+    odoo::{CachedLookups, Caller},
+    plan::Error,
+};
+
+/// What a lookup found, for whoever reads a plan.
+#[derive(Debug, Clone)]
+pub struct LookupResult {
+    pub model: String,
+    pub field: String,
+    pub value: Value,
+    /// What else had to match.
+    pub beside: Vec<(String, Value)>,
+    pub ids: Vec<i64>,
+}
+
+/// The ids of the matching records, by question. Questions are answered in the order of their ids.
+#[derive(Debug, Default, Hash)]
+pub(in crate::plan) struct Matches(Vec<Vec<i64>>);
+
+impl Index<QuestionId> for Matches {
+    type Output = [i64];
+
+    fn index(&self, id: QuestionId) -> &[i64] {
+        &self.0[id.0]
+    }
+}
+
+impl Questions {
+    /// The questions that have no answer in `matches` yet.
+    pub(in crate::plan) fn unanswered(&self, matches: &Matches) -> impl Iterator<Item = (QuestionId, &Question)> {
+        self.iter().skip(matches.0.len())
+    }
+
+    /// Asks Odoo the unanswered questions concurrently, and adds the answers to `matches`.
+    pub(in crate::plan) async fn ask(
+        &self,
+        caller: &Caller,
+        filter: Filter<'_>,
+        matches: &mut Matches,
+    ) -> Result<(), Error> {
+        let mut batches: Vec<(&Question, Vec<QuestionId>)> = Vec::new();
+        let mut batch_of = HashMap::new();
+        for (id, question) in self.unanswered(matches) {
+            let key = (question.model.as_str(), question.field.as_str(), &question.beside, question.company);
+            match batch_of.get(&key).filter(|_| question.is_comparable) {
+                Some(&batch) => {
+                    let (_, ids): &mut (&Question, Vec<QuestionId>) = &mut batches[batch];
+                    ids.push(id);
+                }
+                None => {
+                    if question.is_comparable {
+                        batch_of.insert(key, batches.len());
+                    }
+                    batches.push((question, vec![id]));
+                }
+            }
+        }
+        let mut found = Vec::new();
+        for some in batches.chunks(SIDE_BY_SIDE) {
+            found.extend(
+                future::try_join_all(some.iter().map(|(first, batch)| self.ask_batch(caller, filter, first, batch)))
+                    .await?,
+            );
+        }
+        let mut found: HashMap<QuestionId, Vec<i64>> = found.into_iter().flatten().collect();
+        #[expect(clippy::expect_used, reason = "each question is in one batch, and a batch answers all of its own")]
+        let answers = self.unanswered(matches).map(|(id, _)| found.remove(&id).expect("every question is answered"));
+        let answers: Vec<Vec<i64>> = answers.collect();
+        matches.0.extend(answers);
+        Ok(())
+    }
+
+    /// The values of one field, or one value of any. `first` is the first question of the batch.
+    async fn ask_batch(
+        &self,
+        caller: &Caller,
+        filter: Filter<'_>,
+        first: &Question,
+        batch: &[QuestionId],
+    ) -> Result<Vec<(QuestionId, Vec<i64>)>, Error> {
+        let query = first.query(filter);
+        let memory = caller.cached_lookups(&query.by);
+        let (mut found, mut open) = (Vec::new(), Vec::new());
+        for &id in batch {
+            match recall(&memory, &self.get(id).value).await {
+                Some(records) => found.push((id, records)),
+                None => open.push(id),
+            }
+        }
+        if !found.is_empty() {
+            caller.note_cached_lookup(&first.model);
+        }
+        if open.is_empty() {
+            return Ok(found);
+        }
+        let values: Vec<Value> = open.iter().map(|&id| self.get(id).value.clone()).collect();
+        let answers = if first.is_comparable {
+            let shown = || query.rpc(&values).render();
+            caller.look_up(query.by.clone(), &values, shown, |values| query.ask(caller, values)).await?
+        } else {
+            query.ask(caller, values).await?
+        };
+        for (id, records) in open.into_iter().zip(answers) {
+            if let Some(memory) = &memory {
+                memory.keep(&self.get(id).value, &records).await;
+            }
+            found.push((id, records));
+        }
+        Ok(found)
+    }
+}
+
+async fn recall(memory: &Option<CachedLookups<'_>>, value: &Value) -> Option<Vec<i64>> {
+    memory.as_ref()?.get(value).await
+}
+
+#[cfg(test)]
+impl Matches {
+    /// Answers all questions without Odoo.
+    pub(in crate::plan) fn of(questions: &Questions, answer: impl Fn(&Question) -> Vec<i64>) -> Self {
+        Self(questions.iter().map(|(_, question)| answer(question)).collect())
+    }
+}

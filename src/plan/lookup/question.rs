@@ -1,0 +1,206 @@
+//! The questions that the lookups of a payload ask, each different one once.
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+
+use super::query::Query;
+use crate::{
+    config::{CompanyFilter, Compat, LookupKeys},
+    odoo::{Kind, LookupCriteria, Rpc},
+    plan::{schema_view::SchemaView, wording::shown},
+    policy::{Denied, Touch},
+};
+
+/// "Which records of `model` have `value` in `field`, and the values of `beside` in their fields?"
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::plan) struct Question {
+    pub(in crate::plan) model: String,
+    pub(in crate::plan) field: String,
+    pub(in crate::plan) value: Value,
+    /// The other keys, in the order of their names.
+    pub(in crate::plan) beside: Vec<(String, Value)>,
+    /// The company to look in, where the model has one and the lookup is filtered by it.
+    pub(in crate::plan) company: Option<i64>,
+    /// Its value can be recognised in what `read` gives.
+    pub(super) is_comparable: bool,
+    /// The fields whose lookups ask it.
+    pub(in crate::plan) asked_by: Vec<String>,
+    /// How many places wait for the answer, and whether a record that is made in their place would do for all of them.
+    pub(in crate::plan) uses: usize,
+    pub(in crate::plan) is_for_many: bool,
+}
+
+/// A lookup as it stands in a payload.
+#[derive(Debug, Clone)]
+pub(in crate::plan) struct Lookup<'p> {
+    /// The relational field whose value it is, and whether that leads to many records.
+    pub(in crate::plan) field: &'p str,
+    pub(in crate::plan) is_for_many: bool,
+    /// Where the field leads.
+    pub(in crate::plan) model: &'p str,
+    /// What is looked up by: at least one field, with the value that it must have.
+    pub(in crate::plan) keys: Vec<(&'p str, &'p Value)>,
+    pub(in crate::plan) company: Option<i64>,
+}
+
+/// How lookups are filtered by company, and which of their keys count.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::plan) struct Filter<'c> {
+    pub(in crate::plan) mode: CompanyFilter,
+    pub(in crate::plan) skip: &'c [String],
+    pub(in crate::plan) keys: LookupKeys,
+}
+
+impl<'c> Filter<'c> {
+    pub(in crate::plan) fn of(compat: &'c Compat) -> Self {
+        Self { mode: compat.company_filter, skip: &compat.company_filter_skip, keys: compat.lookup_keys }
+    }
+}
+
+/// Why a lookup cannot be asked.
+#[derive(Debug)]
+pub(in crate::plan) enum LookupError {
+    Denied(Denied),
+    /// The related model has no such field.
+    NoField(String),
+}
+
+impl From<Denied> for LookupError {
+    fn from(denied: Denied) -> Self {
+        Self::Denied(denied)
+    }
+}
+
+/// Identifies a [`Question`] within its [`Questions`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(in crate::plan) struct QuestionId(pub(super) usize);
+
+/// The different questions of one payload.
+#[derive(Debug, Default, Clone)]
+pub(in crate::plan) struct Questions {
+    asked: Vec<Question>,
+    index: HashMap<String, QuestionId>,
+}
+
+impl Questions {
+    /// Adds a lookup, which reads the related model, and returns the id of its question.
+    ///
+    /// A lookup that names an id or a company is not filtered by company. A dotted path leads through other models and
+    /// is left for Odoo to judge.
+    pub(in crate::plan) fn add(
+        &mut self,
+        schemas: &SchemaView<'_>,
+        filter: Filter<'_>,
+        lookup: Lookup<'_>,
+    ) -> Result<QuestionId, LookupError> {
+        let Lookup { model, mut keys, .. } = lookup;
+        // Lookups with the same keys are the same question, in whatever order they stand.
+        keys.sort_unstable_by_key(|(key, _)| *key);
+        // The place among the keys of one whose values can be asked for together.
+        let mut comparable = None;
+        for (place, (key, value)) in keys.iter().enumerate() {
+            schemas.policy().decide(Touch::Read { model, field: key })?;
+            let is_comparable = if *key == "id" { value.is_i64() } else { is_comparable(schemas, model, key, value)? };
+            if is_comparable && comparable.is_none() {
+                comparable = Some(place);
+            }
+        }
+        let names_its_record = keys.iter().any(|(key, _)| matches!(*key, "id" | "company_id"));
+        let company = if names_its_record { None } else { company_of(schemas, filter, model, lookup.company)? };
+        // Where no key is comparable, the first one is looked up by.
+        let (field, value) = keys.remove(comparable.unwrap_or(0));
+        let beside: Vec<_> = keys.into_iter().map(|(key, value)| (key.to_owned(), value.clone())).collect();
+        let id = *self.index.entry(json!([model, field, value, beside, company]).to_string()).or_insert_with(|| {
+            self.asked.push(Question {
+                model: model.to_owned(),
+                field: field.to_owned(),
+                value: value.clone(),
+                beside,
+                company,
+                is_comparable: comparable.is_some(),
+                asked_by: Vec::new(),
+                uses: 0,
+                is_for_many: true,
+            });
+            QuestionId(self.asked.len() - 1)
+        });
+        let question = &mut self.asked[id.0];
+        question.uses += 1;
+        question.is_for_many &= lookup.is_for_many;
+        if !question.asked_by.iter().any(|field| field == lookup.field) {
+            question.asked_by.push(lookup.field.to_owned());
+        }
+        Ok(id)
+    }
+
+    pub(in crate::plan) fn get(&self, id: QuestionId) -> &Question {
+        &self.asked[id.0]
+    }
+
+    /// The questions with their ids, in order.
+    pub(in crate::plan) fn iter(&self) -> impl Iterator<Item = (QuestionId, &Question)> {
+        self.asked.iter().enumerate().map(|(index, question)| (QuestionId(index), question))
+    }
+
+    /// One question as a call of its own.
+    pub(in crate::plan) fn question(&self, filter: Filter<'_>, id: QuestionId) -> Rpc {
+        let question = self.get(id);
+        question.query(filter).rpc(std::slice::from_ref(&question.value))
+    }
+}
+
+/// Whether the value can be recognised in what `read` gives of the field.
+fn is_comparable(schemas: &SchemaView<'_>, model: &str, key: &str, value: &Value) -> Result<bool, LookupError> {
+    let Some(view) = schemas.model(model)? else { return Ok(false) };
+    let described = view.read(key)?;
+    if described.is_none() && !key.contains('.') {
+        return Err(LookupError::NoField(key.to_owned()));
+    }
+    Ok(described.is_some_and(|field| match field.kind {
+        Kind::Text => field.is_column && value.is_string(),
+        Kind::Integer => field.is_column && value.is_i64(),
+        _ => false,
+    }))
+}
+
+/// The company that lookups in the model are kept to, if any.
+fn company_of(
+    schemas: &SchemaView<'_>,
+    filter: Filter<'_>,
+    model: &str,
+    company: Option<i64>,
+) -> Result<Option<i64>, Denied> {
+    let Some(view) = schemas.model(model)? else { return Ok(None) };
+    let is_filtered =
+        filter.mode != CompanyFilter::Off && view.has_company() && !filter.skip.iter().any(|skip| skip == model);
+    Ok(company.filter(|_| is_filtered))
+}
+
+impl Question {
+    pub(super) fn query(&self, filter: Filter<'_>) -> Query {
+        let Self { model, field, company, beside, .. } = self;
+        let by =
+            LookupCriteria { model: model.clone(), field: field.clone(), company: *company, beside: beside.clone() };
+        Query { by, mode: filter.mode }
+    }
+
+    /// All keys with their values.
+    pub(in crate::plan) fn keys(&self) -> impl Iterator<Item = (&str, &Value)> + Clone {
+        let beside = self.beside.iter().map(|(field, value)| (field.as_str(), value));
+        std::iter::once((self.field.as_str(), &self.value)).chain(beside)
+    }
+
+    /// The names of all keys, for a sentence.
+    pub(in crate::plan) fn fields(&self) -> String {
+        self.keys().map(|(field, _)| field).collect::<Vec<_>>().join(", ")
+    }
+
+    /// What is looked up, for a sentence: the value, or `name = A, company_id = 2` where there are several.
+    pub(in crate::plan) fn shown(&self) -> String {
+        if self.beside.is_empty() {
+            return shown(&self.value);
+        }
+        self.keys().map(|(field, value)| format!("{field} = {}", shown(value))).collect::<Vec<_>>().join(", ")
+    }
+}

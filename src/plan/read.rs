@@ -1,0 +1,164 @@
+//! A payload, understood: every field's value as Odoo will take it, except for the lookups that are still open.
+//!
+//! Reading is pure: schemas in, a draft and its questions out. A value that is no use is refused here, with its path,
+//! before anything is asked of Odoo.
+
+mod base64;
+mod commands;
+mod content;
+mod delegation;
+mod draft;
+mod files;
+mod relations;
+
+use serde_json::{Map, Value, json};
+
+use self::relations::Relation;
+pub(super) use self::{
+    draft::{Draft, Linked, Mode, Slot},
+    files::File,
+};
+use super::{
+    Error, WarningCode, Warnings, attachment,
+    lookup::{Filter, Questions},
+    name_limits,
+    policy_check::denied,
+    schema_view::{ModelView, SchemaView, names_a_record},
+    wording::wrong,
+};
+use crate::{
+    odoo::{Bond, Field, Kept, Kind},
+    policy::Touch,
+};
+
+/// Reads payloads of one call.
+pub(super) struct Reader<'a> {
+    pub(super) schemas: &'a SchemaView<'a>,
+    pub(super) filter: Filter<'a>,
+    pub(super) questions: Questions,
+    pub(super) warnings: &'a mut Warnings,
+}
+
+impl Reader<'_> {
+    /// Reads one record of `model` that stands at `path`; `company` is where its lookups look.
+    pub(super) fn read(
+        &mut self,
+        model: &str,
+        payload: &Map<String, Value>,
+        path: &str,
+        company: Option<i64>,
+    ) -> Result<Draft, Error> {
+        let mut draft = Draft::default();
+        let Some(view) = self.schemas.model(model).map_err(denied(path))? else { return Ok(draft) };
+        name_limits::check_keys(payload, path)?;
+        self.schemas.attached(view, payload, path)?;
+        let company = payload.get("company_id").and_then(Value::as_i64).or(company);
+        for (name, value) in payload {
+            let path = format!("{path}.{name}");
+            let own = view.stored_name(name);
+            if own != name && payload.contains_key(own) {
+                return Err(content::given_twice(&path));
+            }
+            let name = own;
+            let field = view.write(name).map_err(denied(&path))?;
+            if name == attachment::FIELD && files::are_standalone(field, value) {
+                draft.files = self.files(value, &path)?;
+                continue;
+            }
+            if let Some(slot) = self.slot(view, name, field, value, path.clone(), company)? {
+                if field.is_some_and(|field| field.bond == Bond::Part) && names_a_record(value) {
+                    draft.parts.push(name.to_owned());
+                }
+                self.note_kept(view, name, &slot, path, &mut draft)?;
+                draft.fields.push((name.to_owned(), slot));
+            }
+        }
+        Ok(draft)
+    }
+
+    /// Says what Odoo would drop in silence. It is sent all the same: a model's own `create` or `write` may look at it.
+    fn note_kept(
+        &mut self,
+        view: ModelView<'_>,
+        name: &str,
+        slot: &Slot,
+        path: String,
+        draft: &mut Draft,
+    ) -> Result<(), Error> {
+        match view.kept(name) {
+            Kept::Yes => {}
+            Kept::UntilComputed => draft.computed.push((name.to_owned(), path)),
+            // Odoo changes records by such a field, though it links none.
+            Kept::No if matches!(slot, Slot::Commands { commands, .. } if commands::change_records(commands)) => {}
+            Kept::No => self.warnings.note_unwritten(view.name(), name, &path)?,
+        }
+        Ok(())
+    }
+
+    /// Files become records of a model of their own.
+    fn files(&mut self, value: &Value, path: &str) -> Result<Vec<File>, Error> {
+        // They are made before the record that they belong to, so nothing shows what they will be.
+        self.schemas.policy().decide(Touch::Unchecked(attachment::MODEL)).map_err(denied(path))?;
+        let Some(attachments) = self.schemas.model(attachment::MODEL).map_err(denied(path))? else {
+            return Ok(Vec::new());
+        };
+        let content = attachments.stored_name(attachment::DATAS);
+        for field in ["name", content, "res_model", "res_id"] {
+            attachments.write(field).map_err(denied(path))?;
+        }
+        files::read(value, path, content, self.warnings)
+    }
+
+    fn slot(
+        &mut self,
+        view: ModelView<'_>,
+        name: &str,
+        field: Option<&Field>,
+        value: &Value,
+        path: String,
+        company: Option<i64>,
+    ) -> Result<Option<Slot>, Error> {
+        let Some(field) = field else {
+            let message = format!("the model `{}` has no field `{name}`; `{path}` was left out", view.name());
+            self.warnings.note(WarningCode::UnknownField, path, message)?;
+            return Ok(None);
+        };
+        let inverse = field.inverse.as_deref();
+        let to = |model| Relation { field: name, model, inverse, path: &path, company };
+        let leads_to_files = name == attachment::FIELD && field.kind.relation() == Some(attachment::MODEL);
+        let slot = match (&field.kind, value) {
+            // Files are added to those that are there, and never replace them.
+            (Kind::One2many(_), value) if leads_to_files && !commands::are_commands(value) => {
+                Slot::Files { files: self.files(value, &path)?, is_many2many: false }
+            }
+            (Kind::Many2many(_), value) if leads_to_files && files::are_files(value) => {
+                Slot::Files { files: self.files(value, &path)?, is_many2many: true }
+            }
+            // Lines are not removed by a value that a sender may have meant for "unknown".
+            (Kind::One2many(_), Value::Null | Value::Bool(false)) => {
+                return Err(wrong(path, "a list of lines; an empty one removes those that are there", value));
+            }
+            // Odoo's own word for nothing is false. Nothing in a relation of many is an empty list of links.
+            (Kind::Many2many(model), Value::Null | Value::Bool(false)) => {
+                self.schemas.policy().decide(Touch::Model(model)).map_err(denied(&path))?;
+                Slot::Plain(json!([[6, 0, []]]))
+            }
+            (_, Value::Null) => Slot::Plain(Value::Bool(false)),
+            (Kind::Many2one(model), value) => self.many2one(view, to(model), value)?,
+            (Kind::Many2many(model), value) => self.many2many(to(model), value)?,
+            (Kind::One2many(model), value) => self.one2many(to(model), value)?,
+            (Kind::Reference, Value::String(named)) => {
+                self.schemas.reference(named, &path)?;
+                Slot::Plain(value.clone())
+            }
+            (Kind::Binary, Value::String(_)) => Slot::Plain(content::sent(view, name, value)),
+            (Kind::Free, value) => {
+                self.schemas.properties(view, name, value, &path)?;
+                Slot::Plain(value.clone())
+            }
+            (_, Value::Array(_) | Value::Object(_)) => return Err(wrong(path, "a single value", value)),
+            (_, value) => Slot::Plain(value.clone()),
+        };
+        Ok(Some(slot))
+    }
+}

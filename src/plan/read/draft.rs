@@ -1,0 +1,136 @@
+//! A draft: the values of a record as Odoo will take them, with its lookups open.
+
+use serde_json::Value;
+
+use super::files::File;
+use crate::plan::{attachment, lookup::QuestionId, steps::NestedLines};
+
+/// One record to be, with its lookups open.
+#[derive(Debug, Default, PartialEq)]
+pub(in crate::plan) struct Draft {
+    pub(in crate::plan) fields: Vec<(String, Slot)>,
+    /// Files of a record whose model has no field that takes them.
+    pub(in crate::plan) files: Vec<File>,
+    /// The fields by which it joins a record that is a part of it (`_inherits`).
+    pub(in crate::plan) parts: Vec<String>,
+    /// Fields that Odoo computes in a new record, whatever is sent: each with its place.
+    pub(in crate::plan) computed: Vec<(String, String)>,
+}
+
+#[derive(Debug, PartialEq)]
+pub(in crate::plan) enum Slot {
+    /// As it goes to Odoo.
+    Plain(Value),
+    /// A many2one, looked up.
+    One { question: QuestionId, path: String },
+    /// A many2many, looked up.
+    Many { mode: Mode, records: Vec<Linked>, path: String },
+    /// A one2many: its lines, and the model they are of.
+    Lines { model: String, inverse: Option<String>, lines: Vec<Draft> },
+    /// Odoo's own commands, some of which make records: `inverse` is there where they are lines. What they make may join
+    /// records that are there.
+    Commands { model: String, inverse: Option<String>, commands: Value, join: bool },
+    /// Files in a relation of the model itself; a many2many of files does not go with its record.
+    Files { files: Vec<File>, is_many2many: bool },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::plan) enum Mode {
+    Add,
+    Replace,
+}
+
+/// A record that a many2many is to lead to.
+#[derive(Debug, PartialEq)]
+pub(in crate::plan) enum Linked {
+    Id(i64),
+    Question(QuestionId),
+}
+
+impl Draft {
+    /// The questions of the record and of its lines, as often as they are asked.
+    pub(in crate::plan) fn questions(&self) -> Vec<QuestionId> {
+        let mut questions = Vec::new();
+        for (_, slot) in &self.fields {
+            match slot {
+                Slot::Plain(_) | Slot::Files { .. } | Slot::Commands { .. } => {}
+                Slot::One { question, .. } => questions.push(*question),
+                Slot::Many { records, .. } => questions.extend(records.iter().filter_map(|record| match record {
+                    Linked::Question(question) => Some(*question),
+                    Linked::Id(_) => None,
+                })),
+                Slot::Lines { lines, .. } => questions.extend(lines.iter().flat_map(Self::questions)),
+            }
+        }
+        questions
+    }
+
+    /// The fields whose lines an update replaces.
+    pub(in crate::plan) fn line_fields(&self) -> Vec<&str> {
+        let lines = self.fields.iter().filter(|(_, slot)| matches!(slot, Slot::Lines { .. }));
+        lines.map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// The fields whose lines an update takes away or makes, with the models of the lines.
+    pub(in crate::plan) fn replaced(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.fields.iter().filter_map(|(name, slot)| match slot {
+            Slot::Lines { model, .. } => Some((name.as_str(), model.as_str())),
+            _ => None,
+        })
+    }
+
+    /// The fields that hold lines, at every level.
+    pub(in crate::plan) fn nested_lines(&self) -> Vec<NestedLines> {
+        let mut all = Vec::new();
+        for (field, slot) in &self.fields {
+            let (model, inverse, within) = match slot {
+                Slot::Lines { model, inverse, lines } if !lines.is_empty() => (model, inverse, lines.as_slice()),
+                Slot::Commands { model, inverse: inverse @ Some(_), .. } => (model, inverse, [].as_slice()),
+                _ => continue,
+            };
+            let mut inner = Vec::new();
+            within.iter().for_each(|line| NestedLines::merge(&mut inner, line.nested_lines()));
+            all.push(NestedLines {
+                field: field.clone(),
+                model: model.clone(),
+                inverse: inverse.clone(),
+                within: inner,
+            });
+        }
+        all
+    }
+
+    /// Models of which commands may make records that cannot be told from those they link, at every level.
+    pub(in crate::plan) fn unidentified(&self) -> Vec<String> {
+        let mut unidentified = Vec::new();
+        for (_, slot) in &self.fields {
+            match slot {
+                Slot::Commands { model, inverse: None, .. } => unidentified.push(model.clone()),
+                Slot::Files { is_many2many: true, .. } => unidentified.push(attachment::MODEL.to_owned()),
+                Slot::Lines { lines, .. } => unidentified.extend(lines.iter().flat_map(Self::unidentified)),
+                _ => {}
+            }
+        }
+        unidentified.sort_unstable();
+        unidentified.dedup();
+        unidentified
+    }
+
+    /// The one2many fields of the record whose lines have files: name, model and inverse.
+    pub(in crate::plan) fn fields_with_files(&self) -> Vec<(&str, &str, Option<&str>)> {
+        let with_files = self.fields.iter().filter_map(|(name, slot)| match slot {
+            Slot::Lines { model, inverse, lines } if lines.iter().any(Self::has_standalone_files) => {
+                Some((name.as_str(), model.as_str(), inverse.as_deref()))
+            }
+            _ => None,
+        });
+        with_files.collect()
+    }
+
+    /// The record or one of its lines has files that no field of its own takes.
+    pub(in crate::plan) fn has_standalone_files(&self) -> bool {
+        let in_lines =
+            |slot: &Slot| matches!(slot, Slot::Lines { lines, .. } if lines.iter().any(Self::has_standalone_files));
+        !self.files.is_empty() || self.fields.iter().any(|(_, slot)| in_lines(slot))
+    }
+}

@@ -1,0 +1,183 @@
+//! The values of relational fields: ids, lookups, lines, and Odoo's own commands.
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    Reader, commands,
+    delegation::commands_delegate,
+    draft::{Linked, Mode, Slot},
+};
+use crate::{
+    config::LookupKeys,
+    plan::{
+        Error, WarningCode,
+        lookup::{Lookup, LookupError, QuestionId},
+        name_limits,
+        policy_check::denied,
+        schema_view::{ModelView, SchemaView},
+        wording::wrong,
+    },
+    policy::Touch,
+};
+
+/// A relational field in a payload: its name, where it leads, where it stands, and where its lookups look.
+#[derive(Clone, Copy)]
+pub(super) struct Relation<'p> {
+    pub(super) field: &'p str,
+    pub(super) model: &'p str,
+    pub(super) inverse: Option<&'p str>,
+    pub(super) path: &'p str,
+    pub(super) company: Option<i64>,
+}
+
+impl Relation<'_> {
+    fn commands(&self, schemas: &SchemaView<'_>, commands: Value) -> Slot {
+        let join = commands_delegate(schemas, self.model, &commands);
+        Slot::Commands { model: self.model.to_owned(), inverse: self.inverse.map(str::to_owned), commands, join }
+    }
+}
+
+impl Reader<'_> {
+    pub(super) fn many2one(&mut self, view: ModelView<'_>, to: Relation<'_>, value: &Value) -> Result<Slot, Error> {
+        match value {
+            Value::Bool(false) => Ok(Slot::Plain(Value::Bool(false))),
+            Value::String(text) if text.is_empty() => Ok(Slot::Plain(Value::Bool(false))),
+            Value::Number(number) if number.is_i64() => {
+                self.schemas.link(view, to.field).map_err(denied(to.path))?;
+                match self.schemas.policy().domain(to.model) {
+                    None => Ok(Slot::Plain(value.clone())),
+                    Some(_) => {
+                        Ok(Slot::One { question: self.lookup(to, &by_id(value), false)?, path: to.path.to_owned() })
+                    }
+                }
+            }
+            Value::Object(lookup) => {
+                Ok(Slot::One { question: self.lookup(to, lookup, false)?, path: to.path.to_owned() })
+            }
+            _ => Err(wrong(to.path, "an id, a lookup such as {\"name\": \"…\"}, or false", value)),
+        }
+    }
+
+    pub(super) fn many2many(&mut self, to: Relation<'_>, value: &Value) -> Result<Slot, Error> {
+        const DUE: &str = "{\"mode\": \"add\" or \"replace\", \"records\": [{…}]}, a list of ids, or false";
+        let path = to.path;
+        let lookups = match value {
+            Value::Object(lookups) => lookups,
+            Value::Array(items) if items.iter().all(Value::is_i64) => {
+                self.schemas.policy().decide(Touch::Model(to.model)).map_err(denied(path))?;
+                return match self.schemas.policy().domain(to.model) {
+                    None => Ok(Slot::Plain(json!([[6, 0, items]]))),
+                    Some(_) => self.linked(to, Mode::Replace, items, path),
+                };
+            }
+            // Odoo's own commands, for those who write them.
+            Value::Array(_) if commands::are_commands(value) => {
+                self.schemas.commands(to.model, value, path)?;
+                let commands = self.read_commands(to.model, value.clone(), path)?;
+                return Ok(to.commands(self.schemas, commands));
+            }
+            _ => return Err(wrong(path, DUE, value)),
+        };
+        let mode = match lookups.get("mode") {
+            None | Some(Value::Null) => Mode::Replace,
+            Some(Value::String(mode)) if mode == "replace" => Mode::Replace,
+            Some(Value::String(mode)) if mode == "add" => Mode::Add,
+            Some(_) => return Err(Error::BadMode { path: path.to_owned(), field: to.field.to_owned() }),
+        };
+        if let Some(stray) = lookups.keys().find(|key| !matches!(key.as_str(), "mode" | "records")) {
+            let message = format!("`{path}.{stray}` was ignored: a many2many takes `mode` and `records`");
+            self.warnings.note(WarningCode::UnknownParameter, format!("{path}.{stray}"), message)?;
+        }
+        let records = match lookups.get("records") {
+            Some(Value::Array(records)) => records,
+            None => {
+                let problem = "must have `records`, a list of lookups; an empty one links nothing".to_owned();
+                return Err(Error::WrongKind { path: path.to_owned(), problem });
+            }
+            Some(other) => return Err(wrong(format!("{path}.records"), "a list", other)),
+        };
+        self.linked(to, mode, records, &format!("{path}.records"))
+    }
+
+    /// The records of a many2many. An id is looked up where the caller does not have all records of the model.
+    fn linked(&mut self, to: Relation<'_>, mode: Mode, records: &[Value], at: &str) -> Result<Slot, Error> {
+        self.schemas.policy().decide(Touch::Model(to.model)).map_err(denied(to.path))?;
+        let is_narrowed = self.schemas.policy().domain(to.model).is_some();
+        let mut linked = Vec::with_capacity(records.len());
+        for (index, record) in records.iter().enumerate() {
+            let path = format!("{at}[{index}]");
+            let of_record = Relation { path: &path, ..to };
+            linked.push(match (record, record.as_i64()) {
+                (_, Some(id)) if !is_narrowed => Linked::Id(id),
+                (_, Some(_)) => Linked::Question(self.lookup(of_record, &by_id(record), true)?),
+                (Value::Object(lookup), None) => Linked::Question(self.lookup(of_record, lookup, true)?),
+                (other, None) => {
+                    return Err(wrong(path, "a lookup such as {\"name\": \"…\"}, or an id", other));
+                }
+            });
+        }
+        Ok(Slot::Many { mode, records: linked, path: to.path.to_owned() })
+    }
+
+    pub(super) fn one2many(&mut self, to: Relation<'_>, value: &Value) -> Result<Slot, Error> {
+        let Value::Array(items) = value else { return Err(wrong(to.path, "a list of lines", value)) };
+        if commands::are_commands(value) {
+            // Odoo's own commands, for those who write them.
+            self.schemas.commands(to.model, value, to.path)?;
+            let commands = self.read_commands(to.model, value.clone(), to.path)?;
+            return Ok(to.commands(self.schemas, commands));
+        }
+        // An empty list removes those that are there.
+        self.schemas.policy().decide(Touch::Model(to.model)).map_err(denied(to.path))?;
+        let mut lines = Vec::with_capacity(items.len());
+        for (index, line) in items.iter().enumerate() {
+            let path = format!("{}[{index}]", to.path);
+            let Value::Object(line) = line else { return Err(wrong(path, "an object: one line", line)) };
+            lines.push(self.read(to.model, line, &path, to.company)?);
+        }
+        Ok(Slot::Lines { model: to.model.to_owned(), inverse: to.inverse.map(str::to_owned), lines })
+    }
+
+    /// Notes the question that a lookup asks. All keys must match; with `lookup_keys = "first"` the others are ignored, and
+    /// said.
+    fn lookup(
+        &mut self,
+        to: Relation<'_>,
+        lookup: &Map<String, Value>,
+        is_for_many: bool,
+    ) -> Result<QuestionId, Error> {
+        let Relation { field, model, path, company, .. } = to;
+        name_limits::check_keys(lookup, path)?;
+        let mut keys: Vec<(&str, &Value)> = lookup.iter().map(|(key, value)| (key.as_str(), value)).collect();
+        let Some(&(first, _)) = keys.first() else {
+            let problem = "must name a field to look up by, such as {\"name\": \"…\"}".to_owned();
+            return Err(Error::WrongKind { path: path.to_owned(), problem });
+        };
+        if self.filter.keys == LookupKeys::First {
+            for (ignored, _) in keys.drain(1..) {
+                let message = format!("`{path}` is looked up by `{first}` alone; `{ignored}` was ignored");
+                self.warnings.note(WarningCode::LookupKeyIgnored, format!("{path}.{ignored}"), message)?;
+            }
+        }
+        for (key, value) in &keys {
+            if value.is_array() || value.is_object() || value.is_null() {
+                return Err(wrong(format!("{path}.{key}"), "a single value to look up by", value));
+            }
+            self.schemas.condition(model, key, "=", value, path)?;
+        }
+        let lookup = Lookup { field, is_for_many, model, keys, company };
+        self.questions.add(self.schemas, self.filter, lookup).map_err(|problem| match problem {
+            LookupError::Denied(source) => denied(path)(source),
+            LookupError::NoField(lookup) => Error::UnknownLookupField {
+                path: path.to_owned(),
+                field: field.to_owned(),
+                model: model.to_owned(),
+                lookup,
+            },
+        })
+    }
+}
+
+fn by_id(id: &Value) -> Map<String, Value> {
+    Map::from_iter([("id".to_owned(), id.clone())])
+}

@@ -1,0 +1,18 @@
+//! The routes, each a function from what a caller sent to a [`super::Plan`].
+//!
+//! `write` plans `create_data`, `update_data` and `create_update_data`, `search` plans `search_data`, `method` plans
+//! `call_function`. All of them take the parameters apart in `vals`; `existing` finds records. These files import everything
+//! else of planning, and nothing of it imports them. Planning only reads from Odoo.
+
+mod existing;
+mod method;
+mod search;
+mod vals;
+mod write;
+
+pub(crate) use self::existing::lines_of;
+pub use self::{
+    method::call_function,
+    search::search_data,
+    write::{create_data, create_update_data, update_data},
+};

@@ -1,0 +1,32 @@
+//! Records in Odoo's answers.
+//!
+//! An answer without the list that the method always gives is an error. Taken for an empty one, it would read as "no record
+//! matches", and a record would be created that exists.
+
+use serde_json::Value;
+
+use crate::odoo::{Effect, Error, Rpc, Why};
+
+/// The records that `search_read`, `read` or a part of another answer gives.
+///
+/// # Errors
+/// There is no list.
+pub(crate) fn records(rpc: &Rpc, answer: Value) -> Result<Vec<Value>, Error> {
+    match answer {
+        Value::Array(records) => Ok(records),
+        _ => Err(garbled(rpc, "no list of records")),
+    }
+}
+
+/// The ids of records that were read.
+///
+/// # Errors
+/// One has no id.
+pub(crate) fn ids<'r>(rpc: &Rpc, records: impl IntoIterator<Item = &'r Value>) -> Result<Vec<i64>, Error> {
+    let id = |record: &Value| record["id"].as_i64().ok_or_else(|| garbled(rpc, "a record without an id"));
+    records.into_iter().map(id).collect()
+}
+
+fn garbled(rpc: &Rpc, what: &str) -> Error {
+    Error::NoAnswer { effect: Effect::Read, why: Why::Garbled(format!("{}.{} gave {what}", rpc.model, rpc.method)) }
+}
