@@ -114,7 +114,7 @@ fn assemble(
     memory.limit_to(most);
     // Before anybody calls: what the operator has configured goes before what strangers try.
     for client in clients.iter() {
-        odoo.cooldown().trust(client.credential.fingerprint());
+        odoo.failed_logins().trust(client.credential.fingerprint());
     }
     let log = log(&config)?;
     let calls = Service {

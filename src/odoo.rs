@@ -1,8 +1,24 @@
-//! Odoo, as it is reached from outside: the calls, the protocols they go through, and what comes back.
+//! Odoo, as it is reached from outside: RPCs, the protocols that carry them, and what comes back.
 //!
-//! Everything a caller asks for runs as that caller ([`Caller`]), with the caller's own credential or that of its
-//! `[[client]]` entry; the gateway has no rights of its own. The database is the configured one: no caller can name
-//! another. This module knows nothing of serving HTTP.
+//! Everything that a caller asks for runs as that caller ([`Caller`]), with the caller's own credential or that of its
+//! `[[client]]` entry; the gateway has no rights of its own. The database is the configured one: no caller can name another.
+//! This module knows nothing of serving HTTP.
+//!
+//! The folders, bottom to top; each imports only those before it:
+//!
+//! - `model`: what an RPC is and what comes back: RPCs, errors, schemas, traces
+//! - `auth::credential`: a leaf of `auth` that the lower folders may import
+//! - `locks`: keyed locks for calls that may create the same record
+//! - `transport`: one HTTP exchange, the concurrency limit with its fair queue, the circuit breaker, retries
+//! - `protocol`: session, JSON-RPC, JSON-2 and XML-RPC, and which of them takes a credential
+//! - `cache`: single flight, and what is kept of Odoo's answers
+//! - `auth`: logins, sessions, the user behind a credential
+//! - `health`: whether Odoo answers, and which release it is
+//! - `batch`: which calls share an RPC
+//! - `caller`: Odoo as one caller sees it
+//!
+//! One circle remains: `caller` and [`Odoo`] import each other, since `Caller` is made from an `Odoo`, and is part of the public
+//! face of this module. Within a folder, a head file and the files below it know each other.
 
 mod auth;
 mod batch;
@@ -14,12 +30,7 @@ mod model;
 mod protocol;
 mod transport;
 
-use std::{
-    collections::BTreeMap,
-    net::IpAddr,
-    sync::{Arc, Mutex, MutexGuard, RwLock},
-    time::Duration,
-};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
 use dashmap::DashMap;
 use moka::future::Cache;
@@ -27,18 +38,19 @@ use serde_json::Map;
 use tokio::time::Instant;
 
 use self::{
-    auth::{access::Logins, identity},
+    auth::authenticator::Authenticator,
     batch::Batching,
     cache::lookup_cache::LookupCache,
+    health::Health,
     locks::KeyLocks,
-    protocol::{json_rpc, json2},
-    transport::{RequestOptions, retries::Retries},
+    protocol::{endpoint::Endpoint, json_rpc, json2},
+    transport::{RequestOptions, Transport, retries::Retries},
 };
 pub use self::{
     auth::{
         access::RotatedCookie,
-        cooldown::{Cooldown, Try},
         credential::{Credential, Fingerprint},
+        failed_login_budget::{BudgetedLogin, FailedLoginBudget},
         identity::Identity,
     },
     cache::lookup_cache::{CachedLookups, LookupCriteria},
@@ -64,50 +76,31 @@ pub use self::{
         tls::{TlsError, tls},
     },
 };
-use crate::{
-    config::{self, ProtocolChoice},
-    metrics::Metrics,
-};
+use crate::{config, metrics::Metrics};
 
-/// How long a model's fields, as a user sees them, may be out of date where nothing shows that they are.
+/// How long a cached schema is used where nothing shows that it is out of date.
 const FRESH: Duration = Duration::from_secs(60);
-/// A schema younger than this is not asked for again, however much a call doubts it.
+/// A schema younger than this is not read again, however much a call doubts it.
 const DOUBTLESS: Duration = Duration::from_secs(1);
-const CACHED_CALLERS: u64 = 1_000;
-/// For so long a credential that nobody uses is known as one that Odoo accepts, and so many are.
-const KNOWN_UNUSED: Duration = Duration::from_secs(24 * 3_600);
-const KNOWN: u64 = 10_000;
 const CACHED_SCHEMAS: u64 = 10_000;
 
 /// The Odoo behind this gateway.
 #[derive(Debug)]
 pub struct Odoo {
-    transport: transport::Transport,
+    endpoint: Arc<Endpoint>,
     limit: Arc<UpstreamLimit>,
-    retries: Retries,
+    auth: Arc<Authenticator>,
+    health: Health,
     /// How long one RPC may take.
     timeout: Duration,
-    /// How long a probe may take: long enough for a connection to fail by itself.
-    probe_timeout: Duration,
-    database: String,
-    protocol: ProtocolChoice,
-    release: RwLock<Option<Release>>,
-    logins: Logins,
-    /// How many wrong logins Odoo is still given.
-    cooldown: Cooldown,
-    /// Whether Odoo believes what the gateway says of a caller's address; none while that is not known.
-    proxy_mode: RwLock<Option<bool>>,
-    identities: Cache<Fingerprint, Arc<identity::Known>>,
-    /// The credentials that Odoo has accepted and not refused since, and the number of the user behind each.
-    known: Cache<Fingerprint, i64>,
     schemas: Cache<(Fingerprint, String), Arc<Schema>>,
-    /// Which methods take records, learnt from Odoo's refusals: it tells nobody beforehand.
-    methods: DashMap<(String, String), Takes>,
-    /// What callers do together; none where each is to be by itself.
-    batching: Option<Batching>,
-    /// What lookups found, of models that hardly change.
-    lookup_cache: Option<LookupCache>,
-    /// Calls that may create the same record go one after another.
+    /// Which methods are called on records, learnt from Odoo's refusals, as Odoo does not tell it beforehand.
+    methods: Arc<DashMap<(String, String), Takes>>,
+    /// None where the configuration turns batching off.
+    batching: Option<Arc<Batching>>,
+    /// None where the configuration names no models.
+    lookup_cache: Option<Arc<LookupCache>>,
+    /// Serialises calls that may create the same record.
     key_locks: Arc<KeyLocks>,
 }
 
@@ -119,31 +112,49 @@ enum Takes {
 }
 
 impl Odoo {
-    /// Connects to nothing yet.
+    /// Sets up the connection to Odoo. It connects to nothing yet.
+    ///
+    /// # Errors
+    /// The configured address or certificate authorities cannot be used.
     pub fn build(
         config: &config::Upstream,
         lookup_cache: &BTreeMap<String, Duration>,
         metrics: Arc<Metrics>,
     ) -> Result<Self, Unusable> {
         let limit = Arc::new(UpstreamLimit::build(config));
+        let transport = Transport::build(config, limit.clone(), metrics.clone())?;
+        let retries = Retries::build(config)?;
+        let probe_timeout = config.connect_timeout + health::PROBE_TIME;
+        let endpoint =
+            Arc::new(Endpoint::new(transport, retries, config.database.clone(), config.protocol, probe_timeout));
+        let auth = Arc::new(Authenticator::new(endpoint.clone()));
+        let schemas = Cache::builder().max_capacity(CACHED_SCHEMAS).time_to_live(FRESH).build();
+        let methods = Arc::<DashMap<_, _>>::default();
+        let batching = config.batch.then(|| Arc::new(Batching::build(config, metrics)));
+        let lookup_cache = LookupCache::build(lookup_cache).map(Arc::new);
+        let forget = {
+            let (auth, schemas, methods) = (auth.clone(), schemas.clone(), methods.clone());
+            let lookup_cache = lookup_cache.clone();
+            move || {
+                auth.forget_all();
+                schemas.invalidate_all();
+                methods.clear();
+                if let Some(cache) = &lookup_cache {
+                    cache.invalidate_all();
+                }
+            }
+        };
+        let health = Health::new(endpoint.clone(), limit.clone(), auth.clone(), forget);
         Ok(Self {
-            transport: transport::Transport::build(config, limit.clone(), metrics.clone())?,
+            endpoint,
             limit,
-            retries: Retries::build(config)?,
+            auth,
+            health,
             timeout: config.timeout,
-            probe_timeout: config.connect_timeout + health::PATIENCE,
-            database: config.database.clone(),
-            protocol: config.protocol,
-            release: RwLock::default(),
-            logins: Logins::new(),
-            cooldown: Cooldown::default(),
-            proxy_mode: RwLock::default(),
-            identities: Cache::builder().max_capacity(CACHED_CALLERS).time_to_live(identity::FRESH).build(),
-            known: Cache::builder().max_capacity(KNOWN).time_to_idle(KNOWN_UNUSED).build(),
-            schemas: Cache::builder().max_capacity(CACHED_SCHEMAS).time_to_live(FRESH).build(),
-            methods: DashMap::new(),
-            lookup_cache: LookupCache::build(lookup_cache),
-            batching: config.batch.then(|| Batching::build(config, metrics.clone())),
+            schemas,
+            methods,
+            batching,
+            lookup_cache,
             key_locks: Arc::default(),
         })
     }
@@ -155,65 +166,119 @@ impl Odoo {
     }
 
     pub fn database(&self) -> &str {
-        &self.database
+        &self.endpoint.database
     }
 
-    /// Odoo has accepted this credential lately, and not refused it since.
+    /// Whether Odoo has accepted this credential lately, and not refused it since.
     pub fn knows(&self, credential: &Fingerprint) -> bool {
-        self.known.contains_key(credential)
+        self.auth.has_accepted(credential)
     }
 
-    /// Odoo has accepted this credential, which is that of the user of this number.
+    /// Odoo has accepted this credential, which belongs to the user with this id.
     pub async fn note_accepted(&self, credential: Fingerprint, uid: i64) {
-        self.known.insert(credential, uid).await;
+        self.auth.note_accepted(credential, uid).await;
     }
 
-    /// Whose turn at Odoo a caller with this credential takes: its user's where Odoo has accepted it, else that of all
-    /// strangers from `address`.
+    /// The error by which Odoo refused this credential within the last minute.
+    pub async fn refusal(&self, credential: &Credential) -> Option<Error> {
+        self.auth.refusal(credential).await
+    }
+
+    /// Odoo has refused this credential, or a request with it.
+    pub async fn note_refusal(&self, credential: &Credential, error: &Error) {
+        self.auth.note_refusal(credential, error).await;
+    }
+
+    /// The flow of a caller in the fair queue: its user's where Odoo has accepted the credential, else that of all unknown
+    /// callers from `address`.
     pub async fn flow(&self, credential: Option<&Credential>, address: IpAddr) -> Flow {
-        let Some(credential) = credential else { return Flow::Address(address) };
-        let user = self.known.get(&credential.fingerprint()).await;
-        user.map_or(Flow::Address(address), Flow::User)
+        self.auth.flow(credential, address).await
     }
 
-    /// What logins have to pass that Odoo counts where they are wrong.
-    pub fn cooldown(&self) -> &Cooldown {
-        &self.cooldown
+    /// The budget of failed logins, which every login that Odoo counts has to pass.
+    pub fn failed_logins(&self) -> &FailedLoginBudget {
+        self.auth.failed_logins()
     }
 
-    /// The way to Odoo, which whatever else goes there shares.
+    /// The concurrency limit and the circuit breaker, which all requests to Odoo share.
     pub fn limit(&self) -> Arc<UpstreamLimit> {
         self.limit.clone()
     }
 
-    /// How many calls Odoo works on, and how many wait for their turn.
+    /// The number of requests that Odoo works on, and of calls that wait for it.
     pub fn load(&self) -> (usize, usize) {
         let (in_flight, waiting) = self.limit.load();
-        let together = self.batching.as_ref().map_or(0, Batching::waiting);
-        (in_flight, waiting + together + self.key_locks.waiting())
+        let batched = self.batching.as_ref().map_or(0, |batching| batching.waiting());
+        (in_flight, waiting + batched + self.key_locks.waiting())
     }
 
-    /// Whether Odoo serves the configured database; `None` where this version has no way to tell without a login.
+    /// Watches Odoo's health for as long as it is polled.
+    pub async fn watch(self: Arc<Self>) {
+        self.health.watch().await;
+    }
+
+    /// Whether Odoo is in proxy mode; none where that cannot be found out.
+    pub async fn proxy_mode(&self) -> Option<bool> {
+        self.health.proxy_mode().await
+    }
+
+    /// Asks Odoo for its release now.
+    ///
+    /// # Errors
+    /// Odoo does not answer, or not with a release.
+    pub async fn probe(&self) -> Result<Release, Error> {
+        self.health.probe().await
+    }
+
+    /// Whether Odoo is ready: its release, asked now within a short time, or as last seen where Odoo is only slow to answer.
+    ///
+    /// # Errors
+    /// Odoo cannot be reached, or does not answer and was not seen before.
+    pub async fn readiness(&self) -> Result<Release, Error> {
+        self.health.readiness().await
+    }
+
+    /// The release as it was last seen. Odoo is asked only where none has been seen yet.
+    ///
+    /// # Errors
+    /// Odoo does not answer, or not with a release.
+    pub async fn release(&self, until: Instant) -> Result<Release, Error> {
+        self.endpoint.release(until).await
+    }
+
+    /// Odoo's major version, such as 19.
+    ///
+    /// # Errors
+    /// As [`Self::release`].
+    pub async fn version(&self, until: Instant) -> Result<u16, Error> {
+        self.endpoint.version(until).await
+    }
+
+    /// Whether Odoo answers this number of requests at a time.
+    pub async fn capacity(&self, wanted: u16) -> Capacity {
+        self.health.capacity(wanted).await
+    }
+
+    /// Whether Odoo serves the configured database; `None` where this version does not tell without a login.
+    ///
+    /// # Errors
+    /// Odoo does not answer.
     pub async fn serves_database(&self) -> Result<Option<bool>, Error> {
+        let Endpoint { transport, database, .. } = &*self.endpoint;
         let until = Instant::now() + self.timeout;
+        let options = RequestOptions { class: RequestClass::New, until, origin: Origin::default() };
         if self.version(until).await? < protocol::JSON2_SINCE {
-            let options = RequestOptions { class: RequestClass::New, until, origin: Origin::default() };
-            let exists = json_rpc::database_exists(&self.transport, &self.database, options).await;
-            // The service may be closed to the world.
+            let exists = json_rpc::database_exists(transport, database, options).await;
+            // The service may not be reachable from here.
             return Ok(exists.ok().and_then(|exists| exists.as_bool()));
         }
         let no_key = "0".repeat(40).into();
         let rpc = Rpc::fields_get("res.users", &[]);
-        let options = RequestOptions { class: RequestClass::New, until, origin: Origin::default() };
-        match json2::call(&self.transport, &self.database, &no_key, &rpc, &Map::new(), options).await {
+        match json2::call(transport, database, &no_key, &rpc, &Map::new(), options).await {
             Err(Error::NoSuchDatabase(_)) => Ok(Some(false)),
             Err(Error::WrongKey) => Ok(Some(true)),
             Err(error) => Err(error),
             Ok(_) => Ok(None),
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }

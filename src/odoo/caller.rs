@@ -1,98 +1,76 @@
-//! Odoo as one caller sees it, for the length of one call to the gateway.
+//! Odoo as one caller sees it, for the duration of one call to the gateway.
+//!
+//! Every RPC of a call goes through [`Caller`]: it applies the caller's policy, uses the caller's credential, retries, and
+//! records the RPC in the call's trace. Once a call has begun to write, it shares nothing with other calls and is never refused
+//! by the queue or the circuit breaker.
 
 mod creates;
 mod lookups;
+mod methods;
 mod reads;
+mod schemas;
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
 };
 
-use futures_util::future;
+use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::{
     errors::Retry,
     odoo::{
-        Odoo, Takes,
+        Odoo,
         auth::{
             access::{Access, RotatedCookie},
             credential::Credential,
-            identity::{Identity, Known},
+            identity::{CachedIdentity, Identity},
         },
         batch::Batching,
-        cache::single_flight,
-        lock,
         locks::{Held, RecordKey, Taken},
         model::{
-            error::{Error, Repeatable, Why},
+            error::Error,
             rpc::{Effect, Rpc},
-            schema::{self, Schema},
+            schema::Schema,
             trace::Trace,
         },
-        protocol::{JSON2_SINCE, Protocol},
+        protocol::Protocol,
         transport::{RequestOptions, concurrency_limit::RequestClass, origin::Origin, retries::Cost},
     },
     policy::{Policy, Touch},
 };
 
-/// Every RPC is made with the caller's own credential, and noted in the call's trace.
+/// One caller, for one call to the gateway.
 #[derive(Debug)]
 pub struct Caller {
     odoo: Arc<Odoo>,
     access: Access,
-    known: Arc<Known>,
+    user: Arc<CachedIdentity>,
     policy: Arc<Policy>,
     trace: Arc<Trace>,
     origin: Origin,
-    /// When the call must have begun to write.
+    /// The time by which the call must have begun to write.
     until: Instant,
-    /// Something has been written, or may have been.
+    /// The call has written something, or may have.
     has_begun: AtomicBool,
-    /// The call asked to share nothing with others.
     batching_disabled: AtomicBool,
-    /// The models of this call whose schema came from memory.
+    /// The models whose cached schema this call has used.
     cached_schemas_used: Mutex<Vec<String>>,
-    /// Every schema that this call has read.
     schemas_read: Mutex<Vec<Arc<Schema>>>,
-    /// The models of which this call had lookups from memory.
+    /// The models of which this call has used cached lookups.
     cached_lookups_used: Mutex<Vec<String>>,
-    /// The locks of the records that this call may create, until it has ended.
+    /// The locks of the records that this call may create, until the call has ended.
     held: Mutex<Held>,
 }
 
-impl Odoo {
-    /// The user behind a credential, as Odoo says now.
-    async fn ask_identity(&self, access: &Access, options: RequestOptions, trace: &Trace) -> Result<Arc<Known>, Error> {
-        let mut tries = self.retries.begin();
-        loop {
-            let identity = Identity::ask(self, access, options, trace).await;
-            if !tries.again(&identity, Repeatable::Whole, Cost::Budgeted, options.until).await {
-                let identity = identity?;
-                self.note_accepted(access.credential.fingerprint(), identity.uid).await;
-                return Ok(Arc::new(Known::now(identity)));
-            }
-        }
-    }
-
-    /// Asks again beside the calls. What goes wrong is told to the next call, which asks for itself.
-    async fn refresh_identity(self: Arc<Self>, credential: Credential, protocol: Protocol, options: RequestOptions) {
-        let access = Access { credential, protocol, rotated: RotatedCookie::default() };
-        if let Ok(known) = self.ask_identity(&access, options, &Trace::default()).await {
-            self.identities.insert(access.credential.fingerprint(), known).await;
-        }
-    }
-}
-
 impl Caller {
-    /// The user behind a credential, from Odoo or from the last few seconds' memory. Whatever is asked of Odoo from here on
-    /// is noted in `trace`, and a cookie that replaces the caller's in `rotated`. A call that has not begun to write by
-    /// `until` is given up.
+    /// The caller with this credential. Its RPCs are recorded in `trace`; a cookie that replaces its session goes into `rotated`.
+    /// The call is abandoned unless it has begun to write by `until`.
+    ///
+    /// # Errors
+    /// Odoo refuses the credential, or does not answer until `until`.
     pub async fn identify(
         odoo: &Arc<Odoo>,
         credential: Credential,
@@ -102,20 +80,14 @@ impl Caller {
         origin: Origin,
         until: Instant,
     ) -> Result<Self, Error> {
-        let access = odoo.access(credential, rotated, until).await?;
-        let fingerprint = access.credential.fingerprint();
+        let access = odoo.auth.access(credential, rotated, until).await?;
         let options = RequestOptions { class: RequestClass::New, until, origin };
-        let ask = || odoo.ask_identity(&access, options, &trace);
-        let known = single_flight::get_or_fetch(&odoo.identities, fingerprint, until, ask).await?;
-        // What Odoo says of a session may come with a new cookie, which its owner must have.
-        if !matches!(access.credential, Credential::Session(_)) && known.is_to_be_asked_again() {
-            tokio::spawn(odoo.clone().refresh_identity(access.credential.clone(), access.protocol, options));
-        }
-        let origin = Origin { flow: origin.flow.or_user(known.identity.uid), ..origin };
+        let user = odoo.auth.identify(&access, options, &trace).await?;
+        let origin = Origin { flow: origin.flow.or_user(user.identity.uid), ..origin };
         Ok(Self {
             odoo: odoo.clone(),
             access,
-            known,
+            user,
             policy,
             trace,
             origin,
@@ -130,11 +102,11 @@ impl Caller {
     }
 
     pub fn identity(&self) -> &Identity {
-        &self.known.identity
+        &self.user.identity
     }
 
-    /// What may be done for this caller. Planning asks it; here it keeps searches within their domains, and no RPC goes to a
-    /// model that must not be touched.
+    /// The policy for this caller. Planning decides by it; here it restricts searches to their domains, and denies RPCs to models
+    /// that must not be touched.
     pub fn policy(&self) -> &Policy {
         &self.policy
     }
@@ -148,46 +120,53 @@ impl Caller {
     }
 
     /// Odoo's major version, such as 19.
+    ///
+    /// # Errors
+    /// It is not known yet, and Odoo does not answer.
     pub async fn version(&self) -> Result<u16, Error> {
         self.odoo.version(self.until).await
     }
 
-    /// From now on, nothing is asked or written together with other calls.
+    /// Turns batching off for the rest of this call.
     pub fn go_alone(&self) {
         self.batching_disabled.store(true, Relaxed);
     }
 
-    /// The key of the records of a model that are found by these fields and values.
-    pub fn record_key(&self, model: &str, options: &[(&str, &Value)]) -> RecordKey {
-        RecordKey::new(&self.odoo.database, model, options)
+    /// The key of the records of a model that have these values in these fields.
+    pub fn record_key(&self, model: &str, terms: &[(&str, &Value)]) -> RecordKey {
+        RecordKey::new(self.odoo.database(), model, terms)
     }
 
-    /// Locks records that this call may create, beside those that it holds, until it has ended: other calls for them wait.
+    /// Locks records that this call may create, in addition to those that it has locked, until the call has ended.
     ///
     /// # Errors
-    /// [`Error::KeyBusy`] where another call held one of them until this call's time was over.
+    /// [`Error::KeyBusy`] where another call held one of the locks until this call's deadline.
     pub async fn lock_records(&self, keys: Vec<RecordKey>) -> Result<Taken, Error> {
-        let held = std::mem::take(&mut *lock(&self.held));
+        let held = std::mem::take(&mut *self.held.lock());
         let (held, taken) = self.odoo.key_locks.take(held, keys, self.options().until).await?;
-        *lock(&self.held) = held;
+        *self.held.lock() = held;
         Ok(taken)
     }
 
-    /// What is done together with other calls. Not so what follows a write: it belongs to that alone, and is not turned away.
+    /// Batching, unless it is off for this call. The RPCs after a write are not batched: they belong to that write alone, and must
+    /// not be refused.
     fn batching(&self) -> Option<&Batching> {
-        let is_alone = self.batching_disabled.load(Relaxed) || self.has_begun.load(Relaxed);
-        self.odoo.batching.as_ref().filter(|_| !is_alone)
+        let is_off = self.batching_disabled.load(Relaxed) || self.has_begun.load(Relaxed);
+        self.odoo.batching.as_deref().filter(|_| !is_off)
     }
 
-    /// Makes one RPC, and again where that is safe and may help; one that reads is made for all who wait for the same. An
-    /// answer that is no error is the method's own result, null where it returned nothing.
+    /// Makes one RPC, with retries where they are safe and may help. A read may be answered by an equal one of another call. The
+    /// result is that of the method, null where it returned nothing.
+    ///
+    /// # Errors
+    /// The policy denies it, Odoo refuses it, or the outcome is unknown.
     pub async fn call(&self, rpc: &Rpc) -> Result<Value, Error> {
         self.policy.decide(Touch::Model(&rpc.model))?;
         self.read(&*rpc.within(&self.policy)?).await
     }
 
     async fn make(&self, rpc: &Rpc) -> Result<Value, Error> {
-        let mut tries = self.odoo.retries.begin();
+        let mut tries = self.odoo.endpoint.retries.begin();
         loop {
             let options = self.options();
             let written = |answer: &Value| rpc.written(answer);
@@ -202,7 +181,7 @@ impl Caller {
             if rpc.effect == Effect::Write {
                 self.forget_lookups_of([rpc.model.as_str()]);
             }
-            // Half of a write is in Odoo, and the way on and the way back lead through it: its return is waited for.
+            // Once half of a write is in Odoo, both completing and undoing it need Odoo: wait until it is back.
             let cost = if options.class == RequestClass::Begun { Cost::Unlimited } else { Cost::Budgeted };
             if cost == Cost::Unlimited && matches!(outcome, Err(Error::Unreachable { .. })) {
                 self.odoo.limit.breaker().wait_until_up(options.until).await;
@@ -213,20 +192,20 @@ impl Caller {
         }
     }
 
-    /// Once a write has begun, its end does not depend on the caller's patience.
+    /// The options of the next RPC. Once a write has begun, its completion does not depend on the call's deadline.
     fn options(&self) -> RequestOptions {
-        if self.has_begun.load(Relaxed) {
-            RequestOptions {
-                class: RequestClass::Begun,
-                until: Instant::now() + self.odoo.timeout,
-                origin: self.origin,
-            }
+        let (class, until) = if self.has_begun.load(Relaxed) {
+            (RequestClass::Begun, Instant::now() + self.odoo.timeout)
         } else {
-            RequestOptions { class: RequestClass::New, until: self.until, origin: self.origin }
-        }
+            (RequestClass::New, self.until)
+        };
+        RequestOptions { class, until, origin: self.origin }
     }
 
-    /// Makes an RPC that can be repeated without harm, twice if its answer is lost.
+    /// Makes an RPC that is safe to repeat, a second time if the first answer is lost.
+    ///
+    /// # Errors
+    /// As [`Self::call`].
     pub async fn call_again(&self, rpc: &Rpc) -> Result<Value, Error> {
         match self.call(rpc).await {
             Err(error) if error.retry() == Retry::Unsafe => self.call(rpc).await,
@@ -235,144 +214,16 @@ impl Caller {
     }
 
     async fn send(&self, rpc: &Rpc, options: RequestOptions) -> Result<Value, Error> {
-        let context = &self.identity().context;
-        // On the heap, as the ways through a protocol are many and deep.
-        match Box::pin(self.odoo.enter(&self.access, rpc, context, options, &self.trace)).await {
+        let (auth, context) = (&self.odoo.auth, &self.identity().context);
+        // Boxed, as the futures of the protocols are deeply nested.
+        match Box::pin(auth.call(&self.access, rpc, context, options, &self.trace)).await {
             // Odoo has not run the method.
             Err(Error::Fault(fault)) if !rpc.args.is_empty() && fault.refuses_names() => {
                 let uid = self.identity().uid;
-                let by_position = Box::pin(self.odoo.by_position(&self.access, uid, rpc, context, options)).await;
+                let by_position = Box::pin(auth.call_by_position(&self.access, uid, rpc, context, options)).await;
                 by_position.unwrap_or(Err(Error::Fault(fault)))
             }
             outcome => outcome,
-        }
-    }
-
-    /// A model's fields, from Odoo or from the last minute's memory.
-    pub async fn schema(&self, model: &str) -> Result<Arc<Schema>, Error> {
-        let key = (self.access.credential.fingerprint(), model.to_owned());
-        let ask = async || {
-            let fields = self.call(&Rpc::fields_get(model, &schema::ATTRIBUTES)).await?;
-            let fields: HashMap<String, Value> = serde_json::from_value(fields).map_err(|error| Error::NoAnswer {
-                effect: Effect::Read,
-                why: Why::Garbled(format!("fields_get of {model}: {error}")),
-            })?;
-            Ok(Arc::new(Schema::new(model, fields)))
-        };
-        let schema = single_flight::get_or_fetch(&self.odoo.schemas, key, self.options().until, ask).await?;
-        if schema.is_older_than(crate::odoo::DOUBTLESS) {
-            lock(&self.cached_schemas_used).push(model.to_owned());
-        }
-        let mut seen = lock(&self.schemas_read);
-        seen.retain(|known| known.model != model);
-        seen.push(schema.clone());
-        drop(seen);
-        Ok(schema)
-    }
-
-    /// The models whose fields this call has asked for so far, or had from memory.
-    pub fn schemas_seen(&self) -> Vec<Arc<Schema>> {
-        lock(&self.schemas_read).clone()
-    }
-
-    /// Forgets the schemas that this call took from memory; false where there were none. A field that Odoo or the payload
-    /// knows and the memory does not may be a new one.
-    pub async fn forget_schemas(&self) -> bool {
-        let models = std::mem::take(&mut *lock(&self.cached_schemas_used));
-        for model in &models {
-            self.odoo.schemas.invalidate(&(self.access.credential.fingerprint(), model.clone())).await;
-        }
-        !models.is_empty()
-    }
-
-    /// Several models' fields, asked for side by side.
-    pub async fn schemas(&self, models: impl IntoIterator<Item = String>) -> Result<Vec<Arc<Schema>>, Error> {
-        future::try_join_all(models.into_iter().map(|model| async move { self.schema(&model).await })).await
-    }
-
-    /// Calls a method on records, or on the model where the method takes no records.
-    ///
-    /// Odoo does not say which of the two a method is, but all protocols refuse one wrong form before the method runs: JSON-2 a
-    /// model method with ids, the others a record method without ids. So that form is tried first where nothing is known
-    /// yet, and what is learnt is kept.
-    pub async fn call_method(&self, on_records: Rpc) -> Result<Value, Error> {
-        let result = self.call_either_way(on_records).await?;
-        // The version is known by now, or it matters little.
-        let is_old = self.version().await.is_ok_and(|version| version < JSON2_SINCE);
-        Ok(if is_old { records_as_ids(result) } else { result })
-    }
-
-    async fn call_either_way(&self, on_records: Rpc) -> Result<Value, Error> {
-        let name = (on_records.model.clone(), on_records.method.clone());
-        let on_model = Rpc { ids: None, ..on_records.clone() };
-        let refused_first = match self.access.protocol {
-            Protocol::Session | Protocol::JsonRpc | Protocol::XmlRpc => Takes::Model,
-            Protocol::Json2 => Takes::Records,
-        };
-        let first = self.odoo.methods.get(&name).map_or(refused_first, |known| *known);
-        let result = self.call(if first == Takes::Model { &on_model } else { &on_records }).await;
-        match result {
-            Err(Error::Fault(fault)) if fault.wants_ids() => {
-                self.odoo.methods.insert(name, Takes::Records);
-                self.call(&on_records).await
-            }
-            Err(Error::Fault(fault)) if fault.refuses_ids(&on_model.model, &on_model.method) => {
-                self.odoo.methods.insert(name, Takes::Model);
-                self.call(&on_model).await
-            }
-            Ok(_) => {
-                // JSON-2 takes no ids for a model method too, so a call on no records shows nothing.
-                if first == Takes::Model || on_records.ids.as_ref().is_some_and(|ids| !ids.is_empty()) {
-                    self.odoo.methods.insert(name, first);
-                }
-                result
-            }
-            Err(_) => result,
-        }
-    }
-}
-
-/// Records that a method returned, as Odoo 14-18 give them where the method does not say that it returns records: the text
-/// `res.partner(3, 4)`. Odoo 19 gives the ids, and so does this.
-fn records_as_ids(result: Value) -> Value {
-    let ids = result.as_str().and_then(|text| {
-        let (model, ids) = text.strip_suffix(')')?.split_once('(')?;
-        let is_model = model.starts_with(|first: char| first.is_ascii_lowercase())
-            && model.contains('.')
-            && model.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, b'.' | b'_'));
-        // Python writes a tuple of one with a comma behind it.
-        let ids = match ids.strip_suffix(',') {
-            Some(one) => vec![one],
-            None if ids.is_empty() => Vec::new(),
-            None => ids.split(", ").collect(),
-        };
-        let is_tuple = ids.len() != 1 || text.ends_with(",)");
-        let ids = ids.into_iter().map(str::parse::<i64>).collect::<Result<Vec<_>, _>>().ok()?;
-        (is_model && is_tuple).then_some(ids)
-    });
-    ids.map_or(result, Value::from)
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn records_in_pythons_words_become_their_ids() {
-        for (given, expected) in [
-            (json!("res.partner(3,)"), json!([3])),
-            (json!("res.partner(3, 4)"), json!([3, 4])),
-            (json!("res.partner()"), json!([])),
-            (json!("f(3)"), json!("f(3)")),
-            (json!("v1.0(2)"), json!("v1.0(2)")),
-            (json!("SO.2024(17,)"), json!("SO.2024(17,)")),
-            (json!("res.partner(a)"), json!("res.partner(a)")),
-            (json!("call +32 2 (0.30)"), json!("call +32 2 (0.30)")),
-            (json!(7), json!(7)),
-        ] {
-            assert_eq!(records_as_ids(given.clone()), expected, "{given}");
         }
     }
 }

@@ -1,5 +1,5 @@
 //! Logins that pass through: into the configured database only, told for what they are, and no more wrong ones than Odoo can
-//! take before it refuses the right ones too (`odoo/cooldown`).
+//! take before it refuses the right ones too (`odoo/auth/failed_login_budget`).
 
 use std::{net::IpAddr, time::Duration};
 
@@ -18,7 +18,7 @@ use super::words;
 use crate::{
     call::Error,
     limits::{LoginAttempt, LoginThrottle, network},
-    odoo::{Credential, Effect, Error as OdooError, Odoo, Try, Why},
+    odoo::{BudgetedLogin, Credential, Effect, Error as OdooError, Odoo, Why},
     wire::{BodyError, Path, Response},
 };
 
@@ -48,13 +48,13 @@ pub(super) struct Login {
     login: String,
     password: SecretString,
     attempt: Option<LoginAttempt>,
-    tried: Option<Try>,
+    tried: Option<BudgetedLogin>,
 }
 
 /// A login by Odoo's own page, which a browser sends as a form: Odoo answers a right one with a redirect, a wrong one with the
 /// page (14-19).
 pub(super) struct Form {
-    tried: Try,
+    tried: BudgetedLogin,
 }
 
 /// Whether a path is that of Odoo's login page, or of the second factor behind it: wrong codes count there too.
@@ -82,7 +82,7 @@ impl Form {
             }
             _ => None,
         };
-        Ok(Self { tried: odoo.cooldown().begin(address, credential, Instant::now() + patience).await? })
+        Ok(Self { tried: odoo.failed_logins().begin(address, credential, Instant::now() + patience).await? })
     }
 
     pub(super) async fn read_status(self, status: StatusCode) {
@@ -130,7 +130,7 @@ impl Login {
             login.attempt = Some(attempts.begin(network(address), credential.fingerprint()).await?);
         }
         let until = Instant::now() + patience;
-        login.tried = Some(odoo.cooldown().begin(address, Some(credential.fingerprint()), until).await?);
+        login.tried = Some(odoo.failed_logins().begin(address, Some(credential.fingerprint()), until).await?);
         Ok(login)
     }
 

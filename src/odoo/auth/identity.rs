@@ -1,45 +1,54 @@
-//! Whom a credential belongs to: the user, and what Odoo would assume on this user's behalf.
+//! The user behind a credential, with the context that Odoo would assume for this user.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
+use super::{
+    access::{Access, RotatedCookie},
+    authenticator::Authenticator,
+    credential::Credential,
+    login::unreadable,
+};
 use crate::odoo::{
-    Odoo,
-    auth::{
-        access::{Access, unreadable},
-        credential::Credential,
+    cache::single_flight,
+    model::{
+        error::{Error, Repeatable},
+        rpc::Rpc,
+        trace::Trace,
     },
-    model::{error::Error, rpc::Rpc, trace::Trace},
     protocol::Protocol,
-    transport::RequestOptions,
+    transport::{RequestOptions, retries::Cost},
 };
 
-/// For so long an identity is taken as it was asked: a company or language that is changed in Odoo counts after that time.
-pub(in crate::odoo) const FRESH: Duration = Duration::from_secs(5);
-/// From this age on it is asked again beside the calls that use it, so that those of a busy user do not wait for it.
-const ASKED_AGAIN: Duration = Duration::from_millis(1_500);
+/// How long a cached identity is used. A change of the company or language in Odoo takes effect after this time.
+pub(super) const FRESH: Duration = Duration::from_secs(5);
+/// From this age on, an identity that is used is refreshed in the background, so that the calls of a busy user never wait for it.
+const REFRESH_AFTER: Duration = Duration::from_millis(1_500);
 
-/// An identity, and when it was asked.
+/// An identity, and when it was read.
 #[derive(Debug)]
-pub(in crate::odoo) struct Known {
+pub(in crate::odoo) struct CachedIdentity {
     pub(in crate::odoo) identity: Identity,
     since: Instant,
-    is_asked_again: AtomicBool,
+    is_refreshing: AtomicBool,
 }
 
-impl Known {
-    pub(in crate::odoo) fn now(identity: Identity) -> Self {
-        Self { identity, since: Instant::now(), is_asked_again: AtomicBool::new(false) }
+impl CachedIdentity {
+    fn now(identity: Identity) -> Self {
+        Self { identity, since: Instant::now(), is_refreshing: AtomicBool::new(false) }
     }
 
-    /// Whether it is time to ask again; true once.
-    pub(in crate::odoo) fn is_to_be_asked_again(&self) -> bool {
-        self.since.elapsed() > ASKED_AGAIN && !self.is_asked_again.swap(true, Relaxed)
+    /// Whether it is time to refresh it; true once.
+    fn needs_refresh(&self) -> bool {
+        self.since.elapsed() > REFRESH_AFTER && !self.is_refreshing.swap(true, Relaxed)
     }
 }
 
@@ -50,49 +59,92 @@ pub struct Identity {
     pub login: String,
     /// The company that the user works in when a call names none.
     pub company: Option<i64>,
-    /// Language and time zone, sent with every call: Odoo applies neither to a call from outside by itself. Which companies
-    /// the user sees is left to Odoo, as it is inside it.
+    /// Language and time zone. They are sent with every call, as Odoo applies neither to an external call by itself. Which
+    /// companies the user sees is left to Odoo.
     pub context: Map<String, Value>,
 }
 
-impl Identity {
-    /// Asks Odoo: one call for a session; for the other protocols one where the user is known, else two.
-    pub(in crate::odoo) async fn ask(
-        odoo: &Odoo,
+impl Authenticator {
+    /// The user behind a credential, from the cache or from Odoo.
+    ///
+    /// # Errors
+    /// Odoo refuses the credential, or does not answer until `options.until`.
+    pub(in crate::odoo) async fn identify(
+        self: &Arc<Self>,
         access: &Access,
         options: RequestOptions,
         trace: &Trace,
-    ) -> Result<Self, Error> {
+    ) -> Result<Arc<CachedIdentity>, Error> {
+        let fingerprint = access.credential.fingerprint();
+        let fetch = || self.fetch_identity(access, options, trace);
+        let known = single_flight::get_or_fetch(&self.identities, fingerprint, options.until, fetch).await?;
+        // An answer about a session may come with a new cookie, which must reach the owner of the session.
+        if !matches!(access.credential, Credential::Session(_)) && known.needs_refresh() {
+            let (credential, protocol) = (access.credential.clone(), access.protocol);
+            tokio::spawn(self.clone().refresh_identity(credential, protocol, options));
+        }
+        Ok(known)
+    }
+
+    async fn fetch_identity(
+        &self,
+        access: &Access,
+        options: RequestOptions,
+        trace: &Trace,
+    ) -> Result<Arc<CachedIdentity>, Error> {
+        let mut tries = self.endpoint.retries.begin();
+        loop {
+            let identity = self.ask_identity(access, options, trace).await;
+            if !tries.again(&identity, Repeatable::Whole, Cost::Budgeted, options.until).await {
+                let identity = identity?;
+                self.note_accepted(access.credential.fingerprint(), identity.uid).await;
+                return Ok(Arc::new(CachedIdentity::now(identity)));
+            }
+        }
+    }
+
+    /// Refreshes an identity in the background. An error is left to the next call, which asks for itself.
+    async fn refresh_identity(self: Arc<Self>, credential: Credential, protocol: Protocol, options: RequestOptions) {
+        let access = Access { credential, protocol, rotated: RotatedCookie::default() };
+        if let Ok(known) = self.fetch_identity(&access, options, &Trace::default()).await {
+            self.identities.insert(access.credential.fingerprint(), known).await;
+        }
+    }
+
+    /// Asks Odoo: one RPC for a session; by the other protocols one where the user id is known, otherwise two.
+    async fn ask_identity(&self, access: &Access, options: RequestOptions, trace: &Trace) -> Result<Identity, Error> {
         if access.protocol == Protocol::Session {
             let shown = json!({"model": "session", "method": "get_session_info"});
-            let info = trace.note(shown, odoo.session_info(access, options, trace)).await?;
-            return Self::of_session(&info, odoo.database());
+            let info = trace.note(shown, self.session_info(access, options, trace)).await?;
+            return Identity::of_session(&info, &self.endpoint.database);
         }
         let call =
-            async |rpc: Rpc| trace.note(rpc.render(), odoo.enter(access, &rpc, &Map::new(), options, trace)).await;
+            async |rpc: Rpc| trace.note(rpc.render(), self.call(access, &rpc, &Map::new(), options, trace)).await;
         let uid = match access.protocol {
-            Protocol::Json2 if let Some(uid) = odoo.known.get(&access.credential.fingerprint()).await => uid,
+            Protocol::Json2 if let Some(uid) = self.accepted.get(&access.credential.fingerprint()).await => uid,
             Protocol::Json2 => {
                 let context = call(Rpc::method("res.users", "context_get", None, Map::new()).reads()).await?;
                 context["uid"].as_i64().ok_or_else(|| unreadable("res.users.context_get"))?
             }
-            _ => odoo.uid(access, options, trace).await?,
+            _ => self.uid(access, options, trace).await?,
         };
         let user = call(Rpc::read("res.users", vec![uid], json!(["login", "company_id", "lang", "tz"]))).await?;
         let user = &user[0];
         let login = text(&user["login"]);
         match &access.credential {
-            // JSON-2 knows the user by the key alone.
-            Credential::LoginKey { login: said, .. } if *said != login => {
+            // JSON-2 identifies the user by the key alone.
+            Credential::LoginKey { login: given, .. } if *given != login => {
                 let words = Some("the API key is another user's".to_owned());
                 let refusal = Error::WrongLogin { words };
-                odoo.note_refusal(&access.credential, &refusal).await;
+                self.note_refusal(&access.credential, &refusal).await;
                 Err(refusal)
             }
-            _ => Ok(Self { uid, login, company: user["company_id"][0].as_i64(), context: language_and_zone(user) }),
+            _ => Ok(Identity { uid, login, company: user["company_id"][0].as_i64(), context: language_and_zone(user) }),
         }
     }
+}
 
+impl Identity {
     fn of_session(info: &Value, database: &str) -> Result<Self, Error> {
         let theirs = info["db"].as_str().unwrap_or_default();
         if theirs != database {

@@ -11,7 +11,6 @@ use crate::odoo::{
         lookups::{Key, Lookups},
     },
     cache::lookup_cache::{CachedLookups, LookupCriteria},
-    lock,
     model::error::Error,
 };
 
@@ -24,7 +23,7 @@ impl Caller {
 
     /// Records that this call builds on cached lookups of a model.
     pub fn note_cached_lookup(&self, model: &str) {
-        lock(&self.cached_lookups_used).push(model.to_owned());
+        self.cached_lookups_used.lock().push(model.to_owned());
     }
 
     /// Invalidates the cached lookups of these models: they have been written.
@@ -37,7 +36,7 @@ impl Caller {
     /// Invalidates the cached lookups of the models for which this call has used any; false where it has used none. A refusal
     /// by Odoo may be due to an id that no longer exists.
     pub fn forget_lookups(&self) -> bool {
-        let models = mem::take(&mut *lock(&self.cached_lookups_used));
+        let models = mem::take(&mut *self.cached_lookups_used.lock());
         self.forget_lookups_of(models.iter().map(String::as_str));
         !models.is_empty()
     }

@@ -1,10 +1,8 @@
-//! What was asked of Odoo on behalf of one call, in the order of the answers.
+//! The trace of one call: the RPCs that were made for it, in the order of their answers.
 
-use std::{
-    sync::{Mutex, MutexGuard},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use serde_json::Value;
 
 use crate::odoo::model::error::Error;
@@ -13,29 +11,29 @@ use crate::odoo::model::error::Error;
 #[derive(Debug, Default)]
 pub struct Trace(Mutex<Vec<Made>>);
 
-/// An RPC that was made.
+/// One RPC of a trace.
 #[derive(Debug, Clone)]
 pub struct Made {
     /// As [`super::rpc::Rpc::render`] shows it.
     pub rpc: Value,
     pub took: Duration,
-    /// The records that it wrote.
+    /// The ids of the records that it wrote.
     pub records: Vec<i64>,
     pub failed: Option<Error>,
 }
 
 impl Trace {
-    /// Everything that was noted so far; nothing of it is left here.
+    /// Takes the RPCs that have been recorded so far.
     pub fn take(&self) -> Vec<Made> {
-        std::mem::take(&mut *self.lock())
+        std::mem::take(&mut *self.0.lock())
     }
 
-    /// Notes what another call has done for this one too.
+    /// Records an RPC, such as one that another call made for this one.
     pub(in crate::odoo) fn push(&self, made: Made) {
-        self.lock().push(made);
+        self.0.lock().push(made);
     }
 
-    /// Waits for an RPC and notes it with the time it took.
+    /// Awaits an RPC, and records it with its duration.
     pub(in crate::odoo) async fn note<T>(
         &self,
         rpc: Value,
@@ -44,7 +42,7 @@ impl Trace {
         self.note_written(rpc, answer, |_| Vec::new()).await
     }
 
-    /// The same of one that writes; `written` finds the ids of the records in its answer.
+    /// As [`Self::note`], for an RPC that writes; `written` finds the ids of the records in its answer.
     pub(in crate::odoo) async fn note_written<T>(
         &self,
         rpc: Value,
@@ -59,9 +57,5 @@ impl Trace {
         };
         self.push(Made { rpc, took: started.elapsed(), records, failed });
         result
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Made>> {
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }

@@ -7,11 +7,11 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::odoo::{
-    auth::access::User,
     model::{
         error::Error,
         rpc::{Effect, Rpc},
     },
+    protocol::ServiceUser,
     protocol::{envelope, json2},
     transport::{Request, RequestOptions, Transport},
 };
@@ -19,7 +19,7 @@ use crate::odoo::{
 pub(in crate::odoo) async fn call(
     transport: &Transport,
     database: &str,
-    user: &User,
+    user: &ServiceUser,
     rpc: &Rpc,
     context: &Map<String, Value>,
     options: RequestOptions,

@@ -8,12 +8,12 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
 use crate::odoo::{
-    auth::access::User,
     model::{
         error::{Error, Why},
         fault::Fault,
         rpc::{Effect, Rpc},
     },
+    protocol::ServiceUser,
     protocol::xml::{self, Answer},
     transport::{Request, RequestOptions, Transport},
 };
@@ -21,7 +21,7 @@ use crate::odoo::{
 pub(in crate::odoo) async fn call(
     transport: &Transport,
     database: &str,
-    user: &User,
+    user: &ServiceUser,
     rpc: &Rpc,
     context: &Map<String, Value>,
     options: RequestOptions,
