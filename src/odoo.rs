@@ -54,7 +54,7 @@ pub use self::{
         identity::Identity,
     },
     cache::lookup_cache::{CachedLookups, LookupCriteria},
-    caller::Caller,
+    caller::{Caller, LookupError},
     health::{Capacity, NO_PROXY_MODE},
     locks::{RecordKey, Taken},
     model::{

@@ -19,6 +19,7 @@ use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::time::Instant;
 
+pub use self::lookups::LookupError;
 use crate::{
     errors::Retry,
     odoo::{

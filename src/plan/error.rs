@@ -60,6 +60,12 @@ pub enum Error {
     Odoo(#[from] odoo::Error),
 }
 
+impl odoo::LookupError for Error {
+    fn odoo_error(&self) -> Option<&odoo::Error> {
+        if let Self::Odoo(error) = self { Some(error) } else { None }
+    }
+}
+
 /// The matches below name every variant, so that a new one has to say what it is in each respect.
 impl Error {
     /// The stable code that callers may branch on.

@@ -268,6 +268,50 @@ async fn a_call_may_ask_to_go_by_itself() {
     assert_eq!(outcome(&wrong), "invalid_value");
 }
 
+/// What a proxy before an overloaded Odoo answers.
+fn overloaded() -> Fault {
+    Fault::Answer { status: "429 Too Many Requests", body: String::new() }
+}
+
+#[tokio::test]
+async fn an_overloaded_odoo_is_not_asked_again_for_each_call_of_a_batch() {
+    let odoo = odoo().await;
+    let crowd = Crowd::before(odoo, "retries = 0").await;
+    let codes = ["BE", "FR", "DE", "NL", "LU"];
+    let country = |n: usize| json!({"name": crowd.named(n), "country_id": {"code": codes[n]}});
+    let vals = json!({"payload": {"search_field": ["code"], "search_domain": [["code", "=", "BE"]]}});
+    let read = ("search_data", json!({"model": "res.country", "vals": vals}));
+    assert_eq!(outcome(&crowd.create(json!({"name": crowd.named("x"), "country_id": {"code": "BE"}})).await), "ok");
+    for (rpc, calls) in [
+        ("res.partner/create", (0..5).map(|n| partner(json!({"name": crowd.named(n)}))).collect()),
+        ("res.country/search_read", (0..5).map(|n| partner(country(n))).collect()),
+        ("res.country/search_read", vec![read; 5]),
+    ] {
+        let answers = crowd.together_with(rpc, calls, |_| overloaded()).await;
+        let outcomes: Vec<String> = answers.iter().map(outcome).collect();
+        assert_eq!(
+            outcomes,
+            ["ok", "odoo_overloaded", "odoo_overloaded", "odoo_overloaded", "odoo_overloaded"],
+            "{rpc}"
+        );
+        assert!(answers[1..].iter().all(|answer| answer.json["error"]["data"]["retry"] == "safe"), "{answers:?}");
+        assert_eq!(crowd.seen(rpc), 2, "{rpc}");
+    }
+}
+
+#[tokio::test]
+async fn a_batch_that_odoo_turned_away_for_a_moment_is_sent_again_as_one() {
+    let odoo = odoo().await;
+    let crowd = Crowd::before(odoo, "retry_budget = 1.0").await;
+    let calls = (0..5).map(|n| partner(json!({"name": crowd.named(n)}))).collect();
+    let then = |number| if number == 1 { overloaded() } else { Fault::Pass };
+    let answers = crowd.together_with("res.partner/create", calls, then).await;
+    for (n, answer) in answers.iter().enumerate() {
+        assert_eq!(name_of(odoo, "res.partner", id(answer)).await, crowd.named(n));
+    }
+    assert_eq!(crowd.seen("res.partner/create"), 3);
+}
+
 #[tokio::test]
 async fn when_the_answer_for_several_is_lost_each_is_told_that_it_is_not_known_and_none_is_made_twice() {
     let odoo = odoo().await;

@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use crate::odoo::{auth::credential::Fingerprint, batch::batcher::BatchKind, cache::lookup_cache::LookupCriteria};
+use crate::odoo::{
+    auth::credential::Fingerprint, batch::batcher::BatchKind, cache::lookup_cache::LookupCriteria, model::error::Error,
+};
 
 /// Lookups by the values of one field, with the same credential.
 pub(in crate::odoo) enum Lookups {}
@@ -12,7 +14,7 @@ impl BatchKind for Lookups {
     /// The distinct values.
     type Job = Vec<Value>;
     /// The ids of the records with each value, and the number of calls in the batch.
-    type Answer = (Vec<Vec<i64>>, usize);
+    type Answer = (Result<Vec<Vec<i64>>, Error>, usize);
 
     fn size(values: &Vec<Value>) -> usize {
         values.len()

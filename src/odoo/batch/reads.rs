@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::odoo::{auth::credential::Fingerprint, batch::batcher::BatchKind};
+use crate::odoo::{auth::credential::Fingerprint, batch::batcher::BatchKind, model::error::Error};
 
 /// Reads with equal RPCs.
 pub(in crate::odoo) enum Reads {}
@@ -13,5 +13,6 @@ pub(in crate::odoo) enum Reads {}
 impl BatchKind for Reads {
     type Key = (Fingerprint, String);
     type Job = ();
-    type Answer = (Value, usize);
+    /// The outcome, and the number of calls in the batch.
+    type Answer = (Result<Value, Error>, usize);
 }

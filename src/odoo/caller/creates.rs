@@ -21,6 +21,7 @@ use crate::{
             schema::Field,
             trace::Made,
         },
+        transport::retries::Cost,
     },
     policy::Touch,
 };
@@ -123,7 +124,7 @@ impl Caller {
         let all = Rpc { context: rpc.context.clone(), ..Rpc::create(&rpc.model, values) };
         let started = Instant::now();
         followers.begin();
-        let outcome = self.send(&all, self.options()).await;
+        let outcome = self.send_batch(rpc, &all, batch_size).await;
         // The next batch need not wait for the assignment.
         drop(slot);
         self.forget_lookups_of([rpc.model.as_str()]);
@@ -132,7 +133,7 @@ impl Caller {
                 self.has_begun.store(true, Relaxed);
                 self.assign(batching, &rpc.model, &match_values, all.written(&answer)).await
             }
-            Err(error) if error.retry() == Retry::Unsafe => vec![Err(error); batch_size],
+            Err(error) if error.retry() == Retry::Unsafe || !error.splits_batch() => vec![Err(error); batch_size],
             Err(_) => {
                 followers.answer((1..batch_size).map(|_| None));
                 // It is not known whose record Odoo refused, and its message is not for the others.
@@ -147,6 +148,20 @@ impl Caller {
         let own = created.next().unwrap_or_else(|| Err(indistinguishable(&rpc.model, &[])));
         followers.answer(created.map(|created| Some(Answer { created, batch_size, rotated: rotated.clone() })));
         self.note_created(rpc, batch_size, started, own)
+    }
+
+    /// Sends the `create` of a batch, with retries as for a single RPC. Attempts that are retried are recorded in the trace.
+    async fn send_batch(&self, rpc: &Rpc, all: &Rpc, batch_size: usize) -> Result<Value, Error> {
+        let mut tries = self.odoo.endpoint.retries.begin();
+        loop {
+            let (started, options) = (Instant::now(), self.options());
+            let outcome = self.send(all, options).await;
+            if !tries.again(&outcome, all.repeatable, Cost::Budgeted, options.until).await {
+                return outcome;
+            }
+            let (took, failed) = (started.elapsed(), outcome.err());
+            self.trace.push(Made { rpc: shown(rpc, batch_size), took, records: Vec::new(), failed });
+        }
     }
 
     /// The id of each record of a batch.

@@ -14,6 +14,12 @@ use crate::odoo::{
     model::error::Error,
 };
 
+/// An error of a lookup. The calls of a batch share those that come from Odoo.
+pub trait LookupError: From<Error> {
+    /// The error of Odoo, if it is one.
+    fn odoo_error(&self) -> Option<&Error>;
+}
+
 impl Caller {
     /// The cached results of such lookups; none where the configuration does not cache lookups of the model.
     pub fn cached_lookups(&self, criteria: &LookupCriteria) -> Option<CachedLookups<'_>> {
@@ -46,7 +52,7 @@ impl Caller {
     ///
     /// # Errors
     /// Those of `ask`, and those of waiting for a batch.
-    pub async fn look_up<E: From<Error>, F: Future<Output = Result<Vec<Vec<i64>>, E>>>(
+    pub async fn look_up<E: LookupError, F: Future<Output = Result<Vec<Vec<i64>>, E>>>(
         &self,
         criteria: LookupCriteria,
         values: &[Value],
@@ -60,20 +66,22 @@ impl Caller {
         match batching.lookups.join(key, || values.to_vec(), self.until).await? {
             Dispatch::Immediate(_slot) => ask(values.to_vec()).await,
             Dispatch::Lead(batch) if batch.jobs.len() == 1 => ask(values.to_vec()).await,
-            Dispatch::Lead(batch) => ask_all(batch, ask).await,
-            Dispatch::Answered((found, batch_size)) => {
+            Dispatch::Lead(batch) => ask_all(batch, values, ask).await,
+            Dispatch::Answered((outcome, batch_size)) => {
                 batching.count_shared("lookup");
-                self.note_shared_read(shown(), batch_size, started);
-                Ok(found)
+                self.note_shared_read(shown(), batch_size, started, outcome.as_ref().err());
+                Ok(outcome?)
             }
             Dispatch::Single | Dispatch::Abandoned => ask(values.to_vec()).await,
         }
     }
 }
 
-/// Asks for the values of the whole batch, and answers the followers. If that fails, each call asks for its own values.
-async fn ask_all<E, F: Future<Output = Result<Vec<Vec<i64>>, E>>>(
+/// Asks for the values of the whole batch, and answers the followers. An error that may be due to one call's values is not
+/// shared: then each call asks for its own values.
+async fn ask_all<E: LookupError, F: Future<Output = Result<Vec<Vec<i64>>, E>>>(
     batch: Batch<Lookups>,
+    own: &[Value],
     ask: impl Fn(Vec<Value>) -> F,
 ) -> Result<Vec<Vec<i64>>, E> {
     let mut all: Vec<Value> = Vec::new();
@@ -84,16 +92,28 @@ async fn ask_all<E, F: Future<Output = Result<Vec<Vec<i64>>, E>>>(
             all.len() - 1
         });
     }
-    let Ok(found) = ask(all).await else {
-        let own = batch.jobs.into_iter().next().unwrap_or_default();
-        drop(batch.followers);
-        return ask(own).await;
-    };
     let batch_size = batch.jobs.len();
-    let found_for = |value: &Value| numbers.get(&value.to_string()).and_then(|&n| found.get(n)).cloned();
-    let mut answers =
-        batch.jobs.iter().map(|values| values.iter().map(|value| found_for(value).unwrap_or_default()).collect());
-    let own = answers.next().unwrap_or_default();
-    batch.followers.answer(answers.map(|answer| Some((answer, batch_size))));
-    Ok(own)
+    let found = match ask(all).await {
+        Ok(found) => found,
+        Err(error) => match error.odoo_error().filter(|error| !error.splits_batch()) {
+            Some(shared) => {
+                batch.followers.answer((1..batch_size).map(|_| Some((Err(shared.clone()), batch_size))));
+                return Err(error);
+            }
+            None => {
+                drop(batch.followers);
+                return ask(own.to_vec()).await;
+            }
+        },
+    };
+    let found_for = |values: &Vec<Value>| -> Option<Vec<Vec<i64>>> {
+        values.iter().map(|value| found.get(*numbers.get(&value.to_string())?).cloned()).collect()
+    };
+    let mut answers = batch.jobs.iter().map(found_for);
+    let leaders = answers.next().flatten();
+    batch.followers.answer(answers.map(|found| Some((Ok(found?), batch_size))));
+    match leaders {
+        Some(found) => Ok(found),
+        None => ask(own.to_vec()).await,
+    }
 }

@@ -25,23 +25,29 @@ impl Caller {
             Dispatch::Lead(batch) => {
                 let outcome = self.make(rpc).await;
                 let batch_size = batch.jobs.len();
-                // What went wrong for one may go well for another.
-                let answer = || outcome.as_ref().ok().map(|answer| (answer.clone(), batch_size));
+                let is_split = outcome.as_ref().is_err_and(Error::splits_batch);
+                let answer = || if is_split { None } else { Some((outcome.clone(), batch_size)) };
                 batch.followers.answer((1..batch_size).map(|_| answer()));
                 outcome
             }
-            Dispatch::Answered((answer, batch_size)) => {
+            Dispatch::Answered((outcome, batch_size)) => {
                 batching.count_shared("read");
-                self.note_shared_read(rpc.render(), batch_size, started);
-                Ok(answer)
+                self.note_shared_read(rpc.render(), batch_size, started, outcome.as_ref().err());
+                outcome
             }
             Dispatch::Single | Dispatch::Abandoned => self.make(rpc).await,
         }
     }
 
     /// Records in this call's trace a read that another call has made for it.
-    pub(super) fn note_shared_read(&self, mut shown: Value, batch_size: usize, started: Instant) {
+    pub(super) fn note_shared_read(
+        &self,
+        mut shown: Value,
+        batch_size: usize,
+        started: Instant,
+        failed: Option<&Error>,
+    ) {
         shown["batch"] = json!(batch_size);
-        self.trace.push(Made { rpc: shown, took: started.elapsed(), records: Vec::new(), failed: None });
+        self.trace.push(Made { rpc: shown, took: started.elapsed(), records: Vec::new(), failed: failed.cloned() });
     }
 }

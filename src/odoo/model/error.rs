@@ -255,7 +255,24 @@ impl Error {
         }
     }
 
-    /// It was the time or the turn of the one who asked that was over, which says nothing to others who ask the same.
+    /// Whether the error is due to what a batch contains, so that the calls of the batch may succeed one by one. Any other error
+    /// would meet each of them alike: then splitting a batch would only multiply the requests, at a time when Odoo can be
+    /// overloaded.
+    pub(in crate::odoo) fn splits_batch(&self) -> bool {
+        match self {
+            Self::Fault(fault) => !fault.is_out_of_connections(),
+            // XML-RPC may be unable to carry the value of one call, and the answer to one call may be small enough.
+            Self::NotInXml { .. }
+            | Self::NoAnswer { effect: Effect::Read, why: Why::NotInXml(_) }
+            | Self::AnswerTooLarge { effect: Effect::Read, .. }
+            | Self::AnswerNeedsTooMuch { effect: Effect::Read, .. } => true,
+            // The policy of the leader does not concern the others.
+            Self::Denied(_) | Self::NoDomain(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether the error is about the deadline or the queue position of one call, which concerns no other call.
     pub(in crate::odoo) fn concerns_only_its_call(&self) -> bool {
         matches!(self, Self::OutOfTime | Self::Busy(_) | Self::NoAnswer { why: Why::TimedOut(_), .. })
     }

@@ -84,8 +84,12 @@ impl Fault {
 
     /// Two transactions met, or Odoo had no database connection left. Odoo has tried again itself before it says so.
     pub(in crate::odoo) fn is_conflict(&self) -> bool {
-        self.is_repeated_by_odoo()
-            || matches!(self.name.as_str(), "psycopg2.pool.PoolError" | "odoo.exceptions.LockError")
+        self.is_repeated_by_odoo() || self.is_out_of_connections() || self.name == "odoo.exceptions.LockError"
+    }
+
+    /// Odoo had no database connection left.
+    pub(in crate::odoo) fn is_out_of_connections(&self) -> bool {
+        self.name == "psycopg2.pool.PoolError"
     }
 
     /// What others have changed meanwhile may explain it: a record that was deleted, or one of the same unique value that was
