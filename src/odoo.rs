@@ -134,11 +134,14 @@ impl Odoo {
         let lookup_cache = LookupCache::build(lookup_cache).map(Arc::new);
         let forget = {
             let (auth, schemas, methods) = (auth.clone(), schemas.clone(), methods.clone());
-            let lookup_cache = lookup_cache.clone();
+            let (batching, lookup_cache) = (batching.clone(), lookup_cache.clone());
             move || {
                 auth.forget_all();
                 schemas.invalidate_all();
                 methods.clear();
+                if let Some(batching) = &batching {
+                    batching.forget_all();
+                }
                 if let Some(cache) = &lookup_cache {
                     cache.invalidate_all();
                 }

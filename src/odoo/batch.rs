@@ -9,17 +9,15 @@
 
 pub(in crate::odoo) mod batcher;
 pub(in crate::odoo) mod creates;
+pub(in crate::odoo) mod learned;
 pub(in crate::odoo) mod lookups;
 pub(in crate::odoo) mod reads;
 pub(in crate::odoo) mod record_matching;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use dashmap::{DashMap, DashSet};
-use moka::future::Cache;
-
-use self::{batcher::Batcher, creates::Creates, lookups::Lookups, reads::Reads};
-use crate::{config, metrics::Metrics, odoo::auth::credential::Fingerprint};
+use self::{batcher::Batcher, creates::Creates, learned::Learned, lookups::Lookups, reads::Reads};
+use crate::{config, metrics::Metrics};
 
 /// The batchers of one Odoo, and what has been learnt about its models and users.
 #[derive(Debug)]
@@ -27,18 +25,9 @@ pub(in crate::odoo) struct Batching {
     pub(in crate::odoo) creates: Arc<Batcher<Creates>>,
     pub(in crate::odoo) lookups: Arc<Batcher<Lookups>>,
     pub(in crate::odoo) reads: Arc<Batcher<Reads>>,
-    /// Models whose records are created one by one, since the new records of a batch could not be assigned to their calls.
-    pub(in crate::odoo) unbatched: DashSet<(Fingerprint, String)>,
-    /// Whether a user has lately read a record that it created in this model, so that its records can be told apart.
-    pub(in crate::odoo) can_read_own: Cache<(Fingerprint, String), bool>,
-    /// Whether a model has always returned the ids of new records in the order of the records.
-    pub(in crate::odoo) returns_in_order: DashMap<String, bool>,
+    pub(in crate::odoo) learned: Learned,
     metrics: Arc<Metrics>,
 }
-
-/// How long it is remembered whether a user can read its own records of a model, and of how many users and models.
-const READERS_FRESH: Duration = Duration::from_secs(60);
-const MAX_READERS: u64 = 10_000;
 
 impl Batching {
     pub(in crate::odoo) fn build(config: &config::Upstream, metrics: Arc<Metrics>) -> Self {
@@ -46,9 +35,7 @@ impl Batching {
             creates: Batcher::build(config),
             lookups: Batcher::build(config),
             reads: Batcher::build(config),
-            unbatched: DashSet::new(),
-            returns_in_order: DashMap::new(),
-            can_read_own: Cache::builder().max_capacity(MAX_READERS).time_to_live(READERS_FRESH).build(),
+            learned: Learned::new(),
             metrics,
         }
     }
@@ -56,6 +43,11 @@ impl Batching {
     /// The number of calls that wait for a batch.
     pub(in crate::odoo) fn waiting(&self) -> usize {
         self.creates.waiting() + self.lookups.waiting() + self.reads.waiting()
+    }
+
+    /// Forgets what was learnt about models and users: Odoo has been replaced.
+    pub(in crate::odoo) fn forget_all(&self) {
+        self.learned.forget_all();
     }
 
     /// Counts a call that was answered by the RPC of another one.

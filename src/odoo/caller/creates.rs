@@ -8,11 +8,11 @@ use super::Caller;
 use crate::{
     errors::Retry,
     odoo::{
-        auth::credential::Fingerprint,
         batch::{
             Batching,
             batcher::{Batch, Dispatch},
             creates::{Answer, Creates, Key, Record, batchable_record},
+            learned::UserModel,
             record_matching::{self, MatchValues},
         },
         model::{
@@ -37,14 +37,14 @@ impl Caller {
             return self.call(rpc).await;
         };
         self.policy.decide(Touch::Model(&rpc.model))?;
-        let own = self.with_model(&rpc.model);
-        if batching.unbatched.contains(&own) || batching.can_read_own.get(&own).await == Some(false) {
+        let (own, learned) = (self.with_model(&rpc.model), &batching.learned);
+        if learned.is_unbatched(&own) || learned.can_read_own(&own).await == Some(false) {
             return self.call(rpc).await;
         }
         let schema = self.schema(&rpc.model).await?;
         let started = Instant::now();
         let context = Value::Object(rpc.context.clone()).to_string();
-        let key = Key { credential: own.0, model: own.1, context };
+        let key = Key { credential: self.access.credential.fingerprint(), model: rpc.model.clone(), context };
         let policy = &self.policy;
         // A related field may show a field that is hidden.
         let is_readable = |name: &str, field: &Field| {
@@ -93,26 +93,26 @@ impl Caller {
     /// Whether the new records can be assigned to their calls: they are all equal, or this user can read what it creates.
     async fn can_tell_apart(&self, batching: &Batching, model: &str, records: &[Record]) -> bool {
         records.windows(2).all(|pair| pair[0].match_values == pair[1].match_values)
-            || batching.can_read_own.get(&self.with_model(model)).await == Some(true)
+            || batching.learned.can_read_own(&self.with_model(model)).await == Some(true)
     }
 
     /// Reads the new record back where it is not known whether this user can read what it creates.
     async fn note_reader(&self, batching: &Batching, model: &str, created: &Result<Value, Error>) {
         let reader = self.with_model(model);
         let Some(id) = created.as_ref().ok().and_then(|created| created[0].as_i64()) else { return };
-        if batching.can_read_own.contains_key(&reader) {
+        if batching.learned.can_read_own(&reader).await.is_some() {
             return;
         }
         match self.call(&Rpc::read(model, vec![id], json!(["id"]))).await {
-            Ok(rows) => batching.can_read_own.insert(reader, rows[0]["id"] == id).await,
-            Err(Error::Fault(_)) => batching.can_read_own.insert(reader, false).await,
+            Ok(rows) => batching.learned.note_reader(reader, rows[0]["id"] == id).await,
+            Err(Error::Fault(_)) => batching.learned.note_reader(reader, false).await,
             // It remains unknown.
             Err(_) => {}
         }
     }
 
-    fn with_model(&self, model: &str) -> (Fingerprint, String) {
-        (self.access.credential.fingerprint(), model.to_owned())
+    fn with_model(&self, model: &str) -> UserModel {
+        (self.identity().uid, model.to_owned())
     }
 
     /// Creates the records of the whole batch, and answers the followers.
@@ -175,24 +175,19 @@ impl Caller {
         let in_order = || ids.iter().copied().map(Some).collect::<Vec<_>>();
         let assigned = match self.tell_apart(model, match_values, &ids).await {
             Some(Ok(assigned)) => {
-                let is_in_order = assigned == in_order();
-                batching
-                    .returns_in_order
-                    .entry(model.to_owned())
-                    .and_modify(|always| *always &= is_in_order)
-                    .or_insert(is_in_order);
+                batching.learned.note_order(model, assigned == in_order()).await;
                 assigned
             }
             // The user has lost the right to read since its last read.
-            Some(Err(Error::Fault(_))) if batching.returns_in_order.get(model).is_some_and(|always| *always) => {
-                batching.can_read_own.insert(self.with_model(model), false).await;
+            Some(Err(Error::Fault(_))) if batching.learned.returns_in_order(model).await => {
+                batching.learned.note_reader(self.with_model(model), false).await;
                 in_order()
             }
             _ => vec![None; match_values.len()],
         };
         if assigned != in_order() {
             tracing::warn!(%model, "records made together were not given back in their order, or could not be read; they are made one by one from now on");
-            batching.unbatched.insert(self.with_model(model));
+            batching.learned.stop_batching(self.with_model(model)).await;
         }
         assigned.into_iter().map(|id| id.ok_or_else(|| indistinguishable(model, &ids))).collect()
     }
