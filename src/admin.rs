@@ -2,18 +2,15 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use bytes::Bytes;
 use bytesize::ByteSize;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::{Value, json};
-use tokio::time::Instant;
-use uuid::Uuid;
+use serde::de::DeserializeOwned;
+use serde_json::json;
 
 use crate::{
-    call::{self, By, Presented, Service},
+    call::Service,
     control::Posted,
     current::Current,
     http::{
@@ -25,62 +22,12 @@ use crate::{
     log::{NotSettled, Settlement},
     memory::Memory,
     metrics::Reading,
-    odoo::RotatedCookie,
-    route::Route,
+    operations::replay::ReplayRequest,
     wire::{Response, collect},
 };
 
 /// The room for what an operator's request has beside the recorded body.
 const ENVELOPE: u64 = 64 << 10;
-
-/// A recorded call that is to be made again. It may hold a credential, so it has no `Debug`.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Again {
-    /// The call that it repeats; none for a dry run, which repeats nothing.
-    pub of: Option<Uuid>,
-    pub route: String,
-    pub model: String,
-    pub vals: Value,
-    /// The `[[client]]` to act as.
-    pub client: Option<String>,
-    /// Without one, the headers that show the operator's own Odoo credential.
-    #[serde(default)]
-    pub headers: Vec<(String, String)>,
-    /// Values of it were hidden in the log, and read `***` now.
-    #[serde(default)]
-    pub is_hidden: bool,
-}
-
-impl Again {
-    /// The same as a call of the interface; none where the route is unknown or a header cannot be one.
-    pub fn into_incoming(self, address: IpAddr) -> Option<call::Incoming> {
-        let route = Route::named(&self.route)?;
-        let presented = match self.client {
-            Some(client) => Presented::Client(client),
-            None => {
-                let header = |(name, value): (String, String)| {
-                    Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?))
-                };
-                let headers = self.headers.into_iter().map(header).collect::<Option<HeaderMap>>()?;
-                Presented::Headers { headers, client: None }
-            }
-        };
-        let body = json!({"model": self.model, "vals": self.vals}).to_string();
-        Some(call::Incoming {
-            id: Uuid::now_v7(),
-            route,
-            hook: None,
-            presented,
-            by: By::Operator { replay_of: self.of, is_hidden: self.is_hidden },
-            address,
-            traceparent: None,
-            body: Ok(Bytes::from(body)),
-            began: Instant::now(),
-            rotated: RotatedCookie::default(),
-        })
-    }
-}
 
 /// What Prometheus reads (OpenMetrics 1.0).
 const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -158,7 +105,7 @@ async fn ready(calls: &Service) -> Response {
 async fn replay(calls: &Arc<Service>, posted: &Posted, address: IpAddr, request: http::Request<Incoming>) -> Response {
     // The recorded body as large as it may be, and what is around it.
     let size = calls.config.limits.body.as_u64().saturating_add(ENVELOPE);
-    let again = match told::<Again>(calls, posted, request, size).await {
+    let again = match told::<ReplayRequest>(calls, posted, request, size).await {
         Ok(again) => again,
         Err(refusal) => return refusal,
     };

@@ -113,7 +113,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(args) => run(Box::pin(serve::run(args.config))),
         Command::Check(args) => run(Box::pin(async move { check::run(&args.config).await })),
-        Command::Log(command) => log::run(command),
+        Command::Log(command) => run(Box::pin(log::run(command))),
         Command::Replay(args) => run(Box::pin(replay::run(args))),
         Command::Client(command) => client::run(command),
         Command::Hook(command) => run(Box::pin(hook::run(command))),

@@ -22,6 +22,7 @@ pub mod log;
 pub mod memory;
 pub mod metrics;
 pub mod odoo;
+pub mod operations;
 pub mod plan;
 pub mod policy;
 pub mod proxy;

@@ -44,6 +44,7 @@ use self::{
 };
 pub use self::{
     format::{
+        blob::has_missing_content,
         event::{Event, State},
         fs::Stage,
         lock::is_in_use,
@@ -58,6 +59,7 @@ pub use self::{
         call::{Call, CallState, Repetition, Settled},
         filter::Filter,
         follow::FollowPosition,
+        page::{Cursor, NotACursor, Page},
         route::RecordedRoute,
     },
     write::{

@@ -20,7 +20,8 @@ use jiff::{Timestamp, Zoned, civil::DateTime, tz::TimeZone};
 use super::{Configured, show};
 use crate::{
     config::{self, Config},
-    log::{Archive, Call, CallState, Filter, RecordedRoute},
+    log::{Call, CallState, Filter, RecordedRoute},
+    operations::calls::{Calls, Query},
     route::Route,
 };
 
@@ -44,17 +45,17 @@ pub(super) enum Command {
     Repair(upkeep::Repair),
 }
 
-pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(command: Command) -> anyhow::Result<ExitCode> {
     let mut out = BufWriter::new(io::stdout().lock());
     let code = match command {
-        Command::Ls(args) => args.run(&mut out),
-        Command::Show(args) => args.run(&mut out),
-        Command::Tail(args) => args.run(&mut out),
-        Command::Stats(args) => args.run(&mut out),
+        Command::Ls(args) => args.run(&mut out).await,
+        Command::Show(args) => args.run(&mut out).await,
+        Command::Tail(args) => args.run(&mut out).await,
+        Command::Stats(args) => args.run(&mut out).await,
         Command::Verify(args) => args.run(&mut out),
-        Command::Export(args) => args.run(&mut out),
+        Command::Export(args) => args.run(&mut out).await,
         Command::Repair(args) => args.run(&mut out),
-        Command::Settle(args) => return settle::run(args),
+        Command::Settle(args) => args.run(&mut out).await,
     }?;
     out.flush()?;
     Ok(code)
@@ -165,9 +166,10 @@ pub(super) struct Ls {
 }
 
 impl Ls {
-    fn run(self, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+    async fn run(self, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         let limit = (!self.all).then_some(self.limit);
-        let calls = archive(&self.configured)?.calls(&self.which.filter(), limit)?;
+        let query = Query { filter: self.which.filter(), limit, cursor: None };
+        let calls = calls(&self.configured)?.page(query).await?.calls;
         if self.json {
             for call in &calls {
                 writeln!(out, "{}", serde_json::to_string(call)?)?;
@@ -205,7 +207,7 @@ fn row(call: &Call) -> Vec<String> {
         state(call),
         call.error.clone(),
         call.duration_ms.map(|ms| format!("{ms:.1}")).unwrap_or_default(),
-        caller(call).to_owned(),
+        call.caller().to_owned(),
         records(call),
     ]
 }
@@ -216,10 +218,6 @@ pub(super) fn state(call: &Call) -> String {
         (None, true) => format!("{}, repeated", call.state.as_str()),
         (None, false) => call.state.as_str().to_owned(),
     }
-}
-
-pub(super) fn caller(call: &Call) -> &str {
-    if call.client.is_empty() { &call.login } else { &call.client }
 }
 
 /// Ids of the call's own model stand alone.
@@ -234,9 +232,9 @@ fn records(call: &Call) -> String {
     shown.join(", ")
 }
 
-pub(super) fn archive(configured: &Configured) -> anyhow::Result<Archive> {
+pub(super) fn calls(configured: &Configured) -> anyhow::Result<Calls> {
     let config = Config::load(&configured.config)?;
-    Archive::open(&config.log.directory).context("there is no log yet, or it cannot be read")
+    Calls::open(&config.log.directory).context("there is no log yet, or it cannot be read")
 }
 
 #[cfg(test)]

@@ -1,30 +1,27 @@
 //! `odoo-gateway replay`: recorded calls, sent again.
 //!
-//! Where the gateway runs, it makes the calls; where it does not, this process does, with the same code and into the same
-//! log. A new call is linked to the one that it repeats. What succeeded, or may have, is repeated by force only.
+//! The rules are in [`crate::operations::replay`]; here are the options, the editor and what is printed.
 
-mod again;
 mod edit;
-mod way;
 
-use std::{io::Write, path::PathBuf, process::ExitCode};
+use std::{io::Write, path::PathBuf, process::ExitCode, sync::Arc};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use serde_json::Value;
 use similar::TextDiff;
 
-use self::{
-    again::{Again, NotAgain},
-    way::Way,
-};
 use super::{
     Configured,
-    log::{Which, archive, one::the_one},
+    log::{Which, calls, one::shown},
     show,
 };
 use crate::{
     config::Config,
-    log::{Archive, Call, CallState},
+    log::{Call, CallState},
+    operations::{
+        calls::Calls,
+        replay::{Actor, Answer, Draft, Executor, NotReplayable, NotSelected, Options, Replay, Selection},
+    },
 };
 
 #[derive(Debug, clap::Args)]
@@ -72,8 +69,14 @@ struct AsWhom {
     secret_file: Option<PathBuf>,
 }
 
-/// A shorter part of an id may be a slip.
-const SHORTEST_ID: usize = 8;
+/// Why a call is not sent.
+#[derive(Debug, thiserror::Error)]
+enum NotSent {
+    #[error(transparent)]
+    NotReplayable(#[from] NotReplayable),
+    #[error("{0:#}")]
+    Edit(anyhow::Error),
+}
 
 pub(super) async fn run(mut args: Args) -> anyhow::Result<ExitCode> {
     // `replay --edit ID` reads as if the id were the file.
@@ -84,85 +87,97 @@ pub(super) async fn run(mut args: Args) -> anyhow::Result<ExitCode> {
         args.ids.push(file.display().to_string());
         args.edit = Some(None);
     }
-    let archive = archive(&args.configured)?;
-    let calls = chosen(&archive, &args)?;
-    if calls.is_empty() {
+    let log = calls(&args.configured)?;
+    let selection = args.selection();
+    let chosen = selection.calls(&log).await.map_err(not_selected)?;
+    if chosen.is_empty() {
         eprintln!("no call of the log is like that");
         return Ok(ExitCode::SUCCESS);
     }
-    if args.edit.is_some() && calls.len() > 1 {
+    if args.edit.is_some() && chosen.len() > 1 {
         bail!("--edit takes one call at a time");
     }
-    let config = Config::load(&args.configured.config)?;
-    let as_whom = args.as_whom.read()?;
-    let mut again = Vec::new();
-    for call in &calls {
-        again.push(Again::of(&archive, call, &config, &as_whom, &args));
+    let config = Arc::new(Config::load(&args.configured.config)?);
+    let options = Options {
+        force: args.force,
+        dry_run: args.dry_run,
+        is_edited: args.edit.is_some(),
+        actor: args.as_whom.read()?,
+    };
+    let mut replays = Vec::new();
+    for call in &chosen {
+        let replay = replay(&log, call, &config, &options, args.edit.as_ref()).await;
+        let is_meant = !matches!(&replay, Err(NotSent::NotReplayable(reason)) if !selection.means(reason));
+        if is_meant {
+            replays.push((call, replay));
+        }
     }
-    // Dry runs that failed are found among the failed calls, and nobody means them.
-    let is_picked = args.ids.is_empty();
-    let mut again = calls.iter().zip(again).collect::<Vec<_>>();
-    again.retain(|(_, again)| !(is_picked && matches!(again, Err(NotAgain::DryRun))));
-    let way = Way::open(config)?;
-    let code = repeat(&way, again, args.dry_run).await;
-    way.close().await;
+    let executor = Executor::open(Arc::unwrap_or_clone(config))?;
+    let code = repeat(&executor, replays, args.dry_run).await;
+    executor.close().await;
     Ok(code)
 }
 
-/// The calls that are meant, the earliest first.
-fn chosen(archive: &Archive, args: &Args) -> anyhow::Result<Vec<Call>> {
-    if !args.ids.is_empty() {
-        let mut calls: Vec<Call> = Vec::new();
-        for id in &args.ids {
-            if id.len() < SHORTEST_ID {
-                bail!(
-                    "`{}` is too short: what is sent again must be named by {SHORTEST_ID} characters of its id",
-                    show::plain(id)
-                );
-            }
-            let call = the_one(archive, id)?;
-            let root = |call: &Call| call.replay_of.unwrap_or(call.id);
-            if !calls.iter().any(|known| root(known) == root(&call)) {
-                calls.push(call);
-            }
+impl Args {
+    fn selection(&self) -> Selection {
+        if !self.ids.is_empty() {
+            return Selection::Ids(self.ids.clone());
         }
-        return Ok(calls);
+        let mut filter = self.which.filter();
+        if self.failed {
+            filter.state = Some(CallState::Failed);
+        }
+        Selection::Matching(filter)
     }
-    if !args.failed && !args.which.in_doubt && args.which.state.is_none() {
-        bail!("which calls? Give their ids, or --failed, or --in-doubt, with --since and other options");
+}
+
+fn not_selected(error: NotSelected) -> anyhow::Error {
+    match error {
+        NotSelected::TooShort(_) => anyhow!("{}", show::plain(&error.to_string())),
+        NotSelected::NotOne(error) => shown(error),
+        NotSelected::Unselective => {
+            anyhow!("which calls? Give their ids, or --failed, or --in-doubt, with --since and other options")
+        }
+        NotSelected::Log(error) => error.into(),
     }
-    let mut filter = args.which.filter();
-    if args.failed {
-        filter.state = Some(CallState::Failed);
+}
+
+/// The request that repeats a call, after the person has edited it where they want to.
+async fn replay(
+    log: &Calls,
+    call: &Call,
+    config: &Arc<Config>,
+    options: &Options,
+    edited: Option<&Option<PathBuf>>,
+) -> Result<Replay, NotSent> {
+    let mut draft = Draft::of(log, call, config, options).await?;
+    if let Some(file) = edited {
+        edit::edit(file.as_deref(), &mut draft).map_err(NotSent::Edit)?;
     }
-    let mut calls = archive.calls(&filter, None)?;
-    // A repetition belongs to the call that it repeats.
-    calls.retain(|call| call.replay_of.is_none() && !call.is_repeated());
-    calls.reverse();
-    Ok(calls)
+    Ok(draft.ready(config, options)?)
 }
 
 /// Sends one after the other, as their order may matter, and says how each went. Whoever reads that may go away.
-async fn repeat(way: &Way, calls: Vec<(&Call, Result<Again, NotAgain>)>, is_dry_run: bool) -> ExitCode {
+async fn repeat(executor: &Executor, calls: Vec<(&Call, Result<Replay, NotSent>)>, is_dry_run: bool) -> ExitCode {
     let mut out = std::io::stdout();
     let mut say = |words: String| drop(writeln!(out, "{words}"));
     let (all, mut done) = (calls.len(), 0);
-    let mut answers = Vec::new();
-    for (number, (call, again)) in (1..).zip(calls) {
+    let mut answers: Vec<(&Call, Value, Answer)> = Vec::new();
+    for (number, (call, replay)) in (1..).zip(calls) {
         let what = show::plain(&format!("{} {} {}", call.id, call.route, call.model)).into_owned();
         let what = format!("[{number}/{all}] {what}");
-        let again = match again {
-            Ok(again) => again,
+        let replay = match replay {
+            Ok(replay) => replay,
             Err(reason) => {
                 say(format!("{what}: not sent: {}", show::plain(&reason.to_string())));
                 continue;
             }
         };
-        let before = again.answered.clone();
-        let answer = match way.send(again).await {
+        let before = replay.answered.clone();
+        let answer = match executor.make(replay).await {
             Ok(answer) => answer,
             Err(error) => {
-                let error = format!("{error:#}");
+                let error = format!("{:#}", anyhow::Error::from(error));
                 let error = show::plain(&error);
                 say(format!(
                     "{what}: no answer ({error}); whether it was done, `odoo-gateway log ls` tells. Nothing more is sent"
@@ -170,16 +185,16 @@ async fn repeat(way: &Way, calls: Vec<(&Call, Result<Again, NotAgain>)>, is_dry_
                 break;
             }
         };
-        let is_done = answer.body["result"]["is_success"] == Value::Bool(true);
-        done += usize::from(is_done);
-        let how = if is_done { "done".to_owned() } else { show::plain(&answer.words()).into_owned() };
+        done += usize::from(answer.is_done());
+        let how =
+            if answer.is_done() { "done".to_owned() } else { show::plain(&answer.failure().to_string()).into_owned() };
         say(format!("{what}: {how}, as {}", answer.id));
-        answers.push((call, before, answer, is_done));
+        answers.push((call, before, answer));
     }
-    for (call, before, answer, is_done) in &answers {
-        say(match is_dry_run && *is_done {
-            true => format!("\n{} would be\n{}", call.id, show::pretty(&answer.body["result"]["result"])),
-            false => format!("\n{}", difference(call, before, answer.told())),
+    for (call, before, answer) in &answers {
+        say(match is_dry_run && answer.is_done() {
+            true => format!("\n{} would be\n{}", call.id, show::pretty(answer.result())),
+            false => format!("\n{}", difference(call, before, answer.answered())),
         });
     }
     say(format!("\n{done} of {all} {}", if is_dry_run { "could be planned" } else { "done" }));
@@ -198,9 +213,9 @@ fn difference(call: &Call, before: &Value, now: &Value) -> String {
 
 impl AsWhom {
     /// With the secret instead of the place where it is.
-    fn read(&self) -> anyhow::Result<again::Actor> {
+    fn read(&self) -> anyhow::Result<Actor> {
         if let Some(client) = &self.as_client {
-            return Ok(again::Actor::Client(client.clone()));
+            return Ok(Actor::Client(client.clone()));
         }
         let secret = match (&self.secret_env, &self.secret_file) {
             (Some(variable), _) => {
@@ -212,10 +227,10 @@ impl AsWhom {
             (None, None) => None,
         };
         match (&self.login, secret) {
-            (Some(login), Some(secret)) => Ok(again::Actor::login(login, secret.trim_end_matches(['\r', '\n']))),
-            (None, Some(secret)) => Ok(again::Actor::key(secret.trim())),
+            (Some(login), Some(secret)) => Ok(Actor::login(login, secret.trim_end_matches(['\r', '\n']))),
+            (None, Some(secret)) => Ok(Actor::key(secret.trim())),
             (Some(_), None) => bail!("--login needs --secret-env or --secret-file"),
-            (None, None) => Ok(again::Actor::Recorded),
+            (None, None) => Ok(Actor::Recorded),
         }
     }
 }

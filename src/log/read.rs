@@ -9,5 +9,6 @@ mod assembly;
 pub(super) mod call;
 pub(super) mod filter;
 pub(super) mod follow;
+pub(super) mod page;
 mod parallel;
 pub(super) mod route;

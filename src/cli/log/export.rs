@@ -8,10 +8,10 @@ use std::{
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{Configured, Which, archive, caller};
-use crate::log::Call;
+use super::{Configured, Which, calls};
+use crate::{log::Call, operations::calls::Query};
 
 #[derive(Debug, Args)]
 pub(crate) struct Export {
@@ -31,14 +31,14 @@ enum Format {
 }
 
 impl Export {
-    pub(super) fn run(self, out: &mut impl Write) -> anyhow::Result<ExitCode> {
-        let archive = archive(&self.configured)?;
-        let calls = archive.calls(&self.which.filter(), None)?;
+    pub(super) async fn run(self, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+        let log = calls(&self.configured)?;
+        let calls = log.page(Query { filter: self.which.filter(), ..Query::default() }).await?.calls;
         let calls = calls.iter().rev();
         match self.format {
             Format::Jsonl => {
                 for call in calls {
-                    let lines: Vec<Value> = archive.story(call)?;
+                    let lines = log.lines(call).await?;
                     writeln!(out, "{}", json!({"call": call, "lines": lines}))?;
                 }
             }
@@ -81,7 +81,7 @@ impl Row {
             state: call.state.as_str(),
             error: call.error.clone(),
             duration_ms: call.duration_ms,
-            caller: no_formula(caller(call)),
+            caller: no_formula(call.caller()),
             address: call.address.clone(),
             records: no_formula(&records.join(" ")),
             replay_of: call.replay_of.map(|id| id.to_string()).unwrap_or_default(),

@@ -2,12 +2,15 @@
 
 use std::{io::Write, process::ExitCode};
 
-use anyhow::bail;
+use anyhow::anyhow;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{Configured, archive, show, state};
-use crate::log::{self, Archive, Call};
+use super::{Configured, calls, show, state};
+use crate::{
+    log::{self, Call, Event},
+    operations::calls::{Calls, NotOne, line_of},
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct Show {
@@ -21,10 +24,10 @@ pub(crate) struct Show {
 }
 
 impl Show {
-    pub(super) fn run(self, out: &mut impl Write) -> anyhow::Result<ExitCode> {
-        let archive = archive(&self.configured)?;
-        let call = the_one(&archive, &self.id)?;
-        let lines = archive.story(&call)?;
+    pub(super) async fn run(self, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+        let log = calls(&self.configured)?;
+        let call = the_one(&log, &self.id).await?;
+        let lines = log.lines(&call).await?;
         if self.json {
             writeln!(out, "{}", json!({"call": call, "lines": lines}))?;
         } else {
@@ -35,22 +38,24 @@ impl Show {
 }
 
 /// The call that is meant by its id or a part of it.
-pub(crate) fn the_one(archive: &Archive, part: &str) -> anyhow::Result<Call> {
-    let mut found = archive.find(part)?;
-    if let Some(exact) = found.iter().position(|call| call.id.to_string().eq_ignore_ascii_case(part)) {
-        return Ok(found.swap_remove(exact));
-    }
-    match found.len() {
-        0 => bail!("no call of the log has the id `{}`", show::plain(part)),
-        1 => Ok(found.swap_remove(0)),
-        several => bail!("{several} calls have `{}` in their ids; give more of it", show::plain(part)),
+pub(crate) async fn the_one(log: &Calls, part: &str) -> anyhow::Result<Call> {
+    log.one(part).await.map_err(shown)
+}
+
+/// The part of an id is shown without what would move the cursor.
+pub(crate) fn shown(error: NotOne) -> anyhow::Error {
+    match error {
+        NotOne::Log(error) => error.into(),
+        NotOne::Unknown(_) | NotOne::Several { .. } => anyhow!("{}", show::plain(&error.to_string())),
     }
 }
 
 fn write(out: &mut impl Write, call: &Call, lines: &[Value]) -> std::io::Result<()> {
-    let of = |event: &str, member: &str| {
-        let line = lines.iter().find(|line| line["event"].as_str().is_some_and(|known| known.ends_with(event)));
-        line.map_or(&Value::Null, |line| &line[member])
+    let of = |event: Event, member: &str| line_of(lines, event).map_or(&Value::Null, |line| &line[member]);
+    // A call that was refused has its end in the line of that event.
+    let of_end = |member: &str| match of(Event::CallFinished, member) {
+        Value::Null => of(Event::CallRefused, member),
+        found => found,
     };
     let first = lines.first().unwrap_or(&Value::Null);
     let mut fact = |name: &str, words: String| match words.is_empty() {
@@ -76,20 +81,19 @@ fn write(out: &mut impl Write, call: &Call, lines: &[Value]) -> std::io::Result<
     fact("records", records.join(", "))?;
     fact("repeats", call.replay_of.map(|id| id.to_string()).unwrap_or_default())?;
 
-    section(out, "payload", of("received", "vals"))?;
-    if let Some(hidden) = of("received", "redacted").as_array() {
+    section(out, "payload", of(Event::CallReceived, "vals"))?;
+    if let Some(hidden) = of(Event::CallReceived, "redacted").as_array() {
         let paths: Vec<&str> = hidden.iter().filter_map(Value::as_str).collect();
         writeln!(out, "(hidden: {})", show::plain(&paths.join(", ")))?;
     }
-    let planned = of("planned", "plan");
+    let planned = of(Event::CallPlanned, "plan");
     if planned.is_object() {
         writeln!(out, "\nplan")?;
         for (number, rpc) in (1..).zip(planned["calls"].as_array().into_iter().flatten()) {
             writeln!(out, "  {number}. {}", rpc_words(rpc))?;
         }
     }
-    let made = if of("finished", "odoo").is_array() { of("finished", "odoo") } else { of("refused", "odoo") };
-    let made = made.as_array().map(Vec::as_slice).unwrap_or_default();
+    let made = of_end("odoo").as_array().map(Vec::as_slice).unwrap_or_default();
     if !made.is_empty() {
         writeln!(out, "\nOdoo calls")?;
     }
@@ -103,15 +107,14 @@ fn write(out: &mut impl Write, call: &Call, lines: &[Value]) -> std::io::Result<
             writeln!(out, "       {}", show::plain(line))?;
         }
     }
-    section(out, "answer", of("finished", "result"))?;
-    section(out, "answer", of("refused", "result"))?;
-    if let Some(detail) = of("finished", "detail").as_str().or_else(|| of("refused", "detail").as_str()) {
+    section(out, "answer", of_end("result"))?;
+    if let Some(detail) = of_end("detail").as_str() {
         writeln!(out, "\ndetail\n{}", show::plain_lines(detail))?;
     }
     if !call.repeated_by.is_empty() {
         writeln!(out, "\nattempts\n  {}  {}", call.id, call.state.as_str())?;
-        for attempt in call.repeated_by.iter().rev() {
-            writeln!(out, "  {}  {}", attempt.id, attempt.state.as_str())?;
+        for repetition in call.repeated_by.iter().rev() {
+            writeln!(out, "  {}  {}", repetition.id, repetition.state.as_str())?;
         }
     }
     Ok(())

@@ -1,22 +1,11 @@
 //! `log settle`: a call in doubt is closed by an operator who has looked in Odoo.
-//!
-//! The gateway that runs writes the line, since one process writes the log; where none does, this one opens the log for it.
 
-use std::{env, fs, process::ExitCode, time::Duration};
+use std::{env, fs, io::Write, process::ExitCode};
 
-use anyhow::{Context, bail};
 use clap::{Args, builder::NonEmptyStringValueParser};
-use serde_json::Value;
 
-use super::{Configured, archive, one::the_one};
-use crate::{
-    config::Config,
-    control::{Control, bearer},
-    log::{self, Log, Settlement},
-};
-
-/// The log is read from its end to the call, and a line is written.
-const PATIENCE: Duration = Duration::from_secs(120);
+use super::{Configured, calls, one::the_one};
+use crate::{config::Config, log::Settlement, operations::settlement};
 
 #[derive(Debug, Args)]
 #[command(
@@ -44,43 +33,17 @@ pub(crate) struct Settle {
     by: Option<String>,
 }
 
-pub(super) fn run(args: Settle) -> anyhow::Result<ExitCode> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(settle(args))
-}
-
-async fn settle(args: Settle) -> anyhow::Result<ExitCode> {
-    let call = the_one(&archive(&args.configured)?, &args.id)?;
-    let config = Config::load(&args.configured.config)?;
-    let by = args.by.unwrap_or_else(user);
-    let settlement = Settlement { id: call.id, is_done: args.done, records: args.record, by, why: args.why };
-    let words = if settlement.is_done { "done" } else { "not done" };
-    if log::is_in_use(&config.log.directory) {
-        by_gateway(&config, &settlement).await?;
-    } else {
-        let log = Log::open(&config.log)?;
-        let settled = log.settle(settlement).await;
-        log.close().await;
-        settled.with_context(|| format!("{} is not settled", call.id))?;
+impl Settle {
+    pub(super) async fn run(self, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+        let call = the_one(&calls(&self.configured)?, &self.id).await?;
+        let config = Config::load(&self.configured.config)?;
+        let by = self.by.unwrap_or_else(user);
+        let settlement = Settlement { id: call.id, is_done: self.done, records: self.record, by, why: self.why };
+        let words = if settlement.is_done { "done" } else { "not done" };
+        settlement::settle(&config, settlement).await?;
+        writeln!(out, "{} {} {}: settled as {words}", call.id, call.route, call.model)?;
+        Ok(ExitCode::SUCCESS)
     }
-    println!("{} {} {}: settled as {words}", call.id, call.route, call.model);
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn by_gateway(config: &Config, settlement: &Settlement) -> anyhow::Result<()> {
-    let control = Control::read(&config.log.directory)
-        .context("a gateway writes this log, but does not say where it is to be reached")?;
-    let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
-    let request = http.post(format!("{}/settle", control.url)).header("authorization", bearer(&control.token));
-    let response = request.json(settlement).send().await.context("the gateway does not answer")?;
-    if response.status().is_success() {
-        return Ok(());
-    }
-    let body: Value = response.json().await.context("the gateway's answer is not JSON")?;
-    bail!(
-        "{} is not settled: {}",
-        settlement.id,
-        body["error"]["message"].as_str().unwrap_or("the gateway gives no reason")
-    )
 }
 
 /// The user of this system, before `sudo` where that was used.

@@ -1,11 +1,11 @@
 //! `log tail`: the last calls, and those to come.
 
-use std::{io::Write, process::ExitCode, thread, time::Duration};
+use std::{io::Write, process::ExitCode, time::Duration};
 
 use clap::Args;
 
-use super::{Configured, Which, archive, caller, list, show, state};
-use crate::log::Call;
+use super::{Configured, Which, calls, list, show, state};
+use crate::{log::Call, operations::calls::Query};
 
 /// How often the log is looked at for more.
 const LOOK: Duration = Duration::from_millis(200);
@@ -28,13 +28,13 @@ pub(crate) struct Tail {
 }
 
 impl Tail {
-    pub(super) fn run(self, out: &mut impl Write) -> anyhow::Result<ExitCode> {
-        let archive = archive(&self.configured)?;
+    pub(super) async fn run(self, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+        let log = calls(&self.configured)?;
         let filter = self.which.filter();
         anyhow::ensure!(!self.follow || filter.text.is_none(), "--text does not go with -f; pipe the output into grep");
-        let mut position = archive.end()?;
-        let mut calls = archive.calls(&filter, Some(self.lines))?;
-        calls.truncate(self.lines);
+        let mut position = log.end().await?;
+        let query = Query { filter: filter.clone(), limit: Some(self.lines), cursor: None };
+        let mut calls = log.page(query).await?.calls;
         calls.reverse();
         if self.json {
             for call in &calls {
@@ -48,7 +48,9 @@ impl Tail {
             return Ok(ExitCode::SUCCESS);
         }
         loop {
-            for (call, line) in archive.ended_since(&mut position, &filter)? {
+            let ended;
+            (position, ended) = log.ended_since(position, &filter).await?;
+            for (call, line) in ended {
                 if self.json {
                     writeln!(out, "{line}")?;
                 } else {
@@ -56,7 +58,7 @@ impl Tail {
                 }
             }
             out.flush()?;
-            thread::park_timeout(LOOK);
+            tokio::time::sleep(LOOK).await;
         }
     }
 }
@@ -66,6 +68,6 @@ fn words(call: &Call) -> String {
     let ms = call.duration_ms.map(|ms| format!("{ms:.1} ms")).unwrap_or_default();
     let parts =
         [&show::local(call.ts), &call.id.to_string(), call.route.name(), &call.model, &state(call), &call.error, &ms];
-    let parts = parts.into_iter().chain([caller(call), &call.message]);
+    let parts = parts.into_iter().chain([call.caller(), &call.message]);
     show::plain(&parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")).into_owned()
 }

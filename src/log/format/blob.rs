@@ -156,6 +156,18 @@ fn is_callers(entries: &Map<String, Value>) -> bool {
     entries.contains_key(MARK)
 }
 
+/// Whether some value was larger than a line takes and cannot be had any more.
+pub fn has_missing_content(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.iter().any(has_missing_content),
+        Value::Object(entries) => {
+            entries.contains_key(MARK) && entries.get("missing") == Some(&Value::Bool(true))
+                || entries.values().any(has_missing_content)
+        }
+        _ => false,
+    }
+}
+
 /// The content of a blob, checked against its name.
 pub(in crate::log) fn read(disk: &Disk, sha256: &str) -> io::Result<Vec<u8>> {
     let bytes = zstd::decode_all(&*disk.read(&file(sha256))?)?;

@@ -81,6 +81,11 @@ impl Event {
         matches!(self, Self::RequestReceived | Self::RequestFinished | Self::RequestRefused)
     }
 
+    /// Whether a call or request begins with such a line.
+    pub(in crate::log) const fn is_first(self) -> bool {
+        matches!(self, Self::CallReceived | Self::CallRefused | Self::RequestReceived | Self::RequestRefused)
+    }
+
     /// Whether the line says how a call or request ended.
     pub(in crate::log) const fn is_end(self) -> bool {
         matches!(self, Self::CallFinished | Self::CallRefused | Self::RequestFinished | Self::RequestRefused)

@@ -3,9 +3,10 @@
 //! A reader takes no lock and changes nothing but the derived index. Half a line at the end is one that is being written.
 //! A segment may be sealed or dropped while it is looked at, so what is gone is looked for once more under its other name.
 
-use std::{cell::RefCell, collections::HashSet, io, ops::ControlFlow, path::Path, rc::Rc};
+use std::{collections::HashSet, fmt, io, ops::ControlFlow, path::Path, rc::Rc, sync::Arc};
 
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -37,7 +38,14 @@ pub struct Archive {
     /// A gateway writes it.
     is_live: bool,
     /// The segment that was read last, uncompressed.
-    last_read: RefCell<Option<(Segment, Rc<Vec<u8>>)>>,
+    last_read: Mutex<Option<(Segment, Arc<Vec<u8>>)>>,
+}
+
+/// Without the segment that it holds.
+impl fmt::Debug for Archive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Archive").field("folder", &self.folder).field("is_live", &self.is_live).finish_non_exhaustive()
+    }
 }
 
 impl Archive {
@@ -47,24 +55,12 @@ impl Archive {
             let missing = io::Error::new(io::ErrorKind::NotFound, "there is no such folder");
             return Err(directory_error(folder, missing));
         }
-        Ok(Self { disk, folder: folder.to_owned(), is_live: is_in_use(folder), last_read: RefCell::default() })
+        Ok(Self { disk, folder: folder.to_owned(), is_live: is_in_use(folder), last_read: Mutex::default() })
     }
 
     /// The matching calls, the latest first, and at most so many.
     pub fn calls(&self, filter: &Filter, limit: Option<usize>) -> Result<Vec<Call>, Error> {
-        let mut calls = Vec::new();
-        if limit == Some(0) {
-            return Ok(calls);
-        }
-        self.each(filter, |call| {
-            calls.push(call.to_call());
-            if limit.is_some_and(|limit| calls.len() >= limit) {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        })?;
-        Ok(calls)
+        self.page(filter, limit, None).map(|page| page.calls)
     }
 
     /// Calls `each` with every matching call, the latest first.
@@ -155,14 +151,14 @@ impl Archive {
     }
 
     /// The bytes of a segment, uncompressed; none where it has been dropped meanwhile.
-    pub(in crate::log) fn bytes(&self, segment: Segment) -> Result<Rc<Vec<u8>>, Error> {
-        if let Some((read, bytes)) = &*self.last_read.borrow()
+    pub(in crate::log) fn bytes(&self, segment: Segment) -> Result<Arc<Vec<u8>>, Error> {
+        if let Some((read, bytes)) = &*self.last_read.lock()
             && *read == segment
         {
             return Ok(bytes.clone());
         }
-        let bytes = Rc::new(read_segment(&self.disk, segment).map_err(|source| self.failed(source))?);
-        *self.last_read.borrow_mut() = Some((segment, bytes.clone()));
+        let bytes = Arc::new(read_segment(&self.disk, segment).map_err(|source| self.failed(source))?);
+        *self.last_read.lock() = Some((segment, bytes.clone()));
         Ok(bytes)
     }
 

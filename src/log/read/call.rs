@@ -92,6 +92,11 @@ pub struct Call {
 }
 
 impl Call {
+    /// Who made it: the client, or else the Odoo login. Empty where neither is known.
+    pub fn caller(&self) -> &str {
+        if self.client.is_empty() { &self.login } else { &self.client }
+    }
+
     /// Somebody has repeated it with success.
     pub fn is_repeated(&self) -> bool {
         is_repeated(&self.repeated_by)

@@ -1,6 +1,6 @@
 //! What a call was made to, as the log records it.
 
-use std::fmt;
+use std::{cmp::Ordering, fmt};
 
 use serde::{Serialize, Serializer};
 
@@ -43,6 +43,19 @@ impl RecordedRoute {
 impl From<Route> for RecordedRoute {
     fn from(route: Route) -> Self {
         Self::Api(route)
+    }
+}
+
+/// By name, as they are listed.
+impl Ord for RecordedRoute {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.name().cmp(other.name())
+    }
+}
+
+impl PartialOrd for RecordedRoute {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     config::Config,
-    log::{format::event::Event, write::open::open_journal},
+    log::{format::event::Event, read::call::CallState, write::open::open_journal},
 };
 
 /// A log without the thread that keeps it, so that each pass can be looked at.
@@ -124,4 +124,62 @@ fn calls_in_doubt_at_the_beginning_do_not_keep_what_is_behind_them() {
     assert_eq!(kept.in_doubt(), 150);
     // Each byte of them was written anew for two others at most.
     assert!(kept.last() < 2 * (150 + 3_000), "{} lines", kept.last());
+}
+
+#[test]
+fn pages_give_each_call_in_doubt_once_while_it_is_carried_forward() {
+    let mut kept = Kept::new();
+    (0..40).for_each(|_| kept.call(Event::CallReceived, 500));
+    (0..100).for_each(|_| kept.call(Event::CallRefused, 2_500));
+    kept.start();
+    let filter = Filter { in_doubt: true, ..Filter::default() };
+    let before: Vec<Uuid> = kept.archive().calls(&filter, None).unwrap().iter().map(|call| call.id).collect();
+    let first = kept.archive().page(&filter, Some(10), None).unwrap();
+    // All calls in doubt are written again, behind the first page.
+    (0..600).for_each(|_| kept.call(Event::CallRefused, 2_500));
+    kept.tend();
+    assert_eq!(kept.in_doubt(), 40);
+    assert!(kept.archive().segments().unwrap()[0].0 > Segment(1), "the first segment has not been dropped");
+    let (mut paged, mut next) = (first.calls, first.next);
+    while let Some(cursor) = next {
+        let page = kept.archive().page(&filter, Some(7), Some(cursor)).unwrap();
+        paged.extend(page.calls);
+        next = page.next;
+    }
+    assert_eq!(paged.iter().map(|call| call.id).collect::<Vec<_>>(), before);
+}
+
+#[test]
+fn pages_give_a_call_once_whose_first_line_is_dropped_meanwhile() {
+    let mut kept = Kept::new();
+    let line = |id: Uuid| json!({"ts": Timestamp::now(), "id": id, "route": "create_data", "address": "127.0.0.1"});
+    let ids: Vec<Uuid> = (0..5).map(|_| Uuid::now_v7()).collect();
+    let tell = |kept: &Kept, event, content: &Value| {
+        kept.keeper.writer.submit_blocking(Body::new(event, content), Purpose::Tell).unwrap()
+    };
+    let received: Vec<u64> = ids.iter().map(|id| tell(&kept, Event::CallReceived, &line(*id))).collect();
+    (0..150).for_each(|_| kept.call(Event::CallRefused, 2_500));
+    for (id, received) in ids.iter().zip(received) {
+        let mut end = line(*id);
+        (end["state"], end["received"]) = (json!("done"), json!(received));
+        tell(&kept, Event::CallFinished, &end);
+    }
+    kept.start();
+    // Of these, two before the first line of one is dropped, and the rest behind it.
+    let filter = Filter { state: Some(CallState::Done), ..Filter::default() };
+    let first = kept.archive().page(&filter, Some(2), None).unwrap();
+    assert_eq!(first.calls.iter().map(|call| call.id).collect::<Vec<_>>(), [ids[4], ids[3]]);
+    while kept.archive().segments().unwrap()[0].0 == Segment(1) {
+        (0..20).for_each(|_| kept.call(Event::CallRefused, 2_500));
+        kept.tend();
+    }
+    let headless = kept.archive().calls(&filter, None).unwrap();
+    assert_eq!(headless.len(), 5, "{headless:?}");
+    let (mut paged, mut next) = (Vec::new(), first.next);
+    while let Some(cursor) = next {
+        let page = kept.archive().page(&filter, Some(2), Some(cursor)).unwrap();
+        paged.extend(page.calls.iter().map(|call| call.id));
+        next = page.next;
+    }
+    assert_eq!(paged, [ids[2], ids[1], ids[0]]);
 }

@@ -1,0 +1,261 @@
+//! Queries of the log: pages of calls, one call with its lines, calls as they end.
+
+use std::{path::Path, sync::Arc};
+
+use serde_json::Value;
+
+use super::{blocking, statistics::Statistics};
+use crate::log::{Archive, Call, Cursor, Error, Event, Filter, FollowPosition, Page};
+
+/// The calls of a log, for asynchronous readers. Cheap to open and to clone.
+///
+/// Whether a gateway writes the log is found out when it is opened; one who reads for long opens it anew for each query.
+#[derive(Debug, Clone)]
+pub struct Calls {
+    archive: Arc<Archive>,
+}
+
+/// Which calls are listed.
+#[derive(Debug, Clone, Default)]
+pub struct Query {
+    pub filter: Filter,
+    /// At most so many, the latest; without one, all of them.
+    pub limit: Option<usize>,
+    /// Where the listing goes on: the `next` of the page before.
+    pub cursor: Option<Cursor>,
+}
+
+/// Why a part of an id does not name a call.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum NotOne {
+    #[error("no call of the log has the id `{0}`")]
+    Unknown(String),
+    #[error("{calls} calls have `{part}` in their ids; give more of it")]
+    Several { part: String, calls: usize },
+    #[error(transparent)]
+    Log(#[from] Error),
+}
+
+/// The line of a call that records this event.
+pub fn line_of(lines: &[Value], event: Event) -> Option<&Value> {
+    lines.iter().find(|line| line["event"].as_str().and_then(Event::named) == Some(event))
+}
+
+impl Calls {
+    /// The calls of the log in this folder.
+    ///
+    /// # Errors
+    /// There is no such folder.
+    pub fn open(folder: &Path) -> Result<Self, Error> {
+        Archive::open(folder).map(|archive| Self { archive: Arc::new(archive) })
+    }
+
+    /// A page of calls, the latest first. Whoever follows the cursors gets each call once; see [`Cursor`].
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn page(&self, query: Query) -> Result<Page, Error> {
+        self.read(move |archive| archive.page(&query.filter, query.limit, query.cursor)).await
+    }
+
+    /// The call with this id, or with an id that has this part and is the only one.
+    ///
+    /// # Errors
+    /// There is none, there are several, or the log cannot be read.
+    pub async fn one(&self, part: &str) -> Result<Call, NotOne> {
+        let part = part.to_owned();
+        self.read(move |archive| {
+            let mut found = archive.find(&part)?;
+            let exact = found.iter().position(|call| call.id.to_string().eq_ignore_ascii_case(&part));
+            match (exact, found.len()) {
+                (Some(exact), _) => Ok(found.swap_remove(exact)),
+                (None, 0) => Err(NotOne::Unknown(part)),
+                (None, 1) => Ok(found.swap_remove(0)),
+                (None, calls) => Err(NotOne::Several { part, calls }),
+            }
+        })
+        .await
+    }
+
+    /// The lines of a call, with large values put back into them; see [`Archive::story`].
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn lines(&self, call: &Call) -> Result<Vec<Value>, Error> {
+        let call = call.clone();
+        self.read(move |archive| archive.story(&call)).await
+    }
+
+    /// The end of the log at this moment.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn end(&self) -> Result<FollowPosition, Error> {
+        self.read(Archive::end).await
+    }
+
+    /// The matching calls that have ended since, each with the line that records it; and the position behind them.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn ended_since(
+        &self,
+        mut position: FollowPosition,
+        filter: &Filter,
+    ) -> Result<(FollowPosition, Vec<(Call, Value)>), Error> {
+        let filter = filter.clone();
+        self.read(move |archive| {
+            let ended = archive.ended_since(&mut position, &filter)?;
+            Ok((position, ended))
+        })
+        .await
+    }
+
+    /// How many calls there are and how long they took.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn statistics(&self, filter: Filter) -> Result<Statistics, Error> {
+        self.read(move |archive| {
+            let mut statistics = Statistics::default();
+            archive.for_each(&filter, |call| statistics.add(&call))?;
+            Ok(statistics)
+        })
+        .await
+    }
+
+    pub(super) async fn read<T, E>(&self, work: impl FnOnce(&Archive) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let archive = self.archive.clone();
+        blocking(move || work(&archive)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        log::State,
+        operations::recorded::{Recorded, end},
+        route::Route,
+    };
+
+    fn ids(calls: &[Call]) -> Vec<Uuid> {
+        calls.iter().map(|call| call.id).collect()
+    }
+
+    #[tokio::test]
+    async fn paging_gives_each_call_once_while_calls_are_added() {
+        let recorded = Recorded::new();
+        let mut before = Vec::new();
+        for number in 0..25 {
+            before.push(recorded.call(if number % 3 == 0 { State::Failed } else { State::Done }).await);
+            recorded.pass().await;
+        }
+        before.reverse();
+        for size in [1, 4, 25, 30] {
+            let (mut query, mut paged) = (Query { limit: Some(size), ..Query::default() }, Vec::new());
+            loop {
+                let page = recorded.calls().page(query.clone()).await.unwrap();
+                assert!(page.calls.len() <= size);
+                paged.extend(ids(&page.calls));
+                let Some(next) = page.next else { break };
+                // As a link has it.
+                query.cursor = Some(next.to_string().parse().unwrap());
+                recorded.call(State::Done).await;
+            }
+            let added = paged.iter().position(|id| *id == before[0]).unwrap();
+            assert_eq!(paged[added..], before, "pages of {size}");
+            assert_eq!(paged.iter().collect::<HashSet<_>>().len(), paged.len(), "pages of {size}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_call_that_ends_while_pages_are_turned_stays_in_its_place() {
+        let recorded = Recorded::new();
+        let (first, entry) = recorded.begin(None, json!({"payload": {}}), None).await;
+        let second = recorded.call(State::Done).await;
+        let third = recorded.call(State::Failed).await;
+        let query = Query { limit: Some(2), ..Query::default() };
+        let page = recorded.calls().page(query.clone()).await.unwrap();
+        assert_eq!(ids(&page.calls), [third, second]);
+        end(entry, State::Done).await;
+        let page = recorded.calls().page(Query { cursor: page.next, ..query }).await.unwrap();
+        assert_eq!((ids(&page.calls), page.next), (vec![first], None));
+    }
+
+    #[tokio::test]
+    async fn a_page_is_of_the_calls_that_the_filter_admits() {
+        let recorded = Recorded::new();
+        let failed = recorded.call(State::Failed).await;
+        recorded.call(State::Done).await;
+        let passed = recorded.pass().await;
+        let calls = recorded.calls();
+        let query = async |filter: Filter| ids(&calls.page(Query { filter, ..Query::default() }).await.unwrap().calls);
+        let state = Some(crate::log::CallState::Failed);
+        assert_eq!(query(Filter { state, ..Filter::default() }).await, [failed]);
+        let route = Some(crate::log::RecordedRoute::Passed);
+        assert_eq!(query(Filter { route, ..Filter::default() }).await, [passed]);
+        assert!(query(Filter { route: Some(Route::SearchData.into()), ..Filter::default() }).await.is_empty());
+        let none = Query { limit: Some(0), ..Query::default() };
+        assert!(calls.page(none).await.unwrap().calls.is_empty());
+    }
+
+    #[test]
+    fn a_cursor_is_read_as_it_is_written_and_nothing_else_is_one() {
+        for text in ["9.4", "9.4.7"] {
+            assert_eq!(text.parse::<Cursor>().unwrap().to_string(), text);
+        }
+        for text in ["", "9", "9.4.7.1", "9.-4", "x.4"] {
+            assert!(text.parse::<Cursor>().is_err(), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_call_is_found_by_a_part_of_its_id_that_no_other_has() {
+        let recorded = Recorded::new();
+        let [one, other] = [recorded.call(State::Done).await, recorded.call(State::Done).await];
+        let calls = recorded.calls();
+        assert_eq!(calls.one(&one.to_string().to_uppercase()).await.unwrap().id, one);
+        assert_eq!(calls.one(&other.to_string()[24..]).await.unwrap().id, other);
+        assert!(matches!(calls.one("-").await, Err(NotOne::Several { calls: 2, .. })));
+        assert!(matches!(calls.one("no such").await, Err(NotOne::Unknown(_))));
+        let lines = calls.lines(&calls.one(&one.to_string()).await.unwrap()).await.unwrap();
+        assert_eq!(line_of(&lines, Event::CallReceived).unwrap()["vals"]["payload"]["name"], "x");
+        assert!(line_of(&lines, Event::CallRefused).is_none());
+    }
+
+    #[tokio::test]
+    async fn a_follower_gets_each_call_as_it_ends() {
+        let recorded = Recorded::new();
+        recorded.call(State::Done).await;
+        let calls = recorded.calls();
+        let position = calls.end().await.unwrap();
+        let later = recorded.call(State::Failed).await;
+        let (position, ended) = calls.ended_since(position, &Filter::default()).await.unwrap();
+        assert_eq!(ended.iter().map(|(call, _)| call.id).collect::<Vec<_>>(), [later]);
+        assert_eq!(ended[0].1["event"], "call.finished");
+        let (_, ended) = calls.ended_since(position, &Filter::default()).await.unwrap();
+        assert!(ended.is_empty());
+    }
+
+    #[tokio::test]
+    async fn statistics_count_by_route_and_caller() {
+        let recorded = Recorded::new();
+        recorded.call(State::Done).await;
+        recorded.call_with(None, json!({"payload": {}}), None, State::Failed).await;
+        let statistics = recorded.calls().statistics(Filter::default()).await.unwrap();
+        assert_eq!((statistics.all.calls, statistics.all.done, statistics.all.failed), (2, 1, 1));
+        let route = &statistics.routes[&(Route::CreateData.into(), "res.partner".to_owned())];
+        assert_eq!(route.calls, 2);
+        assert_eq!(statistics.callers.keys().collect::<Vec<_>>(), ["", "webshop"]);
+    }
+}

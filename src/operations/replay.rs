@@ -1,0 +1,22 @@
+//! Replay: which recorded calls may be made again, what each lacks for that, and what it becomes.
+//!
+//! A [`Selection`] names calls, a [`Draft`] is what a call would send, and an [`Executor`] sends it: in the gateway that runs,
+//! or in this process where none does, with the same code and into the same log. The new call is linked to the one that it
+//! repeats.
+//!
+//! Invariant: a call and its repetitions are one call. Where any of them succeeded, or may have, another one may do it twice,
+//! so it is made by force only; while any of them runs, none is made.
+
+pub mod draft;
+pub mod edit;
+pub mod execute;
+mod request;
+pub mod select;
+
+pub use self::{
+    draft::{Actor, Draft, NotReplayable, Options, Replay},
+    edit::NotAPayload,
+    execute::{Answer, Executor},
+    request::ReplayRequest,
+    select::{NotSelected, Selection},
+};

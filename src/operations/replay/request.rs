@@ -1,0 +1,64 @@
+//! A recorded call that is to be made again, as the operator's program asks the running gateway for it.
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::{
+    call::{self, By, Presented},
+    odoo::RotatedCookie,
+    route::Route,
+};
+
+/// A recorded call that is to be made again. It may hold a credential, so it has no `Debug`.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReplayRequest {
+    /// The call that it repeats; none for a dry run, which repeats nothing.
+    pub of: Option<Uuid>,
+    pub route: Route,
+    pub model: String,
+    pub vals: Value,
+    /// The `[[client]]` to act as.
+    pub client: Option<String>,
+    /// Without one, the headers that show the operator's own Odoo credential.
+    #[serde(default)]
+    pub headers: Vec<(String, String)>,
+    /// Values of it were hidden in the log, and read `***` now.
+    #[serde(default)]
+    pub is_hidden: bool,
+}
+
+impl ReplayRequest {
+    /// The same as a call of the interface; none where a header cannot be one.
+    pub fn into_incoming(self, address: IpAddr) -> Option<call::Incoming> {
+        let presented = match self.client {
+            Some(client) => Presented::Client(client),
+            None => {
+                let header = |(name, value): (String, String)| {
+                    Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?))
+                };
+                let headers = self.headers.into_iter().map(header).collect::<Option<HeaderMap>>()?;
+                Presented::Headers { headers, client: None }
+            }
+        };
+        let body = json!({"model": self.model, "vals": self.vals}).to_string();
+        Some(call::Incoming {
+            id: Uuid::now_v7(),
+            route: self.route,
+            hook: None,
+            presented,
+            by: By::Operator { replay_of: self.of, is_hidden: self.is_hidden },
+            address,
+            traceparent: None,
+            body: Ok(Bytes::from(body)),
+            began: Instant::now(),
+            rotated: RotatedCookie::default(),
+        })
+    }
+}
