@@ -9,7 +9,7 @@ mod hook;
 mod log;
 mod replay;
 mod serve;
-mod show;
+mod terminal;
 
 use std::{io::IsTerminal, path::PathBuf, pin::Pin, process::ExitCode, time::Duration};
 

@@ -33,7 +33,7 @@ use self::{
         line::Body,
         lock::{FolderLock, directory_error},
     },
-    maintain::retention::Keeper,
+    maintain::retention::Retention,
     write::{
         content::{Content, Part},
         entry::OpenCalls,
@@ -124,9 +124,9 @@ struct Inner {
     content: Content,
     open: OpenCalls,
     /// Held while calls in doubt are carried forward, and while one is settled.
-    doubts: Arc<Mutex<()>>,
-    keeper: Mutex<Option<JoinHandle<()>>>,
-    /// The keeper is to leave the rest for the next start.
+    settlement_lock: Arc<Mutex<()>>,
+    retention: Mutex<Option<JoinHandle<()>>>,
+    /// The retention is to leave the rest for the next start.
     is_closing: Arc<AtomicBool>,
     config: config::Log,
 }
@@ -147,25 +147,33 @@ impl Log {
         let _ = begun.send(journal.active());
         let disk = Disk::new(folder);
         let (open, is_closing) = (OpenCalls::default(), Arc::<AtomicBool>::default());
-        let doubts = Arc::<Mutex<()>>::default();
+        let settlement_lock = Arc::<Mutex<()>>::default();
         let writer = Writer::start(disk.clone(), journal, lock.clone(), config.min_free.as_u64(), begun, open.clone());
         let writer = Arc::new(writer.map_err(failed)?);
         let blobs = Arc::new(Blobs::new(disk.clone()));
-        let keeper = Keeper {
+        let retention = Retention {
             disk,
             config: config.clone(),
             writer: writer.clone(),
             blobs: blobs.clone(),
             open: open.clone(),
-            doubts: doubts.clone(),
+            settlement_lock: settlement_lock.clone(),
             is_closing: is_closing.clone(),
             lock,
         };
-        let keeper = thread::Builder::new().name("log keeper".to_owned()).spawn(move || keeper.run(&news));
-        let keeper = Mutex::new(Some(keeper.map_err(failed)?));
+        let retention = thread::Builder::new().name("log keeper".to_owned()).spawn(move || retention.run(&news));
+        let retention = Mutex::new(Some(retention.map_err(failed)?));
         let content = Content::new(&config.redact, blobs, config.blob_from.as_u64());
         Ok(Self {
-            inner: Arc::new(Inner { writer, content, open, doubts, keeper, is_closing, config: config.clone() }),
+            inner: Arc::new(Inner {
+                writer,
+                content,
+                open,
+                settlement_lock,
+                retention,
+                is_closing,
+                config: config.clone(),
+            }),
         })
     }
 
@@ -194,9 +202,9 @@ impl Log {
     pub async fn close(&self) {
         self.inner.is_closing.store(true, Relaxed);
         self.inner.writer.close().await;
-        let keeper = self.inner.keeper.lock().take();
-        if let Some(keeper) = keeper {
-            let _ = tokio::task::spawn_blocking(|| keeper.join()).await;
+        let retention = self.inner.retention.lock().take();
+        if let Some(retention) = retention {
+            let _ = tokio::task::spawn_blocking(|| retention.join()).await;
         }
     }
 
@@ -213,8 +221,8 @@ impl Log {
         self.inner.content.prepare(parts, secrets, purpose, &self.inner.writer).await
     }
 
-    async fn tell(&self, body: Body) -> Result<(), Error> {
-        self.inner.writer.submit(body, Purpose::Tell).await?.wait().await.map(|_| ())
+    async fn record(&self, body: Body) -> Result<(), Error> {
+        self.inner.writer.submit(body, Purpose::Record).await?.wait().await.map(|_| ())
     }
 
     fn writer(&self) -> &Writer {

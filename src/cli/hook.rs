@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
-use super::{Configured, show, words};
+use super::{Configured, terminal, words};
 use crate::{
     call::{self, Call, auth::clients::Clients},
     config::Config,
@@ -64,7 +64,7 @@ pub(super) async fn run(Command::Test(args): Command) -> anyhow::Result<ExitCode
     for (key, value) in told.as_object().into_iter().flatten() {
         shown[key] = value.clone();
     }
-    writeln!(std::io::stdout(), "{}", show::pretty(&shown))?;
+    writeln!(std::io::stdout(), "{}", terminal::pretty(&shown))?;
     Ok(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

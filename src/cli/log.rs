@@ -1,11 +1,11 @@
 //! `odoo-gateway log`: what the interface log has, for people and for programs.
 
 mod export;
-pub(super) mod one;
+mod maintain;
 mod settle;
+pub(super) mod show;
 mod stats;
 mod tail;
-mod upkeep;
 
 use std::{
     io::{self, BufWriter, Write},
@@ -17,7 +17,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use jiff::{Timestamp, Zoned, civil::DateTime, tz::TimeZone};
 
-use super::{Configured, show};
+use super::{Configured, terminal};
 use crate::{
     config::{self, Config},
     log::{Call, CallState, Filter, RecordedRoute},
@@ -30,19 +30,19 @@ pub(super) enum Command {
     /// List calls, the latest first
     Ls(Ls),
     /// Show one call: payload, plan, Odoo calls, answer, attempts
-    Show(one::Show),
+    Show(show::Show),
     /// Show the last calls, and with -f those to come
     Tail(tail::Tail),
     /// Count calls and times by route, model and caller
     Stats(stats::Stats),
     /// Check every line, segment and blob; exit status 1 where something is lost, damaged or edited
-    Verify(upkeep::Verify),
+    Verify(maintain::Verify),
     /// Close a call that is in doubt, after a look in Odoo
     Settle(settle::Settle),
     /// Write calls to standard output, the earliest first, with all that is kept of them
     Export(export::Export),
     /// Make a damaged log usable again; what is damaged is put aside
-    Repair(upkeep::Repair),
+    Repair(maintain::Repair),
 }
 
 pub(super) async fn run(command: Command) -> anyhow::Result<ExitCode> {
@@ -192,7 +192,7 @@ impl Ls {
 /// A table with a line for each call.
 pub(super) fn list(calls: &[Call]) -> String {
     let head = ["TIME", "ID", "ROUTE", "MODEL", "STATE", "ERROR", "MS", "CALLER", "RECORDS"];
-    show::table(&head, &[6], calls.iter().map(row))
+    terminal::table(&head, &[6], calls.iter().map(row))
 }
 
 fn row(call: &Call) -> Vec<String> {
@@ -200,7 +200,7 @@ fn row(call: &Call) -> Vec<String> {
     let subject =
         if call.model.is_empty() && call.route == RecordedRoute::Passed { &call.message } else { &call.model };
     vec![
-        show::local(call.ts),
+        terminal::local(call.ts),
         call.id.to_string(),
         call.route.to_string(),
         subject.clone(),

@@ -12,8 +12,8 @@ use similar::TextDiff;
 
 use super::{
     Configured,
-    log::{Which, calls, one::shown},
-    show,
+    log::{Which, calls, show::shown},
+    terminal,
 };
 use crate::{
     config::Config,
@@ -133,7 +133,7 @@ impl Args {
 
 fn not_selected(error: NotSelected) -> anyhow::Error {
     match error {
-        NotSelected::TooShort(_) => anyhow!("{}", show::plain(&error.to_string())),
+        NotSelected::TooShort(_) => anyhow!("{}", terminal::plain(&error.to_string())),
         NotSelected::NotOne(error) => shown(error),
         NotSelected::Unselective => {
             anyhow!("which calls? Give their ids, or --failed, or --in-doubt, with --since and other options")
@@ -164,12 +164,12 @@ async fn repeat(executor: &Executor, calls: Vec<(&Call, Result<Replay, NotSent>)
     let (all, mut done) = (calls.len(), 0);
     let mut answers: Vec<(&Call, Value, Answer)> = Vec::new();
     for (number, (call, replay)) in (1..).zip(calls) {
-        let what = show::plain(&format!("{} {} {}", call.id, call.route, call.model)).into_owned();
+        let what = terminal::plain(&format!("{} {} {}", call.id, call.route, call.model)).into_owned();
         let what = format!("[{number}/{all}] {what}");
         let replay = match replay {
             Ok(replay) => replay,
             Err(reason) => {
-                say(format!("{what}: not sent: {}", show::plain(&reason.to_string())));
+                say(format!("{what}: not sent: {}", terminal::plain(&reason.to_string())));
                 continue;
             }
         };
@@ -178,7 +178,7 @@ async fn repeat(executor: &Executor, calls: Vec<(&Call, Result<Replay, NotSent>)
             Ok(answer) => answer,
             Err(error) => {
                 let error = format!("{:#}", anyhow::Error::from(error));
-                let error = show::plain(&error);
+                let error = terminal::plain(&error);
                 say(format!(
                     "{what}: no answer ({error}); whether it was done, `odoo-gateway log ls` tells. Nothing more is sent"
                 ));
@@ -186,14 +186,17 @@ async fn repeat(executor: &Executor, calls: Vec<(&Call, Result<Replay, NotSent>)
             }
         };
         done += usize::from(answer.is_done());
-        let how =
-            if answer.is_done() { "done".to_owned() } else { show::plain(&answer.failure().to_string()).into_owned() };
+        let how = if answer.is_done() {
+            "done".to_owned()
+        } else {
+            terminal::plain(&answer.failure().to_string()).into_owned()
+        };
         say(format!("{what}: {how}, as {}", answer.id));
         answers.push((call, before, answer));
     }
     for (call, before, answer) in &answers {
         say(match is_dry_run && answer.is_done() {
-            true => format!("\n{} would be\n{}", call.id, show::pretty(answer.result())),
+            true => format!("\n{} would be\n{}", call.id, terminal::pretty(answer.result())),
             false => format!("\n{}", difference(call, before, answer.answered())),
         });
     }
@@ -203,7 +206,7 @@ async fn repeat(executor: &Executor, calls: Vec<(&Call, Result<Replay, NotSent>)
 
 /// The old answer beside the new one.
 fn difference(call: &Call, before: &Value, now: &Value) -> String {
-    let [before, now] = [before, now].map(|answer| show::pretty(answer) + "\n");
+    let [before, now] = [before, now].map(|answer| terminal::pretty(answer) + "\n");
     if before == now {
         return format!("{}: the answer is the same", call.id);
     }

@@ -77,13 +77,13 @@ impl Calls {
         .await
     }
 
-    /// The lines of a call, with large values put back into them; see [`Archive::story`].
+    /// The lines of a call, with large values put back into them; see [`Archive::lines`].
     ///
     /// # Errors
     /// The log cannot be read.
     pub async fn lines(&self, call: &Call) -> Result<Vec<Value>, Error> {
         let call = call.clone();
-        self.read(move |archive| archive.story(&call)).await
+        self.read(move |archive| archive.lines(&call)).await
     }
 
     /// The end of the log at this moment.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
-    cli::{Configured, show},
+    cli::{Configured, terminal},
     config::{Client, Config, Scheme},
     log::{Archive, Filter},
     policy::Policy,
@@ -45,11 +45,11 @@ impl List {
                 policy.routes.iter().map(|route| route.name()).collect::<Vec<_>>().join(" "),
                 models(policy),
                 policy.methods.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
-                client.expires.map(show::local).unwrap_or_default(),
-                last(client).map(show::local).unwrap_or_default(),
+                client.expires.map(terminal::local).unwrap_or_default(),
+                last(client).map(terminal::local).unwrap_or_default(),
             ]
         });
-        write!(out, "{}", show::table(&head, &[], rows))?;
+        write!(out, "{}", terminal::table(&head, &[], rows))?;
         Ok(ExitCode::SUCCESS)
     }
 }

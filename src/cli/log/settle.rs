@@ -4,7 +4,7 @@ use std::{env, fs, io::Write, process::ExitCode};
 
 use clap::{Args, builder::NonEmptyStringValueParser};
 
-use super::{Configured, calls, one::the_one};
+use super::{Configured, calls, show::the_one};
 use crate::{config::Config, log::Settlement, operations::settlement};
 
 #[derive(Debug, Args)]

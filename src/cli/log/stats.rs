@@ -5,7 +5,7 @@ use std::{io::Write, process::ExitCode};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{Configured, Which, calls, show};
+use super::{Configured, Which, calls, terminal};
 use crate::operations::statistics::{Statistics, Summary};
 
 #[derive(Debug, Args)]
@@ -35,11 +35,11 @@ impl Stats {
             .iter()
             .map(|((route, model), summary)| [vec![route.to_string(), model.clone()], cells(summary)].concat());
         let rows: Vec<_> = rows.chain([[vec!["all".to_owned(), String::new()], cells(all)].concat()]).collect();
-        writeln!(out, "{}", show::table(&head, &[2, 3, 4, 5, 6, 7, 8], rows))?;
+        writeln!(out, "{}", terminal::table(&head, &[2, 3, 4, 5, 6, 7, 8], rows))?;
         let head: Vec<&str> = ["CALLER"].into_iter().chain(counts).collect();
         let name = |name: &str| if name.is_empty() { "(nobody)".to_owned() } else { name.to_owned() };
         let rows = callers.iter().map(|(caller, summary)| [vec![name(caller)], cells(summary)].concat());
-        write!(out, "{}", show::table(&head, &[1, 2, 3, 4, 5, 6, 7], rows))?;
+        write!(out, "{}", terminal::table(&head, &[1, 2, 3, 4, 5, 6, 7], rows))?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -67,7 +67,7 @@ fn cells(summary: &Summary) -> Vec<String> {
     let Summary { calls, done, failed, in_doubt, last, .. } = summary;
     let counts = [calls, done, failed, in_doubt].map(ToString::to_string);
     let times = summary.percentiles(PERCENTILES).map(|ms| ms.map(|ms| format!("{ms:.1}")).unwrap_or_default());
-    counts.into_iter().chain(times).chain([last.map(show::local).unwrap_or_default()]).collect()
+    counts.into_iter().chain(times).chain([last.map(terminal::local).unwrap_or_default()]).collect()
 }
 
 fn merge(into: &mut Value, from: Value) {

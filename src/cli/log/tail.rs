@@ -4,7 +4,7 @@ use std::{io::Write, process::ExitCode, time::Duration};
 
 use clap::Args;
 
-use super::{Configured, Which, calls, list, show, state};
+use super::{Configured, Which, calls, list, state, terminal};
 use crate::{log::Call, operations::calls::Query};
 
 /// How often the log is looked at for more.
@@ -66,8 +66,15 @@ impl Tail {
 /// A call in one line of text, without columns: how wide they must be is not known yet.
 fn words(call: &Call) -> String {
     let ms = call.duration_ms.map(|ms| format!("{ms:.1} ms")).unwrap_or_default();
-    let parts =
-        [&show::local(call.ts), &call.id.to_string(), call.route.name(), &call.model, &state(call), &call.error, &ms];
+    let parts = [
+        &terminal::local(call.ts),
+        &call.id.to_string(),
+        call.route.name(),
+        &call.model,
+        &state(call),
+        &call.error,
+        &ms,
+    ];
     let parts = parts.into_iter().chain([call.caller(), &call.message]);
-    show::plain(&parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")).into_owned()
+    terminal::plain(&parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")).into_owned()
 }

@@ -94,7 +94,7 @@ fn json_size(value: &Value) -> usize {
 }
 
 /// The name that a marker gives, where the value is one.
-pub(in crate::log) fn named_by(value: &Value) -> Option<(&str, bool)> {
+pub(in crate::log) fn marker_of(value: &Value) -> Option<(&str, bool)> {
     let entries = value.as_object()?;
     let sha256 = entries.get(MARK)?.as_str()?;
     let is_name = sha256.len() == 64 && sha256.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
@@ -103,12 +103,12 @@ pub(in crate::log) fn named_by(value: &Value) -> Option<(&str, bool)> {
 
 /// The names of all blobs that a value points to, also from within others.
 pub(in crate::log) fn names(disk: &Disk, value: &Value, found: &mut Vec<String>) {
-    match (named_by(value), value) {
+    match (marker_of(value), value) {
         (Some((sha256, is_json)), _) => {
             found.push(sha256.to_owned());
             let content = if is_json { read(disk, sha256).ok() } else { None };
             match content.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
-                Some(Value::Object(entries)) if is_callers(&entries) => {}
+                Some(Value::Object(entries)) if is_from_caller(&entries) => {}
                 Some(Value::Object(entries)) => entries.values().for_each(|inner| names(disk, inner, found)),
                 Some(Value::Array(items)) => items.iter().for_each(|item| names(disk, item, found)),
                 _ => {}
@@ -122,7 +122,7 @@ pub(in crate::log) fn names(disk: &Disk, value: &Value, found: &mut Vec<String>)
 
 /// Puts the contents back into a value. One that is gone or damaged stays as the marker that it is, with `missing` in it.
 pub(in crate::log) fn inflate(disk: &Disk, value: &mut Value) {
-    if let Some((sha256, is_json)) = named_by(value) {
+    if let Some((sha256, is_json)) = marker_of(value) {
         let content = read(disk, sha256).ok();
         let content = content.and_then(|bytes| match is_json {
             true => serde_json::from_slice(&bytes).ok(),
@@ -144,7 +144,7 @@ pub(in crate::log) fn inflate(disk: &Disk, value: &mut Value) {
 fn inflate_within(disk: &Disk, value: &mut Value, may_point: bool) {
     match value {
         Value::Array(items) if may_point => items.iter_mut().for_each(|item| inflate(disk, item)),
-        Value::Object(entries) if may_point && !is_callers(entries) => {
+        Value::Object(entries) if may_point && !is_from_caller(entries) => {
             entries.values_mut().for_each(|inner| inflate(disk, inner));
         }
         _ => {}
@@ -152,7 +152,7 @@ fn inflate_within(disk: &Disk, value: &mut Value, may_point: bool) {
 }
 
 /// An object that a caller sent with the key of our markers.
-fn is_callers(entries: &Map<String, Value>) -> bool {
+fn is_from_caller(entries: &Map<String, Value>) -> bool {
     entries.contains_key(MARK)
 }
 
@@ -194,7 +194,7 @@ impl Blobs {
     }
 
     /// Makes the blobs durable, or touches those that are there.
-    pub(in crate::log) fn keep(&self, blobs: Vec<Blob>, now: SystemTime) -> Result<(), Failed> {
+    pub(in crate::log) fn store(&self, blobs: Vec<Blob>, now: SystemTime) -> Result<(), Failed> {
         for blob in blobs {
             let name = file(&blob.sha256);
             let compressed = zstd::bulk::compress(&blob.bytes, LEVEL).map_err(at(Stage::Compress))?;
@@ -297,7 +297,7 @@ mod tests {
         spill(&mut value, 20, 10_000, &mut out);
         assert_eq!(value["datas"]["size"], 50);
         assert_eq!((out.len(), &value["small"]), (3, &json!("b")));
-        blobs.keep(out, SystemTime::now()).unwrap();
+        blobs.store(out, SystemTime::now()).unwrap();
         inflate(&blobs.disk, &mut value);
         assert_eq!(value, whole);
     }
@@ -309,8 +309,8 @@ mod tests {
         let mut value = whole.clone();
         let mut out = Vec::new();
         spill(&mut value, 20, 500, &mut out);
-        assert_eq!(named_by(&value).map(|(_, is_json)| is_json), Some(true));
-        blobs.keep(out, SystemTime::now()).unwrap();
+        assert_eq!(marker_of(&value).map(|(_, is_json)| is_json), Some(true));
+        blobs.store(out, SystemTime::now()).unwrap();
         inflate(&blobs.disk, &mut value);
         assert_eq!(value, whole);
     }
@@ -323,7 +323,7 @@ mod tests {
         for hour in [0, 2] {
             let (mut value, mut out) = (value.clone(), Vec::new());
             spill(&mut value, 20, 500, &mut out);
-            blobs.keep(out, start + Duration::from_secs(hour * 3600)).unwrap();
+            blobs.store(out, start + Duration::from_secs(hour * 3600)).unwrap();
         }
         assert_eq!(blobs.sweep(start + Duration::from_secs(3600)).unwrap(), 0);
         assert!(blobs.sweep(start + Duration::from_secs(3 * 3600)).unwrap() > 0);

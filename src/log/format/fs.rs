@@ -94,7 +94,7 @@ pub(in crate::log) fn at(stage: Stage) -> impl Fn(io::Error) -> Failed {
 }
 
 /// Fails where the name does not lead to this open file any more.
-pub(in crate::log) fn look<F: Fs>(fs: &F, name: &str, file: &F::File) -> Result<(), Failed> {
+pub(in crate::log) fn check_in_place<F: Fs>(fs: &F, name: &str, file: &F::File) -> Result<(), Failed> {
     match fs.is_at(name, file).map_err(at(Stage::Look))? {
         true => Ok(()),
         false => {

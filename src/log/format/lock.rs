@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::fs::{Disk, Failed, Fs, look};
+use super::fs::{Disk, Failed, Fs, check_in_place};
 use crate::{control::Control, log::Error};
 
 /// A process that only asks whether a gateway runs may hold the lock for a moment.
@@ -50,7 +50,7 @@ impl FolderLock {
 
     /// Fails where the lock file was moved, deleted or replaced since: another gateway may hold the lock of the new one.
     pub(in crate::log) fn check(&self) -> Result<(), Failed> {
-        look(&self.disk, LOCK, &self.file)
+        check_in_place(&self.disk, LOCK, &self.file)
     }
 }
 

@@ -50,45 +50,45 @@ pub fn repair(config: &config::Log) -> Result<Vec<Repaired>, Error> {
     let _lock = FolderLock::take(folder)?;
     let disk = Disk::new(folder);
     let mut repaired = repair_segments(&disk, folder)?;
-    repaired.extend(untold(&disk, &repaired).map_err(failed)?);
+    repaired.extend(unrecorded(&disk, &repaired).map_err(failed)?);
     if !repaired.is_empty() {
         let now = Timestamp::now();
         let mut journal = open_journal(config)?;
         for Repaired { file, kept_in, gaps } in &repaired {
             let sha256 = const_hex::encode(Sha256::digest(disk.read(file).map_err(failed)?));
             let line = json!({"ts": now, "file": file, "kept_in": kept_in, "gaps": gaps, "sha256": sha256});
-            let told = journal.append(&[&Body::new(Event::Repaired, &line)], now);
-            told.map_err(|error| open_error(folder, error))?;
+            let recorded = journal.append(&[&Body::new(Event::Repaired, &line)], now);
+            recorded.map_err(|error| open_error(folder, error))?;
         }
     }
     Ok(repaired)
 }
 
 /// Segments that an earlier repair made anew without coming to tell of it.
-fn untold(disk: &Disk, repaired: &[Repaired]) -> io::Result<Vec<Repaired>> {
+fn unrecorded(disk: &Disk, repaired: &[Repaired]) -> io::Result<Vec<Repaired>> {
     let names = disk.list("")?;
-    let mut told: HashSet<String> = repaired.iter().map(|repaired| repaired.kept_in.clone()).collect();
+    let mut recorded: HashSet<String> = repaired.iter().map(|repaired| repaired.kept_in.clone()).collect();
     for (segment, _) in names.iter().filter_map(|name| Segment::of(name)) {
         for (_, line) in later_lines(&read_segment(disk, segment)?) {
             if line.event() == Some(Event::Repaired) {
-                told.extend(line.parse::<Told>().map(|line| line.kept_in));
+                recorded.extend(line.parse::<KeptIn>().map(|line| line.kept_in));
             }
         }
     }
-    let mut untold = Vec::new();
-    for kept_in in names.into_iter().filter(|name| name.contains(DAMAGED) && !told.contains(name)) {
+    let mut unrecorded = Vec::new();
+    for kept_in in names.into_iter().filter(|name| name.contains(DAMAGED) && !recorded.contains(name)) {
         let (name, _) = kept_in.split_once(DAMAGED).unwrap_or_default();
         // It may have been compressed or dropped since; then its next neighbour has been told already.
         let file = Segment::of(name).map(|(segment, _)| segment.open());
         if let Some(file) = file.filter(|file| disk.stat(file).is_ok()) {
-            untold.push(Repaired { file, kept_in, gaps: Vec::new() });
+            unrecorded.push(Repaired { file, kept_in, gaps: Vec::new() });
         }
     }
-    Ok(untold)
+    Ok(unrecorded)
 }
 
 #[derive(serde::Deserialize)]
-struct Told {
+struct KeptIn {
     kept_in: String,
 }
 
@@ -114,7 +114,7 @@ fn repair_segments(disk: &Disk, folder: &Path) -> Result<Vec<Repaired>, Error> {
         } else {
             let kept_in = format!("{name}{DAMAGED}{:08x}", crc32fast::hash(&file));
             write_whole(disk, &kept_in, &file).map_err(unwritten)?;
-            let (bytes, gaps) = made_anew(*segment, &bytes, next_segment, before.take());
+            let (bytes, gaps) = rebuilt(*segment, &bytes, next_segment, before.take());
             write_whole(disk, &segment.open(), &bytes).map_err(unwritten)?;
             if *is_sealed {
                 disk.remove(&name).map_err(failed)?;
@@ -134,7 +134,7 @@ struct Stamped {
 }
 
 /// The lines that are whole and in their order, with a line for each gap between them.
-fn made_anew(
+fn rebuilt(
     segment: Segment,
     bytes: &[u8],
     next_segment: Option<u64>,

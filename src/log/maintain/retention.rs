@@ -26,7 +26,7 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 
-use self::choose::{Choice, Doubt, Going, Reason, is_in_doubt};
+use self::choose::{Candidate, Choice, InDoubt, Reason, is_in_doubt};
 use crate::{
     config,
     log::{
@@ -52,18 +52,18 @@ use crate::{
 /// A header is shorter than this.
 const HEAD: u64 = 4096;
 /// How often ages are looked at where nothing else happens.
-const TEND: Duration = Duration::from_secs(3600);
+const PASS_EVERY: Duration = Duration::from_secs(3600);
 /// A blob is durable before its line, and a line may wait for its segment; but not for so long.
 const MARGIN: Duration = Duration::from_secs(3600);
 
-pub(in crate::log) struct Keeper {
+pub(in crate::log) struct Retention {
     pub(in crate::log) disk: Disk,
     pub(in crate::log) config: config::Log,
     pub(in crate::log) writer: Arc<Writer>,
     pub(in crate::log) blobs: Arc<Blobs>,
     /// The calls that are being worked on.
     pub(in crate::log) open: OpenCalls,
-    pub(in crate::log) doubts: Arc<Mutex<()>>,
+    pub(in crate::log) settlement_lock: Arc<Mutex<()>>,
     pub(in crate::log) is_closing: Arc<AtomicBool>,
     /// Nobody else may touch the segments before this thread has ended, too.
     pub(in crate::log) lock: Arc<FolderLock>,
@@ -71,7 +71,7 @@ pub(in crate::log) struct Keeper {
 
 /// Why something could not be tended to. It is tried again later.
 #[derive(Debug, thiserror::Error)]
-enum Trouble {
+enum Failure {
     #[error("{0}")]
     Io(#[from] io::Error),
     #[error(transparent)]
@@ -80,15 +80,15 @@ enum Trouble {
     Log(#[from] Error),
 }
 
-impl Keeper {
+impl Retention {
     /// Tends to the log whenever a segment is begun, and once in a while, until the writer ends.
     pub(in crate::log) fn run(self, begun: &Receiver<Segment>) {
         let Ok(mut active) = begun.recv() else { return };
         loop {
-            if let Err(trouble) = self.tend(active) {
-                tracing::warn!(error = %trouble, "the log's old segments could not be tended to");
+            if let Err(failure) = self.run_pass(active) {
+                tracing::warn!(error = %failure, "the log's old segments could not be tended to");
             }
-            match begun.recv_timeout(TEND) {
+            match begun.recv_timeout(PASS_EVERY) {
                 Ok(segment) => active = begun.try_iter().last().unwrap_or(segment),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -96,8 +96,8 @@ impl Keeper {
         }
     }
 
-    fn tend(&self, active: Segment) -> Result<(), Trouble> {
-        self.look()?;
+    fn run_pass(&self, active: Segment) -> Result<(), Failure> {
+        self.check_lock()?;
         let mut finished: Vec<_> = self.disk.list("")?.iter().filter_map(|name| Segment::of(name)).collect();
         finished.retain(|(segment, _)| *segment < active);
         finished.sort_unstable();
@@ -105,9 +105,9 @@ impl Keeper {
             if self.is_closing.load(Relaxed) {
                 return Ok(());
             }
-            if !is_sealed && let Err(trouble) = self.seal(*segment) {
+            if !is_sealed && let Err(failure) = self.seal(*segment) {
                 // The others need not wait for it.
-                tracing::warn!(file = segment.open(), error = %trouble, "a segment of the log could not be compressed");
+                tracing::warn!(file = segment.open(), error = %failure, "a segment of the log could not be compressed");
             }
         }
         finished.dedup_by_key(|(segment, _)| *segment);
@@ -115,12 +115,12 @@ impl Keeper {
     }
 
     /// Fails where the folder is not the one that was opened: the segments in it may be those of another gateway.
-    fn look(&self) -> Result<(), Trouble> {
+    fn check_lock(&self) -> Result<(), Failure> {
         Ok(self.lock.check()?)
     }
 
-    fn seal(&self, segment: Segment) -> Result<(), Trouble> {
-        self.look()?;
+    fn seal(&self, segment: Segment) -> Result<(), Failure> {
+        self.check_lock()?;
         let Some(bytes) = seal(&self.disk, segment)? else {
             tracing::error!(file = segment.open(), "a segment of the log is damaged; see `odoo-gateway log verify`");
             return Ok(());
@@ -130,12 +130,12 @@ impl Keeper {
         Ok(())
     }
 
-    fn drop_old(&self, finished: &[Segment], active: Segment) -> Result<(), Trouble> {
+    fn drop_old(&self, finished: &[Segment], active: Segment) -> Result<(), Failure> {
         let mut total = self.size_of_all()?;
         let most = self.config.max_total.as_u64();
-        let Choice { going, stays } = self.choose(finished, total)?;
+        let Choice { to_drop, in_doubt } = self.choose(finished, total)?;
         let mut has_dropped = false;
-        for (number, Going { segment, reason, has_doubts }) in going.into_iter().enumerate() {
+        for (number, Candidate { segment, reason, has_doubts }) in to_drop.into_iter().enumerate() {
             if self.is_closing.load(Relaxed) {
                 return Ok(());
             }
@@ -157,8 +157,8 @@ impl Keeper {
         }
         if has_dropped {
             self.sweep()?;
-        } else if total > most && stays.calls > 0 {
-            let Doubt { calls, bytes, .. } = stays;
+        } else if total > most && in_doubt.calls > 0 {
+            let InDoubt { calls, bytes, .. } = in_doubt;
             let advice = "`odoo-gateway log ls --in-doubt` lists them, `log settle` closes them";
             tracing::warn!(
                 total,
@@ -173,12 +173,12 @@ impl Keeper {
     }
 
     /// Removes a segment of which so many calls were written anew.
-    fn drop_segment(&self, segment: Segment, next: Segment, reason: Reason, carried: usize) -> Result<(), Trouble> {
+    fn drop_segment(&self, segment: Segment, next: Segment, reason: Reason, carried: usize) -> Result<(), Failure> {
         let line = json!({
             "ts": Timestamp::now(), "file": segment.open(), "from": segment.0, "to": next.0 - 1,
             "reason": reason.as_str(), "carried": carried,
         });
-        self.writer.submit_blocking(Body::new(Event::SegmentDropped, &line), Purpose::Tell)?;
+        self.writer.submit_blocking(Body::new(Event::SegmentDropped, &line), Purpose::Record)?;
         for name in [segment.open(), segment.sealed()] {
             match self.disk.remove(&name) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -200,16 +200,16 @@ impl Keeper {
 
     /// Writes the calls of a segment that are in doubt anew; gives how many. None where one of its calls is still being
     /// worked on.
-    fn carry(&self, segment: Segment) -> Result<Option<usize>, Trouble> {
-        let _one_at_a_time = self.doubts.lock();
+    fn carry(&self, segment: Segment) -> Result<Option<usize>, Failure> {
+        let _guard = self.settlement_lock.lock();
         let archive = Archive::open(&self.disk.path(""))?;
-        let mut stories = Vec::new();
+        let mut calls = Vec::new();
         let mut is_running = false;
         archive.each(&Filter::default(), |call| {
             if call.first.segment == segment {
                 is_running |= self.is_running(call);
                 if is_in_doubt(call) {
-                    stories.push(call.positions().collect::<Vec<_>>());
+                    calls.push(call.positions().collect::<Vec<_>>());
                 }
             }
             ControlFlow::Continue(())
@@ -218,15 +218,15 @@ impl Keeper {
             return Ok(None);
         }
         // The earliest first, as they came.
-        for positions in stories.iter().rev() {
+        for positions in calls.iter().rev() {
             for position in positions {
                 self.carry_line(&archive, *position)?;
             }
         }
-        Ok(Some(stories.len()))
+        Ok(Some(calls.len()))
     }
 
-    fn carry_line(&self, archive: &Archive, position: Position) -> Result<(), Trouble> {
+    fn carry_line(&self, archive: &Archive, position: Position) -> Result<(), Failure> {
         let bytes = archive.bytes(position.segment)?;
         let at = usize::try_from(position.offset).unwrap_or(usize::MAX);
         let Some(line) = bytes.get(at..).and_then(Line::at) else { return Ok(()) };
@@ -239,12 +239,12 @@ impl Keeper {
         let mut names = Vec::new();
         content.values().for_each(|value| blob::names(&self.disk, value, &mut names));
         self.blobs.touch(&names, SystemTime::now())?;
-        self.writer.submit_blocking(Body::new(event, &content), Purpose::Tell)?;
+        self.writer.submit_blocking(Body::new(event, &content), Purpose::Record)?;
         Ok(())
     }
 
     /// Removes the blobs that belong to no line any more; gives how many bytes that were.
-    fn sweep(&self) -> Result<u64, Trouble> {
+    fn sweep(&self) -> Result<u64, Failure> {
         let names = self.disk.list("")?;
         // The earliest of all, as a clock may have been wrong for a while.
         let mut earliest: Option<Timestamp> = None;

@@ -1,7 +1,7 @@
 //! Closing what is in doubt: an operator who has looked in Odoo says whether a call was done.
 //!
 //! One more line tells who said so, when and why; the lines of the call stay as they are. Calls in doubt are carried forward
-//! by the keeper ([`super::retention`]); a lock that both take keeps what is carried from standing behind a settlement.
+//! by the retention ([`super::retention`]); a lock that both take keeps what is carried from standing behind a settlement.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -82,7 +82,7 @@ impl Log {
 
     fn settle_here(&self, settlement: &Settlement) -> Result<(), NotSettled> {
         let Settlement { id, is_done, records, by, why } = settlement;
-        let _one_at_a_time = self.inner.doubts.lock();
+        let _guard = self.inner.settlement_lock.lock();
         let archive = Archive::open(&self.inner.config.directory)?;
         let call = archive.find(&id.to_string())?.pop().ok_or(NotSettled::Unknown(*id))?;
         self.check_doubt(&call)?;
@@ -92,7 +92,7 @@ impl Log {
         };
         let state = if *is_done { State::Done } else { State::Failed };
         let line = SettledLine { ts: Timestamp::now(), id: *id, state, by, why: why.as_deref(), records };
-        self.writer().submit_blocking(Body::new(Event::CallSettled, &line), Purpose::Tell)?;
+        self.writer().submit_blocking(Body::new(Event::CallSettled, &line), Purpose::Record)?;
         tracing::info!(call = %id, state = state.as_str(), by, "a call in doubt has been settled");
         Ok(())
     }

@@ -88,21 +88,21 @@ pub fn verify(folder: &Path) -> Result<Verified, Error> {
     let disk = Disk::new(folder);
     let is_live = is_in_use(folder);
     let segments = list(&disk).map_err(failed)?;
-    let mut look = Look::default();
+    let mut verification = Verification::default();
     let count = segments.len();
     if count > 0 {
-        look.judge_lock(&disk);
+        verification.check_lock(&disk);
     }
     for (number, (segment, _)) in segments.into_iter().enumerate() {
-        let (name, bytes) = read(&disk, segment, &mut look.verified).map_err(failed)?;
+        let (name, bytes) = read(&disk, segment, &mut verification.verified).map_err(failed)?;
         // It may have been dropped since the list was made.
         if !bytes.is_empty() || !is_live {
-            look.segment(&disk, segment, (&name, &bytes), number + 1 == count, is_live);
+            verification.segment(&disk, segment, (&name, &bytes), number + 1 == count, is_live);
         }
     }
-    look.judge_chain();
-    look.judge_blobs(&disk, is_live);
-    Ok(look.verified)
+    verification.check_chain();
+    verification.check_blobs(&disk, is_live);
+    Ok(verification.verified)
 }
 
 /// A segment's file and its bytes, as many of them as can be had.
@@ -125,7 +125,7 @@ fn read(disk: &Disk, segment: Segment, verified: &mut Verified) -> io::Result<(S
 }
 
 #[derive(Default)]
-struct Look {
+struct Verification {
     verified: Verified,
     chain: Vec<Link>,
     /// What lines say of segments that are gone: `from` to `to`.
@@ -146,7 +146,7 @@ struct Link {
 }
 
 #[derive(Deserialize)]
-struct Said {
+struct Members {
     ts: Timestamp,
     #[serde(default)]
     file: String,
@@ -156,10 +156,10 @@ struct Said {
     sha256: String,
 }
 
-impl Look {
+impl Verification {
     /// No gateway removes its lock, and only one that was killed leaves the file by which it is reached. Where the lock alone
     /// is gone, somebody took it away while a gateway ran, which may have written elsewhere until it noticed.
-    fn judge_lock(&mut self, disk: &Disk) {
+    fn check_lock(&mut self, disk: &Disk) {
         let is_missing = |name| disk.stat(name).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
         if !is_missing(LOCK) {
             return;
@@ -231,18 +231,19 @@ impl Look {
         self.verified.lines += 1;
         match line.event() {
             Some(Event::SegmentDropped) => {
-                if let Some(said) = line.parse::<Said>() {
-                    self.dropped.insert(said.file, said.to);
+                if let Some(members) = line.parse::<Members>() {
+                    self.dropped.insert(members.file, members.to);
                 }
             }
             Some(Event::Repaired) => {
-                if let Some(said) = line.parse::<Said>() {
-                    self.repaired.entry(said.file).or_default().insert(said.sha256);
+                if let Some(members) = line.parse::<Members>() {
+                    self.repaired.entry(members.file).or_default().insert(members.sha256);
                 }
             }
             Some(Event::Gap) => {
-                if let Some(said) = line.parse::<Said>() {
-                    let words = format!("lines {} to {} were lost before the repair of {}", line.seq, said.to, said.ts);
+                if let Some(members) = line.parse::<Members>() {
+                    let words =
+                        format!("lines {} to {} were lost before the repair of {}", line.seq, members.to, members.ts);
                     self.verified.note(Grade::Note, name, words);
                 }
             }
@@ -256,7 +257,7 @@ impl Look {
     }
 
     /// Each segment says which one came before it and what that one was like.
-    fn judge_chain(&mut self) {
+    fn check_chain(&mut self) {
         let chain = std::mem::take(&mut self.chain);
         let mut before: Option<&Link> = None;
         for link in &chain {
@@ -292,7 +293,7 @@ impl Look {
         }
     }
 
-    fn judge_blobs(&mut self, disk: &Disk, is_live: bool) {
+    fn check_blobs(&mut self, disk: &Disk, is_live: bool) {
         let blobs = std::mem::take(&mut self.blobs);
         self.verified.blobs = blobs.len();
         for (sha256, line_in) in blobs {

@@ -90,7 +90,7 @@ impl Archive {
     ///
     /// Each is an object as docs/log-format.md has it. A value whose blob is gone stays the marker that it is, with
     /// `"missing": true` in it.
-    pub fn story(&self, call: &Call) -> Result<Vec<Value>, Error> {
+    pub fn lines(&self, call: &Call) -> Result<Vec<Value>, Error> {
         let mut story = Vec::new();
         for position in &call.positions {
             if let Some(mut line) = self.line(*position)? {

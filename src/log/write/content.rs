@@ -35,65 +35,65 @@ pub(in crate::log) struct Part {
 #[derive(Debug)]
 enum Kind {
     /// The `vals` of a call on this model.
-    Asked { model: String },
+    Vals { model: String },
     /// What a sender sent in a form of its own.
     Sent,
     /// What is about to be done.
-    Planned,
+    Plan,
     /// Calls of Odoo's.
-    Made,
+    Calls,
     /// What the caller of a call on this model gets.
-    Answered { model: String },
+    Answer { model: String },
     /// A text for people.
     Sentence,
     /// Nothing of it is kept.
-    Left,
+    Omitted,
 }
 
 impl Part {
-    pub(in crate::log) fn asked(model: &str, vals: Value) -> Self {
-        Self { kind: Kind::Asked { model: model.to_owned() }, value: vals }
+    pub(in crate::log) fn vals(model: &str, vals: Value) -> Self {
+        Self { kind: Kind::Vals { model: model.to_owned() }, value: vals }
     }
 
     pub(in crate::log) fn sent(sent: Value) -> Self {
         Self { kind: Kind::Sent, value: sent }
     }
 
-    pub(in crate::log) fn planned(plan: Value) -> Self {
-        Self { kind: Kind::Planned, value: plan }
+    pub(in crate::log) fn plan(plan: Value) -> Self {
+        Self { kind: Kind::Plan, value: plan }
     }
 
-    pub(in crate::log) fn made(calls: Vec<OdooCall>) -> Self {
-        Self { kind: Kind::Made, value: calls.into_iter().map(OdooCall::into_value).collect() }
+    pub(in crate::log) fn calls(calls: Vec<OdooCall>) -> Self {
+        Self { kind: Kind::Calls, value: calls.into_iter().map(OdooCall::into_value).collect() }
     }
 
-    pub(in crate::log) fn answered(model: &str, answer: Value) -> Self {
-        Self { kind: Kind::Answered { model: model.to_owned() }, value: answer }
+    pub(in crate::log) fn answer(model: &str, answer: Value) -> Self {
+        Self { kind: Kind::Answer { model: model.to_owned() }, value: answer }
     }
 
     pub(in crate::log) fn sentence(text: Option<String>) -> Self {
         Self { kind: Kind::Sentence, value: text.map_or(Value::Null, Value::String) }
     }
 
-    pub(in crate::log) fn left() -> Self {
-        Self { kind: Kind::Left, value: Value::Null }
+    pub(in crate::log) fn omitted() -> Self {
+        Self { kind: Kind::Omitted, value: Value::Null }
     }
 
     /// What stands behind a secret path, and nothing else: a model, method, field or id never does.
     fn hide(&mut self, redaction: &Redaction, secrets: &mut Secrets) {
         let value = &mut self.value;
         match &self.kind {
-            Kind::Asked { model } => redaction.hide_asked(model, value, secrets),
+            Kind::Vals { model } => redaction.hide_vals(model, value, secrets),
             Kind::Sent => redaction.hide_sent(value, secrets),
-            Kind::Planned => redaction.hide_plan(value, secrets),
-            Kind::Made => {
+            Kind::Plan => redaction.hide_plan(value, secrets),
+            Kind::Calls => {
                 for call in value.as_array_mut().into_iter().flatten() {
                     redaction.hide_call(call, secrets);
                     note_names(call, secrets);
                 }
             }
-            Kind::Answered { model } => redaction.hide_answered(model, value, secrets),
-            Kind::Sentence | Kind::Left => {}
+            Kind::Answer { model } => redaction.hide_answer(model, value, secrets),
+            Kind::Sentence | Kind::Omitted => {}
         }
     }
 
@@ -106,11 +106,11 @@ impl Part {
         };
         match self.kind {
             Kind::Sentence => sentences.mask(value),
-            Kind::Made => {
+            Kind::Calls => {
                 every(Some(&mut *value), "message");
                 every(Some(value), "traceback");
             }
-            Kind::Answered { .. } => {
+            Kind::Answer { .. } => {
                 for pointer in ["/messages", "/message", "/data/message"] {
                     value.pointer_mut(pointer).into_iter().for_each(|sentence| sentences.mask(sentence));
                 }
@@ -118,7 +118,7 @@ impl Part {
                 every(value.pointer_mut("/error/left"), "why");
                 every(value.pointer_mut("/data/left"), "why");
             }
-            Kind::Asked { .. } | Kind::Sent | Kind::Planned | Kind::Left => {}
+            Kind::Vals { .. } | Kind::Sent | Kind::Plan | Kind::Omitted => {}
         }
     }
 }
@@ -159,10 +159,10 @@ impl Content {
         let is_small = parts.iter().all(|part| fits(&part.value, &mut room));
         let known = std::mem::take(secrets);
         let prepared = if is_small {
-            self.hidden_and_spilled(parts, known)
+            self.redacted_and_spilled(parts, known)
         } else {
             let own = self.clone();
-            let work = tokio::task::spawn_blocking(move || own.hidden_and_spilled(parts, known));
+            let work = tokio::task::spawn_blocking(move || own.redacted_and_spilled(parts, known));
             work.await.map_err(|_| Error::Closed)?
         };
         let (mut values, known, blobs) = prepared;
@@ -173,7 +173,7 @@ impl Content {
         match (self.keep(blobs, purpose, writer).await, purpose) {
             (Ok(()), _) => Ok(values),
             (Err(error), Purpose::Announce) => Err(error),
-            (Err(error), Purpose::Tell) => {
+            (Err(error), Purpose::Record) => {
                 tracing::error!(%error, "large values of a call are not in the log");
                 values.iter_mut().for_each(|value| without_blobs(value, &error));
                 Ok(values)
@@ -181,7 +181,7 @@ impl Content {
         }
     }
 
-    fn hidden_and_spilled<const N: usize>(
+    fn redacted_and_spilled<const N: usize>(
         &self,
         mut parts: [Part; N],
         mut secrets: Secrets,
@@ -200,11 +200,11 @@ impl Content {
         let size = blobs.iter().map(Blob::size).sum();
         match writer.check_room(size) {
             // What has happened is told as long as there is any room.
-            Err(Error::Full { .. }) if purpose == Purpose::Tell => {}
+            Err(Error::Full { .. }) if purpose == Purpose::Record => {}
             checked => checked?,
         }
         let store = self.blobs.clone();
-        let kept = tokio::task::spawn_blocking(move || store.keep(blobs, std::time::SystemTime::now()));
+        let kept = tokio::task::spawn_blocking(move || store.store(blobs, std::time::SystemTime::now()));
         let kept = kept.await.map_err(|_| Error::Closed)?;
         kept.map_err(|Failed { stage, source }| Error::Refused { stage, source: Arc::new(source) })
     }
@@ -229,7 +229,7 @@ fn fits(value: &Value, room: &mut usize) -> bool {
 
 /// Says in the place of each blob why it is not there.
 fn without_blobs(value: &mut Value, error: &Error) {
-    if blob::named_by(value).is_some() {
+    if blob::marker_of(value).is_some() {
         *value = json!({"not_kept": error.to_string()});
         return;
     }

@@ -11,7 +11,7 @@ use super::{
     content::Part,
     record::{self, Arrived, Finished, FinishedLine, PlannedLine, Received, ReceivedLine, Who, milliseconds},
     secrets::Secrets,
-    writer::{Purpose, Written},
+    writer::{Acknowledgement, Purpose},
 };
 use crate::{
     config::Kept,
@@ -43,9 +43,9 @@ pub struct Entry {
 /// The line that announces a call.
 #[derive(Debug)]
 enum Announced {
-    HandedOver(Written),
+    HandedOver(Acknowledgement),
     /// On disk, under this number; or the log could not take it.
-    Told(Result<u64, Error>),
+    Known(Result<u64, Error>),
 }
 
 /// The calls that this process is working on.
@@ -93,7 +93,7 @@ impl Log {
                     Some(sent)
                 }
             };
-            let vals = Part::asked(&model, Value::Object(vals));
+            let vals = Part::vals(&model, Value::Object(vals));
             let [vals] = self.prepare([vals], &mut secrets, Purpose::Announce).await?;
             (Some(vals), sent)
         };
@@ -120,7 +120,7 @@ impl Log {
     ) -> Result<(), Error> {
         let end = End { arrived, received: None, model: None, who, started, kept: self.kept(arrived.route) };
         let line = self.ended(end, finished, &mut Secrets::default()).await?;
-        self.tell(Body::new(Event::CallRefused, &line)).await
+        self.record(Body::new(Event::CallRefused, &line)).await
     }
 
     /// The line of a call's end, without what must not be read and without what is not to be kept.
@@ -133,16 +133,16 @@ impl Log {
         let records = record::written_records(&finished.odoo);
         let result = if end.kept == Kept::Summary { without_rows(finished.result) } else { finished.result };
         let parts = if end.kept == Kept::Nothing {
-            [Part::left(), Part::left(), Part::left(), Part::left()]
+            [Part::omitted(), Part::omitted(), Part::omitted(), Part::omitted()]
         } else {
             [
                 Part::sentence(Some(finished.message)),
-                Part::answered(end.model.unwrap_or_default(), result),
-                Part::made(finished.odoo),
+                Part::answer(end.model.unwrap_or_default(), result),
+                Part::calls(finished.odoo),
                 Part::sentence(finished.detail),
             ]
         };
-        let values = self.prepare(parts, secrets, Purpose::Tell).await?;
+        let values = self.prepare(parts, secrets, Purpose::Record).await?;
         let [message, result, odoo, detail] = values.map(|value| Some(value).filter(|value| !value.is_null()));
         Ok(FinishedLine {
             ts: Timestamp::now(),
@@ -202,12 +202,12 @@ impl Entry {
     }
 
     async fn seq(&mut self) -> Result<u64, Error> {
-        let told = match &mut self.announced {
-            Announced::Told(told) => return told.clone(),
+        let known = match &mut self.announced {
+            Announced::Known(known) => return known.clone(),
             Announced::HandedOver(written) => written.wait().await,
         };
-        self.announced = Announced::Told(told.clone());
-        told
+        self.announced = Announced::Known(known.clone());
+        known
     }
 
     /// Notes what is about to be done in Odoo. It is handed over before anything is done, and not waited for: it tells an
@@ -216,9 +216,9 @@ impl Entry {
         if self.kept == Kept::Nothing {
             return Ok(());
         }
-        let [plan] = self.log.prepare([Part::planned(plan)], &mut self.secrets, Purpose::Tell).await?;
+        let [plan] = self.log.prepare([Part::plan(plan)], &mut self.secrets, Purpose::Record).await?;
         let line = PlannedLine { ts: Timestamp::now(), id: self.arrived.id, caller: self.who.caller.as_ref(), plan };
-        self.log.writer().submit(Body::new(Event::CallPlanned, &line), Purpose::Tell).await.map(|_| ())
+        self.log.writer().submit(Body::new(Event::CallPlanned, &line), Purpose::Record).await.map(|_| ())
     }
 
     /// Comes back once the call's end is on disk.
@@ -234,7 +234,7 @@ impl Entry {
         };
         let line = self.log.ended(end, finished, &mut self.secrets).await?;
         let event = if received.is_some() { Event::CallFinished } else { Event::CallRefused };
-        self.log.tell(Body::new(event, &line)).await
+        self.log.record(Body::new(event, &line)).await
     }
 }
 

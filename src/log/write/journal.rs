@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use crate::log::format::{
     event::Event,
-    fs::{Append, Failed, Fs, Stage, UNFINISHED, at, look, write_whole},
+    fs::{Append, Failed, Fs, Stage, UNFINISHED, at, check_in_place, write_whole},
     line::{Body, Line},
     recovery::{End, recover},
     segment::{FORMAT, Header, Segment, decompress},
@@ -82,7 +82,7 @@ impl<F: Fs> Journal<F> {
                 Ok((Self { fs, segment_size, active, next: 2, durable: 1, is_poisoned: false }, None))
             }
             Some((segment, false)) => Self::resume(fs, segment_size, *segment),
-            Some((segment, true)) => Self::follow(fs, segment_size, *segment, now).map(|journal| (journal, None)),
+            Some((segment, true)) => Self::begin_after(fs, segment_size, *segment, now).map(|journal| (journal, None)),
         }
     }
 
@@ -123,7 +123,7 @@ impl<F: Fs> Journal<F> {
     }
 
     /// Begins a segment behind a sealed one.
-    fn follow(fs: F, segment_size: u64, last: Segment, now: Timestamp) -> Result<Self, Error> {
+    fn begin_after(fs: F, segment_size: u64, last: Segment, now: Timestamp) -> Result<Self, Error> {
         let name = last.sealed();
         let bytes = fs.read(&name).map_err(at(Stage::Read)).map_err(Error::Refused)?;
         let bytes = decompress(&bytes).map_err(|_| Error::Damaged { file: name.clone(), offset: 0, seq: last.0 })?;
@@ -140,7 +140,7 @@ impl<F: Fs> Journal<F> {
     /// Makes the lines durable, in one write and one sync, and gives the number of the first.
     pub(in crate::log) fn append(&mut self, bodies: &[&Body], now: Timestamp) -> Result<u64, Error> {
         // Before, so that nothing is written where another gateway writes; and after the sync.
-        self.look()?;
+        self.check()?;
         let size: usize = bodies.iter().map(|body| body.len()).sum();
         // A header alone is not full, whatever comes.
         let has_lines = self.next > self.active.segment.0 + 1;
@@ -170,18 +170,18 @@ impl<F: Fs> Journal<F> {
         self.active.hash.update(&bytes);
         self.next += bodies.len() as u64;
         self.durable = self.next - 1;
-        self.look()?;
+        self.check()?;
         Ok(first)
     }
 
     /// Fails where nothing can be written any more: an earlier write or sync failed, or the segment is not where it was
     /// opened.
-    pub(in crate::log) fn look(&mut self) -> Result<(), Error> {
+    pub(in crate::log) fn check(&mut self) -> Result<(), Error> {
         if self.is_poisoned {
             let source = std::io::Error::other("an earlier write or sync failed");
             return Err(Error::Poisoned(Failed { stage: Stage::Write, source }));
         }
-        look(&self.fs, &self.active.segment.open(), &self.active.file).map_err(|failed| self.poison(failed))
+        check_in_place(&self.fs, &self.active.segment.open(), &self.active.file).map_err(|failed| self.poison(failed))
     }
 
     /// The segment that is written to: all before it are finished.

@@ -48,6 +48,6 @@ impl Log {
             answer_size: end.answer_size,
             duration_ms: milliseconds(end.took),
         };
-        self.tell(Body::new(event, &line)).await
+        self.record(Body::new(event, &line)).await
     }
 }

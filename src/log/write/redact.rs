@@ -72,7 +72,7 @@ impl Redaction {
     }
 
     /// The `vals` of a call on this model.
-    pub(in crate::log) fn hide_asked(&self, model: &str, vals: &mut Value, secrets: &mut Secrets) {
+    pub(in crate::log) fn hide_vals(&self, model: &str, vals: &mut Value, secrets: &mut Secrets) {
         let mut walk = Walk { redaction: self, model, secrets, through: Through::Sent };
         let Some(entries) = vals.as_object_mut() else { return };
         for (key, value) in entries.iter_mut() {
@@ -93,7 +93,7 @@ impl Redaction {
     pub(in crate::log) fn hide_plan(&self, plan: &mut Value, secrets: &mut Secrets) {
         for lookup in plan["lookups"].as_array_mut().into_iter().flatten() {
             let model = model_of(lookup);
-            Walk { redaction: self, model: &model, secrets, through: Through::Told }
+            Walk { redaction: self, model: &model, secrets, through: Through::Shown }
                 .below(lookup, &mut vec!["lookups"]);
         }
         for call in plan["calls"].as_array_mut().into_iter().flatten() {
@@ -113,8 +113,8 @@ impl Redaction {
     }
 
     /// What the caller was answered: the result of Odoo's, or the plan of a dry run, and the records that a lookup may mean.
-    pub(in crate::log) fn hide_answered(&self, model: &str, answer: &mut Value, secrets: &mut Secrets) {
-        let mut walk = Walk { redaction: self, model, secrets, through: Through::Told };
+    pub(in crate::log) fn hide_answer(&self, model: &str, answer: &mut Value, secrets: &mut Secrets) {
+        let mut walk = Walk { redaction: self, model, secrets, through: Through::Shown };
         for (pointer, part) in
             [("/result", "result"), ("/error/candidates", "candidates"), ("/data/candidates", "candidates")]
         {
@@ -178,7 +178,7 @@ enum Through {
     /// Arguments of an Odoo call, where what was hidden before stands at another path, under the same key.
     Arguments,
     /// What the gateway tells; besides, it shows as `{"field", "value"}` what was looked up.
-    Told,
+    Shown,
 }
 
 impl Walk<'_> {
@@ -192,19 +192,19 @@ impl Walk<'_> {
                 {
                     match self.redaction.secret_path(self.model, path, key) {
                         Some(path) => return self.secrets.take(compared, last(key), &path),
-                        None => self.take_again(compared, key),
+                        None => self.take_known(compared, key),
                     }
                 }
                 items.iter_mut().for_each(|item| self.below(item, path));
             }
             Value::Object(entries) => {
-                let looked_up = entries.get("field").and_then(Value::as_str).filter(|_| self.through == Through::Told);
+                let looked_up = entries.get("field").and_then(Value::as_str).filter(|_| self.through == Through::Shown);
                 if let Some(field) = looked_up.map(str::to_owned)
                     && let Some(value) = entries.get_mut("value")
                 {
                     match self.redaction.secret_path(self.model, path, &field) {
                         Some(path) => self.secrets.take(value, last(&field), &path),
-                        None => self.take_again(value, &field),
+                        None => self.take_known(value, &field),
                     }
                 }
                 for (key, inner) in entries.iter_mut() {
@@ -219,7 +219,7 @@ impl Walk<'_> {
         if let Some(path) = self.redaction.secret_path(self.model, path, key) {
             return self.secrets.take(value, last(key), &path);
         }
-        self.take_again(value, key);
+        self.take_known(value, key);
         if key == "search_domain"
             && let Value::String(text) = value
         {
@@ -249,9 +249,9 @@ impl Walk<'_> {
         hidden != domain
     }
 
-    fn take_again(&self, value: &mut Value, key: &str) {
+    fn take_known(&self, value: &mut Value, key: &str) {
         if self.through != Through::Sent {
-            self.secrets.take_again(value, last(key));
+            self.secrets.take_known(value, last(key));
         }
     }
 }

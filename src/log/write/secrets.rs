@@ -107,9 +107,9 @@ impl Secrets {
     }
 
     /// Hides what was hidden before under the same key: a lookup and the values of an Odoo call have it at another path.
-    pub(in crate::log) fn take_again(&self, value: &mut Value, key: &str) {
+    pub(in crate::log) fn take_known(&self, value: &mut Value, key: &str) {
         let Some(texts) = self.texts.get(key) else { return };
-        take_known(value, texts);
+        hide_texts(value, texts);
     }
 
     /// Sentences are searched for these in one pass, however many there are.
@@ -139,7 +139,7 @@ impl fmt::Debug for Secrets {
     }
 }
 
-fn take_known(value: &mut Value, texts: &BTreeSet<String>) {
+fn hide_texts(value: &mut Value, texts: &BTreeSet<String>) {
     match value {
         // Long texts are cut where a call is shown.
         Value::String(text) => {
@@ -149,8 +149,8 @@ fn take_known(value: &mut Value, texts: &BTreeSet<String>) {
                 *text = HIDDEN.to_owned();
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| take_known(item, texts)),
-        Value::Object(entries) => entries.values_mut().for_each(|inner| take_known(inner, texts)),
+        Value::Array(items) => items.iter_mut().for_each(|item| hide_texts(item, texts)),
+        Value::Object(entries) => entries.values_mut().for_each(|inner| hide_texts(inner, texts)),
         _ => {}
     }
 }

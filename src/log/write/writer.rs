@@ -29,13 +29,13 @@ use crate::log::{
 };
 
 /// Lines that may wait; a caller beyond that waits for a place.
-const WAITING: usize = 1024;
+const QUEUE: usize = 1024;
 /// A batch is closed when it has grown beyond this many bytes.
 const BATCH: usize = 1 << 20;
 /// After so long without a line, a mark says that everything before it is durable.
 const IDLE: Duration = Duration::from_millis(200);
 /// Where no line comes, the folder is looked at so often.
-const LOOK: Duration = Duration::from_secs(1);
+const CHECK: Duration = Duration::from_secs(1);
 /// With so many open calls more lines are about to come, and syncs begin so long after one another: the disk takes as long as
 /// that itself, or is so fast that a wait costs less than all the syncs would.
 const CROWD: usize = 8;
@@ -66,7 +66,7 @@ pub(in crate::log) enum Purpose {
     /// It announces work, which can be refused.
     Announce,
     /// It tells what has happened.
-    Tell,
+    Record,
 }
 
 struct Pending {
@@ -77,9 +77,9 @@ struct Pending {
 
 /// The way back to a line that has been handed over.
 #[derive(Debug)]
-pub(in crate::log) struct Written(oneshot::Receiver<Result<u64, Error>>);
+pub(in crate::log) struct Acknowledgement(oneshot::Receiver<Result<u64, Error>>);
 
-impl Written {
+impl Acknowledgement {
     /// Waits until the line is on disk; gives its number. It is told once.
     pub(in crate::log) async fn wait(&mut self) -> Result<u64, Error> {
         (&mut self.0).await.map_err(|_| Error::Closed)?
@@ -96,7 +96,7 @@ impl Writer {
         begun: Sender<Segment>,
         open: OpenCalls,
     ) -> io::Result<Self> {
-        let (lines, waiting) = mpsc::channel(WAITING);
+        let (lines, waiting) = mpsc::channel(QUEUE);
         let state = Arc::new(State { disk, min_free, failure: OnceLock::new(), free: Mutex::default() });
         let shared = state.clone();
         let timer = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
@@ -119,11 +119,11 @@ impl Writer {
     }
 
     /// Hands a line over; lines are written in the order in which they are handed over.
-    pub(in crate::log) async fn submit(&self, body: Body, purpose: Purpose) -> Result<Written, Error> {
+    pub(in crate::log) async fn submit(&self, body: Body, purpose: Purpose) -> Result<Acknowledgement, Error> {
         let lines = self.lines.lock().clone().ok_or(Error::Closed)?;
         let (written, done) = oneshot::channel();
         lines.send(Pending { body, purpose, written }).await.map_err(|_| Error::Closed)?;
-        Ok(Written(done))
+        Ok(Acknowledgement(done))
     }
 
     /// The same from a thread that may block.
@@ -202,14 +202,14 @@ struct Thread {
 impl Thread {
     fn run(mut self, timer: &tokio::runtime::Runtime, mut waiting: mpsc::Receiver<Pending>) {
         loop {
-            let patience = if self.is_marked { LOOK } else { IDLE };
+            let patience = if self.is_marked { CHECK } else { IDLE };
             let first = match waiting.try_recv() {
                 Ok(first) => Some(first),
                 Err(_) => match timer.block_on(async { tokio::time::timeout(patience, waiting.recv()).await }) {
                     Ok(first) => first,
                     Err(_) if self.is_marked => {
                         // What is wrong is told to everybody who asks from here on.
-                        let _ = self.look();
+                        let _ = self.check();
                         continue;
                     }
                     Err(_) => {
@@ -272,7 +272,7 @@ impl Thread {
 
     fn append(&mut self, bodies: &[&Body]) -> Result<u64, Error> {
         self.is_marked = false;
-        self.look()?;
+        self.check()?;
         let before = self.journal.active();
         let outcome = self.journal.append(bodies, Timestamp::now()).map_err(|error| self.state.failed(error));
         if self.journal.active() != before {
@@ -280,21 +280,21 @@ impl Thread {
             let _ = self.begun.send(self.journal.active());
         }
         let first = outcome?;
-        self.look_at_lock()?;
+        self.check_lock()?;
         Ok(first)
     }
 
     /// Fails where the log has failed, or is not where it was opened any more; then it has failed from here on.
-    fn look(&mut self) -> Result<(), Error> {
+    fn check(&mut self) -> Result<(), Error> {
         if let Some(failure) = self.state.failure.get() {
             return Err(failure.clone());
         }
-        self.look_at_lock()?;
-        self.journal.look().map_err(|error| self.state.failed(error))
+        self.check_lock()?;
+        self.journal.check().map_err(|error| self.state.failed(error))
     }
 
     /// Another gateway may have the lock of any file but the one that stands there.
-    fn look_at_lock(&self) -> Result<(), Error> {
+    fn check_lock(&self) -> Result<(), Error> {
         self.lock.check().map_err(|failed| self.state.failed(journal::Error::Poisoned(failed)))
     }
 }

@@ -150,7 +150,7 @@ impl Draft {
     ) -> Result<Self, NotReplayable> {
         // A route of another version counts as none of the gateway's, too.
         let RecordedRoute::Api(route) = call.route else { return Err(NotReplayable::Passed) };
-        let lines = archive.story(call)?;
+        let lines = archive.lines(call)?;
         let received = line_of(&lines, Event::CallReceived).ok_or(NotReplayable::NotKept)?;
         if received["vals"]["dry_run"] == true && !is_dry_run {
             return Err(NotReplayable::DryRun);

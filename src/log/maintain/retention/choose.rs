@@ -4,7 +4,7 @@ use std::{collections::HashMap, io, ops::ControlFlow};
 
 use jiff::Timestamp;
 
-use super::{Keeper, Trouble};
+use super::{Failure, Retention};
 use crate::log::{
     format::{
         index::{self, Index},
@@ -18,17 +18,17 @@ use crate::log::{
 };
 
 /// What is dropped holds at least so many times what is written anew of it.
-const WORTH: u64 = 2;
+const YIELD: u64 = 2;
 
 /// What is to go, and what keeps the rest.
 #[derive(Default)]
 pub(super) struct Choice {
-    pub(super) going: Vec<Going>,
+    pub(super) to_drop: Vec<Candidate>,
     /// Of the segments that were looked at.
-    pub(super) stays: Doubt,
+    pub(super) in_doubt: InDoubt,
 }
 
-pub(super) struct Going {
+pub(super) struct Candidate {
     pub(super) segment: Segment,
     pub(super) reason: Reason,
     /// Some of its calls are in doubt. Where none is, none can come to be.
@@ -56,7 +56,7 @@ impl Reason {
 
 /// Calls that are in doubt, and the size of their lines.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Doubt {
+pub(super) struct InDoubt {
     pub(super) calls: usize,
     pub(super) bytes: u64,
     /// One of the calls beside them is being worked on.
@@ -68,10 +68,10 @@ pub(super) fn is_in_doubt(call: &View<'_>) -> bool {
     call.is_in_doubt() || call.state == CallState::Running
 }
 
-impl Keeper {
+impl Retention {
     /// The segments that are to be dropped: the oldest, as long as they are too old or the log is too large, and as many of
     /// them as are worth what is written anew.
-    pub(super) fn choose(&self, finished: &[Segment], total: u64) -> Result<Choice, Trouble> {
+    pub(super) fn choose(&self, finished: &[Segment], total: u64) -> Result<Choice, Failure> {
         let keep = i64::try_from(self.config.keep.as_micros()).unwrap_or(i64::MAX);
         let oldest = Timestamp::now().as_microsecond().saturating_sub(keep);
         let mut choice = Choice::default();
@@ -93,24 +93,24 @@ impl Keeper {
                 break;
             }
             held += length;
-            choice.stays.calls += doubt.calls;
-            choice.stays.bytes += doubt.bytes;
+            choice.in_doubt.calls += doubt.calls;
+            choice.in_doubt.bytes += doubt.bytes;
             // What is written anew is compressed as it was.
             let size = self.size_of(*segment)?;
             let share = size.saturating_mul(doubt.bytes) / length.max(1);
             left = left.saturating_sub(size.saturating_sub(share));
-            choice.going.push(Going { segment: *segment, reason, has_doubts: doubt.calls > 0 });
-            if choice.stays.bytes.saturating_mul(WORTH) <= held {
-                worth = choice.going.len();
+            choice.to_drop.push(Candidate { segment: *segment, reason, has_doubts: doubt.calls > 0 });
+            if choice.in_doubt.bytes.saturating_mul(YIELD) <= held {
+                worth = choice.to_drop.len();
             }
         }
-        choice.going.truncate(worth);
+        choice.to_drop.truncate(worth);
         Ok(choice)
     }
 
     /// What each segment would leave to be written anew.
-    fn doubts_by_segment(&self) -> Result<HashMap<Segment, Doubt>, Trouble> {
-        let mut doubts: HashMap<Segment, Doubt> = HashMap::new();
+    fn doubts_by_segment(&self) -> Result<HashMap<Segment, InDoubt>, Failure> {
+        let mut doubts: HashMap<Segment, InDoubt> = HashMap::new();
         Archive::open(&self.disk.path(""))?.each(&Filter::default(), |call| {
             let doubt = doubts.entry(call.first.segment).or_default();
             doubt.is_running |= self.is_running(call);

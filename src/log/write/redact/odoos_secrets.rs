@@ -257,7 +257,7 @@ fn the_secrets_of_odoos_own_models_are_hidden_by_default_and_what_reads_like_the
     for (fields, is_secret) in [(SECRET, true), (HARMLESS, false)] {
         for (model, field) in fields.iter().flat_map(|(model, fields)| fields.iter().map(move |field| (model, field))) {
             let mut vals = json!({"search_key": {*field: 1.5}, "payload": {*field: "a text"}});
-            redaction.hide_asked(model, &mut vals, &mut Secrets::default());
+            redaction.hide_vals(model, &mut vals, &mut Secrets::default());
             let hidden = vals["payload"][*field] == HIDDEN;
             let is_id = field.ends_with("_id");
             assert_eq!(hidden, is_secret, "{model}.{field}");
@@ -268,6 +268,6 @@ fn the_secrets_of_odoos_own_models_are_hidden_by_default_and_what_reads_like_the
     let linked =
         json!({"payload": {"payment_token_id": 7, "private_key_id": 3, "api_key_ids": [[4, 1]], "has_token": true}});
     let mut vals: Value = linked.clone();
-    redaction.hide_asked("res.users", &mut vals, &mut Secrets::default());
+    redaction.hide_vals("res.users", &mut vals, &mut Secrets::default());
     assert_eq!(vals, linked);
 }

@@ -17,7 +17,7 @@ fn check(value: Value, expected: Value) {
 
 #[track_caller]
 fn check_on(model: &str, mut value: Value, expected: Value) {
-    redaction().hide_asked(model, &mut value, &mut Secrets::default());
+    redaction().hide_vals(model, &mut value, &mut Secrets::default());
     assert_eq!(value, expected);
 }
 
@@ -75,7 +75,7 @@ fn a_pattern_may_be_for_one_model() {
 #[test]
 fn the_parameters_of_a_call_are_never_hidden_as_a_whole() {
     let mut vals = json!({"search_key": {"name": "n", "api_key": "k"}, "payload": {"name": "n"}, "a_key": "x"});
-    Redaction::new(&["*key".to_owned(), "pay*".to_owned()]).hide_asked("m", &mut vals, &mut Secrets::default());
+    Redaction::new(&["*key".to_owned(), "pay*".to_owned()]).hide_vals("m", &mut vals, &mut Secrets::default());
     assert_eq!(vals, json!({"search_key": {"name": "n", "api_key": "***"}, "payload": {"name": "n"}, "a_key": "***"}));
 }
 
@@ -109,7 +109,7 @@ fn of_a_plan_and_of_calls_the_values_alone_are_hidden() {
     let mut secrets = Secrets::default();
     let mut vals =
         json!({"payload": {"bank_ids": [{"acc_number": "BE12 3456"}], "x_token": ["create", "res.partner.bank"]}});
-    redaction().hide_asked("res.partner", &mut vals, &mut secrets);
+    redaction().hide_vals("res.partner", &mut vals, &mut secrets);
     let call = |args: Value| json!({"model": "res.partner.bank", "method": "create", "ids": [7], "args": args});
     // It stands at another path there, but under its key.
     let mut plan = json!({
@@ -133,7 +133,7 @@ fn of_a_plan_and_of_calls_the_values_alone_are_hidden() {
         })
     );
     let long = "x".repeat(300);
-    redaction().hide_asked("m", &mut json!({"payload": {"bank_ids": {"acc_id": long}}}), &mut secrets);
+    redaction().hide_vals("m", &mut json!({"payload": {"bank_ids": {"acc_id": long}}}), &mut secrets);
     let mut shown = call(json!({"vals": {"acc_id": format!("{}… (300 bytes)", &long[..200]), "ref": long}}));
     redaction().hide_call(&mut shown, &mut secrets);
     assert_eq!(shown, call(json!({"vals": {"acc_id": "***", "ref": long}})));
@@ -146,7 +146,7 @@ fn sentences_are_without_what_stood_under_a_field_and_keep_every_name() {
         "password": "hunter22", "access_token": "res.partner", "pin": "1234", "x_token": ["found no match", "ordinary"],
         "token_id": {"code": "name"}, "new_password": "part",
     }});
-    redaction().hide_asked("res.users", &mut vals.clone(), &mut secrets);
+    redaction().hide_vals("res.users", &mut vals.clone(), &mut secrets);
     let sentence =
         "`res.partner(1234,)` has no field `name`: hunter22, '1234x', part of partner_id, found no match, ordinary";
     let said = |secrets: &Secrets| {
@@ -174,7 +174,7 @@ fn sentences_are_without_what_stood_under_a_field_and_keep_every_name() {
 fn a_credential_is_in_no_sentence_and_a_secret_is_hidden_to_its_end() {
     let mut secrets = Secrets::default();
     secrets.note_credential("correct horse".into());
-    redaction().hide_asked("m", &mut json!({"payload": {"a_token": "abcd", "b_token": "abcdef"}}), &mut secrets);
+    redaction().hide_vals("m", &mut json!({"payload": {"a_token": "abcd", "b_token": "abcdef"}}), &mut secrets);
     secrets.note_sender();
     let mut said = json!("abcdef abcd abc: correct horse");
     secrets.sentences().mask(&mut said);
@@ -187,7 +187,7 @@ fn a_great_many_secrets_are_hidden_in_a_moment_and_told_in_short() {
     let rows: Vec<Value> = (0..50_000).map(|n| json!({"access_token": format!("token-{n}"), "name": "x"})).collect();
     let mut value = json!({"payload": rows});
     let mut secrets = Secrets::default();
-    redaction().hide_asked("m", &mut value, &mut secrets);
+    redaction().hide_vals("m", &mut value, &mut secrets);
     assert_eq!(value["payload"][49_999], json!({"access_token": "***", "name": "x"}));
     let mut shown = json!({"model": "m", "args": {"acc": rows, "vals_list": (0..50_000).map(|n| format!("see token-{n}.")).collect::<Vec<_>>()}});
     redaction().hide_call(&mut shown, &mut secrets);
@@ -198,7 +198,7 @@ fn a_great_many_secrets_are_hidden_in_a_moment_and_told_in_short() {
     assert_eq!(said, "see ***.".repeat(50_000));
     let mut wide =
         json!({"k".repeat(100_000): (0..1_000).map(|n| json!({format!("token{n}"): 1})).collect::<Vec<_>>()});
-    redaction().hide_asked("m", &mut wide, &mut secrets);
+    redaction().hide_vals("m", &mut wide, &mut secrets);
     assert!(secrets.paths.len() <= 101 && secrets.paths.iter().all(|path| path.len() < 200));
 }
 

@@ -6,7 +6,7 @@ use anyhow::anyhow;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{Configured, calls, show, state};
+use super::{Configured, calls, state, terminal};
 use crate::{
     log::{self, Call, Event},
     operations::calls::{Calls, NotOne, line_of},
@@ -46,7 +46,7 @@ pub(crate) async fn the_one(log: &Calls, part: &str) -> anyhow::Result<Call> {
 pub(crate) fn shown(error: NotOne) -> anyhow::Error {
     match error {
         NotOne::Log(error) => error.into(),
-        NotOne::Unknown(_) | NotOne::Several { .. } => anyhow!("{}", show::plain(&error.to_string())),
+        NotOne::Unknown(_) | NotOne::Several { .. } => anyhow!("{}", terminal::plain(&error.to_string())),
     }
 }
 
@@ -60,11 +60,11 @@ fn write(out: &mut impl Write, call: &Call, lines: &[Value]) -> std::io::Result<
     let first = lines.first().unwrap_or(&Value::Null);
     let mut fact = |name: &str, words: String| match words.is_empty() {
         true => Ok(()),
-        false => writeln!(out, "{name:<12}{}", show::plain(&words)),
+        false => writeln!(out, "{name:<12}{}", terminal::plain(&words)),
     };
     fact("call", call.id.to_string())?;
     let size = first["size"].as_u64().map(|size| format!(", {size} bytes")).unwrap_or_default();
-    fact("came in", format!("{} from {}{size}", show::local(call.ts), call.address))?;
+    fact("came in", format!("{} from {}{size}", terminal::local(call.ts), call.address))?;
     fact("route", format!("{} {}", call.route, call.model).trim_end().to_owned())?;
     // Of a call that was received before Odoo was asked for the user, the line of the end has it.
     let caller = lines.iter().map(|line| &line["caller"]).find(|caller| caller.is_object()).unwrap_or(&Value::Null);
@@ -73,7 +73,7 @@ fn write(out: &mut impl Write, call: &Call, lines: &[Value]) -> std::io::Result<
     fact("state", format!("{}{took}", state(call)))?;
     if let Some(log::Settled { ts, by, why }) = &call.settled {
         let why = if why.is_empty() { String::new() } else { format!(": {why}") };
-        fact("settled", format!("{} by {by}{why}", show::local(*ts)))?;
+        fact("settled", format!("{} by {by}{why}", terminal::local(*ts)))?;
     }
     fact("error", call.error.clone())?;
     fact("message", call.message.clone())?;
@@ -84,7 +84,7 @@ fn write(out: &mut impl Write, call: &Call, lines: &[Value]) -> std::io::Result<
     section(out, "payload", of(Event::CallReceived, "vals"))?;
     if let Some(hidden) = of(Event::CallReceived, "redacted").as_array() {
         let paths: Vec<&str> = hidden.iter().filter_map(Value::as_str).collect();
-        writeln!(out, "(hidden: {})", show::plain(&paths.join(", ")))?;
+        writeln!(out, "(hidden: {})", terminal::plain(&paths.join(", ")))?;
     }
     let planned = of(Event::CallPlanned, "plan");
     if planned.is_object() {
@@ -101,15 +101,15 @@ fn write(out: &mut impl Write, call: &Call, lines: &[Value]) -> std::io::Result<
         writeln!(out, "  {number}. {:>8.1} ms  {}", rpc["ms"].as_f64().unwrap_or_default(), rpc_words(rpc))?;
         if let Some(code) = rpc["error"].as_str() {
             let message = rpc["message"].as_str().unwrap_or_default();
-            writeln!(out, "     {}: {}", show::plain(code), show::plain(message))?;
+            writeln!(out, "     {}: {}", terminal::plain(code), terminal::plain(message))?;
         }
         for line in rpc["traceback"].as_str().unwrap_or_default().lines() {
-            writeln!(out, "       {}", show::plain(line))?;
+            writeln!(out, "       {}", terminal::plain(line))?;
         }
     }
     section(out, "answer", of_end("result"))?;
     if let Some(detail) = of_end("detail").as_str() {
-        writeln!(out, "\ndetail\n{}", show::plain_lines(detail))?;
+        writeln!(out, "\ndetail\n{}", terminal::plain_lines(detail))?;
     }
     if !call.repeated_by.is_empty() {
         writeln!(out, "\nattempts\n  {}  {}", call.id, call.state.as_str())?;
@@ -124,7 +124,7 @@ fn section(out: &mut impl Write, name: &str, value: &Value) -> std::io::Result<(
     if value.is_null() {
         return Ok(());
     }
-    writeln!(out, "\n{name}\n{}", show::pretty(value))
+    writeln!(out, "\n{name}\n{}", terminal::pretty(value))
 }
 
 fn who(call: &Call, caller: &Value) -> String {
@@ -154,5 +154,5 @@ fn rpc_words(rpc: &Value) -> String {
             value => words += &format!(" {member} {value}"),
         }
     }
-    show::plain(&words).into_owned()
+    terminal::plain(&words).into_owned()
 }
