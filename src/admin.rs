@@ -111,7 +111,7 @@ async fn replay(calls: &Arc<Service>, posted: &Posted, address: IpAddr, request:
     };
     match again.into_incoming(address) {
         Some(incoming) => answer(calls, incoming, ()).await,
-        None => refusal(StatusCode::BAD_REQUEST, "invalid_envelope", "no such route, or no such header"),
+        None => refusal(StatusCode::BAD_REQUEST, "invalid_envelope", "a header of the call cannot be sent"),
     }
 }
 
