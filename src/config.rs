@@ -1,8 +1,8 @@
-//! `gateway.toml`: read, completed with the defaults, checked.
+//! `gateway.toml`: reading it, adding the defaults, and checking it.
 //!
-//! The repository's own `gateway.toml` is the one source of defaults. A key the user's file lacks is taken from there; a
-//! key that the gateway does not know, or a value of the wrong kind, is refused with file, line and the known keys, since
-//! a setting that is silently ignored is worse than none.
+//! The repository's own `gateway.toml` is the only source of defaults. A key that the user's file lacks is taken from
+//! there. An unknown key, or a value of the wrong kind, is refused with file, line and the known keys, since a setting
+//! that is silently ignored is worse than none.
 
 mod client;
 mod front;
@@ -44,7 +44,7 @@ const DEFAULTS: &str = include_str!("../gateway.toml");
 const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
 const LONGEST_MEMORY: Duration = Duration::from_secs(30 * 86_400);
 
-/// Keys that no default can know: which Odoo stands behind this gateway.
+/// The keys without a default: they say which Odoo is behind this gateway.
 const REQUIRED: [(&str, &str); 2] = [("upstream", "url"), ("upstream", "database")];
 
 /// The whole configuration, complete and checked.
@@ -55,7 +55,7 @@ pub struct Config {
     pub tls: Tls,
     pub admin: Admin,
     pub upstream: Upstream,
-    /// How long what a lookup found in a model is remembered.
+    /// How long the result of a lookup in a model is remembered.
     #[serde(deserialize_with = "ages")]
     pub lookup_cache: BTreeMap<String, Duration>,
     pub log: Log,
@@ -81,13 +81,13 @@ pub struct Upstream {
     /// Scheme, host and port (and a path prefix, if any) without a trailing slash.
     #[serde(deserialize_with = "origin")]
     pub url: reqwest::Url,
-    /// The same as people and other systems reach it: through the gateway, as a rule.
+    /// The URL at which users and other systems reach Odoo, usually through the gateway.
     #[serde(default, deserialize_with = "some_origin")]
     pub public_url: Option<reqwest::Url>,
     /// Where websockets and long polls go, if not to `url`.
     #[serde(default, deserialize_with = "some_origin")]
     pub websocket_url: Option<reqwest::Url>,
-    /// Certificates, in PEM, that Odoo's is checked against instead of the system's.
+    /// Certificates, in PEM, that Odoo's certificate is checked against instead of the system's.
     pub ca: Option<PathBuf>,
     pub database: String,
     pub protocol: ProtocolChoice,
@@ -99,10 +99,10 @@ pub struct Upstream {
     pub read_timeout: Duration,
     pub max_answer: ByteSize,
     pub max_in_flight: NonZeroU16,
-    /// Whether calls that come at the same time are made together, and how many at most.
+    /// Whether concurrent calls are batched, and how many at most.
     pub batch: bool,
     pub batch_max: NonZeroU16,
-    /// How long one waits for those before it.
+    /// How long a call waits for the batch before it.
     #[serde(with = "duration")]
     pub batch_wait: Duration,
     pub queue: usize,
@@ -133,19 +133,19 @@ pub struct Compat {
     pub lookup_keys: LookupKeys,
 }
 
-/// Which records a lookup may find in a model that has a company.
+/// The records that a lookup may find in a model that has a company.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CompanyFilter {
-    /// The company's own, else one that belongs to no company.
+    /// The company's own records, otherwise those of no company.
     Prefer,
-    /// The company's own only.
+    /// The company's own records only.
     Exact,
-    /// Any.
+    /// All records.
     Off,
 }
 
-/// Which keys of a lookup with several count.
+/// The keys of a lookup that count, where there are several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LookupKeys {
@@ -164,7 +164,7 @@ pub enum Error {
     Invalid { path: PathBuf, line: Line, message: String },
 }
 
-/// A line number, or nothing where the mistake is a key that stands nowhere.
+/// The line, where the mistake is at a key of the file.
 #[derive(Debug, Clone, Copy)]
 pub struct Line(Option<usize>);
 
@@ -178,7 +178,10 @@ impl fmt::Display for Line {
 }
 
 impl Config {
-    /// Reads and completes the file. Paths in it come back relative to the file's folder.
+    /// Reads the file and adds the defaults. Relative paths in it are resolved against the file's folder.
+    ///
+    /// # Errors
+    /// The file cannot be read, or a key or value is refused.
     pub fn load(path: &Path) -> Result<Self, Error> {
         let text =
             std::fs::read_to_string(path).map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
@@ -193,7 +196,7 @@ impl Config {
         Ok(config)
     }
 
-    /// The sections that a restart alone can change, where another configuration has them otherwise.
+    /// The sections that differ in another configuration and that only a restart can change.
     pub fn kept_until_restart(&self, other: &Self) -> Option<String> {
         let (old, new) = (&self.server, &other.server);
         let sections = [
@@ -217,7 +220,7 @@ impl Config {
         let invalid = |error: toml::de::Error| {
             let line =
                 error.span().and_then(|span| text.get(..span.start)).map(|before| before.matches('\n').count() + 1);
-            // The parser ends its own sentences with a line of its own.
+            // The parser ends its messages with a line break.
             Error::Invalid {
                 path: path.to_owned(),
                 line: Line(line),
@@ -237,7 +240,7 @@ impl Config {
         Ok(config)
     }
 
-    /// What the types cannot say.
+    /// Checks what the types cannot express.
     fn check(&self) -> Result<(), String> {
         if self.upstream.database.is_empty() {
             return Err("[upstream] database must not be empty".to_owned());
@@ -312,7 +315,7 @@ fn complete<'t>(table: &mut DeTable<'t>, defaults: DeTable<'t>) {
             }
             (Some(_), _) => {}
             (None, _) => {
-                // Its place is in the compiled-in file, which is not where the user looks.
+                // Its position is in the compiled-in file, which the user does not see.
                 table.insert(key, Spanned::new(0..0, default.into_inner()));
             }
         }

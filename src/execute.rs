@@ -1,8 +1,11 @@
-//! Carries out a plan, and shapes what came of it into the addon's answer.
+//! Executes a plan, and puts its result in the form of the addon's answer.
 //!
-//! Where the answer holds fields of a record that was just written, Odoo 17 and later give them within the write's own
-//! transaction. Before, they are read after it; by then the write stands, so a failure to read is said beside the result
-//! and never taken for a failure to write.
+//! Where the answer holds fields of a record that was just written, Odoo 17 and later give them within the transaction
+//! of the write. Before Odoo 17 they are read after it; the write is committed by then, so a failure to read is a
+//! warning beside the result, and never an error of the write.
+//!
+//! `run` carries out the steps of a write, `undo` takes back what was created before a failure. The folder imports
+//! plans and the caller, and nothing of the calls' envelope or of HTTP.
 
 mod run;
 mod undo;
@@ -19,11 +22,11 @@ use crate::{
     policy::Touch,
 };
 
-/// What came of a call that was carried out.
+/// The result of a call that was carried out.
 #[derive(Debug)]
 pub struct Done {
     pub result: Value,
-    /// The addon's sentence for it.
+    /// The addon's sentence for the result.
     pub message: String,
     pub warnings: Vec<Warning>,
     pub atomicity: Option<Atomicity>,
@@ -45,7 +48,7 @@ pub enum Error {
     /// Nothing was written, unless the error itself says that this is not known.
     #[error(transparent)]
     Refused(#[from] plan::Error),
-    /// Something is left of it, or may be.
+    /// Something was left in Odoo, or may have been.
     #[error(transparent)]
     Incomplete(#[from] Incomplete),
 }
@@ -56,7 +59,10 @@ impl From<crate::odoo::Error> for Error {
     }
 }
 
-/// Executes the plan, or shows it where it is a dry run.
+/// Executes the plan, or renders it for a dry run.
+///
+/// # Errors
+/// Odoo or the policy refused; what had been created was deleted again, or the error names what is left.
 pub async fn execute(caller: &Caller, plan: Plan) -> Result<Done, Error> {
     if plan.dry_run {
         let result = plan.render(caller.policy());
@@ -104,7 +110,7 @@ pub async fn execute(caller: &Caller, plan: Plan) -> Result<Done, Error> {
     Ok(Done { result, message, warnings, atomicity })
 }
 
-/// Makes the calls of a write and puts the addon's answer together.
+/// Carries out a write, and puts the addon's answer together.
 async fn save(caller: &Caller, write: Write, warnings: &mut Vec<Warning>) -> Result<(Value, &'static str), Error> {
     let Write { steps, lines_before, answer, reads_back } = write;
     let main = run::run(caller, steps, lines_before).await?;
@@ -144,7 +150,7 @@ async fn save(caller: &Caller, write: Write, warnings: &mut Vec<Warning>) -> Res
     }
 }
 
-/// Reads what is wanted of records that were written; a failure is a warning.
+/// Reads the wanted fields of records that were written; a failure is a warning.
 async fn read(caller: &Caller, wanted: &Selection, ids: Vec<i64>, warnings: &mut Vec<Warning>) -> Vec<Value> {
     let read = async {
         let rpc = wanted.reading(Rpc::read(&wanted.model, ids, wanted.names()));

@@ -1,7 +1,8 @@
-//! `[[hook]]`: a path for a sender that has a payload of its own, and the template that makes `vals` of it.
+//! `[[hook]]`: a path for a sender with a payload of its own, and the template that converts it to `vals`.
 //!
-//! A template is a jq filter: JSON in, JSON out, with no text in between that a sender's value could break out of, as there is
-//! in engines that put values into a text. It sees the body, and the headers as `$headers`; nothing of this machine.
+//! A template is a jq filter: JSON in, JSON out, with no text in between that a sender's value could break out of, as
+//! in engines that insert values into a text. It sees the body, and the headers as `$headers`, and nothing of this
+//! machine. `template` compiles and runs filters, `worker` runs them in processes with limits.
 
 mod template;
 mod worker;
@@ -34,15 +35,15 @@ use crate::{
     route::Route,
 };
 
-/// What a worker may take longer than its template: to start, and to be told of the body.
+/// The time that a worker may take beyond its template's, to start and to receive the body.
 const GRACE: Duration = Duration::from_secs(10);
-/// So many run at a time, in all, each with memory of its own.
+/// The slots for running templates, each with memory of its own.
 static SLOTS: Semaphore = Semaphore::const_new(8);
-/// What the name of a header has in it that holds a credential or a signature: `x-webhook-key`, `x-auth`, `x-gitlab-token`. A
-/// template has no use for them, and what it sees is logged.
+/// Parts of the names of headers that hold a credential or a signature: `x-webhook-key`, `x-auth`, `x-gitlab-token`.
+/// Templates do not need them, and what a template sees is logged.
 const HIDDEN: [&str; 11] =
     ["key", "auth", "token", "secret", "signature", "hmac", "passw", "cookie", "credential", "session", "login"];
-/// Headers with such a name that hold no secret: by these a delivery is told from another.
+/// Headers whose names have such a part and hold no secret: they identify a delivery.
 const SHOWN: [&str; 2] = ["idempotency-key", "x-idempotency-key"];
 
 /// The hooks of a configuration, by name.
@@ -56,11 +57,11 @@ pub struct Hook {
     pub client: String,
     pub route: Route,
     pub model: String,
-    /// The filter, which has been compiled once, so that it can be.
+    /// The filter, which was compiled once to check it.
     code: Arc<str>,
 }
 
-/// Within a configuration, a hook is its path.
+/// Within a configuration, hooks are told apart by their paths.
 impl PartialEq for Hook {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
@@ -81,7 +82,7 @@ pub enum Unusable {
 /// Why a template made no call of a body.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// It says so itself, by giving nothing, null or false.
+    /// The template gave nothing, null or false.
     #[error("the template of this hook makes no payload of this body, so there is nothing to do")]
     NoPayload,
     #[error("the template of this hook fails on this body: {0}")]
@@ -113,7 +114,7 @@ impl Error {
     }
 }
 
-/// What a sender sent, as a template sees it and the log keeps it.
+/// A delivery as a template sees it and the log keeps it.
 #[derive(Debug, Clone)]
 pub struct Sent {
     pub body: Bytes,
@@ -121,7 +122,7 @@ pub struct Sent {
 }
 
 impl Sent {
-    /// `signed` is the header with the signature, if its sender signs by one of its own.
+    /// `signed` is the header that holds the signature, where the sender uses a header of its own.
     pub fn new(body: Bytes, headers: &HeaderMap, signed: Option<&HeaderName>) -> Self {
         let is_hidden = |name: &str| HIDDEN.iter().any(|part| name.contains(part)) && !SHOWN.contains(&name);
         let shown = headers
@@ -133,14 +134,14 @@ impl Sent {
         Self { body, headers: shown.filter_map(text).collect() }
     }
 
-    /// `{"headers", "body"}`, of a body that is JSON.
+    /// Converts it to `{"headers", "body"}`. `body` is the parsed body.
     pub fn to_json(&self, body: Value) -> Value {
         let headers = self.headers.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str())));
         let members = [("headers".to_owned(), Value::Object(headers.collect())), ("body".to_owned(), body)];
         Value::Object(members.into_iter().collect())
     }
 
-    /// The same back.
+    /// Converts it back from [`Self::to_json`].
     pub fn of_json(sent: &Value) -> Self {
         let headers = sent["headers"].as_object().into_iter().flatten();
         let headers = headers.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
@@ -149,7 +150,10 @@ impl Sent {
 }
 
 impl Hooks {
-    /// Reads and compiles the templates.
+    /// Reads the templates, and compiles them once.
+    ///
+    /// # Errors
+    /// A template cannot be read, or does not compile.
     pub fn load(entries: &[config::Hook]) -> Result<Self, Unusable> {
         let hook = |entry: &config::Hook| {
             let (path, file) = (entry.path(), entry.template.clone());
@@ -174,17 +178,17 @@ impl Hooks {
         self.0.get(name)
     }
 
-    /// The hook at this path, as it is spelt.
+    /// The hook at this path, compared as it is spelt.
     pub fn at(&self, path: &str) -> Option<&Arc<Hook>> {
         self.named(path.strip_prefix("/hooks/")?)
     }
 }
 
 impl Hook {
-    /// The `vals` that the template makes of a body, in a process of its own.
+    /// Runs the template on a body in a worker process, and returns the `vals`.
     ///
     /// # Errors
-    /// It makes none, fails, or takes more memory or time than it may; or too many templates run.
+    /// The template gives none, fails, or takes more memory or time than it may; or all slots are busy.
     pub async fn vals(self: &Arc<Self>, sent: Sent) -> Result<Map<String, Value>, Error> {
         let place = time::timeout(TIME_LIMIT, SLOTS.acquire()).await;
         let place = place.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)?;
@@ -195,7 +199,7 @@ impl Hook {
             drop(place);
             made
         });
-        // A worker ends itself in time. One that does not is ended, or it would keep the place.
+        // A worker ends itself in time. One that cannot is killed, since it would keep its slot.
         let made = time::timeout(TIME_LIMIT + GRACE, made).await.map_err(|_| {
             run.end();
             Error::Endless
@@ -210,16 +214,16 @@ impl Hook {
         read(&made)
     }
 
-    /// The same while this thread waits.
+    /// Runs the template like [`Hook::vals`], and blocks this thread.
     ///
     /// # Errors
-    /// As those of [`Hook::vals`].
+    /// Those of [`Hook::vals`].
     pub fn vals_here(&self, sent: &Sent) -> Result<Map<String, Value>, Error> {
         read(&worker::run(&self.code, sent, &Run::default())?)
     }
 }
 
-/// The `vals` among what a template gave.
+/// Reads the `vals` from a template's results.
 fn read(made: &[String]) -> Result<Map<String, Value>, Error> {
     let made = made.iter().map(|result| serde_json::from_str(result));
     let mut made: Vec<Value> = made.collect::<Result<_, _>>().map_err(|error| Error::Failed(error.to_string()))?;

@@ -1,10 +1,20 @@
-//! From a call's `vals` to what Odoo is told: a payload is read against the models' schemas, its lookups are answered with
-//! as few queries as possible, and what comes out are the calls to make, in order, with how to undo each.
+//! From a call's `vals` to a plan: the Odoo RPCs to make, in order, and how to undo each.
 //!
-//! The way of a write: [`vals`] takes the parameters apart; [`draft`] reads the payload, with its lookups open;
-//! [`resolve`] answers them, and [`compile`] makes calls of it with the values that [`settle`] gives. Reading, settling and
-//! compiling are pure functions of schemas and answers. Planning only reads from Odoo; nothing is written before the whole
-//! plan stands.
+//! A payload is read against the models' schemas, and its lookups are answered with as few queries as possible. The
+//! folders, from bottom to top, each importing only those before it:
+//!
+//! - `schema_view`: the models' schemas under the caller's policy, and `policy_check`: what else a call touches
+//! - `lookup`: the questions that lookups ask, and asking them
+//! - `answer`: which fields an answer holds
+//! - `steps`: the types of a planned write
+//! - `read`: from a payload to a draft whose lookups are open
+//! - `resolve`: from open lookups to answers, and to the missing records that have to be created
+//! - `compile`: from answered lookups to the steps of a write
+//! - `render`: a plan for people
+//! - `routes`: one function for each route
+//!
+//! Reading, settling and compiling are pure functions of schemas and answers. Planning only reads from Odoo; nothing is
+//! written before the whole plan stands.
 
 mod answer;
 mod attachment;
@@ -45,14 +55,14 @@ use crate::{
     odoo::{Effect, Page, Rpc},
 };
 
-/// What Odoo is to be told, and what the caller should know besides.
+/// A planned call, and what the caller should know besides.
 #[derive(Debug)]
 pub struct Plan {
     pub work: Work,
-    /// What was looked up for it.
+    /// The lookups that were made for it.
     pub lookups: Vec<LookupResult>,
     pub warnings: Vec<Warning>,
-    /// The plan is to be shown, and nothing done.
+    /// The plan is only shown, and not executed.
     pub dry_run: bool,
     /// A hash of all that Odoo answered about records: the same call with equal answers has the same plan.
     pub answers: u64,
@@ -69,7 +79,7 @@ impl Plan {
     }
 }
 
-/// What a call comes down to.
+/// The RPCs of a call.
 #[derive(Debug)]
 pub enum Work {
     Write(Write),
@@ -80,26 +90,26 @@ pub enum Work {
 /// What a method is called on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum On {
-    /// The records found, or the model where the method takes no records: Odoo knows which.
+    /// The records found, or the model where the method takes no records. Only Odoo knows which.
     Whichever,
-    /// The model, because the caller says so.
+    /// The model, as the caller asked for.
     Model,
 }
 
 /// The fields that a search answers.
 #[derive(Debug)]
 pub enum Fields {
-    /// By name alone, as `search_read` takes them; none means all.
+    /// By name alone, as `search_read` takes them; an empty list means all fields.
     Named(Vec<String>),
-    /// With fields taken within relations.
+    /// With fields of related records.
     Nested {
         selection: Selection,
-        /// How one call reads them, where it can.
+        /// The specification by which one RPC reads all levels, where there is one.
         specification: Option<Value>,
     },
 }
 
-/// What is asked for, and how it is to be taken.
+/// The parameters of a call, and the compatibility settings by which they are read.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked<'a> {
     pub model: &'a str,

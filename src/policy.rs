@@ -1,7 +1,8 @@
 //! What a caller may do, decided in one place: [`Policy::decide`].
 //!
-//! Whoever plans says what a call is about to touch, a [`Touch`] at a time, before anything of it is sent to Odoo; nobody else
-//! decides. Which records a model's calls reach is narrowed by a forced [`Domain`]. This knows neither payloads nor Odoo.
+//! Planning reports every access of a call as a [`Touch`] before anything is sent to Odoo, and nothing else decides.
+//! The records that a model's RPCs reach are restricted by a forced [`Domain`]. The folder imports neither payloads nor
+//! Odoo.
 
 mod domain;
 mod generic;
@@ -15,17 +16,17 @@ pub use self::{
 };
 use crate::{errors::Code, route::Route};
 
-/// Beginnings of the names of models by which a user gets more rights, code run, or secrets. A pattern that allows everything
-/// does not allow them; one that begins so does.
+/// Prefixes of the names of models that give a user more rights, run code, or hold secrets. A pattern that allows
+/// everything does not allow them; one that begins with such a prefix does.
 const PRIVILEGED: [&str; 5] = ["ir.", "res.users", "res.groups", "res.config", "base"];
 
-/// The name of a record: computed, and searched by whatever fields Odoo's search by name reads (14-19).
+/// The field with the name of a record: computed, and searched by the fields that Odoo's search by name reads (14-19).
 pub const NAME: &str = "display_name";
 
-/// What one caller may do: a `[[client]]`, or all that bring an Odoo credential of their own.
+/// What one caller may do: a `[[client]]`, or all callers with an Odoo credential of their own.
 #[derive(Debug, Clone)]
 pub struct Policy {
-    /// Who it is for, as a subject of sentences.
+    /// The caller, as a subject of sentences.
     pub holder: String,
     pub routes: Vec<Route>,
     pub allow: Vec<Pattern>,
@@ -37,27 +38,27 @@ pub struct Policy {
     pub methods: Vec<Name>,
     /// By model.
     pub domains: BTreeMap<String, Domain>,
-    /// By model: the fields, or dotted paths, that Odoo's search by name reads there. Only the operator can know them.
+    /// By model: the fields, or dotted paths, that Odoo's search by name reads. Only the operator can know them.
     pub name_search: BTreeMap<String, Vec<String>>,
     pub most: Most,
 }
 
-/// How many records one call may reach.
+/// The number of records that one call may reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Most {
-    /// That a search answers.
+    /// Answered by a search.
     pub read: Option<u64>,
-    /// That an update is written into, or a method called on.
+    /// Written by an update, or called on by a method.
     pub write: Option<u64>,
 }
 
-/// Something that a call is about to do.
+/// An access that a call is about to make.
 #[derive(Debug, Clone, Copy)]
 pub enum Touch<'t> {
     Route(Route),
-    /// Anything with records of this model.
+    /// Any access to records of this model.
     Model(&'t str),
-    /// To answer a field, search or sort by it.
+    /// Answering a field, searching or sorting by it.
     Read {
         model: &'t str,
         field: &'t str,
@@ -66,29 +67,29 @@ pub enum Touch<'t> {
         model: &'t str,
         field: &'t str,
     },
-    /// To search records by their names, which reads other fields than the name.
+    /// Searching records by their names, which reads other fields than the name.
     ByName(&'t str),
-    /// To give a field of whatever model a default.
+    /// Setting a default for a field, of any model.
     Default(&'t str),
     Method {
         model: &'t str,
         method: &'t str,
     },
-    /// To link, change or make records where the forced domain of their model could not be kept to.
+    /// Linking, changing or creating records where the forced domain of their model could not be enforced.
     Unchecked(&'t str),
-    /// To answer so many records.
+    /// Answering this number of records.
     ReadMany {
         model: &'t str,
         records: u64,
     },
-    /// To change so many records, or more.
+    /// Changing this number of records, or more.
     WriteMany {
         model: &'t str,
         records: u64,
     },
 }
 
-/// Which rule refused, and what.
+/// A denial: the rule that refused, and what it refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{} may not {}: {}", words.holder, words.what, words.rule)]
 pub struct Denied {
@@ -143,7 +144,10 @@ impl Denied {
 }
 
 impl Policy {
-    /// The one place where it is decided.
+    /// Decides on an access.
+    ///
+    /// # Errors
+    /// A rule denies it.
     pub fn decide(&self, touch: Touch<'_>) -> Result<(), Denied> {
         match touch {
             Touch::Route(route) if self.routes.contains(&route) => Ok(()),
@@ -189,24 +193,28 @@ impl Policy {
         }
     }
 
-    /// Records of the model must be within this.
+    /// The domain that records of the model are restricted to.
     pub fn domain(&self, model: &str) -> Option<&Domain> {
         self.domains.get(model)
     }
 
-    /// A record of the model was made, or would be written, outside its forced domain.
+    /// The denial of a record of the model that was created, or would be written, outside its forced domain.
     pub fn outside(&self, model: &str) -> Denied {
-        let domain = self.domains.get(model).map(ToString::to_string).unwrap_or_default();
         let what = format!("make or leave a record of `{model}` outside its domain");
-        self.denial(Kind::Domains, what, format!("`domains` has {domain} for `{model}`"))
+        let rule = match self.domains.get(model) {
+            Some(domain) => format!("`domains` has {domain} for `{model}`"),
+            // It was searched for because of its lines, and not found.
+            None => format!("`domains` has one for lines of `{model}`, and the record is not found"),
+        };
+        self.denial(Kind::Domains, what, rule)
     }
 
-    /// Which fields and models a call touches makes no difference, so nobody has to find out.
+    /// Whether the policy allows all models, fields and records, so that accesses need not be determined.
     pub fn is_open(&self) -> bool {
         !self.narrows_models() && self.domains.is_empty() && !self.narrows_fields()
     }
 
-    /// There are models that must not be touched.
+    /// Whether some models are denied.
     pub fn narrows_models(&self) -> bool {
         let is_all = |pattern: &Pattern| pattern.as_str() == "*";
         let allows_all = self.allow.iter().any(is_all)
@@ -214,12 +222,12 @@ impl Policy {
         !(allows_all && self.deny.is_empty())
     }
 
-    /// What Odoo's search by name reads of the model, where the operator has said it.
+    /// The fields that Odoo's search by name reads of the model, where the operator has configured them.
     pub fn name_search(&self, model: &str) -> Option<&[String]> {
         self.name_search.get(model).map(Vec::as_slice)
     }
 
-    /// A search of the model by name reads, or may read, what `denied` refuses.
+    /// The denial of a search of the model by name, which reads, or may read, what `denied` refuses.
     pub fn by_name(&self, model: &str, denied: &Denied) -> Denied {
         let rule = match self.name_search(model) {
             Some(_) => format!("{}, and `name_search` has it for `{model}`", denied.rule()),
@@ -231,17 +239,17 @@ impl Policy {
         self.denial(denied.kind, format!("search `{model}` by name"), rule)
     }
 
-    /// There are fields that must not be touched.
+    /// Whether there are rules on fields.
     pub fn narrows_fields(&self) -> bool {
         !(self.never_read.is_empty() && self.never_write.is_empty())
     }
 
-    /// There are fields that must not be read; of this model, where that is known.
+    /// Whether some fields must not be read; of this model, where it is given.
     pub fn hides_some(&self, model: Option<&str>) -> bool {
         self.never_read.iter().any(|name| model.is_none_or(|model| name.model_matches(model)))
     }
 
-    /// There is a rule on such a field of the model, or of any where that is not known.
+    /// Whether there is a rule on the field of the model, or of any model where none is given.
     pub fn rules_field(&self, model: Option<&str>, field: &str) -> bool {
         let mut names = self.never_read.iter().chain(&self.never_write);
         names.any(|name| model.map_or_else(|| name.tail_matches(field), |model| name.matches(model, field)))
@@ -277,7 +285,8 @@ impl Policy {
         }
     }
 
-    /// A field that is named with its model is no more searched than read, unless it is known what the search reads.
+    /// A model with a named field that must not be read is not searched by name, unless the fields that the search
+    /// reads are configured.
     fn decide_by_name(&self, model: &str) -> Result<(), Denied> {
         match self.never_read.iter().find(|name| name.is_of(model)) {
             Some(name) if self.name_search(model).is_none() => {

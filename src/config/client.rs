@@ -1,6 +1,6 @@
-//! `[[client]]`: callers that the gateway knows by a key of its own, and the Odoo account that each acts with.
+//! `[[client]]`: callers that the gateway identifies by a key of its own, and the Odoo account that each acts with.
 //!
-//! Neither secret stands in the file: of the gateway's key only a hash, of the Odoo account only where its secret is.
+//! Neither secret is in the file: it has only a hash of the gateway's key, and the place of the Odoo account's secret.
 
 use std::{
     collections::HashSet,
@@ -16,7 +16,7 @@ use super::{
     source::Source,
 };
 
-/// A loose search key must not change a thousand records.
+/// The default limit, so that a search key that matches too much does not change a thousand records.
 const WRITTEN_AT_ONCE: u64 = 1;
 
 /// One entry, checked.
@@ -24,16 +24,16 @@ const WRITTEN_AT_ONCE: u64 = 1;
 #[serde(try_from = "Written")]
 pub struct Client {
     pub name: String,
-    /// The SHA-256 of the key that the caller shows, where it shows one.
+    /// The SHA-256 of the caller's key, where it uses one.
     pub key_sha256: Option<[u8; 32]>,
-    /// How its requests are signed, where they are.
+    /// How its requests are signed, where they are signed.
     pub signature: Option<Signature>,
     pub odoo_login: String,
     pub secret: Source,
     /// The secret is a password, not an API key.
     pub is_password: bool,
     pub is_revoked: bool,
-    /// From then on it is not served.
+    /// The end of its validity.
     pub expires: Option<Timestamp>,
     pub rules: Rules,
 }
@@ -89,7 +89,10 @@ impl TryFrom<Written> for Client {
 }
 
 impl Source {
-    /// The one of both that is given, if any. `key` is what the two keys have in common.
+    /// The one of the two keys that is given, if any. `key` is the common part of their names.
+    ///
+    /// # Errors
+    /// Both are given.
     pub(super) fn one_of(variable: Option<String>, file: Option<PathBuf>, key: &str) -> Result<Option<Self>, String> {
         let is_variable = |text: &str| {
             let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
@@ -98,7 +101,7 @@ impl Source {
         match (variable, file) {
             (None, None) => Ok(None),
             (Some(_), Some(_)) => Err(format!("give exactly one of `{key}_env` and `{key}_file`")),
-            // Perhaps the secret itself stands here, so it is not repeated.
+            // The value may be the secret itself, so it is not repeated.
             (Some(name), None) if !is_variable(&name) => {
                 Err(format!("`{key}_env` wants the name of a variable, not the secret"))
             }
@@ -110,12 +113,12 @@ impl Source {
 }
 
 impl Client {
-    /// Where its secrets are: that of the Odoo account, and those of its signatures.
+    /// The places of its secrets: that of the Odoo account, and those of its signatures.
     fn sources(&mut self) -> impl Iterator<Item = &mut Source> {
         self.signature.iter_mut().flat_map(|signature| &mut signature.secrets).chain([&mut self.secret])
     }
 
-    /// Takes the paths of secrets as relative to this folder.
+    /// Resolves the paths of secrets against this folder.
     pub(super) fn relative_to(&mut self, folder: &Path) {
         for source in self.sources() {
             if let Source::File(path) = source {
@@ -134,7 +137,7 @@ impl Client {
     }
 }
 
-/// What only all entries together can say.
+/// Checks what concerns all entries together.
 pub(super) fn check(clients: &[Client]) -> Result<(), String> {
     let mut names = HashSet::new();
     let mut keys = HashSet::new();
@@ -149,7 +152,7 @@ pub(super) fn check(clients: &[Client]) -> Result<(), String> {
     Ok(())
 }
 
-/// A day is its end, in UTC.
+/// A date means its end, in UTC.
 fn expiry<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
     let text = String::deserialize(deserializer)?;
     let day = || text.parse::<Date>().ok()?.tomorrow().ok()?.to_zoned(TimeZone::UTC).ok().map(|end| end.timestamp());

@@ -1,4 +1,4 @@
-//! What the gateway shows the outside: `[server]`, `[tls]`, `[proxy]` and `[limits]`.
+//! The gateway's public side: `[server]`, `[tls]`, `[proxy]` and `[limits]`.
 
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
@@ -7,12 +7,12 @@ use ipnet::IpNet;
 use jiff::fmt::serde::unsigned_duration::friendly::compact::required as duration;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
-/// Odoo's database manager, which makes, copies and drops whole databases.
+/// Odoo's database manager, which creates, copies and drops databases.
 pub const DATABASE_MANAGER: &str = "/web/database";
-/// hyper reads a head into a buffer of at least this size.
+/// The least size of the buffer that hyper reads a head into.
 const MIN_HEADER: ByteSize = ByteSize::kib(8);
 const MAX_HEADER: ByteSize = ByteSize::mib(1);
-/// serde_json reads no deeper, so that no stack overflows.
+/// The depth that serde_json reads, so that no stack overflows.
 const MAX_DEPTH: usize = 127;
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -21,11 +21,11 @@ pub struct Server {
     pub listen: SocketAddr,
     #[serde(with = "duration")]
     pub drain: Duration,
-    /// The proxies before the gateway that are believed whom they forward for.
+    /// The proxies before the gateway whose forwarding headers are trusted.
     pub trusted_proxies: Vec<IpNet>,
 }
 
-/// Files in PEM. Paths come relative to the configuration's folder.
+/// Files in PEM. Relative paths are resolved against the configuration's folder.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tls {
@@ -48,7 +48,7 @@ pub enum Pass {
     Prefixes(Vec<Prefix>),
 }
 
-/// The beginning of a path, in plain letters.
+/// A prefix of paths, unencoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prefix(String);
 
@@ -131,19 +131,20 @@ impl Tls {
 }
 
 impl Prefix {
-    /// Whether a path, decoded and with single slashes, lies at or below it. One that ends in a slash takes what is below
-    /// only.
+    /// Whether a decoded path with single slashes is at or below the prefix. A prefix that ends in a slash matches only
+    /// what is below it.
     pub fn holds(&self, path: &str) -> bool {
         let rest = path.strip_prefix(self.0.as_str());
         rest.is_some_and(|rest| self.0.ends_with('/') || rest.is_empty() || rest.starts_with('/'))
     }
 
-    /// The same, and the path itself where the prefix ends in a slash: what is closed is closed with its door.
+    /// Like [`Self::holds`], and also true for the path itself where the prefix ends in a slash: a closed folder is
+    /// closed itself.
     pub fn covers(&self, path: &str) -> bool {
         self.holds(path) || self.0.trim_end_matches('/') == path
     }
 
-    /// Whether this prefix leads to `path` or below it, and nowhere else.
+    /// Whether the prefix matches `path` or paths below it, and nothing else.
     pub fn is_within(&self, path: &str) -> bool {
         Self(path.to_owned()).holds(self.0.trim_end_matches('/'))
     }
@@ -169,7 +170,7 @@ impl<'de> Deserialize<'de> for Prefix {
 
 impl<'de> Deserialize<'de> for Pass {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Texts first: what is wrong with one of them would not be told from within.
+        // Texts are read first, since an error in one of them would have no place otherwise.
         #[derive(Deserialize)]
         #[serde(untagged, expecting = "[proxy] pass is a list of beginnings of paths, or \"all\"")]
         enum Written {

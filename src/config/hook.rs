@@ -1,4 +1,4 @@
-//! `[[hook]]`: paths for senders that have a payload of their own, and what becomes of it.
+//! `[[hook]]`: paths for senders with a payload of their own, and the route that it is converted for.
 
 use std::{collections::HashSet, path::PathBuf};
 
@@ -19,7 +19,7 @@ pub struct Hook {
     pub client: String,
     pub route: Route,
     pub model: String,
-    /// A file with a jq filter. Its path comes relative to the configuration's folder.
+    /// A file with a jq filter. A relative path is resolved against the configuration's folder.
     pub template: PathBuf,
 }
 
@@ -29,7 +29,7 @@ impl Hook {
     }
 }
 
-/// What only all sections together can say.
+/// Checks what concerns several sections together.
 pub(super) fn check(hooks: &[Hook], clients: &[Client]) -> Result<(), String> {
     let mut names = HashSet::new();
     for hook in hooks {

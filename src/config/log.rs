@@ -1,4 +1,4 @@
-//! `[log]`: where the interface log is, how much of a call it keeps, and for how long.
+//! `[log]`: where the interface log is, how much of each call it keeps, and for how long.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -48,13 +48,13 @@ impl Log {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kept {
     All,
-    /// All but the rows of an answer.
+    /// Everything except the records of an answer.
     Summary,
-    /// That there was a call, who made it and how it ended: neither what was asked nor what was answered.
+    /// Only that there was a call, who made it and how it ended: neither the request nor the answer.
     Nothing,
 }
 
-/// What is done while nothing can be logged.
+/// What the gateway does while it cannot log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnFailure {
@@ -85,7 +85,7 @@ impl<'de> Deserialize<'de> for Kept {
 const EXPECTED: &str = "true, \"summary\" or false";
 
 impl Log {
-    /// What the types cannot say.
+    /// Checks what the types cannot express.
     pub(super) fn check(&self) -> Result<(), String> {
         if self.segment_size < ByteSize::kib(64) {
             return Err("[log] segment_size must be at least 64 KiB".to_owned());
@@ -111,7 +111,7 @@ impl Log {
     }
 }
 
-/// A span that may have days and weeks in it, of 24 hours and seven days.
+/// A duration that may have days and weeks in it, of 24 hours and seven days.
 pub fn days(text: &str) -> Result<Duration, jiff::Error> {
     let span: Span = text.parse()?;
     Duration::try_from(span.to_duration(SpanRelativeTo::days_are_24_hours())?)

@@ -1,6 +1,6 @@
 //! What callers may do: the keys that a `[[client]]` and `[policy]` share, and `[policy]` itself.
 //!
-//! A client may do less by default than one who brings an Odoo credential: it has a narrow door, and says what goes through.
+//! By default a client may do less than a caller with an Odoo credential, since its entry states what it needs.
 
 use std::{
     collections::BTreeMap,
@@ -23,11 +23,11 @@ pub struct Rules {
     pub policy: Policy,
     pub requests_per_second: Option<NonZeroU32>,
     pub in_flight: Option<NonZeroUsize>,
-    /// Where it may call from; anywhere, if there are none.
+    /// The networks that it may call from; any, if empty.
     pub addresses: Vec<IpNet>,
 }
 
-/// `[policy]`: for callers who bring an Odoo credential of their own.
+/// `[policy]`: for callers with an Odoo credential of their own.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "WrittenPolicy")]
 pub struct OwnCredentials {
@@ -52,8 +52,8 @@ pub(super) struct MaxRecords {
     write: Option<NonZeroU64>,
 }
 
-/// Puts the keys that say what a caller may do into the struct of a section, besides its own: serde's `flatten` would lose the
-/// lines of mistakes and the names of the known keys.
+/// Adds the keys that say what a caller may do to the struct of a section. serde's `flatten` would lose the lines of
+/// errors and the names of the known keys.
 macro_rules! with_rules {
     ($(#[$meta:meta])* $visible:vis struct $section:ident { $($own:tt)* }) => {
         $(#[$meta])*
@@ -82,7 +82,8 @@ macro_rules! with_rules {
         }
 
         impl $section {
-            /// `holder` is who it is for; `write` how many records a write may change where nothing is said.
+            /// `holder` names the caller in sentences; `write` is the default number of records that a write may
+            /// change.
             fn rules(&self, holder: String, write: Option<u64>) -> Result<crate::config::policy::Rules, String> {
                 let Self {
                     routes, models, never_read, never_write, methods, domains, name_search, max_records,
@@ -99,7 +100,7 @@ macro_rules! with_rules {
 }
 pub(super) use with_rules;
 
-/// The shared keys, as they were written.
+/// The shared keys as they are in the file.
 pub(super) struct Keys {
     pub(super) routes: Vec<Route>,
     pub(super) models: Models,
@@ -144,7 +145,7 @@ impl Keys {
     }
 }
 
-/// Keys that must be names of models.
+/// Checks keys that must be names of models.
 fn whole_names<'m>(key: &str, mut models: impl Iterator<Item = &'m String>) -> Result<(), String> {
     match models.find(|model| model.contains('*') || Pattern::read(model).is_none()) {
         None => Ok(()),
@@ -152,7 +153,7 @@ fn whole_names<'m>(key: &str, mut models: impl Iterator<Item = &'m String>) -> R
     }
 }
 
-/// What a search by name reads: fields or paths, and never the name itself, which says nothing.
+/// Checks the fields that a search by name reads: fields or paths, and never the name itself, which says nothing.
 fn searched(model: &str, fields: &[String]) -> Result<(), String> {
     let is_name = |name: &str| {
         let is_plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
@@ -220,7 +221,7 @@ impl<'de> Deserialize<'de> for Name {
 }
 
 impl<'de> Deserialize<'de> for Domain {
-    /// A list, or Odoo's way to write one in a text.
+    /// Reads a list, or Odoo's Python literal in a text.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = match Value::deserialize(deserializer)? {
             Value::String(text) => {

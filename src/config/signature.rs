@@ -1,4 +1,4 @@
-//! `[client.signature]`: how the requests of a client are signed that shows no key.
+//! `[client.signature]`: how a client that sends no key signs its requests.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::source::Source;
 
-/// As long as Standard Webhooks and Stripe recommend.
+/// The tolerance that Standard Webhooks and Stripe recommend.
 const TOLERANCE: Duration = Duration::from_secs(300);
 const LONGEST_TOLERANCE: Duration = Duration::from_secs(86_400);
 const TIMESTAMP: &str = "{timestamp}";
@@ -18,13 +18,13 @@ const BODY: &str = "{body}";
 #[serde(try_from = "Written")]
 pub struct Signature {
     pub scheme: Scheme,
-    /// The secret, and while it is being replaced the one before.
+    /// The secret, and the previous one while it is being replaced.
     pub secrets: Vec<Source>,
-    /// How far the time of a signature may be from now, and how long a signature is known again that has no time.
+    /// How far the time of a signature may be from now, and how long a signature without a time is remembered.
     pub tolerance: Duration,
 }
 
-/// Whose way of signing it is.
+/// The scheme of signing.
 #[derive(Debug, Clone)]
 pub enum Scheme {
     StandardWebhooks,
@@ -34,17 +34,17 @@ pub enum Scheme {
     Hmac(Hmac),
 }
 
-/// A way of signing that is put together from its parts.
+/// A scheme that is put together from its parts.
 #[derive(Debug, Clone)]
 pub struct Hmac {
     pub header: HeaderName,
     pub algorithm: Algorithm,
     pub encoding: Encoding,
-    /// What stands before the signature in its header.
+    /// The text before the signature in its header.
     pub prefix: String,
     /// The header with the time of the signature, in seconds since 1970.
     pub timestamp_header: Option<HeaderName>,
-    /// What is signed: texts around the timestamp and the body.
+    /// The signed text: texts around the timestamp and the body.
     pub signed: Vec<Part>,
 }
 
@@ -58,7 +58,7 @@ pub enum Part {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Algorithm {
-    /// Only for senders that can do no better.
+    /// For senders that support nothing better.
     Sha1,
     #[default]
     Sha256,
@@ -145,7 +145,8 @@ impl TryFrom<Written> for Signature {
     }
 }
 
-/// A time that is not signed can be changed by whoever sends an old request again.
+/// Reads the parts of the signed text. A time that is not signed could be changed by anyone who sends an old request
+/// again.
 fn signed(text: Option<&str>, has_time: bool) -> Result<Vec<Part>, String> {
     let text = text.unwrap_or(if has_time { "{timestamp}.{body}" } else { BODY });
     let count = |part| text.matches(part).count();

@@ -1,7 +1,8 @@
-//! The calls of a write, one after another.
+//! The steps of a write, one after another.
 //!
-//! There are three ends, and no fourth: everything is there; nothing is; or the error says what is left, or may be left,
-//! and why. What became of a call whose answer was lost is found out where a lookup can tell. The way back is in `undo.rs`.
+//! A write has three outcomes: everything is written; nothing is; or the error names what is left, or may be left, and
+//! why. Where the answer to a call was lost and a lookup can tell what became of it, it is asked. `undo` deletes what
+//! was created.
 
 use std::collections::{HashMap, HashSet};
 
@@ -35,7 +36,7 @@ pub(super) async fn run(
     for step in steps {
         let models: Vec<String> = step.side_effects().map_or_else(Vec::new, |side_effects| side_effects.models.clone());
         let taken = run.take(step).await;
-        // Its lines have been written too.
+        // Its lines have been written too, so lookups of their models may be out of date.
         caller.forget_lookups_of(models.iter().map(String::as_str));
         match taken {
             Ok(Some(main)) => result = Some(main),
@@ -67,7 +68,7 @@ pub(super) struct Updated {
     pub(super) with: Vec<String>,
 }
 
-/// A write under way.
+/// The state of a write that is being carried out.
 pub(super) struct Run<'c> {
     pub(super) caller: &'c Caller,
     /// Lines that existed before, by field.
@@ -81,16 +82,16 @@ pub(super) struct Run<'c> {
     lines: HashMap<(String, i64, String), Vec<i64>>,
 }
 
-/// A step that failed, and what is known of its own effect.
+/// A step that failed, and its own effects as far as they are known.
 pub(super) struct Failed {
     pub(super) cause: plan::Error,
     pub(super) own: Vec<Leftover>,
-    /// The call may have been done, so nothing that it may refer to is touched.
+    /// The call may have been carried out, so what it may refer to is kept.
     pub(super) keeps_the_rest: bool,
 }
 
 impl Failed {
-    /// Names what the failed call would have made beside its record.
+    /// Names what the failed call would have created beside its record.
     fn with(mut self, within: &[String]) -> Self {
         self.own.iter_mut().for_each(|left| left.with = within.to_vec());
         self
@@ -109,7 +110,7 @@ impl From<OdooError> for Failed {
     }
 }
 
-/// A write whose answer was lost.
+/// Whether the answer to a write was lost.
 pub(super) fn is_lost(error: &OdooError) -> bool {
     error.retry() == Retry::Unsafe
 }
@@ -147,7 +148,7 @@ impl Run<'_> {
                 (Vec::new(), None)
             }
             Purpose::AttachFiles => {
-                // The same values once more do no harm, so a lost answer is no reason to give up.
+                // Repeating the call with the same values does no harm, so a lost answer is no reason to give up.
                 self.caller.call_again(&rpc).await?;
                 (Vec::new(), None)
             }
@@ -156,7 +157,7 @@ impl Run<'_> {
         Ok(main)
     }
 
-    /// The main call, for a new record perhaps together with those of other calls.
+    /// Makes the main call. A new record may be created in one RPC with those of concurrent calls.
     async fn main(&mut self, rpc: Rpc, side_effects: SideEffects) -> Result<(Vec<i64>, MainResult), Failed> {
         let answer = self.caller.call_batched(&rpc).await;
         let answer = answer.map_err(|error| failed(error, &rpc, true).with(&side_effects.models))?;
@@ -175,13 +176,14 @@ impl Run<'_> {
         Ok((ids, MainResult { created, answer }))
     }
 
-    /// Creates a record that a lookup did not find. Where the answer is lost, the lookup tells whether the record exists.
+    /// Creates a record that a lookup did not find. Where the answer is lost, the lookup tells whether the record
+    /// exists.
     async fn create_missing(&self, rpc: &Rpc, probe: &Rpc, side_effects: SideEffects) -> Result<Undo, Failed> {
         let (ids, kind) = match self.caller.call(rpc).await {
             Ok(result) => (ids_of(&result), Kind::Created),
             Err(error) if is_lost(&error) => match self.caller.call_again(probe).await.map(|found| ids_of(&found)) {
                 Ok(found) if found.len() == 1 => (found, Kind::Adopted),
-                // It may be there, and refer to what was made before it.
+                // The record may exist, and refer to what was created before it.
                 _ => return Err(lost(error, rpc, true).with(&side_effects.models)),
             },
             Err(error) => return Err(error.into()),
@@ -230,7 +232,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// What an earlier step created, which the call `rpc` needs.
+    /// What an earlier step created, which the RPC needs.
     fn created(&self, step: StepId, rpc: &Rpc) -> Result<&Created, OdooError> {
         self.created.get(step).ok_or_else(|| no_earlier_id(rpc))
     }
@@ -268,7 +270,8 @@ impl Run<'_> {
         Ok(id)
     }
 
-    /// The lines that this call made in a field: as the field has them, or where that leaves some out, as they lead back.
+    /// The lines that this call created in a field: those that the field has, or where the field leaves some out, those
+    /// that lead back.
     async fn new_lines(&self, model: &str, id: i64, line: &Line) -> Result<Vec<i64>, OdooError> {
         let is_new = |id: &i64| !self.before.contains(&(line.field.clone(), *id));
         let mut lines = plan::lines_of(self.caller, model, &[id], &line.field, &line.model, None).await?;
@@ -282,13 +285,13 @@ impl Run<'_> {
     }
 }
 
-/// An earlier call answered without an id that the call `rpc` needs, which is not sent.
+/// The error for an earlier call that gave no id which the RPC needs. The RPC is not sent.
 fn no_earlier_id(rpc: &Rpc) -> OdooError {
     let why = Why::Garbled(format!("an earlier call gave no id for {}.{}", rpc.model, rpc.method));
     OdooError::NoAnswer { effect: Effect::Read, why }
 }
 
-/// An answer without the ids that it should have: what was created is not known.
+/// The error for an answer without the ids that it should have: what was created is unknown.
 fn no_id(rpc: &Rpc) -> OdooError {
     let why = Why::Garbled(format!("{}.{} gave no id", rpc.model, rpc.method));
     OdooError::NoAnswer { effect: Effect::Write, why }

@@ -1,7 +1,8 @@
-//! The way back: what was made before a failure is deleted again, last first, and what cannot be is named.
+//! Undoing a write: what was created before a failure is deleted again, last first, and what cannot be deleted is
+//! named.
 //!
-//! Nothing is deleted that a record may refer to which stays, or of which it is not known whether it is there; and nothing with
-//! which Odoo would delete a record that the call did not make.
+//! A record is kept if a record that stays, or may exist, may refer to it, or if Odoo would delete a record with it
+//! that the call did not create.
 
 use serde_json::json;
 
@@ -14,7 +15,7 @@ use crate::{
     plan::{self, Delegation, NestedLines, SideEffects},
 };
 
-/// A write that failed and could not be taken back whole.
+/// A write that failed and could not be undone completely.
 #[derive(Debug, thiserror::Error)]
 #[error("{cause}; {}", left.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
 pub struct Incomplete {
@@ -27,21 +28,21 @@ pub struct Incomplete {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leftover {
     pub model: String,
-    /// None where Odoo's answer was lost, and with it the ids.
+    /// Empty where Odoo's answer was lost, and with it the ids.
     pub ids: Vec<i64>,
     pub fate: Fate,
     pub why: String,
-    /// The models of what was made with it, in the same call.
+    /// The models of what was created with it, in the same call.
     pub with: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
-    /// It was made, and is still there.
+    /// It was created, and still exists.
     Made,
     /// It was updated, and stays so.
     Updated,
-    /// It is not known whether it was made or updated.
+    /// It is unknown whether it was created or updated.
     Unknown,
 }
 
@@ -69,7 +70,7 @@ impl std::fmt::Display for Leftover {
     }
 }
 
-/// Something to be deleted if a later step fails.
+/// Records to delete if a later step fails.
 pub(super) struct Undo {
     pub(super) model: String,
     pub(super) ids: Vec<i64>,
@@ -87,7 +88,7 @@ pub(super) enum Kind {
 }
 
 impl Run<'_> {
-    /// Deletes what was made, last first, and says what could not be.
+    /// Deletes what was created, last first, and names what could not be deleted.
     pub(super) async fn give_up(mut self, failed: Failed) -> Error {
         let Failed { cause, own: mut left, keeps_the_rest } = failed;
         let mut keep = keeps_the_rest.then_some("a call that may refer to it may have been done");
@@ -98,7 +99,7 @@ impl Run<'_> {
         while let Some(undo) = self.undo.pop() {
             let Undo { model, ids, kind, side_effects } = undo;
             let SideEffects { lines, unidentified, models, delegation } = side_effects;
-            // Files that are not attached to anything are referred to by nothing.
+            // Nothing refers to files that are not attached.
             let why = keep.filter(|_| kind != Kind::Files || keeps_the_rest);
             if let Some(why) = why {
                 left.push(Leftover { model, ids, fate: Fate::Made, why: why.to_owned(), with: models });
@@ -139,7 +140,7 @@ impl Run<'_> {
         if left.is_empty() { Error::Refused(cause) } else { Incomplete { cause, left }.into() }
     }
 
-    /// Deletes records, and then what is left of the lines they had; gives what could not be deleted.
+    /// Deletes records, and then the remaining lines that they had; returns what could not be deleted.
     async fn delete_with_lines(&self, model: &str, ids: &[i64], nested: &[NestedLines]) -> Vec<Leftover> {
         let lines = match self.lines_below(model, ids.to_vec(), nested).await {
             Ok(lines) => lines,
@@ -157,7 +158,7 @@ impl Run<'_> {
         left
     }
 
-    /// Deletes those of the records that are still there.
+    /// Deletes those of the records that still exist.
     async fn delete_rest(&self, model: &str, ids: &[i64]) -> Result<(), OdooError> {
         let those = json!([["id", "in", ids]]);
         let rest = Rpc::search_read(model, those, json!(["id"]), Page::default()).reaching_all();
@@ -192,8 +193,8 @@ impl Run<'_> {
         Ok(lines)
     }
 
-    /// Deletes records. Odoo may have deleted some with others, such as the files of a record; those are gone as well. Not
-    /// every door says that this is why it refuses, so what is left is looked for.
+    /// Deletes records. Odoo may have deleted some with others, such as the files of a record, and those count as
+    /// deleted. Not every protocol says that this is why Odoo refuses, so the remaining records are searched for.
     async fn delete(&self, model: &str, ids: &[i64]) -> Result<(), OdooError> {
         match self.caller.call_again(&Rpc::unlink(model, ids.to_vec())).await {
             Err(OdooError::Fault(_)) => self.delete_rest(model, ids).await,

@@ -9,7 +9,7 @@ use jaq_json::{Val, read};
 
 use super::{Error, Sent};
 
-/// What a filter could learn of this machine, or do to this process.
+/// Filters that would reveal something of this machine, or act on this process.
 const FORBIDDEN: [&str; 5] = ["env", "halt", "halt_error", "debug", "stderr"];
 const HEADERS: &str = "$headers";
 
@@ -17,7 +17,7 @@ type Filter = jaq_core::Filter<data::JustLut<Val>>;
 
 pub(super) struct Template(Filter);
 
-/// What is wrong with a filter, with its line: `3: …`.
+/// Why a filter does not compile, with its line: `3: …`.
 #[derive(Debug, thiserror::Error)]
 #[error("{line}: {what}")]
 pub struct Mistake {
@@ -60,8 +60,11 @@ impl Template {
         Ok(Self(filter))
     }
 
-    /// Its results as JSON, of which one is wanted: no more than two are made. To be called in a worker, since a filter may
-    /// take any amount of memory and time.
+    /// Runs the filter and returns its results as JSON. One result is expected, so no more than two are made. It is
+    /// called in a worker, since a filter may take any amount of memory and time.
+    ///
+    /// # Errors
+    /// The body is not JSON, or the filter fails.
     pub(super) fn run(&self, sent: &Sent) -> Result<Vec<String>, Error> {
         let failed = |what: &dyn std::fmt::Display| Error::Failed(what.to_string().chars().take(300).collect());
         let body = read::parse_single(&sent.body).map_err(|error| failed(&error))?;

@@ -1,10 +1,10 @@
-//! Templates run in processes of their own: a filter can ask for any amount of memory, time or stack, and whatever it takes,
-//! it is the worker that ends and not the gateway.
+//! Worker processes for templates. A filter can ask for any amount of memory, time or stack; if it does, the worker
+//! ends and not the gateway.
 //!
-//! A worker is this program again. It limits its own address space, has no environment, and runs one template at a time. What
-//! it gets and gives are frames: a length of four bytes, the highest first, and as many bytes. A call is three of them (the
-//! code, the headers as a JSON object, the body), an answer is a byte for its kind and one frame. Workers are kept for the
-//! next call, with the templates that they have compiled.
+//! A worker is this program, started again. It limits its own address space, has an empty environment, and runs one
+//! template at a time. Requests and answers are frames: a length of four bytes, big-endian, and as many bytes. A
+//! request is three frames (the code, the headers as a JSON object, the body), an answer is a byte for its kind and one
+//! frame. Idle workers are kept for the next call, with the templates that they have compiled.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -21,39 +21,39 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, setrlimit};
 
 use super::{Error, Sent, template::Template};
 
-/// What the command line calls a worker.
+/// The subcommand that starts a worker.
 pub const COMMAND: &str = "hook-worker";
-/// A template that takes longer does not end.
+/// The time that a template may take.
 pub(super) const TIME_LIMIT: Duration = Duration::from_secs(10);
-/// What a template may take, with the body it works on and all that it makes of it.
+/// The memory that a template may take, with its body and all that it makes of it.
 pub(super) const MEMORY_MIB: u64 = 256;
-/// A result larger than this is not read.
+/// The largest result that is read.
 const LARGEST: usize = 64 << 20;
-/// The stack of a template; one that calls itself without end ends with it.
+/// The stack of a template. Endless recursion ends with it.
 const STACK: usize = 16 << 20;
-/// So many workers are kept for the next call.
+/// The number of idle workers that are kept.
 const MOST_IDLE: usize = 4;
-/// So many templates does a worker keep, of this configuration and of those before.
+/// The number of templates that a worker keeps compiled, of this configuration and of earlier ones.
 const COMPILED: usize = 64;
 /// The number of SIGTERM, which a service manager may send to all processes of the gateway.
 const TERMINATED: i32 = 15;
 
-/// Workers that wait for a call.
+/// The idle workers.
 static IDLE: Mutex<Vec<Worker>> = Mutex::new(Vec::new());
 
-/// What a worker answers.
+/// The kinds of answers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 enum Kind {
     /// The results, one JSON value a line.
     Results = b'r',
-    /// The template failed; its words.
+    /// The template failed, with its message.
     Failed = b'f',
-    /// The template did not end, and the worker ends instead.
+    /// The template did not end in time, and the worker ends.
     Endless = b'e',
 }
 
-/// A worker that is ready for a call. It ends when this is dropped.
+/// A worker process. It is killed when this is dropped.
 struct Worker {
     child: Child,
     to: ChildStdin,
@@ -73,16 +73,17 @@ pub(super) struct Run(Mutex<State>);
 
 #[derive(Debug, Default)]
 enum State {
-    /// No worker runs the template at the moment.
+    /// No worker runs the template now.
     #[default]
     Apart,
-    /// This process runs it. It is waited for only after this state has been left, so the number is that of no other process.
+    /// This process runs the template. It is waited for only after this state has been left, so its number cannot be
+    /// that of another process.
     In(Pid),
     Ended,
 }
 
 impl Run {
-    /// Ends the run. The thread that waits for its worker goes on at once, whatever the worker does.
+    /// Ends the run by killing its worker. The thread that waits for the worker continues at once.
     pub(super) fn end(&self) {
         let mut state = self.0.lock();
         if let State::In(worker) = *state
@@ -93,7 +94,7 @@ impl Run {
         *state = State::Ended;
     }
 
-    /// The worker begins; `false` where the run has been ended.
+    /// Notes the worker that runs the template; `false` where the run has been ended.
     fn enter(&self, worker: &Worker) -> bool {
         let mut state = self.0.lock();
         if matches!(*state, State::Ended) {
@@ -103,7 +104,7 @@ impl Run {
         true
     }
 
-    /// The worker has answered or ended; `false` where the run has been ended.
+    /// Notes that the worker has answered or ended; `false` where the run has been ended.
     fn leave(&self) -> bool {
         let mut state = self.0.lock();
         if matches!(*state, State::Ended) {
@@ -114,8 +115,8 @@ impl Run {
     }
 }
 
-/// Runs a template in a worker and returns its results as JSON, of which there are two at most. It blocks, for about
-/// [`TIME_LIMIT`] as a rule; [`Run::end`] ends it in any case. A worker that took too long has ended when this returns.
+/// Runs a template in a worker and returns its results as JSON, two at most. It blocks for about [`TIME_LIMIT`] at
+/// most, and [`Run::end`] ends it in any case. A worker that took too long has ended when this returns.
 ///
 /// # Errors
 /// The template fails, or takes more than it may; or no worker can be started.
@@ -160,12 +161,12 @@ pub(super) fn run(code: &str, sent: &Sent, run: &Run) -> Result<Vec<String>, Err
 
 impl Worker {
     fn start() -> io::Result<Self> {
-        // By this name the program is found even after another version was installed in its place.
+        // This path leads to the program even after another version was installed in its place.
         let mut command = Command::new("/proc/self/exe");
         command.arg(COMMAND).env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        // The allocator sets aside a gigabyte of address space otherwise.
+        // The allocator would reserve a gigabyte of address space.
         command.env("MIMALLOC_ARENA_RESERVE", "16384");
-        // An interrupt from the terminal is for the gateway, which lets its calls end.
+        // An interrupt from the terminal is meant for the gateway, which lets its calls end.
         let mut child = command.process_group(0).spawn()?;
         match (child.stdin.take(), child.stdout.take()) {
             (Some(to), Some(from)) => Ok(Self { child, to, from }),
@@ -173,7 +174,7 @@ impl Worker {
         }
     }
 
-    /// Keeps the worker for the next call, unless there are enough.
+    /// Keeps the worker for the next call, unless enough are idle.
     fn keep(self) {
         let mut idle = IDLE.lock();
         if idle.len() < MOST_IDLE {
@@ -181,7 +182,10 @@ impl Worker {
         }
     }
 
-    /// Fails where the worker ends before it has answered.
+    /// Sends a request and reads the answer.
+    ///
+    /// # Errors
+    /// The worker ends before it has answered.
     fn call(&mut self, code: &str, sent: &Sent) -> io::Result<(Kind, String)> {
         write_frame(&mut self.to, code.as_bytes())?;
         write_frame(&mut self.to, &serde_json::to_vec(&sent.headers)?)?;
@@ -200,10 +204,10 @@ impl Worker {
     }
 }
 
-/// The worker itself: serves calls until its standard input ends.
+/// Runs as a worker: serves requests until the standard input ends.
 ///
 /// # Errors
-/// What started it is gone, or its memory cannot be limited.
+/// The process that started it is gone, or its memory cannot be limited.
 pub fn serve() -> io::Result<()> {
     limit_memory()?;
     let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());
@@ -250,7 +254,7 @@ fn failure(error: Error) -> String {
     }
 }
 
-/// What the program itself takes is not a template's.
+/// Limits the address space. What the program itself takes is not counted as a template's.
 fn limit_memory() -> io::Result<()> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let own = status.lines().find_map(|line| line.strip_prefix("VmSize:"));
@@ -258,7 +262,7 @@ fn limit_memory() -> io::Result<()> {
     let own = own.ok_or_else(|| io::Error::other("/proc/self/status has no VmSize"))? << 10;
     let most = Some(own + STACK as u64 + (MEMORY_MIB << 20));
     setrlimit(Resource::As, Rlimit { current: most, maximum: most })?;
-    // A dump of what a sender sent is of no use.
+    // A core dump would hold what a sender sent.
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
     Ok(())
 }

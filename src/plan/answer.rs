@@ -1,8 +1,10 @@
-//! Which fields of which records an answer holds, and how Odoo is asked for them.
+//! Which fields of which records an answer holds, and how they are read from Odoo.
 //!
-//! A relation with fields within it comes as a list of records, a many2one too (the addon's form). From Odoo 17 on one
-//! call reads all levels by a specification; before, and for references, which may lead to any model, each level is read
-//! by one call for each related model.
+//! A relation with fields within it comes as a list of records, a many2one too (the addon's form). From Odoo 17 on, one
+//! RPC reads all levels by a specification. Before, and for references, which may lead to any model, each level is read
+//! by one RPC for each related model (`expand`).
+//!
+//! `field_list` parses what a caller names, `content` handles the content of files. Neither of them imports this file.
 
 mod content;
 mod expand;
@@ -21,32 +23,35 @@ use crate::{
 /// The first version whose `web_save`, `web_read` and `web_search_read` take a specification.
 const READS_BY_SPECIFICATION: u16 = 17;
 
-/// The fields wanted of a model's records, beside the id, which is in every answer.
+/// The fields that are wanted of a model's records, besides the id, which is in every answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selection {
     pub model: String,
     pub fields: Vec<(String, Wanted)>,
 }
 
-/// How one field's value is wanted.
+/// The form in which a field's value is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
     /// As `read` gives it.
     Plain,
     /// A many2one as `read` gives it: `[id, name]`, or false.
     Named,
-    /// Properties, of which the answer shows which models they lead to.
+    /// Properties. Only the answer shows which models they lead to.
     Properties,
-    /// A file's content, which a specification would answer with its size; Odoo has it under this name.
+    /// A file's content, of which a specification would give the size. Odoo has it under the name `read_as`.
     Content { read_as: String },
     /// The records that a many2one, one2many or many2many leads to.
     Records(Selection),
-    /// The record that a reference leads to, of whatever model.
+    /// The record of any model that a reference leads to.
     Referred(Vec<ListedField>),
 }
 
 impl Selection {
     /// Checks the names against the schemas. `parameter` is where the names come from, for the error.
+    ///
+    /// # Errors
+    /// A field does not exist, may not be read, or leads to no records though fields are named within it.
     pub(super) fn read(
         schemas: &SchemaView<'_>,
         model: &str,
@@ -78,7 +83,7 @@ impl Selection {
         Ok(Self { model: model.to_owned(), fields })
     }
 
-    /// For `read` and `search_read`.
+    /// The field names for `read` and `search_read`.
     pub fn names(&self) -> Value {
         if self.fields.is_empty() {
             return json!(["id"]);
@@ -90,13 +95,14 @@ impl Selection {
         self.fields.iter().map(name).collect()
     }
 
-    /// A call that reads these fields by name, with the contents of files among them.
+    /// The RPC, changed so that its answer holds the contents of files where these fields include some.
     pub fn reading(&self, rpc: Rpc) -> Rpc {
         let has_content = self.fields.iter().any(|(_, wanted)| matches!(wanted, Wanted::Content { .. }));
         if has_content { content::with_content(rpc) } else { rpc }
     }
 
-    /// For `web_read`, `web_save` and `web_search_read`; `None` where a specification cannot say what is wanted.
+    /// The specification for `web_read`, `web_save` and `web_search_read`; `None` where a specification cannot express
+    /// what is wanted.
     pub fn specification(&self) -> Option<Value> {
         let mut specification = Map::new();
         for (name, wanted) in &self.fields {
@@ -111,8 +117,12 @@ impl Selection {
         Some(Value::Object(specification))
     }
 
-    /// The specification, where this Odoo takes one and one can say what is wanted. It reads whatever a relation leads to,
-    /// also outside a domain that the related model has for the caller.
+    /// The specification, where this Odoo takes one and one can express what is wanted. A specification reads every
+    /// record that a relation leads to, also those outside the domain that the related model has for the caller, so
+    /// there is none where such a model is reached.
+    ///
+    /// # Errors
+    /// Odoo's version cannot be read.
     pub async fn specification_for(&self, caller: &Caller) -> Result<Option<Value>, odoo::Error> {
         if self.leads_to(&|model| caller.policy().domain(model).is_some()) {
             return Ok(None);

@@ -1,4 +1,6 @@
 //! Why a call cannot be planned, with the place of the mistake in what was sent.
+//!
+//! Every question about an error is an exhaustive match, so that a new variant has to answer all of them.
 
 use serde_json::{Value, json};
 
@@ -12,7 +14,7 @@ use crate::{
 
 /// Why a call cannot be carried out as it was sent. Nothing was written.
 ///
-/// Where the addon has a sentence for it, the sentence is the addon's: integrations match on it.
+/// Where the addon has a sentence for it, the sentence is the addon's, since integrations match on it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("'{field}': '{value}' found no match.")]
@@ -51,7 +53,7 @@ pub enum Error {
     Denied { path: String, source: Denied },
     #[error("{} (strict)", .0.message)]
     Strict(Warning),
-    /// Refused twice, each time for something that others had changed meanwhile.
+    /// Refused twice, each time for a reason that a change by others explains.
     #[error(
         "{0} (other calls, or users of Odoo, are changing the same records at the same time; nothing was written, send it again)"
     )]
@@ -196,7 +198,7 @@ impl Error {
         match self {
             Self::Odoo(odoo::Error::Fault(fault)) => fault.may_come_of_a_change(),
             Self::NotFoundAfterwards { .. } => true,
-            // That has been considered already.
+            // It has been considered already.
             Self::Overtaken(_)
             | Self::NoMatch { .. }
             | Self::Ambiguous(_)
@@ -218,7 +220,7 @@ impl Error {
         }
     }
 
-    /// The same refusal, worth another try by the caller.
+    /// The same refusal, marked as worth another try by the caller.
     #[must_use]
     pub fn overtaken(self) -> Self {
         Self::Overtaken(Box::new(self))
@@ -239,7 +241,7 @@ impl Error {
     }
 }
 
-/// A lookup that matched several records where one is due.
+/// A lookup that matched several records where one is needed.
 #[derive(Debug, thiserror::Error)]
 #[error("'{field}': '{value}' matched more than 1 record{}", listed(candidates))]
 pub struct Ambiguous {
@@ -248,11 +250,11 @@ pub struct Ambiguous {
     pub value: String,
     pub model: String,
     pub ids: Vec<i64>,
-    /// Some of the records, with their names, where Odoo could be asked for them.
+    /// The ids and names of some of the records, where Odoo could be asked for them.
     pub candidates: Vec<(i64, String)>,
 }
 
-/// How many records an ambiguous lookup names.
+/// The number of records that an ambiguous lookup names.
 const CANDIDATES: usize = 5;
 
 fn listed(candidates: &[(i64, String)]) -> String {

@@ -1,7 +1,9 @@
-//! What a call touches beside the fields that its payload names: by domains, orders, and Odoo's own commands.
+//! Policy checks on what a call touches beside the fields that its payload names: by domains, orders, and Odoo's own
+//! commands.
 //!
-//! Nothing is changed here; what may not be touched is refused, with its place. Where the policy is open there is nothing to
-//! refuse, and no schema is asked for.
+//! The checks change nothing; what the policy denies is an error with its place. Where the policy is open, nothing is
+//! denied and no schema is read. The file imports the schema view and the policy, `properties` the same; the two call
+//! each other, since a domain may stand in a property and a property in the values of a command.
 
 mod properties;
 
@@ -18,11 +20,12 @@ use crate::{
     policy::{Denied, Domain, NAME, Touch},
 };
 
-/// The fields in which a record says what model the record is of that it belongs to (`ir.attachment`, `mail.message`).
+/// The fields in which a record names the model of the record that it belongs to (`ir.attachment`, `mail.message`).
 const NAME_THE_OWNER: [&str; 2] = ["res_model", "model"];
 
 impl SchemaView<'_> {
-    /// A domain over a model: every field on every path, and what conditions on relations read of the models behind them.
+    /// Checks a domain over a model: every field on every path, and what conditions on relations read of related
+    /// models.
     pub(super) fn domain(&self, model: &str, domain: &Value, at: &str) -> Result<(), Error> {
         if self.policy().is_open() {
             return Ok(());
@@ -32,8 +35,8 @@ impl SchemaView<'_> {
         domain.conditions().try_for_each(|(field, operator, value)| self.condition(model, field, operator, value, at))
     }
 
-    /// One condition. A relation that is compared with a text is compared by the names of the records that it leads to; with
-    /// a domain of their own, by whatever that names (`any`, Odoo 17 and later).
+    /// Checks one condition. A relation compared with a text is compared by the names of the related records; with a
+    /// domain of their own, by every field in that (`any`, Odoo 17 and later).
     pub(super) fn condition(
         &self,
         model: &str,
@@ -48,8 +51,8 @@ impl SchemaView<'_> {
         let operator = operator.to_lowercase();
         let end = self.path(model, field).map_err(denied(at))?;
         let Some(relation) = end.and_then(|field| field.kind.relation()) else {
-            // A domain or a hierarchy of the records that the field itself is of: `["id", "any", […]]` is the domain (Odoo 19),
-            // and `["id", "child_of", "Azure"]` a search by name (14-19).
+            // A domain or a hierarchy of the field's own records: `["id", "any", […]]` is the domain (Odoo 19), and
+            // `["id", "child_of", "Azure"]` a search by name (14-19).
             if operator.contains("any") || operator.ends_with("_of") {
                 let field = shown(&Value::from(field));
                 let problem = format!("has `{operator}` on `{field}`, which leads to no other records");
@@ -73,14 +76,14 @@ impl SchemaView<'_> {
         }
     }
 
-    /// What a search is sorted by: `date desc, partner_id.name`.
+    /// Checks what a search is sorted by: `date desc, partner_id.name`.
     pub(super) fn order(&self, model: &str, order: &str, at: &str) -> Result<(), Error> {
         if self.policy().is_open() {
             return Ok(());
         }
         for term in order.split(',') {
             let name = term.split_whitespace().next().unwrap_or_default().replace('"', "");
-            // Behind a colon is a part of a date.
+            // The part behind a colon is a part of a date.
             let path = name.split(':').next().unwrap_or_default();
             if !path.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_')) {
                 let problem = format!("has `{}` where a field's name is due", shown(&Value::from(term)));
@@ -94,8 +97,8 @@ impl SchemaView<'_> {
         Ok(())
     }
 
-    /// Odoo's own commands of a relation. Python takes false and 0.0 for 0, so what a command is does not matter here: an
-    /// object in it can be values, and a number the id of a record.
+    /// Checks Odoo's own commands of a relation. Python takes false and 0.0 for 0, so the number of a command is not
+    /// looked at: an object in a command can be values, and a number the id of a record.
     pub(super) fn commands(&self, model: &str, commands: &Value, at: &str) -> Result<(), Error> {
         if self.policy().is_open() {
             return Ok(());
@@ -112,7 +115,7 @@ impl SchemaView<'_> {
         }
     }
 
-    /// The values of a record, as a command has them.
+    /// Checks the values of a record in a command.
     fn values(&self, model: &str, values: &Map<String, Value>, at: &str) -> Result<(), Error> {
         let Some(view) = self.model(model).map_err(denied(at))? else { return Ok(()) };
         for (name, value) in values {
@@ -123,7 +126,7 @@ impl SchemaView<'_> {
         self.attached(view, values, at)
     }
 
-    /// What the value of a field leads to, as a command or a default has it.
+    /// Checks what the value of a field leads to, in a command or a default.
     fn related(&self, view: ModelView<'_>, name: &str, value: &Value, at: &str) -> Result<(), Error> {
         match (view.kind(name), view.relation(name), value) {
             (_, Some(relation), Value::Array(_) | Value::Object(_)) => self.commands(relation, value, at),
@@ -136,14 +139,15 @@ impl SchemaView<'_> {
         }
     }
 
-    /// The default that a context gives to a field, of the model or of any other that a method makes records of.
+    /// Checks a default that a context gives to a field, of the model or of any other model whose records a method
+    /// creates.
     pub(super) fn default(&self, model: &str, field: &str, value: &Value, at: &str) -> Result<(), Error> {
-        // That of one property is named by a path: `default_lead_properties.color` (Odoo 16 and later).
+        // The default of one property is named by a path: `default_lead_properties.color` (Odoo 16 and later).
         let (field, property) = field.split_once('.').map_or((field, None), |(field, name)| (field, Some(name)));
         self.policy().decide(Touch::Default(field)).map_err(denied(at))?;
         let Some(view) = self.model(model).map_err(denied(at))? else { return Ok(()) };
         let is_known = view.write(field).map_err(denied(at))?.is_some();
-        // Of whatever model it is then, commands in it could touch another one.
+        // The field may be of any model then, and commands in its value could touch another one.
         if !is_known && (value.is_array() || value.is_object()) {
             let problem = format!("gives several values to `{field}`, which `{model}` does not have; one can be given");
             return Err(Error::WrongKind { path: at.to_owned(), problem });
@@ -154,7 +158,7 @@ impl SchemaView<'_> {
         if property.is_some() { Ok(()) } else { self.related(view, field, value, at) }
     }
 
-    /// The value of a reference names a model itself: `sale.order,7`.
+    /// Checks the value of a reference, which names a model: `sale.order,7`.
     pub(super) fn reference(&self, named: &str, at: &str) -> Result<(), Error> {
         let model = named.split(',').next().unwrap_or_default().trim();
         if model.is_empty() {
@@ -163,8 +167,8 @@ impl SchemaView<'_> {
         self.owner(model, at)
     }
 
-    /// Files, messages and the like say in texts which record they belong to, and touch that record's model; also where the
-    /// text comes alone, since the id may stand already.
+    /// Checks the texts in which files, messages and the like name the model of the record they belong to. A text alone
+    /// touches that model too, since the id may be stored already.
     pub(super) fn attached(&self, view: ModelView<'_>, values: &Map<String, Value>, at: &str) -> Result<(), Error> {
         if view.kind("res_id").is_none() && !values.contains_key("res_id") {
             return Ok(());
@@ -177,14 +181,14 @@ impl SchemaView<'_> {
         Ok(())
     }
 
-    /// A model that a value names, of whose records any may be meant.
+    /// Checks a model that a value names, any of whose records may be meant.
     pub(super) fn owner(&self, model: &str, at: &str) -> Result<(), Error> {
         self.policy().decide(Touch::Model(model)).map_err(denied(at))?;
         self.policy().decide(Touch::Unchecked(model)).map_err(denied(at))
     }
 }
 
-/// With the place in `vals` where it stands.
+/// Converts a denial to an error at this place in `vals`.
 pub(crate) fn denied(at: &str) -> impl Fn(Denied) -> Error {
     move |source| Error::Denied { path: at.to_owned(), source }
 }

@@ -1,7 +1,8 @@
-//! A payload, understood: every field's value as Odoo will take it, except for the lookups that are still open.
+//! From a payload to a draft: every field's value as Odoo will take it, except for the lookups, which stay open.
 //!
-//! Reading is pure: schemas in, a draft and its questions out. A value that is no use is refused here, with its path,
-//! before anything is asked of Odoo.
+//! Reading is pure: it takes schemas and gives a draft and its questions. A value that cannot be used is refused here,
+//! with its path, before Odoo is asked anything. `draft` has the result's types; `relations`, `commands`, `files`,
+//! `content`, `delegation` and `base64` read the kinds of values.
 
 mod base64;
 mod commands;
@@ -31,7 +32,7 @@ use crate::{
     policy::Touch,
 };
 
-/// Reads payloads of one call.
+/// Reads the payloads of one call.
 pub(super) struct Reader<'a> {
     pub(super) schemas: &'a SchemaView<'a>,
     pub(super) filter: Filter<'a>,
@@ -40,7 +41,10 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Reads one record of `model` that stands at `path`; `company` is where its lookups look.
+    /// Reads one record of `model` that stands at `path`; `company` is the one that its lookups search in.
+    ///
+    /// # Errors
+    /// A value is of the wrong kind, the policy denies a field, or the call is strict and a value would not be kept.
     pub(super) fn read(
         &mut self,
         model: &str,
@@ -76,7 +80,8 @@ impl Reader<'_> {
         Ok(draft)
     }
 
-    /// Says what Odoo would drop in silence. It is sent all the same: a model's own `create` or `write` may look at it.
+    /// Warns of a value that Odoo would drop silently. It is sent nevertheless, since a model's own `create` or `write`
+    /// may look at it.
     fn note_kept(
         &mut self,
         view: ModelView<'_>,
@@ -88,16 +93,16 @@ impl Reader<'_> {
         match view.kept(name) {
             Kept::Yes => {}
             Kept::UntilComputed => draft.computed.push((name.to_owned(), path)),
-            // Odoo changes records by such a field, though it links none.
+            // Odoo changes records through such a field, though it links none.
             Kept::No if matches!(slot, Slot::Commands { commands, .. } if commands::change_records(commands)) => {}
             Kept::No => self.warnings.note_unwritten(view.name(), name, &path)?,
         }
         Ok(())
     }
 
-    /// Files become records of a model of their own.
+    /// Reads files that become records of their own.
     fn files(&mut self, value: &Value, path: &str) -> Result<Vec<File>, Error> {
-        // They are made before the record that they belong to, so nothing shows what they will be.
+        // Files are created before the record that they belong to, so nothing shows what they will belong to.
         self.schemas.policy().decide(Touch::Unchecked(attachment::MODEL)).map_err(denied(path))?;
         let Some(attachments) = self.schemas.model(attachment::MODEL).map_err(denied(path))? else {
             return Ok(Vec::new());
@@ -127,18 +132,18 @@ impl Reader<'_> {
         let to = |model| Relation { field: name, model, inverse, path: &path, company };
         let leads_to_files = name == attachment::FIELD && field.kind.relation() == Some(attachment::MODEL);
         let slot = match (&field.kind, value) {
-            // Files are added to those that are there, and never replace them.
+            // Files are added to the existing ones, and never replace them.
             (Kind::One2many(_), value) if leads_to_files && !commands::are_commands(value) => {
                 Slot::Files { files: self.files(value, &path)?, is_many2many: false }
             }
             (Kind::Many2many(_), value) if leads_to_files && files::are_files(value) => {
                 Slot::Files { files: self.files(value, &path)?, is_many2many: true }
             }
-            // Lines are not removed by a value that a sender may have meant for "unknown".
+            // Lines are not removed by a value that may mean "unknown" to the sender.
             (Kind::One2many(_), Value::Null | Value::Bool(false)) => {
                 return Err(wrong(path, "a list of lines; an empty one removes those that are there", value));
             }
-            // Odoo's own word for nothing is false. Nothing in a relation of many is an empty list of links.
+            // Odoo's own empty value is false. For a relation to many records it is an empty list of links.
             (Kind::Many2many(model), Value::Null | Value::Bool(false)) => {
                 self.schemas.policy().decide(Touch::Model(model)).map_err(denied(&path))?;
                 Slot::Plain(json!([[6, 0, []]]))

@@ -1,4 +1,4 @@
-//! A plan as a person reads it: what was looked up and found, and the calls that would follow.
+//! A plan for people: what was looked up and found, and the RPCs that would follow.
 
 use serde_json::{Value, json};
 
@@ -12,14 +12,14 @@ use crate::{
 };
 
 impl Plan {
-    /// `{"lookups": […], "calls": […]}`. An id that an earlier call will give reads `<id from call 1>`, the first call
-    /// being 1.
+    /// Renders the plan as `{"lookups": […], "calls": […]}`. An id that an earlier call will give reads `<id from call
+    /// 1>`, counted from 1.
     pub fn render(&self, policy: &Policy) -> Value {
         let calls = match &self.work {
             Work::Write(write) => write.steps.iter().map(render_step).collect(),
             Work::Search { model, domain, page, fields } => {
                 let rpc = search(model, domain.clone(), page.clone(), fields);
-                // As it goes out, kept within the caller's domain.
+                // The search is shown as it is sent, restricted to the caller's domain.
                 json!([rpc.within(policy).map_or_else(|_| rpc.render(), |rpc| rpc.render())])
             }
             Work::Method { rpc, on } => {
@@ -35,7 +35,7 @@ impl Plan {
     }
 }
 
-/// The call that searches, before relations are followed where it cannot do that itself.
+/// The RPC of a search, before relations are expanded where the RPC cannot do that itself.
 pub(crate) fn search(model: &str, domain: Value, page: Page, fields: &Fields) -> Rpc {
     match fields {
         Fields::Named(names) => Rpc::search_read(model, domain, json!(names), page),

@@ -1,7 +1,8 @@
-//! From open questions to answers, and to the records that have to be made because a lookup found nothing.
+//! From open questions to answers, and to the records that have to be created because a lookup found nothing.
 //!
-//! What is made may hold lookups of its own, which may find nothing in turn; each round asks one level of them, when it holds
-//! the locks of the records that may be created for it.
+//! A missing record may hold lookups of its own, which may find nothing in turn. Each round asks one level of
+//! questions, after taking the locks of the records that may be created for it. This file stands above `lookup` and
+//! `read`, which do not know each other's missing records.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -13,30 +14,33 @@ use super::{
 };
 use crate::odoo::{Caller, Taken};
 
-/// Every question with what was found, and what is to be made where nothing was.
+/// Every question with its answer, and the records to create where nothing was found.
 #[derive(Debug, Default)]
 pub(super) struct Resolved {
     pub(super) questions: Questions,
     pub(super) matches: Matches,
-    /// The records to be made, each for the question that found none.
+    /// The records to create, each for the question that found none.
     pub(super) missing_records: BTreeMap<QuestionId, MissingRecord>,
-    /// Questions that are answered by a record which is made for another one, by that one.
+    /// Questions that are answered by the record that is created for another one.
     pub(super) same: HashMap<QuestionId, QuestionId>,
 }
 
-/// A record to be made.
+/// A record to create.
 #[derive(Debug)]
 pub(super) struct MissingRecord {
     pub(super) draft: Draft,
-    /// Its values show that the lookup will find it.
+    /// The values show that the lookup will find it.
     pub(super) is_certain: bool,
 }
 
-/// How many missing records may need one another in a row.
+/// The maximum depth of missing records that need one another.
 const MOST_LEVELS: usize = 20;
 
-/// Answers all questions. `None` where other calls went first with a record that this one came to need, after some questions
-/// had been answered: they must be asked again.
+/// Answers all questions. `None` where other calls held the lock of a record that this one came to need after some
+/// questions had been answered: those answers are out of date.
+///
+/// # Errors
+/// A query fails, the lock is not to be had in time, or a missing record cannot be read.
 pub(super) async fn resolve(
     caller: &Caller,
     filter: Filter<'_>,
@@ -61,11 +65,11 @@ pub(super) async fn resolve(
             .filter(|&id| resolved.matches[id].is_empty())
             .filter_map(|id| Some((id, auto_create.fitting(resolved.questions.get(id))?)))
             .collect();
-        // An entry makes one record, however many different lookups it fits.
+        // An entry creates one record, even if several different lookups fit it.
         let missing: Vec<_> = missing
             .into_iter()
             .filter(|(id, fit)| {
-                // What the record is made of, its company besides.
+                // What the record is created from, and its company.
                 let key = (fit.entry.path.clone(), resolved.questions.get(*id).company.or(company));
                 let first = *made_for.entry(key).or_insert(*id);
                 let is_answered_by_first = first != *id && fit.is_certain;
@@ -104,12 +108,12 @@ pub(super) async fn resolve(
 }
 
 impl Resolved {
-    /// The record that is made for this question answers others too.
+    /// Whether the record that is created for this question answers others too.
     pub(super) fn is_shared(&self, question: QuestionId) -> bool {
         self.same.values().any(|first| *first == question)
     }
 
-    /// What was looked up and found, for whoever wants to see it.
+    /// What was looked up and found, for a rendered plan.
     pub(super) fn looked(&self) -> Vec<LookupResult> {
         let answered = self.questions.iter();
         let looked = answered.map(|(id, question)| LookupResult {
@@ -122,7 +126,10 @@ impl Resolved {
         looked.collect()
     }
 
-    /// The records to be made, each after those that it needs itself.
+    /// The records to create, each after those that it needs itself.
+    ///
+    /// # Errors
+    /// A record needs itself.
     pub(super) fn order(&self, main: &Draft) -> Result<Vec<QuestionId>, Error> {
         let mut order = Vec::new();
         self.visit(main, &mut Vec::new(), &mut HashSet::new(), &mut order)?;

@@ -1,16 +1,16 @@
 //! Records in Odoo's answers.
 //!
-//! An answer without the list that the method always gives is an error. Taken for an empty one, it would read as "no record
-//! matches", and a record would be created that exists.
+//! An answer without the list that the method always gives is an error. Read as an empty list, it would mean that no
+//! record matches, and a record would be created that exists already.
 
 use serde_json::Value;
 
 use crate::odoo::{Effect, Error, Rpc, Why};
 
-/// The records that `search_read`, `read` or a part of another answer gives.
+/// The records in the answer of `search_read` or `read`, or in a part of another answer.
 ///
 /// # Errors
-/// There is no list.
+/// The answer is not a list.
 pub(crate) fn records(rpc: &Rpc, answer: Value) -> Result<Vec<Value>, Error> {
     match answer {
         Value::Array(records) => Ok(records),
@@ -21,7 +21,7 @@ pub(crate) fn records(rpc: &Rpc, answer: Value) -> Result<Vec<Value>, Error> {
 /// The ids of records that were read.
 ///
 /// # Errors
-/// One has no id.
+/// A record has no id.
 pub(crate) fn ids<'r>(rpc: &Rpc, records: impl IntoIterator<Item = &'r Value>) -> Result<Vec<i64>, Error> {
     let id = |record: &Value| record["id"].as_i64().ok_or_else(|| garbled(rpc, "a record without an id"));
     records.into_iter().map(id).collect()

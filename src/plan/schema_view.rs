@@ -1,8 +1,8 @@
-//! The models as a call may see them: their schemas, fetched until none lacks, and the policy that rules what is done with them.
+//! The models as a call may see them: their schemas, and the policy that decides what is done with them.
 //!
-//! A payload names models only through its fields, so which schemas are needed comes to light while it is read. Reading
-//! is repeated with what was missing, level by level, instead of waiting for Odoo in the middle of it. A model or field is had
-//! by saying what for, so that nothing can be planned that the policy has not decided.
+//! A payload names models only through its fields, so the schemas that it needs become known while it is read. Reading
+//! is repeated with the missing schemas, level by level, instead of waiting for Odoo in the middle of it. A model or
+//! field is given only for a stated use, so that nothing is planned that the policy has not decided (`field_access`).
 
 mod field_access;
 
@@ -24,7 +24,7 @@ use crate::{
     policy::{Denied, Policy, Touch},
 };
 
-/// The schemas at hand, and a note of the models that were asked for in vain.
+/// The schemas that have been fetched, and the models whose schemas turned out to be missing.
 #[derive(Debug)]
 pub(super) struct SchemaView<'p> {
     schemas: HashMap<String, Arc<Schema>>,
@@ -32,7 +32,7 @@ pub(super) struct SchemaView<'p> {
     policy: &'p Policy,
 }
 
-/// A model that may be touched, with its fields.
+/// A model that the policy lets the caller touch, with its fields.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ModelView<'k> {
     schemas: &'k SchemaView<'k>,
@@ -44,7 +44,7 @@ impl<'p> SchemaView<'p> {
         self.policy
     }
 
-    /// A model; where its schema is not at hand yet, what is made without it will be thrown away.
+    /// A model. `None` where its schema has not been fetched yet: what is read without it is thrown away.
     pub(super) fn model(&self, model: &str) -> Result<Option<ModelView<'_>>, Denied> {
         self.policy.decide(Touch::Model(model))?;
         Ok(self.schema(model).map(|schema| ModelView { schemas: self, schema }))
@@ -70,7 +70,7 @@ impl<'k> ModelView<'k> {
         &self.schema.model
     }
 
-    /// A field that is answered.
+    /// A field that is read.
     pub(super) fn read(&self, name: &str) -> Result<Option<&'k Field>, Denied> {
         self.schemas.decide_field(self.schema, name, Use::Read, 0)?;
         Ok(self.schema.field(name))
@@ -82,13 +82,13 @@ impl<'k> ModelView<'k> {
         Ok(self.schema.field(name))
     }
 
-    /// What becomes of a value that is written.
+    /// Whether Odoo keeps a value that is written.
     pub(super) fn kept(&self, name: &str) -> Kept {
         self.schemas.kept(self.schema, name, 0)
     }
 
-    /// The names of all fields that may be read, in order; nothing where that is all of them. Properties, of which only an
-    /// answer would show whether they may be, are left out.
+    /// The names of all fields that may be read, in order; `None` where that is all of them. Properties are left out
+    /// where only an answer would show whether they may be read.
     pub(super) fn readable(&self) -> Option<Vec<String>> {
         let policy = self.schemas.policy;
         let is_hidden = |name: &str| policy.narrows_models() && self.properties(name).is_some();
@@ -105,13 +105,15 @@ impl<'k> ModelView<'k> {
         names
     }
 
-    /// The name that Odoo has for a field: `raw` for a `datas` that is no more, in attachments and what inherits from them.
+    /// The name that Odoo has for a field: `raw` for `datas` where Odoo no longer has that, in attachments and models
+    /// that inherit from them.
     pub(super) fn stored_name<'n>(&self, name: &'n str) -> &'n str {
         let is_gone = name == DATAS && self.kind(DATAS).is_none() && self.kind(RAW) == Some(&Kind::Binary);
         if is_gone { RAW } else { name }
     }
 
-    /// The records may belong to a company each; that the gateway looks in one is not the caller's doing.
+    /// Whether the records may belong to a company. It needs no right to the field, since the gateway filters by
+    /// company on its own account.
     pub(super) fn has_company(&self) -> bool {
         self.schema.has_company()
     }
@@ -130,7 +132,11 @@ impl<'k> ModelView<'k> {
     }
 }
 
-/// Runs `read` until every schema that it asks for is there. One round of side-by-side fetches per level of the payload.
+/// Runs `read` until every schema that it asks for has been fetched, with one round of concurrent fetches per level of
+/// the payload.
+///
+/// # Errors
+/// Those of `read`, or of fetching a schema.
 pub(super) async fn with_schemas<T>(
     caller: &Caller,
     mut read: impl FnMut(&SchemaView<'_>) -> Result<T, Error>,
@@ -148,7 +154,7 @@ pub(super) async fn with_schemas<T>(
     }
 }
 
-/// A many2one's value that leads to a record. Odoo 14 takes a text for an id.
+/// Whether the value of a many2one leads to a record. Odoo 14 takes a text for an id.
 pub(super) fn names_a_record(value: &Value) -> bool {
     !matches!(value, Value::Null | Value::Bool(false)) && value.as_str() != Some("")
 }

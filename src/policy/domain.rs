@@ -1,18 +1,18 @@
-//! Odoo's search domains: a list of conditions and operators in prefix notation, conditions beside each other being joined
-//! by "and".
+//! Odoo's search domains: a list of conditions and operators in prefix notation; adjacent conditions are joined by
+//! "and".
 //!
-//! Two domains that are merely put behind each other can mean something else: `["|", A]` before `[B]` is "A or B". So a domain
-//! is taken apart first, and every "and" written out; what is not whole is none.
+//! Concatenating two domains can change their meaning: `["|", A]` before `[B]` is "A or B". So a domain is parsed
+//! first, and every "and" is written out; an incomplete domain is an error.
 
 use std::fmt;
 
 use serde_json::{Map, Value, json};
 
-/// A domain that is whole, with every operator written out. An empty one matches all records.
+/// A complete domain, with every operator written out. An empty one matches all records.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Domain(Vec<Value>);
 
-/// What is no domain, in words that follow its name.
+/// Why a value is not a domain, in words that follow its name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
     #[error("must be a list of conditions")]
@@ -27,7 +27,7 @@ impl Domain {
     pub fn read(value: &Value) -> Result<Self, Malformed> {
         let items = value.as_array().ok_or(Malformed::NotAList)?;
         let mut normal = Vec::with_capacity(items.len() * 2);
-        // How many conditions are due; one more whole domain may follow where none is.
+        // The number of conditions that are still needed; another complete domain may follow where none is.
         let (mut due, mut ands) = (1_usize, 0);
         for item in items {
             if due == 0 {
@@ -51,7 +51,7 @@ impl Domain {
         Ok(Self(normal))
     }
 
-    /// Both.
+    /// The conjunction of both domains.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
         match (self.0.is_empty(), other.0.is_empty()) {
@@ -65,7 +65,7 @@ impl Domain {
         Value::Array(self.0.clone())
     }
 
-    /// The conditions on fields: field, operator, value. Those that are constant are left out.
+    /// The conditions on fields: field, operator, value. Constant conditions are left out.
     pub fn conditions(&self) -> impl Iterator<Item = (&str, &str, &Value)> {
         self.0.iter().filter_map(|item| match item.as_array().map(Vec::as_slice) {
             Some([Value::String(field), operator, value]) => {
@@ -75,8 +75,8 @@ impl Domain {
         })
     }
 
-    /// Whether a record within this domain stays there when these values are written, as far as the values alone show it. A
-    /// field that is written and of which this does not show is as good as left.
+    /// Whether a record within this domain stays there when these values are written, as far as the values alone show
+    /// it. A written field for which they do not show it counts as leaving the domain.
     pub fn keeps(&self, written: &Map<String, Value>) -> bool {
         let is_plain = self.0.iter().all(|item| !matches!(item.as_str(), Some("|" | "!")));
         self.conditions().all(|(field, operator, value)| {
@@ -93,12 +93,12 @@ fn names_a_field(condition: &[Value]) -> bool {
     matches!(condition, [Value::String(field), _, _] if !matches!(field.as_str(), "&" | "|" | "!"))
 }
 
-/// `[1, "=", 1]` and `[0, "=", 1]`: all records, or none.
+/// `[1, "=", 1]` and `[0, "=", 1]`, which match all records, or none.
 fn is_constant(condition: &[Value]) -> bool {
     matches!(condition, [left, operator, right] if left.is_i64() && *operator == "=" && right.is_i64())
 }
 
-/// That a value is not one of others proves nothing: Odoo makes `0` of a boolean false, and rounds.
+/// Inequality proves nothing, since Odoo converts values: `0` of a boolean is false, and numbers are rounded.
 fn holds(written: &Value, operator: &str, value: &Value) -> bool {
     match operator {
         "=" => is_same(written, value),
@@ -107,7 +107,7 @@ fn holds(written: &Value, operator: &str, value: &Value) -> bool {
     }
 }
 
-/// What Odoo takes for nothing is false.
+/// Whether the value is Odoo's empty value, false.
 fn is_same(one: &Value, other: &Value) -> bool {
     let is_nothing = |value: &Value| matches!(value, Value::Null | Value::Bool(false));
     match (one.as_f64(), other.as_f64()) {

@@ -1,7 +1,7 @@
-//! Methods that do whatever they are told to, past a policy's rules.
+//! Methods that read or write what their arguments name, past a policy's rules.
 
-/// Methods of every model that read or write whatever fields their arguments name (Odoo 14-19). Where a policy narrows models,
-/// fields or records they would go around it.
+/// Methods of every model that read or write the fields that their arguments name (Odoo 14-19). Where a policy
+/// restricts models, fields or records, they would bypass it.
 pub(super) const METHODS: [&str; 50] = [
     "copy",
     "copy_data",

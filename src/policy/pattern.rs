@@ -1,13 +1,13 @@
-//! Patterns of names: `sale.*` of models, `res.partner.vat` or `*.wage` of a model's fields and methods. A `*` stands for any
-//! run of characters; everything else for itself.
+//! Patterns of names: `sale.*` of models, `res.partner.vat` or `*.wage` of a model's fields and methods. A `*` stands
+//! for any characters; everything else for itself.
 
 use std::fmt;
 
-/// A pattern of whole names.
+/// A pattern of model names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern(String);
 
-/// A pattern of a model's field or method: what is before the last dot is of the model.
+/// A pattern of a model's field or method: the part before the last dot is the pattern of the model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Name {
     model: Pattern,
@@ -15,7 +15,7 @@ pub struct Name {
 }
 
 impl Pattern {
-    /// `None` of what can be no pattern of a name.
+    /// Reads a pattern; `None` where the text cannot be a pattern of a name.
     pub fn read(text: &str) -> Option<Self> {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '*');
         (!text.is_empty() && text.chars().all(is_plain)).then(|| Self(text.to_owned()))
@@ -29,14 +29,14 @@ impl Pattern {
         is_match(name, &self.0)
     }
 
-    /// It names whatever begins so.
+    /// Whether the pattern matches every name with this prefix.
     pub(super) fn is_whole(&self, beginning: &str) -> bool {
         self.0.strip_suffix('*') == Some(beginning)
     }
 }
 
 impl Name {
-    /// `None` without a dot, or of what can be no pattern. A single `*` is of everything.
+    /// Reads a pattern; `None` without a dot, or where the text cannot be a pattern. A single `*` matches everything.
     pub fn read(text: &str) -> Option<Self> {
         let (model, tail) = if text == "*" { ("*", "*") } else { text.rsplit_once('.')? };
         Some(Self { model: Pattern::read(model)?, tail: Pattern::read(tail)? })
@@ -46,7 +46,7 @@ impl Name {
         self.model.matches(model) && self.tail.matches(tail)
     }
 
-    /// It names this model itself, not many by a pattern.
+    /// Whether it names this model itself, and not several by a pattern.
     pub(super) fn is_of(&self, model: &str) -> bool {
         self.model.as_str() == model
     }
@@ -72,7 +72,7 @@ impl fmt::Display for Name {
     }
 }
 
-/// Without recursion: where a `*` took too little, the last one takes one more.
+/// Matches without recursion: where a `*` took too little, the last one takes one more.
 fn is_match(name: &str, pattern: &str) -> bool {
     let (name, pattern) = (name.as_bytes(), pattern.as_bytes());
     let (mut at, mut of, mut star) = (0, 0, None);

@@ -11,28 +11,31 @@ use crate::{
     plan::{Error, rows},
 };
 
-/// Asks Odoo 20 for the content of binary fields; others ignore it.
+/// The context key by which Odoo 20 gives the content of binary fields; other versions ignore it.
 const WITH_CONTENT: &str = "include_binary_content";
 
-/// The call, with the content of binary fields in its answer.
+/// The RPC, changed so that its answer holds the content of binary fields.
 pub(super) fn with_content(rpc: Rpc) -> Rpc {
     rpc.with_context(WITH_CONTENT, true)
 }
 
-/// A binary field's value in the form of Odoo 14-19. One without its content stays as it is.
+/// A binary field's value in the form of Odoo 14-19. A value without its content stays as it is.
 pub(super) fn as_text(mut value: Value) -> Value {
     let content = value.as_object_mut().and_then(|file| file.shift_remove("content"));
     content.unwrap_or(value)
 }
 
-/// Whether this is how Odoo 20 gives a binary field's value.
+/// Whether the value has the form in which Odoo 20 gives a binary field.
 fn is_file(value: &Value) -> bool {
     let is_part = |name: &String| matches!(name.as_str(), "filename" | "content" | "size");
     value.as_object().is_some_and(|file| file.contains_key("size") && file.keys().all(is_part))
 }
 
-/// Makes texts of the binary fields of records that were read without knowing which fields those are. Where Odoo has left
-/// the contents out, they are read.
+/// Replaces the values of binary fields by their text, in records that were read without knowing which fields are
+/// binary. Contents that Odoo has left out are read.
+///
+/// # Errors
+/// The schema or the contents cannot be read.
 pub(crate) async fn contents_as_text(caller: &Caller, model: &str, records: &mut Value) -> Result<(), Error> {
     let rows = records.as_array().map(Vec::as_slice).unwrap_or_default();
     let files = rows.iter().filter_map(Value::as_object).flatten().filter(|(_, value)| is_file(value));

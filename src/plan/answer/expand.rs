@@ -1,4 +1,4 @@
-//! From what Odoo gave to the form of the answer: relations are replaced by the records that they lead to.
+//! From Odoo's answer to the form that the caller gets: relations are replaced by the records that they lead to.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -12,7 +12,7 @@ use crate::{
 };
 
 impl Selection {
-    /// Puts a file's content under the name by which it was asked for.
+    /// Moves a file's content to the name by which it was asked for.
     fn place_content(&self, name: &str, read_as: &str, records: &mut [Value]) {
         let is_own = name == read_as || self.fields.iter().any(|(name, _)| name == read_as);
         for record in records.iter_mut().filter_map(Value::as_object_mut) {
@@ -23,7 +23,7 @@ impl Selection {
         }
     }
 
-    /// A record that was read by [`Self::specification`], in the form of the answer.
+    /// Converts a record that was read by [`Self::specification`] into the form of the answer.
     pub fn shape(&self, mut record: Value) -> Value {
         let Some(values) = record.as_object_mut() else { return record };
         for (name, wanted) in &self.fields {
@@ -39,7 +39,11 @@ impl Selection {
         record
     }
 
-    /// Replaces relations in records that `read` gave by the records they lead to, one call for each relation and level.
+    /// Replaces relations in records that `read` gave by the records they lead to, with one RPC for each relation and
+    /// level.
+    ///
+    /// # Errors
+    /// A record cannot be read, or a property leads to a model that may not be touched.
     pub fn expand<'a>(&'a self, caller: &'a Caller, records: &'a mut [Value]) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
             for (name, wanted) in &self.fields {
@@ -74,10 +78,10 @@ impl Selection {
     }
 }
 
-/// What one field of some records leads to, record by record, and what was read of it.
+/// The records that one field of some records leads to, and what was read of them.
 struct Targets<'f> {
     field: &'f str,
-    /// For each record, in order.
+    /// The model and id of each target, by record, in order.
     leads_to: Vec<Vec<(String, i64)>>,
     read: HashMap<(String, i64), Value>,
 }
@@ -93,7 +97,7 @@ impl<'f> Targets<'f> {
         models.into_keys().map(str::to_owned).collect()
     }
 
-    /// Reads all the records of one model that are led to, and what is wanted within them.
+    /// Reads all the targets of one model, and what is wanted within them.
     async fn read(&mut self, caller: &Caller, selection: &Selection) -> Result<(), Error> {
         let mut ids: Vec<i64> =
             self.leads_to.iter().flatten().filter(|(model, _)| *model == selection.model).map(|(_, id)| *id).collect();
@@ -104,7 +108,7 @@ impl<'f> Targets<'f> {
         }
         let rpc = match caller.policy().domain(&selection.model) {
             None => Rpc::read(&selection.model, ids, selection.names()),
-            // A search, which is kept within the domain, finds archived records on demand alone.
+            // A search is kept within the domain, but finds archived records only on request.
             Some(_) => {
                 let those = json!([["id", "in", ids]]);
                 let found = Rpc::search_read(&selection.model, those, selection.names(), Page::default());
@@ -129,7 +133,7 @@ impl<'f> Targets<'f> {
     }
 }
 
-/// A many2one's record, a relation of many's records, or none.
+/// The records in the value of a relation: those of a one2many or many2many, the one of a many2one, or none.
 fn records_of(value: Value) -> Vec<Value> {
     match value {
         Value::Array(records) => records,

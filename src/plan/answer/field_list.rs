@@ -1,18 +1,20 @@
-//! The syntax of `search_field` and `result_field`: names, and behind a relation the fields wanted of it.
+//! The syntax of `search_field` and `result_field`: field names, and behind a relation the fields wanted of its
+//! records.
 //!
-//! `["name", "order_line{product_uom_qty, product_id{default_code}}"]`, to any depth up to a cap.
+//! `["name", "order_line{product_uom_qty, product_id{default_code}}"]`, nested to a limited depth. It imports nothing
+//! of planning but the name of a JSON value's kind, so that it can be fuzzed alone.
 
 use serde_json::Value;
 
 use crate::plan::kind_of;
 
 const MAX_DEPTH: usize = 20;
-/// No model has so many fields.
+/// More fields than any model has.
 const MAX_NAMES: usize = 2_000;
-/// No field has so long a name, in characters.
+/// Longer than the name of any field, in characters.
 const MAX_NAME: usize = 200;
 
-/// A field that is wanted, with what is wanted of the records it leads to.
+/// A field that is wanted, with the fields wanted of the records it leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedField {
     pub name: String,
@@ -20,7 +22,7 @@ pub struct ListedField {
     pub within: Vec<ListedField>,
 }
 
-/// What is wrong with a list of fields, in words that follow the parameter's name.
+/// Why a list of fields cannot be read, in words that follow the parameter's name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     #[error("must be a list of field names, not {0}")]
@@ -33,7 +35,10 @@ pub enum Error {
     Syntax { text: String, at: usize, what: &'static str },
 }
 
-/// Reads the list that a caller sent. A name that comes twice is wanted once, with all that is wanted within it.
+/// Reads the list that a caller sent. Repeated names are merged, with all that is wanted within them.
+///
+/// # Errors
+/// The value is not a list of texts, is too long or too deep, or a text does not follow the syntax.
 pub fn parse(value: &Value) -> Result<Vec<ListedField>, Error> {
     let items = match value {
         Value::Null | Value::Bool(false) => return Ok(Vec::new()),

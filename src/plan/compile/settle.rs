@@ -96,8 +96,8 @@ impl<'a> Settler<'a> {
                     files.into_iter().map(|file| new_record(of_model(file.values(), model))).collect()
                 }
                 Slot::Lines { model, inverse, lines: drafts } => {
-                    // Old lines go in the same call that makes the new ones, each by its id: Odoo's command to clear a
-                    // one2many would leave lines behind that belong to nothing (Odoo 14-19).
+                    // Old lines are removed in the same call that creates the new ones, each by its id: Odoo's command
+                    // to clear a one2many would leave lines behind that belong to no record (Odoo 14-19).
                     let mut commands: Vec<Value> =
                         old.get(&name).into_iter().flatten().map(|id| json!([2, id, 0])).collect();
                     let of = drafts.len();
@@ -147,8 +147,8 @@ impl<'a> Settler<'a> {
         }
     }
 
-    /// As the addon does it: lookups by the same field stand together, and it is an error only where all of them find
-    /// nothing. What is not found beside others is left out, and said.
+    /// Follows the addon: lookups by the same fields are judged together, and it is an error only where all of them
+    /// find nothing. One that finds nothing beside others is left out with a warning.
     fn many(
         &mut self,
         field: &str,

@@ -1,4 +1,4 @@
-//! Asking Odoo the questions of a payload: those about one field of one model together, the others by themselves.
+//! Asks Odoo the questions of a payload: those about one field of one model together, the others by themselves.
 
 use std::{collections::HashMap, ops::Index};
 
@@ -14,13 +14,13 @@ use crate::{
     plan::Error,
 };
 
-/// What a lookup found, for whoever reads a plan.
+/// What a lookup found, for a rendered plan.
 #[derive(Debug, Clone)]
 pub struct LookupResult {
     pub model: String,
     pub field: String,
     pub value: Value,
-    /// What else had to match.
+    /// The other keys and their values.
     pub beside: Vec<(String, Value)>,
     pub ids: Vec<i64>,
 }
@@ -44,6 +44,9 @@ impl Questions {
     }
 
     /// Asks Odoo the unanswered questions concurrently, and adds the answers to `matches`.
+    ///
+    /// # Errors
+    /// A query fails; `matches` stays as it was.
     pub(in crate::plan) async fn ask(
         &self,
         caller: &Caller,
@@ -82,7 +85,7 @@ impl Questions {
         Ok(())
     }
 
-    /// The values of one field, or one value of any. `first` is the first question of the batch.
+    /// Asks the questions of one batch: all about one field, or a single one. `first` is the first of them.
     async fn ask_batch(
         &self,
         caller: &Caller,

@@ -1,23 +1,24 @@
-//! `auto_create`: what to make where a lookup finds nothing.
+//! `auto_create`: what to create where a lookup finds nothing.
 //!
-//! `{"<field>": {…}}` or a list of several. The addon makes all that is listed for a field as soon as one lookup of that
-//! field finds nothing; here each missing record is made from the entry that fits its lookup, and nothing else is made.
+//! `{"<field>": {…}}` or a list of several. The addon creates everything that is listed for a field as soon as one
+//! lookup of that field finds nothing. The gateway creates each missing record from the entry that fits its lookup, and
+//! nothing else.
 
 use serde_json::{Map, Value};
 
 use super::question::Question;
 use crate::plan::{Error, wording::wrong};
 
-/// Each missing record is looked for among all entries, and made by a call of its own.
+/// The maximum number of entries: each missing record is compared with all of them, and created by an RPC of its own.
 const MOST: usize = 1_000;
 
-/// The entries of each field.
+/// The entries of all fields.
 #[derive(Debug, Default)]
 pub(in crate::plan) struct AutoCreate {
     entries: Vec<Entry>,
 }
 
-/// Values of a record that may be made for lookups of `field`.
+/// The values of a record that may be created for lookups of `field`.
 #[derive(Debug)]
 pub(in crate::plan) struct Entry {
     field: String,
@@ -29,7 +30,8 @@ pub(in crate::plan) struct Entry {
 #[derive(Debug, Clone, Copy)]
 pub(in crate::plan) struct Fit<'e> {
     pub(in crate::plan) entry: &'e Entry,
-    /// The entry's values show that the lookup will find the record; otherwise that is to be seen after it was made.
+    /// The entry's values show that the lookup will find the record; otherwise the lookup is repeated once the record
+    /// exists.
     pub(in crate::plan) is_certain: bool,
 }
 
@@ -70,26 +72,27 @@ impl AutoCreate {
         self.entries.is_empty()
     }
 
-    /// The entry from which a record that answers the question can be made.
+    /// The entry from which a record that answers the question can be created.
     ///
-    /// One that holds the very values that are looked up; else the only one that holds no other value in one of the fields
-    /// that are looked up by, since those may be computed. An entry with another value would never be found.
+    /// It is one that holds the very values that are looked up. Failing that, it is the only one that holds no other
+    /// value in a field that is looked up by, since such a field may be computed. An entry with another value would
+    /// never be found.
     pub(in crate::plan) fn fitting(&self, question: &Question) -> Option<Fit<'_>> {
-        // A record that is made gets another id than the one that was looked for.
+        // A new record gets another id than the one that was looked for.
         if question.keys().any(|(field, _)| field == "id") {
             return None;
         }
         let of_field = self.entries.iter().filter(|entry| question.asked_by.contains(&entry.field));
         let holds = |entry: &&Entry| question.keys().all(|(field, value)| entry.values.get(field) == Some(value));
         if let Some(entry) = of_field.clone().find(holds) {
-            // Archived, or of another company, it would not be found again.
+            // The lookup does not find an archived record, or one of another company.
             let is_active = entry.values.get("active").is_none_or(|active| *active == Value::Bool(true));
             let company = entry.values.get("company_id").filter(|company| **company != Value::Bool(false));
             let is_near =
                 company.is_none_or(|company| question.company.is_none_or(|near| company.as_i64() == Some(near)));
             return Some(Fit { entry, is_certain: is_active && is_near });
         }
-        // What a lookup of its own stands for is seen once the record was made.
+        // A value that is a lookup itself is known only once the record exists.
         let may_hold = |entry: &&Entry| {
             let may_be = |own: &Value, value: &Value| own == value || own.is_object();
             question.keys().all(|(field, value)| entry.values.get(field).is_none_or(|own| may_be(own, value)))

@@ -1,7 +1,7 @@
-//! One query for the values of one field, and which records have which value.
+//! One query for the values of one field, which tells the records that have each value.
 //!
-//! Its rows are matched to the values by what they have in the field. Where Odoo matched a row on other grounds than
-//! equality, or somewhere in the values is one that half of the table has, the values are asked for one by one instead.
+//! Rows are matched to the values by their value in the field. Where Odoo matched a row on other grounds than equality,
+//! or one of the values matches a large part of the table, the values are asked for one by one instead.
 
 use std::collections::HashMap;
 
@@ -14,9 +14,9 @@ use crate::{
     plan::{Error, rows},
 };
 
-/// So many queries of one call are under way at once.
+/// The number of concurrent queries of one call.
 pub(super) const SIDE_BY_SIDE: usize = 4;
-/// More rows than this beside one for each value, and the values are asked for one by one.
+/// The number of rows beyond one for each value, above which the values are asked for one by one.
 const SPARE_ROWS: u64 = 200;
 /// A value that more records have than this is refused, even where several may be linked.
 pub(in crate::plan) const MOST: usize = 100;
@@ -28,7 +28,10 @@ pub(super) struct Query {
 }
 
 impl Query {
-    /// Asks for each of the values: the ids of the records that have it, in order.
+    /// Asks for each of the values, and returns the ids of the records that have it, in order.
+    ///
+    /// # Errors
+    /// An RPC fails, or gives no records.
     pub(super) async fn ask(&self, caller: &Caller, values: Vec<Value>) -> Result<Vec<Vec<i64>>, Error> {
         let mut found: Vec<Option<Vec<i64>>> = vec![None; values.len()];
         if values.len() > 1 {
@@ -40,7 +43,8 @@ impl Query {
                     by_value.entry(row[&self.by.field].to_string()).or_default().push(row);
                 }
                 let matched: Vec<_> = values.iter().map(|value| by_value.remove(&value.to_string())).collect();
-                // A row that fits no value was matched by Odoo on other grounds than equality: let Odoo say which.
+                // A row that fits no value was matched by Odoo on other grounds than equality, so Odoo has to tell
+                // which.
                 let has_strangers = !by_value.is_empty();
                 for (found, rows) in found.iter_mut().zip(matched) {
                     if rows.is_some() || !has_strangers {
@@ -67,7 +71,7 @@ impl Query {
         Ok((number, self.choose(&rpc, rows.iter())?))
     }
 
-    /// The call that asks for these values.
+    /// The RPC that asks for these values.
     pub(super) fn rpc(&self, values: &[Value]) -> Rpc {
         let LookupCriteria { model, field, company, beside } = &self.by;
         let (term, answered) = match values {
@@ -84,13 +88,14 @@ impl Query {
                 _ => json!(["company_id", "in", [company, false]]),
             });
             fields.push("company_id");
-            // The company's own come first, records of no company last, so that a limit does not cut off the wrong ones.
+            // The company's own records come first, records of no company last, so that a limit does not cut off the
+            // wrong ones.
             page.order = Some("company_id, id".to_owned());
         }
         Rpc::search_read(model, Value::Array(domain), json!(fields), page)
     }
 
-    /// The ids of the rows, of the company's own alone where it has any.
+    /// The ids of the rows; of the company's own rows alone, where it has any.
     fn choose<'r>(&self, rpc: &Rpc, rows: impl IntoIterator<Item = &'r Value>) -> Result<Vec<i64>, odoo::Error> {
         let company = self.by.company;
         let is_own = |row: &Value| company.is_some() && row["company_id"][0].as_i64() == company;

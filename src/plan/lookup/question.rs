@@ -1,4 +1,4 @@
-//! The questions that the lookups of a payload ask, each different one once.
+//! The questions that the lookups of a payload ask, without duplicates.
 
 use std::collections::HashMap;
 
@@ -20,13 +20,14 @@ pub(in crate::plan) struct Question {
     pub(in crate::plan) value: Value,
     /// The other keys, in the order of their names.
     pub(in crate::plan) beside: Vec<(String, Value)>,
-    /// The company to look in, where the model has one and the lookup is filtered by it.
+    /// The company to search in, where the model has one and the lookup is filtered by it.
     pub(in crate::plan) company: Option<i64>,
-    /// Its value can be recognised in what `read` gives.
+    /// The value can be recognised in what `read` gives, so that several questions can share one query.
     pub(super) is_comparable: bool,
-    /// The fields whose lookups ask it.
+    /// The fields whose lookups ask the question.
     pub(in crate::plan) asked_by: Vec<String>,
-    /// How many places wait for the answer, and whether a record that is made in their place would do for all of them.
+    /// The number of places that need the answer, and whether all of them accept a record that is created in their
+    /// place.
     pub(in crate::plan) uses: usize,
     pub(in crate::plan) is_for_many: bool,
 }
@@ -34,12 +35,12 @@ pub(in crate::plan) struct Question {
 /// A lookup as it stands in a payload.
 #[derive(Debug, Clone)]
 pub(in crate::plan) struct Lookup<'p> {
-    /// The relational field whose value it is, and whether that leads to many records.
+    /// The relational field that the lookup stands in, and whether it leads to many records.
     pub(in crate::plan) field: &'p str,
     pub(in crate::plan) is_for_many: bool,
-    /// Where the field leads.
+    /// The model that the field leads to.
     pub(in crate::plan) model: &'p str,
-    /// What is looked up by: at least one field, with the value that it must have.
+    /// The keys: at least one field, with the value that it must have.
     pub(in crate::plan) keys: Vec<(&'p str, &'p Value)>,
     pub(in crate::plan) company: Option<i64>,
 }
@@ -88,6 +89,9 @@ impl Questions {
     ///
     /// A lookup that names an id or a company is not filtered by company. A dotted path leads through other models and
     /// is left for Odoo to judge.
+    ///
+    /// # Errors
+    /// The policy does not let the caller read a key, or the model has no such field.
     pub(in crate::plan) fn add(
         &mut self,
         schemas: &SchemaView<'_>,
@@ -95,9 +99,9 @@ impl Questions {
         lookup: Lookup<'_>,
     ) -> Result<QuestionId, LookupError> {
         let Lookup { model, mut keys, .. } = lookup;
-        // Lookups with the same keys are the same question, in whatever order they stand.
+        // Lookups with the same keys are the same question, in any order.
         keys.sort_unstable_by_key(|(key, _)| *key);
-        // The place among the keys of one whose values can be asked for together.
+        // The position of a key whose values can be asked for together.
         let mut comparable = None;
         for (place, (key, value)) in keys.iter().enumerate() {
             schemas.policy().decide(Touch::Read { model, field: key })?;
@@ -143,7 +147,7 @@ impl Questions {
         self.asked.iter().enumerate().map(|(index, question)| (QuestionId(index), question))
     }
 
-    /// One question as a call of its own.
+    /// The RPC that asks this question alone.
     pub(in crate::plan) fn question(&self, filter: Filter<'_>, id: QuestionId) -> Rpc {
         let question = self.get(id);
         question.query(filter).rpc(std::slice::from_ref(&question.value))
@@ -164,7 +168,7 @@ fn is_comparable(schemas: &SchemaView<'_>, model: &str, key: &str, value: &Value
     }))
 }
 
-/// The company that lookups in the model are kept to, if any.
+/// The company that lookups in the model are restricted to, if any.
 fn company_of(
     schemas: &SchemaView<'_>,
     filter: Filter<'_>,

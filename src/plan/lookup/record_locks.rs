@@ -1,8 +1,8 @@
-//! Which calls may create the same record: the keys on which a write is serialised (`odoo/key_locks.rs`).
+//! Which calls may create the same record: the keys on which writes are serialised.
 //!
-//! A search key and a lookup by the same values of the same model are the same key, so that an upsert and an `auto_create`
-//! of one record go one after another. Where several fields are named, the whole set is the key: a call that names the
-//! record by other fields is not held back.
+//! A search key and a lookup by the same values of the same model are the same key, so that an upsert and an
+//! `auto_create` of one record run one after another. Where several fields are named, the whole set is the key: a call
+//! that names the record by other fields is not held back.
 
 use serde_json::{Map, Value};
 
@@ -12,10 +12,10 @@ use super::{
 };
 use crate::odoo::{Caller, RecordKey};
 
-/// So many values of one field are a key each; a longer list is one key as a whole.
+/// Up to this number of values of one field, each value is a key; a longer list is one key as a whole.
 const MOST_VALUES: usize = 100;
 
-/// The keys of a search key. With a list of values, each of the values is a key.
+/// The keys of a search key. Each value of a list is a key.
 pub(in crate::plan) fn of_search_key(caller: &Caller, model: &str, search_key: &Map<String, Value>) -> Vec<RecordKey> {
     let mut terms = search_key.iter();
     if let (Some((field, Value::Array(values))), None) = (terms.next(), terms.next())
@@ -27,7 +27,7 @@ pub(in crate::plan) fn of_search_key(caller: &Caller, model: &str, search_key: &
     vec![caller.record_key(model, &terms)]
 }
 
-/// A list of one value is that value.
+/// The value of a list of one value; any other value as it is.
 fn only(value: &Value) -> &Value {
     match value {
         Value::Array(values) if values.len() == 1 => &values[0],
@@ -35,7 +35,7 @@ fn only(value: &Value) -> &Value {
     }
 }
 
-/// The keys of those of the questions that create a record where they find none.
+/// The keys of the questions that create a record where they find none.
 pub(in crate::plan) fn of_lookups<'q>(
     caller: &Caller,
     questions: impl Iterator<Item = (QuestionId, &'q Question)>,

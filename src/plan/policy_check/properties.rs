@@ -1,8 +1,9 @@
-//! Properties: fields of a record that people define in another record, its container (Odoo 16 and later).
+//! Policy checks on properties: fields of a record that users define in another record, the container (Odoo 16 and
+//! later).
 //!
-//! A value that is written can change the definitions in the container, and a definition leads to records of any model, whose
-//! names are answered with the values. So each is decided as what it reaches. Which model a value leads to where no definition
-//! stands beside it is known only from the answer, and is decided there.
+//! A written value can change the definitions in the container, and a definition leads to records of any model, whose
+//! names are answered with the values. So each is checked as an access to what it reaches. Where no definition stands
+//! beside a value, only the answer shows which model it leads to, and the answer is checked.
 
 use serde_json::{Map, Value};
 
@@ -17,11 +18,12 @@ use crate::{
     policy::{Policy, Touch},
 };
 
-/// With one of these in an item Odoo writes the list into the container (`fields_properties.py`, 16-19).
+/// The keys of an item by which Odoo writes the list into the container (`fields_properties.py`, 16-19).
 const CHANGE: [&str; 2] = ["definition_changed", "definition_deleted"];
 
 impl SchemaView<'_> {
-    /// A value for a field of properties or of their definitions; a text is JSON to Odoo. Of another field nothing is decided.
+    /// Checks a value for a field of properties or of their definitions; a text is JSON to Odoo. Other fields are not
+    /// checked.
     pub(in crate::plan) fn properties(
         &self,
         view: ModelView<'_>,
@@ -34,7 +36,7 @@ impl SchemaView<'_> {
         let items = match (parsed.and_then(Result::ok).as_ref().unwrap_or(value), properties) {
             (Value::Null | Value::Bool(false), _) => return Ok(()),
             (Value::String(text), _) if text.is_empty() => return Ok(()),
-            // Values by their names: what they lead to is defined already.
+            // These are values by name, and what they lead to is defined already.
             (Value::Object(_), Properties::Values(_)) => return Ok(()),
             (Value::Array(items), _) => items.clone(),
             _ => {
@@ -56,7 +58,7 @@ impl SchemaView<'_> {
         Ok(())
     }
 
-    /// The definitions in the container are written, whichever record that is.
+    /// Checks a change of the definitions in the container, for any container.
     fn definition(&self, view: ModelView<'_>, properties: &Properties, at: &str) -> Result<(), Error> {
         let place = match properties {
             Properties::Values(Some(place)) => view.relation(&place.link).map(|container| (container, &place.field)),
@@ -68,12 +70,12 @@ impl SchemaView<'_> {
         };
         self.policy().decide(Touch::Write { model: container, field }).map_err(denied(at))?;
         self.policy().decide(Touch::Unchecked(container)).map_err(denied(at))?;
-        // A copy of another field is written there.
+        // A related field is written in the record it is copied from.
         let Some(owner) = self.model(container).map_err(denied(at))? else { return Ok(()) };
         owner.write(field).map(drop).map_err(denied(at))
     }
 
-    /// A definition, or a value with its definition: the model that it leads to, and the domain of its records.
+    /// Checks a definition, or a value with its definition: the model that it leads to, and the domain of its records.
     fn property(&self, item: &Map<String, Value>, at: &str) -> Result<(), Error> {
         let Some(comodel) = item.get("comodel").and_then(Value::as_str).filter(|comodel| !comodel.is_empty()) else {
             return Ok(());
@@ -91,7 +93,7 @@ impl SchemaView<'_> {
     }
 }
 
-/// Whether properties that Odoo answered may be passed on: the names of records stand in them, by their definitions of any model.
+/// Checks properties that Odoo answered: they hold names of records, of any model that a definition names.
 pub(in crate::plan) fn decide_answered(policy: &Policy, value: &Value) -> Result<(), Error> {
     let is_something = |value: Option<&Value>| match value {
         None | Some(Value::Null | Value::Bool(false)) => false,

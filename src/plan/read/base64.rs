@@ -1,6 +1,7 @@
-//! Base64 as callers send it.
+//! Base64 in payloads.
 
-/// Base64 with padding; line ends within it are taken, as mail programs put them there.
+/// Whether a text is base64 with padding (RFC 4648, section 4). Line ends within it are accepted, since mail programs
+/// insert them.
 pub(super) fn is_base64(text: &str) -> bool {
     let mut digits = 0_usize;
     let mut padding = 0_usize;
@@ -15,7 +16,7 @@ pub(super) fn is_base64(text: &str) -> bool {
     padding <= 2 && (digits + padding).is_multiple_of(4) && (digits > 0 || padding == 0)
 }
 
-/// Base64 without the line ends that mail programs put there, which Odoo 20 refuses.
+/// Removes the line ends that mail programs insert, which Odoo 20 refuses.
 pub(super) fn without_line_ends(base64: &str) -> String {
     base64.chars().filter(|digit| !matches!(digit, '\r' | '\n')).collect()
 }

@@ -1,6 +1,6 @@
-//! Odoo's own commands in a payload, such as `[[0, 0, {…}], [4, 7]]`, where a caller writes them.
+//! Odoo's own commands in a payload, such as `[[0, 0, {…}], [4, 7]]`.
 //!
-//! They go to Odoo as they stand, but for the name of a file's content. What Odoo would drop of their values is said.
+//! They go to Odoo unchanged, except for the name of a file's content. Values that Odoo would drop are warned of.
 
 use serde_json::Value;
 
@@ -10,28 +10,31 @@ use crate::{
     plan::{Error, policy_check::denied},
 };
 
-/// The place of a command's values.
+/// The position of a command's values.
 const VALUES: usize = 2;
 
 pub(super) fn are_commands(value: &Value) -> bool {
     value.as_array().is_some_and(|items| !items.is_empty() && items.iter().all(Value::is_array))
 }
 
-/// Whether one of them writes into a record that is there.
+/// Whether one of the commands writes into an existing record.
 pub(super) fn change_records(commands: &Value) -> bool {
     commands
         .as_array()
         .is_some_and(|commands| commands.iter().any(|command| command[VALUES].is_object() && !makes_record(command)))
 }
 
-/// Python takes false for 0.
+/// Whether a command creates a record. Python takes false for 0.
 fn makes_record(command: &Value) -> bool {
     command[0].as_f64() == Some(0.0) || command[0] == Value::Bool(false)
 }
 
 impl Reader<'_> {
-    /// Commands on records of `model`, as they go to Odoo. Says what Odoo would drop of their values. An unknown field is left
-    /// to Odoo, which refuses it.
+    /// Converts commands on records of `model` to what goes to Odoo, and warns of values that Odoo would drop. Unknown
+    /// fields are left to Odoo, which refuses them.
+    ///
+    /// # Errors
+    /// The policy denies a model, a file's content is given twice, or the call is strict and a value would not be kept.
     pub(super) fn read_commands(&mut self, model: &str, mut commands: Value, path: &str) -> Result<Value, Error> {
         for (index, command) in commands.as_array_mut().into_iter().flatten().enumerate() {
             let makes_record = makes_record(command);

@@ -1,4 +1,4 @@
-//! The content of files in a payload: base64 text under the name that Odoo has for it, see `plan/attachment.rs`.
+//! The content of files in a payload: base64 text, under the name that Odoo has for it; see `plan/attachment.rs`.
 
 use serde_json::{Map, Value, json};
 
@@ -12,8 +12,8 @@ use crate::{
     },
 };
 
-/// A value of a binary field as it goes to Odoo: base64 without the line ends that mail programs put there, which Odoo 20
-/// refuses. A `raw` beside a `datas` is text, whose line ends are its own.
+/// Converts a value of a binary field to what goes to Odoo: base64 without line ends, which Odoo 20 refuses. A `raw`
+/// beside a `datas` is plain text, and keeps its line ends.
 pub(super) fn sent(view: ModelView<'_>, name: &str, value: &Value) -> Value {
     match value {
         Value::String(text) if !(name == RAW && view.kind(DATAS).is_some()) && base64::is_base64(text) => {
@@ -23,10 +23,10 @@ pub(super) fn sent(view: ModelView<'_>, name: &str, value: &Value) -> Value {
     }
 }
 
-/// The values of a record of `seen` with its content under the name that Odoo has for it.
+/// Puts the content in a record's values under the name that Odoo has for it.
 ///
 /// # Errors
-/// Both names stand there.
+/// The content is given under both names.
 pub(super) fn renamed(view: ModelView<'_>, values: &mut Map<String, Value>, path: &str) -> Result<(), Error> {
     for (name, value) in &mut *values {
         if view.kind(view.stored_name(name)) == Some(&Kind::Binary) {

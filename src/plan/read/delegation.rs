@@ -1,4 +1,4 @@
-//! Records that are a part of those which a call makes (Odoo's `_inherits`): whether they were there before.
+//! Delegation inheritance (Odoo's `_inherits`): whether the record that a new one delegates to existed before.
 
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ use crate::{
 };
 
 impl Draft {
-    /// To what the record and its lines delegate; `is_created` says of which questions the call creates the record.
+    /// What the record and its lines delegate to; `is_created` tells whether the call creates the record of a question.
     pub(in crate::plan) fn delegation(&self, is_created: &impl Fn(QuestionId) -> bool) -> Delegation {
         let of_field = |(name, slot): &(String, Slot)| match slot {
             Slot::Lines { lines, .. } => {

@@ -5,32 +5,32 @@ use serde_json::Value;
 use super::files::File;
 use crate::plan::{attachment, lookup::QuestionId, steps::NestedLines};
 
-/// One record to be, with its lookups open.
+/// One record that is to be written, with its lookups open.
 #[derive(Debug, Default, PartialEq)]
 pub(in crate::plan) struct Draft {
     pub(in crate::plan) fields: Vec<(String, Slot)>,
     /// Files of a record whose model has no field that takes them.
     pub(in crate::plan) files: Vec<File>,
-    /// The fields by which it joins a record that is a part of it (`_inherits`).
+    /// The fields by which the record delegates to another one (`_inherits`).
     pub(in crate::plan) parts: Vec<String>,
-    /// Fields that Odoo computes in a new record, whatever is sent: each with its place.
+    /// Fields that Odoo computes in a new record, regardless of what is sent, each with its place.
     pub(in crate::plan) computed: Vec<(String, String)>,
 }
 
 #[derive(Debug, PartialEq)]
 pub(in crate::plan) enum Slot {
-    /// As it goes to Odoo.
+    /// A value in the form in which it goes to Odoo.
     Plain(Value),
-    /// A many2one, looked up.
+    /// A many2one given by a lookup.
     One { question: QuestionId, path: String },
-    /// A many2many, looked up.
+    /// A many2many given by lookups.
     Many { mode: Mode, records: Vec<Linked>, path: String },
-    /// A one2many: its lines, and the model they are of.
+    /// The lines of a one2many, and their model.
     Lines { model: String, inverse: Option<String>, lines: Vec<Draft> },
-    /// Odoo's own commands, some of which make records: `inverse` is there where they are lines. What they make may join
-    /// records that are there.
+    /// Odoo's own commands. `inverse` is there where they create lines. With `join`, records that they create may
+    /// delegate to existing ones.
     Commands { model: String, inverse: Option<String>, commands: Value, join: bool },
-    /// Files in a relation of the model itself; a many2many of files does not go with its record.
+    /// Files in a relation of the model itself. The files of a many2many are not deleted with their record.
     Files { files: Vec<File>, is_many2many: bool },
 }
 
@@ -40,7 +40,7 @@ pub(in crate::plan) enum Mode {
     Replace,
 }
 
-/// A record that a many2many is to lead to.
+/// A record that a many2many will link.
 #[derive(Debug, PartialEq)]
 pub(in crate::plan) enum Linked {
     Id(i64),
@@ -48,7 +48,7 @@ pub(in crate::plan) enum Linked {
 }
 
 impl Draft {
-    /// The questions of the record and of its lines, as often as they are asked.
+    /// The questions of the record and of its lines, repeated as often as they are asked.
     pub(in crate::plan) fn questions(&self) -> Vec<QuestionId> {
         let mut questions = Vec::new();
         for (_, slot) in &self.fields {
@@ -71,7 +71,7 @@ impl Draft {
         lines.map(|(name, _)| name.as_str()).collect()
     }
 
-    /// The fields whose lines an update takes away or makes, with the models of the lines.
+    /// The fields whose lines an update removes or creates, with the models of the lines.
     pub(in crate::plan) fn replaced(&self) -> impl Iterator<Item = (&str, &str)> {
         self.fields.iter().filter_map(|(name, slot)| match slot {
             Slot::Lines { model, .. } => Some((name.as_str(), model.as_str())),
@@ -100,7 +100,7 @@ impl Draft {
         all
     }
 
-    /// Models of which commands may make records that cannot be told from those they link, at every level.
+    /// The models of which commands may create records that cannot be told from those they link, at every level.
     pub(in crate::plan) fn unidentified(&self) -> Vec<String> {
         let mut unidentified = Vec::new();
         for (_, slot) in &self.fields {
@@ -127,7 +127,7 @@ impl Draft {
         with_files.collect()
     }
 
-    /// The record or one of its lines has files that no field of its own takes.
+    /// Whether the record or one of its lines has files that none of its own fields takes.
     pub(in crate::plan) fn has_standalone_files(&self) -> bool {
         let in_lines =
             |slot: &Slot| matches!(slot, Slot::Lines { lines, .. } if lines.iter().any(Self::has_standalone_files));

@@ -1,7 +1,7 @@
 //! Files in a payload: `"attachment_ids": [{"name": "order.pdf", "datas": "<base64>"}]`, on a record or a line.
 //!
-//! They are checked before anything is written: Odoo itself skips some characters that have no place in base64, and would
-//! store another file than was sent.
+//! They are checked before anything is written, since Odoo skips some characters that are not allowed in base64, and
+//! would store another file than was sent.
 
 use serde_json::{Map, Value, json};
 
@@ -14,28 +14,28 @@ use crate::{
     plan::{Error, WarningCode, Warnings, attachment::MODEL, kind_of},
 };
 
-/// A file to be: its name and its content in base64.
+/// A file that is to be created: its name and its content in base64.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::plan) struct File {
     name: String,
     content: String,
-    /// The field that takes it: `datas`, or `raw` where Odoo has no other.
+    /// The field for the content: `datas`, or `raw` where Odoo has no other.
     content_field: &'static str,
 }
 
 impl File {
-    /// The values of the attachment, of a record of `model` where that record is not known yet.
+    /// The values of the attachment, without the record it belongs to.
     pub(in crate::plan) fn values(self) -> Map<String, Value> {
         let content = (self.content_field.to_owned(), json!(self.content));
         Map::from_iter([("name".to_owned(), json!(self.name)), content])
     }
 }
 
-/// Files that no field of their record takes: they are made by themselves, and tied to it.
+/// Whether files are created by themselves and attached to their record, since none of the record's fields takes them.
 ///
-/// `field` is the one of the record's model that has their name. A one2many takes them where it is stored and made of the
-/// record's id; a computed one drops them in silence (`project.task` in Odoo 14-19, models of `hr`). A many2many takes them
-/// where it is stored, or a copy of such a one.
+/// `field` is the field of the record's model that has their name. A one2many takes files where it is stored and its
+/// inverse is the record's id; a computed one drops them silently (`project.task` in Odoo 14-19, models of `hr`). A
+/// many2many takes files where it is stored, or is related to a stored one.
 pub(super) fn are_standalone(field: Option<&Field>, value: &Value) -> bool {
     let Some(field) = field else { return true };
     match &field.kind {
@@ -49,12 +49,15 @@ pub(super) fn are_standalone(field: Option<&Field>, value: &Value) -> bool {
     }
 }
 
-/// A value that reads as files, and not as links to some that are there.
+/// Whether a value holds files, and not links to existing ones.
 pub(super) fn are_files(value: &Value) -> bool {
     value.as_array().is_some_and(|items| !items.is_empty() && items.iter().all(Value::is_object))
 }
 
 /// Reads the files at `path`, whose content goes into `content_field`; none where the value is empty.
+///
+/// # Errors
+/// A file has no name, no content, or content that is not base64.
 pub(super) fn read(
     value: &Value,
     path: &str,

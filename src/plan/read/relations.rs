@@ -20,7 +20,8 @@ use crate::{
     policy::Touch,
 };
 
-/// A relational field in a payload: its name, where it leads, where it stands, and where its lookups look.
+/// A relational field in a payload: its name, the model that it leads to, its place, and the company that its lookups
+/// search in.
 #[derive(Clone, Copy)]
 pub(super) struct Relation<'p> {
     pub(super) field: &'p str,
@@ -70,7 +71,7 @@ impl Reader<'_> {
                     Some(_) => self.linked(to, Mode::Replace, items, path),
                 };
             }
-            // Odoo's own commands, for those who write them.
+            // Odoo's own commands, for callers that write them.
             Value::Array(_) if commands::are_commands(value) => {
                 self.schemas.commands(to.model, value, path)?;
                 let commands = self.read_commands(to.model, value.clone(), path)?;
@@ -99,7 +100,7 @@ impl Reader<'_> {
         self.linked(to, mode, records, &format!("{path}.records"))
     }
 
-    /// The records of a many2many. An id is looked up where the caller does not have all records of the model.
+    /// Reads the records of a many2many. An id is looked up where the caller may not reach all records of the model.
     fn linked(&mut self, to: Relation<'_>, mode: Mode, records: &[Value], at: &str) -> Result<Slot, Error> {
         self.schemas.policy().decide(Touch::Model(to.model)).map_err(denied(to.path))?;
         let is_narrowed = self.schemas.policy().domain(to.model).is_some();
@@ -127,7 +128,7 @@ impl Reader<'_> {
             let commands = self.read_commands(to.model, value.clone(), to.path)?;
             return Ok(to.commands(self.schemas, commands));
         }
-        // An empty list removes those that are there.
+        // An empty list removes the existing lines.
         self.schemas.policy().decide(Touch::Model(to.model)).map_err(denied(to.path))?;
         let mut lines = Vec::with_capacity(items.len());
         for (index, line) in items.iter().enumerate() {
@@ -138,8 +139,8 @@ impl Reader<'_> {
         Ok(Slot::Lines { model: to.model.to_owned(), inverse: to.inverse.map(str::to_owned), lines })
     }
 
-    /// Notes the question that a lookup asks. All keys must match; with `lookup_keys = "first"` the others are ignored, and
-    /// said.
+    /// Adds the question that a lookup asks. All keys must match; with `lookup_keys = "first"` the others are ignored
+    /// with a warning.
     fn lookup(
         &mut self,
         to: Relation<'_>,

@@ -1,4 +1,4 @@
-//! Records that exist: those that a search key finds, and the lines that records have.
+//! Existing records: those that a search key finds, and the lines of records.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::{
     policy::Touch,
 };
 
-/// The records that are to be updated, with the lines that they have now.
+/// The records to update, with their present lines.
 pub(super) struct Found {
     pub(super) ids: Vec<i64>,
     pub(super) lines: OldLines,
@@ -16,8 +16,11 @@ pub(super) struct Found {
 
 /// The ids of the lines of some records, archived ones too.
 ///
-/// By the field that leads back, where there is one: the one2many itself may leave lines out (a contact's archived
-/// contacts, for example).
+/// They are found by the field that leads back, where there is one: the one2many itself may leave lines out (a
+/// contact's archived contacts, for example).
+///
+/// # Errors
+/// The RPC fails, or gives no records.
 pub(crate) async fn lines_of(
     caller: &Caller,
     model: &str,
@@ -42,7 +45,7 @@ pub(crate) async fn lines_of(
             rows.iter().flat_map(|row| row[field].as_array().into_iter().flatten()).filter_map(Value::as_i64).collect()
         }
     };
-    // Lines are made in the order in which they were sent, so their ids are in that order.
+    // Lines are created in the order in which they were sent, so their ids are in that order.
     lines.sort_unstable();
     Ok(lines)
 }
@@ -65,7 +68,7 @@ pub(super) async fn find(
     Ok(Found { ids: rows::ids(&rpc, &rows)?, lines: line_fields.into_iter().map(lines_of).collect() })
 }
 
-/// One record more than may be changed, which shows that there are too many.
+/// The page of a search for records to write: one record more than may be changed, which shows that there are too many.
 pub(super) fn most_written(caller: &Caller) -> Page {
     Page { limit: caller.policy().most.write.map(|most| most.saturating_add(1)), ..Page::default() }
 }

@@ -23,6 +23,9 @@ const PARAMETERS: [&str; 4] = ["method", "parameter", "context", "on_model"];
 /// Finds the records, and plans the call on them. Where none is found the method is called on none, as the addon does.
 ///
 /// `"on_model": true` calls it on the model, and needs no search key.
+///
+/// # Errors
+/// A parameter is missing or of the wrong kind, the method is private, or the policy denies it.
 pub async fn call_function(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Error> {
     let Asked { model, .. } = asked;
     let vals = Vals::read(caller, asked, &vals::CALL)?;
@@ -44,7 +47,7 @@ pub async fn call_function(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Er
     caller.policy().decide(Touch::Method { model, method }).map_err(denied("payload.method"))?;
     let kwargs = object(&payload, "parameter")?;
     name_limits::check_keys(&kwargs, "payload.parameter")?;
-    // Odoo's doors use these names for the records and the context, so a method's own argument cannot have them.
+    // Odoo's protocols use these names for the records and the context, so a method's own argument cannot have them.
     if let Some(name) = kwargs.keys().find(|name| matches!(name.as_str(), "context" | "ids")) {
         let problem =
             "cannot be passed from outside: give a context in `payload.context`, records by `search_key`".to_owned();

@@ -1,4 +1,4 @@
-//! `search_data`: a domain, a page, and the fields wanted.
+//! `search_data`: a domain, a page, and the wanted fields.
 
 use serde_json::{Map, Value};
 
@@ -15,8 +15,11 @@ use crate::{
 
 const PARAMETERS: [&str; 5] = ["search_field", "search_domain", "limit", "offset", "order"];
 
-/// Plans the search. Without fields named within relations, and where the caller may read whatever Odoo lets its user read,
-/// Odoo is not asked for the model's fields: it names an unknown one itself.
+/// Plans the search. Where no fields are named within relations, and the policy is open, Odoo is not asked for the
+/// model's fields: it reports an unknown field itself.
+///
+/// # Errors
+/// A parameter is of the wrong kind, or the policy denies the search.
 pub async fn search_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Error> {
     let Asked { model, .. } = asked;
     let Vals { payload, mut warnings, dry_run, .. } = Vals::read(caller, asked, &vals::SEARCH)?;
@@ -54,7 +57,7 @@ pub async fn search_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
             let has_other_name =
                 names_content && view.is_some_and(|view| view.stored_name(attachment::DATAS) != attachment::DATAS);
             let readable = view.and_then(|view| view.readable());
-            // Where the policy is open, Odoo names an unknown field itself.
+            // Where the policy is open, Odoo reports an unknown field itself.
             if policy.is_open() && !is_nested && !has_other_name {
                 return Ok((None, readable));
             }
@@ -64,10 +67,10 @@ pub async fn search_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
         })
         .await?;
         nested = selection;
-        // Where all fields are wanted that means all that may be read.
+        // A search without fields means all fields that may be read.
         if let Some(readable) = readable.filter(|_| names.is_empty()) {
             names = readable;
-            // None would be all again.
+            // An empty list would mean all fields again.
             if names.is_empty() {
                 names.push("id".to_owned());
             }
@@ -80,7 +83,7 @@ pub async fn search_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
             Fields::Nested { selection, specification }
         }
     };
-    // One more than may be answered shows that there are too many.
+    // One record more than may be answered shows that there are too many.
     policy.decide(Touch::ReadMany { model, records: page.limit.unwrap_or(0) }).map_err(denied("payload.limit"))?;
     // Odoo takes a limit of 0 for none.
     page.limit = page
@@ -91,7 +94,7 @@ pub async fn search_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
     Ok(Plan { work, lookups: Vec::new(), warnings: warnings.into_vec(), dry_run, answers: 0 })
 }
 
-/// A domain as a Python literal in a text (the addon's form), or as a JSON list.
+/// Reads a domain as a Python literal in a text (the addon's form), or as a JSON list.
 fn domain(value: Option<&Value>) -> Result<Value, Error> {
     const PATH: &str = "payload.search_domain";
     let domain = match value {

@@ -1,4 +1,4 @@
-//! The `vals` of a call, taken apart: which parameters there are, and of what kind each must be.
+//! The parameters in a call's `vals`: which there are, and the kind that each must have.
 
 use std::borrow::Cow;
 
@@ -15,30 +15,34 @@ use crate::{
     },
 };
 
-/// What each kind of route reads in `vals`, besides what all of them do.
+/// The parameters that every route reads; below, those that each kind of route reads besides.
 const ALWAYS: [&str; 4] = ["payload", "strict", "dry_run", "batch"];
 pub(super) const CREATE: [&str; 2] = ["auto_create", "result_field"];
 pub(super) const UPDATE: [&str; 3] = ["search_key", "auto_create", "result_field"];
 pub(super) const SEARCH: [&str; 0] = [];
 pub(super) const CALL: [&str; 1] = ["search_key"];
 
-/// What a caller sent beside the model's name.
+/// The parameters of a call, besides the model's name.
 #[derive(Debug)]
 pub(super) struct Vals<'a> {
-    /// As it was sent, since it may be large.
+    /// Borrowed from what was sent, since it may be large.
     pub(super) payload: Cow<'a, Map<String, Value>>,
     search_key: Map<String, Value>,
     pub(super) auto_create: AutoCreate,
-    /// Plan only, and show the plan.
+    /// The plan is shown, and not executed.
     pub(super) dry_run: bool,
     pub(super) result_field: Vec<ListedField>,
     pub(super) warnings: Warnings,
 }
 
 impl<'a> Vals<'a> {
-    /// Checks the kinds, and the model's name. A parameter that nobody reads is said, since it is most often a misspelt one.
+    /// Checks the kinds of the parameters, and the model's name. An unknown parameter is warned of, since it is most
+    /// often misspelt.
     ///
-    /// `"batch": false` has the caller go alone from here on.
+    /// `"batch": false` keeps the caller's RPCs from being batched with those of others.
+    ///
+    /// # Errors
+    /// A parameter is of the wrong kind, or the call is strict and a parameter is unknown.
     pub(super) fn read(caller: &Caller, asked: Asked<'a>, parameters: &[&str]) -> Result<Self, Error> {
         let Asked { model, vals, compat } = asked;
         name_limits::check(model, "model")?;
@@ -61,18 +65,24 @@ impl<'a> Vals<'a> {
         })
     }
 
-    /// The search key, which some routes cannot do without. An empty one would match every record, so it counts as none.
+    /// The search key, which some routes require. An empty one would match every record, so it counts as missing.
+    ///
+    /// # Errors
+    /// There is none.
     pub(super) fn search_key(&self) -> Result<&Map<String, Value>, Error> {
         if self.search_key.is_empty() { Err(Error::NoSearchKey) } else { Ok(&self.search_key) }
     }
 
-    /// The search key as a domain: every field must be equal, or among the values where a list is given.
+    /// The search key as a domain: every field must be equal to its value, or among the values of a list.
+    ///
+    /// # Errors
+    /// There is no search key, or a value of it cannot be searched for.
     pub(super) fn search_domain(&self) -> Result<Value, Error> {
         let mut terms = Vec::new();
         for (field, value) in self.search_key()? {
             let path = || format!("search_key.{field}");
             let operator = match value {
-                // A sender's missing value would match every record that has none.
+                // A null may be a value that the sender lacks, and would match every record that has none.
                 Value::Null => return Err(wrong(path(), "a value (false where none is meant)", value)),
                 Value::Object(_) => return Err(wrong(path(), "a value or a list of values", value)),
                 Value::Array(values) => {
@@ -104,7 +114,7 @@ pub(super) fn note_unread(
     Ok(())
 }
 
-/// True or false; `None` where it is not given.
+/// Reads a boolean parameter; `None` where it is not given.
 pub(super) fn flag(vals: &Map<String, Value>, name: &str) -> Result<Option<bool>, Error> {
     match vals.get(name) {
         None | Some(Value::Null) => Ok(None),
@@ -113,7 +123,7 @@ pub(super) fn flag(vals: &Map<String, Value>, name: &str) -> Result<Option<bool>
     }
 }
 
-/// An object, or an empty one where there is none.
+/// Reads an object parameter; an empty one where it is not given.
 fn object<'a>(vals: &'a Map<String, Value>, name: &str) -> Result<Cow<'a, Map<String, Value>>, Error> {
     match vals.get(name) {
         None | Some(Value::Null | Value::Bool(false)) => Ok(Cow::Owned(Map::new())),

@@ -1,4 +1,5 @@
-//! `create_data`, `update_data` and `create_update_data`: one record's values, or the same values into those that match.
+//! `create_data`, `update_data` and `create_update_data`: the values of one record, written into a new one or into
+//! those that match.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
@@ -30,6 +31,9 @@ use crate::{
 };
 
 /// Plans a new record.
+///
+/// # Errors
+/// See [`Error`].
 pub async fn create_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Error> {
     let Asked { model, .. } = asked;
     let vals = Vals::read(caller, asked, &vals::CREATE)?;
@@ -39,7 +43,11 @@ pub async fn create_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
 }
 
 /// Plans an update of all the records that the search key matches. The addon answers success where none does; here that
-/// is said. An update that replaces lines is serialised with others of the same search key: both would take away the same ones.
+/// is a warning. An update that replaces lines is serialised with others of the same search key, since both would
+/// remove the same lines.
+///
+/// # Errors
+/// See [`Error`].
 pub async fn update_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Error> {
     let Asked { model, .. } = asked;
     let vals = Vals::read(caller, asked, &vals::UPDATE)?;
@@ -55,8 +63,11 @@ pub async fn update_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
     request.plan(caller, resolved, target).await
 }
 
-/// Plans an update where the search key matches, and else a new record, into which the search key does not go. Calls with the
-/// same search key are serialised, so that they make one record.
+/// Plans an update where the search key matches, and otherwise a new record, into which the search key does not go.
+/// Calls with the same search key are serialised, so that they create one record.
+///
+/// # Errors
+/// See [`Error`].
 pub async fn create_update_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Error> {
     let Asked { model, .. } = asked;
     let vals = Vals::read(caller, asked, &vals::UPDATE)?;
@@ -67,10 +78,11 @@ pub async fn create_update_data(caller: &Caller, asked: Asked<'_>) -> Result<Pla
     request.plan(caller, resolved, target).await
 }
 
-/// So often are lookups asked again because other calls went first. Each time the call holds more locks than before.
+/// The number of times that lookups are asked again because other calls went first. Each time, the call holds more
+/// locks.
 const MOST_TIMES: usize = 20;
 
-/// A write that is understood, its questions still open.
+/// A write whose payload has been read, and whose questions are open.
 struct Request<'r> {
     model: &'r str,
     vals: Vals<'r>,
@@ -82,7 +94,7 @@ struct Request<'r> {
 }
 
 impl<'r> Request<'r> {
-    /// `domain` finds the records that are to be updated.
+    /// Reads the payload. `domain` finds the records to update.
     async fn read(
         caller: &Caller,
         model: &'r str,
@@ -110,8 +122,8 @@ impl<'r> Request<'r> {
         Ok(Self { model, vals, filter, company, draft, questions, wanted })
     }
 
-    /// Finds the records to update and answers the lookups, side by side: neither needs the other. With `is_serialised`, other
-    /// calls with the same search key wait until this one has ended.
+    /// Finds the records to update and answers the lookups, concurrently. With `is_serialised`, other calls with the
+    /// same search key wait until this one has ended.
     async fn find_and_resolve(
         &mut self,
         caller: &Caller,
@@ -127,8 +139,8 @@ impl<'r> Request<'r> {
         self.resolve_with(caller, own, || find(caller, model, domain.clone(), fields.clone())).await
     }
 
-    /// Answers the lookups, and runs `find` beside them. Both come after the locks: what is read before may be what another
-    /// call is about to change.
+    /// Answers the lookups, and runs `find` concurrently. Both come after the locks, since another call may be about to
+    /// change what is read before them.
     async fn resolve_with<T, F: Future<Output = Result<T, Error>>>(
         &mut self,
         caller: &Caller,
@@ -142,7 +154,7 @@ impl<'r> Request<'r> {
             caller.lock_records(locks).await?;
         }
         for _ in 0..MOST_TIMES {
-            // They are needed once more only where records may be created, and locks with them.
+            // The questions are needed again only where records may be created, and locks are taken for them.
             let these = if auto_create.is_empty() { std::mem::take(&mut questions) } else { questions.clone() };
             let resolved = resolve(caller, self.filter, self.company, these, auto_create, warnings, *dry_run);
             if let (found, Some(resolved)) = try_join!(find(), resolved)? {
@@ -152,7 +164,8 @@ impl<'r> Request<'r> {
         Err(odoo::Error::KeyBusy.into())
     }
 
-    /// Where new lines get files, the lines that are there have to be known, archived ones too, to tell the new from them.
+    /// The target of an update. Where new lines get files, the existing lines are read, archived ones too, to tell the
+    /// new ones from them.
     async fn existing(&self, caller: &Caller, found: Found) -> Result<Target, Error> {
         let mut before = HashSet::new();
         for (field, model, inverse) in self.draft.fields_with_files().into_iter().filter(|_| !found.ids.is_empty()) {
@@ -196,8 +209,8 @@ fn hash_of_answers(resolved: &Resolved, target: &Target) -> u64 {
     hash.finish()
 }
 
-/// The company that the payload names, resolved before anything else since it decides where all other lookups look. A
-/// lookup in its place is replaced by the id.
+/// The company that the payload names. It is resolved first, since all other lookups search in it. A lookup in its
+/// place is replaced by the id.
 async fn payload_company(
     caller: &Caller,
     model: &str,
@@ -213,7 +226,7 @@ async fn payload_company(
         let mut warnings = Warnings::new(strict);
         let mut reader = Reader { schemas, filter, questions: Questions::default(), warnings: &mut warnings };
         let mut draft = reader.read(model, &alone, "payload", None)?;
-        // The payload's own reading will say it.
+        // Reading the whole payload warns of it.
         draft.computed.clear();
         let questions = reader.questions;
         Ok((draft, questions, warnings.without_unwritten()))
@@ -231,7 +244,7 @@ async fn payload_company(
         Err(error) => return Err(error.with_candidates(caller).await),
         Ok(settled) => settled,
     };
-    // A model without companies has no such value; the payload's own reading will say so.
+    // A model without companies has no such value; reading the whole payload says so.
     let Some(company) = settled.values.get("company_id").cloned() else { return Ok(None) };
     vals.warnings.extend(warnings);
     let id = company.as_i64();

@@ -1,4 +1,4 @@
-//! Whether a field may be read, searched by or written, with the fields of other models that it stands for.
+//! Whether a field may be read, searched by or written, including the fields of other models that it is related to.
 
 use super::{ModelView, SchemaView};
 use crate::{
@@ -7,14 +7,14 @@ use crate::{
     policy::{Denied, NAME, Touch},
 };
 
-/// A field may be a copy of another model's, which may be one in turn.
+/// The maximum length of a chain of related fields.
 const MOST_COPIES: usize = 8;
 
 /// What is done with a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Use {
     Read,
-    /// Searched or sorted by. A search by a record's name reads other fields than that.
+    /// Searched or sorted by. A search by a record's name reads other fields too.
     Search,
     Write,
 }
@@ -28,19 +28,19 @@ impl Use {
     }
 }
 
-/// What a copy is one of.
+/// The field that a related field is a copy of.
 enum Original<'s> {
-    /// A model's field.
+    /// A field of a model that may be touched.
     Seen(&'s Schema, &'s str),
-    /// A field of a model that must not be touched, or of one behind it, which is not known then.
+    /// A field of a model that must not be touched; the model is unknown where the path leads on through one.
     Hidden { owner: Option<&'s str>, last: &'s str, denied: Denied },
-    /// The path leads nowhere, or the schema is not at hand yet.
+    /// The path leads nowhere, or a schema has not been fetched yet.
     Unknown,
 }
 
 impl SchemaView<'_> {
-    /// The field at the end of a dotted path that is searched or sorted by, with all fields on the way; none where the path
-    /// leads nowhere, as Odoo will say.
+    /// The field at the end of a dotted path that is searched or sorted by, after checks on all fields on the way;
+    /// `None` where the path leads nowhere, which Odoo will report.
     pub(in crate::plan) fn path(&self, model: &str, path: &str) -> Result<Option<&Field>, Denied> {
         self.path_from(model, path, 0)
     }
@@ -54,20 +54,20 @@ impl SchemaView<'_> {
             let field = view.schema.field(name);
             match (field, field.and_then(|field| field.kind.relation())) {
                 (field, _) if names.peek().is_none() => return Ok(field),
-                // What is behind it would be found wherever it is.
+                // Related records would be found wherever they are.
                 (_, Some(relation)) => {
                     self.policy.decide(Touch::Unchecked(relation))?;
                     model = relation;
                 }
-                // A part of a date, a property, or a mistake: no other model is reached by it.
+                // The rest is a part of a date, a property, or a mistake: it leads to no other model.
                 _ => return Ok(None),
             }
         }
         Ok(None)
     }
 
-    /// Decides on a search of the model's records by their names. Where a field of the model must not be read, such a search
-    /// would tell it letter by letter, unless the operator has said what it reads.
+    /// Checks a search of the model's records by their names. Where a field of the model must not be read, such a
+    /// search would reveal it letter by letter, unless the operator has configured which fields it reads.
     pub(in crate::plan) fn by_name(&self, model: &str) -> Result<(), Denied> {
         self.by_name_from(model, 0)
     }
@@ -85,14 +85,14 @@ impl SchemaView<'_> {
         denied.map_or(Ok(()), |denied| Err(self.policy.by_name(model, &denied)))
     }
 
-    /// A path that a search by name reads. A relation at its end is searched by name in turn.
+    /// Checks a path that a search by name reads. A relation at its end is searched by name in turn.
     fn searched(&self, model: &str, path: &str, depth: usize) -> Result<(), Denied> {
         let end = self.path_from(model, path, depth)?;
         end.and_then(|field| field.kind.relation()).map_or(Ok(()), |relation| self.by_name_from(relation, depth))
     }
 
-    /// Decides on a field, and on those that it is a copy of (Odoo 14-19: `related`, which the fields of `_inherits` have
-    /// too). That the copied field's model may not be touched otherwise is no matter: what is allowed here is this field.
+    /// Checks a field, and the fields that it is related to (Odoo 14-19: `related`, which the fields of `_inherits`
+    /// have too). The model of a related field need not be allowed: what is allowed here is this field.
     pub(super) fn decide_field(&self, schema: &Schema, name: &str, how: Use, depth: usize) -> Result<(), Denied> {
         self.policy.decide(how.of(&schema.model, name))?;
         for name in attachment::names_of(&schema.model, name) {
@@ -108,7 +108,8 @@ impl SchemaView<'_> {
         let Some(path) = schema.copied(name).filter(|_| is_ruled) else { return Ok(()) };
         match self.original(schema, path) {
             Original::Seen(owner, last) => self.decide_field(owner, last, how, depth + 1),
-            // Its fields are not even asked for. Where they lead on, to whatever model, any rule on such a name counts.
+            // The schema of a hidden model is not even fetched. Where the path leads on from there, any rule on such a
+            // name counts.
             Original::Hidden { owner, last, denied } => {
                 let is_oracle = how == Use::Search && last == NAME && self.policy.hides_some(owner);
                 if is_oracle || self.policy.rules_field(owner, last) { Err(denied) } else { Ok(()) }
@@ -117,19 +118,19 @@ impl SchemaView<'_> {
         }
     }
 
-    /// Properties are answered with their definitions, which are a field of another model.
+    /// Checks the definitions that properties are answered with, which are a field of another model.
     fn decide_definitions(&self, schema: &Schema, name: &str) -> Result<(), Denied> {
         let properties = schema.field(name).and_then(|field| field.properties.as_ref());
         let Some(Properties::Values(Some(place))) = properties else { return Ok(()) };
         let Some(model) = schema.field(&place.link).and_then(|field| field.kind.relation()) else { return Ok(()) };
         let decided = self.policy.decide(Touch::Read { model, field: &place.field });
-        // That the model may not be touched otherwise is no matter.
+        // The model need not be allowed otherwise.
         if self.policy.rules_field(Some(model), &place.field) { decided } else { Ok(()) }
     }
 
-    /// The field that a copy is one of, by its path.
+    /// The field that a related field leads to by `path`.
     fn original<'s>(&'s self, schema: &'s Schema, path: &'s str) -> Original<'s> {
-        // Without a way it is a copy of another field of the same record.
+        // A path of one name leads to another field of the same record.
         let (way, last) = path.rsplit_once('.').unwrap_or(("", path));
         let mut way = way.split('.').filter(|name| !name.is_empty()).peekable();
         let mut schema = schema;
@@ -146,18 +147,19 @@ impl SchemaView<'_> {
         Original::Seen(schema, last)
     }
 
-    /// Decides on a record that a many2one is to lead to, whatever it is named by. Where fields of this model are written into
-    /// that record, the choice of the record is a way to read and write it.
+    /// Checks a record that a many2one will lead to, however it is named. Where fields of this model are written into
+    /// that record, choosing the record is a way to read and write it.
     pub(in crate::plan) fn link(&self, view: ModelView<'_>, name: &str) -> Result<(), Denied> {
         let Some(relation) = view.relation(name).filter(|_| !self.policy.is_open()) else { return Ok(()) };
-        // The id of a model is as good as its name: an activity says by one which model its `res_id` is of.
+        // The id of a model is as good as its name: an activity names the model of its `res_id` by it.
         if relation == "ir.model" || self.is_written_through(view.schema, name, 0) {
             self.policy.decide(Touch::Model(relation))?;
         }
         Ok(())
     }
 
-    /// A copy of a link is the link of another model. What that is cannot be seen where the model must not be touched.
+    /// Whether fields of this model are written into the record that a link leads to. A related link belongs to another
+    /// model; where that must not be touched, its kind is unknown and counts as such.
     fn is_written_through(&self, schema: &Schema, name: &str, depth: usize) -> bool {
         let Some(field) = schema.field(name) else { return false };
         match field.related.as_deref() {
@@ -171,14 +173,14 @@ impl SchemaView<'_> {
         }
     }
 
-    /// What becomes of a value that is written. A field of an `_inherits` parent is written there: such a model has all fields
-    /// of its parent, each as a copy of the same name.
+    /// Whether Odoo keeps a value that is written. A field of an `_inherits` parent is written there: the model has all
+    /// fields of its parent, each as a related field of the same name.
     pub(super) fn kept(&self, schema: &Schema, name: &str, depth: usize) -> Kept {
         let Some(field) = schema.field(name).filter(|_| depth < MOST_COPIES) else { return Kept::Yes };
         let copied = field.related.as_deref().and_then(|path| path.split_once('.'));
         let parent = copied.filter(|(_, last)| *last == name).and_then(|(link, _)| schema.field(link)?.kind.relation());
         let Some(parent) = parent.filter(|_| field.kept == Kept::No) else { return field.kept };
-        // Nothing is said of what cannot be known.
+        // No warning is given about what cannot be known.
         if self.policy.decide(Touch::Model(parent)).is_err() {
             return Kept::Yes;
         }
