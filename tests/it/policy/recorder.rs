@@ -118,7 +118,7 @@ fn answer(state: &State, rpc: &Rpc) -> Value {
         "fields_get" => world::described(&rpc.model, state.version),
         "search_read" => {
             let rows = found(rpc).into_iter().map(|(id, known)| {
-                let mut row = world::row(&rpc.model, id, &names(rpc.arg(1)));
+                let mut row = world::row(&rpc.model, id, &names(rpc.arg(1)), state.version);
                 if let Some((field, value)) = known.filter(|(field, _)| row.get(field).is_some()) {
                     row[field] = value;
                 }
@@ -131,7 +131,7 @@ fn answer(state: &State, rpc: &Rpc) -> Value {
                 found(rpc).into_iter().map(|(id, _)| world::specified(&rpc.model, id, rpc.arg(1))).collect();
             json!({"length": rows.len(), "records": rows})
         }
-        "read" => ids().into_iter().map(|id| world::row(&rpc.model, id, &names(rpc.arg(1)))).collect(),
+        "read" => ids().into_iter().map(|id| world::row(&rpc.model, id, &names(rpc.arg(1)), state.version)).collect(),
         "create" => {
             let records = rpc.arg(0).as_array().cloned().unwrap_or_default();
             records.iter().map(|values| json!(state.id_for(values))).collect()

@@ -75,6 +75,13 @@ pub(super) struct Field {
     pub(super) defined: Option<(&'static str, &'static str)>,
 }
 
+impl Field {
+    /// Odoo has properties from 16 on.
+    fn is_in(&self, version: u16) -> bool {
+        version >= 16 || !self.kind.starts_with("properties")
+    }
+}
+
 fn field(text: &'static str) -> Field {
     let (name, kind) = text.split_once(':').unwrap();
     let (kind, defined) = kind.split_once('@').map_or((kind, None), |(kind, path)| (kind, path.split_once('.')));
@@ -140,14 +147,14 @@ pub(super) fn described(model: &str, version: u16) -> Value {
         (field.name.to_owned(), described)
     };
     let name = ("display_name".to_owned(), json!({"type": "char", "store": false, "searchable": true}));
-    let has = |field: &&Field| version >= 16 || !field.kind.starts_with("properties");
-    Value::Object(fields(model).iter().filter(has).map(describe).chain([name]).collect())
+    Value::Object(fields(model).iter().filter(|field| field.is_in(version)).map(describe).chain([name]).collect())
 }
 
 /// As `read` answers; all fields where none are named.
-pub(super) fn row(model: &str, id: i64, names: &[String]) -> Value {
+pub(super) fn row(model: &str, id: i64, names: &[String], version: u16) -> Value {
     let mut row = Map::from_iter([("id".to_owned(), json!(id))]);
-    for field in fields(model).iter().filter(|field| names.is_empty() || names.iter().any(|name| *name == field.name)) {
+    let is_wanted = |field: &&Field| names.is_empty() || names.iter().any(|name| *name == field.name);
+    for field in fields(model).iter().filter(|field| field.is_in(version)).filter(is_wanted) {
         let value = match field.kind {
             "many2one" => json!([31, "one"]),
             "one2many" => json!([101]),
