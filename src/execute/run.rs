@@ -31,7 +31,7 @@ pub(super) async fn run(
     before: HashSet<(String, i64)>,
 ) -> Result<Option<MainResult>, Error> {
     let mut run =
-        Run { caller, before, created: StepMap::new(), undo: Vec::new(), updated: None, lines: HashMap::new() };
+        Run { caller, before, created: StepMap::default(), undo: Vec::new(), updated: None, lines: HashMap::new() };
     let mut result = None;
     for step in steps {
         let models: Vec<String> = step.side_effects().map_or_else(Vec::new, |side_effects| side_effects.models.clone());

@@ -22,7 +22,7 @@ use self::{
 use super::{
     Error, Warnings,
     answer::Selection,
-    lookup::{Filter, QuestionId},
+    lookup::{Filter, Question, QuestionId},
     policy_check::denied,
     read::Draft,
     resolve::{MissingRecord, Resolved},
@@ -39,15 +39,18 @@ use crate::{
 /// The records that a write is about.
 pub(super) enum Target {
     New,
-    Existing {
-        ids: Vec<i64>,
-        /// The lines that new ones replace.
-        lines: OldLines,
-        /// All lines that there are in the fields whose new lines get files.
-        before: HashSet<(String, i64)>,
-        /// The search key, which the answer repeats.
-        echo: Map<String, Value>,
-    },
+    Existing(Existing),
+}
+
+/// Existing records that are updated.
+pub(super) struct Existing {
+    pub(super) ids: Vec<i64>,
+    /// The lines that new ones replace.
+    pub(super) lines: OldLines,
+    /// All lines that there are in the fields whose new lines get files.
+    pub(super) before: HashSet<(String, i64)>,
+    /// The search key, which the answer repeats.
+    pub(super) echo: Map<String, Value>,
 }
 
 /// What a write is compiled from, besides the payload.
@@ -67,25 +70,24 @@ pub(super) struct WriteContext<'s> {
 /// # Errors
 /// A lookup found nothing, or too much; the policy does not let the caller write what would be written.
 pub(super) fn compile(
-    setting: WriteContext<'_>,
-    mut draft: Draft,
+    context: WriteContext<'_>,
+    draft: Draft,
     resolved: Resolved,
     target: Target,
     warnings: &mut Warnings,
 ) -> Result<Write, Error> {
-    let WriteContext { policy, model, filter, company, wanted, specification } = setting;
+    let WriteContext { policy, model, filter, company, wanted, specification } = context;
     let order = resolved.order(&draft)?;
-    let none = OldLines::new();
-    let (targets, old) = match &target {
-        Target::New => (1, &none),
-        Target::Existing { ids, lines, .. } => (ids.len(), lines),
+    let targets = match &target {
+        Target::New => 1,
+        Target::Existing(existing) => existing.ids.len(),
     };
     let in_place = in_place::questions(policy, &draft, &resolved, targets);
     let Resolved { questions, matches, mut missing_records, same } = resolved;
     let created: HashSet<QuestionId> = missing_records.keys().copied().collect();
     let is_created = |id| created.contains(same.get(&id).unwrap_or(&id));
     let mut settler = Settler { same: &same, ..Settler::of_found(&questions, &matches, warnings) };
-    let mut calls = Calls { policy, steps: Steps::default(), files: Files::default() };
+    let mut calls = Calls { policy, company, steps: Steps::default(), files: Files::default() };
 
     for id in order {
         #[expect(clippy::expect_used, reason = "the order has each of the records to be created once")]
@@ -93,110 +95,145 @@ pub(super) fn compile(
         if in_place.contains(&id) {
             settler.inline.insert(id, missing.draft);
         } else {
-            let question = questions.get(id);
-            let MissingRecord { draft, is_certain } = missing;
-            let delegation = draft.delegation(&is_created);
-            let lines = draft.nested_lines();
-            let side_effects = SideEffects::new(lines.clone(), draft.unidentified(), std::iter::empty(), delegation);
-            let Settled { values, placeholders, files } =
-                settler.settle(&question.model, draft, &none, &Trail::Argument("vals_list").position(0))?;
-            let rpc = Rpc::create(&question.model, vec![Value::Object(values)]);
-            let purpose = Purpose::CreateMissing {
-                probe: Box::new(questions.question(filter, id)),
-                lookup: (question.fields(), question.shown()),
-                must_match: !is_certain,
-                side_effects,
-            };
-            let rpc = in_company(rpc, question.company.or(company));
-            let step = calls.create(Step { rpc, placeholders, purpose }, delegation, &lines)?;
-            for (lines, files) in files {
-                calls.files.of_record(Root::Step(step), &question.model, lines, files);
-            }
+            let delegation = missing.draft.delegation(&is_created);
+            let probe = questions.question(filter, id);
+            let step = calls.create_missing(&mut settler, questions.get(id), probe, missing, delegation)?;
             settler.created.insert(id, step);
         }
     }
 
-    // Whether one call writes and reads is known before the values are settled, since it decides where they stand.
-    let reads_back = specification.filter(|_| !wanted.fields.is_empty());
-    let vals_list = Trail::Argument("vals_list");
-    let is_plain_create = matches!(target, Target::New) && reads_back.is_none();
-    let at = if is_plain_create { vals_list.position(0) } else { Trail::Argument("vals") };
     let created_in_place = in_place.iter().map(|id| questions.get(*id).model.clone());
     let in_place_delegation = settler.inline.values().map(|draft| draft.delegation(&is_created));
     let delegation = in_place_delegation.fold(draft.delegation(&is_created), Delegation::max);
     let lines = draft.nested_lines();
-    let side_effects = SideEffects::new(lines.clone(), draft.unidentified(), created_in_place, delegation);
-    if let Target::Existing { .. } = target {
+    let side_effects = SideEffects::new(lines, draft.unidentified(), created_in_place, delegation);
+    let reads_back = specification.filter(|_| !wanted.fields.is_empty());
+    let main = Main { model, draft, side_effects, wanted, reads_back };
+    match target {
+        Target::New => main.create(settler, calls),
+        Target::Existing(existing) => main.update(settler, calls, existing),
+    }
+}
+
+/// The main call: one record's values, and what is written beside it.
+struct Main<'m> {
+    model: &'m str,
+    draft: Draft,
+    side_effects: SideEffects,
+    wanted: Selection,
+    /// The specification by which the call answers the wanted fields itself.
+    reads_back: Option<Value>,
+}
+
+impl Main<'_> {
+    /// Completes the write with a main call that creates the record.
+    fn create(self, mut settler: Settler<'_>, mut calls: Calls<'_>) -> Result<Write, Error> {
+        let Self { model, draft, side_effects, wanted, reads_back } = self;
+        // The argument that the values stand in differs between the two calls.
+        let vals_list = Trail::Argument("vals_list");
+        let at = if reads_back.is_some() { Trail::Argument("vals") } else { vals_list.position(0) };
+        let Settled { values, placeholders, files } = settler.settle(model, draft, &OldLines::new(), &at)?;
+        let is_read_back = reads_back.is_some();
+        let rpc = match reads_back {
+            Some(specification) => Rpc::web_save(model, Vec::new(), values, specification),
+            None => Rpc::create(model, vec![Value::Object(values)]),
+        };
+        for (lines, files) in files {
+            calls.files.of_new_record(model, lines, files);
+        }
+        let attach = calls.create_files();
+        let (delegation, lines) = (side_effects.delegation, side_effects.lines.clone());
+        let purpose = Purpose::Main { side_effects };
+        let step = Step { rpc: in_company(rpc, calls.company), placeholders, purpose };
+        let created = calls.create(step, delegation, &lines)?;
+        attach.after_create(&mut calls.steps, created);
+        let answer = Answer::Created { wanted };
+        Ok(Write { steps: calls.steps, lines_before: HashSet::new(), answer, reads_back: is_read_back })
+    }
+
+    /// Completes the write with a main call that updates the records, where anything of them is written or read.
+    fn update(self, mut settler: Settler<'_>, mut calls: Calls<'_>, existing: Existing) -> Result<Write, Error> {
+        let Self { model, mut draft, side_effects, wanted, reads_back } = self;
+        let Existing { ids, lines, before, echo } = existing;
+        let policy = calls.policy;
         // In existing records, a value stays until Odoo computes it anew.
         draft.computed.clear();
         // Existing lines are removed too, wherever they are.
         for (field, model) in draft.replaced() {
             policy.decide(Touch::Unchecked(model)).map_err(denied(&format!("payload.{field}")))?;
         }
-    }
-    let Settled { values, placeholders, files } = settler.settle(model, draft, old, &at)?;
-    if let Target::Existing { .. } = target {
+        let Settled { values, placeholders, files } = settler.settle(model, draft, &lines, &Trail::Argument("vals"))?;
         // An update is not undone, so it is checked beforehand.
-        for model in NestedLines::models(&lines) {
+        for model in NestedLines::models(&side_effects.lines) {
             policy.decide(Touch::Unchecked(&model)).map_err(denied("payload"))?;
         }
         if policy.domain(model).is_some_and(|domain| !domain.keeps(&without_future_ids(&values, &placeholders))) {
             return Err(denied("payload")(policy.outside(model)));
         }
-    }
-
-    let (answer, lines_before) = match target {
-        Target::New => (Answer::Created { wanted }, HashSet::new()),
-        Target::Existing { ids, echo, before, .. } => (Answer::Updated { ids, echo, wanted }, before),
-    };
-    if targets == 0 {
-        return Ok(Write { steps: Steps::default(), lines_before, answer, reads_back: false });
-    }
-    let reads = reads_back.is_some();
-    match &answer {
-        Answer::Created { .. } => {
-            let rpc = match reads_back {
-                Some(specification) => Rpc::web_save(model, Vec::new(), values, specification),
-                None => Rpc::create(model, vec![Value::Object(values)]),
-            };
+        let is_read_back = reads_back.is_some() && !ids.is_empty();
+        if ids.is_empty() {
+            calls.steps = Steps::default();
+        } else {
             for (lines, files) in files {
-                calls.files.of_new_record(model, lines, files);
-            }
-            let attach = calls.create_files();
-            let purpose = Purpose::Main { side_effects };
-            let step = Step { rpc: in_company(rpc, company), placeholders, purpose };
-            let main = calls.create(step, delegation, &lines)?;
-            attach.after(&mut calls.steps, main);
-        }
-        Answer::Updated { ids, .. } => {
-            for (lines, files) in files {
-                for id in ids {
+                for id in &ids {
                     let root = Root::Record { model: model.to_owned(), id: *id };
                     calls.files.of_record(root, model, lines.clone(), files.clone());
                 }
             }
             let attach = calls.create_files();
-            if !values.is_empty() || reads || calls.steps.is_empty() {
+            if !values.is_empty() || is_read_back || calls.steps.is_empty() {
                 let rpc = match reads_back {
                     Some(specification) => Rpc::web_save(model, ids.clone(), values, specification),
                     None => Rpc::write(model, ids.clone(), values),
                 };
                 calls.steps.push(Step { rpc, placeholders, purpose: Purpose::Main { side_effects } });
             }
-            attach.to_known(&mut calls.steps);
+            attach.after_update(&mut calls.steps);
         }
+        let answer = Answer::Updated { ids, echo, wanted };
+        Ok(Write { steps: calls.steps, lines_before: before, answer, reads_back: is_read_back })
     }
-    Ok(Write { steps: calls.steps, lines_before, answer, reads_back: reads })
 }
 
 /// The calls of a write while they are put together.
 struct Calls<'c> {
     policy: &'c Policy,
+    company: Option<i64>,
     steps: Steps,
     files: Files,
 }
 
 impl Calls<'_> {
+    /// Adds the call that creates a record which the question did not find, and returns its step.
+    fn create_missing(
+        &mut self,
+        settler: &mut Settler<'_>,
+        question: &Question,
+        probe: Rpc,
+        missing: MissingRecord,
+        delegation: Delegation,
+    ) -> Result<StepId, Error> {
+        let MissingRecord { draft, is_certain } = missing;
+        let lines = draft.nested_lines();
+        let side_effects = SideEffects::new(lines.clone(), draft.unidentified(), std::iter::empty(), delegation);
+        let at = Trail::Argument("vals_list");
+        let settled = settler.settle(&question.model, draft, &OldLines::new(), &at.position(0))?;
+        let Settled { values, placeholders, files } = settled;
+        let rpc = Rpc::create(&question.model, vec![Value::Object(values)]);
+        let purpose = Purpose::CreateMissing {
+            probe: Box::new(probe),
+            lookup: (question.fields(), question.shown()),
+            must_match: !is_certain,
+            side_effects,
+        };
+        let rpc = in_company(rpc, question.company.or(self.company));
+        let step = self.create(Step { rpc, placeholders, purpose }, delegation, &lines)?;
+        for (lines, files) in files {
+            self.files.of_record(Root::Step(step), &question.model, lines, files);
+        }
+        Ok(step)
+    }
+
     /// Adds the call that creates a record with `lines`, and the one that checks it.
     fn create(&mut self, step: Step, delegation: Delegation, lines: &[NestedLines]) -> Result<StepId, Error> {
         let model = step.rpc.model.clone();

@@ -20,5 +20,5 @@ pub(super) use self::{
     ask::Matches,
     auto_create::AutoCreate,
     query::MOST,
-    question::{Filter, Lookup, LookupError, QuestionId, Questions},
+    question::{Filter, Lookup, LookupError, Question, QuestionId, Questions},
 };

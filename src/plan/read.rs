@@ -4,7 +4,6 @@
 //! with its path, before Odoo is asked anything. `draft` has the result's types; `relations`, `commands`, `files`,
 //! `content`, `delegation` and `base64` read the kinds of values.
 
-mod base64;
 mod commands;
 mod content;
 mod delegation;

@@ -86,11 +86,13 @@ impl IntoIterator for Steps {
 #[derive(Debug)]
 pub struct StepMap<T>(Vec<T>);
 
-impl<T> StepMap<T> {
-    pub fn new() -> Self {
+impl<T> Default for StepMap<T> {
+    fn default() -> Self {
         Self(Vec::new())
     }
+}
 
+impl<T> StepMap<T> {
     /// Adds the value of the next step.
     pub fn push(&mut self, value: T) {
         self.0.push(value);

@@ -94,7 +94,7 @@ struct Created {
 
 impl Attach {
     /// Adds the calls that attach the files, those of the new record too, which `main` creates.
-    pub(super) fn after(self, steps: &mut Steps, main: StepId) {
+    pub(super) fn after_create(self, steps: &mut Steps, main: StepId) {
         let Some(Created { files, to_known, to_new }) = self.0 else { return };
         let to_new = to_new.into_iter().map(|group| (Root::Step(main), group));
         for (root, group) in to_known.into_iter().chain(to_new) {
@@ -103,7 +103,7 @@ impl Attach {
     }
 
     /// Adds the calls that attach the files of a write that creates no record of its own.
-    pub(super) fn to_known(self, steps: &mut Steps) {
+    pub(super) fn after_update(self, steps: &mut Steps) {
         let Some(Created { files, to_known, .. }) = self.0 else { return };
         for (root, group) in to_known {
             steps.push(group.attach(files, root));

@@ -2,7 +2,6 @@
 
 use serde_json::{Map, Value, json};
 
-use super::base64;
 use crate::{
     odoo::Kind,
     plan::{
@@ -16,8 +15,8 @@ use crate::{
 /// beside a `datas` is plain text, and keeps its line ends.
 pub(super) fn sent(view: ModelView<'_>, name: &str, value: &Value) -> Value {
     match value {
-        Value::String(text) if !(name == RAW && view.kind(DATAS).is_some()) && base64::is_base64(text) => {
-            json!(base64::without_line_ends(text))
+        Value::String(text) if !(name == RAW && view.kind(DATAS).is_some()) && is_base64(text) => {
+            json!(without_line_ends(text))
         }
         other => other.clone(),
     }
@@ -45,4 +44,41 @@ pub(super) fn renamed(view: ModelView<'_>, values: &mut Map<String, Value>, path
 pub(super) fn given_twice(path: &str) -> Error {
     let problem = "has the file's content twice: in this Odoo, `datas` and `raw` are the same".to_owned();
     Error::WrongKind { path: path.to_owned(), problem }
+}
+
+/// Whether a text is base64 with padding (RFC 4648, section 4). Line ends within it are accepted, since mail programs
+/// insert them.
+pub(super) fn is_base64(text: &str) -> bool {
+    let mut digits = 0_usize;
+    let mut padding = 0_usize;
+    for byte in text.bytes() {
+        match byte {
+            b'\n' | b'\r' => {}
+            b'=' => padding += 1,
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' if padding == 0 => digits += 1,
+            _ => return false,
+        }
+    }
+    padding <= 2 && (digits + padding).is_multiple_of(4) && (digits > 0 || padding == 0)
+}
+
+/// Removes the line ends that mail programs insert, which Odoo 20 refuses.
+pub(super) fn without_line_ends(base64: &str) -> String {
+    base64.chars().filter(|digit| !matches!(digit, '\r' | '\n')).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_is_told_from_what_is_none() {
+        for good in ["", "SGVsbG8=", "SGVsbG8gV29ybGQ=", "AAAA", "QQ==", "AAAA\r\nAAAA\n"] {
+            assert!(is_base64(good), "{good:?}");
+        }
+        for bad in ["!!!", "QQ=", "QQ", "Q===", "=", "====", "QQ==QQ==", "AA-_", "AAA A", "data:text/plain;base64,QQ=="]
+        {
+            assert!(!is_base64(bad), "{bad:?}");
+        }
+    }
 }

@@ -6,8 +6,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    base64::{is_base64, without_line_ends},
     commands,
+    content::{is_base64, without_line_ends},
 };
 use crate::{
     odoo::{Field, Kept, Kind},

@@ -19,7 +19,7 @@ use crate::{
     odoo::{self, Caller, RecordKey},
     plan::{
         Asked, Error, Plan, Selection, WarningCode, Warnings, Work,
-        compile::{OldLines, Settler, Target, WriteContext, compile},
+        compile::{Existing, OldLines, Settler, Target, WriteContext, compile},
         lookup::{Filter, Matches, Questions, record_locks},
         policy_check::denied,
         read::{Draft, Reader},
@@ -173,7 +173,7 @@ impl<'r> Request<'r> {
             before.extend(lines.into_iter().map(|id| (field.to_owned(), id)));
         }
         let echo = self.vals.search_key()?.clone();
-        Ok(Target::Existing { ids: found.ids, lines: found.lines, before, echo })
+        Ok(Target::Existing(Existing { ids: found.ids, lines: found.lines, before, echo }))
     }
 
     async fn plan(mut self, caller: &Caller, resolved: Resolved, target: Target) -> Result<Plan, Error> {
@@ -181,8 +181,8 @@ impl<'r> Request<'r> {
         let lookups = resolved.looked();
         let answers = hash_of_answers(&resolved, &target);
         let Self { model, filter, company, wanted, .. } = self;
-        let setting = WriteContext { policy: caller.policy(), model, filter, company, wanted, specification };
-        let write = compile(setting, self.draft, resolved, target, &mut self.vals.warnings);
+        let context = WriteContext { policy: caller.policy(), model, filter, company, wanted, specification };
+        let write = compile(context, self.draft, resolved, target, &mut self.vals.warnings);
         let write = match write {
             Err(error) => return Err(error.with_candidates(caller).await),
             Ok(write) => write,
@@ -201,7 +201,7 @@ impl<'r> Request<'r> {
 fn hash_of_answers(resolved: &Resolved, target: &Target) -> u64 {
     let mut hash = DefaultHasher::new();
     resolved.matches.hash(&mut hash);
-    if let Target::Existing { ids, lines, before, .. } = target {
+    if let Target::Existing(Existing { ids, lines, before, .. }) = target {
         ids.hash(&mut hash);
         lines.iter().collect::<BTreeMap<_, _>>().hash(&mut hash);
         before.iter().collect::<BTreeSet<_>>().hash(&mut hash);
