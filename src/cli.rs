@@ -115,7 +115,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Check(args) => run(Box::pin(async move { check::run(&args.config).await })),
         Command::Log(command) => run(Box::pin(log::run(command))),
         Command::Replay(args) => run(Box::pin(replay::run(args))),
-        Command::Client(command) => client::run(command),
+        Command::Client(command) => run(Box::pin(client::run(command))),
         Command::Hook(command) => run(Box::pin(hook::run(command))),
         Command::HookWorker => {
             crate::hook::serve()?;

@@ -42,6 +42,9 @@ pub struct Posted {
 
 impl Control {
     /// The gateway that writes the log in this folder.
+    ///
+    /// # Errors
+    /// The file is missing or cannot be read.
     pub fn read(folder: &Path) -> io::Result<Self> {
         let Written { url, token } = serde_json::from_slice(&fs::read(folder.join(FILE))?)?;
         Ok(Self { url, token: token.into() })
@@ -56,7 +59,10 @@ impl Control {
 }
 
 impl Posted {
-    /// Makes a token, and leaves it where the operator finds it.
+    /// Makes a token, and writes the file.
+    ///
+    /// # Errors
+    /// The system gives no random numbers, or the file cannot be written.
     pub fn new(folder: &Path, url: String) -> io::Result<Self> {
         let mut bytes = [0; TOKEN_BYTES];
         let random = rustls::crypto::aws_lc_rs::default_provider().secure_random;

@@ -132,7 +132,10 @@ struct Inner {
 }
 
 impl Log {
-    /// Opens the log for appending, and makes the folder where there is none. What a crash tore is put aside and told.
+    /// Opens the log for appending, and creates the folder where it is missing. A torn tail is put aside and recorded.
+    ///
+    /// # Errors
+    /// The folder cannot be used, another gateway uses it, or its last segment is damaged or of a later version.
     pub fn open(config: &config::Log) -> Result<Self, Error> {
         let folder = &config.directory;
         let failed = |source| directory_error(folder, source);
@@ -178,12 +181,18 @@ impl Log {
     }
 
     /// Whether the log can be opened for writing. Like every opening, this puts a torn tail aside.
+    ///
+    /// # Errors
+    /// Those of [`Log::open`].
     pub fn try_open(config: &config::Log) -> Result<(), Error> {
         let _lock = FolderLock::take(&config.directory)?;
         open_journal(config).map(|_| ())
     }
 
-    /// Fails once a line could not be made durable, and while the disk has too little room.
+    /// Fails after a line could not be made durable, and while the disk has too little room.
+    ///
+    /// # Errors
+    /// The log has failed, or the disk has less free space than `[log] min_free`.
     pub fn check(&self) -> Result<(), Error> {
         self.inner.writer.check_room(0)
     }
@@ -236,7 +245,57 @@ impl Log {
 
 #[cfg(test)]
 mod tests {
+    use std::{fs, path::Path};
+
     use super::*;
+
+    /// The sources of the log, without their tests, by their path below `src/log`.
+    fn sources() -> Vec<(String, String)> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/log");
+        let (mut folders, mut sources) = (vec![root.clone()], Vec::new());
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                match path.is_dir() {
+                    true => folders.push(path),
+                    false if path.ends_with("tests.rs") => {}
+                    false => {
+                        let text = fs::read_to_string(&path).unwrap();
+                        let code = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap().to_owned();
+                        sources.push((path.strip_prefix(&root).unwrap().display().to_string(), code));
+                    }
+                }
+            }
+        }
+        assert!(sources.len() > 25, "{}", sources.len());
+        sources
+    }
+
+    #[test]
+    fn only_one_module_accesses_the_file_system() {
+        let opens = ["fs::{self", "fs::read", "fs::write", "fs::metadata", "File::open(", "OpenOptions"];
+        for (path, code) in sources().iter().filter(|(path, _)| path != "format/fs.rs") {
+            assert!(!opens.iter().any(|word| code.contains(word)), "{path}");
+        }
+    }
+
+    #[test]
+    fn the_folders_import_what_is_below_them_only() {
+        let layers: [(&str, &[&str]); 3] = [
+            ("format/", &["write", "read", "maintain"]),
+            ("write/", &["read", "maintain"]),
+            ("read/", &["write", "maintain"]),
+        ];
+        for (path, code) in sources().iter().filter(|(path, _)| !path.starts_with("write/journal/model")) {
+            // Without the comments, which may refer to anything.
+            let code: String = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+            let above = layers.iter().find(|(folder, _)| path.starts_with(folder)).map_or(&[][..], |(_, above)| above);
+            for folder in above {
+                let imports = [' ', '{', ':'].map(|before| format!("{before}{folder}::"));
+                assert!(!imports.iter().any(|import| code.contains(import)), "{path} imports {folder}");
+            }
+        }
+    }
 
     #[test]
     fn a_full_disk_is_told_with_numbers_that_do_not_contradict_each_other() {

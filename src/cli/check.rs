@@ -9,8 +9,9 @@ use crate::{
     config::{self, Config, ProtocolChoice},
     hook::Hooks,
     http::tls,
-    log::{self, Archive, Log},
+    log::{self, Filter, Log},
     odoo::{self, Caller, Capacity, NO_PROXY_MODE, Odoo, Origin, RotatedCookie},
+    operations::calls::{Calls, Query},
 };
 
 /// Prints a line for each thing looked at; fails if one of them does.
@@ -29,7 +30,7 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
         Ok(Some(_)) => report.line("tls", Ok::<_, &str>("the certificate and its key can be used")),
         Err(error) => report.line("tls", Err::<&str, _>(error)),
     }
-    report.line("log", interface_log(&config.log));
+    report.line("log", interface_log(&config.log).await);
     let clients = Clients::load(&config.clients);
     if let Err(error) = &clients {
         report.line("clients", Err::<&str, _>(error));
@@ -72,15 +73,16 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     Ok(report.exit_code())
 }
 
-fn interface_log(config: &config::Log) -> Result<String, log::Error> {
+async fn interface_log(config: &config::Log) -> Result<String, log::Error> {
     let directory = config.directory.display();
     let state = match Log::try_open(config) {
         Ok(()) => format!("{directory} can be written"),
         Err(log::Error::InUse(_)) => format!("{directory} is written by a running gateway"),
         Err(error) => return Err(error),
     };
-    let in_doubt = log::Filter { in_doubt: true, ..log::Filter::default() };
-    Ok(match Archive::open(&config.directory)?.calls(&in_doubt, None)?.len() {
+    let filter = Filter { in_doubt: true, ..Filter::default() };
+    let in_doubt = Calls::open(&config.directory)?.page(Query { filter, ..Query::default() }).await?.calls;
+    Ok(match in_doubt.len() {
         0 => state,
         calls => format!("{state}; {calls} calls in it are in doubt, see `odoo-gateway log ls --in-doubt`"),
     })

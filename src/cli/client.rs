@@ -18,10 +18,10 @@ pub(super) enum Command {
     Revoke(revoke::Revoke),
 }
 
-pub(super) fn run(command: Command) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::New(args) => args.run(),
-        Command::List(args) => args.run(),
+        Command::List(args) => args.run().await,
         Command::Revoke(args) => args.run(),
     }
 }

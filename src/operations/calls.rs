@@ -1,7 +1,8 @@
 //! Queries of the log: pages of calls, one call with its lines, calls as they end.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::HashMap, path::Path, sync::Arc};
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{blocking, statistics::Statistics};
@@ -120,6 +121,22 @@ impl Calls {
             let mut statistics = Statistics::default();
             archive.for_each(&filter, |call| statistics.add(&call))?;
             Ok(statistics)
+        })
+        .await
+    }
+
+    /// When each client called last; the empty name stands for callers without one.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn last_by_client(&self) -> Result<HashMap<String, Timestamp>, Error> {
+        self.read(|archive| {
+            let mut last = HashMap::new();
+            archive.for_each(&Filter::default(), |call| {
+                let latest = last.entry(call.client).or_insert(call.ts);
+                *latest = call.ts.max(*latest);
+            })?;
+            Ok(last)
         })
         .await
     }

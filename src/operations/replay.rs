@@ -7,16 +7,16 @@
 //! Invariant: a call and its repetitions are one call. Where any of them succeeded, or may have, another one may do it twice,
 //! so it is made by force only; while any of them runs, none is made.
 
-pub mod draft;
-pub mod edit;
-pub mod execute;
+mod draft;
+mod edit;
+mod execute;
 mod request;
-pub mod select;
+mod select;
 
 pub use self::{
     draft::{Actor, Draft, NotReplayable, Options, Replay},
     edit::NotAPayload,
-    execute::{Answer, Executor},
+    execute::{Answer, Executor, Failure, NoAnswer, NotOpened},
     request::ReplayRequest,
-    select::{NotSelected, Selection},
+    select::{NotSelected, SHORTEST_ID, Selection},
 };

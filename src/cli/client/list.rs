@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::{
     cli::{Configured, terminal},
     config::{Client, Config, Scheme},
-    log::{Archive, Filter},
+    operations::calls::Calls,
     policy::Policy,
 };
 
@@ -23,9 +23,9 @@ pub(crate) struct List {
 }
 
 impl List {
-    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let config = Config::load(&self.configured.config)?;
-        let used = last_used(&config)?;
+        let used = last_used(&config).await?;
         let mut out = std::io::stdout().lock();
         let last = |client: &Client| used.get(&client.name).copied();
         if self.json {
@@ -55,15 +55,11 @@ impl List {
 }
 
 /// The log's calls of each client, as far as it is kept. Where there is no log yet, nobody has called.
-fn last_used(config: &Config) -> anyhow::Result<HashMap<String, Timestamp>> {
-    let mut last = HashMap::new();
-    if config.log.directory.is_dir() {
-        Archive::open(&config.log.directory)?.for_each(&Filter::default(), |call| {
-            let latest = last.entry(call.client).or_insert(call.ts);
-            *latest = call.ts.max(*latest);
-        })?;
+async fn last_used(config: &Config) -> anyhow::Result<HashMap<String, Timestamp>> {
+    if !config.log.directory.is_dir() {
+        return Ok(HashMap::new());
     }
-    Ok(last)
+    Ok(Calls::open(&config.log.directory)?.last_by_client().await?)
 }
 
 fn facts(client: &Client, last: Option<Timestamp>) -> Value {

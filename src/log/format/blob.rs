@@ -22,7 +22,27 @@ const DEEP: usize = 100;
 /// So many blobs may be written at a time; which of the locks a blob takes is told by its name.
 const LOCKS: usize = 16;
 
-/// Content that goes beside the log.
+/// How the content of a blob is read, written as the marker's `kind`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::log) enum Encoding {
+    Text,
+    Json,
+}
+
+impl Encoding {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
+
+    fn read(kind: &str) -> Self {
+        if kind == "json" { Self::Json } else { Self::Text }
+    }
+}
+
+/// Content that is stored beside the log.
 #[derive(Debug)]
 pub(in crate::log) struct Blob {
     sha256: String,
@@ -48,7 +68,7 @@ pub(in crate::log) fn spill(value: &mut Value, from: usize, whole: usize, blobs:
 fn spill_texts(value: &mut Value, from: usize, blobs: &mut Vec<Blob>) {
     match value {
         Value::String(text) if text.len() > from => {
-            *value = marker(std::mem::take(text).into_bytes(), "text", blobs);
+            *value = marker(std::mem::take(text).into_bytes(), Encoding::Text, blobs);
         }
         Value::Array(items) => items.iter_mut().for_each(|item| spill_texts(item, from, blobs)),
         Value::Object(entries) if entries.contains_key(MARK) => *value = json_blob(value, blobs),
@@ -58,12 +78,12 @@ fn spill_texts(value: &mut Value, from: usize, blobs: &mut Vec<Blob>) {
 }
 
 fn json_blob(value: &Value, blobs: &mut Vec<Blob>) -> Value {
-    marker(value.to_string().into_bytes(), "json", blobs)
+    marker(value.to_string().into_bytes(), Encoding::Json, blobs)
 }
 
-fn marker(bytes: Vec<u8>, kind: &str, blobs: &mut Vec<Blob>) -> Value {
+fn marker(bytes: Vec<u8>, encoding: Encoding, blobs: &mut Vec<Blob>) -> Value {
     let sha256 = const_hex::encode(Sha256::digest(&bytes));
-    let marker = json!({MARK: sha256, "size": bytes.len(), "kind": kind});
+    let marker = json!({MARK: sha256, "size": bytes.len(), "kind": encoding.as_str()});
     blobs.push(Blob { sha256, bytes });
     marker
 }
@@ -93,20 +113,20 @@ fn json_size(value: &Value) -> usize {
     count.0
 }
 
-/// The name that a marker gives, where the value is one.
-pub(in crate::log) fn marker_of(value: &Value) -> Option<(&str, bool)> {
+/// The hash in a marker and the encoding of its content; `None` for any other value.
+pub(in crate::log) fn marker_of(value: &Value) -> Option<(&str, Encoding)> {
     let entries = value.as_object()?;
     let sha256 = entries.get(MARK)?.as_str()?;
     let is_name = sha256.len() == 64 && sha256.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    is_name.then(|| (sha256, entries.get("kind").is_some_and(|kind| kind == "json")))
+    is_name.then(|| (sha256, entries.get("kind").and_then(Value::as_str).map_or(Encoding::Text, Encoding::read)))
 }
 
 /// The names of all blobs that a value points to, also from within others.
 pub(in crate::log) fn names(disk: &Disk, value: &Value, found: &mut Vec<String>) {
     match (marker_of(value), value) {
-        (Some((sha256, is_json)), _) => {
+        (Some((sha256, encoding)), _) => {
             found.push(sha256.to_owned());
-            let content = if is_json { read(disk, sha256).ok() } else { None };
+            let content = if encoding == Encoding::Json { read(disk, sha256).ok() } else { None };
             match content.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
                 Some(Value::Object(entries)) if is_from_caller(&entries) => {}
                 Some(Value::Object(entries)) => entries.values().for_each(|inner| names(disk, inner, found)),
@@ -122,17 +142,17 @@ pub(in crate::log) fn names(disk: &Disk, value: &Value, found: &mut Vec<String>)
 
 /// Puts the contents back into a value. One that is gone or damaged stays as the marker that it is, with `missing` in it.
 pub(in crate::log) fn inflate(disk: &Disk, value: &mut Value) {
-    if let Some((sha256, is_json)) = marker_of(value) {
+    if let Some((sha256, encoding)) = marker_of(value) {
         let content = read(disk, sha256).ok();
-        let content = content.and_then(|bytes| match is_json {
-            true => serde_json::from_slice(&bytes).ok(),
-            false => String::from_utf8(bytes).ok().map(Value::String),
+        let content = content.and_then(|bytes| match encoding {
+            Encoding::Json => serde_json::from_slice(&bytes).ok(),
+            Encoding::Text => String::from_utf8(bytes).ok().map(Value::String),
         });
         match content {
             // What is within was taken out before it, and may have markers of its own.
             Some(content) => {
                 *value = content;
-                inflate_within(disk, value, is_json);
+                inflate_within(disk, value, encoding == Encoding::Json);
             }
             None => value["missing"] = Value::Bool(true),
         }
@@ -277,59 +297,4 @@ pub(in crate::log) fn for_each(disk: &Disk, mut each: impl FnMut(&str, &str) -> 
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    fn blobs() -> (tempfile::TempDir, Blobs) {
-        let folder = tempfile::tempdir().unwrap();
-        let blobs = Blobs::new(Disk::new(folder.path()));
-        (folder, blobs)
-    }
-
-    #[test]
-    fn what_is_large_is_taken_out_and_comes_back() {
-        let (_folder, blobs) = blobs();
-        let whole = json!({"datas": "A".repeat(50), "small": "b", "lines": [{"text": "C".repeat(50)}, {"$blob": "mine", "x": "D".repeat(50)}]});
-        let mut value = whole.clone();
-        let mut out = Vec::new();
-        spill(&mut value, 20, 10_000, &mut out);
-        assert_eq!(value["datas"]["size"], 50);
-        assert_eq!((out.len(), &value["small"]), (3, &json!("b")));
-        blobs.store(out, SystemTime::now()).unwrap();
-        inflate(&blobs.disk, &mut value);
-        assert_eq!(value, whole);
-    }
-
-    #[test]
-    fn what_is_large_in_all_is_taken_out_as_a_whole() {
-        let (_folder, blobs) = blobs();
-        let whole = json!({"rows": vec![json!({"text": "C".repeat(30), "n": 1}); 100]});
-        let mut value = whole.clone();
-        let mut out = Vec::new();
-        spill(&mut value, 20, 500, &mut out);
-        assert_eq!(marker_of(&value).map(|(_, is_json)| is_json), Some(true));
-        blobs.store(out, SystemTime::now()).unwrap();
-        inflate(&blobs.disk, &mut value);
-        assert_eq!(value, whole);
-    }
-
-    #[test]
-    fn a_blob_stays_as_long_as_lines_name_it() {
-        let (_folder, blobs) = blobs();
-        let mut value = json!("x".repeat(50));
-        let start = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
-        for hour in [0, 2] {
-            let (mut value, mut out) = (value.clone(), Vec::new());
-            spill(&mut value, 20, 500, &mut out);
-            blobs.store(out, start + Duration::from_secs(hour * 3600)).unwrap();
-        }
-        assert_eq!(blobs.sweep(start + Duration::from_secs(3600)).unwrap(), 0);
-        assert!(blobs.sweep(start + Duration::from_secs(3 * 3600)).unwrap() > 0);
-        let mut out = Vec::new();
-        spill(&mut value, 20, 500, &mut out);
-        inflate(&blobs.disk, &mut value);
-        assert_eq!(value["missing"], true);
-    }
-}
+mod tests;

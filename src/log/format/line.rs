@@ -28,8 +28,8 @@ impl Body {
             #[serde(flatten)]
             content: &'c C,
         }
-        // Serialising cannot fail: every key is a text and every value a plain one.
-        let bytes = serde_json::to_vec(&Whole { event: event.name(), content }).unwrap_or_default();
+        #[expect(clippy::expect_used, reason = "every key is a text and every value a plain one")]
+        let bytes = serde_json::to_vec(&Whole { event: event.name(), content }).expect("a line that is JSON");
         Self(bytes)
     }
 
@@ -45,8 +45,7 @@ impl Body {
         line.extend_from_slice(DURABLE);
         line.extend_from_slice(durable.to_string().as_bytes());
         line.push(b',');
-        let inner = self.0.get(1..self.0.len().saturating_sub(1)).unwrap_or_default();
-        line.extend_from_slice(inner);
+        line.extend_from_slice(&self.0[1..self.0.len() - 1]);
         let crc = crc32fast::hash(&line[start..]);
         line.extend_from_slice(CRC);
         line.extend_from_slice(format!("{crc:08x}").as_bytes());

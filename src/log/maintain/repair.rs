@@ -43,7 +43,10 @@ pub struct Repaired {
 
 /// Repairs every damaged segment; none is a log that has no damage. No gateway may be running.
 ///
-/// A repair that was cut short is completed by the next one: whatever file was put aside is told of in the log.
+/// The next repair completes one that was interrupted: every file that was put aside gets its line in the log.
+///
+/// # Errors
+/// The folder cannot be used, or a gateway uses it.
 pub fn repair(config: &config::Log) -> Result<Vec<Repaired>, Error> {
     let folder = &config.directory;
     let failed = |source| directory_error(folder, source);

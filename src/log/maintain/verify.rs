@@ -82,7 +82,10 @@ impl Verified {
     }
 }
 
-/// Looks at everything. Changes nothing.
+/// Verifies the log in this folder, and changes nothing.
+///
+/// # Errors
+/// The folder of the log cannot be read.
 pub fn verify(folder: &Path) -> Result<Verified, Error> {
     let failed = |source| directory_error(folder, source);
     let disk = Disk::new(folder);

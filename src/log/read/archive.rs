@@ -49,6 +49,10 @@ impl fmt::Debug for Archive {
 }
 
 impl Archive {
+    /// Opens the log in this folder for reading.
+    ///
+    /// # Errors
+    /// The folder is missing.
     pub fn open(folder: &Path) -> Result<Self, Error> {
         let disk = Disk::new(folder);
         if !disk.exists() {
@@ -58,12 +62,18 @@ impl Archive {
         Ok(Self { disk, folder: folder.to_owned(), is_live: is_in_use(folder), last_read: Mutex::default() })
     }
 
-    /// The matching calls, the latest first, and at most so many.
+    /// The matching calls, the latest first, up to the limit.
+    ///
+    /// # Errors
+    /// The folder of the log cannot be read.
     pub fn calls(&self, filter: &Filter, limit: Option<usize>) -> Result<Vec<Call>, Error> {
         self.page(filter, limit, None).map(|page| page.calls)
     }
 
     /// Calls `each` with every matching call, the latest first.
+    ///
+    /// # Errors
+    /// The folder of the log cannot be read.
     pub fn for_each(&self, filter: &Filter, mut each: impl FnMut(Call)) -> Result<(), Error> {
         self.each(filter, |call| {
             each(call.to_call());
@@ -71,7 +81,10 @@ impl Archive {
         })
     }
 
-    /// The calls whose id has this in it.
+    /// The calls whose id contains this text.
+    ///
+    /// # Errors
+    /// The folder of the log cannot be read.
     pub fn find(&self, part: &str) -> Result<Vec<Call>, Error> {
         let mut found = Vec::new();
         let part = part.to_lowercase();
@@ -88,8 +101,11 @@ impl Archive {
 
     /// What the lines of a call say, in their order, with large values put back into them.
     ///
-    /// Each is an object as docs/log-format.md has it. A value whose blob is gone stays the marker that it is, with
-    /// `"missing": true` in it.
+    /// Each is an object as docs/log-format.md describes it. Where a blob is missing, its marker stays, with `"missing":
+    /// true` added.
+    ///
+    /// # Errors
+    /// The folder of the log cannot be read.
     pub fn lines(&self, call: &Call) -> Result<Vec<Value>, Error> {
         let mut story = Vec::new();
         for position in &call.positions {

@@ -26,14 +26,20 @@ pub struct FollowPosition {
 }
 
 impl Archive {
-    /// Where the log ends at the moment.
+    /// The current end of the log.
+    ///
+    /// # Errors
+    /// The folder of the log cannot be read.
     pub fn end(&self) -> Result<FollowPosition, Error> {
         let segment = self.segments()?.last().map_or(Segment(1), |(segment, _)| *segment);
         let bytes = read_segment(&self.disk, segment).map_err(|source| self.failed(source))?;
         Ok(FollowPosition { segment, offset: whole_lines(&bytes) as u64 })
     }
 
-    /// The matching calls that have ended since, each with the line that says so; moves the position behind them.
+    /// The matching calls that have ended since, each with its last line; advances the position.
+    ///
+    /// # Errors
+    /// The folder of the log cannot be read.
     pub fn ended_since(&self, position: &mut FollowPosition, filter: &Filter) -> Result<Vec<(Call, Value)>, Error> {
         let mut ended = Vec::new();
         let mut segments = self.segments()?;

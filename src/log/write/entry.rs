@@ -110,7 +110,10 @@ impl Log {
         Ok(Entry { log: self.clone(), arrived, started, kept, secrets, announced, model, who, _open: open })
     }
 
-    /// Tells of a call that was refused before it could be received.
+    /// Records a call that was refused before it was received.
+    ///
+    /// # Errors
+    /// The log has failed or has been closed.
     pub async fn refuse(
         &self,
         arrived: &Arrived,
@@ -210,8 +213,11 @@ impl Entry {
         known
     }
 
-    /// Notes what is about to be done in Odoo. It is handed over before anything is done, and not waited for: it tells an
-    /// operator how far a call may have come, and promises nothing.
+    /// Records what is about to be done in Odoo. The line is queued before anything is done and is not waited for: it shows
+    /// an operator how far a call may have come, and guarantees nothing.
+    ///
+    /// # Errors
+    /// The log has failed or has been closed.
     pub async fn plan(&mut self, plan: Value) -> Result<(), Error> {
         if self.kept == Kept::Nothing {
             return Ok(());
@@ -221,7 +227,10 @@ impl Entry {
         self.log.writer().submit(Body::new(Event::CallPlanned, &line), Purpose::Record).await.map(|_| ())
     }
 
-    /// Comes back once the call's end is on disk.
+    /// Records the end of the call; returns once it is durable.
+    ///
+    /// # Errors
+    /// The log has failed or has been closed.
     pub async fn finish(mut self, finished: Finished) -> Result<(), Error> {
         let received = self.seq().await.ok();
         let end = End {

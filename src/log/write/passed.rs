@@ -29,13 +29,19 @@ pub struct PassedEnd {
 }
 
 impl Log {
-    /// Announces a request that is to be passed on to Odoo: it is on disk when this comes back. Gives its line's number.
+    /// Announces a request that is to be passed on to Odoo; returns the number of its line once that is durable.
+    ///
+    /// # Errors
+    /// The log has failed, is full, or has been closed.
     pub async fn receive_passed(&self, passed: &Passed) -> Result<u64, Error> {
         let body = Body::new(Event::RequestReceived, &PassedLine { ts: Timestamp::now(), passed });
         self.writer().submit(body, Purpose::Announce).await?.wait().await
     }
 
-    /// Tells how a request ended.
+    /// Records the end of a request.
+    ///
+    /// # Errors
+    /// The log has failed or has been closed.
     pub async fn finish_passed(&self, passed: &Passed, received: Option<u64>, end: PassedEnd) -> Result<(), Error> {
         let event = if end.is_refused { Event::RequestRefused } else { Event::RequestFinished };
         let line = PassedEndLine {

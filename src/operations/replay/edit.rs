@@ -12,7 +12,7 @@ pub struct NotAPayload;
 ///
 /// # Errors
 /// What was given is not an object.
-pub fn edited(mut given: Value, model: String, mut vals: Value) -> Result<(String, Value), NotAPayload> {
+pub(super) fn edited(mut given: Value, model: String, mut vals: Value) -> Result<(String, Value), NotAPayload> {
     if given["params"].is_object() {
         given = given["params"].take();
     }
