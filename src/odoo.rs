@@ -33,14 +33,13 @@ mod transport;
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
 use dashmap::DashMap;
-use moka::future::Cache;
 use serde_json::Map;
 use tokio::time::Instant;
 
 use self::{
     auth::authenticator::Authenticator,
     batch::Batching,
-    cache::lookup_cache::LookupCache,
+    cache::{lookup_cache::LookupCache, schema_cache::SchemaCache},
     health::Health,
     locks::KeyLocks,
     protocol::{endpoint::Endpoint, json_rpc, json2},
@@ -78,11 +77,8 @@ pub use self::{
 };
 use crate::{config, metrics::Metrics};
 
-/// How long a cached schema is used where nothing shows that it is out of date.
-const FRESH: Duration = Duration::from_secs(60);
 /// A schema younger than this is not read again, however much a call doubts it.
 const DOUBTLESS: Duration = Duration::from_secs(1);
-const CACHED_SCHEMAS: u64 = 10_000;
 
 /// The Odoo behind this gateway.
 #[derive(Debug)]
@@ -93,7 +89,7 @@ pub struct Odoo {
     health: Health,
     /// How long one RPC may take.
     timeout: Duration,
-    schemas: Cache<(Fingerprint, String), Arc<Schema>>,
+    schemas: SchemaCache,
     /// Which methods are called on records, learnt from Odoo's refusals, as Odoo does not tell it beforehand.
     methods: Arc<DashMap<(String, String), Takes>>,
     /// None where the configuration turns batching off.
@@ -128,7 +124,7 @@ impl Odoo {
         let endpoint =
             Arc::new(Endpoint::new(transport, retries, config.database.clone(), config.protocol, probe_timeout));
         let auth = Arc::new(Authenticator::new(endpoint.clone()));
-        let schemas = Cache::builder().max_capacity(CACHED_SCHEMAS).time_to_live(FRESH).build();
+        let schemas = SchemaCache::new();
         let methods = Arc::<DashMap<_, _>>::default();
         let batching = config.batch.then(|| Arc::new(Batching::build(config, metrics)));
         let lookup_cache = LookupCache::build(lookup_cache).map(Arc::new);

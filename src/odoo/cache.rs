@@ -3,4 +3,5 @@
 //! It imports `model` and `auth::credential` only.
 
 pub(in crate::odoo) mod lookup_cache;
+pub(in crate::odoo) mod schema_cache;
 pub(in crate::odoo) mod single_flight;

@@ -6,14 +6,17 @@ use futures_util::future;
 use serde_json::Value;
 
 use super::Caller;
-use crate::odoo::{
-    DOUBTLESS,
-    cache::single_flight,
-    model::{
-        error::{Error, Why},
-        rpc::{Effect, Rpc},
-        schema::{self, Schema},
+use crate::{
+    odoo::{
+        DOUBTLESS,
+        cache::schema_cache::Viewer,
+        model::{
+            error::{Error, Why},
+            rpc::{Effect, Rpc},
+            schema::{self, Schema},
+        },
     },
+    policy::Touch,
 };
 
 impl Caller {
@@ -22,9 +25,10 @@ impl Caller {
     /// # Errors
     /// As [`Caller::call`].
     pub async fn schema(&self, model: &str) -> Result<Arc<Schema>, Error> {
-        let key = (self.access.credential.fingerprint(), model.to_owned());
-        let fetch = || self.fetch_schema(model);
-        let schema = single_flight::get_or_fetch(&self.odoo.schemas, key, self.options().until, fetch).await?;
+        // The cached schema may come from a caller with another policy.
+        self.policy.decide(Touch::Model(model))?;
+        let (viewer, until) = (self.viewer(), self.options().until);
+        let schema = self.odoo.schemas.get_or_fetch(viewer, model, until, || self.fetch_schema(model)).await?;
         if schema.is_older_than(DOUBTLESS) {
             self.cached_schemas_used.lock().push(model.to_owned());
         }
@@ -33,6 +37,10 @@ impl Caller {
         read.push(schema.clone());
         drop(read);
         Ok(schema)
+    }
+
+    fn viewer(&self) -> Viewer {
+        Viewer::of(&self.access.credential, self.identity().uid)
     }
 
     async fn fetch_schema(&self, model: &str) -> Result<Arc<Schema>, Error> {
@@ -54,7 +62,7 @@ impl Caller {
     pub async fn forget_schemas(&self) -> bool {
         let models = std::mem::take(&mut *self.cached_schemas_used.lock());
         for model in &models {
-            self.odoo.schemas.invalidate(&(self.access.credential.fingerprint(), model.clone())).await;
+            self.odoo.schemas.invalidate(self.viewer(), model).await;
         }
         !models.is_empty()
     }

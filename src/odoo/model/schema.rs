@@ -162,6 +162,12 @@ impl Schema {
         Self { model: model.to_owned(), fields, read_at: Instant::now() }
     }
 
+    /// How much memory the schema takes, as an estimate.
+    pub(in crate::odoo) fn size_in_memory(&self) -> usize {
+        let field = |(name, field): (&String, &Field)| size_of::<(String, Field)>() + name.len() + field.heap_size();
+        size_of::<Self>() + self.model.len() + self.fields.iter().map(field).sum::<usize>()
+    }
+
     pub(in crate::odoo) fn is_older_than(&self, age: Duration) -> bool {
         self.read_at.elapsed() > age
     }
@@ -263,6 +269,17 @@ fn bonds(fields: &HashMap<String, Described>) -> HashMap<String, Bond> {
 }
 
 impl Field {
+    /// The memory that its texts take.
+    fn heap_size(&self) -> usize {
+        let properties = match &self.properties {
+            Some(Properties::Values(Some(place))) => place.link.len() + place.field.len(),
+            Some(Properties::Values(None) | Properties::Definitions) | None => 0,
+        };
+        let related = self.related.as_ref().map_or(0, String::len);
+        let inverse = self.inverse.as_ref().map_or(0, String::len);
+        self.kind.relation().map_or(0, str::len) + related + inverse + properties
+    }
+
     fn new(name: &str, described: Described, bond: Bond) -> Self {
         let kept = described.kept(name);
         let related = described.path();
