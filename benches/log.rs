@@ -1,5 +1,5 @@
-//! What the interface log costs: lines that are durable, against a bare loop of write and fdatasync on the same disk in the
-//! same run; and how long a listing takes in a log of a million lines.
+//! The cost of the interface log: durable lines, against a bare loop of write and fdatasync on the same disk in the same
+//! run; and the time of a listing in a log of a million lines.
 //!
 //!     cargo bench --bench log                 all of it
 //!     cargo bench --bench log -- append       lines per second and p50, with 1, 8, 64 and 256 writers
@@ -140,7 +140,7 @@ async fn append() {
     for writers in [1, 8, 64, 256] {
         let (folder, config) = log_folder("");
         let log = Log::open(&config.log).unwrap();
-        // How long a line is, by the first.
+        // The length of a line, by the first one.
         log.refuse(&arrived(), &Who::default(), Instant::now(), finished(State::Done, 1)).await.unwrap();
         let text = std::fs::read_to_string(config.log.directory.join("00000000000000000001.jsonl")).unwrap();
         let size = text.lines().last().unwrap().len();

@@ -80,7 +80,7 @@ pub fn run() -> ExitCode {
     }
     match dispatch(cli.command) {
         Ok(code) => code,
-        // Whoever read the output has seen enough.
+        // The reader of the output has closed it.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("odoo-gateway: {}", mask_keys(&words(&error)));

@@ -1,7 +1,9 @@
-//! How the command line reaches the gateway that runs: where its admin listener is, and a token that proves the operator.
+//! How the command line reaches the running gateway: the address of its admin listener, and a token that proves the
+//! operator.
 //!
-//! Both stand in a file of the log's folder that only the gateway's own user can read, so whoever may read the log may also
-//! have its calls made again. Every start makes a new token.
+//! Both are in a file in the log's folder that only the gateway's own user can read, so the right to read the log includes
+//! the right to have its calls replayed. Every start makes a new token. The file is no part of the log, so this module
+//! accesses it and not `log/format/fs.rs`.
 
 use std::{
     fs::{self, OpenOptions},
@@ -15,14 +17,14 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// Where it stands in the log's folder; there while a gateway runs.
+/// The file in the log's folder; it exists while a gateway runs.
 pub const FILE: &str = "control.json";
 const TOKEN_BYTES: usize = 32;
 
-/// The way to a running gateway.
+/// The access to a running gateway.
 #[derive(Debug)]
 pub struct Control {
-    /// The admin listener, without a slash behind it.
+    /// The admin listener, without a trailing slash.
     pub url: String,
     pub token: SecretString,
 }
@@ -33,7 +35,7 @@ struct Written {
     token: String,
 }
 
-/// What the gateway that runs has left for the operator.
+/// The file that the running gateway left for the operator.
 #[derive(Debug)]
 pub struct Posted {
     path: PathBuf,
@@ -52,7 +54,7 @@ impl Control {
 }
 
 impl Control {
-    /// Takes away what a gateway left that was killed. Whoever calls this holds the log's lock.
+    /// Removes the file of a gateway that was killed. The caller holds the log's lock.
     pub fn remove_stale(folder: &Path) {
         let _ = fs::remove_file(folder.join(FILE));
     }
@@ -69,7 +71,7 @@ impl Posted {
         random.fill(&mut bytes).map_err(|_| io::Error::other("this system gives no random numbers"))?;
         let token = const_hex::encode(bytes);
         let path = folder.join(FILE);
-        // One that an earlier run left may be open somewhere, or be readable for others.
+        // An older file may be open somewhere, or be readable for others.
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -80,7 +82,7 @@ impl Posted {
         Ok(Self { path, digest })
     }
 
-    /// Takes the file away, before the log is another gateway's. Where the folder is that already, the file is its own.
+    /// Removes the file before another gateway takes the log over. A file with another token is that gateway's and stays.
     pub fn remove(&self) {
         let written = fs::read(&self.path).ok().and_then(|bytes| serde_json::from_slice::<Written>(&bytes).ok());
         if written.is_some_and(|written| Sha256::digest(written.token)[..] == self.digest) {
@@ -88,7 +90,7 @@ impl Posted {
         }
     }
 
-    /// Whether these headers show the token. What is compared are hashes, so that the time it takes says nothing.
+    /// Whether these headers show the token. Hashes are compared, so that the time reveals nothing.
     pub fn admits(&self, headers: &HeaderMap) -> bool {
         let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let shown = shown.and_then(|value| value.strip_prefix("Bearer "));

@@ -1,10 +1,12 @@
 //! The interface log: what every external system asked, what Odoo was told, and what came of it.
 //!
-//! A call is on disk ([`Entry::announced`]) before anything of it is written in Odoo, and its end ([`Entry::finish`]) before its
-//! caller gets the answer. One that was received and has no end is in doubt, until an operator settles it. docs/log-format.md describes the files.
+//! A call is durable ([`Entry::announced`]) before anything of it is written to Odoo, and its end ([`Entry::finish`]) before
+//! its caller gets the answer. A call that was received and has no end is in doubt until an operator settles it.
+//! docs/log-format.md describes the files.
 //!
-//! Invariants: lines are only appended; a line is acknowledged after it is durable; no credential reaches a line; one
-//! process writes a log at a time; a log that could not be synced once takes no further call.
+//! Layers, bottom to top: `format` is the files, `write` and `read` stand beside each other above it,
+//! `maintain` uses all three. Invariants: lines are only appended; a line is acknowledged after it is durable; no credential
+//! reaches a line; one process writes a log at a time; after a failed sync the log takes no further call.
 
 mod format;
 mod maintain;
@@ -73,7 +75,7 @@ use crate::{
     route::Route,
 };
 
-/// Why the log cannot be used, or cannot take a line.
+/// Why the log cannot be used or cannot take a line.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     #[error("cannot use the log directory `{}`: {source}", path.display())]
@@ -91,7 +93,7 @@ pub enum Error {
     Poisoned { stage: Stage, source: Arc<io::Error> },
     #[error("the log could not take this line ({stage}: {source})")]
     Refused { stage: Stage, source: Arc<io::Error> },
-    /// All three in bytes, and said so: what is rounded may look larger than what it is too small for.
+    /// All three in bytes, and shown in bytes: a rounded number may look larger than the limit that it is below.
     #[error(
         "the disk of the log has {free} bytes free, less than {}; nothing is taken for which there is no room",
         required(*min_free, *needed)
@@ -101,7 +103,7 @@ pub enum Error {
     Closed,
 }
 
-/// What a full disk lacks, in words.
+/// What the disk lacks, for the error message.
 fn required(min_free: u64, needed: u64) -> String {
     match needed {
         0 => format!("the {min_free} bytes of [log] min_free"),
@@ -123,10 +125,10 @@ struct Inner {
     writer: Arc<Writer>,
     content: Content,
     open: OpenCalls,
-    /// Held while calls in doubt are carried forward, and while one is settled.
+    /// Held while calls in doubt are carried forward and while one is settled.
     settlement_lock: Arc<Mutex<()>>,
     retention: Mutex<Option<JoinHandle<()>>>,
-    /// The retention is to leave the rest for the next start.
+    /// Retention stops at the next segment; the next start does the rest.
     is_closing: Arc<AtomicBool>,
     config: config::Log,
 }
@@ -142,11 +144,11 @@ impl Log {
         let lock = Arc::new(FolderLock::take(folder)?);
         let mut journal = open_journal(config)?;
         let now = Timestamp::now();
-        // What calls before it are open is in doubt.
+        // Calls that were open before this line are in doubt.
         let start = json!({"ts": now, "gateway": env!("CARGO_PKG_VERSION"), "pid": std::process::id()});
         journal.append(&[&Body::new(Event::Start, &start)], now).map_err(|error| open_error(folder, error))?;
         let (begun, news) = mpsc::channel();
-        // The segments that are finished already.
+        // Retention begins with the segments that are complete already.
         let _ = begun.send(journal.active());
         let disk = Disk::new(folder);
         let (open, is_closing) = (OpenCalls::default(), Arc::<AtomicBool>::default());
@@ -197,17 +199,17 @@ impl Log {
         self.inner.writer.check_room(0)
     }
 
-    /// How many lines wait to be written, and what the disk has left, where it tells.
+    /// The number of queued lines, and the free bytes of the disk where the file system reports them.
     pub fn load(&self) -> (usize, Option<u64>) {
         self.inner.writer.load()
     }
 
-    /// What the operator wants where nothing can be logged.
+    /// Whether requests are passed on while nothing can be logged, which the operator decides.
     pub fn may_pass_unlogged(&self) -> bool {
         self.inner.config.on_failure == config::OnFailure::ProxyOnly
     }
 
-    /// Writes what is waiting and closes the files. The folder is free for another gateway when this comes back.
+    /// Writes the queued lines and closes the files. The folder is free for another gateway when this returns.
     pub async fn close(&self) {
         self.inner.is_closing.store(true, Relaxed);
         self.inner.writer.close().await;
@@ -302,7 +304,7 @@ mod tests {
         let told = |free, needed| Error::Full { free, min_free: 1 << 20, needed }.to_string();
         let without = told((1 << 20) - 1, 0);
         assert!(without.contains("has 1048575 bytes free, less than the 1048576 bytes of [log] min_free"), "{without}");
-        // More than min_free, and too little beside what is to be written.
+        // More than min_free, but too little beside what is to be written.
         let with = told(1_153_434, 120_000);
         let parts =
             ["has 1153434 bytes free, less than the 1168576 bytes", "1048576 of [log] min_free and 120000 of its own"];

@@ -1,4 +1,4 @@
-//! `odoo-gateway check`: what an operator wants to know before the first call.
+//! `odoo-gateway check`: what an operator needs to know before the first call.
 
 use std::{fmt::Display, path::Path, process::ExitCode, sync::Arc, time::Duration};
 

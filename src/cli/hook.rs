@@ -1,4 +1,4 @@
-//! `odoo-gateway hook test`: what a hook makes of a body, and what would be done in Odoo. Nothing is written, nor logged.
+//! `odoo-gateway hook test`: the payload that a hook makes of a body, and the plan. Nothing is written or logged.
 
 use std::{
     io::{Read, Write},

@@ -1,4 +1,4 @@
-//! `odoo-gateway log`: what the interface log has, for people and for programs.
+//! `odoo-gateway log`: the interface log, for people and for programs. The queries are in [`crate::operations::calls`].
 
 mod export;
 mod maintain;

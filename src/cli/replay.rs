@@ -79,7 +79,7 @@ enum NotSent {
 }
 
 pub(super) async fn run(mut args: Args) -> anyhow::Result<ExitCode> {
-    // `replay --edit ID` reads as if the id were the file.
+    // `replay --edit ID` parses as if the id were the file.
     if args.ids.is_empty()
         && let Some(Some(file)) = &args.edit
         && !file.exists()

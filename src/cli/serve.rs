@@ -41,7 +41,7 @@ pub(super) async fn run(file: PathBuf) -> anyhow::Result<ExitCode> {
         format!("http://{}", private.address()?),
     );
     cancel_on_signal(stop.clone())?;
-    // From here on it no longer ends the process.
+    // From here on SIGHUP does not end the process.
     let hangup = signal(SignalKind::hangup())?;
     let posted = Posted::new(&config.log.directory, private_url.clone())
         .with_context(|| format!("cannot write into {}", config.log.directory.display()))?;
@@ -97,7 +97,7 @@ async fn listen(
 /// Many systems let a process have no more than 1024 open files unless it asks.
 fn allow_connections(most: usize) {
     use rustix::process::{Resource, getrlimit, setrlimit};
-    // Each may need another one, towards Odoo.
+    // Each connection may need another one, to Odoo.
     let wanted = u64::try_from(most).unwrap_or(u64::MAX).saturating_mul(2).saturating_add(OTHER_FILES);
     let mut limit = getrlimit(Resource::Nofile);
     let allowed = limit.maximum.unwrap_or(u64::MAX);

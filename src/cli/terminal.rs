@@ -1,4 +1,4 @@
-//! How things are put before a person: tables, times, and texts that may come from anybody.
+//! Output for people: tables, times, and texts that may come from anyone.
 
 use std::{borrow::Cow, fmt::Write as _};
 

@@ -1,4 +1,4 @@
-//! `odoo-gateway client list`: who is let in, with what, to do what, until when; and when each called last.
+//! `odoo-gateway client list`: the clients, what they may do and until when, and when each called last.
 
 use std::{collections::HashMap, io::Write, process::ExitCode};
 

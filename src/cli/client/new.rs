@@ -1,4 +1,4 @@
-//! `odoo-gateway client new`: a key for a caller, or a secret for its signatures, and what the configuration needs to know.
+//! `odoo-gateway client new`: makes a key or a secret for signatures, and the entry for the configuration.
 
 use std::process::ExitCode;
 

@@ -1,5 +1,5 @@
-//! `odoo-gateway client revoke`: writes `revoked = true` into the client's entry. Everything else in the file stays as it is,
-//! comments too; and the entry stays, so that its name in the log means nobody else one day.
+//! `odoo-gateway client revoke`: writes `revoked = true` into the client's entry. Everything else in the file stays,
+//! comments included. The entry stays, too, so that its name in the log never means a different client.
 
 use std::{
     fs,
@@ -58,7 +58,7 @@ fn replace(path: &Path, text: &str) -> anyhow::Result<()> {
     let path = fs::canonicalize(path)?;
     let mut file = tempfile::NamedTempFile::new_in(path.parent().context("it is in no folder")?)?;
     file.write_all(text.as_bytes())?;
-    // Who reads it now must be able to read it then: a gateway that cannot keeps what it has, the client included.
+    // The users who read the file now must be able to read it then: a gateway that cannot keeps its old configuration.
     let before = fs::metadata(&path)?;
     file.as_file().set_permissions(before.permissions())?;
     fchown(file.as_file(), Some(before.uid()), Some(before.gid()))?;

@@ -1,4 +1,4 @@
-//! `log export`: calls for other programs, each whole.
+//! `log export`: whole calls, for other programs.
 
 use std::{
     io::{self, Write},

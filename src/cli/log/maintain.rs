@@ -1,4 +1,4 @@
-//! `log verify` and `log repair`: whether the log is as it was written, and what to do where it is not.
+//! `log verify` and `log repair`: whether the log is unchanged, and the repair of a damaged one.
 
 use std::{io::Write, process::ExitCode};
 

@@ -1,4 +1,4 @@
-//! `log settle`: a call in doubt is closed by an operator who has looked in Odoo.
+//! `log settle`: records the outcome of a call in doubt, which an operator has looked up in Odoo.
 
 use std::{env, fs, io::Write, process::ExitCode};
 

@@ -1,4 +1,4 @@
-//! `log show`: one call, with everything that its lines say.
+//! `log show`: one call, with the content of all its lines.
 
 use std::{io::Write, process::ExitCode};
 
@@ -52,7 +52,7 @@ pub(crate) fn shown(error: NotOne) -> anyhow::Error {
 
 fn write(out: &mut impl Write, call: &Call, lines: &[Value]) -> std::io::Result<()> {
     let of = |event: Event, member: &str| line_of(lines, event).map_or(&Value::Null, |line| &line[member]);
-    // A call that was refused has its end in the line of that event.
+    // The end of a refused call is in the line of that event.
     let of_end = |member: &str| match of(Event::CallFinished, member) {
         Value::Null => of(Event::CallRefused, member),
         found => found,
@@ -66,7 +66,7 @@ fn write(out: &mut impl Write, call: &Call, lines: &[Value]) -> std::io::Result<
     let size = first["size"].as_u64().map(|size| format!(", {size} bytes")).unwrap_or_default();
     fact("came in", format!("{} from {}{size}", terminal::local(call.ts), call.address))?;
     fact("route", format!("{} {}", call.route, call.model).trim_end().to_owned())?;
-    // Of a call that was received before Odoo was asked for the user, the line of the end has it.
+    // Where the call was received before its Odoo user was known, the last line has it.
     let caller = lines.iter().map(|line| &line["caller"]).find(|caller| caller.is_object()).unwrap_or(&Value::Null);
     fact("caller", who(call, caller))?;
     let took = call.duration_ms.map(|ms| format!(" after {ms:.1} ms")).unwrap_or_default();

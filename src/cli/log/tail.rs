@@ -1,4 +1,4 @@
-//! `log tail`: the last calls, and those to come.
+//! `log tail`: the last calls, and further ones as they end.
 
 use std::{io::Write, process::ExitCode, time::Duration};
 

@@ -1,4 +1,4 @@
-//! A payload that a person changes before it is sent again: in a file, or in an editor.
+//! Editing a payload before it is sent again: from a file, or in an editor.
 
 use std::{env, fs, io::Write, path::Path, process::Command};
 
@@ -19,13 +19,13 @@ fn in_editor(draft: &mut Draft) -> anyhow::Result<()> {
     let mut file = tempfile::Builder::new().prefix("odoo-gateway-").suffix(".json").tempfile()?;
     file.write_all(before.as_bytes())?;
     let editor = env::var("VISUAL").or_else(|_| env::var("EDITOR")).unwrap_or_else(|_| "vi".to_owned());
-    // As git does it: the variable may have arguments in it.
+    // As git does it: the variable may contain arguments.
     let status = Command::new("sh").arg("-c").arg(format!("{editor} \"$1\"")).arg("sh").arg(file.path()).status();
     let status = status.with_context(|| format!("cannot run the editor `{editor}`"))?;
     if !status.success() {
         bail!("the editor `{editor}` failed, so nothing was sent");
     }
-    // Many editors write a new file in the place of the old one.
+    // Many editors replace the file by a new one.
     let text = fs::read_to_string(file.path()).context("cannot read what was edited")?;
     if text.trim_end() == before {
         bail!("nothing was changed in the editor, so nothing was sent");

@@ -1,9 +1,9 @@
-//! What is too large for a line: kept once, compressed, under the SHA-256 of its content.
+//! Values that are too large for a line: stored once, compressed, under the SHA-256 of their content.
 //!
-//! In the line stands `{"$blob": "<sha256>", "size": <bytes>, "kind": "text" | "json"}` instead. An object of a caller's that
-//! has the key `$blob` becomes a blob itself, so that no caller can make a line point anywhere. A blob is durable before
-//! the line that names it is written, and is touched whenever one more line names it: so one that is older than every
-//! line that is kept belongs to none of them.
+//! The line holds a marker instead: `{"$blob": "<sha256>", "size": <bytes>, "kind": "text" | "json"}`. An object of a
+//! caller's with the key `$blob` becomes a blob itself, so that no caller can forge a marker. A blob is durable before the
+//! line that refers to it is written, and is touched for every further reference. So a blob older than every line that is
+//! kept has no reference.
 
 use std::{io, time::SystemTime};
 
@@ -17,9 +17,9 @@ use crate::log::format::fs::Stage;
 const FOLDER: &str = "blobs";
 const MARK: &str = "$blob";
 const LEVEL: i32 = 3;
-/// What is nested deeper would make a line that common JSON readers do not take.
+/// Deeper nesting would make a line that common JSON readers refuse.
 const DEEP: usize = 100;
-/// So many blobs may be written at a time; which of the locks a blob takes is told by its name.
+/// The number of blobs that are written at a time. The name of a blob determines its lock.
 const LOCKS: usize = 16;
 
 /// How the content of a blob is read, written as the marker's `kind`.
@@ -55,7 +55,7 @@ impl Blob {
     }
 }
 
-/// Takes every text larger than `from` bytes out of the value, and the whole of it where it is still larger than `whole`.
+/// Replaces every text larger than `from` bytes by a marker, and the whole value where it is still larger than `whole`.
 pub(in crate::log) fn spill(value: &mut Value, from: usize, whole: usize, blobs: &mut Vec<Blob>) {
     spill_texts(value, from, blobs);
     if let Value::Array(_) | Value::Object(_) = value
@@ -96,7 +96,7 @@ fn depth(value: &Value) -> usize {
     }
 }
 
-/// The size of a value as JSON, without making it.
+/// The size of a value as JSON, computed without the text.
 fn json_size(value: &Value) -> usize {
     struct Count(usize);
     impl io::Write for Count {
@@ -121,7 +121,7 @@ pub(in crate::log) fn marker_of(value: &Value) -> Option<(&str, Encoding)> {
     is_name.then(|| (sha256, entries.get("kind").and_then(Value::as_str).map_or(Encoding::Text, Encoding::read)))
 }
 
-/// The names of all blobs that a value points to, also from within others.
+/// The hashes of all blobs that a value refers to, directly or from within other blobs.
 pub(in crate::log) fn names(disk: &Disk, value: &Value, found: &mut Vec<String>) {
     match (marker_of(value), value) {
         (Some((sha256, encoding)), _) => {
@@ -140,7 +140,7 @@ pub(in crate::log) fn names(disk: &Disk, value: &Value, found: &mut Vec<String>)
     }
 }
 
-/// Puts the contents back into a value. One that is gone or damaged stays as the marker that it is, with `missing` in it.
+/// Puts the contents back into a value. A marker whose blob is missing or damaged stays, with `missing` added.
 pub(in crate::log) fn inflate(disk: &Disk, value: &mut Value) {
     if let Some((sha256, encoding)) = marker_of(value) {
         let content = read(disk, sha256).ok();
@@ -149,7 +149,7 @@ pub(in crate::log) fn inflate(disk: &Disk, value: &mut Value) {
             Encoding::Text => String::from_utf8(bytes).ok().map(Value::String),
         });
         match content {
-            // What is within was taken out before it, and may have markers of its own.
+            // Inner values were replaced first, so the content may have markers of its own.
             Some(content) => {
                 *value = content;
                 inflate_within(disk, value, encoding == Encoding::Json);
@@ -171,12 +171,12 @@ fn inflate_within(disk: &Disk, value: &mut Value, may_point: bool) {
     }
 }
 
-/// An object that a caller sent with the key of our markers.
+/// An object that a caller sent with the key of the markers.
 fn is_from_caller(entries: &Map<String, Value>) -> bool {
     entries.contains_key(MARK)
 }
 
-/// Whether some value was larger than a line takes and cannot be had any more.
+/// Whether the content of some marker is missing.
 pub fn has_missing_content(value: &Value) -> bool {
     match value {
         Value::Array(items) => items.iter().any(has_missing_content),
@@ -188,7 +188,7 @@ pub fn has_missing_content(value: &Value) -> bool {
     }
 }
 
-/// The content of a blob, checked against its name.
+/// The content of a blob, verified against its name.
 pub(in crate::log) fn read(disk: &Disk, sha256: &str) -> io::Result<Vec<u8>> {
     let bytes = zstd::decode_all(&*disk.read(&file(sha256))?)?;
     match const_hex::encode(Sha256::digest(&bytes)) == sha256 {
@@ -201,7 +201,7 @@ pub(in crate::log) fn file(sha256: &str) -> String {
     format!("{FOLDER}/{}/{sha256}.zst", sha256.get(..2).unwrap_or_default())
 }
 
-/// The blobs of a log that is written.
+/// The blobs of the log that this process writes.
 #[derive(Debug)]
 pub(in crate::log) struct Blobs {
     disk: Disk,
@@ -213,16 +213,16 @@ impl Blobs {
         Self { disk, locks: Default::default() }
     }
 
-    /// Makes the blobs durable, or touches those that are there.
+    /// Makes the blobs durable, or touches those that exist.
     pub(in crate::log) fn store(&self, blobs: Vec<Blob>, now: SystemTime) -> Result<(), Failed> {
         for blob in blobs {
             let name = file(&blob.sha256);
             let compressed = zstd::bulk::compress(&blob.bytes, LEVEL).map_err(at(Stage::Compress))?;
             let _guard = self.lock(&blob.sha256);
-            // One of another size was damaged, or written by another version, and is written anew.
+            // A file of another size is damaged or was written by another version, and is rewritten.
             if self.disk.stat(&name).is_ok_and(|(size, _)| size == compressed.len() as u64) {
                 self.disk.touch(&name, now).map_err(at(Stage::Touch))?;
-                // A name that an earlier gateway gave it just before it died may not be durable yet.
+                // The name may not be durable yet, where an earlier gateway died right after giving it.
                 self.disk.sync_folder(folder_of(&name)).map_err(at(Stage::SyncFolder))?;
             } else {
                 write_whole(&self.disk, &name, &compressed)?;
@@ -235,12 +235,12 @@ impl Blobs {
         Ok(())
     }
 
-    /// Notes that one more line names these.
+    /// Records one more reference to these blobs.
     pub(in crate::log) fn touch(&self, names: &[String], now: SystemTime) -> Result<(), Failed> {
         for sha256 in names {
             let _guard = self.lock(sha256);
             match self.disk.touch(&file(sha256), now) {
-                // That it is gone is told by whoever reads the line.
+                // A missing blob is reported by the reader of the line.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 outcome => outcome.map_err(at(Stage::Touch))?,
             }
@@ -248,7 +248,7 @@ impl Blobs {
         Ok(())
     }
 
-    /// Removes what no line has named since `before`; gives how many bytes that were.
+    /// Removes the blobs without a reference since `before`; returns how many bytes were freed.
     pub(in crate::log) fn sweep(&self, before: SystemTime) -> io::Result<u64> {
         let mut freed = 0;
         for_each(&self.disk, |name, sha256| {
@@ -269,7 +269,7 @@ impl Blobs {
     }
 }
 
-/// How many bytes all blobs take.
+/// The size of all blobs in bytes.
 pub(in crate::log) fn size(disk: &Disk) -> io::Result<u64> {
     let mut size = 0;
     for_each(disk, |name, _| {
@@ -279,12 +279,12 @@ pub(in crate::log) fn size(disk: &Disk) -> io::Result<u64> {
     Ok(size)
 }
 
-/// Every blob, with the name of its file.
+/// Calls `each` with every blob's file and hash.
 pub(in crate::log) fn for_each(disk: &Disk, mut each: impl FnMut(&str, &str) -> io::Result<()>) -> io::Result<()> {
     for folder in disk.list(FOLDER)? {
         let folder = format!("{FOLDER}/{folder}");
         for name in disk.list(&folder)? {
-            // What a crash left unfinished takes space, too, and goes with its time.
+            // A file that a crash left unfinished takes space, too, and is removed with its age.
             if let Some(sha256) = name.strip_suffix(UNFINISHED).unwrap_or(&name).strip_suffix(".zst") {
                 match each(&format!("{folder}/{name}"), sha256) {
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {}

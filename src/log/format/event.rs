@@ -76,7 +76,7 @@ impl Event {
         Self::ALL.into_iter().find(|event| event.name() == name)
     }
 
-    /// Whether the line is about a request that is no call: one that is passed on to Odoo, or refused before that.
+    /// Whether the line is about a request that is not a call: it is passed on to Odoo, or refused before that.
     pub(in crate::log) const fn is_of_request(self) -> bool {
         matches!(self, Self::RequestReceived | Self::RequestFinished | Self::RequestRefused)
     }
@@ -119,7 +119,7 @@ impl State {
         }
     }
 
-    /// The state with this name. A name that this version does not know promises nothing, so it counts as in doubt.
+    /// The state with this name. An unknown name counts as in doubt, since it promises nothing.
     pub(in crate::log) fn read(name: &str) -> Self {
         match name {
             "done" => Self::Done,

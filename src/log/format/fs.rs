@@ -1,7 +1,7 @@
-//! The log's files: the one place that touches the file system for it.
+//! The log's files: the only module that accesses the file system for the log.
 //!
-//! [`Fs`] is as little as the log needs, so that a file system which fails at any step and forgets what was not synced can
-//! stand in its place. Names are relative to the log's folder. A name counts as durable only after [`Fs::sync_folder`].
+//! [`Fs`] is as small as the log allows, so that tests can replace it by a file system that fails at any step and forgets
+//! what was not synced. Names are relative to the log's folder. A name is durable only after [`Fs::sync_folder`].
 
 use std::{
     fmt,
@@ -15,25 +15,25 @@ use std::{
 /// A folder of files.
 pub(in crate::log) trait Fs {
     type File: Append;
-    /// The names of the files in a folder; none where there is no such folder.
+    /// The names of the files in a folder; none where the folder is missing.
     fn list(&self, folder: &str) -> io::Result<Vec<String>>;
     fn read(&self, name: &str) -> io::Result<Vec<u8>>;
-    /// Opens a file that is there.
+    /// Opens an existing file.
     fn open(&self, name: &str) -> io::Result<Self::File>;
-    /// Makes a new file, in the place of one that is there, and the folder that it is to be in.
+    /// Creates a new file, replacing an existing one, and the folder that it is in.
     fn create(&self, name: &str) -> io::Result<Self::File>;
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
     fn remove(&self, name: &str) -> io::Result<()>;
     fn sync_folder(&self, folder: &str) -> io::Result<()>;
-    /// Whether the name still leads to this open file: neither it nor the folder was moved, deleted or replaced.
+    /// Whether the name still refers to this open file: neither it nor the folder was moved, deleted or replaced.
     fn is_at(&self, name: &str, file: &Self::File) -> io::Result<bool>;
 }
 
-/// A file that is only ever written at its end.
+/// A file that is written only at its end.
 pub(in crate::log) trait Append {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
     fn sync(&mut self) -> io::Result<()>;
-    /// Cuts off what is behind this length.
+    /// Truncates the file to this length.
     fn cut(&mut self, length: u64) -> io::Result<()>;
 }
 
@@ -51,7 +51,7 @@ pub enum Stage {
     Touch,
     SyncFolder,
     Compress,
-    /// The check that a name still leads to the file that was opened under it.
+    /// The check that a name still refers to the file that was opened under it.
     Look,
 }
 
@@ -93,7 +93,7 @@ pub(in crate::log) fn at(stage: Stage) -> impl Fn(io::Error) -> Failed {
     move |source| Failed { stage, source }
 }
 
-/// Fails where the name does not lead to this open file any more.
+/// Fails where the name does not refer to this open file any more.
 pub(in crate::log) fn check_in_place<F: Fs>(fs: &F, name: &str, file: &F::File) -> Result<(), Failed> {
     match fs.is_at(name, file).map_err(at(Stage::Look))? {
         true => Ok(()),
@@ -109,10 +109,10 @@ pub(in crate::log) fn folder_of(name: &str) -> &str {
     name.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
-/// What a file is called until it is whole. A crash leaves it behind, and nothing ever refers to it.
+/// The suffix of a file's name until it is complete. A crash leaves such files behind; nothing refers to them.
 pub(in crate::log) const UNFINISHED: &str = ".tmp";
 
-/// Writes a whole file, so that it is either there as it should be or not at all, also after a power loss.
+/// Writes a complete file atomically: it exists with all of its bytes or not at all, also after a power loss.
 pub(in crate::log) fn write_whole<F: Fs>(fs: &F, name: &str, bytes: &[u8]) -> Result<F::File, Failed> {
     let unfinished = format!("{name}{UNFINISHED}");
     let mut file = fs.create(&unfinished).map_err(at(Stage::Create))?;
@@ -123,11 +123,11 @@ pub(in crate::log) fn write_whole<F: Fs>(fs: &F, name: &str, bytes: &[u8]) -> Re
     Ok(file)
 }
 
-/// The real folder. Nobody but its owner may read what is made in it.
+/// The real folder. Only the owner may read the files that are created in it.
 #[derive(Debug, Clone)]
 pub(in crate::log) struct Disk {
     folder: PathBuf,
-    /// The folder's owner, where that is not whom this process runs as: root must not leave what the gateway cannot use.
+    /// The folder's owner, where root runs this process for another user: the gateway must be able to use the files.
     owner: Option<(u32, u32)>,
 }
 
@@ -138,7 +138,7 @@ impl Disk {
         Self { folder: folder.to_owned(), owner: owner.map(|folder| (folder.uid(), folder.gid())) }
     }
 
-    /// Makes the folder itself where there is none.
+    /// Creates the folder itself where it is missing.
     pub(in crate::log) fn make(folder: &Path) -> io::Result<()> {
         if folder.is_dir() {
             return Ok(());
@@ -195,13 +195,13 @@ impl Disk {
         file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
-    /// Bytes that an ordinary user may still write.
+    /// The bytes that an unprivileged user may still write.
     pub(in crate::log) fn free(&self) -> io::Result<u64> {
         let stat = rustix::fs::statvfs(&self.folder)?;
         Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
 
-    /// The size in bytes, and when it was last written or touched.
+    /// The size in bytes, and the time of the last write or touch.
     pub(in crate::log) fn stat(&self, name: &str) -> io::Result<(u64, SystemTime)> {
         let metadata = fs::metadata(self.path(name))?;
         Ok((metadata.len(), metadata.modified()?))
@@ -211,7 +211,7 @@ impl Disk {
         File::open(self.path(name))?.set_modified(time)
     }
 
-    /// Reads a file from its beginning, as far as the caller goes.
+    /// A reader of a file from its beginning.
     pub(in crate::log) fn reader(&self, name: &str) -> io::Result<impl Read + use<>> {
         File::open(self.path(name))
     }

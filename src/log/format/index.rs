@@ -1,7 +1,7 @@
-//! What a listing needs of each line of a segment, so that a million lines are looked through in a moment.
+//! The index of a segment: the columns that a listing needs of each line, so that it scans a million lines in a moment.
 //!
-//! Derived from the segment and never trusted beyond it: an index that is missing, of another version or of a file of
-//! another size is made anew, and the whole folder can be deleted at any time.
+//! The index is derived from the segment. One that is missing, of another version, or made from a file of another size is
+//! rebuilt, and the whole folder can be deleted at any time.
 
 use std::{borrow::Cow, collections::HashMap, io};
 
@@ -18,18 +18,18 @@ use super::{
 use crate::log::format::event::{Event, State};
 
 const FOLDER: &str = "index";
-/// Changes whenever [`Index`] does.
+/// Must change whenever [`Index`] does.
 const VERSION: u32 = 3;
-/// Of a message, so much is shown in a list.
+/// A listing shows this many characters of a message.
 const MESSAGE: usize = 160;
 
-/// The lines of one segment, in their order.
+/// The lines of one segment, in order.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(in crate::log) struct Index {
     version: u32,
-    /// The size of the sealed file that this was made from.
+    /// The size of the sealed file that this index was made from.
     file_size: u64,
-    /// The size of its lines, uncompressed.
+    /// The size of the segment's lines, uncompressed.
     pub(in crate::log) length: u64,
     /// The times of the earliest and the latest line, in microseconds.
     pub(in crate::log) times: Option<(i64, i64)>,
@@ -37,11 +37,11 @@ pub(in crate::log) struct Index {
     pub(in crate::log) rows: Vec<Row>,
 }
 
-/// A line, as far as a listing needs it. Texts are places in the index's words.
+/// The columns of a line. Texts are interned: a column holds the number of a text in the index's `words`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::log) struct Row {
     pub(in crate::log) event: Event,
-    /// Where the line begins, in bytes of the uncompressed segment.
+    /// The offset of the line in the uncompressed segment, in bytes.
     pub(in crate::log) offset: u64,
     /// In bytes.
     pub(in crate::log) length: u32,
@@ -49,28 +49,28 @@ pub(in crate::log) struct Row {
     /// In microseconds.
     pub(in crate::log) ts: i64,
     pub(in crate::log) id: u128,
-    /// Empty for a request that is no call.
+    /// Empty for a request that is not a call.
     pub(in crate::log) route: u32,
     pub(in crate::log) model: u32,
     pub(in crate::log) client: u32,
-    /// In a settlement, who settled.
+    /// In a settlement, who settled the call.
     pub(in crate::log) login: u32,
     pub(in crate::log) address: u32,
-    /// How the call ended, where the line says so.
+    /// The state that the line records, if any.
     pub(in crate::log) state: Option<State>,
     pub(in crate::log) error: u32,
-    /// In a settlement, why.
+    /// In a settlement, the reason.
     pub(in crate::log) message: u32,
     pub(in crate::log) ms: f64,
     pub(in crate::log) records: Vec<(u32, i64)>,
     pub(in crate::log) replay_of: Option<u128>,
-    /// The number of the line in which the call was received, where this one ends it.
+    /// In the last line of a call, the number of its first line.
     pub(in crate::log) received: Option<u64>,
-    /// The number of the older line that this one repeats, whose segment was dropped.
+    /// In a line that was carried forward, the number of the original line.
     pub(in crate::log) carried_from: Option<u64>,
 }
 
-/// The members of a line that an index has.
+/// The members of a line that become columns.
 #[derive(Deserialize)]
 struct Members<'l> {
     #[serde(borrow)]
@@ -116,7 +116,7 @@ struct CallerMember<'l> {
     login: Cow<'l, str>,
 }
 
-/// A sentence, or where a long one is.
+/// A sentence, or the marker of a long one.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum MessageMember<'l> {
@@ -126,7 +126,7 @@ enum MessageMember<'l> {
 }
 
 impl Index {
-    /// Of all whole lines in a segment's bytes.
+    /// The index of all whole lines in a segment's bytes.
     pub(in crate::log) fn of(bytes: &[u8]) -> Self {
         let mut making = Making::default();
         for (at, line) in later_lines(bytes) {
@@ -136,7 +136,7 @@ impl Index {
         Self { version: VERSION, length: bytes.len() as u64, ..index }
     }
 
-    /// Of a sealed segment: from its file, or else made and kept for the next time.
+    /// The index of a sealed segment: from its file, or built and saved.
     pub(in crate::log) fn of_sealed(disk: &Disk, segment: Segment) -> io::Result<Self> {
         let file_size = disk.stat(&segment.sealed())?.0;
         let kept = disk.read(&file(segment)).ok();
@@ -147,12 +147,12 @@ impl Index {
         Self::make(disk, segment, &decompress_what_can_be(&disk.read(&segment.sealed())?))
     }
 
-    /// Of a sealed segment that has these bytes, uncompressed; kept for the next time.
+    /// Builds and saves the index of a sealed segment with these bytes, uncompressed.
     pub(in crate::log) fn make(disk: &Disk, segment: Segment, bytes: &[u8]) -> io::Result<Self> {
         let file_size = disk.stat(&segment.sealed())?.0;
         let index = Self { file_size, ..Self::of(bytes) };
         if let Ok(bytes) = postcard::to_stdvec(&index) {
-            // Somebody who may only read the log gets along without.
+            // A reader without the right to write does without the saved index.
             let _ = write_whole(disk, &file(segment), &bytes);
         }
         Ok(index)
@@ -175,7 +175,7 @@ pub(in crate::log) fn file(segment: Segment) -> String {
     format!("{FOLDER}/{:020}.idx", segment.0)
 }
 
-/// Whether a reader needs the lines of this event.
+/// Whether readers need the lines of this event.
 fn is_indexed(event: Event) -> bool {
     match event {
         Event::Start

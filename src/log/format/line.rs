@@ -1,14 +1,14 @@
-//! The frame of a line: its number, what was durable when it was written, and a checksum.
+//! The frame of a line: its number, the watermark of durable lines, and a checksum.
 //!
-//! `{"seq":7,"durable":5,` … `,"crc":"9a0c11f2"}` and a line end. The checksum is a CRC-32 (IEEE) of the bytes before
-//! `,"crc":`, so that it is verified without a JSON parser and removed by `sed`. What is framed is one JSON object; a line
-//! end can stand in none of its texts, since JSON escapes it.
+//! `{"seq":7,"durable":5,` … `,"crc":"9a0c11f2"}` and a newline. The checksum is a CRC-32 (IEEE) of the bytes before
+//! `,"crc":`, so it can be verified without a JSON parser and removed by `sed`. The content is one JSON object. It contains
+//! no newline, since JSON escapes it in texts.
 
 use serde::Serialize;
 
 use super::event::Event;
 
-/// How every line begins.
+/// The beginning of every line.
 pub(in crate::log) const START: &[u8] = b"{\"seq\":";
 const DURABLE: &[u8] = b",\"durable\":";
 const CRC: &[u8] = b",\"crc\":\"";
@@ -16,7 +16,7 @@ const END: &[u8] = b"\"}\n";
 const DIGITS: usize = 8;
 const EVENT: &[u8] = b",\"event\":\"";
 
-/// The content of a line that has no number yet: an object, without its opening brace, whose first member is `event`.
+/// The content of a line without its number: a JSON object whose first member is `event`.
 #[derive(Debug, Clone)]
 pub(in crate::log) struct Body(Vec<u8>);
 
@@ -37,7 +37,7 @@ impl Body {
         self.0.len()
     }
 
-    /// Appends the whole line.
+    /// Appends the framed line to `line`.
     pub(in crate::log) fn frame(&self, seq: u64, durable: u64, line: &mut Vec<u8>) {
         let start = line.len();
         line.extend_from_slice(START);
@@ -53,17 +53,17 @@ impl Body {
     }
 }
 
-/// A line that is whole.
+/// A whole line.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::log) struct Line<'b> {
     pub(in crate::log) seq: u64,
     pub(in crate::log) durable: u64,
-    /// With its line end.
+    /// Including the newline.
     pub(in crate::log) bytes: &'b [u8],
 }
 
 impl<'b> Line<'b> {
-    /// The line at the beginning of these bytes, if it is whole and as it was written.
+    /// The line at the beginning of these bytes, if it is whole and its checksum is right.
     pub(in crate::log) fn at(bytes: &'b [u8]) -> Option<Self> {
         let rest = bytes.strip_prefix(START)?;
         let end = memchr::memchr(b'\n', rest)? + START.len() + 1;
@@ -71,7 +71,7 @@ impl<'b> Line<'b> {
         let checked = bytes.len().checked_sub(CRC.len() + DIGITS + END.len())?;
         let (content, tail) = bytes.split_at(checked);
         let digits = tail.strip_prefix(CRC)?.strip_suffix(END)?;
-        // As text, so that no other way to write the same number passes.
+        // Compared as text, so that no other spelling of the number passes.
         if digits != format!("{:08x}", crc32fast::hash(content)).as_bytes() {
             return None;
         }
@@ -82,14 +82,14 @@ impl<'b> Line<'b> {
 
     /// What the line records; `None` for an event of a later version.
     pub(in crate::log) fn event(&self) -> Option<Event> {
-        // Behind two numbers of at most twenty digits.
+        // The event follows two numbers of at most twenty digits.
         let head = &self.bytes[..self.bytes.len().min(128)];
         let name = memchr::memmem::find(head, EVENT).map(|at| &head[at + EVENT.len()..]);
         let name = name.and_then(|name| name.split(|byte| *byte == b'"').next());
         name.and_then(|name| std::str::from_utf8(name).ok()).and_then(Event::named)
     }
 
-    /// Its content; none where it is no JSON, which no checksum excludes.
+    /// The content; `None` where it is not the expected JSON, which a checksum does not exclude.
     pub(in crate::log) fn parse<'l, T: serde::Deserialize<'l>>(&self) -> Option<T>
     where
         'b: 'l,
@@ -97,7 +97,7 @@ impl<'b> Line<'b> {
         serde_json::from_slice(self.bytes).ok()
     }
 
-    /// The number of the line behind this one. A gap that a repair left says itself where it ends.
+    /// The number of the next line. The line of a gap says where the gap ends.
     pub(in crate::log) fn next(&self) -> u64 {
         #[derive(serde::Deserialize)]
         struct Gap {

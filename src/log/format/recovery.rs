@@ -1,8 +1,8 @@
-//! What the bytes of a segment are worth: a pure function.
+//! Judges the bytes of a segment; pure functions.
 //!
-//! A crash may tear what was never acknowledged, and nothing else; so a torn tail is cut off, and everything else that is
-//! wrong is damage, which stops the start. The two are told apart by the watermark: a later line that says "so much was
-//! durable when I was written" proves that the damaged one had been, too.
+//! A crash can tear only what was never acknowledged. So a torn tail is cut off, and everything else that is wrong is
+//! damage, which stops the start. The watermark distinguishes the two: a later line whose watermark covers the damaged one
+//! proves that it had been durable.
 
 use super::line::{Line, START};
 
@@ -11,9 +11,9 @@ use super::line::{Line, START};
 pub(in crate::log) enum End {
     /// With a whole line.
     Whole,
-    /// What is behind the good lines was being written when the machine stopped.
+    /// The bytes after the good lines were being written when the machine stopped.
     Torn,
-    /// What is behind the good lines had been durable once.
+    /// The bytes after the good lines had been durable.
     Damaged,
 }
 
@@ -21,7 +21,7 @@ pub(in crate::log) enum End {
 pub(in crate::log) struct Recovered {
     /// The length of the good lines in bytes.
     pub(in crate::log) good: usize,
-    /// The number of the line that stands, or would stand, behind them.
+    /// The number of the line that follows the good lines.
     pub(in crate::log) next: u64,
     pub(in crate::log) end: End,
 }
@@ -35,10 +35,10 @@ pub(in crate::log) fn recover(bytes: &[u8], first: u64) -> Recovered {
                 good += line.bytes.len();
                 next = line.next();
             }
-            // A whole line in the wrong place: no crash moves lines.
+            // A whole line in the wrong place is damage: no crash moves lines.
             Some(_) => return Recovered { good, next, end: End::Damaged },
             None => {
-                // The header was durable before the segment had its name.
+                // The header was durable before the segment got its name.
                 let was_durable = good == 0 || later_lines(&bytes[good..]).any(|(_, line)| line.durable >= next);
                 let end = if was_durable { End::Damaged } else { End::Torn };
                 return Recovered { good, next, end };
@@ -49,8 +49,8 @@ pub(in crate::log) fn recover(bytes: &[u8], first: u64) -> Recovered {
     Recovered { good, next, end }
 }
 
-/// All whole lines, damaged places or not, and where each begins. They are looked for by how they begin: a damaged byte may
-/// be a line end.
+/// All whole lines and their offsets, in damaged segments, too. The search looks for the beginning of a line and not for the
+/// end of the one before, since a damaged byte may be a newline.
 pub(in crate::log) fn later_lines(bytes: &[u8]) -> impl Iterator<Item = (usize, Line<'_>)> {
     let mut at = 0;
     std::iter::from_fn(move || {

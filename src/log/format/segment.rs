@@ -1,7 +1,7 @@
-//! A segment: one file of the log, its name and its first line.
+//! Segments: the files of the log, their names, first lines and compression.
 //!
-//! The name is the number of the first line, so that `ls` sorts. The first line says which segment came before and the
-//! SHA-256 of all its bytes, so that the segments are a chain: one that is missing or was edited later shows.
+//! The name is the number of the first line, so that `ls` sorts. The first line names the previous segment and the SHA-256
+//! of its bytes. So the segments are a chain, in which a missing or edited one is noticed.
 
 use std::io;
 
@@ -19,12 +19,12 @@ pub(in crate::log) const FORMAT: u32 = 1;
 const OPEN: &str = ".jsonl";
 const SEALED: &str = ".jsonl.zst";
 
-/// A segment by the number of its first line.
+/// A segment, identified by the number of its first line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(in crate::log) struct Segment(pub(in crate::log) u64);
 
 impl Segment {
-    /// Of a file of this name, and whether that one is compressed.
+    /// The segment of a file with this name, and whether the file is compressed.
     pub(in crate::log) fn of(file: &str) -> Option<(Self, bool)> {
         let (digits, is_sealed) = match file.strip_suffix(SEALED) {
             Some(digits) => (digits, true),
@@ -49,9 +49,9 @@ pub(in crate::log) struct Header {
     pub(in crate::log) ts: Timestamp,
     pub(in crate::log) format: u32,
     pub(in crate::log) gateway: String,
-    /// The file of the segment before, as it was named when it was written to.
+    /// The file of the previous segment, by its name before it was sealed.
     pub(in crate::log) prev: Option<String>,
-    /// The SHA-256 of that file's bytes, uncompressed.
+    /// The SHA-256 of the previous segment's bytes, uncompressed.
     pub(in crate::log) prev_sha256: Option<String>,
 }
 
@@ -66,7 +66,7 @@ impl Header {
     }
 }
 
-/// The segments in the folder, the oldest first, each once, and whether only a compressed file of it is there.
+/// The segments in the folder, the oldest first, each once, and whether there is only a compressed file of it.
 pub(in crate::log) fn list(disk: &Disk) -> io::Result<Vec<(Segment, bool)>> {
     let names = disk.list("")?;
     let mut segments: Vec<_> = names.iter().filter_map(|name| Segment::of(name)).collect();
@@ -75,7 +75,7 @@ pub(in crate::log) fn list(disk: &Disk) -> io::Result<Vec<(Segment, bool)>> {
     Ok(segments)
 }
 
-/// A segment's bytes, as many as can be had, under whichever of its names it is there; nothing where it is gone.
+/// The readable bytes of a segment, under whichever of its names it exists; empty where it was dropped.
 pub(in crate::log) fn read_segment(disk: &Disk, segment: Segment) -> io::Result<Vec<u8>> {
     let is_gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
     match disk.read(&segment.open()) {
@@ -87,10 +87,10 @@ pub(in crate::log) fn read_segment(disk: &Disk, segment: Segment) -> io::Result<
     }
 }
 
-/// A sealed segment is made of frames of so many bytes, so that a damaged place costs no more than its frame.
+/// A sealed segment consists of frames of this many bytes, so that damage costs no more than its frame.
 const FRAME: usize = 1 << 20;
 const LEVEL: i32 = 3;
-/// How a frame begins (RFC 8878, section 3.1.1).
+/// The beginning of a frame (RFC 8878, section 3.1.1).
 const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 pub(in crate::log) fn compress(bytes: &[u8]) -> io::Result<Vec<u8>> {
@@ -103,7 +103,7 @@ pub(in crate::log) fn compress(bytes: &[u8]) -> io::Result<Vec<u8>> {
     Ok(sealed)
 }
 
-/// All of a sealed segment; an error where any of it is damaged.
+/// The bytes of a sealed segment; an error where any of it is damaged.
 pub(in crate::log) fn decompress(sealed: &[u8]) -> io::Result<Vec<u8>> {
     let (bytes, is_whole) = frames(sealed)?;
     match is_whole {
@@ -112,12 +112,12 @@ pub(in crate::log) fn decompress(sealed: &[u8]) -> io::Result<Vec<u8>> {
     }
 }
 
-/// The frames of a sealed segment that are whole, one behind the other.
+/// The bytes of the whole frames of a sealed segment.
 pub(in crate::log) fn decompress_what_can_be(sealed: &[u8]) -> Vec<u8> {
     frames(sealed).map(|(bytes, _)| bytes).unwrap_or_default()
 }
 
-/// The whole frames, and whether there is nothing else.
+/// The bytes of the whole frames, and whether there is nothing else.
 fn frames(sealed: &[u8]) -> io::Result<(Vec<u8>, bool)> {
     let mut decompressor = zstd::bulk::Decompressor::new()?;
     let (mut bytes, mut at, mut is_whole) = (Vec::new(), 0, true);
@@ -127,7 +127,7 @@ fn frames(sealed: &[u8]) -> io::Result<(Vec<u8>, bool)> {
         let size = zstd::zstd_safe::find_frame_compressed_size(&sealed[at..]).ok();
         let frame = size.and_then(|size| {
             let frame = sealed.get(at..at + size)?;
-            // Somebody else may have compressed it, in frames of another size.
+            // Another program may have compressed the segment, in frames of another size.
             let bytes = decompressor.decompress(frame, FRAME).or_else(|_| zstd::decode_all(frame));
             Some((size, bytes.ok()?))
         });

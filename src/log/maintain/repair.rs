@@ -1,7 +1,7 @@
-//! Makes a damaged log usable again, without losing a byte of what is there.
+//! Repairs a damaged log, without losing a byte of it.
 //!
-//! Of each damaged segment, the file as it is stays beside the log, and a new one takes its place with the lines that are
-//! whole; a line of its own stands for those between. A last line of the log says what was done.
+//! Each damaged segment stays beside the log as it is, and a new one takes its place with the whole lines; a line of its own
+//! stands for each gap. A last line of the log records the repair.
 
 use std::{collections::HashSet, io, path::Path};
 
@@ -28,20 +28,20 @@ use crate::{
     },
 };
 
-/// Within the name of a file that was put aside.
+/// Part of the name of a file that was put aside.
 const DAMAGED: &str = ".damaged-";
 
-/// A segment that was made anew.
+/// A segment that was rewritten.
 #[derive(Debug, Clone)]
 pub struct Repaired {
     pub file: String,
-    /// The file as it was.
+    /// The file with the original bytes.
     pub kept_in: String,
-    /// The lines that could not be saved, first to last.
+    /// The lost lines, first to last.
     pub gaps: Vec<(u64, u64)>,
 }
 
-/// Repairs every damaged segment; none is a log that has no damage. No gateway may be running.
+/// Repairs every damaged segment, and returns them. No gateway may be running.
 ///
 /// The next repair completes one that was interrupted: every file that was put aside gets its line in the log.
 ///
@@ -67,7 +67,7 @@ pub fn repair(config: &config::Log) -> Result<Vec<Repaired>, Error> {
     Ok(repaired)
 }
 
-/// Segments that an earlier repair made anew without coming to tell of it.
+/// Segments that an earlier repair rewrote without recording it.
 fn unrecorded(disk: &Disk, repaired: &[Repaired]) -> io::Result<Vec<Repaired>> {
     let names = disk.list("")?;
     let mut recorded: HashSet<String> = repaired.iter().map(|repaired| repaired.kept_in.clone()).collect();
@@ -81,7 +81,7 @@ fn unrecorded(disk: &Disk, repaired: &[Repaired]) -> io::Result<Vec<Repaired>> {
     let mut unrecorded = Vec::new();
     for kept_in in names.into_iter().filter(|name| name.contains(DAMAGED) && !recorded.contains(name)) {
         let (name, _) = kept_in.split_once(DAMAGED).unwrap_or_default();
-        // It may have been compressed or dropped since; then its next neighbour has been told already.
+        // A segment that was sealed or dropped since is left out.
         let file = Segment::of(name).map(|(segment, _)| segment.open());
         if let Some(file) = file.filter(|file| disk.stat(file).is_ok()) {
             unrecorded.push(Repaired { file, kept_in, gaps: Vec::new() });
@@ -110,7 +110,7 @@ fn repair_segments(disk: &Disk, folder: &Path) -> Result<Vec<Repaired>, Error> {
         };
         let next_segment = segments.get(number + 1).map(|(segment, _)| segment.0);
         let end = recover(&bytes, segment.0).end;
-        // The tail of the last one is for the next start.
+        // The next start handles the tail of the last segment.
         let is_sound = is_readable && (end == End::Whole || end == End::Torn && next_segment.is_none());
         let bytes = if is_sound {
             bytes
@@ -136,7 +136,7 @@ struct Stamped {
     ts: Timestamp,
 }
 
-/// The lines that are whole and in their order, with a line for each gap between them.
+/// The whole lines in their order, with a line for each gap between them.
 fn rebuilt(
     segment: Segment,
     bytes: &[u8],
@@ -149,7 +149,7 @@ fn rebuilt(
     let mut lines = later_lines(bytes).map(|(_, line)| line).filter(|line| line.seq >= segment.0).peekable();
     let mut next = segment.0;
     if lines.peek().is_none_or(|line: &Line<'_>| line.seq != segment.0 || line.event() != Some(Event::Segment)) {
-        // With the time of its lines: what they name must not be taken for older than they are.
+        // With the time of its lines: the blobs that they refer to must not count as older.
         let ts = lines.peek().and_then(|line| line.parse::<Stamped>()).map_or(now, |line| line.ts);
         Header::new(ts, before).body().frame(next, next - 1, &mut made);
         next += 1;

@@ -1,11 +1,13 @@
-//! What becomes of segments that are finished: compressed, indexed, and dropped when their time or the space is over.
+//! Retention: complete segments are sealed, indexed, and dropped when they are too old or the log is too large.
 //!
-//! A thread of its own, which ends with the writer. A segment is dropped whole, the oldest first, after a line says so; a
-//! call in it of which it is not known whether it was done is written anew at the end of the log before that.
+//! It runs in a thread of its own, which ends with the writer. The oldest segments are dropped first, each as a whole and
+//! after a line records it. Calls in doubt in such a segment are carried forward before: their lines are written again at
+//! the end of the log.
 //!
-//! Invariant: what is dropped together holds at least twice as much as is written anew of it. So each pass makes the log
-//! smaller, the thread comes to rest where nothing else is written, and calls in doubt never cost more to keep than the
-//! lines that were written since. Where that leaves the log larger than `max_total`, it is said; no call in doubt is dropped.
+//! Invariant: the segments that are dropped together hold at least twice as many bytes as are carried forward. So each pass
+//! makes the log smaller, retention comes to rest when nothing else is written, and keeping calls in doubt never costs more
+//! than the lines written since. Where that leaves the log larger than `max_total`, a warning says so; no call in doubt is
+//! dropped.
 
 mod choose;
 #[cfg(test)]
@@ -49,11 +51,11 @@ use crate::{
     },
 };
 
-/// A header is shorter than this.
+/// The most bytes of a header.
 const HEAD: u64 = 4096;
-/// How often ages are looked at where nothing else happens.
+/// The interval of passes without a new segment.
 const PASS_EVERY: Duration = Duration::from_secs(3600);
-/// A blob is durable before its line, and a line may wait for its segment; but not for so long.
+/// A blob is durable before its line, and the line may be in a later segment, but not by this much.
 const MARGIN: Duration = Duration::from_secs(3600);
 
 pub(in crate::log) struct Retention {
@@ -61,15 +63,15 @@ pub(in crate::log) struct Retention {
     pub(in crate::log) config: config::Log,
     pub(in crate::log) writer: Arc<Writer>,
     pub(in crate::log) blobs: Arc<Blobs>,
-    /// The calls that are being worked on.
+    /// The calls that are being processed.
     pub(in crate::log) open: OpenCalls,
     pub(in crate::log) settlement_lock: Arc<Mutex<()>>,
     pub(in crate::log) is_closing: Arc<AtomicBool>,
-    /// Nobody else may touch the segments before this thread has ended, too.
+    /// Held until this thread has ended, too: no other gateway may touch the segments before.
     pub(in crate::log) lock: Arc<FolderLock>,
 }
 
-/// Why something could not be tended to. It is tried again later.
+/// Why a pass failed. The next one tries again.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error("{0}")]
@@ -81,7 +83,7 @@ enum Failure {
 }
 
 impl Retention {
-    /// Tends to the log whenever a segment is begun, and once in a while, until the writer ends.
+    /// Makes a pass whenever a segment is begun, and once in a while, until the writer ends.
     pub(in crate::log) fn run(self, begun: &Receiver<Segment>) {
         let Ok(mut active) = begun.recv() else { return };
         loop {
@@ -106,7 +108,7 @@ impl Retention {
                 return Ok(());
             }
             if !is_sealed && let Err(failure) = self.seal(*segment) {
-                // The others need not wait for it.
+                // The other segments need not wait for this one.
                 tracing::warn!(file = segment.open(), error = %failure, "a segment of the log could not be compressed");
             }
         }
@@ -114,7 +116,7 @@ impl Retention {
         self.drop_old(&finished.into_iter().map(|(segment, _)| segment).collect::<Vec<_>>(), active)
     }
 
-    /// Fails where the folder is not the one that was opened: the segments in it may be those of another gateway.
+    /// Fails where the folder was replaced: its segments may be those of another gateway.
     fn check_lock(&self) -> Result<(), Failure> {
         Ok(self.lock.check()?)
     }
@@ -125,7 +127,7 @@ impl Retention {
             tracing::error!(file = segment.open(), "a segment of the log is damaged; see `odoo-gateway log verify`");
             return Ok(());
         };
-        // Made now, so that nobody waits for it later, and of what is in memory anyway.
+        // Built now, from bytes that are in memory anyway, so that no reader waits for it.
         Index::make(&self.disk, segment, &bytes)?;
         Ok(())
     }
@@ -139,7 +141,7 @@ impl Retention {
             if self.is_closing.load(Relaxed) {
                 return Ok(());
             }
-            // Blobs that went with others may have made room enough.
+            // Blobs that were removed with other segments may have made enough room.
             if reason == Reason::Size && total <= most {
                 break;
             }
@@ -151,7 +153,7 @@ impl Retention {
             has_dropped = true;
             total = total.saturating_sub(size);
             if reason == Reason::Size {
-                // Blobs count too, and those of this segment alone can go with it.
+                // Blobs count, too, and those that only this segment referred to can go with it.
                 total = total.saturating_sub(self.sweep()?);
             }
         }
@@ -172,7 +174,7 @@ impl Retention {
         Ok(())
     }
 
-    /// Removes a segment of which so many calls were written anew.
+    /// Records that a segment is dropped, and removes its files.
     fn drop_segment(&self, segment: Segment, next: Segment, reason: Reason, carried: usize) -> Result<(), Failure> {
         let line = json!({
             "ts": Timestamp::now(), "file": segment.open(), "from": segment.0, "to": next.0 - 1,
@@ -198,8 +200,8 @@ impl Retention {
         Ok(())
     }
 
-    /// Writes the calls of a segment that are in doubt anew; gives how many. None where one of its calls is still being
-    /// worked on.
+    /// Carries the calls in doubt of a segment forward; returns their number, or `None` where one of its calls is being
+    /// processed.
     fn carry(&self, segment: Segment) -> Result<Option<usize>, Failure> {
         let _guard = self.settlement_lock.lock();
         let archive = Archive::open(&self.disk.path(""))?;
@@ -217,7 +219,7 @@ impl Retention {
         if is_running {
             return Ok(None);
         }
-        // The earliest first, as they came.
+        // The earliest first, as they arrived.
         for positions in calls.iter().rev() {
             for position in positions {
                 self.carry_line(&archive, *position)?;
@@ -243,10 +245,10 @@ impl Retention {
         Ok(())
     }
 
-    /// Removes the blobs that belong to no line any more; gives how many bytes that were.
+    /// Removes the blobs without a reference; returns how many bytes were freed.
     fn sweep(&self) -> Result<u64, Failure> {
         let names = self.disk.list("")?;
-        // The earliest of all, as a clock may have been wrong for a while.
+        // The earliest of all segments, since a clock may have been wrong for a while.
         let mut earliest: Option<Timestamp> = None;
         for (segment, is_sealed) in names.iter().filter_map(|name| Segment::of(name)) {
             let begun = self.begun(segment, is_sealed)?;
@@ -256,7 +258,7 @@ impl Retention {
         Ok(self.blobs.sweep(SystemTime::from(earliest) - MARGIN)?)
     }
 
-    /// When a segment was begun, by its header; a damaged one counts as the earliest that there can be.
+    /// When a segment was begun, by its header; a damaged segment counts as the oldest possible.
     fn begun(&self, segment: Segment, is_sealed: bool) -> io::Result<Timestamp> {
         let mut head = Vec::new();
         let file = self.disk.reader(&if is_sealed { segment.sealed() } else { segment.open() })?;
@@ -268,7 +270,7 @@ impl Retention {
         Ok(read.ok().and(header).map_or(Timestamp::UNIX_EPOCH + MARGIN, |header| header.ts))
     }
 
-    /// Everything in the folder, also what recoveries and repairs have put aside.
+    /// The size of everything in the folder, including files that were put aside.
     fn size_of_all(&self) -> io::Result<u64> {
         let mut total = blob::size(&self.disk)?;
         for folder in ["", "index/"] {
@@ -280,13 +282,12 @@ impl Retention {
     }
 }
 
-/// Whether lines of this event are written again. Calls in doubt are not settled, and nothing else belongs to a call.
+/// Whether lines of this event are carried forward. A call in doubt has no settlement.
 fn is_carried(event: Event) -> bool {
     matches!(event, Event::CallReceived | Event::CallPlanned | Event::CallFinished | Event::CallRefused)
 }
 
-/// Puts the compressed segment in the place of the one that was written, and gives what was in it; none where it is not as it
-/// was written.
+/// Replaces a segment by its compressed file, and returns its bytes; `None` where it is damaged.
 pub(in crate::log) fn seal<F: Fs>(fs: &F, segment: Segment) -> Result<Option<Vec<u8>>, Failed> {
     let bytes = fs.read(&segment.open()).map_err(at(Stage::Read))?;
     if recover(&bytes, segment.0).end != End::Whole {

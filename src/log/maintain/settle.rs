@@ -1,7 +1,7 @@
-//! Closing what is in doubt: an operator who has looked in Odoo says whether a call was done.
+//! Settlement of calls in doubt: an operator who has looked in Odoo records whether a call was done.
 //!
-//! One more line tells who said so, when and why; the lines of the call stay as they are. Calls in doubt are carried forward
-//! by the retention ([`super::retention`]); a lock that both take keeps what is carried from standing behind a settlement.
+//! One more line records by whom, when and why; the lines of the call stay as they are. Retention ([`super::retention`])
+//! carries calls in doubt forward under the same lock, so that no line of a call is carried behind its settlement.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -22,13 +22,13 @@ use crate::log::{
     write::writer::Purpose,
 };
 
-/// What the operator says of a call. It travels to the gateway that runs, too.
+/// What the operator records. It is also sent to the running gateway.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settlement {
     pub id: Uuid,
     pub is_done: bool,
-    /// The records that it wrote, of the call's own model.
+    /// The records that the call wrote, of its own model.
     #[serde(default)]
     pub records: Vec<i64>,
     pub by: String,
@@ -70,7 +70,7 @@ struct SettledLine<'s> {
 }
 
 impl Log {
-    /// Closes a call that is in doubt. The line that says so is on disk when this comes back.
+    /// Settles a call that is in doubt. The line is durable when this returns.
     ///
     /// # Errors
     /// The call is not in doubt, or the log cannot be read or written.
@@ -97,7 +97,7 @@ impl Log {
         Ok(())
     }
 
-    /// That a call runs, and does not only lack an end, is known here alone.
+    /// Checks that the call is in doubt. Only this process knows whether a call without an end is being processed.
     fn check_doubt(&self, call: &Call) -> Result<(), NotSettled> {
         let is_open = |id: Uuid| self.inner.open.contains(&id.as_u128());
         if call.route == RecordedRoute::Passed {

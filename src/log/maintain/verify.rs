@@ -1,7 +1,7 @@
-//! Whether the log is all there and as it was written: every line, the chain of segments, every blob.
+//! Verifies that the log is complete and unchanged: every line, the chain of segments, every blob.
 //!
-//! Three things that can have happened are told apart. *Lost*: something is not there, and no line says that it was dropped.
-//! *Damaged*: bytes are not what was written. *Edited*: whole lines, with right checksums, that the rest of the log
+//! Three kinds of findings are distinguished. *Lost*: something is missing, and no line records that it was dropped.
+//! *Damaged*: bytes are not what was written. *Edited*: whole lines with right checksums that the rest of the log
 //! contradicts.
 
 use std::{
@@ -31,7 +31,7 @@ use crate::{
     },
 };
 
-/// What is wrong, or was once.
+/// Something that is wrong, or was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     pub grade: Grade,
@@ -60,13 +60,13 @@ impl Grade {
     }
 }
 
-/// What was looked at, and what was found.
+/// The extent of a verification, and its findings.
 #[derive(Debug, Default)]
 pub struct Verified {
     pub segments: usize,
     pub lines: u64,
     pub blobs: usize,
-    /// The number of the last whole line, and the SHA-256 of the last segment up to it. Kept elsewhere, the two show later
+    /// The number of the last whole line, and the SHA-256 of the last segment up to it. Stored elsewhere, they show later
     /// whether the end of the log was rewritten.
     pub head: Option<(u64, String)>,
     pub findings: Vec<Finding>,
@@ -108,7 +108,7 @@ pub fn verify(folder: &Path) -> Result<Verified, Error> {
     Ok(verification.verified)
 }
 
-/// A segment's file and its bytes, as many of them as can be had.
+/// A segment's file and its readable bytes.
 fn read(disk: &Disk, segment: Segment, verified: &mut Verified) -> io::Result<(String, Vec<u8>)> {
     match disk.read(&segment.open()) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -131,14 +131,14 @@ fn read(disk: &Disk, segment: Segment, verified: &mut Verified) -> io::Result<(S
 struct Verification {
     verified: Verified,
     chain: Vec<Link>,
-    /// What lines say of segments that are gone: `from` to `to`.
+    /// The dropped segments that lines record: `from` to `to`.
     dropped: HashMap<String, u64>,
-    /// What lines say of segments that were made anew: their SHA-256 since.
+    /// The rewritten segments that lines record, with their SHA-256 since.
     repaired: HashMap<String, HashSet<String>>,
     blobs: HashMap<String, String>,
 }
 
-/// A segment as a part of the chain.
+/// A segment, as a link of the chain.
 struct Link {
     file: String,
     segment: Segment,
@@ -160,8 +160,8 @@ struct Members {
 }
 
 impl Verification {
-    /// No gateway removes its lock, and only one that was killed leaves the file by which it is reached. Where the lock alone
-    /// is gone, somebody took it away while a gateway ran, which may have written elsewhere until it noticed.
+    /// No gateway removes its lock, and only one that was killed leaves its control file. Where only the lock is missing, it
+    /// was removed while a gateway ran, which may have written elsewhere until it noticed.
     fn check_lock(&mut self, disk: &Disk) {
         let is_missing = |name| disk.stat(name).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
         if !is_missing(LOCK) {
@@ -182,7 +182,7 @@ impl Verification {
         let recovered = recover(bytes, segment.0);
         match recovered.end {
             End::Whole => {}
-            // A line that is being written at this moment.
+            // The line is being written at this moment.
             End::Torn if is_last && is_live => {}
             End::Torn if is_last => {
                 let words = format!("half a write from byte {} on; the next start puts it aside", recovered.good);
@@ -259,7 +259,7 @@ impl Verification {
         }
     }
 
-    /// Each segment says which one came before it and what that one was like.
+    /// Each segment names the previous one and its SHA-256.
     fn check_chain(&mut self) {
         let chain = std::mem::take(&mut self.chain);
         let mut before: Option<&Link> = None;
@@ -281,7 +281,7 @@ impl Verification {
                     let words = "it is not there, and no line says that it was dropped".to_owned();
                     self.verified.note(Grade::Lost, &prev, words);
                 }
-                // A repair could not know what came before.
+                // The repair could not know the previous segment.
                 (_, None) if self.repaired.contains_key(&link.segment.open()) => {}
                 (Some(before), None) if link.header.is_some() => {
                     let words = format!("it says that it is the first, but {} is before it", before.file);
@@ -303,7 +303,7 @@ impl Verification {
             let name = blob::file(&sha256);
             match blob::read(disk, &sha256) {
                 Ok(_) => {}
-                // Its segment has been dropped since, and it with that.
+                // Its segment has been dropped since, and the blob with it.
                 Err(_) if is_live && disk.stat(&line_in).is_err() => {}
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     self.verified.note(

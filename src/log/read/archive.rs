@@ -1,7 +1,7 @@
-//! Reading the log: while a gateway writes it, and when none does.
+//! Reads the log, while a gateway writes it and when none does.
 //!
-//! A reader takes no lock and changes nothing but the derived index. Half a line at the end is one that is being written.
-//! A segment may be sealed or dropped while it is looked at, so what is gone is looked for once more under its other name.
+//! A reader takes no lock and changes nothing but the derived index. An incomplete line at the end is being written. A
+//! segment may be sealed or dropped at any time, so a missing file is looked for under its other name.
 
 use std::{collections::HashSet, fmt, io, ops::ControlFlow, path::Path, rc::Rc, sync::Arc};
 
@@ -35,13 +35,13 @@ use crate::log::{
 pub struct Archive {
     pub(super) disk: Disk,
     folder: std::path::PathBuf,
-    /// A gateway writes it.
+    /// Whether a gateway writes the log.
     is_live: bool,
     /// The segment that was read last, uncompressed.
     last_read: Mutex<Option<(Segment, Arc<Vec<u8>>)>>,
 }
 
-/// Without the segment that it holds.
+/// Omits the segment in memory.
 impl fmt::Debug for Archive {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Archive").field("folder", &self.folder).field("is_live", &self.is_live).finish_non_exhaustive()
@@ -99,7 +99,7 @@ impl Archive {
         Ok(found)
     }
 
-    /// What the lines of a call say, in their order, with large values put back into them.
+    /// The lines of a call, in order, with the contents of blobs.
     ///
     /// Each is an object as docs/log-format.md describes it. Where a blob is missing, its marker stays, with `"missing":
     /// true` added.
@@ -166,7 +166,7 @@ impl Archive {
         list(&self.disk).map_err(|source| self.failed(source))
     }
 
-    /// The bytes of a segment, uncompressed; none where it has been dropped meanwhile.
+    /// The bytes of a segment, uncompressed; empty where it was dropped.
     pub(in crate::log) fn bytes(&self, segment: Segment) -> Result<Arc<Vec<u8>>, Error> {
         if let Some((read, bytes)) = &*self.last_read.lock()
             && *read == segment
@@ -189,7 +189,7 @@ impl Archive {
     }
 }
 
-/// A segment's index, and where lines with this text begin.
+/// A segment's index, and the offsets of the lines that contain this text.
 fn look_up(
     disk: &Disk,
     (segment, is_sealed): (Segment, bool),
@@ -207,7 +207,7 @@ fn look_up(
     Ok((index, hits))
 }
 
-/// Where lines with this text begin.
+/// The offsets of the lines that contain this text.
 fn lines_with(bytes: &[u8], needle: &str) -> HashSet<u64> {
     let found = memchr::memmem::find_iter(bytes, needle.as_bytes());
     found.map(|at| memchr::memrchr(b'\n', &bytes[..at]).map_or(0, |end| end as u64 + 1)).collect()

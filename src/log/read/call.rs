@@ -1,4 +1,4 @@
-//! A call as a reader sees it: what its lines say together.
+//! A call, as readers see it: the content of all its lines.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -20,9 +20,9 @@ pub enum CallState {
     Done,
     /// Nothing of it is in Odoo.
     Failed,
-    /// It is not known whether it was done, or something of it is left.
+    /// It is unknown whether it was done, or something of it is left in Odoo.
     InDoubt,
-    /// Its gateway is working on it.
+    /// The gateway is working on it.
     Running,
 }
 
@@ -46,7 +46,7 @@ impl CallState {
     }
 }
 
-/// Where a line is.
+/// The position of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::log) struct Position {
     pub(in crate::log) segment: Segment,
@@ -55,11 +55,11 @@ pub(in crate::log) struct Position {
     pub(in crate::log) length: u32,
 }
 
-/// A call of the log.
+/// A recorded call.
 #[derive(Debug, Clone, Serialize)]
 pub struct Call {
     pub id: Uuid,
-    /// When it came in.
+    /// When it arrived.
     pub ts: Timestamp,
     pub route: RecordedRoute,
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -76,15 +76,15 @@ pub struct Call {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub login: String,
     pub address: String,
-    /// What it wrote in Odoo.
+    /// The records that it wrote in Odoo.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub records: Vec<(String, i64)>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replay_of: Option<Uuid>,
-    /// The calls that repeated this one, the latest first.
+    /// Its repetitions, the latest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub repeated_by: Vec<Repetition>,
-    /// What an operator said of it where it was in doubt; `state` is as that says.
+    /// The settlement of a call that was in doubt; `state` is the settled one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settled: Option<Settled>,
     #[serde(skip)]
@@ -92,18 +92,18 @@ pub struct Call {
 }
 
 impl Call {
-    /// Who made it: the client, or else the Odoo login. Empty where neither is known.
+    /// The client, or else the Odoo login; empty where neither is known.
     pub fn caller(&self) -> &str {
         if self.client.is_empty() { &self.login } else { &self.client }
     }
 
-    /// Somebody has repeated it with success.
+    /// Whether a repetition succeeded.
     pub fn is_repeated(&self) -> bool {
         is_repeated(&self.repeated_by)
     }
 }
 
-/// That a call which was in doubt was done, or not: who said so, when, and why.
+/// The settlement of a call in doubt: by whom, when and why.
 #[derive(Debug, Clone, Serialize)]
 pub struct Settled {
     pub ts: Timestamp,
@@ -123,7 +123,7 @@ fn is_repeated(repetitions: &[Repetition]) -> bool {
     repetitions.iter().any(|repetition| repetition.state == CallState::Done)
 }
 
-/// A line with the index that knows its words.
+/// A line, with the index that has its texts.
 #[derive(Clone, Copy)]
 pub(in crate::log) struct IndexedLine<'i> {
     pub(in crate::log) index: &'i Index,
@@ -145,7 +145,7 @@ impl IndexedLine<'_> {
     }
 }
 
-/// A call that has not been copied out of the index yet. At least one of its lines is there.
+/// A call that has not been copied out of the index. At least one of its lines exists.
 pub(in crate::log) struct View<'i> {
     pub(in crate::log) first: IndexedLine<'i>,
     pub(in crate::log) last: Option<IndexedLine<'i>>,
@@ -156,7 +156,7 @@ pub(in crate::log) struct View<'i> {
 }
 
 impl<'i> View<'i> {
-    /// The line that knows most.
+    /// The line with the most information.
     fn end(&self) -> IndexedLine<'i> {
         self.last.unwrap_or(self.first)
     }
@@ -172,7 +172,7 @@ impl<'i> View<'i> {
         }
     }
 
-    /// It is no call, but a request that was passed on or refused before that.
+    /// Whether it is a request that is not a call.
     pub(in crate::log) fn is_request(&self) -> bool {
         self.first.row.event.is_of_request()
     }
@@ -185,7 +185,7 @@ impl<'i> View<'i> {
         self.first.index.word(self.first.row.client)
     }
 
-    /// The Odoo login. The line of the end alone has it of a call that was received before Odoo was asked for the user.
+    /// The Odoo login. Where the call was received before its Odoo user was known, only the last line has it.
     pub(in crate::log) fn login(&self) -> &'i str {
         let login = |told: IndexedLine<'i>| told.index.word(told.row.login);
         match login(self.first) {
@@ -198,7 +198,7 @@ impl<'i> View<'i> {
         self.end().index.word(self.end().row.error)
     }
 
-    /// Those that its end names, and those that the operator named who settled it.
+    /// The records in the last line and those that the settlement added.
     pub(in crate::log) fn records(&self) -> impl Iterator<Item = (&'i str, i64)> {
         let told = [Some(self.end()), self.settled].into_iter().flatten();
         told.flat_map(|IndexedLine { index, row, .. }| {
@@ -206,12 +206,12 @@ impl<'i> View<'i> {
         })
     }
 
-    /// It is not known whether it was done, nobody has settled it, and no repetition had success.
+    /// Whether it is unknown whether it was done, it is not settled, and no repetition succeeded.
     pub(in crate::log) fn is_in_doubt(&self) -> bool {
         self.state == CallState::InDoubt && !is_repeated(self.repetitions)
     }
 
-    /// Where its lines are, in their order.
+    /// The positions of its lines, in order.
     pub(in crate::log) fn positions(&self) -> impl Iterator<Item = Position> {
         let [last, settled] = [self.last, self.settled].map(|told| told.map(|told| told.position()));
         [Some(self.first.position()), self.planned, last, settled].into_iter().flatten()

@@ -1,32 +1,32 @@
-//! Which calls somebody wants to see.
+//! The conditions by which calls are selected.
 
 use jiff::Timestamp;
 
 use super::call::{CallState, View};
 use crate::log::read::route::RecordedRoute;
 
-/// Every condition that is given must hold.
+/// All conditions that are set must hold.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// Where none is given, every route, but no request that was passed on.
+    /// Without one, every route, but not the requests that were passed on.
     pub route: Option<RecordedRoute>,
     pub model: Option<String>,
     pub state: Option<CallState>,
-    /// A part of the name of a client, or of a login.
+    /// A part of a client's name or of a login.
     pub caller: Option<String>,
     pub error: Option<String>,
     /// The id of a record that was written.
     pub record: Option<i64>,
     pub since: Option<Timestamp>,
     pub until: Option<Timestamp>,
-    /// A text that stands somewhere in the call's lines.
+    /// A text that the call's lines contain.
     pub text: Option<String>,
-    /// Not known whether it was done, and neither settled nor repeated with success since.
+    /// In doubt, neither settled nor repeated with success since.
     pub in_doubt: bool,
 }
 
 impl Filter {
-    /// All conditions but the text, which is not in the index.
+    /// Checks all conditions but the text, which the index does not have.
     pub(in crate::log) fn admits(&self, call: &View<'_>) -> bool {
         let is = |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|wanted| wanted == value);
         let has = |wanted: &str| call.client().contains(wanted) || call.login().contains(wanted);
@@ -35,7 +35,7 @@ impl Filter {
             None => !call.is_request(),
         };
         is_wanted_route
-            // With a record, the model is that of the record, whatever the call was for.
+            // Together with a record, the model is that of the record, whatever the call was for.
             && (self.record.is_some() || is(&self.model, call.model()))
             && self.state.is_none_or(|state| state == call.state)
             && self.caller.as_deref().is_none_or(has)

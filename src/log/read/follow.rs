@@ -1,4 +1,4 @@
-//! Following the log: the calls that end after a position, in the order of the lines that say so.
+//! Follows the log: the calls that end after a position, in the order of their last lines.
 
 use std::io;
 
@@ -49,7 +49,7 @@ impl Archive {
                 *position = FollowPosition { segment: *segment, offset: 0 };
             }
             let bytes = match self.disk.read_from(&segment.open(), position.offset) {
-                // It has been sealed meanwhile.
+                // The segment has been sealed meanwhile.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     let bytes = read_segment(&self.disk, *segment).map_err(|source| self.failed(source))?;
                     bytes.get(usize::try_from(position.offset).unwrap_or(usize::MAX)..).unwrap_or_default().to_vec()
@@ -78,7 +78,7 @@ impl Archive {
     }
 }
 
-/// How many bytes at the beginning are whole lines.
+/// The length of the whole lines at the beginning.
 fn whole_lines(bytes: &[u8]) -> usize {
     let mut at = 0;
     while let Some(line) = Line::at(&bytes[at..]) {

@@ -1,11 +1,11 @@
-//! Work on the items of a list by several threads, taken in by one, in the order of the list.
+//! Maps a list on several threads and takes the results in the order of the list.
 
 use std::{ops::ControlFlow, sync::mpsc::sync_channel, thread};
 
-/// So many threads at most, each with one result beside the one that it works on: results may be large.
+/// The most threads. Each holds one result beside the one that it computes, and results may be large.
 const THREADS: usize = 4;
 
-/// Calls `take` with each item and what `work` made of it, until it breaks.
+/// Calls `take` with each item and its result, until it breaks.
 pub(in crate::log) fn each<I: Sync, R: Send, B>(
     items: &[I],
     work: impl Fn(&I) -> R + Sync,
@@ -17,13 +17,13 @@ pub(in crate::log) fn each<I: Sync, R: Send, B>(
     }
     thread::scope(|scope| {
         let work = &work;
-        // Thread n has the items n, n + threads, and so on; what it sends comes in that order.
+        // Thread n has the items n, n + threads, and so on, and sends their results in that order.
         let results: Vec<_> = (0..threads)
             .map(|first| {
                 let (send, receive) = sync_channel(0);
                 scope.spawn(move || {
                     for item in items.iter().skip(first).step_by(threads) {
-                        // Nobody takes any more.
+                        // The receiver is gone.
                         if send.send(work(item)).is_err() {
                             return;
                         }
@@ -33,7 +33,7 @@ pub(in crate::log) fn each<I: Sync, R: Send, B>(
             })
             .collect();
         for (item, results) in items.iter().zip(results.iter().cycle()) {
-            // A thread that has ended early has panicked, which the scope tells.
+            // A thread that ended early has panicked, which the scope propagates.
             let Ok(result) = results.recv() else { break };
             take(item, result)?;
         }

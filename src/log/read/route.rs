@@ -1,4 +1,4 @@
-//! What a call was made to, as the log records it.
+//! The route of a recorded call.
 
 use std::{cmp::Ordering, fmt};
 
@@ -14,7 +14,7 @@ const PASSED: &str = "proxy";
 pub enum RecordedRoute {
     /// A route of the interface.
     Api(Route),
-    /// A request that is no call: passed on to Odoo, or refused before that.
+    /// A request that is not a call: passed on to Odoo, or refused before that.
     Passed,
     /// A route that this version of the gateway does not have.
     Unknown(String),

@@ -1,6 +1,6 @@
-//! What of a call goes into its lines: without what must not be read, and with what is large in blobs beside them.
+//! Prepares the content of a line: redacts values and moves large ones to blobs.
 //!
-//! Everything that a caller or Odoo said passes here. Much of it is worked on away from the threads that serve.
+//! Every value that a caller or Odoo sent passes this module. Large values are processed outside of the runtime's threads.
 
 use std::{io, sync::Arc};
 
@@ -20,13 +20,13 @@ use crate::log::{
     },
 };
 
-/// Values larger than this go to a blob as a whole, so that a line stays one that tools can handle.
+/// A value larger than this becomes a blob as a whole, so that common tools can handle the line.
 const MEMBER: usize = 64 << 10;
-/// As much as this, in texts and members, is worked on where it is.
+/// Values up to this size, counting texts and members, are processed on the calling thread.
 const SMALL: usize = 32 << 10;
 
-/// A part of a line, not redacted yet, so it has no `Debug`. Its kind says where in it values are hidden by their path, and
-/// where there are sentences.
+/// A part of a line before redaction, so it has no `Debug`. Its kind determines where values are redacted by their path and
+/// where sentences are masked.
 pub(in crate::log) struct Part {
     kind: Kind,
     value: Value,
@@ -36,17 +36,17 @@ pub(in crate::log) struct Part {
 enum Kind {
     /// The `vals` of a call on this model.
     Vals { model: String },
-    /// What a sender sent in a form of its own.
+    /// What a sender sent in its own format.
     Sent,
-    /// What is about to be done.
+    /// The Odoo calls that are about to be made.
     Plan,
-    /// Calls of Odoo's.
+    /// The Odoo calls that were made.
     Calls,
-    /// What the caller of a call on this model gets.
+    /// The answer to a call on this model.
     Answer { model: String },
-    /// A text for people.
+    /// A sentence for people.
     Sentence,
-    /// Nothing of it is kept.
+    /// Nothing is recorded.
     Omitted,
 }
 
@@ -79,7 +79,7 @@ impl Part {
         Self { kind: Kind::Omitted, value: Value::Null }
     }
 
-    /// What stands behind a secret path, and nothing else: a model, method, field or id never does.
+    /// Redacts the values under secret paths and nothing else: models, methods, fields and ids stay.
     fn hide(&mut self, redaction: &Redaction, secrets: &mut Secrets) {
         let value = &mut self.value;
         match &self.kind {
@@ -123,7 +123,7 @@ impl Part {
     }
 }
 
-/// What a sentence about this call of Odoo's may name.
+/// The names that a sentence about this Odoo call may contain.
 fn note_names(call: &Value, secrets: &mut Secrets) {
     for member in ["model", "method"] {
         secrets.note_name(call[member].as_str().unwrap_or_default());
@@ -132,7 +132,7 @@ fn note_names(call: &Value, secrets: &mut Secrets) {
     ids.for_each(|id| secrets.note_name(id.to_string()));
 }
 
-/// How values are made fit for a line. Cheap to clone.
+/// Prepares values for lines. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(in crate::log) struct Content {
     redaction: Arc<Redaction>,
@@ -146,8 +146,9 @@ impl Content {
         Self { redaction: Arc::new(Redaction::new(patterns)), blobs, blob_from }
     }
 
-    /// The parts as they may stand in lines; their blobs are durable when this comes back. What is hidden in one of them, or
-    /// was before, is hidden in the sentences of all. What tells of something that has happened is never refused for its blobs.
+    /// The parts as lines may hold them; their blobs are durable when this returns. A text that is redacted in one part, or
+    /// was before, is masked in the sentences of all parts. The record of something that has happened is never refused
+    /// because of its blobs.
     pub(in crate::log) async fn prepare<const N: usize>(
         &self,
         parts: [Part; N],
@@ -199,7 +200,7 @@ impl Content {
     async fn keep(&self, blobs: Vec<Blob>, purpose: Purpose, writer: &Writer) -> Result<(), Error> {
         let size = blobs.iter().map(Blob::size).sum();
         match writer.check_room(size) {
-            // What has happened is told as long as there is any room.
+            // What has happened is recorded as long as there is any room.
             Err(Error::Full { .. }) if purpose == Purpose::Record => {}
             checked => checked?,
         }
@@ -210,7 +211,7 @@ impl Content {
     }
 }
 
-/// Whether the value is of this size at most; takes its size from what is left.
+/// Whether the value has at most this size; subtracts its size from `room`.
 fn fits(value: &Value, room: &mut usize) -> bool {
     let own = match value {
         Value::String(text) => text.len(),
@@ -227,7 +228,7 @@ fn fits(value: &Value, room: &mut usize) -> bool {
     }
 }
 
-/// Says in the place of each blob why it is not there.
+/// Replaces each marker by the reason for which its blob is missing.
 fn without_blobs(value: &mut Value, error: &Error) {
     if blob::marker_of(value).is_some() {
         *value = json!({"not_kept": error.to_string()});
@@ -240,7 +241,7 @@ fn without_blobs(value: &mut Value, error: &Error) {
     }
 }
 
-/// An error of the file system as the log tells it.
+/// An error of the file system, with the operation that failed.
 pub(in crate::log) fn io_words(stage: Stage, source: &io::Error) -> io::Error {
     io::Error::new(source.kind(), format!("{stage}: {source}"))
 }

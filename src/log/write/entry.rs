@@ -1,4 +1,4 @@
-//! A call in the log: announced, planned, ended.
+//! A call in the log: it is announced, planned and finished.
 
 use std::{borrow::Cow, sync::Arc, time::Instant};
 
@@ -22,17 +22,17 @@ use crate::{
     odoo::Schema,
 };
 
-/// A model's name is kept up to so many characters: a caller may send whatever it likes.
+/// Model names are truncated to this many characters, since a caller may send any text.
 const MODEL: usize = 256;
 
-/// A call that is in the log and whose end is not known yet.
+/// A call that is in the log and has not ended.
 #[derive(Debug)]
 pub struct Entry {
     log: Log,
     arrived: Arrived,
     started: Instant,
     kept: Kept,
-    /// What was hidden in the payload must not come up in the answer.
+    /// Values that were redacted in the payload, which the answer must not repeat.
     secrets: Secrets,
     announced: Announced,
     model: String,
@@ -44,14 +44,14 @@ pub struct Entry {
 #[derive(Debug)]
 enum Announced {
     HandedOver(Acknowledgement),
-    /// On disk, under this number; or the log could not take it.
+    /// Durable, under this number; or refused by the log.
     Known(Result<u64, Error>),
 }
 
-/// The calls that this process is working on.
+/// The calls that this process works on.
 pub(in crate::log) type OpenCalls = Arc<DashSet<u128>>;
 
-/// One of them, until it is dropped.
+/// An entry in [`OpenCalls`] until it is dropped.
 #[derive(Debug)]
 struct Open {
     calls: OpenCalls,
@@ -65,7 +65,7 @@ impl Drop for Open {
 }
 
 impl Log {
-    /// Announces a call. Its line is handed over when this comes back; [`Entry::announced`] waits until it is on disk.
+    /// Announces a call. Its line is queued when this returns; [`Entry::announced`] waits until it is durable.
     ///
     /// # Errors
     /// The log cannot take the call, which then must not be worked on.
@@ -84,10 +84,10 @@ impl Log {
                 Some(sent) => {
                     let [sent] = self.prepare([Part::sent(sent)], &mut secrets, Purpose::Announce).await?;
                     if vals.is_empty() {
-                        // The template failed, in whose error there may be what was sent.
+                        // The template failed, and its error may quote what was sent.
                         secrets.note_sender();
                     } else {
-                        // What was hidden there matters to a replay only where it is in `vals` too.
+                        // Redacted values matter to a replay only where they are in `vals`, too.
                         secrets.paths.clear();
                     }
                     Some(sent)
@@ -101,7 +101,7 @@ impl Log {
         let line =
             ReceivedLine { ts, arrived: &arrived, model: &model, who: &who, redacted: &secrets.paths, vals, sent };
         let body = Body::new(Event::CallReceived, &line);
-        // Before its line can be seen, so that nobody takes it for one that was left behind.
+        // Before the line is visible, so that retention does not take the call for one that was left behind.
         let (calls, id) = (self.open_calls(), arrived.id.as_u128());
         calls.insert(id);
         let open = Open { calls, id };
@@ -126,7 +126,7 @@ impl Log {
         self.record(Body::new(Event::CallRefused, &line)).await
     }
 
-    /// The line of a call's end, without what must not be read and without what is not to be kept.
+    /// The line of a call's end, redacted, and without what the configuration excludes.
     async fn ended<'e>(
         &self,
         end: End<'e>,
@@ -175,13 +175,12 @@ struct End<'e> {
 }
 
 impl Entry {
-    /// Names the Odoo user that the call runs as, where it was not known when the call was received: the lines to come
-    /// have it.
+    /// Sets the Odoo user of the call, where it was unknown when the call was received. Later lines include it.
     pub fn runs_as(&mut self, caller: record::Caller) {
         self.who.caller = Some(caller);
     }
 
-    /// Comes back once the call is on disk: nothing of it is written in Odoo before.
+    /// Returns once the call is durable. Nothing of it is written to Odoo before.
     ///
     /// # Errors
     /// The log could not take the call, which then must not be worked on.
@@ -189,17 +188,17 @@ impl Entry {
         self.seq().await.map(|_| ())
     }
 
-    /// The secret that the call's Odoo calls are made with: no sentence may repeat it.
+    /// Registers the secret of the call's Odoo credential, which is masked in sentences.
     pub fn note_credential(&mut self, secret: SecretString) {
         self.secrets.note_credential(secret);
     }
 
-    /// Whether something was hidden that a sentence could repeat.
+    /// Whether texts were redacted that a sentence could repeat.
     pub fn has_hidden(&self) -> bool {
         self.secrets.has_texts()
     }
 
-    /// The models that the call touched: what was hidden under a field of one is hidden in sentences, too.
+    /// Registers the models of the call: a text that was redacted under one of their fields is masked in sentences.
     pub fn note_fields(&mut self, schemas: Vec<Arc<Schema>>) {
         self.secrets.note_fields(schemas);
     }
@@ -247,7 +246,7 @@ impl Entry {
     }
 }
 
-/// The answer of a search, with the number of rows instead of the rows.
+/// The answer to a search, with the number of rows instead of the rows.
 fn without_rows(mut result: Value) -> Value {
     if let Some(rows) = result.get("result").and_then(Value::as_array).map(Vec::len)
         && let Some(entries) = result.as_object_mut()

@@ -1,10 +1,10 @@
-//! The chain of segments, written at its end.
+//! The journal: the chain of segments, which is appended to.
 //!
-//! Invariants: a line is acknowledged after it is durable, in the file that stands under the segment's name, and never lost
-//! afterwards; numbers have no gaps; a file of which a sync failed is never written or synced again, since the kernel may
-//! have dropped what it could not write and would call the next sync a success. A journal whose file is not where it was
-//! opened any more has failed in the same way: its lines would be read by nobody. Not a thread and no clock in here, so that
-//! a test can run it on a file system of its own.
+//! Invariants: a line is acknowledged after it is durable in the file under the segment's name, and is never lost
+//! afterwards; numbers have no gaps; after a failed sync the file is never written or synced again, since the kernel may
+//! have dropped pages and would report the next sync as a success. A journal whose file was moved or replaced has failed in
+//! the same way, since no reader would find its lines. The module has no threads and no clock, so that a test can run it on
+//! its own file system.
 
 #[cfg(test)]
 mod model;
@@ -24,23 +24,23 @@ use crate::log::format::{
 /// Why the log cannot be opened or written.
 #[derive(Debug)]
 pub(in crate::log) enum Error {
-    /// Nothing of these lines is in the log, and later ones may be tried.
+    /// None of these lines is in the log; later ones may be tried.
     Refused(Failed),
     /// Nothing can be written any more.
     Poisoned(Failed),
-    /// A segment is damaged where no crash damages it.
+    /// A segment is damaged in a way that no crash causes.
     Damaged { file: String, offset: usize, seq: u64 },
-    /// A later version of the gateway wrote this.
+    /// A later version of the gateway wrote this file.
     Newer { file: String, format: u32 },
 }
 
-/// What the start found behind the last whole line.
+/// The bytes that the start found after the last whole line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::log) struct TornTail {
     pub(in crate::log) file: String,
     pub(in crate::log) offset: usize,
     pub(in crate::log) bytes: usize,
-    /// The file that has those bytes now.
+    /// The file that these bytes were moved to.
     pub(in crate::log) kept_in: String,
 }
 
@@ -55,7 +55,7 @@ pub(in crate::log) struct Journal<F: Fs> {
     is_poisoned: bool,
 }
 
-/// The segment that is written to.
+/// The segment that is appended to.
 struct Active<File> {
     segment: Segment,
     file: File,
@@ -65,16 +65,16 @@ struct Active<File> {
 }
 
 impl<F: Fs> Journal<F> {
-    /// Opens the log at its end, or begins one. What a crash left half written is put aside first.
+    /// Opens the journal at its end, or begins one. A torn tail is put aside first.
     pub(in crate::log) fn open(fs: F, segment_size: u64, now: Timestamp) -> Result<(Self, Option<TornTail>), Error> {
-        // A segment whose name is not durable yet must not be gone when its lines are.
+        // A segment's name must be durable before its lines are.
         fs.sync_folder("").map_err(at(Stage::SyncFolder)).map_err(Error::Refused)?;
         let names = fs.list("").map_err(at(Stage::List)).map_err(Error::Refused)?;
         for unfinished in names.iter().filter(|name| name.ends_with(UNFINISHED)) {
             fs.remove(unfinished).map_err(at(Stage::Remove)).map_err(Error::Refused)?;
         }
         let mut segments: Vec<(Segment, bool)> = names.iter().filter_map(|name| Segment::of(name)).collect();
-        // Where a segment is there twice, its sealing was cut short: the uncompressed one is whole.
+        // Where both files of a segment exist, its sealing was interrupted, and the uncompressed file is complete.
         segments.sort_by_key(|(segment, is_sealed)| (*segment, !is_sealed));
         match segments.last() {
             None => {
@@ -86,7 +86,7 @@ impl<F: Fs> Journal<F> {
         }
     }
 
-    /// Goes on behind the last whole line of the last segment.
+    /// Continues after the last whole line of the last segment.
     fn resume(fs: F, segment_size: u64, segment: Segment) -> Result<(Self, Option<TornTail>), Error> {
         let name = segment.open();
         let bytes = fs.read(&name).map_err(at(Stage::Read)).map_err(Error::Refused)?;
@@ -111,8 +111,8 @@ impl<F: Fs> Journal<F> {
         let file = if tail.is_none() && is_proven(good) {
             fs.open(&name).map_err(at(Stage::Open))
         } else {
-            // Lines that no later one proves to be durable may be in memory only, and if a sync of this file failed once, no
-            // other would bring them to the disk.
+            // Lines that no later line proves to be durable may be in memory only. If a sync of this file failed, no other
+            // sync would write them, so the file is rewritten.
             write_whole(&fs, &name, good)
         };
         let file = file.map_err(Error::Refused)?;
@@ -122,7 +122,7 @@ impl<F: Fs> Journal<F> {
         Ok((Self { fs, segment_size, active, next, durable, is_poisoned: false }, tail))
     }
 
-    /// Begins a segment behind a sealed one.
+    /// Begins a segment after a sealed one.
     fn begin_after(fs: F, segment_size: u64, last: Segment, now: Timestamp) -> Result<Self, Error> {
         let name = last.sealed();
         let bytes = fs.read(&name).map_err(at(Stage::Read)).map_err(Error::Refused)?;
@@ -137,12 +137,12 @@ impl<F: Fs> Journal<F> {
         Ok(Self { fs, segment_size, active, next: seq + 1, durable: seq, is_poisoned: false })
     }
 
-    /// Makes the lines durable, in one write and one sync, and gives the number of the first.
+    /// Makes the lines durable with one write and one sync, and returns the number of the first.
     pub(in crate::log) fn append(&mut self, bodies: &[&Body], now: Timestamp) -> Result<u64, Error> {
-        // Before, so that nothing is written where another gateway writes; and after the sync.
+        // Checked before, so that nothing is written where another gateway writes, and after the sync.
         self.check()?;
         let size: usize = bodies.iter().map(|body| body.len()).sum();
-        // A header alone is not full, whatever comes.
+        // A segment with a header only is never full.
         let has_lines = self.next > self.active.segment.0 + 1;
         let is_full = has_lines && self.active.length + size as u64 > self.segment_size;
         if is_full || day(now) != self.active.day {
@@ -155,14 +155,14 @@ impl<F: Fs> Journal<F> {
         }
         if let Err(source) = self.active.file.append(&bytes) {
             let failed = Failed { stage: Stage::Write, source };
-            // What was written of it must not stand before the next lines.
+            // A partial write must not precede the next lines.
             return match self.active.file.cut(self.active.length) {
                 Ok(()) => Err(Error::Refused(failed)),
                 Err(_) => Err(self.poison(failed)),
             };
         }
         if let Err(source) = self.active.file.sync() {
-            // The next start must not take these lines, a mark perhaps, for durable.
+            // The next start must not take these lines for durable.
             let _ = self.active.file.cut(self.active.length);
             return Err(self.poison(Failed { stage: Stage::Sync, source }));
         }
@@ -174,8 +174,7 @@ impl<F: Fs> Journal<F> {
         Ok(first)
     }
 
-    /// Fails where nothing can be written any more: an earlier write or sync failed, or the segment is not where it was
-    /// opened.
+    /// Fails where nothing can be written any more: an earlier write or sync failed, or the segment was moved or replaced.
     pub(in crate::log) fn check(&mut self) -> Result<(), Error> {
         if self.is_poisoned {
             let source = std::io::Error::other("an earlier write or sync failed");
@@ -184,12 +183,12 @@ impl<F: Fs> Journal<F> {
         check_in_place(&self.fs, &self.active.segment.open(), &self.active.file).map_err(|failed| self.poison(failed))
     }
 
-    /// The segment that is written to: all before it are finished.
+    /// The segment that is appended to; all earlier ones are complete.
     pub(in crate::log) fn active(&self) -> Segment {
         self.active.segment
     }
 
-    /// Begins the next segment. Where that cannot be done and nothing has been changed yet, the old one serves on.
+    /// Begins the next segment. Where that fails before anything was changed, the current segment continues.
     fn rotate(&mut self, now: Timestamp) -> Result<(), Error> {
         let sha256 = const_hex::encode(self.active.hash.clone().finalize());
         let header = Header::new(now, Some((self.active.segment, sha256)));
@@ -214,19 +213,19 @@ impl<F: Fs> Journal<F> {
     }
 }
 
-/// The last line is a mark, and it says that everything before it is durable.
+/// Whether the last line is a mark, whose watermark covers all lines before it.
 fn is_proven(lines: &[u8]) -> bool {
     let start = memchr::memrchr(b'\n', lines.get(..lines.len().saturating_sub(1)).unwrap_or_default());
     let last = start.map_or(lines, |end| &lines[end + 1..]);
     Line::at(last).is_some_and(|line| line.event() == Some(Event::Mark) && line.durable + 1 == line.seq)
 }
 
-/// A repair makes a segment anew, with what a line of its own says of the lines that are gone.
+/// The content of the line by which a repair replaces lost lines.
 pub(in crate::log) fn gap_body(now: Timestamp, to: u64) -> Body {
     Body::new(Event::Gap, &json!({"ts": now, "to": to}))
 }
 
-/// A new segment with its header, which is durable when this comes back.
+/// A new segment with its header, which is durable when this returns.
 fn begin<F: Fs>(fs: &F, segment: Segment, durable: u64, header: &Header) -> Result<Active<F::File>, Failed> {
     let mut bytes = Vec::new();
     header.body().frame(segment.0, durable, &mut bytes);

@@ -22,7 +22,7 @@ use crate::{
     },
 };
 
-/// The journal, ready to be appended to; what a crash tore is put aside and told. Whoever calls this holds the lock.
+/// The journal, ready for appending; a torn tail is put aside and recorded. The caller holds the lock.
 pub(in crate::log) fn open_journal(config: &config::Log) -> Result<Journal<Disk>, Error> {
     let folder = &config.directory;
     let unusable = |error| open_error(folder, error);

@@ -1,4 +1,4 @@
-//! A request in the log that is no call: passed on to Odoo, or none of the gateway's.
+//! Requests in the log that are not calls: passed on to Odoo, or refused before that.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::log::{
     },
 };
 
-/// How such a request ended.
+/// The end of such a request.
 #[derive(Debug, Clone)]
 pub struct PassedEnd {
     /// It was not passed on.

@@ -1,6 +1,6 @@
-//! What the lines of a call hold: docs/log-format.md has the whole of it.
+//! The members of the lines of calls; docs/log-format.md has all of them.
 //!
-//! Everything that a caller or Odoo said passes [`super::content`] on its way into a line.
+//! Every value that a caller or Odoo sent passes [`super::content`] before it reaches a line.
 
 use std::{collections::BTreeSet, fmt, net::IpAddr, time::Duration};
 
@@ -11,12 +11,12 @@ use uuid::Uuid;
 
 use crate::{log::format::event::State, route::Route};
 
-/// What is known of a call as soon as it is there. Its route is written by its name.
+/// What is known of a call when it arrives. Its route is written by name.
 #[derive(Debug, Clone, Serialize)]
 pub struct Arrived {
     pub id: Uuid,
     pub route: Route,
-    /// The name of the hook by which it came.
+    /// The hook that it came by.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hook: Option<String>,
     pub address: IpAddr,
@@ -27,12 +27,12 @@ pub struct Arrived {
     pub replay_of: Option<Uuid>,
 }
 
-/// What is asked, and by whom: a call that is about to be worked on. Its payload is not redacted yet.
+/// What is asked and by whom, of a call that is about to be processed. Its payload is not redacted yet.
 #[derive(Clone)]
 pub struct Received<'c> {
     pub model: &'c str,
     pub vals: Map<String, Value>,
-    /// What the sender of a hook sent, of which its template made `vals`; those are empty where the template failed.
+    /// What the sender of a hook sent and the template turned into `vals`. These are empty where the template failed.
     pub sent: Option<Value>,
     pub who: Who,
 }
@@ -43,7 +43,7 @@ impl fmt::Debug for Received<'_> {
     }
 }
 
-/// Who called: never with what secret.
+/// Who called, without any secret.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Who {
     /// The name of the caller's `[[client]]` entry.
@@ -57,23 +57,23 @@ pub struct Who {
 #[derive(Debug, Clone, Serialize)]
 pub struct Caller {
     pub credential: &'static str,
-    /// The door into Odoo that the credential opens.
+    /// The protocol by which the credential reaches Odoo.
     pub door: &'static str,
     pub uid: i64,
     pub login: String,
 }
 
-/// What came of a call. Its answer and its sentences are not redacted yet.
+/// The outcome of a call. Its answer and its sentences are not redacted yet.
 #[derive(Clone)]
 pub struct Finished {
     pub state: State,
-    /// The answer that the caller gets, without its envelope.
+    /// The answer to the caller, without its envelope.
     pub result: Value,
-    /// The stable code of the error, if it failed.
+    /// The stable error code of a call that failed.
     pub error: Option<&'static str>,
-    /// The sentence that the caller gets.
+    /// The sentence in the answer.
     pub message: String,
-    /// What is for the operator's eyes only.
+    /// A detail for operators only.
     pub detail: Option<String>,
     pub odoo: Vec<OdooCall>,
 }
@@ -86,13 +86,13 @@ impl fmt::Debug for Finished {
     }
 }
 
-/// One RPC that was made for a call. Its arguments are not redacted yet.
+/// An RPC that was made for a call. Its arguments are not redacted yet.
 #[derive(Clone)]
 pub struct OdooCall {
-    /// Model, method and arguments, long texts shortened.
+    /// Model, method and arguments; long texts are truncated.
     pub rpc: Value,
     pub ms: f64,
-    /// The records that it wrote.
+    /// The ids of the records that it wrote.
     pub records: Vec<i64>,
     pub failure: Option<Failure>,
 }
@@ -122,7 +122,7 @@ impl fmt::Debug for Failure {
 }
 
 impl OdooCall {
-    /// All of it in one object, as a line has it.
+    /// The RPC as one object, as a line holds it.
     pub(in crate::log) fn into_value(self) -> Value {
         let Self { mut rpc, ms, records, failure } = self;
         rpc["ms"] = ms.into();
@@ -140,7 +140,7 @@ impl OdooCall {
     }
 }
 
-/// A request that is passed on to Odoo, or is none of ours. The query stays out: it may hold secrets.
+/// A request that is passed on to Odoo or refused before that. The query is left out, since it may contain secrets.
 #[derive(Debug, Clone, Serialize)]
 pub struct Passed {
     pub id: Uuid,
@@ -159,7 +159,7 @@ pub(in crate::log) struct ReceivedLine<'r> {
     pub model: &'r str,
     #[serde(flatten)]
     pub who: &'r Who,
-    /// Where something was hidden, so that a call cannot be run again as it was.
+    /// The paths of redacted values: the call cannot be replayed with them as they were.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub redacted: &'r BTreeSet<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -178,7 +178,7 @@ pub(in crate::log) struct PlannedLine<'r> {
     pub plan: Value,
 }
 
-/// `call.finished`, and `call.refused` of a call that never came to be received.
+/// `call.finished`, and `call.refused` of a call that was never received.
 #[derive(Serialize)]
 pub(in crate::log) struct FinishedLine<'r> {
     pub ts: Timestamp,
@@ -228,7 +228,7 @@ pub(in crate::log) struct PassedEndLine<'r> {
     pub status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<&'static str>,
-    /// The size of the answer's body in bytes, as far as it went.
+    /// The size of the answer's body in bytes, as far as it was sent.
     pub answer_size: u64,
     pub duration_ms: f64,
 }
@@ -248,7 +248,7 @@ pub fn written_records(odoo: &[OdooCall]) -> Map<String, Value> {
     all
 }
 
-/// Milliseconds to the microsecond, as the log gives times.
+/// Milliseconds with a precision of a microsecond, as lines hold durations.
 pub fn milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }

@@ -1,10 +1,10 @@
-//! What must not be read in the log: values that stand under certain keys.
+//! Redaction: the values under secret paths are replaced.
 //!
-//! A pattern names the end of a path of keys, such as `password` or `*.vat`: a `*` stands for any run of characters in one
-//! key. Positions in lists are not part of a path; a key with dots in it is as many keys. Before a colon a pattern names the
-//! model that it is for: `ir.config_parameter:value`.
+//! A pattern matches the end of a path of keys, such as `password` or `*.vat`. A `*` matches any run of characters within a
+//! key. Positions in lists are not part of a path; a key with dots counts as several keys. A model before a colon limits the
+//! pattern to it: `ir.config_parameter:value`.
 //!
-//! A value is hidden by where it stands, never because it reads like another one. What else a sentence must not say is in
+//! A value is redacted because of its path, never because it equals another value. Sentences are masked by
 //! [`super::secrets`].
 
 use aho_corasick::AhoCorasick;
@@ -13,11 +13,11 @@ use serde_json::Value;
 use super::secrets::{HIDDEN, Secrets};
 use crate::literal;
 
-/// A key is compared and told up to so many characters: it is a caller's.
+/// Keys are compared and recorded up to this many characters, since callers choose them.
 const KEY: usize = 64;
-/// The parameters with everything in them, whose own names say nothing of that.
+/// The parameters that contain all values; they are never redacted as a whole.
 const PARAMETERS: [&str; 2] = ["payload", "search_key"];
-/// What stands in the middle of a condition (Odoo 14-19).
+/// The operators of a condition in a domain (Odoo 14-19).
 const OPERATORS: [&str; 25] = [
     "=",
     "!=",
@@ -50,13 +50,13 @@ const OPERATORS: [&str; 25] = [
 #[derive(Debug)]
 pub(in crate::log) struct Redaction {
     patterns: Vec<Pattern>,
-    /// What a key has in it, if it is the last of a secret path. None where that can be any key.
+    /// A part of the last key of every secret path, to reject most keys in one pass. `None` where any key may match.
     hints: Option<AhoCorasick>,
 }
 
 #[derive(Debug)]
 struct Pattern {
-    /// None for any model.
+    /// `None` for any model.
     model: Option<String>,
     keys: Vec<String>,
 }
@@ -84,7 +84,7 @@ impl Redaction {
         }
     }
 
-    /// What a sender sent in a form of its own.
+    /// What a sender sent in its own format.
     pub(in crate::log) fn hide_sent(&self, sent: &mut Value, secrets: &mut Secrets) {
         Walk { redaction: self, model: "", secrets, through: Through::Sent }.below(sent, &mut Vec::new());
     }
@@ -101,7 +101,7 @@ impl Redaction {
         }
     }
 
-    /// A call of Odoo's: its arguments and its context. Model, method and ids are no secret.
+    /// The arguments and the context of an Odoo call. Model, method and ids are not secret.
     pub(in crate::log) fn hide_call(&self, call: &mut Value, secrets: &mut Secrets) {
         let model = model_of(call);
         for part in ["args", "context"] {
@@ -112,7 +112,7 @@ impl Redaction {
         }
     }
 
-    /// What the caller was answered: the result of Odoo's, or the plan of a dry run, and the records that a lookup may mean.
+    /// The answer to a caller: Odoo's result, or the plan of a dry run, and the candidates of an ambiguous lookup.
     pub(in crate::log) fn hide_answer(&self, model: &str, answer: &mut Value, secrets: &mut Secrets) {
         let mut walk = Walk { redaction: self, model, secrets, through: Through::Shown };
         for (pointer, part) in
@@ -124,7 +124,7 @@ impl Redaction {
         }
     }
 
-    /// The whole path to a key, if its value is secret. Most keys are none by the first look at them.
+    /// The whole path of a key, if its value is secret.
     fn secret_path(&self, model: &str, path: &[&str], key: &str) -> Option<Vec<String>> {
         if key.is_ascii() && self.hints.as_ref().is_some_and(|hints| !hints.is_match(key)) {
             return None;
@@ -133,7 +133,7 @@ impl Redaction {
         self.patterns.iter().any(|pattern| pattern.is_match(model, &path)).then_some(path)
     }
 
-    /// A text that may be a condition on a secret key.
+    /// Whether a text may contain a condition on a secret key.
     fn is_named_in(&self, model: &str, text: &str) -> bool {
         let text = text.to_lowercase();
         let patterns = self.patterns.iter().filter(|pattern| pattern.is_for(model));
@@ -162,7 +162,7 @@ impl Pattern {
     }
 }
 
-/// The way through one value.
+/// A traversal of one value.
 struct Walk<'w> {
     redaction: &'w Redaction,
     model: &'w str,
@@ -170,20 +170,20 @@ struct Walk<'w> {
     through: Through,
 }
 
-/// What is gone through.
+/// The origin of the traversed value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Through {
-    /// What a caller sent. By its paths alone something is hidden there.
+    /// The caller sent it: only its paths determine what is redacted.
     Sent,
-    /// Arguments of an Odoo call, where what was hidden before stands at another path, under the same key.
+    /// The arguments of an Odoo call: values that were redacted before stand at another path, under the same key.
     Arguments,
-    /// What the gateway tells; besides, it shows as `{"field", "value"}` what was looked up.
+    /// The gateway produced it: besides, it shows lookups as `{"field", "value"}`.
     Shown,
 }
 
 impl Walk<'_> {
-    /// Hides every secret at any depth: the value behind a secret path, that of a condition `[key, operator, value]`, and a
-    /// domain in a text with a condition on a secret key.
+    /// Redacts at any depth: the value under a secret path, the value of a condition `[key, operator, value]` on a secret
+    /// key, and a domain in a text that has such a condition.
     fn below<'v>(&mut self, value: &'v mut Value, path: &mut Vec<&'v str>) {
         match value {
             Value::Array(items) => {
@@ -229,7 +229,7 @@ impl Walk<'_> {
                         *value = Value::from(HIDDEN);
                     }
                 }
-                // What cannot be read is taken for a secret if it names one.
+                // A text that is no domain is secret if it contains the name of a secret key.
                 Err(_) if self.redaction.is_named_in(self.model, text) => {
                     self.secrets.take(value, key, &whole(path, key))
                 }
@@ -242,7 +242,7 @@ impl Walk<'_> {
         path.pop();
     }
 
-    /// Whether there is something to hide in a domain that came in a text.
+    /// Whether a domain that came as a text contains something secret.
     fn is_hidden_in(&mut self, domain: Value, path: &[&str], key: &str) -> bool {
         let mut hidden = domain.clone();
         self.below(&mut hidden, &mut path.iter().copied().chain([key]).collect());
@@ -260,12 +260,12 @@ fn model_of(shown: &Value) -> String {
     shown["model"].as_str().unwrap_or_default().to_owned()
 }
 
-/// The field that a dotted path leads to.
+/// The field at the end of a dotted path.
 fn last(key: &str) -> &str {
     key.rsplit('.').next().unwrap_or(key)
 }
 
-/// The keys on the way to a value, as they are compared.
+/// The keys of a path, in the form in which they are compared.
 fn whole(path: &[&str], key: &str) -> Vec<String> {
     let keys = path.iter().copied().chain([key]).flat_map(|key| {
         let end = key.char_indices().nth(KEY).map_or(key.len(), |(end, _)| end);
@@ -274,7 +274,7 @@ fn whole(path: &[&str], key: &str) -> Vec<String> {
     keys.collect()
 }
 
-/// The longest text that every key of this pattern has in it.
+/// The longest text that every key of this pattern contains.
 fn hint(pattern: &str) -> &str {
     pattern.split('*').max_by_key(|part| part.len()).unwrap_or_default()
 }

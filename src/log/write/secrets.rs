@@ -1,9 +1,9 @@
-//! What was hidden in the lines of a call, and sentences without it.
+//! The texts that were redacted in a call, and the masking of sentences that repeat them.
 //!
-//! A hidden text is looked for in sentences alone: messages and tracebacks. What has a structure is hidden by its own path and
-//! nothing else ([`super::redact`]), or a caller could choose what is hidden of its record, by sending the same text once more
-//! under a key that looks secret. For the same reason only texts are looked for that come from a credential, or from under a
-//! field of a model that the call touched; and a name or an id is left in a sentence whatever else reads the same.
+//! Redacted texts are searched for in sentences only: messages and tracebacks. Structured values are redacted by their own
+//! path and nothing else ([`super::redact`]). Otherwise a caller could choose what is redacted in its record, by sending a
+//! text a second time under a key that looks secret. For the same reason the search is limited to credentials and to texts
+//! under a field of a model that the call touched, and names and ids in a sentence stay.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
@@ -21,39 +21,39 @@ use crate::{
 };
 
 pub(in crate::log) const HIDDEN: &str = "***";
-/// A shorter text may stand anywhere for other reasons.
+/// A shorter text may occur in a sentence for other reasons.
 const MASKED_FROM: usize = 4;
-/// So many paths are told: they are a caller's.
+/// The number of paths that are recorded, since callers choose them.
 const PATHS: usize = 100;
 
-/// What was hidden in a call so far.
+/// The texts that were redacted in a call so far.
 #[derive(Default, Clone)]
 pub(in crate::log) struct Secrets {
-    /// By the key that they stood under, as it was sent.
+    /// By the key of their value, as it was sent.
     texts: BTreeMap<String, BTreeSet<String>>,
-    /// The paths at which something was hidden.
+    /// The paths of redacted values.
     pub(in crate::log) paths: BTreeSet<String>,
     credential: Option<SecretString>,
     /// The models whose fields are known.
     schemas: Vec<Arc<Schema>>,
     /// Models, methods and ids.
     names: HashSet<String>,
-    /// No model has a say in what is a field: the sentence is about what a sender sent in its own form.
+    /// Every key counts as a field: the sentence is about what a sender sent in its own format.
     is_of_sender: bool,
 }
 
 impl Secrets {
-    /// The caller's own secret, which no sentence may repeat.
+    /// Registers the secret of the caller's credential.
     pub(in crate::log) fn note_credential(&mut self, secret: SecretString) {
         self.credential = Some(secret);
     }
 
-    /// The fields of the models that were touched.
+    /// Registers the models that the call touched.
     pub(in crate::log) fn note_fields(&mut self, schemas: Vec<Arc<Schema>>) {
         self.schemas = schemas;
     }
 
-    /// A model, a method or an id: it is not masked.
+    /// Registers a model, a method or an id, which is not masked.
     pub(in crate::log) fn note_name(&mut self, name: impl Into<String>) {
         self.names.insert(name.into());
     }
@@ -62,12 +62,12 @@ impl Secrets {
         self.is_of_sender = true;
     }
 
-    /// Something is hidden that could come up in a sentence.
+    /// Whether texts were redacted that a sentence could repeat.
     pub(in crate::log) fn has_texts(&self) -> bool {
         !self.texts.is_empty()
     }
 
-    /// Hides a value behind a secret path, but for what is no secret: that it is empty, and the ids under a key of ids.
+    /// Redacts a value under a secret path, unless it reveals nothing: an empty value, or ids under a key of ids.
     pub(in crate::log) fn take(&mut self, value: &mut Value, key: &str, path: &[String]) {
         let is_of_ids = key.ends_with("_id") || key.ends_with("_ids");
         match value {
@@ -96,7 +96,7 @@ impl Secrets {
         match value {
             Value::String(text) if text.len() >= MASKED_FROM && text != HIDDEN => {
                 let texts = self.texts.entry(key.to_owned()).or_default();
-                // As a whole, and as an argument of an Odoo call shows it.
+                // In full, and truncated as an Odoo call shows it.
                 texts.extend(text.char_indices().nth(SHOWN).map(|(end, _)| text[..end].to_owned()));
                 texts.insert(text.clone());
             }
@@ -106,20 +106,21 @@ impl Secrets {
         }
     }
 
-    /// Hides what was hidden before under the same key: a lookup and the values of an Odoo call have it at another path.
+    /// Redacts texts that were redacted before under the same key: lookups and Odoo calls have them at another path.
     pub(in crate::log) fn take_known(&self, value: &mut Value, key: &str) {
         let Some(texts) = self.texts.get(key) else { return };
         hide_texts(value, texts);
     }
 
-    /// Sentences are searched for these in one pass, however many there are.
+    /// The masking of sentences, which searches for all texts in one pass.
     pub(in crate::log) fn sentences(&self) -> Sentences<'_> {
         let is_known = |key: &str| self.is_of_sender || self.schemas.iter().any(|schema| schema.field(key).is_some());
         let hidden = self.texts.iter().filter(|(key, _)| is_known(key)).flat_map(|(_, texts)| texts);
         let credential = self.credential.as_ref().map(ExposeSecret::expose_secret);
         let credential = credential.filter(|secret| secret.len() >= MASKED_FROM);
         let mut hidden = hidden.map(String::as_str).chain(credential).peekable();
-        // The longest first, so that none is left with its end. What is too large to be looked for is no secret.
+        // The longest match first, so that no text leaves its end behind. A set that is too large to search for is not
+        // masked.
         let searcher = hidden.peek().is_some().then(|| {
             let kind = MatchKind::LeftmostLongest;
             AhoCorasick::builder().match_kind(kind).build(hidden).ok()
@@ -132,7 +133,7 @@ impl Secrets {
     }
 }
 
-/// Texts are in it in clear.
+/// Without the texts, which are in clear.
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Secrets").field("paths", &self.paths).finish_non_exhaustive()
@@ -141,7 +142,7 @@ impl fmt::Debug for Secrets {
 
 fn hide_texts(value: &mut Value, texts: &BTreeSet<String>) {
     match value {
-        // Long texts are cut where a call is shown.
+        // Long texts are truncated where a call is shown.
         Value::String(text) => {
             let is_cut =
                 |hidden: &String| text.strip_prefix(hidden.as_str()).is_some_and(|rest| rest.starts_with("… ("));
@@ -162,7 +163,7 @@ pub(in crate::log) struct Sentences<'s> {
 }
 
 impl Sentences<'_> {
-    /// A text for people, without hidden texts and without what has the form of a key. Anything else is left as it is.
+    /// Masks redacted texts and texts in the form of a key in a sentence. Other values stay as they are.
     pub(in crate::log) fn mask(&self, sentence: &mut Value) {
         let Value::String(text) = sentence else { return };
         if let Some(searcher) = self.searcher.as_ref().filter(|searcher| searcher.is_match(text.as_str())) {
@@ -179,7 +180,7 @@ impl Sentences<'_> {
         }
     }
 
-    /// What was found is, or lies within, the name of a model, method or field, or an id.
+    /// Whether the match is, or lies within, an id or the name of a model, method or field.
     fn is_named(&self, text: &str, start: usize, end: usize) -> bool {
         let around = |is_part: fn(&u8) -> bool| {
             let bytes = text.as_bytes();

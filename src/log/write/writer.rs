@@ -1,12 +1,12 @@
-//! The one thread that writes the log.
+//! The thread that writes the log.
 //!
-//! Lines that wait are written and synced together (group commit), so that many callers share one sync; where many calls are
-//! open, a sync follows the one before it after a millisecond at the earliest, so that a fast disk does not sync each line by
-//! itself. Whoever waits gets an answer, whatever fails. What announces a call is refused where the disk is nearly full, so
-//! that the ends of the calls under way still have their place.
+//! Queued lines are written and synced together (group commit), so that many callers share one sync. While many calls are
+//! open, syncs are at least a millisecond apart, so that a fast disk does not sync each line by itself. Every caller gets an
+//! answer, whatever fails. Announcements are refused while the disk is nearly full, so that the ends of open calls still
+//! have room.
 //!
-//! A line is acknowledged while `LOCK` and the segment are the files that this process opened. That is looked at with each
-//! batch, and every second where there is none, so that the gateway does not say that it is ready while nothing is kept.
+//! A line is acknowledged only while `LOCK` and the segment are the files that this process opened. That is checked with
+//! each batch, and every second without one, so that the gateway does not report that it is ready while its lines are lost.
 
 use std::{
     io,
@@ -28,19 +28,19 @@ use crate::log::{
     format::{event::Event, fs::Disk, line::Body, lock::FolderLock, segment::Segment},
 };
 
-/// Lines that may wait; a caller beyond that waits for a place.
+/// The capacity of the queue; further callers wait.
 const QUEUE: usize = 1024;
-/// A batch is closed when it has grown beyond this many bytes.
+/// A batch ends when it exceeds this many bytes.
 const BATCH: usize = 1 << 20;
-/// After so long without a line, a mark says that everything before it is durable.
+/// After this long without a line, a mark records that everything before it is durable.
 const IDLE: Duration = Duration::from_millis(200);
-/// Where no line comes, the folder is looked at so often.
+/// Without lines, the folder is checked this often.
 const CHECK: Duration = Duration::from_secs(1);
-/// With so many open calls more lines are about to come, and syncs begin so long after one another: the disk takes as long as
-/// that itself, or is so fast that a wait costs less than all the syncs would.
+/// While this many calls are open, more lines are about to come, and syncs begin this far apart. A slow disk takes as long
+/// anyway; with a fast one, the wait costs less than the syncs that it saves.
 const CROWD: usize = 8;
 const PACE: Duration = Duration::from_millis(1);
-/// For so long it is taken for known how much the disk has left: far less time than it takes to fill `min_free`.
+/// The free space is cached for this long, far less than it takes to fill `min_free`.
 const FREE_FOR: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
@@ -50,22 +50,22 @@ pub(in crate::log) struct Writer {
     state: Arc<State>,
 }
 
-/// What everybody may ask without waiting for the thread.
+/// The state that callers read without waiting for the thread.
 #[derive(Debug)]
 struct State {
     disk: Disk,
     min_free: u64,
     failure: OnceLock<Error>,
-    /// What the disk had left, and when that was.
+    /// The free bytes of the disk, and when they were read.
     free: Mutex<Option<(Instant, u64)>>,
 }
 
-/// What a line is for.
+/// The purpose of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::log) enum Purpose {
     /// It announces work, which can be refused.
     Announce,
-    /// It tells what has happened.
+    /// It records what has happened.
     Record,
 }
 
@@ -75,19 +75,19 @@ struct Pending {
     written: oneshot::Sender<Result<u64, Error>>,
 }
 
-/// The way back to a line that has been handed over.
+/// The pending acknowledgement of a queued line.
 #[derive(Debug)]
 pub(in crate::log) struct Acknowledgement(oneshot::Receiver<Result<u64, Error>>);
 
 impl Acknowledgement {
-    /// Waits until the line is on disk; gives its number. It is told once.
+    /// Waits until the line is durable; returns its number. The answer can be taken once.
     pub(in crate::log) async fn wait(&mut self) -> Result<u64, Error> {
         (&mut self.0).await.map_err(|_| Error::Closed)?
     }
 }
 
 impl Writer {
-    /// Takes over the journal, and holds its lock until the end. `begun` hears of every segment that is begun.
+    /// Starts the thread, which owns the journal and holds the lock. `begun` receives every segment that is begun.
     pub(in crate::log) fn start(
         disk: Disk,
         journal: Journal<Disk>,
@@ -107,18 +107,18 @@ impl Writer {
         Ok(Self { lines: Mutex::new(Some(lines)), thread: Mutex::new(Some(thread)), state })
     }
 
-    /// Whether work may be begun: nothing has failed, and there is room for so many bytes and more.
+    /// Whether work may begin: nothing has failed, and there is room for this many bytes beyond the minimum.
     pub(in crate::log) fn check_room(&self, bytes: u64) -> Result<(), Error> {
         self.state.check(bytes)
     }
 
-    /// How many lines wait, and what the disk has left, where it tells.
+    /// The number of queued lines, and the free bytes of the disk where the file system reports them.
     pub(in crate::log) fn load(&self) -> (usize, Option<u64>) {
         let waiting = self.lines.lock().as_ref().map_or(0, |lines| lines.max_capacity() - lines.capacity());
         (waiting, self.state.free())
     }
 
-    /// Hands a line over; lines are written in the order in which they are handed over.
+    /// Queues a line. Lines are written in the order in which they are queued.
     pub(in crate::log) async fn submit(&self, body: Body, purpose: Purpose) -> Result<Acknowledgement, Error> {
         let lines = self.lines.lock().clone().ok_or(Error::Closed)?;
         let (written, done) = oneshot::channel();
@@ -126,7 +126,7 @@ impl Writer {
         Ok(Acknowledgement(done))
     }
 
-    /// The same from a thread that may block.
+    /// Queues a line and waits, on a thread that may block.
     pub(in crate::log) fn submit_blocking(&self, body: Body, purpose: Purpose) -> Result<u64, Error> {
         let lines = self.lines.lock().clone().ok_or(Error::Closed)?;
         let (written, done) = oneshot::channel();
@@ -134,7 +134,7 @@ impl Writer {
         done.blocking_recv().map_err(|_| Error::Closed)?
     }
 
-    /// Comes back when everything that was handed over is on disk and the lock is free.
+    /// Returns when every queued line is durable and the lock is released.
     pub(in crate::log) async fn close(&self) {
         drop(self.lines.lock().take());
         let thread = self.thread.lock().take();
@@ -153,12 +153,12 @@ impl State {
             Some(free) if free < self.min_free.saturating_add(bytes) => {
                 Err(Error::Full { free, min_free: self.min_free, needed: bytes })
             }
-            // A disk that does not tell its size is written to until it fails.
+            // A disk that does not report its free space is written until it fails.
             Some(_) | None => Ok(()),
         }
     }
 
-    /// What everybody is told from here on, where nothing can be written any more.
+    /// Remembers the failure where nothing can be written any more; the error for the callers.
     fn failed(&self, error: journal::Error) -> Error {
         match error {
             journal::Error::Poisoned(failed) => {
@@ -174,7 +174,7 @@ impl State {
         }
     }
 
-    /// What the disk has left, where it tells; as it was a moment ago, since every call asks.
+    /// The free bytes of the disk, where it reports them; cached, since every call asks.
     fn free(&self) -> Option<u64> {
         let mut known = self.free.lock();
         if let Some((_, free)) = known.filter(|(when, _)| when.elapsed() < FREE_FOR) {
@@ -188,7 +188,7 @@ impl State {
 
 struct Thread {
     journal: Journal<Disk>,
-    /// Held until the end.
+    /// Held until the thread ends.
     lock: Arc<FolderLock>,
     begun: Sender<Segment>,
     open: OpenCalls,
@@ -208,7 +208,7 @@ impl Thread {
                 Err(_) => match timer.block_on(async { tokio::time::timeout(patience, waiting.recv()).await }) {
                     Ok(first) => first,
                     Err(_) if self.is_marked => {
-                        // What is wrong is told to everybody who asks from here on.
+                        // The failure is remembered and returned to every later caller.
                         let _ = self.check();
                         continue;
                     }
@@ -235,7 +235,7 @@ impl Thread {
         }
     }
 
-    /// Waits for more lines where more are about to come.
+    /// Waits for more lines while many calls are open.
     #[expect(clippy::disallowed_methods, reason = "it is this thread that is to wait")]
     fn gather(&mut self) {
         if self.open.len() >= CROWD {
@@ -257,15 +257,15 @@ impl Thread {
         let bodies: Vec<&Body> = batch.iter().map(|line| &line.body).collect();
         let outcome = self.append(&bodies);
         for (number, line) in (0..).zip(batch) {
-            // A caller that has gone away has nothing to be told.
+            // A caller that is gone needs no answer.
             let _ = line.written.send(outcome.clone().map(|first| first + number));
         }
     }
 
-    /// Everything before it is durable, which tells a later damage from a torn write.
+    /// Records that everything before is durable, which distinguishes later damage from a torn write.
     fn mark(&mut self) {
         let now = Timestamp::now();
-        // Whatever keeps it from being written keeps the next line, too, and is told there.
+        // A failure is remembered, or happens to the next line as well.
         let _ = self.append(&[&Body::new(Event::Mark, &serde_json::json!({"ts": now}))]);
         self.is_marked = true;
     }
@@ -276,7 +276,7 @@ impl Thread {
         let before = self.journal.active();
         let outcome = self.journal.append(bodies, Timestamp::now()).map_err(|error| self.state.failed(error));
         if self.journal.active() != before {
-            // Whoever keeps the log may have ended before it.
+            // The receiver may have ended before the writer.
             let _ = self.begun.send(self.journal.active());
         }
         let first = outcome?;
@@ -284,7 +284,7 @@ impl Thread {
         Ok(first)
     }
 
-    /// Fails where the log has failed, or is not where it was opened any more; then it has failed from here on.
+    /// Fails where the log has failed before, or has been moved; the latter is a failure from then on.
     fn check(&mut self) -> Result<(), Error> {
         if let Some(failure) = self.state.failure.get() {
             return Err(failure.clone());
@@ -293,7 +293,7 @@ impl Thread {
         self.journal.check().map_err(|error| self.state.failed(error))
     }
 
-    /// Another gateway may have the lock of any file but the one that stands there.
+    /// Another gateway may hold the lock of a file that replaced this one.
     fn check_lock(&self) -> Result<(), Error> {
         self.lock.check().map_err(|failed| self.state.failed(journal::Error::Poisoned(failed)))
     }

@@ -1,4 +1,5 @@
-//! Which segments are dropped together: the oldest, so many that it is worth what is written anew of their calls in doubt.
+//! Chooses the segments that are dropped together: the oldest ones, as many as make carrying their calls in doubt
+//! worthwhile.
 
 use std::{collections::HashMap, io, ops::ControlFlow};
 
@@ -17,21 +18,21 @@ use crate::log::{
     },
 };
 
-/// What is dropped holds at least so many times what is written anew of it.
+/// Dropped segments hold at least this many times the bytes that are carried forward.
 const YIELD: u64 = 2;
 
-/// What is to go, and what keeps the rest.
+/// The segments to drop, and what holds back the rest.
 #[derive(Default)]
 pub(super) struct Choice {
     pub(super) to_drop: Vec<Candidate>,
-    /// Of the segments that were looked at.
+    /// In the segments that were considered.
     pub(super) in_doubt: InDoubt,
 }
 
 pub(super) struct Candidate {
     pub(super) segment: Segment,
     pub(super) reason: Reason,
-    /// Some of its calls are in doubt. Where none is, none can come to be.
+    /// Whether calls in doubt must be carried forward. A complete segment without any does not get one later.
     pub(super) has_doubts: bool,
 }
 
@@ -54,23 +55,22 @@ impl Reason {
     }
 }
 
-/// Calls that are in doubt, and the size of their lines.
+/// The calls in doubt of some segments, and the size of their lines.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct InDoubt {
     pub(super) calls: usize,
     pub(super) bytes: u64,
-    /// One of the calls beside them is being worked on.
+    /// A call of these segments is being processed.
     pub(super) is_running: bool,
 }
 
-/// A reader takes a call without an end for one that runs, as long as the gateway does.
+/// Whether the call is carried forward. Readers take a call without an end for running, as long as the gateway runs.
 pub(super) fn is_in_doubt(call: &View<'_>) -> bool {
     call.is_in_doubt() || call.state == CallState::Running
 }
 
 impl Retention {
-    /// The segments that are to be dropped: the oldest, as long as they are too old or the log is too large, and as many of
-    /// them as are worth what is written anew.
+    /// The segments to drop: the oldest, while they are too old or the log is too large, and as many as are worthwhile.
     pub(super) fn choose(&self, finished: &[Segment], total: u64) -> Result<Choice, Failure> {
         let keep = i64::try_from(self.config.keep.as_micros()).unwrap_or(i64::MAX);
         let oldest = Timestamp::now().as_microsecond().saturating_sub(keep);
@@ -95,7 +95,7 @@ impl Retention {
             held += length;
             choice.in_doubt.calls += doubt.calls;
             choice.in_doubt.bytes += doubt.bytes;
-            // What is written anew is compressed as it was.
+            // Carried lines are compressed as well as they were.
             let size = self.size_of(*segment)?;
             let share = size.saturating_mul(doubt.bytes) / length.max(1);
             left = left.saturating_sub(size.saturating_sub(share));
@@ -108,7 +108,7 @@ impl Retention {
         Ok(choice)
     }
 
-    /// What each segment would leave to be written anew.
+    /// The calls in doubt of each segment.
     fn doubts_by_segment(&self) -> Result<HashMap<Segment, InDoubt>, Failure> {
         let mut doubts: HashMap<Segment, InDoubt> = HashMap::new();
         Archive::open(&self.disk.path(""))?.each(&Filter::default(), |call| {
@@ -123,26 +123,26 @@ impl Retention {
         Ok(doubts)
     }
 
-    /// The call, or a repetition of it, is being worked on: its end is to come, and must not come before what is carried.
-    /// That it runs, and does not only lack an end, is known here alone.
+    /// Whether the call or a repetition of it is being processed: its end must not come before the carried lines. Only this
+    /// process knows that a call is running and does not just lack an end.
     pub(super) fn is_running(&self, call: &View<'_>) -> bool {
         let is_open = |id: u128| self.open.contains(&id);
         is_open(call.first.row.id) || call.repetitions.iter().any(|again| is_open(again.id.as_u128()))
     }
 
-    /// When the last line of a segment was written, in microseconds, and the size of its lines.
+    /// The time of a segment's last line in microseconds, and the size of its lines.
     fn facts(&self, segment: Segment) -> io::Result<(i64, u64)> {
         let index = Index::of_sealed(&self.disk, segment).ok();
         let known = index.and_then(|index| index.times.map(|(_, latest)| (latest, index.length)));
         if let Some(known) = known {
             return Ok(known);
         }
-        // It is damaged, and goes with its time like any other.
+        // It is damaged, and is dropped by age like any other.
         let (size, modified) = self.disk.stat(&segment.sealed()).or_else(|_| self.disk.stat(&segment.open()))?;
         Ok((Timestamp::try_from(modified).map_or(i64::MAX, Timestamp::as_microsecond), size))
     }
 
-    /// Of a segment and its index.
+    /// The size of a segment and its index.
     pub(super) fn size_of(&self, segment: Segment) -> io::Result<u64> {
         let (size, _) = self.disk.stat(&segment.sealed()).or_else(|_| self.disk.stat(&segment.open()))?;
         Ok(size + self.disk.stat(&index::file(segment)).map_or(0, |(size, _)| size))

@@ -1,4 +1,4 @@
-//! The retention, one pass after the other: it makes the log smaller, loses no call in doubt, and comes to rest.
+//! Retention, pass by pass: it makes the log smaller, loses no call in doubt, and comes to rest.
 
 use std::{path::Path, sync::mpsc};
 
@@ -10,7 +10,7 @@ use crate::{
     log::{format::event::Event, read::call::CallState, write::open::open_journal},
 };
 
-/// A log without the thread that keeps it, so that each pass can be looked at.
+/// A log without the retention thread, so that each pass can be checked.
 struct Fixture {
     retention: Retention,
     begun: Receiver<Segment>,
@@ -43,7 +43,7 @@ impl Fixture {
         self.retention.writer.submit_blocking(Body::new(event, content), Purpose::Record).unwrap();
     }
 
-    /// A call of about this size that no compression makes smaller; without an end, or refused.
+    /// A call of about this size that does not compress; without an end, or refused.
     fn call(&self, event: Event, size: usize) {
         let fill: String = std::iter::repeat_with(fastrand::alphanumeric).take(size).collect();
         let id = Uuid::now_v7();
@@ -71,7 +71,7 @@ impl Fixture {
         self.archive().calls(&Filter { in_doubt: true, ..Filter::default() }, None).unwrap().len()
     }
 
-    /// The number of the last line that is no mark.
+    /// The number of the last line that is not a mark.
     fn last(&self) -> u64 {
         let disk = Disk::new(Path::new(&self.retention.config.directory));
         let segments = self.archive().segments().unwrap();
@@ -122,7 +122,7 @@ fn calls_in_doubt_at_the_beginning_do_not_keep_what_is_behind_them() {
         assert!(total < 3 << 19, "{total} bytes");
     }
     assert_eq!(fixture.in_doubt(), 150);
-    // Each byte of them was written anew for two others at most.
+    // Each byte of them was carried for two others at most.
     assert!(fixture.last() < 2 * (150 + 3_000), "{} lines", fixture.last());
 }
 
@@ -135,7 +135,7 @@ fn pages_give_each_call_in_doubt_once_while_it_is_carried_forward() {
     let filter = Filter { in_doubt: true, ..Filter::default() };
     let before: Vec<Uuid> = fixture.archive().calls(&filter, None).unwrap().iter().map(|call| call.id).collect();
     let first = fixture.archive().page(&filter, Some(10), None).unwrap();
-    // All calls in doubt are written again, behind the first page.
+    // All calls in doubt are carried forward, behind the first page.
     (0..600).for_each(|_| fixture.call(Event::CallRefused, 2_500));
     fixture.run_pass();
     assert_eq!(fixture.in_doubt(), 40);

@@ -1,8 +1,8 @@
-//! The log on a file system that forgets what was not synced and fails at any step.
+//! The journal on a file system that forgets what was not synced and fails at any step.
 //!
-//! What must hold after whatever happened: every acknowledged line is there, as it was and in its order; nothing is there
-//! that was not submitted; numbers have no gap; opening once more changes nothing; and the log goes on. Nothing is
-//! acknowledged while the folder is not where it was opened.
+//! Invariants after any history: every acknowledged line exists, unchanged and in order; no line exists that was not
+//! submitted; numbers have no gap; a second opening changes nothing; the log continues. Nothing is acknowledged while the
+//! folder is away from where it was opened.
 
 mod fake;
 
@@ -27,7 +27,7 @@ use crate::log::{
 
 const SEGMENT: u64 = 3_000;
 
-/// A log, and what was told of it.
+/// A log, and what it acknowledged.
 struct History {
     fs: Fake,
     journal: Option<Journal<Fake>>,
@@ -80,7 +80,7 @@ impl History {
         }
     }
 
-    /// The numbers of all bodies that are there, by their lines; fails where the log is not one.
+    /// The numbers of all bodies in the log, by their lines; fails where the log is not whole.
     fn found(&self) -> BTreeMap<u64, u64> {
         let mut segments: Vec<_> = self.fs.list("").unwrap().iter().filter_map(|name| Segment::of(name)).collect();
         segments.sort_unstable();
@@ -99,7 +99,7 @@ impl History {
             let mut at = 0;
             while let Some(line) = Line::at(&bytes[at..]) {
                 if line.event() == Some(Event::CallPlanned) {
-                    // Not with a JSON parser, for the sake of time.
+                    // Without a JSON parser, to save time.
                     let text = std::str::from_utf8(line.bytes).unwrap();
                     let (_, number) = text.split_once("\"n\":").unwrap();
                     found.insert(line.seq, number.split_once(',').unwrap().0.parse().unwrap());
@@ -125,7 +125,7 @@ impl History {
         let numbers: Vec<u64> = found.values().copied().collect();
         assert!(numbers.is_sorted_by(|a, b| a < b), "{what}: order");
         assert!(numbers.iter().all(|number| *number < self.submitted), "{what}: never submitted");
-        // Once more, and nothing has changed.
+        // A second opening changes nothing.
         let torn = Journal::open(self.fs.clone(), SEGMENT, self.now).map(|(_, torn)| torn);
         assert!(matches!(torn, Ok(None)), "{what}: {torn:?}");
         assert_eq!(self.found(), found, "{what}: opened twice");
@@ -134,7 +134,7 @@ impl History {
     }
 }
 
-/// What happened in some histories.
+/// Counts over several histories.
 #[derive(Default)]
 struct Tally {
     losses: usize,
@@ -159,9 +159,9 @@ fn random_history(seed: u64, tally: &mut Tally) {
                 tally.failures += 1;
                 history.fs.0.borrow_mut().fails_in = Some(rng.usize(0..12));
             }
-            // The program dies; what it has written is in the kernel's hands.
+            // The program dies; the kernel has what it wrote.
             15 => history.check(&format!("seed {seed}, step {step}, killed")),
-            // A start may be cut short like anything else.
+            // A start may be interrupted like anything else.
             16 => drop(history.open()),
             17 => {
                 tally.moves += 1;
@@ -263,7 +263,7 @@ fn a_segment_that_another_file_stands_for_is_written_no_more() {
     let own = history.fs.0.borrow().names[&name];
     drop(history.fs.create(&name).unwrap());
     assert!(matches!(history.append(&[10]), Some(Error::Poisoned(failed)) if failed.stage == Stage::Look));
-    // Not even where it stands there again: what was read meanwhile was another.
+    // Not even after the file is back: readers saw another one in the meantime.
     history.fs.0.borrow_mut().names.insert(name, own);
     assert!(matches!(history.append(&[10]), Some(Error::Poisoned(_))));
     history.check("after a replaced segment");
@@ -273,7 +273,7 @@ fn a_segment_that_another_file_stands_for_is_written_no_more() {
 fn after_a_failed_sync_nothing_is_written_any_more() {
     let mut history = History::new();
     history.open().unwrap();
-    // A look, a write, then its sync.
+    // A check, a write, then its sync.
     history.fs.0.borrow_mut().fails_in = Some(2);
     assert!(matches!(history.append(&[10]), Some(Error::Poisoned(failed)) if failed.stage == Stage::Sync));
     for _ in 0..3 {

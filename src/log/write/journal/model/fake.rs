@@ -12,16 +12,16 @@ const SECTOR: usize = 512;
 #[derive(Default)]
 pub(super) struct World {
     pub(super) files: BTreeMap<u64, Content>,
-    /// What a program sees, and what a power loss leaves at least.
+    /// What a program sees, and what at least survives a power loss.
     pub(super) names: BTreeMap<String, u64>,
     durable_names: BTreeMap<String, u64>,
     /// Changes of names since the folder was synced.
     pending: Vec<Change>,
     /// The step, counted from now, that fails.
     pub(super) fails_in: Option<usize>,
-    /// The step, counted from now, before which somebody moves the folder away.
+    /// The step, counted from now, before which the folder is moved away.
     pub(super) leaves_in: Option<usize>,
-    /// The folder is elsewhere: its files can be written, and no name leads to them.
+    /// The folder is elsewhere: its files can be written, but no name refers to them.
     pub(super) is_away: bool,
     pub(super) steps: usize,
     next_file: u64,
@@ -31,7 +31,7 @@ pub(super) struct World {
 pub(super) struct Content {
     pub(super) seen: Vec<u8>,
     durable: Vec<u8>,
-    /// A sync failed: whoever goes on with this file trusts what the kernel may have dropped.
+    /// A sync failed, and the kernel may have dropped pages of this file.
     is_lost: bool,
 }
 
@@ -51,13 +51,13 @@ pub(super) struct FakeFile {
 }
 
 impl World {
-    /// The same for a step by a name.
+    /// A step that uses a name.
     fn named_step(&mut self) -> io::Result<()> {
         self.step()?;
         if self.is_away { Err(io::ErrorKind::NotFound.into()) } else { Ok(()) }
     }
 
-    /// Fails if this is the step that is to.
+    /// Counts a step, and fails if it is the chosen one.
     fn step(&mut self) -> io::Result<()> {
         self.steps += 1;
         self.leaves_in = match self.leaves_in {
@@ -80,7 +80,7 @@ impl World {
         }
     }
 
-    /// The power goes: what was synced stays, of the rest any part.
+    /// The power goes: what was synced stays, and any part of the rest.
     pub(super) fn lose_power(&mut self, rng: &mut Rng) {
         for change in std::mem::take(&mut self.pending) {
             if rng.bool() {
@@ -107,7 +107,7 @@ impl World {
                     left[at..end].copy_from_slice(&content.seen[at..end]);
                 }
             }
-            // What is known to be durable is not lost, unless it was cut off.
+            // Durable bytes are not lost, unless they were cut off.
             let kept = content.durable.len().min(length);
             left[..kept].copy_from_slice(&content.durable[..kept]);
             *content = Content { seen: left.clone(), durable: left, is_lost: false };
@@ -186,7 +186,7 @@ impl Append for FakeFile {
         let outcome = world.step();
         let content = world.files.get_mut(&self.number).unwrap();
         assert!(!content.is_lost, "a file was written after its sync failed");
-        // A write that fails may have written a part.
+        // A failed write may have written a part.
         let written = if outcome.is_ok() { bytes.len() } else { bytes.len() / 2 };
         content.seen.extend_from_slice(&bytes[..written]);
         outcome
