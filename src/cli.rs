@@ -18,7 +18,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::key_texts::{Masked, mask_keys};
 
-/// What still works when all is done is given so long.
+/// Tasks that still run when the command has ended get this long.
 const LAST_WAIT: Duration = Duration::from_secs(1);
 
 /// A gateway in front of Odoo: webhook-style JSON in, the fewest Odoo calls out, a log of it all.
@@ -93,12 +93,12 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
-/// An error and its causes, less those that it has told itself.
+/// An error and its causes, except for those that its text contains already.
 fn words(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told.as_str() {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text.as_str() {
         "" => cause,
-        told if told.contains(&cause) => told.to_owned(),
-        told => format!("{told}: {cause}"),
+        text if text.contains(&cause) => text.to_owned(),
+        text => format!("{text}: {cause}"),
     })
 }
 

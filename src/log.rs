@@ -1,4 +1,4 @@
-//! The interface log: what every external system asked, what Odoo was told, and what came of it.
+//! The interface log: what every external system asked, what was sent to Odoo, and the outcome.
 //!
 //! A call is durable ([`Entry::announced`]) before anything of it is written to Odoo, and its end ([`Entry::finish`]) before
 //! its caller gets the answer. A call that was received and has no end is in doubt until an operator settles it.
@@ -301,14 +301,14 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_told_with_numbers_that_do_not_contradict_each_other() {
-        let told = |free, needed| Error::Full { free, min_free: 1 << 20, needed }.to_string();
-        let without = told((1 << 20) - 1, 0);
+        let message = |free, needed| Error::Full { free, min_free: 1 << 20, needed }.to_string();
+        let without = message((1 << 20) - 1, 0);
         assert!(without.contains("has 1048575 bytes free, less than the 1048576 bytes of [log] min_free"), "{without}");
         // More than min_free, but too little beside what is to be written.
-        let with = told(1_153_434, 120_000);
+        let with = message(1_153_434, 120_000);
         let parts =
             ["has 1153434 bytes free, less than the 1168576 bytes", "1048576 of [log] min_free and 120000 of its own"];
         assert!(parts.iter().all(|part| with.contains(part)), "{with}");
-        assert!(told(1, u64::MAX).contains(&u64::MAX.to_string()));
+        assert!(message(1, u64::MAX).contains(&u64::MAX.to_string()));
     }
 }

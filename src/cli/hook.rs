@@ -56,12 +56,12 @@ pub(super) async fn run(Command::Test(args): Command) -> anyhow::Result<ExitCode
     let body = read(&args.body)?;
     serde_json::from_slice::<Value>(&body).with_context(|| format!("`{}` is no JSON", args.body.display()))?;
     let vals = hook.vals(Sent::new(body, &args.headers.into_iter().collect::<HeaderMap>(), None)).await?;
-    let (done, told) = match planned(&config, hook, &vals).await {
+    let (done, plan_or_refusal) = match planned(&config, hook, &vals).await {
         Ok((plan, warnings)) => (true, json!({"plan": plan, "warnings": warnings})),
         Err(error) => (false, json!({"refused": words(&error)})),
     };
     let mut shown = json!({"route": hook.route.name(), "model": hook.model, "vals": vals});
-    for (key, value) in told.as_object().into_iter().flatten() {
+    for (key, value) in plan_or_refusal.as_object().into_iter().flatten() {
         shown[key] = value.clone();
     }
     writeln!(std::io::stdout(), "{}", terminal::pretty(&shown))?;

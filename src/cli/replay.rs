@@ -157,7 +157,7 @@ async fn replay(
     Ok(draft.ready(config, options)?)
 }
 
-/// Sends one after the other, as their order may matter, and says how each went. Whoever reads that may go away.
+/// Sends one call after the other, since their order may matter, and prints each outcome. Nothing depends on the reader.
 async fn repeat(executor: &Executor, calls: Vec<(&Call, Result<Replay, NotSent>)>, is_dry_run: bool) -> ExitCode {
     let mut out = std::io::stdout();
     let mut say = |words: String| drop(writeln!(out, "{words}"));

@@ -10,7 +10,7 @@ use crate::log::{Archive, Call, Cursor, Error, Event, Filter, FollowPosition, Pa
 
 /// The calls of a log, for asynchronous readers. Cheap to open and to clone.
 ///
-/// Whether a gateway writes the log is found out when it is opened; one who reads for long opens it anew for each query.
+/// Whether a gateway writes the log is determined when it is opened, so a long-lived reader opens it for each query.
 #[derive(Debug, Clone)]
 pub struct Calls {
     archive: Arc<Archive>,
@@ -51,7 +51,7 @@ impl Calls {
         Archive::open(folder).map(|archive| Self { archive: Arc::new(archive) })
     }
 
-    /// A page of calls, the latest first. Whoever follows the cursors gets each call once; see [`Cursor`].
+    /// A page of calls, the latest first. The cursors of successive pages give each call exactly once.
     ///
     /// # Errors
     /// The log cannot be read.

@@ -35,7 +35,7 @@ impl Recorded {
         Self { config, log, _folder: folder }
     }
 
-    /// The gateway ends, and what it has not ended is in doubt.
+    /// The gateway ends; calls that have not ended are in doubt from here on.
     pub(super) async fn stop(&self) {
         self.log.close().await;
     }
@@ -50,7 +50,7 @@ impl Recorded {
         Calls::open(&self.config.log.directory).unwrap()
     }
 
-    /// A call that is being worked on, of the client or of somebody with a credential of their own.
+    /// A call that has not ended, of the client or of a caller with their own credential.
     pub(super) async fn begin(&self, client: Option<&str>, vals: Value, replay_of: Option<Uuid>) -> (Uuid, Entry) {
         let id = Uuid::now_v7();
         let address = Ipv4Addr::LOCALHOST.into();

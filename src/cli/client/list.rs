@@ -54,7 +54,7 @@ impl List {
     }
 }
 
-/// The log's calls of each client, as far as it is kept. Where there is no log yet, nobody has called.
+/// When each client called last, as far as the log is kept. Without a log, no client has called.
 async fn last_used(config: &Config) -> anyhow::Result<HashMap<String, Timestamp>> {
     if !config.log.directory.is_dir() {
         return Ok(HashMap::new());

@@ -35,7 +35,7 @@ impl FolderLock {
         let deadline = Instant::now() + PATIENCE;
         loop {
             match disk.try_lock(LOCK).map_err(failed)? {
-                // The file was deleted or replaced since it was opened: its lock keeps nobody out.
+                // The file was deleted or replaced since it was opened: its lock excludes no other process.
                 Some(file) if !disk.is_at(LOCK, &file).map_err(failed)? && Instant::now() <= deadline => {}
                 Some(file) => {
                     // A gateway that was killed left it: it names no running gateway, or a different one.

@@ -264,8 +264,8 @@ impl Verification {
         let chain = std::mem::take(&mut self.chain);
         let mut before: Option<&Link> = None;
         for link in &chain {
-            let says = link.header.as_ref().and_then(|header| header.prev.clone().zip(header.prev_sha256.clone()));
-            match (before, says) {
+            let previous = link.header.as_ref().and_then(|header| header.prev.clone().zip(header.prev_sha256.clone()));
+            match (before, previous) {
                 (Some(before), Some((prev, sha256))) if prev == before.segment.open() => {
                     let is_repaired = self.repaired.get(&prev).is_some_and(|known| known.contains(&before.sha256));
                     if sha256 != before.sha256 && before.is_whole && !is_repaired {

@@ -187,7 +187,7 @@ impl<'i> View<'i> {
 
     /// The Odoo login. Where the call was received before its Odoo user was known, only the last line has it.
     pub(in crate::log) fn login(&self) -> &'i str {
-        let login = |told: IndexedLine<'i>| told.index.word(told.row.login);
+        let login = |line: IndexedLine<'i>| line.index.word(line.row.login);
         match login(self.first) {
             "" => login(self.end()),
             login => login,
@@ -200,8 +200,8 @@ impl<'i> View<'i> {
 
     /// The records in the last line and those that the settlement added.
     pub(in crate::log) fn records(&self) -> impl Iterator<Item = (&'i str, i64)> {
-        let told = [Some(self.end()), self.settled].into_iter().flatten();
-        told.flat_map(|IndexedLine { index, row, .. }| {
+        let lines = [Some(self.end()), self.settled].into_iter().flatten();
+        lines.flat_map(|IndexedLine { index, row, .. }| {
             row.records.iter().map(move |(model, id)| (index.word(*model), *id))
         })
     }
@@ -213,7 +213,7 @@ impl<'i> View<'i> {
 
     /// The positions of its lines, in order.
     pub(in crate::log) fn positions(&self) -> impl Iterator<Item = Position> {
-        let [last, settled] = [self.last, self.settled].map(|told| told.map(|told| told.position()));
+        let [last, settled] = [self.last, self.settled].map(|line| line.map(|line| line.position()));
         [Some(self.first.position()), self.planned, last, settled].into_iter().flatten()
     }
 
@@ -235,7 +235,7 @@ impl<'i> View<'i> {
             records: self.records().map(|(model, id)| (model.to_owned(), id)).collect(),
             replay_of: first.row.replay_of.map(Uuid::from_u128),
             repeated_by: self.repetitions.to_vec(),
-            settled: self.settled.map(|told| told.settled()),
+            settled: self.settled.map(|line| line.settled()),
             positions: self.positions().collect(),
         }
     }

@@ -7,8 +7,8 @@ use serde_json::Value;
 #[error("what was given is no JSON object")]
 pub struct NotAPayload;
 
-/// The model and `vals` that are sent: a whole body, its `vals`, or the payload in them may be given, told apart by their
-/// keys as the interface names them. What is not given stays as it was.
+/// The model and `vals` that are sent. A whole body, its `vals`, or the payload in them may be given; their keys, as the
+/// interface names them, distinguish the three. The rest stays as it was.
 ///
 /// # Errors
 /// What was given is not an object.

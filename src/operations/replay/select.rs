@@ -6,7 +6,7 @@ use crate::{
     operations::calls::{Calls, NotOne, Query},
 };
 
-/// A shorter part of an id may be a slip.
+/// A shorter part of an id may be a typing error.
 pub const SHORTEST_ID: usize = 8;
 
 /// The calls that an operator names.
