@@ -71,16 +71,13 @@ pub fn build(config: Config, stop: CancellationToken) -> Result<Arc<Site>, Error
 /// A file that the configuration names cannot be used.
 pub fn rebuild(site: &Site, config: Config) -> Result<Arc<Site>, Error> {
     let calls = &site.calls;
-    // Certificates may have changed behind the same name.
+    // The certificates in the file may have changed under the same name.
     let is_same = config.upstream == calls.config.upstream
         && config.lookup_cache == calls.config.lookup_cache
-        && config.upstream.ca.is_none();
+        && calls.odoo.has_current_ca();
     let odoo = match is_same {
         true => calls.odoo.clone(),
-        false => {
-            let new = Odoo::build(&config.upstream, &config.lookup_cache, calls.metrics.clone())?;
-            Arc::new(new.in_place_of(&calls.odoo))
-        }
+        false => Arc::new(calls.odoo.rebuild(&config.upstream, &config.lookup_cache, calls.metrics.clone())?),
     };
     let log = |_: &Config| Ok(calls.log.clone());
     let kept = Kept {
@@ -92,7 +89,10 @@ pub fn rebuild(site: &Site, config: Config) -> Result<Arc<Site>, Error> {
         memory: Some(calls.memory.clone()),
         stop: site.proxy.stop(),
     };
-    assemble(config, odoo, log, Some(&calls.clients), kept)
+    let site = assemble(config, odoo, log, Some(&calls.clients), kept)?;
+    // From here on, this configuration counts.
+    site.calls.odoo.limit().apply();
+    Ok(site)
 }
 
 fn assemble(

@@ -117,7 +117,41 @@ impl Odoo {
         lookup_cache: &BTreeMap<String, Duration>,
         metrics: Arc<Metrics>,
     ) -> Result<Self, Unusable> {
-        let limit = Arc::new(UpstreamLimit::build(config));
+        Self::with_limit(UpstreamLimit::build(config), config, lookup_cache, metrics)
+    }
+
+    /// Sets up the connection for a changed configuration, while calls to this one are under way. The new one gets the locks of
+    /// records that may be created and, where the URL is the same, shares the permits of the concurrency limit; their number
+    /// changes when the new limit is applied.
+    ///
+    /// # Errors
+    /// As [`Self::build`].
+    pub fn rebuild(
+        &self,
+        config: &config::Upstream,
+        lookup_cache: &BTreeMap<String, Duration>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, Unusable> {
+        let limit = match self.endpoint.transport.is_at(&config.url) {
+            true => self.limit.successor(config),
+            false => UpstreamLimit::build(config),
+        };
+        let new = Self::with_limit(limit, config, lookup_cache, metrics)?;
+        Ok(Self { key_locks: self.key_locks.clone(), ..new })
+    }
+
+    /// Whether the file of certificate authorities has not changed since it was loaded.
+    pub fn has_current_ca(&self) -> bool {
+        self.endpoint.transport.has_current_ca()
+    }
+
+    fn with_limit(
+        limit: UpstreamLimit,
+        config: &config::Upstream,
+        lookup_cache: &BTreeMap<String, Duration>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, Unusable> {
+        let limit = Arc::new(limit);
         let transport = Transport::build(config, limit.clone(), metrics.clone())?;
         let retries = Retries::build(config)?;
         let probe_timeout = config.connect_timeout + health::PROBE_TIME;
@@ -156,12 +190,6 @@ impl Odoo {
             lookup_cache,
             key_locks: Arc::default(),
         })
-    }
-
-    /// With the locks of the one that it replaces: calls that began there are still under way.
-    #[must_use]
-    pub fn in_place_of(self, other: &Self) -> Self {
-        Self { key_locks: other.key_locks.clone(), ..self }
     }
 
     pub fn database(&self) -> &str {

@@ -1,6 +1,7 @@
-//! What a call to Odoo is and what comes back: [`rpc`], [`schema`], [`error`], [`fault`], [`trace`].
+//! The vocabulary of Odoo: RPCs ([`rpc`]), schemas ([`schema`]), errors ([`error`], [`fault`]), the trace of a call ([`trace`]).
 //!
-//! Data alone: no network, no state that outlives a call. This is the lowest folder of `odoo` and imports none of the others.
+//! It contains data only: no network, no state that outlives a call. This is the lowest folder of `odoo` and imports none of the
+//! others.
 
 pub(in crate::odoo) mod error;
 pub(in crate::odoo) mod fault;

@@ -13,7 +13,7 @@ pub(in crate::odoo) mod public_address;
 pub(in crate::odoo) mod retries;
 pub(in crate::odoo) mod tls;
 
-use std::{error::Error as _, sync::Arc, time::Duration};
+use std::{error::Error as _, path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use bytesize::ByteSize;
@@ -35,7 +35,7 @@ use crate::{
             concurrency_limit::{RequestClass, UpstreamLimit},
             origin::Origin,
             public_address::PublicAddress,
-            tls::{TlsError, tls},
+            tls::{CaDigest, TlsError},
         },
     },
 };
@@ -50,6 +50,8 @@ const TITLE: usize = 80;
 #[derive(Debug)]
 pub(in crate::odoo) struct Transport {
     client: reqwest::Client,
+    /// The file of certificate authorities, if one is configured.
+    ca: Option<(PathBuf, CaDigest)>,
     /// Scheme, host, port and path prefix.
     base: Url,
     public_address: PublicAddress,
@@ -100,13 +102,14 @@ pub(in crate::odoo) struct Response {
 }
 
 impl Request {
+    /// A request with a JSON body.
+    #[expect(clippy::expect_used, reason = "the bodies are made of texts, numbers and JSON values, with texts as keys")]
     pub(in crate::odoo) fn json(path: impl Into<String>, body: &impl Serialize, effect: Effect) -> Self {
         Self {
             path: path.into(),
             headers: Vec::new(),
             content_type: HeaderValue::from_static("application/json"),
-            // JSON can be written of whatever was JSON.
-            body: serde_json::to_vec(body).unwrap_or_default(),
+            body: serde_json::to_vec(body).expect("a body that can be written as JSON"),
             effect,
         }
     }
@@ -123,8 +126,9 @@ impl Transport {
         limit: Arc<UpstreamLimit>,
         metrics: Arc<Metrics>,
     ) -> Result<Self, Unusable> {
+        let (tls, digest) = tls::load(config.ca.as_deref())?;
         let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls(config.ca.as_deref())?)
+            .tls_backend_preconfigured(tls)
             .http1_only()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
@@ -135,6 +139,7 @@ impl Transport {
         let unusable = || Unusable::Address(config.url.clone());
         Ok(Self {
             client,
+            ca: config.ca.clone().zip(digest),
             public_address: PublicAddress::of(&config.url, config.public_url.as_ref()).ok_or_else(unusable)?,
             base: config.url.clone(),
             timeout: config.timeout,
@@ -143,6 +148,15 @@ impl Transport {
             limit,
             metrics,
         })
+    }
+
+    pub(in crate::odoo) fn is_at(&self, url: &Url) -> bool {
+        self.base == *url
+    }
+
+    /// Whether the file of certificate authorities has not changed since it was loaded.
+    pub(in crate::odoo) fn has_current_ca(&self) -> bool {
+        self.ca.as_ref().is_none_or(|(path, digest)| digest.is_current(path))
     }
 
     /// Host and port of Odoo; none where it is reached by TLS.

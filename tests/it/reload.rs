@@ -13,6 +13,7 @@ use crate::support::{
     gateway::{Gateway, configuration, new_client},
     odoo::odoo,
     poll, poll_for,
+    tls::Authority,
 };
 
 const COUNTRY: &str = r#"{"model": "res.country", "vals": {"payload": {"limit": 1, "search_field": ["code"]}}}"#;
@@ -148,4 +149,52 @@ async fn a_call_that_is_under_way_ends_as_it_began() {
         (&line["id"], &line["client"]),
         (&json!(answer.headers["gateway-call-id"].to_str().unwrap()), &json!("webshop"))
     );
+}
+
+#[tokio::test]
+async fn what_is_known_of_odoo_outlasts_a_reload_unless_its_authority_has_changed() {
+    let odoo = odoo().await;
+    let (proxy, [first, second]) = (FaultProxy::before(odoo).await, [Authority::new(), Authority::new()]);
+    let gateway = Gateway::before(&proxy.url, &odoo.database, &format!("ca = \"{}\"", first.root().display()));
+    let client = Client::with_key(&gateway).await;
+    let schemas_read = async || {
+        proxy.run(|_, _| Fault::Pass);
+        let tag = json!({"model": "res.partner.category", "vals": {"payload": {"name": "reload"}}});
+        assert_eq!(outcome(&client.post("create_data", tag.to_string()).await), (200, "ok".to_owned()));
+        proxy.seen().iter().filter(|rpc| *rpc == "res.partner.category/fields_get").count()
+    };
+    assert_eq!(schemas_read().await, 1);
+    gateway.signal("HUP");
+    poll_for(async || count(&gateway, DONE).await == 1.0).await;
+    assert_eq!(schemas_read().await, 0);
+    fs::copy(second.root(), first.root()).unwrap();
+    gateway.signal("HUP");
+    poll_for(async || count(&gateway, DONE).await >= 2.0).await;
+    assert_eq!(schemas_read().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_before_and_after_a_reload_together_keep_to_the_limit() {
+    let odoo = odoo().await;
+    let proxy = FaultProxy::before(odoo).await;
+    let with = |timeout: &str| format!("max_in_flight = 1\nbatch = false\ntimeout = \"{timeout}\"");
+    let gateway = Gateway::before(&proxy.url, &odoo.database, &with("50s"));
+    let client = Client::with_key(&gateway).await;
+    assert_eq!(search(&client).await, (200, "ok".to_owned()));
+    let (reached, release): (Arc<Notify>, Arc<Notify>) = Default::default();
+    let hold = Fault::Hold { reached: reached.clone(), release: release.clone() };
+    proxy.run(move |number, _| if number == 0 { hold.clone() } else { Fault::Pass });
+    let reload = async {
+        reached.notified().await;
+        fs::write(gateway.config_file(), configuration(&proxy.url, &odoo.database, &with("51s"))).unwrap();
+        gateway.signal("HUP");
+        poll_for(async || count(&gateway, DONE).await >= 1.0).await;
+        let release = async {
+            poll_for(async || count(&gateway, "odoo_gateway_odoo_waiting").await == 1.0).await;
+            release.notify_one();
+        };
+        future::join(search(&client), release).await.0
+    };
+    let both = future::join(search(&client), reload).await;
+    assert_eq!(both, ((200, "ok".to_owned()), (200, "ok".to_owned())));
 }

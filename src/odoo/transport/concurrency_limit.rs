@@ -3,6 +3,9 @@
 //! Odoo answers as many requests at a time as it has workers. Further requests wait here instead of in Odoo's backlog, in a
 //! queue that is fair between callers ([`fair_queue`]). The queue has a maximum length and a deadline, so that a caller soon
 //! learns that it should come back later. A call that has begun to write is never refused: half of it is in Odoo already.
+//!
+//! After a reload, the requests of the old and of the new configuration share the permits ([`UpstreamLimit::successor`]), so that
+//! both together never exceed the limit.
 
 mod fair_queue;
 
@@ -35,6 +38,7 @@ pub enum RequestClass {
 #[derive(Debug)]
 pub struct UpstreamLimit {
     permits: Arc<FairQueue>,
+    max_in_flight: usize,
     max_waiting: usize,
     queue_timeout: Duration,
     breaker: CircuitBreaker,
@@ -42,8 +46,24 @@ pub struct UpstreamLimit {
 
 impl UpstreamLimit {
     pub fn build(config: &config::Upstream) -> Self {
+        Self::with(FairQueue::new(usize::from(config.max_in_flight.get())), config)
+    }
+
+    /// The limit for a changed configuration of the same Odoo. It shares the permits with this one, whose number stays as it is
+    /// until [`Self::apply`].
+    pub(in crate::odoo) fn successor(&self, config: &config::Upstream) -> Self {
+        Self::with(self.permits.clone(), config)
+    }
+
+    /// Sets the number of permits to that of this limit's configuration, for all that share them.
+    pub fn apply(&self) {
+        self.permits.resize(self.max_in_flight);
+    }
+
+    fn with(permits: Arc<FairQueue>, config: &config::Upstream) -> Self {
         Self {
-            permits: FairQueue::new(usize::from(config.max_in_flight.get())),
+            permits,
+            max_in_flight: usize::from(config.max_in_flight.get()),
             max_waiting: config.queue,
             queue_timeout: config.queue_timeout,
             breaker: CircuitBreaker::default(),
@@ -97,7 +117,13 @@ mod tests {
     use crate::odoo::transport::circuit_breaker::FAILURES_TO_OPEN;
 
     fn limit(max_waiting: usize, queue_timeout: Duration) -> UpstreamLimit {
-        UpstreamLimit { permits: FairQueue::new(1), max_waiting, queue_timeout, breaker: CircuitBreaker::default() }
+        UpstreamLimit {
+            permits: FairQueue::new(1),
+            max_in_flight: 1,
+            max_waiting,
+            queue_timeout,
+            breaker: CircuitBreaker::default(),
+        }
     }
 
     fn code<T>(outcome: Result<T, Error>) -> &'static str {
@@ -152,5 +178,34 @@ mod tests {
         assert_eq!(code(acquire(&limit, RequestClass::New).await), "odoo_unreachable");
         limit.breaker().record(&Ok(()));
         assert_eq!(code(acquire(&limit, RequestClass::New).await), "acquired");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_reload_old_and_new_requests_share_the_permits() {
+        let config = |permits: u16| {
+            let text = format!("[upstream]\nurl = \"http://o\"\ndatabase = \"d\"\nmax_in_flight = {permits}");
+            config::Config::parse(&text, "gateway.toml".as_ref()).unwrap().upstream
+        };
+        let old = UpstreamLimit::build(&config(2));
+        let held = [acquire(&old, RequestClass::New).await.unwrap(), acquire(&old, RequestClass::New).await.unwrap()];
+        let hurried = || Instant::now() + Duration::from_secs(1);
+        let try_acquire = async |limit: &UpstreamLimit| {
+            code(limit.acquire(RequestClass::New, Flow::Gateway, hurried()).await.map(drop))
+        };
+        let more = old.successor(&config(3));
+        assert_eq!(try_acquire(&more).await, "out_of_time");
+        // The new number counts once it is applied, also for what waits already.
+        let waits = async { try_acquire(&old).await };
+        let applies = async { more.apply() };
+        assert_eq!(tokio::join!(waits, applies).0, "acquired");
+        // Of fewer permits, none is granted until enough have been released.
+        let fewer = more.successor(&config(1));
+        fewer.apply();
+        let [one, other] = held;
+        drop(one);
+        assert_eq!(try_acquire(&fewer).await, "out_of_time");
+        drop(other);
+        assert_eq!(try_acquire(&fewer).await, "acquired");
+        assert_eq!(fewer.load(), (0, 0));
     }
 }

@@ -60,8 +60,9 @@ impl TraceParent {
         (bytes.iter().enumerate().all(is_right) && !bytes.starts_with(b"ff")).then_some(Self(bytes))
     }
 
+    #[expect(clippy::expect_used, reason = "`read` lets only ASCII through")]
     pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or_default()
+        str::from_utf8(&self.0).expect("ASCII")
     }
 
     pub(in crate::odoo) fn header(&self) -> Option<HeaderValue> {

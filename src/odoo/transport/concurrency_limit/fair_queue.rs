@@ -25,12 +25,13 @@ use crate::odoo::transport::origin::Flow;
 #[derive(Debug)]
 pub(super) struct FairQueue {
     state: Mutex<State>,
-    max: usize,
 }
 
 #[derive(Debug)]
 struct State {
-    free: usize,
+    /// The number of permits. More than this may be in use after it was reduced.
+    max: usize,
+    in_use: usize,
     /// The number of permits that each flow holds. Flows without permits have no entry.
     held: HashMap<Flow, usize>,
     new: RoundRobin,
@@ -96,14 +97,15 @@ struct Queued<'t> {
 impl FairQueue {
     pub(super) fn new(permits: usize) -> Arc<Self> {
         let state = State {
-            free: permits,
+            max: permits,
+            in_use: 0,
             held: HashMap::new(),
             new: RoundRobin::default(),
             begun: RoundRobin::default(),
             last_was_begun: false,
             tickets: 0,
         };
-        Arc::new(Self { state: Mutex::new(state), max: permits })
+        Arc::new(Self { state: Mutex::new(state) })
     }
 
     /// Waits for a permit until `until` at the latest.
@@ -119,8 +121,8 @@ impl FairQueue {
     ) -> Result<Permit, Refusal> {
         let (ticket, mut granted) = {
             let mut state = self.lock();
-            if state.free > 0 {
-                state.free -= 1;
+            if state.in_use < state.max {
+                state.in_use += 1;
                 return Ok(self.grant(&mut state, flow));
             }
             let evicted = match priority {
@@ -149,7 +151,24 @@ impl FairQueue {
     /// The number of permits held, and of new calls that wait for one.
     pub(super) fn load(&self) -> (usize, usize) {
         let state = self.lock();
-        (self.max - state.free, state.new.len)
+        (state.in_use, state.new.len)
+    }
+
+    /// Changes the number of permits. Additional ones go to the waiters; surplus ones end as they are released.
+    pub(super) fn resize(self: &Arc<Self>, permits: usize) {
+        let mut granted = Vec::new();
+        let mut state = self.lock();
+        state.max = permits;
+        while state.in_use < state.max
+            && let Some((flow, waiter)) = state.next()
+        {
+            state.in_use += 1;
+            granted.push((waiter, self.grant(&mut state, flow)));
+        }
+        drop(state);
+        for (waiter, permit) in granted {
+            drop(waiter.reply.send(Ok(permit)));
+        }
     }
 
     fn grant(self: &Arc<Self>, state: &mut State, flow: Flow) -> Permit {
@@ -252,10 +271,10 @@ impl Drop for Permit {
     fn drop(&mut self) {
         let mut state = self.queue.lock();
         // The next waiter is chosen while this flow still counts as a holder, so that flows without permits go first.
-        let next = state.next();
+        let next = if state.in_use <= state.max { state.next() } else { None };
         state.release(self.flow);
         let Some((flow, waiter)) = next else {
-            state.free += 1;
+            state.in_use -= 1;
             return;
         };
         let permit = self.queue.grant(&mut state, flow);
