@@ -128,7 +128,7 @@ mod tests {
         MatchValues::of(values, &schema, |name, _| name != "hidden")
     }
 
-    fn told(sent: &[Value], rows: &[Value]) -> Vec<Option<i64>> {
+    fn matched(sent: &[Value], rows: &[Value]) -> Vec<Option<i64>> {
         let sent: Vec<MatchValues> = sent.iter().map(match_values).collect();
         let ids: Vec<i64> = rows.iter().map(|row| row["id"].as_i64().unwrap()).collect();
         match_records(&sent, &ids, rows, &distinguishing_fields(&sent))
@@ -138,14 +138,14 @@ mod tests {
     fn records_in_their_order_are_told_by_one_field_that_is_different_in_each() {
         let sent = [json!({"name": "a", "ref": "x"}), json!({"name": "a", "ref": "y"})];
         assert_eq!(distinguishing_fields(&sent.each_ref().map(match_values)), ["ref"]);
-        assert_eq!(told(&sent, &[json!({"id": 7, "ref": "x"}), json!({"id": 8, "ref": "y"})]), [Some(7), Some(8)]);
+        assert_eq!(matched(&sent, &[json!({"id": 7, "ref": "x"}), json!({"id": 8, "ref": "y"})]), [Some(7), Some(8)]);
     }
 
     #[test]
     fn records_in_another_order_are_found_by_what_they_have() {
         let sent = [json!({"name": "a"}), json!({"name": "b"}), json!({"name": "c"})];
         let rows = [json!({"id": 7, "name": "b"}), json!({"id": 8, "name": "c"}), json!({"id": 9, "name": "a"})];
-        assert_eq!(told(&sent, &rows), [Some(9), Some(7), Some(8)]);
+        assert_eq!(matched(&sent, &rows), [Some(9), Some(7), Some(8)]);
     }
 
     #[test]
@@ -153,17 +153,17 @@ mod tests {
         let sent = [json!({"name": " +32 (2) 290"}), json!({"name": "Ab"}), json!({"name": "c"})];
         let rows =
             [json!({"id": 7, "name": "+322290"}), json!({"id": 8, "name": "AB"}), json!({"id": 9, "name": "other"})];
-        assert_eq!(told(&sent, &rows), [Some(7), Some(8), Some(9)]);
+        assert_eq!(matched(&sent, &rows), [Some(7), Some(8), Some(9)]);
     }
 
     #[test]
     fn nobody_is_given_a_record_that_may_be_anothers() {
         let sent = [json!({"name": "a"}), json!({"name": "b"}), json!({"name": "c"})];
         let rows = [json!({"id": 7, "name": "x"}), json!({"id": 8, "name": "y"}), json!({"id": 9, "name": "c"})];
-        assert_eq!(told(&sent, &rows), [None, None, Some(9)]);
+        assert_eq!(matched(&sent, &rows), [None, None, Some(9)]);
         // Two that are given for one.
         let rows = [json!({"id": 7, "name": "b"}), json!({"id": 8, "name": "b"}), json!({"id": 9, "name": "c"})];
-        assert_eq!(told(&sent, &rows), [None, None, Some(9)]);
+        assert_eq!(matched(&sent, &rows), [None, None, Some(9)]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! What a model looks like to one user: its fields, their types, and where they lead.
+//! The schema of a model as one user sees it: its fields, their types, and their relations.
 //!
-//! Read with `fields_get`, which every user may call for every model and which leaves out the fields that the user may
-//! not see. Only the attributes that are used are asked for: the whole description of a model takes Odoo up to 0.7 s.
+//! It is read with `fields_get`, which every user may call for every model and which omits the fields that the user may not see.
+//! Only the attributes that are used are requested: the whole description of a model takes Odoo up to 0.7 s.
 
 use std::{
     collections::HashMap,
@@ -26,7 +26,7 @@ pub(in crate::odoo) const ATTRIBUTES: [&str; 12] = [
     "definition_record_field",
 ];
 
-/// Fields that Odoo fills itself, and takes from nobody (`BaseModel.create` and `write`, 14-19).
+/// Fields that Odoo sets itself, ignoring any value that is sent (`BaseModel.create` and `write`, 14-19).
 const ODOOS_OWN: [&str; 6] = ["id", "create_uid", "create_date", "write_uid", "write_date", "parent_path"];
 
 /// The fields of one model, as one user sees them.
@@ -37,84 +37,84 @@ pub struct Schema {
     read_at: Instant,
 }
 
-/// A field, as far as translation needs to know it.
+/// A field, as far as planning needs to know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
     pub kind: Kind,
     /// The value that `read` gives is the value that `search` compares: true for stored fields and plain copies of them.
     pub is_column: bool,
     pub is_searchable: bool,
-    /// It has a column or a table of its own.
+    /// It has a column or table of its own.
     pub is_stored: bool,
-    /// What becomes of a value that is sent for it.
+    /// What Odoo does with a value that is sent for it.
     pub kept: Kept,
-    /// The path to the field that this one is a copy of, if it is one.
+    /// The path to the field that this one is related to, if it is a related field.
     pub related: Option<String>,
-    /// Of a one2many: the field of the related model that leads back, where there is one.
+    /// Of a one2many: the many2one of the related model that leads back, where there is one.
     pub inverse: Option<String>,
     pub bond: Bond,
-    /// Of properties: what they are.
+    /// Of a properties field: which part it holds.
     pub properties: Option<Properties>,
 }
 
-/// Fields of a record that are defined by people, in another record (Odoo 16 and later).
+/// Fields of a record that users define in another record (Odoo 16 and later).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Properties {
-    /// Their values; with the place of their definitions, where `fields_get` names it.
-    Values(Option<Place>),
-    /// Their definitions.
+    /// The values; with the location of the definitions, where `fields_get` names it.
+    Values(Option<DefinitionField>),
+    /// The definitions.
     Definitions,
 }
 
-/// Where definitions stand: in a field of the record that a many2one of the same record leads to.
+/// The location of definitions: a field of the record that a many2one of the same record leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct DefinitionField {
     pub link: String,
     pub field: String,
 }
 
-/// What the record that a many2one leads to is for the one that has the field. `fields_get` does not say, but it shows in the
-/// other fields.
+/// How closely a many2one binds the record that it leads to. `fields_get` does not tell, but the other fields show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Bond {
     #[default]
     Loose,
-    /// Fields of this model are written into that record: they are copies of its own, and not read-only. So are 26 of 2001
-    /// many2one on Odoo 19 with sale, purchase, stock and crm, 43 of 1838 on 14; those of `_inherits` are always among them.
+    /// Fields of this model are written into that record: they are related fields that are not readonly. This is true of 26 of
+    /// 2001 many2ones on Odoo 19 with sale, purchase, stock and crm, of 43 of 1838 on 14, and always of those of `_inherits`.
     Written,
-    /// That record is a part of this one (Odoo's `_inherits`), and Odoo may delete it with this one: a required many2one, and of
-    /// the copies one has the same name, is writable, not stored, and sorted by all the same, as inherited fields are. That finds
-    /// all of them (held against `_inherits` of 531 models on 19 and of 407 on 14), and besides 12 other links on 19, none on 14.
+    /// That record is a part of this one (Odoo's `_inherits`), and Odoo may delete it with this one. It is recognised by a required
+    /// many2one with a related field of the same name that is writable, not stored, and sortable, as inherited fields are. This
+    /// finds all of them (compared with `_inherits` of 531 models on 19 and of 407 on 14), and 12 other links on 19, none on 14.
     Part,
 }
 
 /// What Odoo does with a value that is sent for a field (`BaseModel.create` and `write`, 14-19).
 ///
 /// A field that is computed without an inverse is readonly unless its definition says otherwise. One with an inverse that is
-/// readonly all the same is not told from it: the stored `account.move.amount_total` is the only one of some 7,600 fields in
-/// Odoo 19, of three in 14. Nor is a field told that can be edited in a form and is not stored.
+/// readonly all the same cannot be distinguished from it: the stored `account.move.amount_total` is the only one of some 7,600
+/// fields in Odoo 19, and one of three in 14. A field that can be edited in a form and is not stored is not recognised either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kept {
     Yes,
-    /// Stored and computed: a new record gets the computed value; in one that is there the sent one stays until the next
+    /// Stored and computed: a new record gets the computed value; in an existing record the sent value stays until the next
     /// computation.
     UntilComputed,
-    /// Nothing takes it, and Odoo says nothing.
+    /// Odoo ignores it without an error.
     No,
 }
 
+/// The type of a field, by what can be done with its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
     Many2one(String),
     One2many(String),
     Many2many(String),
-    /// Leads to a record of any model, named in the value: `model,id`.
+    /// A relation to a record of any model, which the value names: `model,id`.
     Reference,
     Integer,
-    /// char, text and selection: a text that compares as it is.
+    /// char, text and selection: a text that is compared as it is.
     Text,
     Binary,
-    /// Numbers, dates and marked-up text: one JSON value, and not more.
+    /// Numbers, dates and HTML: one scalar JSON value.
     Scalar,
     /// json, properties and whatever later versions add: any JSON value.
     Free,
@@ -217,7 +217,9 @@ impl Described {
 
     fn properties(&self) -> Option<Properties> {
         let place = match (&self.definition_record, &self.definition_record_field) {
-            (Value::String(link), Value::String(field)) => Some(Place { link: link.clone(), field: field.clone() }),
+            (Value::String(link), Value::String(field)) => {
+                Some(DefinitionField { link: link.clone(), field: field.clone() })
+            }
             _ => None,
         };
         match self.kind.as_str() {

@@ -37,7 +37,7 @@ async fn add(batcher: &Arc<Batcher<Sums>>, number: u64, seconds: u64) -> (&'stat
     match batcher.join("sum", || number, Instant::now() + Duration::from_secs(60)).await {
         Ok(Dispatch::Immediate(_slot)) => {
             work().await;
-            ("first", number)
+            ("immediate", number)
         }
         Ok(Dispatch::Lead(batch)) => {
             let Batch { slot: _slot, jobs, mut followers } = batch;
@@ -47,35 +47,35 @@ async fn add(batcher: &Arc<Batcher<Sums>>, number: u64, seconds: u64) -> (&'stat
             followers.answer(jobs.iter().skip(1).map(|_| Some(sum)));
             ("led", sum)
         }
-        Ok(Dispatch::Answered(sum)) => ("told", sum),
-        Ok(Dispatch::Single) => ("alone", number),
-        Ok(Dispatch::Abandoned) => ("left", number),
+        Ok(Dispatch::Answered(sum)) => ("answered", sum),
+        Ok(Dispatch::Single) => ("single", number),
+        Ok(Dispatch::Abandoned) => ("abandoned", number),
         Err(error) => (error.code().as_str(), 0),
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_waits_for_company_and_who_waits_goes_with_all_who_wait() {
+async fn a_single_job_starts_at_once_and_waiting_jobs_share_a_batch() {
     let batcher = batcher(100, 100);
     let all = tokio::join!(add(&batcher, 1, 1), add(&batcher, 3, 1), add(&batcher, 4, 1), add(&batcher, 5, 1));
-    // The 4 is not of a kind with the others.
-    assert_eq!(all, (("first", 1), ("led", 8), ("led", 4), ("told", 8)));
+    // The 4 may not share a batch with the others.
+    assert_eq!(all, (("immediate", 1), ("led", 8), ("led", 4), ("answered", 8)));
     assert!(batcher.queues.is_empty());
-    assert_eq!(add(&batcher, 7, 1).await, ("first", 7));
+    assert_eq!(add(&batcher, 7, 1).await, ("immediate", 7));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_has_a_largest_size_and_is_smaller_where_odoo_is_slow() {
+async fn a_batch_has_a_maximum_size_which_is_smaller_where_odoo_is_slow() {
     let two = batcher(2, 100);
     let all = tokio::join!(add(&two, 1, 1), add(&two, 3, 1), add(&two, 5, 1), add(&two, 7, 1));
-    assert_eq!(all, (("first", 1), ("led", 8), ("told", 8), ("led", 7)));
+    assert_eq!(all, (("immediate", 1), ("led", 8), ("answered", 8), ("led", 7)));
     let slow = batcher(100, 100);
     let all = tokio::join!(add(&slow, 1, 5), add(&slow, 3, 1), add(&slow, 5, 1), add(&slow, 7, 1));
-    assert_eq!(all, (("first", 1), ("led", 8), ("told", 8), ("led", 7)));
+    assert_eq!(all, (("immediate", 1), ("led", 8), ("answered", 8), ("led", 7)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_has_waited_long_behind_a_slow_one_goes_beside_it_with_all_who_wait() {
+async fn a_job_that_has_waited_long_behind_a_slow_batch_leads_another_beside_it() {
     let batcher = batcher(100, 100);
     let started = Instant::now();
     let waits = async {
@@ -83,17 +83,17 @@ async fn who_has_waited_long_behind_a_slow_one_goes_beside_it_with_all_who_wait(
         ([one, other], started.elapsed())
     };
     let (slow, (mut waited, took)) = tokio::join!(add(&batcher, 1, 600), waits);
-    // Whose time is over first is not said.
+    // Either of them may lead.
     waited.sort_unstable();
-    assert_eq!((slow, waited, took), (("first", 1), [("led", 8), ("told", 8)], Duration::from_secs(21)));
+    assert_eq!((slow, waited, took), (("immediate", 1), [("led", 8), ("answered", 8)], Duration::from_secs(21)));
     assert!(batcher.queues.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_runs_out_of_time_or_finds_the_queue_full_is_sent_away() {
+async fn a_job_at_its_deadline_or_before_a_full_queue_is_refused() {
     let batcher = batcher(100, 1);
     let all = tokio::join!(add(&batcher, 1, 5), add(&batcher, 3, 1), add(&batcher, 5, 1));
-    assert_eq!(all, (("first", 1), ("led", 3), ("too_busy", 0)));
+    assert_eq!(all, (("immediate", 1), ("led", 3), ("too_busy", 0)));
     let hurried = Instant::now() + Duration::from_secs(1);
     let (_, hurried) = tokio::join!(add(&batcher, 1, 5), batcher.join("sum", || 3, hurried));
     assert_eq!(hurried.err().unwrap().code().as_str(), "out_of_time");
@@ -130,7 +130,7 @@ async fn go(batcher: &Arc<Batcher<Shares>>, seconds: u64) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_comes_goes_beside_what_is_under_way_and_many_share_the_places() {
+async fn concurrent_batches_share_the_waiting_jobs() {
     let batcher = batcher_of::<Shares>(2, 100, 100);
     assert_eq!(tokio::join!(go(&batcher, 1), go(&batcher, 5), go(&batcher, 1), go(&batcher, 1)), (1, 1, 2, 2));
     // Of many who wait for a slot, half go into each of two.
@@ -140,13 +140,13 @@ async fn who_comes_goes_beside_what_is_under_way_and_many_share_the_places() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_crowd_that_calls_again_and_again_falls_into_equal_shares() {
+async fn callers_that_call_again_and_again_form_equal_batches() {
     let batcher = batcher_of::<Shares>(2, 100, 100);
     let client = async |number: u64| {
         let mut sizes = Vec::new();
         for _ in 0..40 {
             sizes.push(go(&batcher, 1).await);
-            // No two come back at the same time.
+            // They come back one after another.
             time::sleep(Duration::from_millis(10 + number)).await;
         }
         sizes
@@ -157,7 +157,7 @@ async fn a_crowd_that_calls_again_and_again_falls_into_equal_shares() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_of_a_crowd_waits_a_moment_for_those_who_come_back() {
+async fn a_batch_lingers_for_callers_that_come_back() {
     let batcher = batcher(100, 100);
     let expected = async |late: u64| {
         let started = Instant::now();
@@ -168,27 +168,27 @@ async fn one_of_a_crowd_waits_a_moment_for_those_who_come_back() {
         let sums = futures_util::future::join_all((0..5).map(come)).await;
         (sums, started.elapsed().as_millis())
     };
-    // Where nobody has been, the first waits for nobody.
+    // Where no jobs are expected, the first starts at once.
     assert_eq!(expected(10).await, (vec![1, 24, 24, 24, 24], 2_000));
-    // Then all go together as soon as they are here.
+    // Then all share a batch as soon as they are here.
     assert_eq!(expected(10).await, (vec![25; 5], 1_040));
-    // Who stays away is waited for once.
+    // Jobs that do not come are waited for once.
     let started = Instant::now();
     assert_eq!(add(&batcher, 1, 1).await, ("led", 1));
     assert_eq!(started.elapsed(), Duration::from_millis(1_050));
-    assert_eq!(add(&batcher, 1, 1).await, ("first", 1));
+    assert_eq!(add(&batcher, 1, 1).await, ("immediate", 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_crowd_that_has_not_been_here_for_a_while_is_not_waited_for() {
+async fn after_an_idle_time_nothing_lingers() {
     let batcher = batcher(100, 100);
     futures_util::future::join_all((0..5).map(|number| add(&batcher, 2 * number + 1, 1))).await;
     time::sleep(Duration::from_secs(2)).await;
-    assert_eq!(add(&batcher, 1, 1).await, ("first", 1));
+    assert_eq!(add(&batcher, 1, 1).await, ("immediate", 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_of_a_crowd_who_gives_up_leaves_nobody_waiting() {
+async fn a_lingering_job_that_is_given_up_leaves_no_job_waiting() {
     let batcher = batcher(100, 100);
     let all = async || {
         tokio::join!(
@@ -209,7 +209,7 @@ async fn one_of_a_crowd_who_gives_up_leaves_nobody_waiting() {
     let (hurried, late) = tokio::join!(hurried, late);
     assert!(hurried.is_err());
     assert_eq!((late, started.elapsed()), (("led", 1), Duration::from_millis(1_050)));
-    // Where all have, nothing is left of the queue.
+    // If all have given up, nothing is left of the queue.
     all().await;
     assert!(time::timeout(Duration::from_millis(10), add(&batcher, 1, 1)).await.is_err());
     time::sleep(Duration::from_millis(100)).await;
@@ -217,30 +217,30 @@ async fn one_of_a_crowd_who_gives_up_leaves_nobody_waiting() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_under_way_is_waited_for_however_long_it_takes() {
+async fn a_running_batch_is_waited_for_however_long_it_takes() {
     let batcher = batcher(100, 100);
     let all = tokio::join!(add(&batcher, 1, 1), add(&batcher, 3, 600), add(&batcher, 5, 1));
-    assert_eq!(all, (("first", 1), ("led", 8), ("told", 8)));
+    assert_eq!(all, (("immediate", 1), ("led", 8), ("answered", 8)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_leader_that_is_gone_leaves_nobody_waiting() {
+async fn a_leader_that_is_gone_leaves_no_job_waiting() {
     let batcher = batcher(100, 100);
     let first = add(&batcher, 1, 1);
-    // Gone while it works, gone before it was told, and gone before its turn.
+    // Gone while it runs, gone before it was told, and gone while it waits.
     let works = time::timeout(Duration::from_secs(2), add(&batcher, 3, 600));
-    let (first, gone, told) = tokio::join!(first, works, add(&batcher, 5, 1));
-    assert_eq!((first, gone.is_err(), told), (("first", 1), true, ("left", 5)));
-    let (held, mut told) =
+    let (first, gone, reply) = tokio::join!(first, works, add(&batcher, 5, 1));
+    assert_eq!((first, gone.is_err(), reply), (("immediate", 1), true, ("abandoned", 5)));
+    let (held, mut reply) =
         (batcher.join("sum", || 1, Instant::now()).await.ok(), batcher.enqueue(&"sum", || 3, 0).unwrap());
     let (_, other) = tokio::join!(
         async {
             drop(held);
-            told = None
+            reply = None
         },
         add(&batcher, 5, 1)
     );
-    assert!(told.is_none() && other.0 != "left", "{other:?}");
+    assert!(reply.is_none() && other.0 != "abandoned", "{other:?}");
     let (_, gone, other) = tokio::join!(
         add(&batcher, 1, 5),
         time::timeout(Duration::from_secs(1), add(&batcher, 3, 1)),
