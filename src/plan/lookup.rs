@@ -18,7 +18,7 @@ pub(super) mod record_locks;
 pub use self::ask::LookupResult;
 pub(super) use self::{
     ask::Matches,
-    auto_create::AutoCreate,
+    auto_create::{AutoCreate, Fit},
     query::MOST,
     question::{Filter, Lookup, LookupError, Question, QuestionId, Questions},
 };

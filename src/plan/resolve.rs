@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{
     Error, Warnings,
-    lookup::{AutoCreate, Filter, LookupResult, Matches, QuestionId, Questions, record_locks},
+    lookup::{AutoCreate, Filter, Fit, LookupResult, Matches, QuestionId, Questions, record_locks},
     read::{Draft, Reader},
     schema_view::with_schemas,
 };
@@ -50,61 +50,89 @@ pub(super) async fn resolve(
     warnings: &mut Warnings,
     is_dry_run: bool,
 ) -> Result<Option<Resolved>, Error> {
-    let mut resolved = Resolved { questions, ..Resolved::default() };
-    let mut noted = Warnings::new(warnings.is_strict());
-    let mut made_for: HashMap<(String, Option<i64>), QuestionId> = HashMap::new();
+    let mut resolver = Resolver {
+        caller,
+        filter,
+        company,
+        auto_create,
+        resolved: Resolved { questions, ..Resolved::default() },
+        created_for: HashMap::new(),
+        noted: Warnings::new(warnings.is_strict()),
+    };
     for _ in 0..MOST_LEVELS {
-        let open: Vec<QuestionId> = resolved.questions.unanswered(&resolved.matches).map(|(id, _)| id).collect();
-        let locks = record_locks::of_lookups(caller, resolved.questions.unanswered(&resolved.matches), auto_create);
+        let Resolved { questions, matches, .. } = &mut resolver.resolved;
+        let open: Vec<QuestionId> = questions.unanswered(matches).map(|(id, _)| id).collect();
+        let locks = record_locks::of_lookups(caller, questions.unanswered(matches), auto_create);
         if !is_dry_run && caller.lock_records(locks).await? == Taken::Anew {
             return Ok(None);
         }
-        resolved.questions.ask(caller, filter, &mut resolved.matches).await?;
-        let missing: Vec<_> = open
-            .into_iter()
-            .filter(|&id| resolved.matches[id].is_empty())
-            .filter_map(|id| Some((id, auto_create.fitting(resolved.questions.get(id))?)))
-            .collect();
-        // An entry creates one record, even if several different lookups fit it.
-        let missing: Vec<_> = missing
-            .into_iter()
-            .filter(|(id, fit)| {
-                // What the record is created from, and its company.
-                let key = (fit.entry.path.clone(), resolved.questions.get(*id).company.or(company));
-                let first = *made_for.entry(key).or_insert(*id);
-                let is_answered_by_first = first != *id && fit.is_certain;
-                if is_answered_by_first {
-                    resolved.same.insert(*id, first);
-                }
-                !is_answered_by_first
-            })
-            .collect();
+        questions.ask(caller, filter, matches).await?;
+        let missing = resolver.missing(open);
         if missing.is_empty() {
-            warnings.extend(noted);
-            return Ok(Some(resolved));
+            warnings.extend(resolver.noted);
+            return Ok(Some(resolver.resolved));
         }
-        let strict = noted.is_strict();
-        let (missing_records, questions, of_level) = with_schemas(caller, |schemas| {
+        resolver.read(missing).await?;
+    }
+    let problem = format!("needs more than {MOST_LEVELS} missing records, each for the next");
+    Err(Error::WrongKind { path: "auto_create".to_owned(), problem })
+}
+
+/// The questions of one call while they are being answered, level by level.
+struct Resolver<'r> {
+    caller: &'r Caller,
+    filter: Filter<'r>,
+    company: Option<i64>,
+    auto_create: &'r AutoCreate,
+    resolved: Resolved,
+    /// By entry and company: the question for which a record is created from that entry.
+    created_for: HashMap<(String, Option<i64>), QuestionId>,
+    noted: Warnings,
+}
+
+impl<'r> Resolver<'r> {
+    /// The questions of one level that found nothing, and for which a record is created. An entry creates one record, even
+    /// if several different lookups fit it: the others are answered by that record.
+    fn missing(&mut self, level: Vec<QuestionId>) -> Vec<(QuestionId, Fit<'r>)> {
+        let mut missing = Vec::new();
+        for id in level.into_iter().filter(|id| self.resolved.matches[*id].is_empty()) {
+            let question = self.resolved.questions.get(id);
+            let Some(fit) = self.auto_create.fitting(question) else { continue };
+            let key = (fit.entry.path.clone(), question.company.or(self.company));
+            let first = *self.created_for.entry(key).or_insert(id);
+            if first != id && fit.is_certain {
+                self.resolved.same.insert(id, first);
+            } else {
+                missing.push((id, fit));
+            }
+        }
+        missing
+    }
+
+    /// Reads the missing records, which may ask more questions.
+    async fn read(&mut self, missing: Vec<(QuestionId, Fit<'r>)>) -> Result<(), Error> {
+        let Self { resolved, filter, company, .. } = self;
+        let strict = self.noted.is_strict();
+        let (missing_records, questions, noted) = with_schemas(self.caller, |schemas| {
             let mut noted = Warnings::new(strict);
             let questions = resolved.questions.clone();
-            let mut reader = Reader { schemas, filter, questions, warnings: &mut noted };
+            let mut reader = Reader { schemas, filter: *filter, questions, warnings: &mut noted };
             let mut missing_records = BTreeMap::new();
             for (id, fit) in &missing {
                 let question = resolved.questions.get(*id);
-                let model = question.model.clone();
-                let draft = reader.read(&model, &fit.entry.values, &fit.entry.path, question.company.or(company))?;
+                let company = question.company.or(*company);
+                let draft = reader.read(&question.model, &fit.entry.values, &fit.entry.path, company)?;
                 missing_records.insert(*id, MissingRecord { draft, is_certain: fit.is_certain });
             }
             let questions = reader.questions;
             Ok((missing_records, questions, noted))
         })
         .await?;
-        noted.extend(of_level);
-        resolved.questions = questions;
-        resolved.missing_records.extend(missing_records);
+        self.noted.extend(noted);
+        self.resolved.questions = questions;
+        self.resolved.missing_records.extend(missing_records);
+        Ok(())
     }
-    let problem = format!("needs more than {MOST_LEVELS} missing records, each for the next");
-    Err(Error::WrongKind { path: "auto_create".to_owned(), problem })
 }
 
 impl Resolved {
