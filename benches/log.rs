@@ -18,11 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use odoo_gateway::{
-    config::Config,
-    log::{Arrived, Caller, Finished, Log, OdooCall, Received, State, Who},
-    route::Route,
-};
+use odoo_gateway::log_bench::{Arrived, Caller, Config, Finished, Log, OdooCall, Received, Route, State, Who};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 use uuid::Uuid;

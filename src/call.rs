@@ -25,8 +25,8 @@ pub use self::{
     answered::Answered,
     error::Error,
     incoming::{By, Incoming, Presented},
-    message::{Call, Envelope},
-    outcome::{Body, Outcome, Refusal, Warning},
+    message::Call,
+    outcome::Outcome,
     planner::plan_call,
     service::Service,
 };

@@ -31,7 +31,7 @@ use toml::{
 
 pub use self::{
     client::Client,
-    front::{DATABASE_MANAGER, Limits, Pass, Prefix, Proxy, Server, Tls},
+    front::{DATABASE_MANAGER, Limits, Pass, Proxy, Server, Tls},
     hook::Hook,
     log::{Kept, Log, OnFailure, days},
     policy::{OwnCredentials, Rules},

@@ -15,7 +15,7 @@ use std::fmt::Display;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-pub use self::undo::{Fate, Incomplete, Leftover};
+pub use self::undo::Incomplete;
 use crate::{
     odoo::{Caller, Rpc},
     plan::{self, Answer, Fields, On, Plan, Selection, Warning, WarningCode, Work, Write},

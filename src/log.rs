@@ -54,14 +54,14 @@ pub use self::{
     maintain::{
         repair::{Repaired, repair},
         settle::{NotSettled, Settlement},
-        verify::{Finding, Grade, Verified, verify},
+        verify::{Verified, verify},
     },
     read::{
         archive::Archive,
-        call::{Call, CallState, Repetition, Settled},
+        call::{Call, CallState, Settled},
         filter::Filter,
         follow::FollowPosition,
-        page::{Cursor, NotACursor, Page},
+        page::{Cursor, Page},
         route::RecordedRoute,
     },
     write::{

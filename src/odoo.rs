@@ -50,26 +50,21 @@ pub use self::{
         access::RotatedCookie,
         credential::{Credential, Fingerprint},
         failed_login_budget::{BudgetedLogin, FailedLoginBudget},
-        identity::Identity,
     },
     cache::lookup_cache::{CachedLookups, LookupCriteria},
     caller::{Caller, LookupError},
     health::{Capacity, NO_PROXY_MODE},
     locks::{RecordKey, Taken},
     model::{
-        error::{Error, Repeatable, Why},
-        fault::Fault,
-        rpc::{Effect, Page, Reach, Rpc, SHOWN},
+        error::{Error, Why},
+        rpc::{Effect, Page, Rpc, SHOWN},
         schema::{Bond, Field, Kept, Kind, Properties, Schema},
         trace::{Made, Trace},
     },
-    protocol::{
-        Protocol,
-        release::{Edition, Release},
-    },
+    protocol::release::Release,
     transport::{
         Unusable,
-        concurrency_limit::{Permit, RequestClass, UpstreamLimit},
+        concurrency_limit::{RequestClass, UpstreamLimit},
         origin::{Flow, Origin, TraceParent},
         public_address::PublicAddress,
         tls::{TlsError, tls},
@@ -247,14 +242,6 @@ impl Odoo {
     /// Whether Odoo is in proxy mode; none where that cannot be found out.
     pub async fn proxy_mode(&self) -> Option<bool> {
         self.health.proxy_mode().await
-    }
-
-    /// Asks Odoo for its release now.
-    ///
-    /// # Errors
-    /// Odoo does not answer, or not with a release.
-    pub async fn probe(&self) -> Result<Release, Error> {
-        self.health.probe().await
     }
 
     /// Whether Odoo is ready: its release, asked now within a short time, or as last seen where Odoo is only slow to answer.

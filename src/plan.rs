@@ -45,8 +45,8 @@ pub use self::{
     lookup::LookupResult,
     routes::{call_function, create_data, create_update_data, search_data, update_data},
     steps::{
-        Answer, ArgumentPath, At, Delegation, FutureId, Line, NestedLines, Placeholder, Purpose, RecordIndex,
-        RecordPath, Root, SideEffects, Step, StepId, StepMap, Steps, Write,
+        Answer, At, Delegation, FutureId, Line, NestedLines, Placeholder, Purpose, RecordIndex, RecordPath, Root,
+        SideEffects, Step, StepId, StepMap, Steps, Write,
     },
     warning::{Warning, WarningCode},
 };

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 
 pub use self::{
-    body::{BodyError, Passing, Streamed, collect},
+    body::{BodyError, Passing, collect},
     path::Path,
 };
 

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use odoo_gateway::plan::field_list::{self, ListedField};
+use odoo_gateway::field_list::{self, ListedField};
 use serde_json::json;
 
 fn written(field: &ListedField) -> String {

@@ -20,7 +20,7 @@ use jiff::{Timestamp, Zoned, civil::DateTime, tz::TimeZone};
 use super::{Configured, terminal};
 use crate::{
     config::{self, Config},
-    log::{Call, CallState, Filter, RecordedRoute},
+    log::{Call, CallState, Cursor, Filter, Page, RecordedRoute},
     operations::calls::{Calls, Query},
     route::Route,
 };
@@ -160,6 +160,9 @@ pub(super) struct Ls {
     /// All of them
     #[arg(long, conflicts_with = "limit")]
     all: bool,
+    /// Go on where an earlier listing with the same conditions ended: the cursor that it named
+    #[arg(long, value_name = "CURSOR")]
+    after: Option<Cursor>,
     /// One JSON object a line
     #[arg(long)]
     json: bool,
@@ -168,22 +171,25 @@ pub(super) struct Ls {
 impl Ls {
     async fn run(self, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         let limit = (!self.all).then_some(self.limit);
-        let query = Query { filter: self.which.filter(), limit, cursor: None };
-        let calls = calls(&self.configured)?.page(query).await?.calls;
+        let query = Query { filter: self.which.filter(), limit, cursor: self.after };
+        let Page { calls, next } = calls(&self.configured)?.page(query).await?;
         if self.json {
             for call in &calls {
                 writeln!(out, "{}", serde_json::to_string(call)?)?;
             }
-            return Ok(ExitCode::SUCCESS);
         }
         if calls.is_empty() {
-            eprintln!("no call of the log is like that");
+            if !self.json {
+                eprintln!("no call of the log is like that");
+            }
             return Ok(ExitCode::SUCCESS);
         }
-        write!(out, "{}", list(&calls))?;
+        if !self.json {
+            write!(out, "{}", list(&calls))?;
+        }
         out.flush()?;
-        if Some(calls.len()) == limit {
-            eprintln!("the latest {}; -n or --all shows more", calls.len());
+        if let Some(next) = next {
+            eprintln!("{} calls; --after {next} shows those before them, -n or --all more at once", calls.len());
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -15,8 +15,7 @@ mod select;
 
 pub use self::{
     draft::{Actor, Draft, NotReplayable, Options, Replay},
-    edit::NotAPayload,
-    execute::{Answer, Executor, Failure, NoAnswer, NotOpened},
+    execute::{Answer, Executor},
     request::ReplayRequest,
-    select::{NotSelected, SHORTEST_ID, Selection},
+    select::{NotSelected, Selection},
 };

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 pub(super) use self::placeholder::Trail;
 pub use self::{
-    placeholder::{ArgumentPath, At, FutureId, Line, Placeholder, RecordIndex, RecordPath, Root},
+    placeholder::{At, FutureId, Line, Placeholder, RecordIndex, RecordPath, Root},
     side_effects::{Delegation, NestedLines, SideEffects},
 };
 use super::answer::Selection;

@@ -62,14 +62,6 @@ impl Archive {
         Ok(Self { disk, folder: folder.to_owned(), is_live: is_in_use(folder), last_read: Mutex::default() })
     }
 
-    /// The matching calls, the latest first, up to the limit.
-    ///
-    /// # Errors
-    /// The folder of the log cannot be read.
-    pub fn calls(&self, filter: &Filter, limit: Option<usize>) -> Result<Vec<Call>, Error> {
-        self.page(filter, limit, None).map(|page| page.calls)
-    }
-
     /// Calls `each` with every matching call, the latest first.
     ///
     /// # Errors

@@ -186,13 +186,6 @@ impl Rpc {
         self
     }
 
-    /// The value at a JSON pointer (RFC 6901) whose first name is that of an argument.
-    pub fn argument_mut(&mut self, pointer: &str) -> Option<&mut Value> {
-        let path = pointer.strip_prefix('/')?;
-        let (name, rest) = path.split_at(path.find('/').unwrap_or(path.len()));
-        self.args.iter_mut().find(|(known, _)| *known == name)?.1.pointer_mut(rest)
-    }
-
     /// For people: what is called with which arguments, long texts shortened. Arguments that say nothing are left out.
     pub fn render(&self) -> Value {
         let mut shown = json!({"model": self.model, "method": self.method});

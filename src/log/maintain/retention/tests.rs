@@ -68,7 +68,7 @@ impl Fixture {
     }
 
     fn in_doubt(&self) -> usize {
-        self.archive().calls(&Filter { in_doubt: true, ..Filter::default() }, None).unwrap().len()
+        self.archive().page(&Filter { in_doubt: true, ..Filter::default() }, None, None).unwrap().calls.len()
     }
 
     /// The number of the last line that is not a mark.
@@ -133,7 +133,8 @@ fn pages_give_each_call_in_doubt_once_while_it_is_carried_forward() {
     (0..100).for_each(|_| fixture.call(Event::CallRefused, 2_500));
     fixture.start();
     let filter = Filter { in_doubt: true, ..Filter::default() };
-    let before: Vec<Uuid> = fixture.archive().calls(&filter, None).unwrap().iter().map(|call| call.id).collect();
+    let before: Vec<Uuid> =
+        fixture.archive().page(&filter, None, None).unwrap().calls.iter().map(|call| call.id).collect();
     let first = fixture.archive().page(&filter, Some(10), None).unwrap();
     // All calls in doubt are carried forward, behind the first page.
     (0..600).for_each(|_| fixture.call(Event::CallRefused, 2_500));
@@ -173,7 +174,7 @@ fn pages_give_a_call_once_whose_first_line_is_dropped_meanwhile() {
         (0..20).for_each(|_| fixture.call(Event::CallRefused, 2_500));
         fixture.run_pass();
     }
-    let headless = fixture.archive().calls(&filter, None).unwrap();
+    let headless = fixture.archive().page(&filter, None, None).unwrap().calls;
     assert_eq!(headless.len(), 5, "{headless:?}");
     let (mut paged, mut next) = (Vec::new(), first.next);
     while let Some(cursor) = next {
