@@ -1,19 +1,17 @@
-//! Keyed locks: calls that may create the same record go one after another, calls for other records side by side.
+//! Keyed locks: they serialise calls that may create the same record. Calls for other records run concurrently.
 //!
-//! Odoo has no call that finds or creates in one step: two callers that search for the same record at the same time both find
-//! nothing, and both create it. So the gateway serialises them per key. A key is a model with the fields and values by which
-//! the record is found, be it a search key or a lookup. Its lock is taken before the record is searched for, and held until
-//! the call has ended in Odoo.
+//! Odoo has no find-or-create: two callers that search for the same record at the same time both find nothing, and both create
+//! it. So the gateway serialises them per key. A key is a model with the fields and values by which the record is found, by a
+//! search key or a lookup. Its lock is taken before the search, and held until the call has ended in Odoo.
 //!
 //! What must stay true:
-//! - No deadlock: a call waits for a lock only while all that it holds sort before it. One that needs a lock out of this
-//!   order, and does not get it at once, releases all of its locks and takes the whole set in order ([`Taken::Anew`]).
-//! - Each lock is fair: calls get it in the order in which they came. Every wait has the call's own deadline.
-//! - The table has entries only for locks that somebody holds or waits for, so that the number of calls bounds it; a key
-//!   takes the same memory however long its value is.
+//! - No deadlock: a call waits for a lock only while all locks that it holds sort before it. A call that needs a lock out of order,
+//!   and does not get it at once, releases all of its locks and takes the whole set in order ([`Taken::Anew`]).
+//! - Each lock is fair: calls get it in the order of their arrival. Every wait has the call's own deadline.
+//! - The table contains only locks that are held or waited for, so that the number of calls bounds it. A key has a fixed size.
 //!
-//! The table is this process's own. A second gateway before the same Odoo does not see it; there, Odoo's own constraints and
-//! planning anew (`call/task.rs`) are what is left.
+//! The table belongs to this process. A second gateway in front of the same Odoo does not see it; then only Odoo's constraints and
+//! replanning (`call/task.rs`) prevent duplicates.
 
 use std::{
     collections::BTreeMap,
@@ -33,20 +31,20 @@ use tokio::{
 
 use crate::odoo::model::error::Error;
 
-/// What a record is found by, as a hash of fixed size.
+/// The criteria by which a record is found, as a hash of fixed size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecordKey([u8; 16]);
 
 impl RecordKey {
-    /// The key of the records of `model` that have these values in these fields, in whatever order they are named. Values that
-    /// Odoo may take for equal are equal: `1`, `1.0` and `"1"`.
+    /// The key of the records of `model` with these values in these fields, in any order. Values that Odoo may consider equal are
+    /// equal: `1`, `1.0` and `"1"`.
     pub(in crate::odoo) fn new(database: &str, model: &str, terms: &[(&str, &Value)]) -> Self {
         let mut terms: Vec<(&str, String)> = terms.iter().map(|(field, value)| (*field, plain(value))).collect();
         terms.sort_unstable();
         let mut hash = Sha256::new();
         let texts = [database, model].into_iter().chain(terms.iter().flat_map(|(field, value)| [*field, value]));
         for text in texts {
-            // With its length, so that no two lists of texts are the same bytes.
+            // With its length, so that different lists of texts never give the same bytes.
             hash.update(text.len().to_le_bytes());
             hash.update(text);
         }
@@ -55,7 +53,7 @@ impl RecordKey {
     }
 }
 
-/// A value as a text that is the same for what Odoo compares as equal.
+/// A value as text, which is the same for values that Odoo compares as equal.
 fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -74,20 +72,20 @@ pub(in crate::odoo) struct KeyLocks {
     waiting: AtomicUsize,
 }
 
-/// The locks that one call holds. They are released when this is dropped.
+/// The locks that one call holds, released when this is dropped.
 #[derive(Debug, Default)]
 pub(in crate::odoo) struct Held(BTreeMap<RecordKey, Lock>);
 
-/// How locks were taken.
+/// What became of the locks that were held before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taken {
-    /// Beside those that the call held before.
+    /// They are still held.
     Added,
-    /// Those that were held before had to be released first: what was found under them may no longer be so.
+    /// They had to be released first, and were taken again: what was found under them may have changed.
     Anew,
 }
 
-/// One lock, or the wait for it.
+/// One lock that is held or waited for.
 #[derive(Debug)]
 struct Lock {
     table: Arc<KeyLocks>,
@@ -96,15 +94,15 @@ struct Lock {
 }
 
 impl KeyLocks {
-    /// How many calls wait for a lock.
+    /// The number of calls that wait for a lock.
     pub(in crate::odoo) fn waiting(&self) -> usize {
         self.waiting.load(Relaxed)
     }
 
-    /// Takes those of the locks that are not held yet.
+    /// Takes the locks that are not held yet.
     ///
     /// # Errors
-    /// [`Error::KeyBusy`] where another call held one of them until `until`.
+    /// [`Error::KeyBusy`] where another call holds one of them until `until`.
     pub(in crate::odoo) async fn take(
         self: &Arc<Self>,
         mut held: Held,
@@ -129,7 +127,7 @@ impl KeyLocks {
         Ok((self.wait_for(Held::default(), keys, until).await?, Taken::Anew))
     }
 
-    /// Waits for each of the locks; the keys are sorted, and behind those that are held.
+    /// Waits for each lock. The keys are sorted, and sort after those that are held.
     async fn wait_for(self: &Arc<Self>, mut held: Held, keys: Vec<RecordKey>, until: Instant) -> Result<Held, Error> {
         for key in keys {
             held.0.insert(key, self.lock(key, until).await?);
@@ -154,9 +152,9 @@ impl KeyLocks {
         Some(lock)
     }
 
-    /// The entry of a key, which lasts for as long as somebody has its mutex.
+    /// The entry of a key, which exists while a call has its mutex.
     fn open(self: &Arc<Self>, key: RecordKey) -> (Arc<Mutex<()>>, Lock) {
-        // The second is dropped after the first, whatever becomes of the wait.
+        // The lock is dropped after the mutex, also when the wait is abandoned.
         let lock = Lock { table: self.clone(), key, guard: None };
         (self.locks.entry(key).or_default().clone(), lock)
     }
@@ -165,12 +163,12 @@ impl KeyLocks {
 impl Drop for Lock {
     fn drop(&mut self) {
         self.guard = None;
-        // A call that waits, or is about to, has a share of the mutex besides the table's own.
+        // A call that waits, or is about to, owns a reference to the mutex besides that of the table.
         self.table.locks.remove_if(&self.key, |_, mutex| Arc::strong_count(mutex) == 1);
     }
 }
 
-/// Counts one that waits, for as long as it lives.
+/// Counts a waiting call while it exists.
 struct Waiting<'l>(&'l AtomicUsize);
 
 impl<'l> Waiting<'l> {

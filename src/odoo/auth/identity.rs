@@ -130,7 +130,7 @@ impl Authenticator {
         };
         let user = call(Rpc::read("res.users", vec![uid], json!(["login", "company_id", "lang", "tz"]))).await?;
         let user = &user[0];
-        let login = text(&user["login"]);
+        let login = text(&user["login"]).ok_or_else(|| unreadable("res.users.read"))?;
         match &access.credential {
             // JSON-2 identifies the user by the key alone.
             Credential::LoginKey { login: given, .. } if *given != login => {
@@ -146,7 +146,7 @@ impl Authenticator {
 
 impl Identity {
     fn of_session(info: &Value, database: &str) -> Result<Self, Error> {
-        let theirs = info["db"].as_str().unwrap_or_default();
+        let theirs = info["db"].as_str().ok_or_else(|| unreadable("session_info"))?;
         if theirs != database {
             return Err(Error::OtherDatabase { theirs: theirs.to_owned(), ours: database.to_owned() });
         }
@@ -154,7 +154,8 @@ impl Identity {
         let company = &info["user_companies"]["current_company"];
         // Odoo 14 gives `[id, name]`, later ones the id; a portal user has neither.
         let company = company.as_i64().or_else(|| company[0].as_i64());
-        Ok(Self { uid, login: text(&info["username"]), company, context: language_and_zone(&info["user_context"]) })
+        let login = text(&info["username"]).ok_or_else(|| unreadable("session_info"))?;
+        Ok(Self { uid, login, company, context: language_and_zone(&info["user_context"]) })
     }
 }
 
@@ -164,6 +165,22 @@ fn language_and_zone(context: &Value) -> Map<String, Value> {
     ["lang", "tz"].into_iter().filter_map(given).collect()
 }
 
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
+fn text(value: &Value) -> Option<String> {
+    value.as_str().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_without_a_user_or_a_name_is_no_identity() {
+        let code = |info: Value| Identity::of_session(&info, "d").err().map_or("ok", |error| error.code().as_str());
+        assert_eq!(code(json!({"db": "d", "uid": 7, "username": "l", "user_context": {}})), "ok");
+        assert_eq!(code(json!({"db": "d", "uid": null})), "session_expired");
+        assert_eq!(code(json!({"db": "e", "uid": 7, "username": "l"})), "other_database");
+        for unreadable in [json!({"db": "d", "uid": 7}), json!({"uid": 7, "username": "l"}), json!([])] {
+            assert_eq!(code(unreadable), "odoo_no_answer");
+        }
+    }
 }

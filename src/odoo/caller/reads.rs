@@ -19,7 +19,7 @@ impl Caller {
     pub(super) async fn read(&self, rpc: &Rpc) -> Result<Value, Error> {
         let (Some(batching), Effect::Read) = (self.batching(), rpc.effect) else { return self.make(rpc).await };
         let started = Instant::now();
-        let key = (self.access.credential.fingerprint(), rpc.text());
+        let key = (self.access.credential.fingerprint(), rpc.sharing_key());
         match batching.reads.join(key, || (), self.until).await? {
             Dispatch::Immediate(_slot) => self.make(rpc).await,
             Dispatch::Lead(batch) => {

@@ -1,6 +1,6 @@
-//! What can go wrong between the gateway and Odoo, and what that means for whoever asked.
+//! The errors between the gateway and Odoo, and what they mean for the caller.
 //!
-//! One classification for all protocols: what was not sent, what Odoo refused ([`Fault`]), what is unknown.
+//! One classification serves all protocols: nothing was sent, Odoo refused it ([`Fault`]), or the outcome is unknown.
 
 use std::time::Duration;
 
@@ -12,21 +12,22 @@ use crate::{
     policy::{Denied, Malformed},
 };
 
+/// An error of an RPC, or of the way to it.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// No connection was made: nothing was sent.
     #[error("the gateway cannot reach Odoo")]
     Unreachable { url: String, reason: String },
-    /// The call has no form in HTTP: nothing was sent.
+    /// HTTP cannot express the request: nothing was sent.
     #[error("the call cannot be sent to Odoo: {reason}")]
     Unsendable { reason: String },
-    /// No connection was tried, since the last ones failed: nothing was sent.
+    /// The circuit breaker is open after failed connections: nothing was sent.
     #[error("the gateway has not reached Odoo for a while, and looks every second whether it is back")]
     Down { reason: String },
-    /// Too many calls wait for their turn with Odoo: nothing was sent.
+    /// The queue is full or its time-out has passed: nothing was sent.
     #[error("{0}; come back later")]
     Busy(Queue),
-    /// The call took too long to get to its first change: nothing was written.
+    /// The call reached its deadline before its first change: nothing was written.
     #[error(
         "the call did not get to its first change within the time that [limits] call_timeout leaves; nothing was written"
     )]
@@ -36,16 +37,16 @@ pub enum Error {
         "other calls that may create or update the same record were under way for as long as this one could wait; nothing was written, send it again"
     )]
     KeyBusy,
-    /// The call was sent, and no answer came that tells what became of it.
+    /// The request was sent, and no answer tells its outcome.
     #[error("{}", no_answer(*effect, why))]
     NoAnswer { effect: Effect, why: Why },
-    /// Odoo, or a proxy before it, turned the call away before working on it.
+    /// Odoo, or a proxy in front of it, refused the request before working on it.
     #[error("Odoo is overloaded (HTTP {status})")]
     Overloaded { status: u16 },
-    /// What stands before Odoo, or Odoo, sends callers elsewhere; the call was not worked on.
+    /// Odoo, or a proxy in front of it, redirects the request; it was not worked on.
     #[error("Odoo answers with a redirect; [upstream] url must be the address at which it serves itself")]
     Redirected { to: String },
-    /// What stands before Odoo, or Odoo's own server, did not let the call in.
+    /// A proxy in front of Odoo, or Odoo's own HTTP server, rejected the request.
     #[error("the call was turned away before Odoo worked on it: HTTP {status}{}", titled(title))]
     TurnedAway { status: u16, title: String },
     #[error("{}", too_large(*effect, *cap))]
@@ -63,13 +64,13 @@ pub enum Error {
     SessionExpired,
     #[error("Odoo does not accept this API key")]
     WrongKey,
-    /// The login is not said: it is what a stranger gave, and may be a password or a key in the wrong place.
+    /// The login is not shown: an unknown caller may have sent a password or a key in its place.
     #[error(
         "Odoo does not accept this login with this secret{}",
         words.as_deref().map(|words| format!(": {words}")).unwrap_or_default()
     )]
     WrongLogin { words: Option<String> },
-    /// Odoo looks at no password for a while, right or wrong (`base.login_cooldown_duration`, Odoo 14-19).
+    /// Odoo accepts no logins for a while, correct or not (`base.login_cooldown_duration`, Odoo 14-19).
     #[error("Odoo takes no logins at the moment: {words}")]
     LoginsHeld { words: String },
     #[error(
@@ -84,10 +85,10 @@ pub enum Error {
     CredentialNotTaken { credential: &'static str, taken: &'static str },
     #[error("`[upstream] protocol` is JSON-2, which Odoo {version} does not have")]
     NoSuchProtocol { version: u16 },
-    /// The policy does not let the caller do this; nothing was sent.
+    /// The policy denies it: nothing was sent.
     #[error(transparent)]
     Denied(#[from] Denied),
-    /// A search that could not be kept within the domain that the caller has; nothing was sent.
+    /// A search could not be restricted to the caller's domain: nothing was sent.
     #[error("the domain of the search {0}")]
     NoDomain(#[from] Malformed),
     #[error("XML-RPC cannot carry {what}, which stands in the call to {rpc}; [upstream] protocol has other ways")]
@@ -98,30 +99,30 @@ pub enum Error {
     NoSuchDatabase(String),
 }
 
-/// Why it is not known what became of a call.
+/// Why the outcome of a request is unknown.
 #[derive(Debug, Clone)]
 pub enum Why {
     /// No answer within this time.
     TimedOut(Duration),
     /// The connection ended before the answer was whole.
     Broken(String),
-    /// A status that no Odoo method answers with; from a proxy before Odoo, or from an Odoo that is starting or stopping.
+    /// A status that no Odoo method answers with: from a proxy in front of Odoo, or from an Odoo that is starting or stopping.
     Status(u16),
-    /// A page for people, with its title; from a proxy before Odoo, as for maintenance.
+    /// An HTML page, with its title: from a proxy in front of Odoo, as during maintenance.
     Page { status: u16, title: String },
-    /// Odoo lost PostgreSQL, before the transaction was closed or while it was.
+    /// Odoo lost its connection to PostgreSQL before or during the commit.
     DatabaseLost(Fault),
-    /// The call was carried out, and XML-RPC has no form for its result.
+    /// The call was executed, and XML-RPC cannot express its result.
     NotInXml(String),
     /// The record was created in a batch with those of other calls, and cannot be told from them.
     Indistinguishable { model: String, ids: String },
-    /// An answer in a compressed form that was not asked for.
+    /// An answer with a content coding that was not requested.
     Encoded(String),
     /// An answer that cannot be read.
     Garbled(String),
 }
 
-/// Why a call did not get its turn.
+/// Why a request did not get a permit.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 pub enum Queue {
     #[error("Odoo is busy, and {0} calls wait for it already, as many as [upstream] queue allows")]
@@ -179,12 +180,12 @@ fn with_advice(words: &str, effect: Effect) -> String {
     }
 }
 
-/// What running a call again comes to, after Odoo has refused it.
+/// What it means to repeat an RPC after Odoo has refused it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Repeatable {
-    /// The same as running it once: its one transaction was rolled back.
+    /// The same as sending it once: its only transaction was rolled back.
     Whole,
-    /// Perhaps more: a method may close a transaction of its own, or send a mail.
+    /// Possibly more: a method may commit by itself, or send a mail.
     InPart,
 }
 
@@ -241,8 +242,8 @@ impl Error {
         }
     }
 
-    /// Worth another try at once: nothing was changed, and what stood in the way may be gone in a moment. Not so where the
-    /// time is up, or where the gateway itself holds calls back.
+    /// Whether another attempt at once may help: nothing was changed, and the cause may be gone in a moment. This excludes
+    /// time-outs, and refusals by the gateway itself.
     pub(in crate::odoo) fn is_transient(&self, rpc: Repeatable) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Overloaded { .. } => true,
@@ -277,7 +278,7 @@ impl Error {
         matches!(self, Self::OutOfTime | Self::Busy(_) | Self::NoAnswer { why: Why::TimedOut(_), .. })
     }
 
-    /// Odoo does not accept the credential, or no longer, or its protocol is closed.
+    /// Whether Odoo does not accept the credential, or the configured protocol does not take it.
     pub fn is_about_credentials(&self) -> bool {
         matches!(
             self,
@@ -289,12 +290,12 @@ impl Error {
         ) || self.is_refused_secret()
     }
 
-    /// Odoo knows no such key, login or session.
+    /// Whether Odoo knows no such key, login or session.
     pub fn is_wrong_credential(&self) -> bool {
         matches!(self, Self::WrongKey | Self::WrongLogin { .. } | Self::SessionExpired)
     }
 
-    /// With what only the operator should read: where Odoo is.
+    /// The message for the operator, with the address of Odoo.
     pub fn for_operator(&self) -> String {
         match self {
             Self::Unreachable { url, reason } => format!("Odoo cannot be reached at {url}: {reason}"),
@@ -304,7 +305,7 @@ impl Error {
         }
     }
 
-    /// Odoo's traceback, where it gave one.
+    /// Odoo's traceback; empty where it gave none.
     pub fn traceback(&self) -> &str {
         match self {
             Self::Fault(fault) | Self::NoAnswer { why: Why::DatabaseLost(fault), .. } => &fault.debug,
@@ -312,7 +313,7 @@ impl Error {
         }
     }
 
-    /// Odoo does not accept a key or a login, and will not a moment later.
+    /// Whether Odoo refuses a key or login, and will still refuse it a moment later.
     pub(in crate::odoo) fn is_refused_secret(&self) -> bool {
         matches!(self, Self::WrongKey | Self::WrongLogin { .. } | Self::SecondFactor { .. })
     }

@@ -1,8 +1,9 @@
-//! An exception that Odoo raised, and what its name means.
+//! Exceptions that Odoo raised, and what their names mean.
 //!
-//! Exceptions are told apart by their name, never by text or number: messages are translated, and the number changed
-//! between 18 and 19. Where the name does not say enough, a sentence that is never translated or the line of the source at
-//! which it was raised does; each such place says why.
+//! Exceptions are distinguished by their name, never by text or number: messages are translated, and the number changed between 18
+//! and 19. Where the name is not enough, a sentence that is never translated decides, or the source line that raised the
+//! exception; each such place gives the reason. No other file decides by a text of Odoo, except `protocol/xml_rpc.rs`, which turns
+//! tracebacks into names.
 
 use serde::Deserialize;
 
@@ -21,8 +22,23 @@ pub struct Fault {
     pub debug: String,
 }
 
+/// What a fault means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::odoo) enum FaultKind {
+    PrivateMethod,
+    AccessError,
+    AccessDenied,
+    MissingRecord,
+    ValidationError,
+    UserError,
+    UnknownMethod,
+    UnknownField,
+    Conflict,
+    Other,
+}
+
 impl Fault {
-    /// What Odoo says of a method that is not there.
+    /// Odoo's fault for a method that does not exist.
     pub(in crate::odoo) fn unknown_method(model: &str, method: &str) -> Self {
         Self {
             name: "builtins.AttributeError".to_owned(),
@@ -31,20 +47,36 @@ impl Fault {
         }
     }
 
-    pub fn code(&self) -> Code {
+    pub(in crate::odoo) fn kind(&self) -> FaultKind {
         match self.name.as_str() {
             // Odoo 18 and later have methods that are private by decoration, whatever their name.
-            "odoo.exceptions.AccessError" if self.message.starts_with("Private methods") => Code::PrivateMethod,
-            "odoo.exceptions.AccessError" => Code::AccessError,
-            "odoo.exceptions.AccessDenied" => Code::AccessDenied,
-            "odoo.exceptions.MissingError" => Code::MissingRecord,
-            "odoo.exceptions.ValidationError" => Code::ValidationError,
-            "odoo.exceptions.UserError" | "odoo.exceptions.RedirectWarning" => Code::UserError,
+            "odoo.exceptions.AccessError" if self.message.starts_with("Private methods") => FaultKind::PrivateMethod,
+            "odoo.exceptions.AccessError" => FaultKind::AccessError,
+            "odoo.exceptions.AccessDenied" => FaultKind::AccessDenied,
+            "odoo.exceptions.MissingError" => FaultKind::MissingRecord,
+            "odoo.exceptions.ValidationError" => FaultKind::ValidationError,
+            "odoo.exceptions.UserError" | "odoo.exceptions.RedirectWarning" => FaultKind::UserError,
             // An unknown model has been told from an unknown method before; see `is_unknown_model`.
-            "builtins.AttributeError" | "werkzeug.exceptions.NotFound" => Code::UnknownMethod,
-            _ if self.is_unknown_field() => Code::UnknownField,
-            _ if self.is_conflict() => Code::Conflict,
-            _ => Code::OdooError,
+            "builtins.AttributeError" | "werkzeug.exceptions.NotFound" => FaultKind::UnknownMethod,
+            _ if self.is_unknown_field() => FaultKind::UnknownField,
+            _ if self.is_conflict() => FaultKind::Conflict,
+            _ => FaultKind::Other,
+        }
+    }
+
+    /// The stable code for callers.
+    pub fn code(&self) -> Code {
+        match self.kind() {
+            FaultKind::PrivateMethod => Code::PrivateMethod,
+            FaultKind::AccessError => Code::AccessError,
+            FaultKind::AccessDenied => Code::AccessDenied,
+            FaultKind::MissingRecord => Code::MissingRecord,
+            FaultKind::ValidationError => Code::ValidationError,
+            FaultKind::UserError => Code::UserError,
+            FaultKind::UnknownMethod => Code::UnknownMethod,
+            FaultKind::UnknownField => Code::UnknownField,
+            FaultKind::Conflict => Code::Conflict,
+            FaultKind::Other => Code::OdooError,
         }
     }
 
@@ -57,7 +89,7 @@ impl Fault {
         if self.is_conflict() { Retry::Safe } else { Retry::No }
     }
 
-    /// Two transactions met. Odoo itself runs the whole method again for these (14-19), so it may be run again from here.
+    /// A conflict between transactions. Odoo itself repeats the whole method after these (14-19), so the gateway may repeat it too.
     pub(in crate::odoo) fn is_repeated_by_odoo(&self) -> bool {
         matches!(
             self.name.as_str(),
@@ -69,7 +101,7 @@ impl Fault {
         )
     }
 
-    /// Odoo's connection to PostgreSQL broke. Where that was in the middle of a commit, the commit may stand.
+    /// Odoo lost its connection to PostgreSQL. If that was during a commit, the commit may have succeeded.
     pub(in crate::odoo) fn is_database_lost(&self) -> bool {
         matches!(
             self.name.as_str(),
@@ -82,7 +114,7 @@ impl Fault {
         )
     }
 
-    /// Two transactions met, or Odoo had no database connection left. Odoo has tried again itself before it says so.
+    /// A conflict between transactions, or a lack of database connections. Odoo has repeated the method itself before it reports it.
     pub(in crate::odoo) fn is_conflict(&self) -> bool {
         self.is_repeated_by_odoo() || self.is_out_of_connections() || self.name == "odoo.exceptions.LockError"
     }
@@ -92,9 +124,9 @@ impl Fault {
         self.name == "psycopg2.pool.PoolError"
     }
 
-    /// What others have changed meanwhile may explain it: a record that was deleted, or one of the same unique value that was
-    /// created. Odoo 14-19 put most violations of a constraint as a ValidationError, which a model's own checks raise too;
-    /// code that lets PostgreSQL's own through names them as PostgreSQL does.
+    /// Whether a concurrent change may have caused it: a record that was deleted, or one with the same unique value that was
+    /// created. Odoo 14-19 report most constraint violations as a ValidationError, which the checks of a model also raise; code
+    /// that passes on PostgreSQL's own errors names them as PostgreSQL does.
     pub fn may_come_of_a_change(&self) -> bool {
         match self.name.as_str() {
             "odoo.exceptions.MissingError"
@@ -103,31 +135,31 @@ impl Fault {
             | "psycopg2.errors.UniqueViolation"
             | "psycopg2.errors.ForeignKeyViolation"
             | "psycopg2.errors.ExclusionViolation" => true,
-            // XML-RPC gives all three the same number, and no traceback.
+            // XML-RPC has the same number for all three, and no traceback.
             "odoo.exceptions.UserError" => self.debug.is_empty(),
             _ => false,
         }
     }
 
-    /// Odoo knows no such field: what is remembered of the model may be out of date. The sentence is never translated.
+    /// Odoo knows no such field: a cached schema may be out of date. The sentence is never translated.
     pub fn is_unknown_field(&self) -> bool {
         self.name == "builtins.ValueError" && self.message.starts_with("Invalid field")
     }
 
-    /// What is remembered of the models may be out of date: a field is not there, or the user's rights do not reach it any more.
+    /// Whether cached schemas may be out of date: a field does not exist, or the user has lost the right to it.
     pub fn doubts_schema(&self) -> bool {
         self.is_unknown_field() || self.name == "odoo.exceptions.AccessError"
     }
 
-    /// `call_kw` wanted record ids as the first argument and found none: the method was not run. Odoo 14-19 raise this at
-    /// the same line, and the line is looked at since a method may raise an IndexError of its own.
+    /// `call_kw` expected record ids as the first argument and found none: the method was not run. Odoo 14-19 raise this at the
+    /// same line. The line is compared, since a method may raise an IndexError of its own.
     pub(in crate::odoo) fn wants_ids(&self) -> bool {
         self.name == "builtins.IndexError" && self.raised_at() == Some("ids, args = args[0], args[1:]")
     }
 
     /// The source line at which the exception was raised.
     fn raised_at(&self) -> Option<&str> {
-        // Odoo 14 and 15 raise what a JSON controller raised once more, and give the first traceback as the cause of that.
+        // Odoo 14 and 15 raise the exception of a JSON controller a second time, with the first traceback as its cause.
         const AGAIN: &str = "raise exception.with_traceback(None) from new_cause";
         let is_source = |line: &&str| !line.trim_matches([' ', '^', '~']).is_empty();
         let tracebacks = self.debug.rsplit("The above exception was the direct cause of the following exception:");
@@ -141,19 +173,19 @@ impl Fault {
             && self.message.contains(&format!("cannot call {model}.{method} with ids"))
     }
 
-    /// JSON-2 binds arguments by the names that the method's last override gives them (Odoo 19), and this one has another
-    /// name for an argument: the method was not run.
+    /// JSON-2 binds arguments by the names in the method's last override (Odoo 19), and that override names an argument otherwise:
+    /// the method was not run.
     pub(in crate::odoo) fn refuses_names(&self) -> bool {
-        // A method that raises the same by itself does so at another line.
+        // A method that raises the same exception does so at another line.
         self.name == "werkzeug.exceptions.UnprocessableEntity"
             && self.raised_at() == Some("raise UnprocessableEntity(exc.args[0])")
             && (self.message.contains("missing a required argument")
                 || self.message.contains("got an unexpected keyword argument"))
     }
 
-    /// No protocol names the model in a machine-readable way: `call_kw` answers a bare 404 (18, 19) or a KeyError of the model's
-    /// name (14-17), JSON-2 a sentence about the model, JSON-RPC and XML-RPC a UserError that is raised before there is a
-    /// language to translate it into.
+    /// Odoo has no such model. No protocol says so in a machine-readable way: `call_kw` answers a bare 404 (18, 19) or a KeyError
+    /// with the model's name (14-17), JSON-2 a sentence about the model, JSON-RPC and XML-RPC a UserError that is raised before the
+    /// user's language is known.
     pub(in crate::odoo) fn is_unknown_model(&self, model: &str) -> bool {
         match self.name.as_str() {
             "werkzeug.exceptions.NotFound" => !self.message.starts_with("The method"),
@@ -163,20 +195,39 @@ impl Fault {
         }
     }
 
-    /// PostgreSQL has no such database. Its name stands in the sentence in whatever language that is.
+    /// PostgreSQL has no such database. The sentence contains the name in every language.
     pub(in crate::odoo) fn is_missing_database(&self, database: &str) -> bool {
         self.name == "psycopg2.OperationalError" && self.message.contains(&format!("\"{database}\""))
     }
 
-    /// The login and secret that came with the call were not accepted, or the method itself denies something.
+    /// The login and secret that came with the call were not accepted, or the method itself denies access.
     pub(in crate::odoo) fn is_access_denied(&self) -> bool {
-        self.name == "odoo.exceptions.AccessDenied"
+        self.kind() == FaultKind::AccessDenied
+    }
+
+    /// Of a login that was denied: the login or secret is wrong. During Odoo's login cooldown the message is another one. This
+    /// sentence is the exception's default and is never translated (14-19).
+    pub(in crate::odoo) fn is_wrong_login(&self) -> bool {
+        self.is_access_denied() && self.message == "Access Denied"
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_private_method_is_no_matter_of_access_rights() {
+        let kind = |message: &str| {
+            let name = "odoo.exceptions.AccessError".to_owned();
+            Fault { name, message: message.to_owned(), debug: String::new() }.kind()
+        };
+        assert_eq!(
+            kind("Private methods (such as 'res.partner._write') cannot be called remotely."),
+            FaultKind::PrivateMethod
+        );
+        assert_eq!(kind("You are not allowed to access 'Contact'"), FaultKind::AccessError);
+    }
 
     fn index_error(debug: &str) -> Fault {
         Fault { name: "builtins.IndexError".to_owned(), message: String::new(), debug: debug.to_owned() }

@@ -1,7 +1,7 @@
-//! One call to Odoo, independent of the protocol it goes through.
+//! One RPC to Odoo, independent of the protocol that carries it.
 //!
-//! Arguments carry both their position and their name: `call_kw` takes them by position, which holds for every version
-//! (names changed between 14 and 19), JSON-2 takes them by name.
+//! Arguments have both a position and a name: `call_kw` takes them by position, which is the same in every version (names changed
+//! between 14 and 19), JSON-2 takes them by name.
 
 use std::borrow::Cow;
 
@@ -15,21 +15,21 @@ use crate::{
     policy::{Domain, Malformed, Policy},
 };
 
-/// Whether Odoo's data may have changed once the call was sent. What is not known to read counts as a write.
+/// Whether an RPC can change data in Odoo. A method that is not known to only read counts as a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
     Read,
     Write,
 }
 
-/// A method call on a model (`ids` is none) or on records.
+/// A call of a method on a model (`ids` is none) or on records.
 #[derive(Debug, Clone)]
 pub struct Rpc {
     pub model: String,
     pub method: String,
     pub effect: Effect,
     pub ids: Option<Vec<i64>>,
-    /// In the order of the method's signature, each with its name in Odoo 19.
+    /// The arguments in the order of the method's signature, each with its name in Odoo 19.
     pub args: Vec<(&'static str, Value)>,
     pub kwargs: Map<String, Value>,
     /// Added to the user's own language and time zone.
@@ -41,9 +41,9 @@ pub struct Rpc {
 /// Which records a search finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
-    /// Those of the domain that the model has for the caller.
+    /// Records of the domain that the policy enforces for the caller.
     Callers,
-    /// All: the gateway looks for what it has made itself.
+    /// All records: the gateway searches for what it has created itself.
     Own,
 }
 
@@ -138,7 +138,10 @@ impl Rpc {
         Self { kwargs, repeatable: Repeatable::InPart, ..Self::new(model, method, Effect::Write, ids, args) }
     }
 
-    /// Model and method as two segments of a path. What could mean something else there is no name of either.
+    /// Model and method as two segments of a path.
+    ///
+    /// # Errors
+    /// One of them contains a character that no model or method name has, and that could have a meaning in a path.
     pub(in crate::odoo) fn as_path(&self) -> Result<(&str, &str), Error> {
         let is_plain = |name: &str| {
             !name.is_empty()
@@ -160,16 +163,16 @@ impl Rpc {
         Self { effect: Effect::Read, ..self }
     }
 
-    /// Declares that a search is about what this call has made or is to remove, wherever that is.
+    /// Declares that a search is about what this call has created or is to delete, in whatever domain.
     #[must_use]
     pub fn reaching_all(self) -> Self {
         Self { reach: Reach::Own, ..self }
     }
 
-    /// What a search finds is kept within the domain that its model has for the caller.
+    /// The RPC with its search restricted to the domain that the policy enforces for the model.
     ///
     /// # Errors
-    /// The search's own domain is not whole, so that the two cannot be joined.
+    /// The domain of the search is malformed, so that the two cannot be joined.
     pub fn within(&self, policy: &Policy) -> Result<Cow<'_, Self>, Malformed> {
         let searched = self.args.iter().position(|(name, _)| *name == "domain");
         let (Some(at), Some(forced), Reach::Callers) = (searched, policy.domain(&self.model), self.reach) else {
@@ -186,7 +189,7 @@ impl Rpc {
         self
     }
 
-    /// For people: what is called with which arguments, long texts shortened. Arguments that say nothing are left out.
+    /// The RPC as it is shown to people: long texts are shortened, empty arguments omitted.
     pub fn render(&self) -> Value {
         let mut shown = json!({"model": self.model, "method": self.method});
         if let Some(ids) = &self.ids {
@@ -206,8 +209,8 @@ impl Rpc {
         shown
     }
 
-    /// The records that this call has written, as far as it and its answer tell: those it was made on, or those that
-    /// `create` or `web_save` gave the ids of.
+    /// The ids of the records that this RPC has written, as far as it and its answer tell: those that it was called on, or those
+    /// that `create` or `web_save` returned.
     pub(in crate::odoo) fn written(&self, answer: &Value) -> Vec<i64> {
         match (&self.ids, self.effect) {
             (_, Effect::Read) => Vec::new(),
@@ -220,18 +223,18 @@ impl Rpc {
         }
     }
 
-    /// All of it but who calls, as a text: two that have the same are the same call.
-    pub(in crate::odoo) fn text(&self) -> String {
-        let Self { model, method, ids, args, kwargs, context, .. } = self;
-        // JSON can be written of whatever was JSON.
-        serde_json::to_string(&(model, method, ids, args, kwargs, context)).unwrap_or_default()
+    /// Everything that is sent, as a text: RPCs with equal keys are the same for one user.
+    #[expect(clippy::expect_used, reason = "texts, numbers and JSON values can always be written as JSON")]
+    pub(in crate::odoo) fn sharing_key(&self) -> String {
+        let Self { model, method, ids, args, kwargs, context, effect: _, repeatable: _, reach: _ } = self;
+        serde_json::to_string(&(model, method, ids, args, kwargs, context)).expect("JSON values")
     }
 }
 
-/// Texts beyond this many characters are cut where they are only shown.
+/// Longer texts are cut to this number of characters where they are only shown.
 pub const SHOWN: usize = 200;
 
-/// As many values as this are shown of one call, so that showing a large one does not take as much memory again.
+/// The maximum number of values that are shown of one RPC, so that showing a large one does not double its memory.
 const SHOWN_VALUES: usize = 10_000;
 
 fn shortened(value: &Value, room: &mut usize) -> Value {
@@ -267,7 +270,7 @@ fn shortened(value: &Value, room: &mut usize) -> Value {
     }
 }
 
-/// Which part of the matching records is wanted.
+/// The part of the matching records that is wanted.
 #[derive(Debug, Clone, Default)]
 pub struct Page {
     pub offset: u64,

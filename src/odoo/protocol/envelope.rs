@@ -12,10 +12,10 @@ use crate::odoo::{
     transport::Response,
 };
 
-/// A method that returns None gives neither `result` nor `error` (Odoo 14-19): that is null.
+/// The answer to a method that returns None has neither `result` nor `error` (Odoo 14-19): that is null.
 #[derive(Deserialize)]
 struct Envelope {
-    /// Every answer of Odoo's has it; that of whatever stands before Odoo has not.
+    /// Present in every answer of Odoo, unlike those of a proxy in front of it.
     jsonrpc: String,
     #[serde(default)]
     result: Value,
@@ -28,7 +28,7 @@ struct Failure {
     data: Fault,
 }
 
-/// Odoo's number for a session that is gone, the one number that has not changed between versions.
+/// Odoo's number for an expired session, the only number that has not changed between versions.
 const SESSION_EXPIRED: i64 = 100;
 
 #[derive(Serialize)]
@@ -42,7 +42,10 @@ pub(in crate::odoo) fn wrap<P: Serialize>(params: &P) -> Wrapped<'_, P> {
     Wrapped { jsonrpc: "2.0", method: "call", params }
 }
 
-/// The result. Where there is no envelope, a 404 is Odoo's way to say that it has no such database (14-19).
+/// The result in an envelope. Without an envelope, a 404 means that Odoo has no such database (14-19).
+///
+/// # Errors
+/// The envelope contains an error, or the answer is none of Odoo's.
 pub(in crate::odoo) fn open(response: &Response, database: &str, effect: Effect) -> Result<Value, Error> {
     // Odoo 14 and 15 answer an unknown model with HTTP 404 and the usual envelope.
     let envelope: Envelope =

@@ -1,7 +1,7 @@
 //! The JSON-2 protocol: `/json/2/<model>/<method>` with an API key alone (Odoo 19 and later).
 //!
-//! Arguments go by name, and the status tells a refusal from a result. The database goes in a header, without which Odoo
-//! lists all of its databases on every request.
+//! Arguments are sent by name, and the status distinguishes a refusal from a result. The database is sent in a header, without
+//! which Odoo lists all of its databases for every request.
 
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};

@@ -1,6 +1,6 @@
-//! The JSON-RPC protocol: `/jsonrpc` with a user's number and a key or password in each call (Odoo 14 to 21).
+//! The JSON-RPC protocol: `/jsonrpc` with a user's id and a key or password in each call (Odoo 14 to 21).
 //!
-//! The header `X-Odoo-Database` saves Odoo 19 from listing all of its databases for every call; earlier ones ignore it.
+//! With the header `X-Odoo-Database`, Odoo 19 does not list all of its databases for every call. Earlier versions ignore it.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
@@ -33,7 +33,7 @@ pub(in crate::odoo) async fn call(
     envelope::open(&transport.post(request, options).await?, database, rpc.effect)
 }
 
-/// The number of the user with this login, if the secret is right: `false` otherwise.
+/// The id of the user with this login, or `false` where the secret is wrong.
 pub(in crate::odoo) async fn authenticate(
     transport: &Transport,
     database: &str,
@@ -44,7 +44,7 @@ pub(in crate::odoo) async fn authenticate(
     common(transport, database, "authenticate", json!([database, login, secret.expose_secret(), {}]), options).await
 }
 
-/// Whether PostgreSQL has this database, which Odoo 14-18 tell without a login.
+/// Whether PostgreSQL has this database. Odoo 14-18 tell it without a login.
 pub(in crate::odoo) async fn database_exists(
     transport: &Transport,
     database: &str,
@@ -53,7 +53,7 @@ pub(in crate::odoo) async fn database_exists(
     service(transport, database, "db", "db_exist", json!([database]), options).await
 }
 
-/// A method of the service `common`, which needs no login.
+/// Calls a method of the service `common`, which needs no login.
 pub(in crate::odoo) async fn common(
     transport: &Transport,
     database: &str,
@@ -64,7 +64,7 @@ pub(in crate::odoo) async fn common(
     service(transport, database, "common", method, args, options).await
 }
 
-/// A method of one of the services that share this protocol.
+/// A call of a method of one of the services behind `/jsonrpc`.
 #[derive(Serialize)]
 struct Service<'s, A> {
     service: &'s str,

@@ -1,4 +1,4 @@
-//! Which Odoo stands behind the gateway: version and edition, as it says itself without a login.
+//! The release of Odoo: version and edition, as it tells them without a login.
 
 use std::fmt;
 
@@ -17,9 +17,10 @@ use crate::{
     },
 };
 
+/// A release of Odoo.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Release {
-    /// The major version, such as 19; that of the last major one for the releases in between of Odoo Online.
+    /// The major version, such as 19. An intermediate release of Odoo Online has that of the last major one.
     #[serde(skip)]
     pub major: u16,
     /// As Odoo writes it: `19.0`, `saas~18.2+e`.
@@ -35,7 +36,10 @@ pub enum Edition {
 }
 
 impl Release {
-    /// Asks at the protocol that is configured, since a proxy may let nothing else through.
+    /// Asks by the configured protocol, since a proxy may let nothing else through.
+    ///
+    /// # Errors
+    /// Odoo does not answer, or not with a release.
     pub(in crate::odoo) async fn ask(
         transport: &Transport,
         protocol: ProtocolChoice,
@@ -58,7 +62,7 @@ impl Release {
     /// From `{"server_version": "19.0", "server_version_info": [19, 0, 0, "final", 0, ""]}` (Odoo 14-19).
     fn read(answer: &Value) -> Option<Self> {
         let info = &answer["server_version_info"];
-        // Odoo Online calls its releases between two versions `saas~18`.
+        // Odoo Online names the releases between two versions `saas~18`.
         let major = info[0].as_u64().map_or_else(|| info[0].as_str().unwrap_or_default().to_owned(), |n| n.to_string());
         let major = major.trim_start_matches(|c: char| !c.is_ascii_digit()).parse().ok()?;
         let version = answer["server_version"].as_str().map_or_else(|| format!("{major}"), str::to_owned);

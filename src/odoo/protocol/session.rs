@@ -1,24 +1,24 @@
 //! The session protocol: `/web/dataset/call_kw` with a session's cookie (Odoo 14 and later).
 //!
-//! The cheapest protocol, since Odoo checks a session without hashing anything, and not among those that Odoo 22 removes.
+//! It is the cheapest protocol, since Odoo checks a session without hashing, and Odoo 22 does not remove it.
 
 use http::{HeaderValue, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::errors::Code;
 use crate::odoo::{
     model::{
         error::{Error, Why},
+        fault::FaultKind,
         rpc::{Effect, Rpc},
     },
     protocol::envelope,
     transport::{Request, RequestOptions, Transport},
 };
 
-/// A result or a refusal, and the cookie that Odoo gave the session anew, if it did (Odoo 19 does so every three hours): the
-/// old one is good for two minutes more, whatever became of the call.
+/// The outcome of a request, and the new cookie of the session if Odoo rotated it (Odoo 19 does so every three hours). The old
+/// cookie is valid for two more minutes, whatever the outcome.
 pub(in crate::odoo) struct Answer {
     pub(in crate::odoo) result: Result<Value, Error>,
     pub(in crate::odoo) rotated: Option<HeaderValue>,
@@ -32,13 +32,13 @@ pub(in crate::odoo) async fn call(
     user: &Map<String, Value>,
     options: RequestOptions,
 ) -> Result<Answer, Error> {
-    // Odoo ignores what follows call_kw in the path; it is there for the reader of Odoo's own access log.
+    // Odoo ignores the rest of the path. It is there for readers of Odoo's access log.
     let (model, method) = rpc.as_path()?;
     let path = format!("/web/dataset/call_kw/{model}/{method}");
     post(transport, database, path, Some(session), &rpc.call_kw(user), rpc.effect, options).await
 }
 
-/// Who the session belongs to: Odoo's `session_info` object.
+/// The user of the session: Odoo's `session_info` object.
 pub(in crate::odoo) async fn info(
     transport: &Transport,
     database: &str,
@@ -68,8 +68,8 @@ pub(in crate::odoo) async fn version(
         .result
 }
 
-/// Begins a session: its id. The database goes in the body alone; the header `X-Odoo-Database` would make Odoo 19 begin
-/// one that it does not keep.
+/// Begins a session and returns its id. The database is sent in the body only: with the header `X-Odoo-Database`, Odoo 19 begins
+/// a session that it does not save.
 pub(in crate::odoo) async fn login(
     transport: &Transport,
     database: &str,
@@ -81,17 +81,15 @@ pub(in crate::odoo) async fn login(
     let answer =
         post(transport, database, "/web/session/authenticate".to_owned(), None, &params, Effect::Read, options).await?;
     match answer.result {
-        // Besides a wrong password, Odoo says by this that it takes no logins for a while.
-        Err(Error::Fault(fault)) if fault.is_access_denied() => Err(match fault.message.as_str() {
-            "Access Denied" => Error::WrongLogin { words: None },
-            words => Error::LoginsHeld { words: words.to_owned() },
-        }),
-        // Odoo 16 and later serve only the databases that their filter lets through.
-        Err(Error::Fault(fault)) if fault.code() == Code::AccessError || fault.is_missing_database(database) => {
+        Err(Error::Fault(fault)) if fault.is_wrong_login() => Err(Error::WrongLogin { words: None }),
+        // By any other message, Odoo says that it accepts no logins for a while.
+        Err(Error::Fault(fault)) if fault.is_access_denied() => Err(Error::LoginsHeld { words: fault.message }),
+        // Odoo 16 and later serve only the databases that pass their filter.
+        Err(Error::Fault(fault)) if fault.kind() == FaultKind::AccessError || fault.is_missing_database(database) => {
             Err(Error::NoSuchDatabase(database.to_owned()))
         }
         Err(error) => Err(error),
-        // The password is right, and Odoo waits for the second factor (14-19).
+        // The password is correct, and Odoo waits for the second factor (14-19).
         Ok(info) if info["uid"].is_null() => Err(Error::SecondFactor { login: login.to_owned() }),
         Ok(_) => answer.rotated.as_ref().and_then(session_id).ok_or_else(|| Error::NoAnswer {
             effect: Effect::Read,
@@ -100,7 +98,7 @@ pub(in crate::odoo) async fn login(
     }
 }
 
-/// The id in a `Set-Cookie` line of Odoo's.
+/// The session id in a `Set-Cookie` value of Odoo.
 pub(in crate::odoo) fn session_id(cookie: &HeaderValue) -> Option<SecretString> {
     let id = cookie.to_str().ok()?.strip_prefix("session_id=")?.split(';').next()?.trim();
     if id.is_empty() { None } else { Some(id.into()) }

@@ -1,4 +1,4 @@
-//! An RPC as JSON, written straight from where it stands: what is sent is not copied first, files least of all.
+//! RPCs as JSON, serialised from references: nothing is copied first, least of all the content of files.
 
 use serde::{
     Serialize, Serializer,
@@ -17,29 +17,29 @@ pub(in crate::odoo) struct CallKw<'r> {
     kwargs: Kwargs<'r>,
 }
 
-/// The arguments by position, records first.
+/// The arguments by position, after the record ids.
 pub(in crate::odoo) struct Args<'r>(&'r Rpc);
 
-/// The arguments by name, with the context among them.
+/// The arguments by name, including the context.
 pub(in crate::odoo) struct Kwargs<'r> {
     rpc: &'r Rpc,
     user: &'r Map<String, Value>,
 }
 
-/// As JSON-2 takes it: one object of named arguments, with `ids` and `context` among them.
+/// As JSON-2 takes it: one object of named arguments, including `ids` and `context`.
 pub(in crate::odoo) struct Named<'r> {
     rpc: &'r Rpc,
     user: &'r Map<String, Value>,
 }
 
-/// A call's context replaces the user's in Odoo, through either protocol, so the user's language is sent along.
+/// The context of an RPC. It replaces the user's own context in Odoo, so that language and time zone have to be sent too.
 struct Context<'r> {
     rpc: &'r Rpc,
     user: &'r Map<String, Value>,
 }
 
 impl Rpc {
-    /// `user` is the context that goes with every call of its user.
+    /// `user` is the context of the user, which is sent with every RPC.
     pub(in crate::odoo) fn call_kw<'r>(&'r self, user: &'r Map<String, Value>) -> CallKw<'r> {
         let (args, kwargs) = self.args_and_kwargs(user);
         CallKw { model: &self.model, method: &self.method, args, kwargs }

@@ -1,13 +1,13 @@
-//! XML-RPC's values, from JSON and back, by the codec dxr.
+//! Conversion between JSON and the values of XML-RPC, with the codec dxr.
 //!
-//! What the codec or XML itself lacks is handled here: integers of 64 bits, characters that XML has no way to write, dates
-//! and bytes, which become the texts that Odoo's other protocols give.
+//! It handles what the codec or XML lacks: integers of 64 bits, characters that XML cannot express, and dates and bytes, which
+//! become the texts that Odoo's other protocols give.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use dxr::{FaultResponse, MethodCall, MethodResponse, Value as Xml};
 use serde_json::{Map, Number, Value};
 
-/// So much of an answer that cannot be read is shown.
+/// The number of characters of an unreadable answer that are shown.
 const SHOWN: usize = 80;
 
 pub(in crate::odoo) enum Answer {
@@ -15,16 +15,22 @@ pub(in crate::odoo) enum Answer {
     Fault { code: i32, text: String },
 }
 
-/// A method call as XML, or what in it XML-RPC has no form for.
+/// A method call as XML.
+///
+/// # Errors
+/// What in it XML-RPC cannot express.
 pub(in crate::odoo) fn call(method: &str, params: &[Value]) -> Result<String, &'static str> {
     let params = params.iter().map(to_xml).collect::<Result<_, _>>()?;
     let call = MethodCall { name: method.into(), params };
-    // The codec's own errors may hold the whole document, and with it a secret.
+    // The codec's own errors may contain the whole document, and with it a secret.
     let body = call.to_xml().map_err(|_| "a value that cannot be written")?;
     Ok(format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{body}"))
 }
 
-/// An answer's result or fault, or why it cannot be read.
+/// The result or fault in an answer.
+///
+/// # Errors
+/// Why it cannot be read.
 pub(in crate::odoo) fn answer(body: &[u8]) -> Result<Answer, String> {
     // Python writes a carriage return as it is, and a parser of XML must read it as a line feed (XML 1.0, section 2.11).
     let text = String::from_utf8_lossy(body).replace('\r', "&#13;");
@@ -59,7 +65,7 @@ fn to_xml(value: &Value) -> Result<Xml, &'static str> {
 
 fn number_to_xml(number: &Number) -> Result<Xml, &'static str> {
     match (number.as_i64(), number.as_f64()) {
-        // Python reads both; the narrow form is the one that every XML-RPC has.
+        // Python reads both forms; the narrow one is in the XML-RPC standard.
         (Some(long), _) => Ok(i32::try_from(long).map_or(Xml::Long(long), Xml::Integer)),
         (None, _) if number.is_u64() => Err("an integer of more than 64 bits"),
         (None, Some(double)) => Ok(Xml::Double(double)),

@@ -1,7 +1,7 @@
-//! The XML-RPC protocol: `/xmlrpc/2` with a user's number and a key or password in each call (Odoo 14 to 21).
+//! The XML-RPC protocol: `/xmlrpc/2` with a user's id and a key or password in each call (Odoo 14 to 21).
 //!
-//! For Odoos behind something that lets nothing else through. It says less than the others: a refusal has a number for
-//! its kind, and most kinds share one; what went wrong inside is a traceback whose last line names the exception.
+//! It is for installations that let nothing else through. It carries less than the others: a refusal has a number for its kind,
+//! and most kinds share one; any other exception is a traceback whose last line names it.
 
 use http::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
@@ -36,7 +36,7 @@ pub(in crate::odoo) async fn call(
     post(transport, "/xmlrpc/2/object", body, rpc.effect, options).await
 }
 
-/// The number of the user with this login, if the secret is right: `false` otherwise.
+/// The id of the user with this login, or `false` where the secret is wrong.
 pub(in crate::odoo) async fn authenticate(
     transport: &Transport,
     database: &str,
@@ -48,7 +48,7 @@ pub(in crate::odoo) async fn authenticate(
     common(transport, "authenticate", &params, options).await
 }
 
-/// A method of the service `common`, which needs no login.
+/// Calls a method of the service `common`, which needs no login.
 pub(in crate::odoo) async fn common(
     transport: &Transport,
     method: &str,
@@ -93,19 +93,19 @@ async fn post(
 
 enum Refusal {
     Fault(Fault),
-    /// The method was carried out, and returned None.
+    /// The method was executed, and returned None.
     Nothing,
-    /// The method was carried out, and returned what XML-RPC cannot carry.
+    /// The method was executed, and returned what XML-RPC cannot carry.
     NoResult(String),
 }
 
-/// What Odoo means by the number and the text (14-19).
+/// The meaning of a fault's number and text (14-19).
 fn refusal(code: i32, text: String) -> Refusal {
     let fault = |name: &str| {
         Refusal::Fault(Fault { name: format!("odoo.exceptions.{name}"), message: text.clone(), debug: String::new() })
     };
     match code {
-        // Also a ValidationError or a MissingError, which cannot be told from it.
+        // Also ValidationError and MissingError, which have the same number.
         2 => fault("UserError"),
         3 => fault("AccessDenied"),
         4 => fault("AccessError"),
@@ -118,11 +118,11 @@ fn uncaught(traceback: String) -> Refusal {
     let last = traceback.rfind("Traceback (most recent call last):").map_or("", |start| &traceback[start..]);
     let is_frame = |line: &&str| line.starts_with("  File ");
     let frames_end = last.lines().rev().find(is_frame).unwrap_or_default();
-    // Below its frames, which are indented, stands the exception's name and its words, which may have more lines.
+    // The name and message of the exception follow the frames, which are indented. The message may have several lines.
     let mut rest = last.lines().skip(1).skip_while(|line| line.starts_with(' '));
     let (name, first) = rest.next().map(|line| line.split_once(": ").unwrap_or((line, ""))).unwrap_or_default();
     let message = [first].into_iter().chain(rest).collect::<Vec<_>>().join("\n").trim().to_owned();
-    // The call was done and its transaction closed when its result was written down as XML.
+    // The method was executed and its transaction committed before its result was written as XML.
     if frames_end.contains("xmlrpc/client.py") && frames_end.contains("dump") {
         return if message.starts_with("cannot marshal None") { Refusal::Nothing } else { Refusal::NoResult(message) };
     }
