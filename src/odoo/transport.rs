@@ -22,21 +22,19 @@ use reqwest::Url;
 use serde::Serialize;
 use tokio::time::{self, Instant};
 
+use self::{
+    concurrency_limit::{RequestClass, UpstreamLimit},
+    origin::Origin,
+    public_address::PublicAddress,
+    tls::{CaDigest, TlsError},
+};
 use crate::{
     config,
     memory::{self, Full},
     metrics::Metrics,
-    odoo::{
-        model::{
-            error::{Error, Queue, Why},
-            rpc::Effect,
-        },
-        transport::{
-            concurrency_limit::{RequestClass, UpstreamLimit},
-            origin::Origin,
-            public_address::PublicAddress,
-            tls::{CaDigest, TlsError},
-        },
+    odoo::model::{
+        error::{Error, Queue, Why},
+        rpc::Effect,
     },
 };
 

@@ -30,7 +30,7 @@ struct Crowd {
 /// A refusal of Odoo's, as JSON-2 gives it.
 const REFUSED: &str = r#"{"name": "odoo.exceptions.UserError", "message": "made to fail"}"#;
 
-/// With `max_in_flight = 2`, one call at a time is under way in a lane. A call that is held looks slow, and what is slow goes
+/// With `max_in_flight = 2`, one batch runs at a time. A call that is held looks slow, and slow jobs go
 /// in smaller batches, by the time that a call may take.
 const ONE_AT_A_TIME: &str = "max_in_flight = 2\ntimeout = \"30m\"\nbatch_wait = \"30m\"";
 
