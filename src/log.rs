@@ -38,8 +38,8 @@ use self::{
     maintain::retention::Retention,
     write::{
         content::{Content, Part},
-        entry::OpenCalls,
         open::{open_error, open_journal},
+        open_calls::OpenCalls,
         secrets::Secrets,
         writer::{Purpose, Writer},
     },
@@ -166,7 +166,7 @@ impl Log {
             is_closing: is_closing.clone(),
             lock,
         };
-        let retention = thread::Builder::new().name("log keeper".to_owned()).spawn(move || retention.run(&news));
+        let retention = thread::Builder::new().name("log retention".to_owned()).spawn(move || retention.run(&news));
         let retention = Mutex::new(Some(retention.map_err(failed)?));
         let content = Content::new(&config.redact, blobs, config.blob_from.as_u64());
         Ok(Self {
@@ -238,10 +238,6 @@ impl Log {
 
     fn writer(&self) -> &Writer {
         &self.inner.writer
-    }
-
-    fn open_calls(&self) -> OpenCalls {
-        self.inner.open.clone()
     }
 }
 

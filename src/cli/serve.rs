@@ -71,7 +71,7 @@ pub(super) async fn run(file: PathBuf) -> anyhow::Result<ExitCode> {
     };
     let ((), (), deadline) = tokio::join!(served, administered, deadline);
 
-    // Calls whose callers have hung up are still under way.
+    // Calls whose callers have hung up may still be running.
     site.calls.tasks.close();
     let is_drained = time::timeout_at(deadline, site.calls.tasks.wait()).await.is_ok();
     if !is_drained {

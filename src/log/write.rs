@@ -9,6 +9,7 @@ pub(super) mod content;
 pub(super) mod entry;
 pub(super) mod journal;
 pub(super) mod open;
+pub(super) mod open_calls;
 pub(super) mod passed;
 pub(super) mod record;
 mod redact;

@@ -45,7 +45,7 @@ use crate::{
         },
         read::{archive::Archive, call::Position, filter::Filter},
         write::{
-            entry::OpenCalls,
+            open_calls::OpenCalls,
             writer::{Purpose, Writer},
         },
     },

@@ -99,7 +99,7 @@ impl Log {
 
     /// Checks that the call is in doubt. Only this process knows whether a call without an end is being processed.
     fn check_doubt(&self, call: &Call) -> Result<(), NotSettled> {
-        let is_open = |id: Uuid| self.inner.open.contains(&id.as_u128());
+        let is_open = |id: Uuid| self.inner.open.contains(id);
         if call.route == RecordedRoute::Passed {
             return Err(NotSettled::Passed);
         }

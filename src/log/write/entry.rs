@@ -2,13 +2,13 @@
 
 use std::{borrow::Cow, sync::Arc, time::Instant};
 
-use dashmap::DashSet;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use super::{
     content::Part,
+    open_calls::OpenCall,
     record::{self, Arrived, Finished, FinishedLine, PlannedLine, Received, ReceivedLine, Who, milliseconds},
     secrets::Secrets,
     writer::{Acknowledgement, Purpose},
@@ -37,7 +37,7 @@ pub struct Entry {
     announced: Announced,
     model: String,
     who: Who,
-    _open: Open,
+    _open: OpenCall,
 }
 
 /// The line that announces a call.
@@ -46,22 +46,6 @@ enum Announced {
     HandedOver(Acknowledgement),
     /// Durable, under this number; or refused by the log.
     Known(Result<u64, Error>),
-}
-
-/// The calls that this process works on.
-pub(in crate::log) type OpenCalls = Arc<DashSet<u128>>;
-
-/// An entry in [`OpenCalls`] until it is dropped.
-#[derive(Debug)]
-struct Open {
-    calls: OpenCalls,
-    id: u128,
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.calls.remove(&self.id);
-    }
 }
 
 impl Log {
@@ -102,9 +86,7 @@ impl Log {
             ReceivedLine { ts, arrived: &arrived, model: &model, who: &who, redacted: &secrets.paths, vals, sent };
         let body = Body::new(Event::CallReceived, &line);
         // Before the line is visible, so that retention does not take the call for one that was left behind.
-        let (calls, id) = (self.open_calls(), arrived.id.as_u128());
-        calls.insert(id);
-        let open = Open { calls, id };
+        let open = self.inner.open.open(arrived.id);
         let announced = Announced::HandedOver(self.writer().submit(body, Purpose::Announce).await?);
         let model = model.into_owned();
         Ok(Entry { log: self.clone(), arrived, started, kept, secrets, announced, model, who, _open: open })

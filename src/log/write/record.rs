@@ -233,7 +233,7 @@ pub(in crate::log) struct PassedEndLine<'r> {
     pub duration_ms: f64,
 }
 
-/// The written records of all RPCs, by model.
+/// The records that all RPCs wrote, by model.
 pub fn written_records(odoo: &[OdooCall]) -> Map<String, Value> {
     let mut all = Map::new();
     for call in odoo.iter().filter(|call| !call.records.is_empty()) {

@@ -20,8 +20,8 @@ use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    entry::OpenCalls,
     journal::{self, Journal},
+    open_calls::OpenCalls,
 };
 use crate::log::{
     Error,

@@ -4,6 +4,7 @@
 use std::{collections::HashMap, io, ops::ControlFlow};
 
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::{Failure, Retention};
 use crate::log::{
@@ -126,8 +127,8 @@ impl Retention {
     /// Whether the call or a repetition of it is being processed: its end must not come before the carried lines. Only this
     /// process knows that a call is running and does not just lack an end.
     pub(super) fn is_running(&self, call: &View<'_>) -> bool {
-        let is_open = |id: u128| self.open.contains(&id);
-        is_open(call.first.row.id) || call.repetitions.iter().any(|again| is_open(again.id.as_u128()))
+        let is_open = |id: Uuid| self.open.contains(id);
+        is_open(Uuid::from_u128(call.first.row.id)) || call.repetitions.iter().any(|again| is_open(again.id))
     }
 
     /// The time of a segment's last line in microseconds, and the size of its lines.

@@ -84,7 +84,7 @@ impl Fixture {
 }
 
 #[test]
-fn the_keeper_comes_to_rest_where_hardly_anything_but_calls_in_doubt_is_left() {
+fn retention_comes_to_rest_where_hardly_anything_but_calls_in_doubt_is_left() {
     let mut fixture = Fixture::new();
     for number in 0..500 {
         fixture.call(Event::CallReceived, 2_500);
