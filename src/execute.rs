@@ -4,9 +4,12 @@
 //! of the write. Before Odoo 17 they are read after it; the write is committed by then, so a failure to read is a
 //! warning beside the result, and never an error of the write.
 //!
-//! `run` carries out the steps of a write, `undo` takes back what was created before a failure. The folder imports
+//! `run` carries out the steps of a write, `undo` takes back what was created before a failure (`failed`), and names what
+//! is left (`leftover`). The folder imports
 //! plans and the caller, and nothing of the calls' envelope or of HTTP.
 
+mod failed;
+mod leftover;
 mod run;
 mod undo;
 
@@ -15,7 +18,7 @@ use std::fmt::Display;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-pub use self::undo::Incomplete;
+pub use self::leftover::Incomplete;
 use crate::{
     odoo::{Caller, Rpc},
     plan::{self, Answer, Fields, On, Plan, Selection, Warning, WarningCode, Work, Write},

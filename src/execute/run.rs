@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 
 use super::{
     Error,
-    undo::{Fate, Kind, Leftover, Undo},
+    failed::{Failed, failed, is_lost, lost, no_id},
+    undo::{Kind, Undo, UndoList, Updated, ids_of},
 };
 use crate::{
-    errors::Retry,
     odoo::{Caller, Effect, Error as OdooError, Page, Rpc, Why},
     plan::{
         self, At, FutureId, Line, NestedLines, Placeholder, Purpose, RecordIndex, RecordPath, Root, SideEffects, Step,
@@ -31,7 +31,7 @@ pub(super) async fn run(
     before: HashSet<(String, i64)>,
 ) -> Result<Option<MainResult>, Error> {
     let mut run =
-        Run { caller, before, created: StepMap::default(), undo: Vec::new(), updated: None, lines: HashMap::new() };
+        Run { caller, before, created: StepMap::default(), undo: UndoList::new(caller), lines: HashMap::new() };
     let mut result = None;
     for step in steps {
         let models: Vec<String> = step.side_effects().map_or_else(Vec::new, |side_effects| side_effects.models.clone());
@@ -41,7 +41,7 @@ pub(super) async fn run(
         match taken {
             Ok(Some(main)) => result = Some(main),
             Ok(None) => {}
-            Err(failed) => return Err(run.give_up(failed).await),
+            Err(failed) => return Err(run.undo.give_up(failed).await),
         }
     }
     Ok(result)
@@ -61,58 +61,15 @@ struct Created {
     ids: Vec<i64>,
 }
 
-/// The records that the main call updated, with the models of what was created beside them.
-pub(super) struct Updated {
-    pub(super) model: String,
-    pub(super) ids: Vec<i64>,
-    pub(super) with: Vec<String>,
-}
-
 /// The state of a write that is being carried out.
-pub(super) struct Run<'c> {
-    pub(super) caller: &'c Caller,
+struct Run<'c> {
+    caller: &'c Caller,
     /// Lines that existed before, by field.
     before: HashSet<(String, i64)>,
     created: StepMap<Created>,
-    /// What is to be deleted if a later step fails, in the order in which it was created.
-    pub(super) undo: Vec<Undo>,
-    /// What was updated; that cannot be undone.
-    pub(super) updated: Option<Updated>,
+    undo: UndoList<'c>,
     /// Lines that were read to find the record of a file.
     lines: HashMap<(String, i64, String), Vec<i64>>,
-}
-
-/// A step that failed, and its own effects as far as they are known.
-pub(super) struct Failed {
-    pub(super) cause: plan::Error,
-    pub(super) own: Vec<Leftover>,
-    /// The call may have been carried out, so what it may refer to is kept.
-    pub(super) keeps_the_rest: bool,
-}
-
-impl Failed {
-    /// Names what the failed call would have created beside its record.
-    fn with(mut self, within: &[String]) -> Self {
-        self.own.iter_mut().for_each(|left| left.with = within.to_vec());
-        self
-    }
-}
-
-impl From<plan::Error> for Failed {
-    fn from(cause: plan::Error) -> Self {
-        Self { cause, own: Vec::new(), keeps_the_rest: false }
-    }
-}
-
-impl From<OdooError> for Failed {
-    fn from(cause: OdooError) -> Self {
-        plan::Error::from(cause).into()
-    }
-}
-
-/// Whether the answer to a write was lost.
-pub(super) fn is_lost(error: &OdooError) -> bool {
-    error.retry() == Retry::Unsafe
 }
 
 impl Run<'_> {
@@ -164,7 +121,7 @@ impl Run<'_> {
         let ids = ids_of(&answer);
         let created = match (&rpc.ids, ids.first()) {
             (Some(updated), _) if !updated.is_empty() => {
-                self.updated = Some(Updated { model: rpc.model, ids: updated.clone(), with: side_effects.models });
+                self.undo.updated = Some(Updated { model: rpc.model, ids: updated.clone(), with: side_effects.models });
                 None
             }
             (_, None) => return Err(lost(no_id(&rpc), &rpc, true).with(&side_effects.models)),
@@ -202,7 +159,7 @@ impl Run<'_> {
         if ids_of(&self.caller.call_again(rpc).await?) != created {
             return Err(outside(&rpc.model));
         }
-        for (model, mut ids) in self.lines_below(&rpc.model, created, lines).await? {
+        for (model, mut ids) in self.undo.lines_below(&rpc.model, created, lines).await? {
             if policy.domain(&model).is_none() || ids.is_empty() {
                 continue;
             }
@@ -289,32 +246,4 @@ impl Run<'_> {
 fn no_earlier_id(rpc: &Rpc) -> OdooError {
     let why = Why::Garbled(format!("an earlier call gave no id for {}.{}", rpc.model, rpc.method));
     OdooError::NoAnswer { effect: Effect::Read, why }
-}
-
-/// The error for an answer without the ids that it should have: what was created is unknown.
-fn no_id(rpc: &Rpc) -> OdooError {
-    let why = Why::Garbled(format!("{}.{} gave no id", rpc.model, rpc.method));
-    OdooError::NoAnswer { effect: Effect::Write, why }
-}
-
-fn failed(error: OdooError, rpc: &Rpc, keeps_the_rest: bool) -> Failed {
-    if is_lost(&error) { lost(error, rpc, keeps_the_rest) } else { error.into() }
-}
-
-fn lost(error: OdooError, rpc: &Rpc, keeps_the_rest: bool) -> Failed {
-    let ids = rpc.ids.clone().unwrap_or_default();
-    let own = Leftover {
-        model: rpc.model.clone(),
-        ids,
-        fate: Fate::Unknown,
-        why: "Odoo's answer was lost".to_owned(),
-        with: Vec::new(),
-    };
-    Failed { cause: error.into(), own: vec![own], keeps_the_rest }
-}
-
-/// The ids in the answer of `create` (a list of ids), `web_save` or `search_read` (a list of records).
-pub(super) fn ids_of(result: &Value) -> Vec<i64> {
-    let items = result.as_array().into_iter().flatten();
-    items.filter_map(|item| item.as_i64().or_else(|| item["id"].as_i64())).collect()
 }

@@ -4,71 +4,17 @@
 //! A record is kept if a record that stays, or may exist, may refer to it, or if Odoo would delete a record with it
 //! that the call did not create.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     Error,
-    run::{Failed, Run, Updated, ids_of, is_lost},
+    failed::{Failed, is_lost},
+    leftover::{Fate, Incomplete, Leftover},
 };
 use crate::{
-    odoo::{Error as OdooError, Page, Rpc},
+    odoo::{Caller, Error as OdooError, Page, Rpc},
     plan::{self, Delegation, NestedLines, SideEffects},
 };
-
-/// A write that failed and could not be undone completely.
-#[derive(Debug, thiserror::Error)]
-#[error("{cause}; {}", left.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-pub struct Incomplete {
-    #[source]
-    pub cause: plan::Error,
-    pub left: Vec<Leftover>,
-}
-
-/// Something that is in Odoo, or may be, though the call failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Leftover {
-    pub model: String,
-    /// Empty where Odoo's answer was lost, and with it the ids.
-    pub ids: Vec<i64>,
-    pub fate: Fate,
-    pub why: String,
-    /// The models of what was created with it, in the same call.
-    pub with: Vec<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
-    /// It was created, and still exists.
-    Made,
-    /// It was updated, and stays so.
-    Updated,
-    /// It is unknown whether it was created or updated.
-    Unknown,
-}
-
-impl Fate {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Made => "made",
-            Self::Updated => "updated",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
-impl std::fmt::Display for Leftover {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { model, ids, why, .. } = self;
-        let ids = ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        match self.fate {
-            Fate::Made => write!(f, "left behind: {model} {ids} ({why})"),
-            Fate::Updated => write!(f, "{model} {ids} was updated ({why})"),
-            Fate::Unknown if ids.is_empty() => write!(f, "a {model} may be left behind ({why})"),
-            Fate::Unknown => write!(f, "{model} {ids} may be changed or left behind ({why})"),
-        }?;
-        if self.with.is_empty() { Ok(()) } else { write!(f, ", with its {}", self.with.join(", ")) }
-    }
-}
 
 /// Records to delete if a later step fails.
 pub(super) struct Undo {
@@ -87,7 +33,32 @@ pub(super) enum Kind {
     Main,
 }
 
-impl Run<'_> {
+/// The records that the main call updated, with the models of what was created beside them.
+pub(super) struct Updated {
+    pub(super) model: String,
+    pub(super) ids: Vec<i64>,
+    pub(super) with: Vec<String>,
+}
+
+/// What a write has done so far, and how to take it back.
+pub(super) struct UndoList<'c> {
+    caller: &'c Caller,
+    /// What is to be deleted if a later step fails, in the order in which it was created.
+    created: Vec<Undo>,
+    /// What was updated; that cannot be undone.
+    pub(super) updated: Option<Updated>,
+}
+
+impl<'c> UndoList<'c> {
+    pub(super) fn new(caller: &'c Caller) -> Self {
+        Self { caller, created: Vec::new(), updated: None }
+    }
+
+    /// Adds what was created after everything that is there.
+    pub(super) fn push(&mut self, undo: Undo) {
+        self.created.push(undo);
+    }
+
     /// Deletes what was created, last first, and names what could not be deleted.
     pub(super) async fn give_up(mut self, failed: Failed) -> Error {
         let Failed { cause, own: mut left, keeps_the_rest } = failed;
@@ -96,7 +67,7 @@ impl Run<'_> {
             left.push(Leftover { model, ids, fate: Fate::Updated, why: "an update is not undone".to_owned(), with });
             keep = Some("what was updated may refer to it");
         }
-        while let Some(undo) = self.undo.pop() {
+        while let Some(undo) = self.created.pop() {
             let Undo { model, ids, kind, side_effects } = undo;
             let SideEffects { lines, unidentified, models, delegation } = side_effects;
             // Nothing refers to files that are not attached.
@@ -107,7 +78,7 @@ impl Run<'_> {
             }
             let is_part = match delegation {
                 Delegation::None => false,
-                Delegation::ToCreated => self.undo.iter().any(|before| before.kind == Kind::Adopted),
+                Delegation::ToCreated => self.created.iter().any(|before| before.kind == Kind::Adopted),
                 Delegation::ToExisting => true,
             };
             let why = match (kind, is_part) {
@@ -212,4 +183,10 @@ fn not_deleted(model: &str, ids: &[i64], error: &OdooError) -> Leftover {
         why: format!("deleting it failed: {error}"),
         with: Vec::new(),
     }
+}
+
+/// The ids in the answer of `create` (a list of ids), `web_save` or `search_read` (a list of records).
+pub(super) fn ids_of(result: &Value) -> Vec<i64> {
+    let items = result.as_array().into_iter().flatten();
+    items.filter_map(|item| item.as_i64().or_else(|| item["id"].as_i64())).collect()
 }
