@@ -55,26 +55,26 @@ impl Selection {
     pub(super) fn read(
         schemas: &SchemaView<'_>,
         model: &str,
-        picks: &[ListedField],
+        listed: &[ListedField],
         parameter: &'static str,
     ) -> Result<Self, Error> {
         schemas.policy().decide(Touch::Model(model)).map_err(denied(parameter))?;
-        let mut fields = Vec::with_capacity(picks.len());
-        for pick in picks.iter().filter(|pick| pick.name != "id" || !pick.within.is_empty()) {
+        let mut fields = Vec::with_capacity(listed.len());
+        for entry in listed.iter().filter(|entry| entry.name != "id" || !entry.within.is_empty()) {
             let Some(view) = schemas.model(model).map_err(denied(parameter))? else { continue };
-            let name = || pick.name.clone();
-            let own = view.stored_name(&pick.name);
+            let name = || entry.name.clone();
+            let own = view.stored_name(&entry.name);
             let Some(field) = view.read(own).map_err(denied(parameter))? else {
                 return Err(Error::UnknownField { parameter, model: model.to_owned(), name: name() });
             };
-            let wanted = match (&field.kind, pick.within.is_empty()) {
+            let wanted = match (&field.kind, entry.within.is_empty()) {
                 (Kind::Many2one(_), true) => Wanted::Named,
                 (Kind::Binary, true) => Wanted::Content { read_as: own.to_owned() },
                 (_, true) if field.properties.is_some() && schemas.policy().narrows_models() => Wanted::Properties,
                 (_, true) => Wanted::Plain,
-                (Kind::Reference, false) => Wanted::Referred(pick.within.clone()),
+                (Kind::Reference, false) => Wanted::Referred(entry.within.clone()),
                 (kind, false) => match kind.relation() {
-                    Some(relation) => Wanted::Records(Self::read(schemas, relation, &pick.within, parameter)?),
+                    Some(relation) => Wanted::Records(Self::read(schemas, relation, &entry.within, parameter)?),
                     None => return Err(Error::NotRelational { parameter, model: model.to_owned(), name: name() }),
                 },
             };

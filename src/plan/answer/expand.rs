@@ -61,11 +61,11 @@ impl Selection {
                         targets.read(caller, selection).await?;
                         targets.place(records);
                     }
-                    Wanted::Referred(picks) => {
+                    Wanted::Referred(listed) => {
                         let mut targets = Targets::of(records, name, |value| reference(value).into_iter().collect());
                         for model in targets.models() {
                             let selection =
-                                with_schemas(caller, |schemas| Self::read(schemas, &model, picks, "search_field"))
+                                with_schemas(caller, |schemas| Self::read(schemas, &model, listed, "search_field"))
                                     .await?;
                             targets.read(caller, &selection).await?;
                         }

@@ -50,24 +50,24 @@ pub fn parse(value: &Value) -> Result<Vec<ListedField>, Error> {
     if names > MAX_NAMES {
         return Err(Error::TooMany);
     }
-    let mut picks = Vec::new();
+    let mut fields = Vec::new();
     for item in items {
         let Value::String(text) = item else { return Err(Error::NotAText(kind_of(item))) };
         let chars: Vec<char> = text.chars().collect();
         let mut parser = Parser { text, chars: &chars, at: 0 };
-        let pick = parser.pick(0)?;
+        let field = parser.field(0)?;
         if parser.at < chars.len() {
             return Err(parser.error("nothing may follow"));
         }
-        merge(&mut picks, pick);
+        merge(&mut fields, field);
     }
-    Ok(picks)
+    Ok(fields)
 }
 
-fn merge(picks: &mut Vec<ListedField>, pick: ListedField) {
-    match picks.iter_mut().find(|known| known.name == pick.name) {
-        Some(known) => pick.within.into_iter().for_each(|inner| merge(&mut known.within, inner)),
-        None => picks.push(pick),
+fn merge(fields: &mut Vec<ListedField>, field: ListedField) {
+    match fields.iter_mut().find(|known| known.name == field.name) {
+        Some(known) => field.within.into_iter().for_each(|inner| merge(&mut known.within, inner)),
+        None => fields.push(field),
     }
 }
 
@@ -92,7 +92,7 @@ impl Parser<'_> {
         Error::Syntax { text: self.text.chars().take(80).collect(), at: self.at + 1, what }
     }
 
-    fn pick(&mut self, depth: usize) -> Result<ListedField, Error> {
+    fn field(&mut self, depth: usize) -> Result<ListedField, Error> {
         self.skip();
         let start = self.at;
         while self.peek().is_some_and(|c| !matches!(c, '{' | '}' | ',') && !c.is_whitespace()) {
@@ -113,7 +113,7 @@ impl Parser<'_> {
             }
             loop {
                 self.at += 1;
-                merge(&mut within, self.pick(depth + 1)?);
+                merge(&mut within, self.field(depth + 1)?);
                 match self.peek() {
                     Some(',') => {}
                     Some('}') => break,
@@ -135,22 +135,22 @@ mod tests {
 
     use super::*;
 
-    fn pick(name: &str, within: Vec<ListedField>) -> ListedField {
+    fn field(name: &str, within: Vec<ListedField>) -> ListedField {
         ListedField { name: name.to_owned(), within }
     }
 
     #[test]
     fn names_may_have_fields_within_them_to_any_depth() {
-        let picks = parse(&json!(["name", "a{b, c{d,e}, f}"])).unwrap();
-        let c = pick("c", vec![pick("d", vec![]), pick("e", vec![])]);
-        assert_eq!(picks, vec![pick("name", vec![]), pick("a", vec![pick("b", vec![]), c, pick("f", vec![])])]);
+        let fields = parse(&json!(["name", "a{b, c{d,e}, f}"])).unwrap();
+        let c = field("c", vec![field("d", vec![]), field("e", vec![])]);
+        assert_eq!(fields, vec![field("name", vec![]), field("a", vec![field("b", vec![]), c, field("f", vec![])])]);
     }
 
     #[test]
     fn a_name_that_comes_twice_is_wanted_once() {
         assert_eq!(
             parse(&json!(["a", "a{b}", "a{c}"])).unwrap(),
-            vec![pick("a", vec![pick("b", vec![]), pick("c", vec![])])]
+            vec![field("a", vec![field("b", vec![]), field("c", vec![])])]
         );
     }
 
@@ -170,8 +170,8 @@ mod tests {
         assert!(refusal(json!(["a{".repeat(50)])).contains("more than 20 levels"));
     }
 
-    fn any_pick() -> impl Strategy<Value = ListedField> {
-        let leaf = "[a-z_]{1,8}".prop_map(|name| pick(&name, vec![]));
+    fn any_field() -> impl Strategy<Value = ListedField> {
+        let leaf = "[a-z_]{1,8}".prop_map(|name| field(&name, vec![]));
         leaf.prop_recursive(5, 40, 5, |inner| {
             ("[a-z_]{1,8}", prop::collection::vec(inner, 1..5)).prop_map(|(name, within)| {
                 let mut merged = Vec::new();
@@ -181,17 +181,17 @@ mod tests {
         })
     }
 
-    fn written(pick: &ListedField, space: &str) -> String {
-        if pick.within.is_empty() {
-            return format!("{space}{}{space}", pick.name);
+    fn written(field: &ListedField, space: &str) -> String {
+        if field.within.is_empty() {
+            return format!("{space}{}{space}", field.name);
         }
-        let within: Vec<String> = pick.within.iter().map(|inner| written(inner, space)).collect();
-        format!("{space}{}{space}{{{}}}{space}", pick.name, within.join(","))
+        let within: Vec<String> = field.within.iter().map(|inner| written(inner, space)).collect();
+        format!("{space}{}{space}{{{}}}{space}", field.name, within.join(","))
     }
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_again_with_or_without_white_space(one in any_pick(), space in "[ \t\n]{0,2}") {
+        fn what_is_written_is_read_again_with_or_without_white_space(one in any_field(), space in "[ \t\n]{0,2}") {
             prop_assert_eq!(parse(&json!([written(&one, &space)])), Ok(vec![one]));
         }
 

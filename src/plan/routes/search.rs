@@ -41,10 +41,10 @@ pub async fn search_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
     if let Some(order) = &page.order {
         name_limits::check_order(order, "payload.order")?;
     }
-    let picks = field_list::parse(payload.get("search_field").unwrap_or(&Value::Null))
+    let listed = field_list::parse(payload.get("search_field").unwrap_or(&Value::Null))
         .map_err(|source| Error::FieldList { parameter: "search_field", source })?;
-    let is_nested = picks.iter().any(|pick| !pick.within.is_empty());
-    let mut names: Vec<String> = picks.iter().map(|pick| pick.name.clone()).collect();
+    let is_nested = listed.iter().any(|entry| !entry.within.is_empty());
+    let mut names: Vec<String> = listed.iter().map(|entry| entry.name.clone()).collect();
     let mut nested = None;
     let names_content = names.iter().any(|name| name == attachment::DATAS);
     if is_nested || names_content || !policy.is_open() {
@@ -61,7 +61,7 @@ pub async fn search_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
             if policy.is_open() && !is_nested && !has_other_name {
                 return Ok((None, readable));
             }
-            let selection = Selection::read(schemas, model, &picks, "search_field")?;
+            let selection = Selection::read(schemas, model, &listed, "search_field")?;
             let is_shaped = is_nested || has_other_name || selection.has_properties();
             Ok((is_shaped.then_some(selection), readable))
         })
