@@ -28,13 +28,13 @@ pub(super) const TIME_LIMIT: Duration = Duration::from_secs(10);
 /// The memory that a template may take, with its body and all that it makes of it.
 pub(super) const MEMORY_MIB: u64 = 256;
 /// The largest result that is read.
-const LARGEST: usize = 64 << 20;
+const MAX_RESULT: usize = 64 << 20;
 /// The stack of a template. Endless recursion ends with it.
-const STACK: usize = 16 << 20;
+const STACK_SIZE: usize = 16 << 20;
 /// The number of idle workers that are kept.
-const MOST_IDLE: usize = 4;
+const MAX_IDLE: usize = 4;
 /// The number of templates that a worker keeps compiled, of this configuration and of earlier ones.
-const COMPILED: usize = 64;
+const MAX_COMPILED: usize = 64;
 /// The number of SIGTERM, which a service manager may send to all processes of the gateway.
 const TERMINATED: i32 = 15;
 
@@ -150,7 +150,7 @@ pub(super) fn run(code: &str, sent: &Sent, run: &Run) -> Result<Vec<String>, Err
                 // A worker that was stopped from outside says nothing about the template.
                 let is_stopped = worker.child.wait().is_ok_and(|status| status.signal() == Some(TERMINATED));
                 tries += 1;
-                if !is_stopped || tries > MOST_IDLE {
+                if !is_stopped || tries > MAX_IDLE {
                     tracing::warn!(%error, "a hook's template took more than it may");
                     return Err(Error::TooMuch);
                 }
@@ -177,7 +177,7 @@ impl Worker {
     /// Keeps the worker for the next call, unless enough are idle.
     fn keep(self) {
         let mut idle = IDLE.lock();
-        if idle.len() < MOST_IDLE {
+        if idle.len() < MAX_IDLE {
             idle.push(self);
         }
     }
@@ -199,7 +199,7 @@ impl Worker {
             b'e' => Kind::Endless,
             other => return Err(io::Error::other(format!("an answer of the kind {other}"))),
         };
-        let answer = read_frame(&mut self.from, LARGEST)?;
+        let answer = read_frame(&mut self.from, MAX_RESULT)?;
         Ok((kind, String::from_utf8(answer).map_err(io::Error::other)?))
     }
 }
@@ -213,16 +213,16 @@ pub fn serve() -> io::Result<()> {
     let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());
     let mut compiled: HashMap<String, Arc<Template>> = HashMap::new();
     loop {
-        let code = match read_frame(&mut input, LARGEST) {
+        let code = match read_frame(&mut input, MAX_RESULT) {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
             code => String::from_utf8(code?).map_err(io::Error::other)?,
         };
-        let headers: BTreeMap<String, String> = serde_json::from_slice(&read_frame(&mut input, LARGEST)?)?;
+        let headers: BTreeMap<String, String> = serde_json::from_slice(&read_frame(&mut input, MAX_RESULT)?)?;
         let body = read_frame(&mut input, usize::MAX)?.into();
         let template = match compiled.get(&code) {
             Some(template) => template.clone(),
             None => {
-                if compiled.len() >= COMPILED {
+                if compiled.len() >= MAX_COMPILED {
                     compiled.clear();
                 }
                 let template = Arc::new(Template::compile(&code).map_err(io::Error::other)?);
@@ -231,7 +231,7 @@ pub fn serve() -> io::Result<()> {
         };
         let (answer, answered) = mpsc::channel();
         let run = move || drop(answer.send(template.run(&Sent { body, headers })));
-        thread::Builder::new().stack_size(STACK).spawn(run)?;
+        thread::Builder::new().stack_size(STACK_SIZE).spawn(run)?;
         let (kind, text) = match answered.recv_timeout(TIME_LIMIT) {
             Ok(Ok(results)) => (Kind::Results, results.join("\n")),
             Ok(Err(error)) => (Kind::Failed, failure(error)),
@@ -260,7 +260,7 @@ fn limit_memory() -> io::Result<()> {
     let own = status.lines().find_map(|line| line.strip_prefix("VmSize:"));
     let own = own.and_then(|size| size.split_ascii_whitespace().next()?.parse::<u64>().ok());
     let own = own.ok_or_else(|| io::Error::other("/proc/self/status has no VmSize"))? << 10;
-    let most = Some(own + STACK as u64 + (MEMORY_MIB << 20));
+    let most = Some(own + STACK_SIZE as u64 + (MEMORY_MIB << 20));
     setrlimit(Resource::As, Rlimit { current: most, maximum: most })?;
     // A core dump would hold what a sender sent.
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;

@@ -19,6 +19,6 @@ pub use self::ask::LookupResult;
 pub(super) use self::{
     ask::Matches,
     auto_create::{AutoCreate, Fit},
-    query::MOST,
+    query::MAX_MATCHES,
     question::{Filter, Lookup, LookupError, Question, QuestionId, Questions},
 };

@@ -9,21 +9,21 @@ use serde_json::{Map, Value};
 use super::{Error, wording::shown};
 
 /// The longest name in bytes, also of a method or a context key, which PostgreSQL does not limit.
-const NAME: usize = 200;
+const MAX_NAME: usize = 200;
 /// The longest path through relations (`partner_id.country_id.code`), and the longest order.
-const PATH: usize = 2_000;
+const MAX_PATH: usize = 2_000;
 
 /// Checks a name.
 ///
 /// # Errors
 /// `invalid_value` at `path` where the name is too long. The message shows only its beginning.
 pub(super) fn check(name: &str, path: &str) -> Result<(), Error> {
-    bound(name, NAME, path)
+    bound(name, MAX_NAME, path)
 }
 
 /// Checks a dotted path of names.
 pub(super) fn check_dotted(names: &str, path: &str) -> Result<(), Error> {
-    bound(names, PATH, path)?;
+    bound(names, MAX_PATH, path)?;
     names.split('.').try_for_each(|name| check(name, path))
 }
 
@@ -51,7 +51,7 @@ pub(super) fn check_domain(domain: &Value, path: &str) -> Result<(), Error> {
 
 /// Checks an order of records.
 pub(super) fn check_order(order: &str, path: &str) -> Result<(), Error> {
-    bound(order, PATH, path)
+    bound(order, MAX_PATH, path)
 }
 
 fn bound(name: &str, most: usize, path: &str) -> Result<(), Error> {

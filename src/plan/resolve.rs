@@ -34,7 +34,7 @@ pub(super) struct MissingRecord {
 }
 
 /// The maximum depth of missing records that need one another.
-const MOST_LEVELS: usize = 20;
+const MAX_LEVELS: usize = 20;
 
 /// Answers all questions. `None` where other calls held the lock of a record that this one came to need after some
 /// questions had been answered: those answers are out of date.
@@ -59,7 +59,7 @@ pub(super) async fn resolve(
         created_for: HashMap::new(),
         noted: Warnings::new(warnings.is_strict()),
     };
-    for _ in 0..MOST_LEVELS {
+    for _ in 0..MAX_LEVELS {
         let Resolved { questions, matches, .. } = &mut resolver.resolved;
         let open: Vec<QuestionId> = questions.unanswered(matches).map(|(id, _)| id).collect();
         let locks = record_locks::of_lookups(caller, questions.unanswered(matches), auto_create);
@@ -74,7 +74,7 @@ pub(super) async fn resolve(
         }
         resolver.read(missing).await?;
     }
-    let problem = format!("needs more than {MOST_LEVELS} missing records, each for the next");
+    let problem = format!("needs more than {MAX_LEVELS} missing records, each for the next");
     Err(Error::WrongKind { path: "auto_create".to_owned(), problem })
 }
 
@@ -174,7 +174,7 @@ impl Resolved {
         for id in draft.questions() {
             let id = self.same.get(&id).copied().unwrap_or(id);
             let Some(missing) = self.missing_records.get(&id).filter(|_| !done.contains(&id)) else { continue };
-            if within.contains(&id) || within.len() == MOST_LEVELS {
+            if within.contains(&id) || within.len() == MAX_LEVELS {
                 let question = self.questions.get(id);
                 return Err(Error::Circular { field: question.asked_by.join(", "), value: question.shown() });
             }

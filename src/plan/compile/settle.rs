@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::plan::{
     Ambiguous, Error, WarningCode, Warnings,
-    lookup::{MOST, Matches, QuestionId, Questions},
+    lookup::{MAX_MATCHES, Matches, QuestionId, Questions},
     read::{Draft, File, Linked, Mode, Slot},
     steps::{At, FutureId, Line, Placeholder, StepId, Trail},
 };
@@ -181,7 +181,7 @@ impl<'a> Settler<'a> {
                 linked.push(Record::Created(step));
             } else if let Some(draft) = self.inline.remove(&id) {
                 created_here.push((question.model.clone(), draft));
-            } else if self.matches[id].len() > MOST {
+            } else if self.matches[id].len() > MAX_MATCHES {
                 return Err(self.ambiguous(field, id, path()));
             } else if self.matches[id].is_empty() && !self.is_created(id) {
                 let value = question.shown();

@@ -6,7 +6,7 @@ use futures_util::future;
 use serde_json::Value;
 
 use super::{
-    query::SIDE_BY_SIDE,
+    query::MAX_CONCURRENT,
     question::{Filter, Question, QuestionId, Questions},
 };
 use crate::{
@@ -71,7 +71,7 @@ impl Questions {
             }
         }
         let mut found = Vec::new();
-        for some in batches.chunks(SIDE_BY_SIDE) {
+        for some in batches.chunks(MAX_CONCURRENT) {
             found.extend(
                 future::try_join_all(some.iter().map(|(first, batch)| self.ask_batch(caller, filter, first, batch)))
                     .await?,

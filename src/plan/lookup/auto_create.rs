@@ -10,7 +10,7 @@ use super::question::Question;
 use crate::plan::{Error, wording::wrong};
 
 /// The maximum number of entries: each missing record is compared with all of them, and created by an RPC of its own.
-const MOST: usize = 1_000;
+const MAX_ENTRIES: usize = 1_000;
 
 /// The entries of all fields.
 #[derive(Debug, Default)]
@@ -60,9 +60,9 @@ impl AutoCreate {
                 other => return Err(wrong(path, "an object, or a list of objects", other)),
             }
         }
-        if entries.len() > MOST {
+        if entries.len() > MAX_ENTRIES {
             let problem =
-                format!("has {} records; more than {MOST} are better made by calls of their own", entries.len());
+                format!("has {} records; more than {MAX_ENTRIES} are better made by calls of their own", entries.len());
             return Err(Error::WrongKind { path: "auto_create".to_owned(), problem });
         }
         Ok(Self { entries })

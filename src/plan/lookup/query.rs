@@ -15,11 +15,11 @@ use crate::{
 };
 
 /// The number of concurrent queries of one call.
-pub(super) const SIDE_BY_SIDE: usize = 4;
+pub(super) const MAX_CONCURRENT: usize = 4;
 /// The number of rows beyond one for each value, above which the values are asked for one by one.
 const SPARE_ROWS: u64 = 200;
 /// A value that more records have than this is refused, even where several may be linked.
-pub(in crate::plan) const MOST: usize = 100;
+pub(in crate::plan) const MAX_MATCHES: usize = 100;
 
 #[derive(Debug)]
 pub(super) struct Query {
@@ -54,7 +54,7 @@ impl Query {
             }
         }
         let rest: Vec<usize> = (0..values.len()).filter(|&number| found[number].is_none()).collect();
-        for some in rest.chunks(SIDE_BY_SIDE) {
+        for some in rest.chunks(MAX_CONCURRENT) {
             let alone = some.iter().map(|&number| self.ask_one(caller, number, &values[number]));
             for (number, ids) in future::try_join_all(alone).await? {
                 found[number] = Some(ids);
@@ -106,5 +106,5 @@ impl Query {
 }
 
 fn limit(values: &[Value]) -> u64 {
-    if values.len() == 1 { MOST as u64 + 1 } else { values.len() as u64 + SPARE_ROWS }
+    if values.len() == 1 { MAX_MATCHES as u64 + 1 } else { values.len() as u64 + SPARE_ROWS }
 }

@@ -13,13 +13,13 @@ use super::{
 use crate::odoo::{Caller, RecordKey};
 
 /// Up to this number of values of one field, each value is a key; a longer list is one key as a whole.
-const MOST_VALUES: usize = 100;
+const MAX_VALUES: usize = 100;
 
 /// The keys of a search key. Each value of a list is a key.
 pub(in crate::plan) fn of_search_key(caller: &Caller, model: &str, search_key: &Map<String, Value>) -> Vec<RecordKey> {
     let mut terms = search_key.iter();
     if let (Some((field, Value::Array(values))), None) = (terms.next(), terms.next())
-        && values.len() <= MOST_VALUES
+        && values.len() <= MAX_VALUES
     {
         return values.iter().map(|value| caller.record_key(model, &[(field, value)])).collect();
     }

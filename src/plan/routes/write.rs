@@ -80,7 +80,7 @@ pub async fn create_update_data(caller: &Caller, asked: Asked<'_>) -> Result<Pla
 
 /// The number of times that lookups are asked again because other calls went first. Each time, the call holds more
 /// locks.
-const MOST_TIMES: usize = 20;
+const MAX_ROUNDS: usize = 20;
 
 /// A write whose payload has been read, and whose questions are open.
 struct Request<'r> {
@@ -153,7 +153,7 @@ impl<'r> Request<'r> {
         if !*dry_run {
             caller.lock_records(locks).await?;
         }
-        for _ in 0..MOST_TIMES {
+        for _ in 0..MAX_ROUNDS {
             // The questions are needed again only where records may be created, and locks are taken for them.
             let these = if auto_create.is_empty() { std::mem::take(&mut questions) } else { questions.clone() };
             let resolved = resolve(caller, self.filter, self.company, these, auto_create, warnings, *dry_run);

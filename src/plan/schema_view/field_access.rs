@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// The maximum length of a chain of related fields.
-const MOST_COPIES: usize = 8;
+const MAX_RELATED: usize = 8;
 
 /// What is done with a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +78,7 @@ impl SchemaView<'_> {
             return Ok(());
         }
         let Some(view) = self.model(model)? else { return Ok(()) };
-        let denied = match self.policy.name_search(model).filter(|_| depth < MOST_COPIES) {
+        let denied = match self.policy.name_search(model).filter(|_| depth < MAX_RELATED) {
             Some(paths) => paths.iter().find_map(|path| self.searched(model, path, depth + 1).err()),
             None => view.sorted_names().into_iter().find_map(|name| view.read(name).err()),
         };
@@ -101,7 +101,7 @@ impl SchemaView<'_> {
         if how == Use::Search && name == NAME {
             return self.by_name_from(&schema.model, depth);
         }
-        let is_ruled = self.policy.narrows_fields() && depth < MOST_COPIES;
+        let is_ruled = self.policy.narrows_fields() && depth < MAX_RELATED;
         if is_ruled && how != Use::Write {
             self.decide_definitions(schema, name)?;
         }
@@ -163,7 +163,7 @@ impl SchemaView<'_> {
     fn is_written_through(&self, schema: &Schema, name: &str, depth: usize) -> bool {
         let Some(field) = schema.field(name) else { return false };
         match field.related.as_deref() {
-            _ if field.bond != Bond::Loose || depth == MOST_COPIES => true,
+            _ if field.bond != Bond::Loose || depth == MAX_RELATED => true,
             None => false,
             Some(path) => match self.original(schema, path) {
                 Original::Seen(owner, last) => self.is_written_through(owner, last, depth + 1),
@@ -176,7 +176,7 @@ impl SchemaView<'_> {
     /// Whether Odoo keeps a value that is written. A field of an `_inherits` parent is written there: the model has all
     /// fields of its parent, each as a related field of the same name.
     pub(super) fn kept(&self, schema: &Schema, name: &str, depth: usize) -> Kept {
-        let Some(field) = schema.field(name).filter(|_| depth < MOST_COPIES) else { return Kept::Yes };
+        let Some(field) = schema.field(name).filter(|_| depth < MAX_RELATED) else { return Kept::Yes };
         let copied = field.related.as_deref().and_then(|path| path.split_once('.'));
         let parent = copied.filter(|(_, last)| *last == name).and_then(|(link, _)| schema.field(link)?.kind.relation());
         let Some(parent) = parent.filter(|_| field.kept == Kept::No) else { return field.kept };
