@@ -7,7 +7,7 @@
 //! The folders, bottom to top; each imports only those before it:
 //!
 //! - `model`: what an RPC is and what comes back: RPCs, errors, schemas, traces
-//! - `auth::credential`: a leaf of `auth` that the lower folders may import
+//! - `credential`: what a caller proves itself with
 //! - `locks`: keyed locks for calls that may create the same record
 //! - `transport`: one HTTP exchange, the concurrency limit with its fair queue, the circuit breaker, retries
 //! - `protocol`: session, JSON-RPC, JSON-2 and XML-RPC, and which of them takes a credential
@@ -24,6 +24,7 @@ mod auth;
 mod batch;
 mod cache;
 mod caller;
+mod credential;
 mod health;
 mod locks;
 mod model;
@@ -48,16 +49,17 @@ use self::{
 pub use self::{
     auth::{
         access::RotatedCookie,
-        credential::{Credential, Fingerprint},
         failed_login_budget::{BudgetedLogin, FailedLoginBudget},
     },
     cache::lookup_cache::{CachedLookups, LookupCriteria},
     caller::{Caller, LookupError},
+    credential::{Credential, Fingerprint},
     health::{Capacity, NO_PROXY_MODE},
     locks::{RecordKey, Taken},
     model::{
+        effect::Effect,
         error::{Error, Why},
-        rpc::{Effect, Page, Rpc, SHOWN},
+        rpc::{Page, Rpc, SHOWN},
         schema::{Bond, Field, Kept, Kind, Properties, Schema},
         trace::{Made, Trace},
     },

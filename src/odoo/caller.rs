@@ -20,23 +20,18 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 pub use self::lookups::LookupError;
+use super::{credential::Credential, model::effect::Effect};
 use crate::{
     errors::Retry,
     odoo::{
         Odoo,
         auth::{
             access::{Access, RotatedCookie},
-            credential::Credential,
             identity::{CachedIdentity, Identity},
         },
         batch::Batching,
         locks::{Held, RecordKey, Taken},
-        model::{
-            error::Error,
-            rpc::{Effect, Rpc},
-            schema::Schema,
-            trace::Trace,
-        },
+        model::{error::Error, rpc::Rpc, schema::Schema, trace::Trace},
         protocol::Protocol,
         transport::{RequestOptions, concurrency_limit::RequestClass, origin::Origin, retries::Cost},
     },

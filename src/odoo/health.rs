@@ -15,8 +15,8 @@ pub use self::{capacity::Capacity, watch::NO_PROXY_MODE};
 use super::{
     auth::authenticator::Authenticator,
     model::{
+        effect::Effect,
         error::{Error, Why},
-        rpc::Effect,
     },
     protocol::{endpoint::Endpoint, release::Release},
     transport::concurrency_limit::UpstreamLimit,

@@ -19,10 +19,8 @@ pub(in crate::odoo) mod xml_rpc;
 
 use secrecy::SecretString;
 
-use crate::{
-    config::ProtocolChoice,
-    odoo::{auth::credential::Credential, model::error::Error},
-};
+use super::credential::Credential;
+use crate::{config::ProtocolChoice, odoo::model::error::Error};
 
 /// The first version with JSON-2.
 pub(in crate::odoo) const JSON2_SINCE: u16 = 19;

@@ -28,14 +28,12 @@ use self::{
     public_address::PublicAddress,
     tls::{CaDigest, TlsError},
 };
+use super::model::effect::Effect;
 use crate::{
     config,
     memory::{self, Full},
     metrics::Metrics,
-    odoo::model::{
-        error::{Error, Queue, Why},
-        rpc::Effect,
-    },
+    odoo::model::error::{Error, Queue, Why},
 };
 
 /// Odoo closes a connection after each answer; a proxy before it keeps one for 60-75 s. Staying below that keeps us from

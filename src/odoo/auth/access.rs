@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::odoo::{
-    auth::credential::Credential,
+    credential::Credential,
     protocol::{Protocol, ServiceUser},
 };
 

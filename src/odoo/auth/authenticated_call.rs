@@ -5,11 +5,11 @@ use serde_json::{Map, Value};
 use super::{
     access::{Access, RpcAuth},
     authenticator::Authenticator,
-    credential::Credential,
 };
 use crate::{
     config::ProtocolChoice,
     odoo::{
+        credential::Credential,
         model::{
             error::{Error, Why},
             rpc::Rpc,

@@ -10,11 +10,11 @@ use tokio::time::Instant;
 
 use super::{
     access::{Access, RotatedCookie, RpcAuth},
-    credential::{Credential, Fingerprint},
     failed_login_budget::FailedLoginBudget,
     identity::{self, CachedIdentity},
 };
 use crate::odoo::{
+    credential::{Credential, Fingerprint},
     model::error::Error,
     protocol::{Protocol, endpoint::Endpoint},
     transport::origin::Flow,

@@ -26,7 +26,7 @@ use tokio::{
     time::{self, Instant},
 };
 
-use crate::odoo::{auth::credential::Fingerprint, model::error::Error};
+use crate::odoo::{credential::Fingerprint, model::error::Error};
 
 /// The number of failed logins that are let through at once: below the lower of Odoo's two thresholds.
 const CAPACITY: f64 = 4.0;
@@ -246,7 +246,7 @@ mod tests {
     use futures_util::future;
 
     use super::*;
-    use crate::odoo::auth::credential::Credential;
+    use crate::odoo::credential::Credential;
 
     fn login(number: usize) -> Option<Fingerprint> {
         Some(Credential::Password { login: number.to_string(), password: "p".into() }.fingerprint())

@@ -14,11 +14,11 @@ use tokio::time::Instant;
 use super::{
     access::{Access, RotatedCookie},
     authenticator::Authenticator,
-    credential::Credential,
     login::unreadable,
 };
 use crate::odoo::{
     cache::single_flight,
+    credential::Credential,
     model::{
         error::{Error, Repeatable},
         rpc::Rpc,

@@ -8,13 +8,14 @@ use serde_json::{Map, Value, json};
 use super::{
     access::{Access, RpcAuth},
     authenticator::Authenticator,
-    credential::Credential,
 };
 use crate::odoo::{
     cache::single_flight,
+    credential::Credential,
     model::{
+        effect::Effect,
         error::{Error, Why},
-        rpc::{Effect, Rpc},
+        rpc::Rpc,
         trace::Trace,
     },
     protocol::{Protocol, ServiceUser, json_rpc, json2, session, xml_rpc},

@@ -13,8 +13,8 @@ use http::HeaderValue;
 use serde_json::Value;
 
 use crate::odoo::{
-    auth::credential::Fingerprint,
     batch::{batcher::BatchKind, record_matching::MatchValues},
+    credential::Fingerprint,
     model::{error::Error, rpc::Rpc},
 };
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::odoo::{
-    auth::credential::Fingerprint, batch::batcher::BatchKind, cache::lookup_cache::LookupCriteria, model::error::Error,
+    batch::batcher::BatchKind, cache::lookup_cache::LookupCriteria, credential::Fingerprint, model::error::Error,
 };
 
 /// Lookups by the values of one field, with the same credential.

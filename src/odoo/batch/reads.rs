@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::odoo::{auth::credential::Fingerprint, batch::batcher::BatchKind, model::error::Error};
+use crate::odoo::{batch::batcher::BatchKind, credential::Fingerprint, model::error::Error};
 
 /// Reads with equal RPCs.
 pub(in crate::odoo) enum Reads {}

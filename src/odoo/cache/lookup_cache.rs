@@ -16,7 +16,7 @@ use std::{
 use moka::{Expiry, future::Cache};
 use serde_json::Value;
 
-use crate::odoo::auth::credential::Fingerprint;
+use crate::odoo::credential::Fingerprint;
 
 /// The maximum number of cached values. The least used are evicted.
 const MAX_VALUES: u64 = 100_000;

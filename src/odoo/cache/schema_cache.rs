@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::single_flight;
 use crate::odoo::{
-    auth::credential::{Credential, Fingerprint},
+    credential::{Credential, Fingerprint},
     model::{error::Error, schema::Schema},
 };
 

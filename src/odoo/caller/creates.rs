@@ -16,8 +16,9 @@ use crate::{
             record_matching::{self, MatchValues},
         },
         model::{
+            effect::Effect,
             error::{Error, Why},
-            rpc::{Effect, Rpc},
+            rpc::Rpc,
             schema::Field,
             trace::Made,
         },

@@ -7,11 +7,7 @@ use serde_json::{Value, json};
 use super::Caller;
 use crate::odoo::{
     batch::batcher::Dispatch,
-    model::{
-        error::Error,
-        rpc::{Effect, Rpc},
-        trace::Made,
-    },
+    model::{effect::Effect, error::Error, rpc::Rpc, trace::Made},
 };
 
 impl Caller {

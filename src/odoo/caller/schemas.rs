@@ -11,8 +11,9 @@ use crate::{
         DOUBTLESS,
         cache::schema_cache::Viewer,
         model::{
+            effect::Effect,
             error::{Error, Why},
-            rpc::{Effect, Rpc},
+            rpc::Rpc,
             schema::{self, Schema},
         },
     },

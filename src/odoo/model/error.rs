@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
+use super::effect::Effect;
 use crate::{
     errors::{Code, Retry},
-    odoo::model::{fault::Fault, rpc::Effect},
+    odoo::model::fault::Fault,
     policy::{Denied, Malformed},
 };
 

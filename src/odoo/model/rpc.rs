@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value, json};
 
+use super::effect::Effect;
 use crate::{
     odoo::model::{
         error::{Error, Repeatable},
@@ -14,13 +15,6 @@ use crate::{
     },
     policy::{Domain, Malformed, Policy},
 };
-
-/// Whether an RPC can change data in Odoo. A method that is not known to only read counts as a write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Effect {
-    Read,
-    Write,
-}
 
 /// A call of a method on a model (`ids` is none) or on records.
 #[derive(Debug, Clone)]

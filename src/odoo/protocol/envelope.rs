@@ -5,9 +5,9 @@ use serde_json::Value;
 
 use crate::odoo::{
     model::{
+        effect::Effect,
         error::{Error, Why},
         fault::Fault,
-        rpc::Effect,
     },
     transport::Response,
 };

@@ -9,9 +9,10 @@ use serde_json::{Map, Value};
 
 use crate::odoo::{
     model::{
+        effect::Effect,
         error::{Error, Why},
         fault::Fault,
-        rpc::{Effect, Rpc},
+        rpc::Rpc,
     },
     transport::{Request, RequestOptions, Response, Transport},
 };

@@ -7,12 +7,8 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::odoo::{
-    model::{
-        error::Error,
-        rpc::{Effect, Rpc},
-    },
-    protocol::ServiceUser,
-    protocol::{envelope, json2},
+    model::{effect::Effect, error::Error, rpc::Rpc},
+    protocol::{ServiceUser, envelope, json2},
     transport::{Request, RequestOptions, Transport},
 };
 

@@ -9,8 +9,8 @@ use crate::{
     config::ProtocolChoice,
     odoo::{
         model::{
+            effect::Effect,
             error::{Error, Why},
-            rpc::Effect,
         },
         protocol::{json_rpc, session, xml_rpc},
         transport::{RequestOptions, Transport},

@@ -9,9 +9,10 @@ use serde_json::{Map, Value, json};
 
 use crate::odoo::{
     model::{
+        effect::Effect,
         error::{Error, Why},
         fault::FaultKind,
-        rpc::{Effect, Rpc},
+        rpc::Rpc,
     },
     protocol::envelope,
     transport::{Request, RequestOptions, Transport},

@@ -9,12 +9,15 @@ use serde_json::{Map, Value, json};
 
 use crate::odoo::{
     model::{
+        effect::Effect,
         error::{Error, Why},
         fault::Fault,
-        rpc::{Effect, Rpc},
+        rpc::Rpc,
     },
-    protocol::ServiceUser,
-    protocol::xml::{self, Answer},
+    protocol::{
+        ServiceUser,
+        xml::{self, Answer},
+    },
     transport::{Request, RequestOptions, Transport},
 };
 

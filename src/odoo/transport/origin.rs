@@ -4,7 +4,7 @@ use std::{fmt, net::IpAddr};
 
 use http::HeaderValue;
 
-use crate::odoo::auth::credential::Fingerprint;
+use crate::odoo::credential::Fingerprint;
 
 const TRACEPARENT: usize = 55;
 

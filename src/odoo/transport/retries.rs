@@ -95,7 +95,7 @@ impl fmt::Debug for Retries {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::odoo::model::{error::Why, fault::Fault, rpc::Effect};
+    use crate::odoo::model::{effect::Effect, error::Why, fault::Fault};
 
     fn retries(most: u8, retry_budget: f32) -> Retries {
         let text = format!(

@@ -90,7 +90,7 @@ impl fmt::Debug for Fingerprint {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::odoo::credential::*;
 
     #[test]
     fn a_secret_shows_in_no_debug_output() {
