@@ -31,7 +31,12 @@ use crate::{
         },
         batch::Batching,
         locks::{Held, RecordKey, Taken},
-        model::{error::Error, rpc::Rpc, schema::Schema, trace::Trace},
+        model::{
+            error::{Error, Why},
+            rpc::Rpc,
+            schema::Schema,
+            trace::Trace,
+        },
         protocol::Protocol,
         transport::{RequestOptions, concurrency_limit::RequestClass, origin::Origin, retries::Cost},
     },
@@ -206,6 +211,15 @@ impl Caller {
         match self.call(rpc).await {
             Err(error) if error.retry() == Retry::Unsafe => self.call(rpc).await,
             outcome => outcome,
+        }
+    }
+
+    /// Whether an RPC failed because the deadline of this call has passed, which does not concern the others of a batch.
+    fn is_own_deadline(&self, error: &Error) -> bool {
+        match error {
+            Error::OutOfTime => true,
+            Error::NoAnswer { effect: Effect::Read, why: Why::TimedOut(_) } => Instant::now() >= self.until,
+            _ => false,
         }
     }
 

@@ -15,6 +15,7 @@ use crate::support::{
     fault::{Fault, FaultProxy},
     gateway::{Gateway, all_lines},
     odoo::odoo,
+    poll,
     segments::{all_sealed, gateway_alone, grades, large_lines, segments, shell, verify},
 };
 
@@ -72,6 +73,8 @@ async fn a_call_in_doubt_is_carried_over_when_its_segment_is_dropped_with_its_fi
         json!({"model": "res.partner", "vals": {"payload": {"name": "in doubt", "comment": comment}}}).to_string();
     let call = tokio::spawn(async move { client.try_post("create_data", body).await.map(|_| ()) });
     reached.notified().await;
+    // The line of the plan is queued before the RPC, and not waited for.
+    poll(|| gateway.log_text().contains("\"call.planned\"")).await;
     let folder = gateway.kill();
     call.await.unwrap().unwrap_err();
 

@@ -87,6 +87,7 @@ enum Reply<K: BatchKind> {
     Lead(Batch<K>),
     Answer(K::Answer),
     Single,
+    Rejoin,
 }
 
 /// How a job is to be done.
@@ -148,30 +149,48 @@ impl<K: BatchKind> Batcher<K> {
     pub(in crate::odoo) async fn join(
         self: &Arc<Self>,
         key: K::Key,
-        job: impl FnOnce() -> K::Job,
+        job: impl Fn() -> K::Job,
         until: Instant,
     ) -> Result<Dispatch<K>, Error> {
+        loop {
+            let dispatch = self.join_once(key.clone(), &job, until).await?;
+            match dispatch {
+                Some(dispatch) => return Ok(dispatch),
+                None if Instant::now() < until => {}
+                None => return Err(Error::OutOfTime),
+            }
+        }
+    }
+
+    /// As [`Self::join`]; none where the leader had no time to do the jobs of its batch.
+    async fn join_once(
+        self: &Arc<Self>,
+        key: K::Key,
+        job: impl FnOnce() -> K::Job,
+        until: Instant,
+    ) -> Result<Option<Dispatch<K>>, Error> {
         let ticket = self.tickets.fetch_add(1, Relaxed);
         let Some(mut reply) = self.enqueue(&key, job, ticket)? else {
             let slot = Slot { batcher: self.clone(), key, jobs: 1, size: 1, since: Instant::now() };
-            return Ok(Dispatch::Immediate(slot));
+            return Ok(Some(Dispatch::Immediate(slot)));
         };
         let deadline = Instant::now() + self.max_wait;
         let reply = match time::timeout_at(deadline.min(until), &mut reply).await {
             Ok(reply) => reply,
             Err(_) if until <= deadline && self.withdraw(&key, ticket) => return Err(Error::OutOfTime),
             Err(_) => match self.lead_beside(&key, ticket) {
-                Some(batch) => return Ok(Dispatch::Lead(batch)),
+                Some(batch) => return Ok(Some(Dispatch::Lead(batch))),
                 // A leader has taken it meanwhile.
                 None => reply.await,
             },
         };
-        Ok(match reply {
+        Ok(Some(match reply {
             Ok(Reply::Lead(batch)) => Dispatch::Lead(batch),
             Ok(Reply::Answer(answer)) => Dispatch::Answered(answer),
             Ok(Reply::Single) => Dispatch::Single,
+            Ok(Reply::Rejoin) => return Ok(None),
             Err(_) => Dispatch::Abandoned,
-        })
+        }))
     }
 
     /// The number of waiting jobs.
@@ -294,6 +313,13 @@ impl<K: BatchKind> Followers<K> {
     /// The RPC is about to be sent: from here on, the outcome of a job without an answer is unknown.
     pub(in crate::odoo) fn begin(&mut self) {
         self.has_begun = true;
+    }
+
+    /// Nothing was sent, as the time of the leader was over: the followers form the next batch.
+    pub(in crate::odoo) fn rejoin(mut self) {
+        for waiting in mem::take(&mut self.waiting) {
+            let _ = waiting.send(Reply::Rejoin);
+        }
     }
 
     /// Sends each follower its answer. A follower without one does its job alone.

@@ -134,6 +134,10 @@ impl Caller {
                 self.has_begun.store(true, Relaxed);
                 self.assign(batching, &rpc.model, &match_values, all.written(&answer)).await
             }
+            Err(error) if self.is_own_deadline(&error) => {
+                followers.rejoin();
+                return self.note_created(rpc, batch_size, started, Err(error));
+            }
             Err(error) if error.retry() == Retry::Unsafe || !error.splits_batch() => vec![Err(error); batch_size],
             Err(_) => {
                 followers.answer((1..batch_size).map(|_| None));

@@ -66,7 +66,7 @@ impl Caller {
         match batching.lookups.join(key, || values.to_vec(), self.until).await? {
             Dispatch::Immediate(_slot) => ask(values.to_vec()).await,
             Dispatch::Lead(batch) if batch.jobs.len() == 1 => ask(values.to_vec()).await,
-            Dispatch::Lead(batch) => ask_all(batch, values, ask).await,
+            Dispatch::Lead(batch) => self.ask_all(batch, values, ask).await,
             Dispatch::Answered((outcome, batch_size)) => {
                 batching.count_shared("lookup");
                 self.note_shared_read(shown(), batch_size, started, outcome.as_ref().err());
@@ -75,45 +75,50 @@ impl Caller {
             Dispatch::Single | Dispatch::Abandoned => ask(values.to_vec()).await,
         }
     }
-}
 
-/// Asks for the values of the whole batch, and answers the followers. An error that may be due to one call's values is not
-/// shared: then each call asks for its own values.
-async fn ask_all<E: LookupError, F: Future<Output = Result<Vec<Vec<i64>>, E>>>(
-    batch: Batch<Lookups>,
-    own: &[Value],
-    ask: impl Fn(Vec<Value>) -> F,
-) -> Result<Vec<Vec<i64>>, E> {
-    let mut all: Vec<Value> = Vec::new();
-    let mut numbers: HashMap<String, usize> = HashMap::new();
-    for value in batch.jobs.iter().flatten() {
-        numbers.entry(value.to_string()).or_insert_with(|| {
-            all.push(value.clone());
-            all.len() - 1
-        });
-    }
-    let batch_size = batch.jobs.len();
-    let found = match ask(all).await {
-        Ok(found) => found,
-        Err(error) => match error.odoo_error().filter(|error| !error.splits_batch()) {
-            Some(shared) => {
-                batch.followers.answer((1..batch_size).map(|_| Some((Err(shared.clone()), batch_size))));
+    /// Asks for the values of the whole batch, and answers the followers. An error that may be due to one call's values is not
+    /// shared: then each call asks for its own values.
+    async fn ask_all<E: LookupError, F: Future<Output = Result<Vec<Vec<i64>>, E>>>(
+        &self,
+        batch: Batch<Lookups>,
+        own: &[Value],
+        ask: impl Fn(Vec<Value>) -> F,
+    ) -> Result<Vec<Vec<i64>>, E> {
+        let mut all: Vec<Value> = Vec::new();
+        let mut numbers: HashMap<String, usize> = HashMap::new();
+        for value in batch.jobs.iter().flatten() {
+            numbers.entry(value.to_string()).or_insert_with(|| {
+                all.push(value.clone());
+                all.len() - 1
+            });
+        }
+        let batch_size = batch.jobs.len();
+        let found = match ask(all).await {
+            Ok(found) => found,
+            Err(error) if error.odoo_error().is_some_and(|error| self.is_own_deadline(error)) => {
+                batch.followers.rejoin();
                 return Err(error);
             }
-            None => {
-                drop(batch.followers);
-                return ask(own.to_vec()).await;
-            }
-        },
-    };
-    let found_for = |values: &Vec<Value>| -> Option<Vec<Vec<i64>>> {
-        values.iter().map(|value| found.get(*numbers.get(&value.to_string())?).cloned()).collect()
-    };
-    let mut answers = batch.jobs.iter().map(found_for);
-    let leaders = answers.next().flatten();
-    batch.followers.answer(answers.map(|found| Some((Ok(found?), batch_size))));
-    match leaders {
-        Some(found) => Ok(found),
-        None => ask(own.to_vec()).await,
+            Err(error) => match error.odoo_error().filter(|error| !error.splits_batch()) {
+                Some(shared) => {
+                    batch.followers.answer((1..batch_size).map(|_| Some((Err(shared.clone()), batch_size))));
+                    return Err(error);
+                }
+                None => {
+                    drop(batch.followers);
+                    return ask(own.to_vec()).await;
+                }
+            },
+        };
+        let found_for = |values: &Vec<Value>| -> Option<Vec<Vec<i64>>> {
+            values.iter().map(|value| found.get(*numbers.get(&value.to_string())?).cloned()).collect()
+        };
+        let mut answers = batch.jobs.iter().map(found_for);
+        let leaders = answers.next().flatten();
+        batch.followers.answer(answers.map(|found| Some((Ok(found?), batch_size))));
+        match leaders {
+            Some(found) => Ok(found),
+            None => ask(own.to_vec()).await,
+        }
     }
 }

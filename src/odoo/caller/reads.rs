@@ -21,6 +21,10 @@ impl Caller {
             Dispatch::Lead(batch) => {
                 let outcome = self.make(rpc).await;
                 let batch_size = batch.jobs.len();
+                if outcome.as_ref().is_err_and(|error| self.is_own_deadline(error)) {
+                    batch.followers.rejoin();
+                    return outcome;
+                }
                 let is_split = outcome.as_ref().is_err_and(Error::splits_batch);
                 let answer = || if is_split { None } else { Some((outcome.clone(), batch_size)) };
                 batch.followers.answer((1..batch_size).map(|_| answer()));

@@ -217,6 +217,26 @@ async fn a_lingering_job_that_is_given_up_leaves_no_job_waiting() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_followers_of_a_leader_without_time_form_the_next_batch() {
+    let batcher = batcher(100, 100);
+    let hurried = async {
+        let job = batcher.join("sum", || 3, Instant::now() + Duration::from_secs(60)).await;
+        let Ok(Dispatch::Lead(mut batch)) = job else { return 0 };
+        batch.followers.begin();
+        batch.followers.rejoin();
+        batch.jobs.len()
+    };
+    let others = async {
+        let all = futures_util::future::join_all([5, 7, 9].map(|number| add(&batcher, number, 1))).await;
+        let mut dispatched: Vec<&str> = all.iter().map(|(dispatch, _)| *dispatch).collect();
+        dispatched.sort_unstable();
+        dispatched
+    };
+    let all = tokio::join!(add(&batcher, 1, 1), hurried, others);
+    assert_eq!(all, (("immediate", 1), 4, vec!["answered", "answered", "led"]));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_running_batch_is_waited_for_however_long_it_takes() {
     let batcher = batcher(100, 100);
     let all = tokio::join!(add(&batcher, 1, 1), add(&batcher, 3, 600), add(&batcher, 5, 1));
