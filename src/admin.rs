@@ -14,9 +14,8 @@ use crate::{
     control::Posted,
     current::Current,
     http::{
-        Site, answer,
-        front::{Front, Malformed, Rules},
-        respond,
+        Site, answer, respond,
+        serve::front::{Front, Malformed, Rules},
     },
     limits::{ConcurrencyLimit, Exceeded},
     log::{NotSettled, Settlement},

@@ -14,7 +14,7 @@ use crate::{
     },
     config::Config,
     hook::{self, Hooks},
-    http::{Site, tls},
+    http::{Site, serve::tls},
     limits::{ConcurrencyLimit, LoginThrottle, RateLimits, RefusedLines},
     log::{self, Log},
     memory::Memory,

@@ -1,22 +1,14 @@
 //! The HTTP front: connections in, requests to the right place, answers out.
 //!
-//! A path is made a [`destination`] once; what is checked is what is sent on. Only [`respond`] makes a status of an error. What
+//! A path is made a `Destination` once; what is checked is what is sent on. Only [`respond`] makes a status of an error. What
 //! is served is a [`Site`], which a reload replaces whole. It may import proxy, call, limits, wire and what stands below them.
 
 mod calls;
-mod connection;
-mod destination;
-pub mod front;
-mod head;
-mod origin;
 mod pass_on;
 mod passed;
+mod request;
 pub mod respond;
-pub mod server;
-mod steady;
-mod streams;
-mod taking;
-pub mod tls;
+pub mod serve;
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -27,11 +19,13 @@ use rustls::ServerConfig;
 
 pub use self::calls::answer;
 use self::{
-    connection::Guarded,
-    destination::Destination,
-    front::{Front, Malformed, Rules},
     pass_on::pass_on,
     passed::Passage,
+    request::destination::Destination,
+    serve::{
+        connection::Guarded,
+        front::{Front, Malformed, Rules},
+    },
 };
 use crate::{
     call::{self, Service},
@@ -71,7 +65,7 @@ impl Front for Public {
 
     async fn answer(&self, peer: IpAddr, request: http::Request<Incoming>) -> Response {
         let site = self.0.load_full();
-        let address = origin::address(peer, request.headers(), &site.calls.config.server.trusted_proxies);
+        let address = request::origin::address(peer, request.headers(), &site.calls.config.server.trusted_proxies);
         let limits = &site.calls.config.limits;
         let most = Most { all: limits.requests.get(), each: limits.requests_per_address.get() };
         let share = match site.requests.admit(Some(address), most) {
@@ -116,10 +110,15 @@ async fn too_many(
 
 /// Answers one request of the public listener.
 async fn serve(site: &Arc<Site>, address: IpAddr, request: http::Request<Incoming>, share: &Share) -> Response {
-    let refusal = match head::check(&request, &site.calls.config.limits) {
+    let refusal = match request::head::check(&request, &site.calls.config.limits) {
         Err(refusal) => refusal,
         Ok(()) => {
-            match destination::of(request.method(), request.uri().path(), &site.calls.config.proxy, &site.calls.hooks) {
+            match request::destination::of(
+                request.method(),
+                request.uri().path(),
+                &site.calls.config.proxy,
+                &site.calls.hooks,
+            ) {
                 Ok(Destination::Api(route)) => {
                     return calls::answer_request(site, route, None, address, request, share).await;
                 }

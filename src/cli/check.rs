@@ -8,7 +8,7 @@ use crate::{
     call::auth::clients::{Client, Clients},
     config::{self, Config, ProtocolChoice},
     hook::Hooks,
-    http::tls,
+    http::serve::tls,
     log::{self, Filter, Log},
     odoo::{self, Caller, Capacity, NO_PROXY_MODE, Odoo, Origin, RotatedCookie},
     operations::calls::{Calls, Query},

@@ -21,7 +21,7 @@ use crate::{
     app,
     control::Posted,
     current::{self, Current},
-    http::{Public, server::Server},
+    http::{Public, serve::server::Server},
 };
 
 /// Descriptors that are taken by other things than connections: files, Odoo's connections, the log.

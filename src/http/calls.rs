@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 use tokio::time::{self, Instant};
 use uuid::Uuid;
 
-use super::{Share, Site, connection::Guarded, origin, respond};
+use super::{Share, Site, request::origin, respond, serve::connection::Guarded};
 use crate::{
     call::{self, Answered, By, Presented, Service},
     hook::Hook,

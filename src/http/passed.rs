@@ -17,7 +17,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Body as _, Frame, SizeHint};
 use uuid::Uuid;
 
-use super::{Site, front::Malformed, respond};
+use super::{Site, respond, serve::front::Malformed};
 use crate::{
     config::Kept,
     errors::Code,

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{destination::Refusal, front::Malformed};
+use super::{request::destination::Refusal, serve::front::Malformed};
 use crate::{
     call::{Answered, Error},
     errors::{Class, Retry},

@@ -17,9 +17,9 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{connection, origin};
+use super::{connection, front::Front};
 use crate::{
-    http::front::Front,
+    http::request::origin,
     limits::{ConcurrencyLimit, Most},
 };
 

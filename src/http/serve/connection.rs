@@ -32,7 +32,7 @@ use super::{
     front::{Front, Malformed, Rules},
     steady::Steady,
     streams::{self, Activity, Streams},
-    taking::Pace,
+    throughput::MinThroughput,
     tls::H2,
 };
 use crate::{limits::Permit, wire::Body};
@@ -45,7 +45,7 @@ const STREAMS: u32 = 100;
 const PING: Duration = Duration::from_secs(30);
 
 /// Counted as `admitted` for as long as it is open, also when it has become a websocket's.
-pub(super) async fn serve(
+pub(in crate::http) async fn serve(
     front: impl Front,
     rules: Rules,
     stop: CancellationToken,
@@ -99,7 +99,7 @@ async fn http1<T>(
             }
         })
     };
-    let io = TokioIo::new(Steady::new(stream, Pace::of(&rules.limits)));
+    let io = TokioIo::new(Steady::new(stream, MinThroughput::of(&rules.limits)));
     let mut connection = pin!(builder.serve_connection(io, service).with_upgrades());
     let leave = async {
         stop.cancelled().await;
@@ -135,14 +135,14 @@ where
 {
     let head = u32::try_from(rules.limits.header_size.as_u64()).unwrap_or(u32::MAX);
     let activity = Arc::new(Activity::default());
-    let mut builder = http2::Builder::new(Streams::new(activity.clone(), Pace::of(&rules.limits)));
+    let mut builder = http2::Builder::new(Streams::new(activity.clone(), MinThroughput::of(&rules.limits)));
     builder.timer(TokioTimer::new()).max_header_list_size(head).max_concurrent_streams(STREAMS);
     builder.keep_alive_interval(PING).keep_alive_timeout(rules.limits.header_timeout);
     let service = service_fn(move |request| {
         let front = front.clone();
         async move { Ok::<_, Infallible>(streams::watch(front.answer(peer, request).await)) }
     });
-    let io = TokioIo::new(Steady::new(stream, Pace::of(&rules.limits)));
+    let io = TokioIo::new(Steady::new(stream, MinThroughput::of(&rules.limits)));
     let mut connection = pin!(builder.serve_connection(io, service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -163,9 +163,9 @@ where
 }
 
 /// A body that keeps something until it is out.
-pub(super) struct Guarded<G> {
-    pub(super) body: Body,
-    pub(super) _guard: G,
+pub(in crate::http) struct Guarded<G> {
+    pub(in crate::http) body: Body,
+    pub(in crate::http) _guard: G,
 }
 
 impl<G: Unpin> hyper::body::Body for Guarded<G> {

@@ -20,7 +20,7 @@ use crate::config;
 
 /// HTTP/2 where the client knows it.
 const PROTOCOLS: [&[u8]; 2] = [H2, b"http/1.1"];
-pub(super) const H2: &[u8] = b"h2";
+pub(in crate::http) const H2: &[u8] = b"h2";
 
 /// Why a certificate cannot be used.
 #[derive(Debug, thiserror::Error)]

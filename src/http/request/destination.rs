@@ -21,7 +21,7 @@ const API: &str = "/api/";
 const DATABASE_SERVICES: [&str; 2] = ["/xmlrpc/db", "/xmlrpc/2/db"];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Destination {
+pub(in crate::http) enum Destination {
     /// One of the addon's routes.
     Api(Route),
     /// That of a sender with a payload of its own.
@@ -32,7 +32,7 @@ pub(super) enum Destination {
 
 /// Why a request is for nothing that the gateway serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Refusal {
+pub(in crate::http) enum Refusal {
     #[error(
         "the gateway serves POST /api/create_data, create_update_data, update_data, search_data and call_function, and passes on what its [proxy] section says; by default that is /web/session/"
     )]
@@ -58,7 +58,7 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    pub(super) fn code(self) -> Code {
+    pub(in crate::http) fn code(self) -> Code {
         match self {
             Self::NotFound => Code::NotFound,
             Self::OnlyPost | Self::Method => Code::WrongHttpMethod,
@@ -71,7 +71,7 @@ impl Refusal {
 }
 
 /// Where a request goes by its method and path.
-pub(super) fn of(method: &Method, raw: &str, proxy: &Proxy, hooks: &Hooks) -> Result<Destination, Refusal> {
+pub(in crate::http) fn of(method: &Method, raw: &str, proxy: &Proxy, hooks: &Hooks) -> Result<Destination, Refusal> {
     if matches!(*method, Method::CONNECT | Method::TRACE) {
         return Err(Refusal::Method);
     }
@@ -112,8 +112,7 @@ fn is_denied(path: &Path, proxy: &Proxy) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::config::Config;
+    use crate::{config::Config, http::request::destination::*};
 
     fn proxy(section: &str) -> Proxy {
         let upstream = "[upstream]\nurl = \"http://o\"\ndatabase = \"d\"\npublic_url = \"http://p\"\n";

@@ -22,7 +22,7 @@ use hyper::{
 };
 use tokio::{sync::Notify, time};
 
-use super::taking::{Pace, Taking};
+use super::throughput::{MinThroughput, Throughput};
 use crate::wire::{Body, Response};
 
 /// h2 takes a piece whole as soon as the other side takes a byte of it.
@@ -34,22 +34,22 @@ tokio::task_local! {
 
 /// Runs each request of a connection, until its answer is out or is not taken.
 #[derive(Clone)]
-pub(super) struct Streams {
+pub(in crate::http) struct Streams {
     activity: Arc<Activity>,
-    pace: Pace,
+    min: MinThroughput,
 }
 
 impl Streams {
-    /// An answer that is taken more slowly than the pace is given up.
-    pub(super) fn new(activity: Arc<Activity>, pace: Pace) -> Self {
-        Self { activity, pace }
+    /// An answer that is taken more slowly than the min is given up.
+    pub(in crate::http) fn new(activity: Arc<Activity>, min: MinThroughput) -> Self {
+        Self { activity, min }
     }
 }
 
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
     fn execute(&self, stream: F) {
         let under_way = UnderWay::begin(&self.activity);
-        let offered = Arc::new(Offered::new(self.pace));
+        let offered = Arc::new(Offered::new(self.min));
         let watched = {
             let offered = offered.clone();
             async move {
@@ -67,7 +67,7 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
 }
 
 /// The answer, as it must go out; to be called within the request's own task.
-pub(super) fn watch(response: Response) -> Response {
+pub(in crate::http) fn watch(response: Response) -> Response {
     match OFFERED.try_with(Arc::clone) {
         Ok(offered) => response.map(|body| Pieces { body, rest: Bytes::new(), last: 0, offered }.boxed_unsync()),
         Err(_) => response,
@@ -75,14 +75,14 @@ pub(super) fn watch(response: Response) -> Response {
 }
 
 /// What is taken of an answer, and whether a piece of it waits.
-struct Offered(Mutex<(Taking, bool)>);
+struct Offered(Mutex<(Throughput, bool)>);
 
 impl Offered {
-    fn new(pace: Pace) -> Self {
-        Self(Mutex::new((Taking::new(pace), false)))
+    fn new(min: MinThroughput) -> Self {
+        Self(Mutex::new((Throughput::new(min), false)))
     }
 
-    fn state(&self) -> MutexGuard<'_, (Taking, bool)> {
+    fn state(&self) -> MutexGuard<'_, (Throughput, bool)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -167,7 +167,7 @@ impl hyper::body::Body for Pieces {
 
 /// How many requests of a connection are under way.
 #[derive(Default)]
-pub(super) struct Activity {
+pub(in crate::http) struct Activity {
     under_way: AtomicUsize,
     has_begun: AtomicBool,
     ended: Notify,
@@ -175,12 +175,12 @@ pub(super) struct Activity {
 
 impl Activity {
     /// Whether there has been a request at all.
-    pub(super) fn has_begun(&self) -> bool {
+    pub(in crate::http) fn has_begun(&self) -> bool {
         self.has_begun.load(Relaxed)
     }
 
     /// Waits until nothing has been under way for so long.
-    pub(super) async fn idle(&self, patience: Duration) {
+    pub(in crate::http) async fn idle(&self, patience: Duration) {
         loop {
             let ended = self.ended.notified();
             if self.under_way.load(Relaxed) > 0 {
@@ -218,8 +218,7 @@ mod tests {
     use http_body_util::Full;
     use hyper::body::Body as _;
 
-    use super::*;
-    use crate::config::Config;
+    use crate::{config::Config, http::serve::streams::*};
 
     const CONFIG: &str = "[upstream]\nurl = \"http://o\"\ndatabase = \"d\"\n";
 
@@ -227,8 +226,8 @@ mod tests {
     async fn a_body_goes_out_in_pieces_and_whole() {
         let whole = Bytes::from(vec![7; 2 * PIECE + 5]);
         let body = Full::new(whole.clone()).map_err(|never| match never {}).boxed_unsync();
-        let pace = Pace::of(&Config::parse(CONFIG, "gateway.toml".as_ref()).unwrap().limits);
-        let offered = Arc::new(Offered::new(pace));
+        let min = MinThroughput::of(&Config::parse(CONFIG, "gateway.toml".as_ref()).unwrap().limits);
+        let offered = Arc::new(Offered::new(min));
         let mut pieces = Pieces { body, rest: Bytes::new(), last: 0, offered: offered.clone() };
         let (mut sizes, mut all) = (Vec::new(), Vec::new());
         while !pieces.is_end_stream() {

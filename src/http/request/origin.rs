@@ -13,13 +13,13 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Whether this address is a proxy that is believed.
-pub(super) fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
+pub(in crate::http) fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
     let address = address.to_canonical();
     trusted.iter().any(|range| range.contains(&address))
 }
 
 /// Who has sent a request that came from `peer`: the last one named that is no trusted proxy itself.
-pub(super) fn address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+pub(in crate::http) fn address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let mut client = peer.to_canonical();
     if !is_trusted(client, trusted) {
         return client;
@@ -69,13 +69,13 @@ fn node(text: &str) -> Option<IpAddr> {
 
 /// Only of the form that every version shares (W3C Trace Context, section 3.2): what goes out in our requests is no free
 /// text of the caller's.
-pub(super) fn traceparent(headers: &HeaderMap) -> Option<TraceParent> {
+pub(in crate::http) fn traceparent(headers: &HeaderMap) -> Option<TraceParent> {
     headers.get(TRACEPARENT).and_then(|value| TraceParent::read(value.as_bytes()))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::http::request::origin::*;
 
     #[track_caller]
     fn check(peer: &str, headers: &[(&'static str, &str)], expected: &str) {

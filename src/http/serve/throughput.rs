@@ -13,35 +13,35 @@ use crate::config::Limits;
 
 /// What must be taken: `share` bytes within each `patience`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pace {
+pub(in crate::http) struct MinThroughput {
     patience: Duration,
     share: u64,
 }
 
 /// What is taken of one answer, or on one connection.
-pub(super) struct Taking {
-    pace: Pace,
+pub(in crate::http) struct Throughput {
+    min: MinThroughput,
     /// The end of the present patience, while something waits.
     deadline: Option<Pin<Box<Sleep>>>,
     /// What was taken within the present patience.
     taken: u64,
 }
 
-impl Pace {
-    pub(super) fn of(limits: &Limits) -> Self {
+impl MinThroughput {
+    pub(in crate::http) fn of(limits: &Limits) -> Self {
         let patience = limits.body_timeout;
         Self { patience, share: limits.body_rate.as_u64().saturating_mul(patience.as_secs().max(1)) }
     }
 }
 
-impl Taking {
-    pub(super) fn new(pace: Pace) -> Self {
-        Self { pace, deadline: None, taken: 0 }
+impl Throughput {
+    pub(in crate::http) fn new(min: MinThroughput) -> Self {
+        Self { min, deadline: None, taken: 0 }
     }
 
     /// Something waits. Ready when too little was taken; else wakes the task when it is time to look again.
-    pub(super) fn poll_too_slow(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let Pace { patience, share } = self.pace;
+    pub(in crate::http) fn poll_too_slow(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let MinThroughput { patience, share } = self.min;
         let deadline = self.deadline.get_or_insert_with(|| {
             self.taken = 0;
             Box::pin(tokio::time::sleep(patience))
@@ -57,12 +57,12 @@ impl Taking {
     }
 
     /// So many bytes were taken, and more may wait.
-    pub(super) fn took(&mut self, bytes: usize) {
+    pub(in crate::http) fn took(&mut self, bytes: usize) {
         self.taken += bytes as u64;
     }
 
     /// Nothing waits any more.
-    pub(super) fn rest(&mut self) {
+    pub(in crate::http) fn rest(&mut self) {
         self.deadline = None;
     }
 }
@@ -73,23 +73,23 @@ mod tests {
 
     use tokio::time;
 
-    use super::*;
+    use crate::http::serve::throughput::*;
 
-    const PACE: Pace = Pace { patience: Duration::from_secs(6), share: 600 };
+    const PACE: MinThroughput = MinThroughput { patience: Duration::from_secs(6), share: 600 };
 
     /// Whether it is too slow before so much time is over.
-    async fn is_too_slow(taking: &mut Taking, within: u64) -> bool {
+    async fn is_too_slow(taking: &mut Throughput, within: u64) -> bool {
         time::timeout(Duration::from_secs(within), poll_fn(|context| taking.poll_too_slow(context))).await.is_ok()
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_little_now_and_then_is_too_slow_and_enough_is_not() {
-        let mut taking = Taking::new(PACE);
+        let mut taking = Throughput::new(PACE);
         for _ in 0..10 {
             assert!(!is_too_slow(&mut taking, 2).await);
             taking.took(300);
         }
-        let mut slow = Taking::new(PACE);
+        let mut slow = Throughput::new(PACE);
         assert!(!is_too_slow(&mut slow, 3).await);
         slow.took(299);
         assert!(is_too_slow(&mut slow, 4).await);
@@ -97,7 +97,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn time_in_which_nothing_waits_does_not_count() {
-        let mut taking = Taking::new(PACE);
+        let mut taking = Throughput::new(PACE);
         for _ in 0..10 {
             assert!(!is_too_slow(&mut taking, 4).await);
             taking.took(1);

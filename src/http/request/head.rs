@@ -6,7 +6,7 @@ use super::destination::Refusal;
 use crate::config::Limits;
 
 /// Refuses what servers read in different ways, and what is longer than may be.
-pub(super) fn check<B>(request: &Request<B>, limits: &Limits) -> Result<(), Refusal> {
+pub(in crate::http) fn check<B>(request: &Request<B>, limits: &Limits) -> Result<(), Refusal> {
     let length = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
     if length as u64 > limits.url_length.as_u64() {
         return Err(Refusal::UrlTooLong(limits.url_length));

@@ -10,17 +10,17 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::taking::{Pace, Taking};
+use super::throughput::{MinThroughput, Throughput};
 
-/// Fails when pending output is taken more slowly than the pace.
-pub(super) struct Steady<T> {
+/// Fails when pending output is taken more slowly than the min.
+pub(in crate::http) struct Steady<T> {
     stream: T,
-    taking: Taking,
+    taking: Throughput,
 }
 
 impl<T> Steady<T> {
-    pub(super) fn new(stream: T, pace: Pace) -> Self {
-        Self { stream, taking: Taking::new(pace) }
+    pub(in crate::http) fn new(stream: T, min: MinThroughput) -> Self {
+        Self { stream, taking: Throughput::new(min) }
     }
 
     /// What was written counts as taken; a next write may have to wait again.
