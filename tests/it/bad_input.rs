@@ -375,6 +375,8 @@ async fn a_name_of_any_length_is_refused_before_anything_is_sent() {
         let picks = json!({"payload": {"search_field": [long]}});
         let answer = client.call("search_data", "res.partner", picks).await;
         assert_eq!((&answer["error"]["code"], &answer["error"]["retry"]), (&json!("invalid_fields"), &json!("no")));
-        assert_eq!(proxy.seen(), Vec::<String>::new());
+        // The user is asked for again after some seconds.
+        let seen = proxy.seen().into_iter().filter(|rpc| rpc != "res.users/read").collect::<Vec<_>>();
+        assert_eq!(seen, Vec::<String>::new());
     }
 }
