@@ -17,8 +17,9 @@ pub enum Route {
 pub struct Row {
     /// The last segment of the path, behind `/api/`; the configuration and the log name the route so, too.
     pub name: &'static str,
-    /// Whether its calls may change something in Odoo.
-    pub writes: bool,
+    /// Whether a call that Odoo refused may be planned anew: Odoo rolls back what it refuses, but a method may have done
+    /// something that is not rolled back.
+    pub may_be_replanned: bool,
 }
 
 impl Route {
@@ -29,11 +30,11 @@ impl Route {
     /// The row of this route.
     pub const fn row(self) -> Row {
         match self {
-            Self::CreateData => Row { name: "create_data", writes: true },
-            Self::CreateUpdateData => Row { name: "create_update_data", writes: true },
-            Self::UpdateData => Row { name: "update_data", writes: true },
-            Self::SearchData => Row { name: "search_data", writes: false },
-            Self::CallFunction => Row { name: "call_function", writes: true },
+            Self::CreateData => Row { name: "create_data", may_be_replanned: true },
+            Self::CreateUpdateData => Row { name: "create_update_data", may_be_replanned: true },
+            Self::UpdateData => Row { name: "update_data", may_be_replanned: true },
+            Self::SearchData => Row { name: "search_data", may_be_replanned: true },
+            Self::CallFunction => Row { name: "call_function", may_be_replanned: false },
         }
     }
 

@@ -102,7 +102,7 @@ impl<'r, 's> Planned<'r, 's> {
                 executed
             };
             let refused = match executed {
-                Err(execute::Error::Refused(error)) if recorded.route() != Route::CallFunction => error,
+                Err(execute::Error::Refused(error)) if recorded.route().row().may_be_replanned => error,
                 executed => return Ok(executed?),
             };
             let Some(stale) = replans.reason(&refused, &recorded.caller).await else {

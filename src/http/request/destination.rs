@@ -33,9 +33,7 @@ pub(in crate::http) enum Destination {
 /// Why a request is for nothing that the gateway serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(in crate::http) enum Refusal {
-    #[error(
-        "the gateway serves POST /api/create_data, create_update_data, update_data, search_data and call_function, and passes on what its [proxy] section says; by default that is /web/session/"
-    )]
+    #[error("{}", served())]
     NotFound,
     #[error("this route takes POST only")]
     OnlyPost,
@@ -55,6 +53,15 @@ pub(in crate::http) enum Refusal {
     /// More than one say on where the body ends.
     #[error("a body has a `Content-Length` or the `Transfer-Encoding` chunked, one of them and once")]
     Framing,
+}
+
+/// What there is instead of what was not found.
+fn served() -> String {
+    let [first @ .., last] = Route::ALL.map(Route::name);
+    let routes = first.join(", ");
+    format!(
+        "the gateway serves POST {API}{routes} and {last}, and passes on what its [proxy] section says; by default that is /web/session/"
+    )
 }
 
 impl Refusal {
