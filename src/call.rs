@@ -2,8 +2,8 @@
 //!
 //! A call is a value that moves through stages, each a type that the next one consumes: [`Incoming`], then `Authenticated`
 //! (who calls), `Parsed` (what is asked), `Recorded` (in the log, with the user of Odoo), `Planned`, and at last its
-//! [`Outcome`]. Whoever makes a call (a connection, the operator, a queue) gives an [`Incoming`] to [`Service::start`]. Nothing here
-//! knows connections or statuses. It may import execute, hook, plan, log, limits, odoo and what stands below them.
+//! [`Outcome`]. A connection, the operator or a queue makes a call by giving an [`Incoming`] to [`Service::start`]. This module
+//! knows neither connections nor statuses. It may import execute, hook, plan, log, limits, odoo and what stands below them.
 
 mod answered;
 pub mod auth;

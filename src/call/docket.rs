@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Error, auth::Delivery};
 use crate::log::{Entry, Who};
 
-/// What is known of a call that is under way, and what waits for its end.
+/// What is known of a call that is under way, and what has to be closed at its end.
 #[derive(Default)]
 pub(super) struct Docket {
     pub(super) who: Who,

@@ -44,7 +44,7 @@ pub enum Presented {
 /// Who has the call made.
 #[derive(Debug, Clone)]
 pub enum By {
-    /// Whoever presents the credential.
+    /// The caller that presents the credential.
     Caller,
     /// The operator, from this machine: limits of callers do not apply. `replay_of` is the recorded call that it repeats;
     /// `is_hidden` says that the log has hidden values of it, which read `***` now.

@@ -91,7 +91,7 @@ async fn make(service: Arc<Service>, incoming: Incoming) -> Answered {
     let is_refused_at_once = entry.is_none() && outcome.state != State::Done;
     service.metrics.call(arrived.route.name(), finished.state.as_str(), finished.error, started.elapsed());
     if is_refused_at_once {
-        // Anybody can have that, as fast as a network carries it, and so can who has found an old key.
+        // Anyone can cause this, as fast as a network carries it, and so can a caller with a key that was revoked.
         service.login_throttle.refuse(network(arrived.address)).await;
     }
     let logged = match entry {
@@ -143,7 +143,7 @@ impl Service {
     /// An Odoo account that Odoo does not accept is the operator's matter where the configuration gave it to a client.
     fn as_client_account(&self, who: &Who, error: Error) -> Error {
         match (&who.client, error) {
-            // What was left half done is told as it is, whoever's account it was.
+            // A call that was left half done keeps its own error, whichever account it used.
             (Some(client), Error::Plan(plan::Error::Odoo(source))) if source.is_about_credentials() => {
                 tracing::warn!(%client, error = %source, "the Odoo account of a client is not accepted");
                 let login = self.clients.by_name(client).and_then(|client| client.credential.login());

@@ -37,7 +37,7 @@ pub(super) async fn pass_on(
     }
 }
 
-/// Drops `kept` when the work is done, whoever waits for it.
+/// Drops `kept` when the work is done, even where its caller has hung up.
 async fn keeping<K, T>(kept: K, work: impl Future<Output = T>) -> T {
     let done = work.await;
     drop(kept);

@@ -1,7 +1,7 @@
-//! What the log is told of a request that is passed on to Odoo, or that is none of ours.
+//! The log lines of a request that is passed on to Odoo, or that is for nothing that the gateway serves.
 //!
-//! It is on disk before Odoo gets it. Its end is told when the last byte of the answer has gone
-//! out, or the caller has hung up; nobody waits for that.
+//! The first line is on disk before Odoo gets the request. The last one is written when the last byte of the answer has gone out,
+//! or the caller has hung up; the caller does not wait for it.
 
 use std::{
     net::IpAddr,
@@ -169,7 +169,7 @@ impl hyper::body::Body for Counted {
 impl Drop for Counted {
     fn drop(&mut self) {
         let is_whole = self.has_ended || self.body.is_end_stream();
-        // At the very end of the process there is nobody left to tell it.
+        // At the very end of the process there is no runtime left.
         if let (Some(passage), Ok(runtime)) = (self.passage.take(), tokio::runtime::Handle::try_current()) {
             // Odoo has done it, whatever became of the answer.
             let (status, answered, error) = (self.status, self.answered, (!is_whole).then_some("answer_cut"));

@@ -1,4 +1,4 @@
-//! How many connections are open, or requests under way: in all, and from one address.
+//! Concurrency limits: how many connections are open, or requests under way, in all and from one address.
 
 use std::{
     net::IpAddr,
@@ -10,21 +10,21 @@ use std::{
 
 use dashmap::DashMap;
 
-/// The connections or requests that there are.
+/// Counts connections or requests, in all and by address.
 #[derive(Debug, Default)]
 pub struct ConcurrencyLimit {
     all: AtomicUsize,
     by_address: DashMap<IpAddr, usize>,
 }
 
-/// How many there may be.
+/// The limits: how many in all, and how many from one address.
 #[derive(Debug, Clone, Copy)]
 pub struct Most {
     pub all: usize,
     pub each: usize,
 }
 
-/// Counts one for as long as it lives.
+/// Counts as one until it is dropped.
 #[derive(Debug)]
 pub struct Permit {
     admission: Arc<ConcurrencyLimit>,
@@ -32,17 +32,20 @@ pub struct Permit {
     address: Option<IpAddr>,
 }
 
-/// Why one is not taken.
+/// Which limit is exceeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exceeded {
-    /// There are as many as may be.
+    /// The limit for all addresses together.
     All,
-    /// There are as many from this address as may be.
+    /// The limit for this address.
     PerAddress,
 }
 
 impl ConcurrencyLimit {
-    /// Takes one, or not. Without an address it counts in all only, as those of a proxy do that many callers share.
+    /// Counts one more. Without an address it counts in all only: many callers share the address of a proxy.
+    ///
+    /// # Errors
+    /// A limit is reached.
     pub fn admit(self: &Arc<Self>, address: Option<IpAddr>, most: Most) -> Result<Permit, Exceeded> {
         let mut admitted = Permit { admission: self.clone(), address: None };
         // Counted before it is compared: what is too much is given back by the drop.
@@ -77,7 +80,8 @@ impl Drop for Permit {
     }
 }
 
-/// Whoever has an address of IPv6 has a whole network of them (RFC 4291, section 2.5.4: 64 bits).
+/// The address by which a caller is counted: a caller with an IPv6 address has a whole network of them (RFC 4291, section
+/// 2.5.4: 64 bits).
 pub fn network(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(address) => {

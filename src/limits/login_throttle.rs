@@ -1,5 +1,5 @@
-//! What an address may try that nobody knows: so many different credentials in a minute, and so many refusals before each takes
-//! its time.
+//! The login throttle: how many unknown credentials an address may try in a minute, and how many refusals it gets before each
+//! one is delayed.
 //!
 //! A credential that Odoo is not known to accept costs it a call, and a wrong password its time to hash; and Odoo counts failed
 //! logins by address, which is the gateway's for all callers. What is in use is not held up by what others try from its address.
@@ -17,13 +17,14 @@ use tokio::{sync::Semaphore, time};
 use super::{Error, token_bucket::TokenBucket};
 use crate::odoo::Fingerprint;
 
+/// Wrong credentials that an address may try within `WITHIN`.
 const MOST: usize = 30;
-/// More than these are not tried at a time.
+/// Unknown credentials that an address may have tried at the same time.
 const UNDER_WAY: usize = 30;
 const WITHIN: Duration = Duration::from_secs(60);
 const ADDRESSES: u64 = 10_000;
-/// So many refusals are told at once, and so many more each second. The others wait for `PAUSE`: whoever guesses as fast as it
-/// gets answers leaves the machine to others.
+/// A token bucket of refusals: this many at once, and so many more each second. Refusals beyond it are delayed by `PAUSE`, so
+/// that a caller that guesses as fast as it gets answers leaves the machine to others.
 const AT_ONCE: f64 = 200.0;
 const PER_SECOND: f64 = 20.0;
 const PAUSE: Duration = Duration::from_millis(500);
@@ -74,7 +75,10 @@ impl Default for Tried {
 }
 
 impl LoginThrottle {
-    /// `address` is one that whoever calls cannot change at will.
+    /// Begins an attempt with a credential. `address` must be one that the caller cannot change at will.
+    ///
+    /// # Errors
+    /// Too many wrong credentials came from this address, or too many are being tried.
     pub async fn begin(&self, address: IpAddr, credential: Fingerprint) -> Result<LoginAttempt, Error> {
         let tried = self.of(address).await;
         {
@@ -89,7 +93,7 @@ impl LoginThrottle {
         Ok(LoginAttempt { tried, credential })
     }
 
-    /// Comes back when somebody there may be told of a refusal.
+    /// Returns when a refusal may be answered to this address: at once, or after `PAUSE`.
     pub async fn refuse(&self, address: IpAddr) {
         // However many addresses there are, not all requests that may be under way are to wait here.
         if !self.of(address).await.refusals.take()
@@ -111,7 +115,7 @@ impl Tried {
 }
 
 impl LoginAttempt {
-    /// Odoo does not accept it.
+    /// Odoo does not accept the credential.
     pub fn was_wrong(self) {
         self.tried.lock().wrong.insert(self.credential);
     }

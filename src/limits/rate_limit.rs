@@ -1,4 +1,4 @@
-//! How much one caller may have done: so many calls in a second, so many under way.
+//! The rate limit of one caller (calls a second), and its concurrency limit (calls under way).
 
 use std::sync::Arc;
 
@@ -8,10 +8,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::{Error, token_bucket::TokenBucket};
 use crate::{config::Rules, odoo::Fingerprint};
 
-/// So many callers are told apart; who is forgotten begins anew.
+/// Callers whose limits are kept; one that is dropped from the cache begins anew.
 const CALLERS: u64 = 10_000;
 
-/// The pace of one caller.
+/// The limits of one caller.
 #[derive(Debug)]
 pub struct RateLimit {
     rate: Option<(u32, TokenBucket)>,
@@ -35,7 +35,10 @@ impl RateLimit {
         Self { rate, in_flight }
     }
 
-    /// Takes one more call, or not.
+    /// Takes a share for one more call.
+    ///
+    /// # Errors
+    /// A limit is reached.
     pub fn admit(&self) -> Result<Share, Error> {
         let place = match &self.in_flight {
             None => None,
@@ -51,7 +54,7 @@ impl RateLimit {
     }
 }
 
-/// The paces of callers with credentials of their own, each of which has one.
+/// The limits of callers with credentials of their own, one for each credential.
 #[derive(Debug)]
 pub struct RateLimits {
     rules: Rules,

@@ -1,7 +1,7 @@
-//! How many refused requests have a line of their own in the log.
+//! A rate limit for the log lines of refused requests.
 //!
-//! Anybody can have requests refused, as fast as a network carries them; their lines must not push those of calls out of
-//! the log. What is beyond is counted, and told in the process log.
+//! Anyone can have requests refused, as fast as a network carries them; their lines must not push those of calls out of the
+//! log. Refusals beyond the limit are counted, and the process log gets the number.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -12,10 +12,10 @@ use tokio::time::Instant;
 
 use super::token_bucket::TokenBucket;
 
-/// So many lines may be written at once, and so many more each second.
+/// Lines at once, and more each second.
 const BURST: f64 = 1_000.0;
 const PER_SECOND: f64 = 10.0;
-/// What had no line is told once in this time.
+/// The number of refusals without a line is logged at most this often.
 const TOLD_EVERY: Duration = Duration::from_secs(10);
 
 /// The lines that may still be written.
@@ -33,7 +33,7 @@ impl Default for RefusedLines {
 }
 
 impl RefusedLines {
-    /// Whether one more is written.
+    /// Whether one more line is written.
     pub fn take(&self) -> bool {
         let is_taken = self.lines.take();
         let mut untold = self.untold.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,10 +1,10 @@
-//! How often something may happen: so often at once, and so often each second.
+//! A token bucket: how often something may happen at once, and how often each second.
 
 use std::sync::{Mutex, PoisonError};
 
 use tokio::time::Instant;
 
-/// What is left of it, which fills again with time.
+/// Tokens that refill with time.
 #[derive(Debug)]
 pub(super) struct TokenBucket {
     burst: f64,
@@ -17,7 +17,7 @@ impl TokenBucket {
         Self { burst, per_second, state: Mutex::new((burst, Instant::now())) }
     }
 
-    /// Whether it may happen once more, now.
+    /// Takes a token; `false` where there is none now.
     pub(super) fn take(&self) -> bool {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let (left, filled) = *state;

@@ -1,4 +1,4 @@
-//! Signed requests: whether a body was sent by whoever has the client's secret, lately, and for the first time.
+//! Signed requests: whether a body was signed with the client's secret, lately, and comes for the first time.
 //!
 //! What is compared are MACs over the body as it came, byte for byte, in constant time. No scheme signs the URL, so a delivery
 //! is taken once for its client, at whichever route or hook it comes first; one that came to nothing may come again. How each
@@ -168,12 +168,12 @@ impl Delivery {
         Err(Refused::Replayed { of, is_done: is_done.load(Relaxed) })
     }
 
-    /// It has been done, or nobody knows.
+    /// The delivery was done, or its outcome is unknown: it stays taken.
     pub(in crate::call) fn keep(&self) {
         self.is_done.store(true, Relaxed);
     }
 
-    /// It came to nothing, and may come again.
+    /// Nothing was written: the delivery may come again.
     pub(in crate::call) async fn give_back(&self) {
         // By now it may have been taken by another call.
         if self.taken.get(&self.digest).await.is_some_and(|taken| Arc::ptr_eq(&taken.is_done, &self.is_done)) {

@@ -26,7 +26,7 @@ pub struct Envelope {
 }
 
 impl Envelope {
-    /// The id alone, of a body whose content is nobody's business yet. Costs no memory, however large the body is.
+    /// The id alone, of a body that must not be parsed yet. Costs no memory, however large the body is.
     pub fn id_of(body: &[u8]) -> Result<Value, Error> {
         json::id_of(without_mark(body)).map_err(|error| Error::NotJson(error.to_string()))
     }

@@ -45,7 +45,7 @@ fn is_framed_once(headers: &HeaderMap) -> bool {
     let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
     match (codings.next(), codings.next()) {
         (None, _) => true,
-        // Another coding before it would be that of a body which nobody here unpacks.
+        // Another coding before it would be that of a body which the gateway does not decode.
         (Some(coding), None) => {
             coding.as_bytes().eq_ignore_ascii_case(b"chunked") && !headers.contains_key(header::CONTENT_LENGTH)
         }

@@ -122,8 +122,8 @@ async fn http1<T>(
 
 fn malformed(error: &hyper::Error) -> Option<Malformed> {
     match error {
+        // A URL of more than 64 KiB, too, which hyper does not tell apart.
         error if error.is_parse_too_large() => Some(Malformed::HeadTooLarge),
-        error if error.is_parse() && error.to_string().contains("URI too long") => Some(Malformed::UrlTooLong),
         error if error.is_parse() => Some(Malformed::NotHttp),
         _ => None,
     }

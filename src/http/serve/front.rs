@@ -13,11 +13,13 @@ pub trait Front: Clone + Send + Sync + 'static {
     /// What holds for a connection that is made now.
     fn rules(&self) -> Rules;
 
+    /// Answers a request.
     fn answer(&self, peer: IpAddr, request: http::Request<Incoming>) -> impl Future<Output = Response> + Send;
 
-    /// What came is no HTTP, or more than may be; it has been answered.
+    /// Notes a request that is not HTTP, or larger than a limit. hyper has answered it.
     fn note_malformed(&self, peer: IpAddr, malformed: Malformed) -> impl Future<Output = ()> + Send;
 
+    /// Notes a connection that was closed because of a limit.
     fn note_turned_away(&self, peer: IpAddr, why: Exceeded);
 }
 
@@ -34,7 +36,6 @@ pub struct Rules {
 pub enum Malformed {
     NotHttp,
     HeadTooLarge,
-    UrlTooLong,
 }
 
 impl Malformed {
@@ -43,7 +44,6 @@ impl Malformed {
         match self {
             Self::NotHttp => Code::InvalidHttp,
             Self::HeadTooLarge => Code::HeadTooLarge,
-            Self::UrlTooLong => Code::UrlTooLong,
         }
     }
 }

@@ -27,7 +27,7 @@ use crate::{
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// tokio lets so many connections wait in the kernel's queue.
 const QUEUED: usize = 1_024;
-/// What one gets who may not connect. Nothing of a request is read for it.
+/// The answer to a connection above the limit. Nothing of its request is read.
 const TURNED_AWAY: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 

@@ -15,7 +15,7 @@ pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
-/// More signatures in one header are nobody's.
+/// A header with more signatures is refused.
 const MOST_SIGNATURES: usize = 16;
 pub(super) const LONGEST_HEADER: usize = 4 << 10;
 
