@@ -35,7 +35,7 @@ macro_rules! codes {
 codes! {
     Request {
         InvalidJson = "invalid_json", BadRequest, No,
-            "the body is no JSON, holds a key twice, or a number that would not arrive as it was sent",
+            "the body is not JSON, holds a key twice, or a number that would not arrive as it was sent",
             "`{\"a\": 1, \"a\": 2}`";
         InvalidEnvelope = "invalid_envelope", Refused|BadRequest, No,
             "the body is no object (400); `params`, `model` or `vals` is of the wrong kind (200)",
@@ -105,7 +105,7 @@ codes! {
             "a `Transfer-Encoding` that is not `chunked` alone, or stands beside a `Content-Length`",
             "";
         InvalidHttp = "invalid_http", BadRequest, No,
-            "what came is no HTTP; in the log alone, the answer has no body",
+            "what came is not HTTP; in the log alone, the answer has no body",
             "";
     }
     Credentials {
@@ -159,7 +159,7 @@ codes! {
             "the key is right, and `expires` of the `[[client]]` is over",
             "ask the operator";
         AddressNotAllowed = "address_not_allowed", Denied, No,
-            "the caller is let in from other `addresses` only",
+            "the caller is served at other `addresses` only",
             "";
         TooManyAttempts = "too_many_attempts", TooManyRequests, Safe,
             "30 different wrong credentials came from this address within a minute, or 30 unknown ones are being \

@@ -123,7 +123,7 @@ impl Reader<'_> {
     pub(super) fn one2many(&mut self, to: Relation<'_>, value: &Value) -> Result<Slot, Error> {
         let Value::Array(items) = value else { return Err(wrong(to.path, "a list of lines", value)) };
         if commands::are_commands(value) {
-            // Odoo's own commands, for those who write them.
+            // Odoo's own commands, where a caller writes them itself.
             self.schemas.commands(to.model, value, to.path)?;
             let commands = self.read_commands(to.model, value.clone(), to.path)?;
             return Ok(to.commands(self.schemas, commands));
