@@ -4,7 +4,6 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use serde_json::Value;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
@@ -166,7 +165,8 @@ fn settle(done: Result<Done, Error>, trace: &Trace) -> (Outcome, Finished) {
         }
         Err(error) => {
             let outcome = Outcome { records: log::written_records(&odoo), ..Outcome::refused(&error) };
-            let logged = serde_json::to_value(outcome.member().1).unwrap_or(Value::Null);
+            #[expect(clippy::expect_used, reason = "the content of a refusal is a JSON value already")]
+            let logged = serde_json::to_value(outcome.member().1).expect("JSON");
             (outcome, logged, error.sentence(), error.detail())
         }
     };
