@@ -2,7 +2,7 @@
 //!
 //! Odoo answers as many requests at a time as it has workers. Further requests wait here instead of in Odoo's backlog, in a
 //! queue that is fair between callers ([`fair_queue`]). The queue has a maximum length and a deadline, so that a caller soon
-//! learns that it should come back later. A call that has begun to write is never refused: half of it is in Odoo already.
+//! learns that Odoo is busy and can retry. A call that has begun to write is never refused: half of it is in Odoo already.
 //!
 //! After a reload, the requests of the old and of the new configuration share the permits ([`UpstreamLimit::successor`]), so that
 //! both together never exceed the limit.
@@ -194,7 +194,7 @@ mod tests {
         };
         let more = old.successor(&config(3));
         assert_eq!(try_acquire(&more).await, "out_of_time");
-        // The new number counts once it is applied, also for what waits already.
+        // The new number counts once it is applied, for waiting requests too.
         let waits = async { try_acquire(&old).await };
         let applies = async { more.apply() };
         assert_eq!(tokio::join!(waits, applies).0, "acquired");
