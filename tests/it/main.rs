@@ -35,6 +35,7 @@ mod not_written;
 mod operations;
 mod outage;
 mod passing;
+mod payloads;
 mod policy;
 mod races;
 mod recorded;
