@@ -60,7 +60,7 @@ pub use self::{
         effect::Effect,
         error::{Error, Why},
         rpc::{Page, Rpc, SHOWN},
-        schema::{Bond, Field, Kept, Kind, Properties, Schema},
+        schema::{Bond, Choice, Field, Kept, Kind, Properties, Schema},
         trace::{Made, Trace},
     },
     protocol::release::Release,

@@ -6,6 +6,7 @@
 //! - `schema_view`: the models' schemas under the caller's policy, and `policy_check`: what else a call touches
 //! - `lookup`: the questions that lookups ask, and asking them
 //! - `answer`: which fields an answer holds
+//! - `value`: single values by the type of their field; `search_key` and `domain`: those by which records are found
 //! - `steps`: the types of a planned write
 //! - `read`: from a payload to a draft whose lookups are open
 //! - `resolve`: from open lookups to answers, and to the missing records that have to be created
@@ -19,6 +20,7 @@
 mod answer;
 mod attachment;
 mod compile;
+mod domain;
 mod error;
 mod lookup;
 mod name_limits;
@@ -29,7 +31,9 @@ mod resolve;
 mod routes;
 mod rows;
 mod schema_view;
+mod search_key;
 mod steps;
+mod value;
 mod warning;
 mod wording;
 

@@ -367,6 +367,10 @@ codes! {
         LookupKeyIgnored = "lookup_key_ignored", Refused, No,
             "only with `[compat] lookup_keys = \"first\"`: a lookup has several keys, and the first alone was used",
             "";
+        SeveralMatched = "several_matched", Refused, No,
+            "an update finds more records than its `search_key` names, and no `max_records.write` says how many may be \
+             written; all of them are written",
+            "";
         NothingMatched = "nothing_matched", Refused, No,
             "no record matches `search_key`",
             "";

@@ -24,6 +24,7 @@ use super::{
     name_limits,
     policy_check::denied,
     schema_view::{ModelView, SchemaView, names_a_record},
+    value::{self, Use},
     wording::wrong,
 };
 use crate::{
@@ -147,21 +148,20 @@ impl Reader<'_> {
                 self.schemas.policy().decide(Touch::Model(model)).map_err(denied(&path))?;
                 Slot::Plain(json!([[6, 0, []]]))
             }
-            (_, Value::Null) => Slot::Plain(Value::Bool(false)),
+            (Kind::Many2one(_), Value::Null) => Slot::Plain(Value::Bool(false)),
             (Kind::Many2one(model), value) => self.many2one(view, to(model), value)?,
             (Kind::Many2many(model), value) => self.many2many(to(model), value)?,
             (Kind::One2many(model), value) => self.one2many(to(model), value)?,
-            (Kind::Reference, Value::String(named)) => {
-                self.schemas.reference(named, &path)?;
-                Slot::Plain(value.clone())
-            }
             (Kind::Binary, Value::String(_)) => Slot::Plain(content::sent(view, name, value)),
-            (Kind::Free, value) => {
-                self.schemas.properties(view, name, value, &path)?;
-                Slot::Plain(value.clone())
+            (kind, value) => {
+                match (kind, value) {
+                    (Kind::Reference, Value::String(named)) => self.schemas.reference(named, &path)?,
+                    (Kind::Free, value) => self.schemas.properties(view, name, value, &path)?,
+                    (_, Value::Array(_) | Value::Object(_)) => return Err(wrong(path, "a single value", value)),
+                    _ => {}
+                }
+                Slot::Plain(value::converted(field, value, Use::Write, &path)?.into_owned())
             }
-            (_, Value::Array(_) | Value::Object(_)) => return Err(wrong(path, "a single value", value)),
-            (_, value) => Slot::Plain(value.clone()),
         };
         Ok(Some(slot))
     }

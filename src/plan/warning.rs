@@ -32,6 +32,8 @@ pub enum WarningCode {
     NoMatch,
     /// The search key matched no record.
     NothingMatched,
+    /// The search key of an update matched several records, and the policy has no limit.
+    SeveralMatched,
     /// The record was written, and could not be read afterwards.
     ResultNotRead,
 }
@@ -46,6 +48,7 @@ impl WarningCode {
             Self::LookupKeyIgnored => Code::LookupKeyIgnored,
             Self::NoMatch => Code::NoMatch,
             Self::NothingMatched => Code::NothingMatched,
+            Self::SeveralMatched => Code::SeveralMatched,
             Self::ResultNotRead => Code::ResultNotRead,
         }
     }
@@ -54,7 +57,11 @@ impl WarningCode {
     pub fn is_unused(self) -> bool {
         match self {
             Self::UnknownParameter | Self::UnknownField | Self::LookupKeyIgnored => true,
-            Self::FieldNotWritten | Self::NoMatch | Self::NothingMatched | Self::ResultNotRead => false,
+            Self::FieldNotWritten
+            | Self::NoMatch
+            | Self::NothingMatched
+            | Self::SeveralMatched
+            | Self::ResultNotRead => false,
         }
     }
 }
@@ -93,6 +100,11 @@ impl Warnings {
         }
         self.noted.push(warning);
         Ok(())
+    }
+
+    /// Adds what the caller should know of something that was done as asked: it is no error in a strict call.
+    pub(crate) fn tell(&mut self, code: WarningCode, path: impl Into<String>, message: impl Into<String>) {
+        self.noted.push(Warning { code, path: path.into(), message: message.into() });
     }
 
     pub(crate) fn is_strict(&self) -> bool {

@@ -320,8 +320,7 @@ async fn no_path_leads_past_the_session_routes() {
 async fn an_odoo_error_carries_no_traceback_to_the_caller_and_one_to_the_log() {
     let gateway = Gateway::start().await;
     let client = Client::with_session(&gateway).await;
-    let answer: Value =
-        client.call("create_data", "res.partner", json!({"payload": {"name": "x", "type": "no-such-type"}})).await;
+    let answer: Value = client.call("create_data", "res.partner", json!({"payload": {"ref": "no name"}})).await;
     assert_eq!((answer["is_success"].clone(), answer["error"]["retry"].as_str()), (json!(false), Some("no")));
     assert!(!answer.to_string().contains("Traceback"), "{answer}");
     let log = gateway.log();

@@ -20,8 +20,9 @@ impl MatchValues {
         let values = values.as_object().unwrap_or(&none).iter();
         let normalized = |(name, value): (&String, &Value)| {
             let field = schema.field(name).filter(|field| field.is_column)?;
-            let is_one =
-                matches!(field.kind, Kind::Text | Kind::Integer | Kind::Many2one(_)) && is_readable(name, field);
+            let is_identifying =
+                matches!(field.kind, Kind::Text | Kind::Selection(_) | Kind::Integer | Kind::Many2one(_));
+            let is_one = is_identifying && is_readable(name, field);
             Some((name.clone(), normalize(value).filter(|_| is_one)?))
         };
         Self(values.filter_map(normalized).collect())

@@ -5,13 +5,14 @@
 
 use std::{
     collections::HashMap,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use serde::Deserialize;
 use serde_json::Value;
 
-pub(in crate::odoo) const ATTRIBUTES: [&str; 12] = [
+pub(in crate::odoo) const ATTRIBUTES: [&str; 15] = [
     "type",
     "relation",
     "relation_field",
@@ -24,6 +25,9 @@ pub(in crate::odoo) const ATTRIBUTES: [&str; 12] = [
     "depends",
     "definition_record",
     "definition_record_field",
+    "selection",
+    "size",
+    "translate",
 ];
 
 /// Fields that Odoo sets itself, ignoring any value that is sent (`BaseModel.create` and `write`, 14-19).
@@ -53,6 +57,10 @@ pub struct Field {
     /// Of a one2many: the many2one of the related model that leads back, where there is one.
     pub inverse: Option<String>,
     pub bond: Bond,
+    /// It has a text for each language.
+    pub is_translated: bool,
+    /// The maximum number of characters: Odoo cuts off what is longer (14-19, `Char`).
+    pub size: Option<usize>,
     /// Of a properties field: which part it holds.
     pub properties: Option<Properties>,
 }
@@ -110,14 +118,32 @@ pub enum Kind {
     Many2many(String),
     /// A relation to a record of any model, which the value names: `model,id`.
     Reference,
+    Boolean,
+    /// `integer`, and `many2one_reference`: the id of a record whose model another field names.
     Integer,
-    /// char, text and selection: a text that is compared as it is.
+    /// `float` and `monetary`.
+    Float,
+    /// `char` and `text`.
     Text,
+    Html,
+    Date,
+    Datetime,
+    /// One of these choices.
+    Selection(Choices),
     Binary,
-    /// Numbers, dates and HTML: one scalar JSON value.
-    Scalar,
     /// json, properties and whatever later versions add: any JSON value.
     Free,
+}
+
+/// The choices of a selection, in Odoo's order; `None` where `fields_get` does not tell them.
+pub type Choices = Option<Arc<[Choice]>>;
+
+/// One choice of a selection.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Choice {
+    pub value: String,
+    /// Its name in the user's language.
+    pub label: String,
 }
 
 #[derive(Deserialize)]
@@ -145,6 +171,14 @@ struct Described {
     definition_record: Value,
     #[serde(default)]
     definition_record_field: Value,
+    /// A list of pairs.
+    #[serde(default)]
+    selection: Value,
+    #[serde(default)]
+    size: Value,
+    /// True, or the name of a function that takes a text apart in 14-19: a text for each language either way.
+    #[serde(default)]
+    translate: Value,
 }
 
 impl Schema {
@@ -229,6 +263,11 @@ impl Described {
         }
     }
 
+    fn choices(&self) -> Choices {
+        let choices: Vec<Choice> = serde_json::from_value(self.selection.clone()).ok()?;
+        Some(choices.into())
+    }
+
     fn is_readonly(&self) -> bool {
         self.readonly == Value::Bool(true)
     }
@@ -279,28 +318,55 @@ impl Field {
         };
         let related = self.related.as_ref().map_or(0, String::len);
         let inverse = self.inverse.as_ref().map_or(0, String::len);
-        self.kind.relation().map_or(0, str::len) + related + inverse + properties
+        let choices = match &self.kind {
+            Kind::Selection(Some(choices)) => {
+                let choice = |choice: &Choice| size_of::<Choice>() + choice.value.len() + choice.label.len();
+                choices.iter().map(choice).sum()
+            }
+            _ => 0,
+        };
+        self.kind.relation().map_or(0, str::len) + related + inverse + properties + choices
     }
 
     fn new(name: &str, described: Described, bond: Bond) -> Self {
         let kept = described.kept(name);
         let related = described.path();
         let properties = described.properties();
+        let choices = described.choices();
         let kind = match (described.kind.as_str(), described.relation) {
             ("many2one", Some(model)) => Kind::Many2one(model),
             ("one2many", Some(model)) => Kind::One2many(model),
             ("many2many", Some(model)) => Kind::Many2many(model),
             ("reference", _) => Kind::Reference,
             ("integer" | "many2one_reference", _) => Kind::Integer,
-            ("char" | "text" | "selection", _) => Kind::Text,
-            ("binary", _) => Kind::Binary,
-            ("boolean" | "float" | "monetary" | "date" | "datetime" | "html", _) => Kind::Scalar,
+            ("boolean", _) => Kind::Boolean,
+            ("float" | "monetary", _) => Kind::Float,
+            ("char" | "text", _) => Kind::Text,
+            ("html", _) => Kind::Html,
+            ("date", _) => Kind::Date,
+            ("datetime", _) => Kind::Datetime,
+            ("selection", _) => Kind::Selection(choices),
+            ("binary" | "image", _) => Kind::Binary,
             _ => Kind::Free,
         };
         let is_column = described.store || related.is_some();
         let inverse = described.relation_field.as_str().map(str::to_owned);
         let (is_stored, is_searchable) = (described.store, described.searchable);
-        Self { kind, is_column, is_searchable, is_stored, kept, related, inverse, bond, properties }
+        let is_translated = !matches!(described.translate, Value::Null | Value::Bool(false));
+        let size = described.size.as_u64().and_then(|size| usize::try_from(size).ok());
+        Self {
+            kind,
+            is_column,
+            is_searchable,
+            is_stored,
+            kept,
+            related,
+            inverse,
+            bond,
+            is_translated,
+            size: size.filter(|size| *size > 0),
+            properties,
+        }
     }
 }
 

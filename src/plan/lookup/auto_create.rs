@@ -83,7 +83,9 @@ impl AutoCreate {
             return None;
         }
         let of_field = self.entries.iter().filter(|entry| question.asked_by.contains(&entry.field));
-        let holds = |entry: &&Entry| question.keys().all(|(field, value)| entry.values.get(field) == Some(value));
+        let holds = |entry: &&Entry| {
+            question.keys().all(|(field, value)| entry.values.get(field).is_some_and(|own| is_same(own, value)))
+        };
         if let Some(entry) = of_field.clone().find(holds) {
             // The lookup does not find an archived record, or one of another company.
             let is_active = entry.values.get("active").is_none_or(|active| *active == Value::Bool(true));
@@ -94,7 +96,7 @@ impl AutoCreate {
         }
         // A value that is a lookup itself is known only once the record exists.
         let may_hold = |entry: &&Entry| {
-            let may_be = |own: &Value, value: &Value| own == value || own.is_object();
+            let may_be = |own: &Value, value: &Value| is_same(own, value) || own.is_object();
             question.keys().all(|(field, value)| entry.values.get(field).is_none_or(|own| may_be(own, value)))
         };
         let mut silent = of_field.filter(may_hold);
@@ -102,5 +104,16 @@ impl AutoCreate {
             (Some(entry), None) => Some(Fit { entry, is_certain: false }),
             _ => None,
         }
+    }
+}
+
+/// Whether a value as it was sent is the one that is looked up, which has been converted by the type of its field: a number may
+/// have become a text, and a text a number.
+fn is_same(sent: &Value, sought: &Value) -> bool {
+    match (sent, sought) {
+        (Value::Number(number), Value::String(text)) | (Value::String(text), Value::Number(number)) => {
+            number.to_string() == text.trim()
+        }
+        (sent, sought) => sent == sought,
     }
 }

@@ -162,7 +162,7 @@ fn is_comparable(schemas: &SchemaView<'_>, model: &str, key: &str, value: &Value
         return Err(LookupError::NoField(key.to_owned()));
     }
     Ok(described.is_some_and(|field| match field.kind {
-        Kind::Text => field.is_column && value.is_string(),
+        Kind::Text | Kind::Selection(_) => field.is_column && value.is_string(),
         Kind::Integer => field.is_column && value.is_i64(),
         _ => false,
     }))

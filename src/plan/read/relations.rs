@@ -1,5 +1,7 @@
 //! The values of relational fields: ids, lookups, lines, and Odoo's own commands.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -15,6 +17,7 @@ use crate::{
         name_limits,
         policy_check::denied,
         schema_view::{ModelView, SchemaView},
+        value::{self, Use, is_empty_key},
         wording::wrong,
     },
     policy::Touch,
@@ -40,21 +43,20 @@ impl Relation<'_> {
 
 impl Reader<'_> {
     pub(super) fn many2one(&mut self, view: ModelView<'_>, to: Relation<'_>, value: &Value) -> Result<Slot, Error> {
-        match value {
-            Value::Bool(false) => Ok(Slot::Plain(Value::Bool(false))),
-            Value::String(text) if text.is_empty() => Ok(Slot::Plain(Value::Bool(false))),
-            Value::Number(number) if number.is_i64() => {
+        match (value, value::id(value)) {
+            (_, Some(id)) => {
                 self.schemas.link(view, to.field).map_err(denied(to.path))?;
                 match self.schemas.policy().domain(to.model) {
-                    None => Ok(Slot::Plain(value.clone())),
+                    None => Ok(Slot::Plain(json!(id))),
                     Some(_) => {
-                        Ok(Slot::One { question: self.lookup(to, &by_id(value), false)?, path: to.path.to_owned() })
+                        Ok(Slot::One { question: self.lookup(to, &by_id(id), false)?, path: to.path.to_owned() })
                     }
                 }
             }
-            Value::Object(lookup) => {
+            (Value::Object(lookup), None) => {
                 Ok(Slot::One { question: self.lookup(to, lookup, false)?, path: to.path.to_owned() })
             }
+            _ if is_none(value) => Ok(Slot::Plain(Value::Bool(false))),
             _ => Err(wrong(to.path, "an id, a lookup such as {\"name\": \"…\"}, or false", value)),
         }
     }
@@ -64,10 +66,13 @@ impl Reader<'_> {
         let path = to.path;
         let lookups = match value {
             Value::Object(lookups) => lookups,
-            Value::Array(items) if items.iter().all(Value::is_i64) => {
+            Value::Array(items) if items.iter().all(|item| value::id(item).is_some()) => {
                 self.schemas.policy().decide(Touch::Model(to.model)).map_err(denied(path))?;
                 return match self.schemas.policy().domain(to.model) {
-                    None => Ok(Slot::Plain(json!([[6, 0, items]]))),
+                    None => {
+                        let ids: Vec<i64> = items.iter().filter_map(value::id).collect();
+                        Ok(Slot::Plain(json!([[6, 0, ids]])))
+                    }
                     Some(_) => self.linked(to, Mode::Replace, items, path),
                 };
             }
@@ -108,9 +113,9 @@ impl Reader<'_> {
         for (index, record) in records.iter().enumerate() {
             let path = format!("{at}[{index}]");
             let of_record = Relation { path: &path, ..to };
-            linked.push(match (record, record.as_i64()) {
+            linked.push(match (record, value::id(record)) {
                 (_, Some(id)) if !is_narrowed => Linked::Id(id),
-                (_, Some(_)) => Linked::Question(self.lookup(of_record, &by_id(record), true)?),
+                (_, Some(id)) => Linked::Question(self.lookup(of_record, &by_id(id), true)?),
                 (Value::Object(lookup), None) => Linked::Question(self.lookup(of_record, lookup, true)?),
                 (other, None) => {
                     return Err(wrong(path, "a lookup such as {\"name\": \"…\"}, or an id", other));
@@ -160,12 +165,11 @@ impl Reader<'_> {
                 self.warnings.note(WarningCode::LookupKeyIgnored, format!("{path}.{ignored}"), message)?;
             }
         }
-        for (key, value) in &keys {
-            if value.is_array() || value.is_object() || value.is_null() {
-                return Err(wrong(format!("{path}.{key}"), "a single value to look up by", value));
-            }
-            self.schemas.condition(model, key, "=", value, path)?;
+        let mut typed = Vec::with_capacity(keys.len());
+        for (key, value) in keys {
+            typed.push((key, self.key_value(model, key, value, path)?));
         }
+        let keys = typed.iter().map(|(key, value)| (*key, value.as_ref())).collect();
         let lookup = Lookup { field, is_for_many, model, keys, company };
         self.questions.add(self.schemas, self.filter, lookup).map_err(|problem| match problem {
             LookupError::Denied(source) => denied(path)(source),
@@ -177,8 +181,39 @@ impl Reader<'_> {
             },
         })
     }
+
+    /// The value of one key of a lookup, as Odoo compares it, after the checks of what the comparison reads.
+    fn key_value<'v>(&self, model: &str, key: &str, value: &'v Value, at: &str) -> Result<Cow<'v, Value>, Error> {
+        let path = format!("{at}.{key}");
+        if value.is_array() || value.is_object() || value.is_null() {
+            return Err(wrong(path, "a single value to look up by", value));
+        }
+        if is_empty_key(value) {
+            let problem =
+                "is empty and would stand for any record without a value; send a value, or false where none is meant";
+            return Err(Error::WrongKind { path, problem: problem.to_owned() });
+        }
+        let view = self.schemas.model(model).map_err(denied(at))?.filter(|_| !key.contains('.'));
+        let field = match view {
+            Some(view) => view.read(key).map_err(denied(at))?,
+            None => None,
+        };
+        let value = match field {
+            Some(field) => value::converted(field, value, Use::Compare, &path)?,
+            None => Cow::Borrowed(value),
+        };
+        self.schemas.condition(model, key, "=", &value, at)?;
+        Ok(value)
+    }
 }
 
-fn by_id(id: &Value) -> Map<String, Value> {
-    Map::from_iter([("id".to_owned(), id.clone())])
+fn by_id(id: i64) -> Map<String, Value> {
+    Map::from_iter([("id".to_owned(), json!(id))])
+}
+
+/// Whether the value of a many2one says that there is none: Python takes 0 and an empty text for that.
+fn is_none(value: &Value) -> bool {
+    *value == Value::Bool(false)
+        || value.as_f64() == Some(0.0)
+        || value.as_str().is_some_and(|text| text.trim().is_empty())
 }

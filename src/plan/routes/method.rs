@@ -30,7 +30,7 @@ pub async fn call_function(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Er
     let Asked { model, .. } = asked;
     let vals = Vals::read(caller, asked, &vals::CALL)?;
     let on = if flag(&vals.payload, "on_model")?.unwrap_or(false) { On::Model } else { On::Whichever };
-    let domain = if on == On::Model { None } else { Some(vals.search_domain()?) };
+    let key = if on == On::Model { None } else { Some(vals.search_key()?) };
     caller.policy().decide(Touch::Model(model)).map_err(denied("model"))?;
     let (payload, mut warnings) = (vals.payload, vals.warnings);
     name_limits::check_keys(&payload, "payload")?;
@@ -67,10 +67,15 @@ pub async fn call_function(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Er
         with_schemas(caller, judge).await?;
     }
     let mut rpc = Rpc { context, ..Rpc::method(model, method, None, kwargs) };
-    if let Some(domain) = domain {
-        if !caller.policy().is_open() {
-            with_schemas(caller, |schemas| schemas.domain(model, &domain, "search_key")).await?;
-        }
+    if let Some(key) = key {
+        let domain = with_schemas(caller, |schemas| {
+            let mut key = key.clone();
+            key.convert(schemas, model)?;
+            let domain = key.domain();
+            schemas.domain(model, &domain, "search_key")?;
+            Ok(domain)
+        })
+        .await?;
         let search = Rpc::search_read(model, domain, json!(["id"]), most_written(caller));
         let ids = rows::ids(&search, &rows::records(&search, caller.call(&search).await?)?)?;
         decide_written(caller, model, ids.len())?;

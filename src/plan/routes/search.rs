@@ -7,7 +7,7 @@ use crate::{
     literal,
     odoo::{Caller, Page},
     plan::{
-        Asked, Error, Fields, Plan, Selection, Work, attachment, field_list, name_limits, policy_check::denied,
+        Asked, Error, Fields, Plan, Selection, Work, attachment, domain, field_list, name_limits, policy_check::denied,
         schema_view::with_schemas, wording::wrong,
     },
     policy::Touch,
@@ -25,10 +25,18 @@ pub async fn search_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
     let Vals { payload, mut warnings, dry_run, .. } = Vals::read(caller, asked, &vals::SEARCH)?;
     name_limits::check_keys(&payload, "payload")?;
     note_unread(&payload, &PARAMETERS, "payload.", &mut warnings)?;
-    let domain = domain(payload.get("search_domain"))?;
+    let mut domain = read_domain(payload.get("search_domain"))?;
     name_limits::check_domain(&domain, "payload.search_domain")?;
     let policy = caller.policy();
     policy.decide(Touch::Model(model)).map_err(denied("model"))?;
+    if domain::may_be_converted(&domain) {
+        domain = with_schemas(caller, |schemas| {
+            let mut domain = domain.clone();
+            domain::convert(schemas, model, &mut domain, "payload.search_domain")?;
+            Ok(domain)
+        })
+        .await?;
+    }
     let mut page = Page {
         offset: count(&payload, "offset")?.unwrap_or(0),
         limit: count(&payload, "limit")?,
@@ -95,7 +103,7 @@ pub async fn search_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
 }
 
 /// Reads a domain as a Python literal in a text (the addon's form), or as a JSON list.
-fn domain(value: Option<&Value>) -> Result<Value, Error> {
+fn read_domain(value: Option<&Value>) -> Result<Value, Error> {
     const PATH: &str = "payload.search_domain";
     let domain = match value {
         None | Some(Value::Null | Value::Bool(false)) => return Ok(Value::Array(Vec::new())),

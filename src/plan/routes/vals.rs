@@ -11,6 +11,7 @@ use crate::{
         field_list::{self, ListedField},
         lookup::AutoCreate,
         name_limits,
+        search_key::SearchKey,
         wording::wrong,
     },
 };
@@ -65,37 +66,12 @@ impl<'a> Vals<'a> {
         })
     }
 
-    /// The search key, which some routes require. An empty one would match every record, so it counts as missing.
+    /// The search key, which some routes require.
     ///
     /// # Errors
-    /// There is none.
-    pub(super) fn search_key(&self) -> Result<&Map<String, Value>, Error> {
-        if self.search_key.is_empty() { Err(Error::NoSearchKey) } else { Ok(&self.search_key) }
-    }
-
-    /// The search key as a domain: every field must be equal to its value, or among the values of a list.
-    ///
-    /// # Errors
-    /// There is no search key, or a value of it cannot be searched for.
-    pub(super) fn search_domain(&self) -> Result<Value, Error> {
-        let mut terms = Vec::new();
-        for (field, value) in self.search_key()? {
-            let path = || format!("search_key.{field}");
-            let operator = match value {
-                // A null may be a value that the sender lacks, and would match every record that has none.
-                Value::Null => return Err(wrong(path(), "a value (false where none is meant)", value)),
-                Value::Object(_) => return Err(wrong(path(), "a value or a list of values", value)),
-                Value::Array(values) => {
-                    if let Some(inner) = values.iter().find(|value| value.is_array() || value.is_object()) {
-                        return Err(wrong(path(), "a value or a list of values", inner));
-                    }
-                    "in"
-                }
-                _ => "=",
-            };
-            terms.push(serde_json::json!([field, operator, value]));
-        }
-        Ok(Value::Array(terms))
+    /// There is none, or a value of it is empty or cannot be searched for.
+    pub(super) fn search_key(&self) -> Result<SearchKey, Error> {
+        SearchKey::read(self.search_key.clone())
     }
 }
 

@@ -25,6 +25,7 @@ use crate::{
         read::{Draft, Reader},
         resolve::{Resolved, resolve},
         schema_view::with_schemas,
+        search_key::SearchKey,
         steps::Trail,
     },
     policy::Touch,
@@ -51,14 +52,15 @@ pub async fn create_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
 pub async fn update_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Error> {
     let Asked { model, .. } = asked;
     let vals = Vals::read(caller, asked, &vals::UPDATE)?;
-    let domain = vals.search_domain()?;
-    let mut request = Request::read(caller, model, vals, Some(&domain), asked.compat).await?;
+    let key = vals.search_key()?;
+    let mut request = Request::read(caller, model, vals, Some(key), asked.compat).await?;
     let has_lines = !request.draft.line_fields().is_empty();
-    let (found, resolved) = request.find_and_resolve(caller, domain, has_lines).await?;
+    let (found, resolved) = request.find_and_resolve(caller, has_lines).await?;
     if found.ids.is_empty() {
         let message = format!("no record of `{model}` matches `search_key`; nothing was updated");
         request.vals.warnings.note(WarningCode::NothingMatched, "search_key", message)?;
     }
+    request.note_several(caller, &found)?;
     let target = request.existing(caller, found).await?;
     request.plan(caller, resolved, target).await
 }
@@ -71,9 +73,10 @@ pub async fn update_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
 pub async fn create_update_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Error> {
     let Asked { model, .. } = asked;
     let vals = Vals::read(caller, asked, &vals::UPDATE)?;
-    let domain = vals.search_domain()?;
-    let mut request = Request::read(caller, model, vals, Some(&domain), asked.compat).await?;
-    let (found, resolved) = request.find_and_resolve(caller, domain, true).await?;
+    let key = vals.search_key()?;
+    let mut request = Request::read(caller, model, vals, Some(key), asked.compat).await?;
+    let (found, resolved) = request.find_and_resolve(caller, true).await?;
+    request.note_several(caller, &found)?;
     let target = if found.ids.is_empty() { Target::New } else { request.existing(caller, found).await? };
     request.plan(caller, resolved, target).await
 }
@@ -91,51 +94,51 @@ struct Request<'r> {
     draft: Draft,
     questions: Questions,
     wanted: Selection,
+    /// It finds the records to update.
+    key: Option<SearchKey>,
 }
 
 impl<'r> Request<'r> {
-    /// Reads the payload. `domain` finds the records to update.
+    /// Reads the payload, and the key of the records to update.
     async fn read(
         caller: &Caller,
         model: &'r str,
         mut vals: Vals<'r>,
-        domain: Option<&Value>,
+        key: Option<SearchKey>,
         compat: &'r Compat,
     ) -> Result<Self, Error> {
         caller.policy().decide(Touch::Model(model)).map_err(denied("model"))?;
         let filter = Filter::of(compat);
         let company = payload_company(caller, model, &mut vals, filter).await?.or(caller.identity().company);
         let strict = vals.warnings.is_strict();
-        let (draft, questions, wanted, warnings) = with_schemas(caller, |schemas| {
+        let (draft, questions, wanted, key, warnings) = with_schemas(caller, |schemas| {
             let mut warnings = Warnings::new(strict);
             let mut reader = Reader { schemas, filter, questions: Questions::default(), warnings: &mut warnings };
             let draft = reader.read(model, &vals.payload, "payload", company)?;
             let questions = reader.questions;
-            if let Some(domain) = domain {
-                schemas.domain(model, domain, "search_key")?;
+            let mut key = key.clone();
+            if let Some(key) = &mut key {
+                key.convert(schemas, model)?;
+                schemas.domain(model, &key.domain(), "search_key")?;
             }
             let wanted = Selection::read(schemas, model, &vals.result_field, "result_field")?;
-            Ok((draft, questions, wanted, warnings))
+            Ok((draft, questions, wanted, key, warnings))
         })
         .await?;
         vals.warnings.extend(warnings);
-        Ok(Self { model, vals, filter, company, draft, questions, wanted })
+        Ok(Self { model, vals, filter, company, draft, questions, wanted, key })
     }
 
     /// Finds the records to update and answers the lookups, concurrently. With `is_serialised`, other calls with the
     /// same search key wait until this one has ended.
-    async fn find_and_resolve(
-        &mut self,
-        caller: &Caller,
-        domain: Value,
-        is_serialised: bool,
-    ) -> Result<(Found, Resolved), Error> {
+    async fn find_and_resolve(&mut self, caller: &Caller, is_serialised: bool) -> Result<(Found, Resolved), Error> {
         let fields: Vec<String> = self.draft.line_fields().into_iter().map(str::to_owned).collect();
+        let (model, key) = (self.model, self.key.clone().ok_or(Error::NoSearchKey)?);
         let own = match is_serialised {
-            true => record_locks::of_search_key(caller, self.model, self.vals.search_key()?),
+            true => record_locks::of_search_key(caller, model, key.terms()),
             false => Vec::new(),
         };
-        let model = self.model;
+        let domain = key.domain();
         self.resolve_with(caller, own, || find(caller, model, domain.clone(), fields.clone())).await
     }
 
@@ -164,6 +167,20 @@ impl<'r> Request<'r> {
         Err(odoo::Error::KeyBusy.into())
     }
 
+    /// Warns where a key matches more records than it names, and no rule says how many may be written.
+    fn note_several(&mut self, caller: &Caller, found: &Found) -> Result<(), Error> {
+        let records = found.ids.len();
+        let is_meant = self.key.as_ref().is_some_and(|key| key.names_each_of(records));
+        if records < 2 || is_meant || caller.policy().most.write.is_some() {
+            return Ok(());
+        }
+        let message = format!(
+            "`search_key` matches {records} records of `{}`, and all of them are written; `[policy] max_records.write` limits their number",
+            self.model
+        );
+        self.vals.warnings.note(WarningCode::SeveralMatched, "search_key", message)
+    }
+
     /// The target of an update. Where new lines get files, the existing lines are read, archived ones too, to tell the
     /// new ones from them.
     async fn existing(&self, caller: &Caller, found: Found) -> Result<Target, Error> {
@@ -172,7 +189,7 @@ impl<'r> Request<'r> {
             let lines = lines_of(caller, self.model, &found.ids, field, model, inverse).await?;
             before.extend(lines.into_iter().map(|id| (field.to_owned(), id)));
         }
-        let echo = self.vals.search_key()?.clone();
+        let echo = self.key.as_ref().map(|key| key.sent().clone()).unwrap_or_default();
         Ok(Target::Existing(Existing { ids: found.ids, lines: found.lines, before, echo }))
     }
 
