@@ -1,10 +1,13 @@
 //! The routes, each a function from what a caller sent to a [`super::Plan`].
 //!
 //! `write` plans `create_data`, `update_data` and `create_update_data`, `search` plans `search_data`, `method` plans
-//! `call_function`. All of them take the parameters apart in `vals`; `existing` finds records. These files import everything
+//! `call_function`. All of them take the parameters apart in `vals`; `existing` finds records, `company` the one that a payload
+//! names, and `locked` answers a write's questions under its locks. These files import everything
 //! else of planning, and nothing of it imports them. Planning only reads from Odoo.
 
+mod company;
 mod existing;
+mod locked;
 mod method;
 mod search;
 mod vals;

@@ -7,26 +7,26 @@ use std::{
 };
 
 use futures_util::future;
-use serde_json::{Map, Value};
-use tokio::try_join;
+use serde_json::Value;
 
 use super::{
+    company,
     existing::{Found, find, lines_of},
+    locked::{Scope, resolve_under_locks},
     vals::{self, Vals},
 };
 use crate::{
     config::Compat,
-    odoo::{self, Caller, RecordKey},
+    odoo::{Caller, RecordKey},
     plan::{
         Asked, Error, Plan, Selection, WarningCode, Warnings, Work,
-        compile::{Existing, OldLines, Settler, Target, WriteContext, compile},
-        lookup::{Filter, Matches, Questions, record_locks},
+        compile::{Existing, Target, WriteContext, compile},
+        lookup::{Filter, Questions, record_locks},
         policy_check::denied,
         read::{Draft, Reader},
-        resolve::{Resolved, resolve},
+        resolve::Resolved,
         schema_view::with_schemas,
         search_key::SearchKey,
-        steps::Trail,
     },
     policy::Touch,
 };
@@ -80,10 +80,6 @@ pub async fn create_update_data(caller: &Caller, asked: Asked<'_>) -> Result<Pla
     let target = if found.ids.is_empty() { Target::New } else { request.existing(caller, found).await? };
     request.plan(caller, resolved, target).await
 }
-
-/// The number of times that lookups are asked again because other calls went first. Each time, the call holds more
-/// locks.
-const MAX_ROUNDS: usize = 20;
 
 /// A write whose payload has been read, and whose questions are open.
 struct Request<'r> {
@@ -142,29 +138,17 @@ impl<'r> Request<'r> {
         self.resolve_with(caller, own, || find(caller, model, domain.clone(), fields.clone())).await
     }
 
-    /// Answers the lookups, and runs `find` concurrently. Both come after the locks, since another call may be about to
-    /// change what is read before them.
+    /// Answers the lookups, and runs `find` concurrently, both under `locks`.
     async fn resolve_with<T, F: Future<Output = Result<T, Error>>>(
         &mut self,
         caller: &Caller,
-        mut locks: Vec<RecordKey>,
+        locks: Vec<RecordKey>,
         find: impl Fn() -> F,
     ) -> Result<(T, Resolved), Error> {
         let Vals { auto_create, warnings, dry_run, .. } = &mut self.vals;
-        let mut questions = std::mem::take(&mut self.questions);
-        locks.extend(record_locks::of_lookups(caller, questions.iter(), auto_create));
-        if !*dry_run {
-            caller.lock_records(locks).await?;
-        }
-        for _ in 0..MAX_ROUNDS {
-            // The questions are needed again only where records may be created, and locks are taken for them.
-            let these = if auto_create.is_empty() { std::mem::take(&mut questions) } else { questions.clone() };
-            let resolved = resolve(caller, self.filter, self.company, these, auto_create, warnings, *dry_run);
-            if let (found, Some(resolved)) = try_join!(find(), resolved)? {
-                return Ok((found, resolved));
-            }
-        }
-        Err(odoo::Error::KeyBusy.into())
+        let questions = std::mem::take(&mut self.questions);
+        let scope = Scope { filter: self.filter, company: self.company, auto_create, is_dry_run: *dry_run };
+        resolve_under_locks(caller, scope, questions, locks, warnings, find).await
     }
 
     /// Warns where a key matches more records than it names, and no rule says how many may be written.
@@ -226,45 +210,18 @@ fn hash_of_answers(resolved: &Resolved, target: &Target) -> u64 {
     hash.finish()
 }
 
-/// The company that the payload names. It is resolved first, since all other lookups search in it. A lookup in its
-/// place is replaced by the id.
+/// The company that the payload names. A lookup in its place is replaced by the id.
 async fn payload_company(
     caller: &Caller,
     model: &str,
     vals: &mut Vals<'_>,
     filter: Filter<'_>,
 ) -> Result<Option<i64>, Error> {
-    let Some(company @ Value::Object(_)) = vals.payload.get("company_id") else {
-        return Ok(vals.payload.get("company_id").and_then(Value::as_i64));
-    };
-    let alone = Map::from_iter([("company_id".to_owned(), company.clone())]);
-    let strict = vals.warnings.is_strict();
-    let (draft, questions, warnings) = with_schemas(caller, |schemas| {
-        let mut warnings = Warnings::new(strict);
-        let mut reader = Reader { schemas, filter, questions: Questions::default(), warnings: &mut warnings };
-        let mut draft = reader.read(model, &alone, "payload", None)?;
-        // Reading the whole payload warns of it.
-        draft.computed.clear();
-        let questions = reader.questions;
-        Ok((draft, questions, warnings.without_unwritten()))
-    })
-    .await?;
-    let mut matches = Matches::default();
-    questions.ask(caller, filter, &mut matches).await?;
-    let settled = Settler::of_found(&questions, &matches, &mut vals.warnings).settle(
-        model,
-        draft,
-        &OldLines::new(),
-        &Trail::Argument("vals"),
-    );
-    let settled = match settled {
-        Err(error) => return Err(error.with_candidates(caller).await),
-        Ok(settled) => settled,
-    };
-    // A model without companies has no such value; reading the whole payload says so.
-    let Some(company) = settled.values.get("company_id").cloned() else { return Ok(None) };
-    vals.warnings.extend(warnings);
-    let id = company.as_i64();
-    vals.payload.to_mut().insert("company_id".to_owned(), company);
+    let named = vals.payload.get(company::FIELD);
+    let Some(lookup @ Value::Object(_)) = named else { return Ok(named.and_then(Value::as_i64)) };
+    let found = company::look_up(caller, model, lookup, filter, &mut vals.warnings).await?;
+    let Some(found) = found else { return Ok(None) };
+    let id = found.as_i64();
+    vals.payload.to_mut().insert(company::FIELD.to_owned(), found);
     Ok(id)
 }
