@@ -13,8 +13,11 @@ pub(super) const DATAS: &str = "datas";
 /// The field for a file's content in Odoo 20; before, the same content as plain text.
 pub(super) const RAW: &str = "raw";
 
+/// The field for a file's content where it stands in the database, as bytes.
+pub(super) const DB_DATAS: &str = "db_datas";
+
 /// The names that one file's content has in `ir.attachment`: a rule on one of them is meant for all.
 pub(super) fn names_of(model: &str, field: &str) -> &'static [&'static str] {
-    const NAMES: [&str; 3] = [DATAS, RAW, "db_datas"];
+    const NAMES: [&str; 3] = [DATAS, RAW, DB_DATAS];
     if model == MODEL && NAMES.contains(&field) { &NAMES } else { &[] }
 }

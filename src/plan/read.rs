@@ -152,7 +152,7 @@ impl Reader<'_> {
             (Kind::Many2one(model), value) => self.many2one(view, to(model), value)?,
             (Kind::Many2many(model), value) => self.many2many(to(model), value)?,
             (Kind::One2many(model), value) => self.one2many(to(model), value)?,
-            (Kind::Binary, Value::String(_)) => Slot::Plain(content::sent(view, name, value)),
+            (Kind::Binary, value) => Slot::Plain(content::sent(view, name, value, &path)?),
             (kind, value) => {
                 match (kind, value) {
                     (Kind::Reference, Value::String(named)) => self.schemas.reference(named, &path)?,

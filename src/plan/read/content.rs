@@ -1,35 +1,87 @@
 //! The content of files in a payload: base64 text, under the name that Odoo has for it; see `plan/attachment.rs`.
+//!
+//! Odoo skips the characters that are not allowed in base64 (14-19), and would store another file than was sent. So what
+//! goes to Odoo is base64, or the call is refused.
 
+use std::borrow::Cow;
+
+use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Map, Value, json};
 
 use crate::{
     odoo::Kind,
     plan::{
         Error,
-        attachment::{DATAS, RAW},
+        attachment::{DATAS, DB_DATAS, RAW},
         schema_view::ModelView,
+        wording::wrong,
     },
 };
 
-/// Converts a value of a binary field to what goes to Odoo: base64 without line ends, which Odoo 20 refuses. A `raw`
-/// beside a `datas` is plain text, and keeps its line ends.
-pub(super) fn sent(view: ModelView<'_>, name: &str, value: &Value) -> Value {
-    match value {
-        Value::String(text) if !(name == RAW && view.kind(DATAS).is_some()) && is_base64(text) => {
-            json!(without_line_ends(text))
-        }
-        other => other.clone(),
+/// Converts a value of a binary field to what goes to Odoo: base64 without line ends, which Odoo 20 refuses. `raw` and
+/// `db_datas` beside a `datas` are no base64, and go as they are.
+///
+/// # Errors
+/// The value is no base64 and no `data:` URI.
+pub(super) fn sent(view: ModelView<'_>, name: &str, value: &Value, path: &str) -> Result<Value, Error> {
+    if matches!(name, RAW | DB_DATAS) && view.kind(DATAS).is_some() {
+        return Ok(value.clone());
     }
+    match value {
+        Value::Null | Value::Bool(false) => Ok(Value::Bool(false)),
+        Value::String(text) => Ok(json!(as_base64(text, path)?)),
+        other => Err(wrong(path, "base64, a `data:` URI, {\"url\": …} or false", other)),
+    }
+}
+
+/// A file's content as it goes to Odoo, from base64 or from a `data:` URI.
+///
+/// # Errors
+/// It is neither.
+pub(super) fn as_base64(text: &str, path: &str) -> Result<String, Error> {
+    let refused = |problem: &str| Error::WrongKind { path: path.to_owned(), problem: problem.to_owned() };
+    match data_uri(text) {
+        None if is_base64(text) => Ok(without_line_ends(text)),
+        None => Err(refused("is not base64 (RFC 4648, section 4, with padding)")),
+        Some(None) => Err(refused("is not a `data:` URI (RFC 2397): the content has no comma before it")),
+        Some(Some(DataUri { content, is_base64: false })) => Ok(BASE64_STANDARD.encode(decoded(content))),
+        Some(Some(DataUri { content, is_base64: true })) => {
+            let content = decoded(content);
+            let base64 = std::str::from_utf8(&content).ok().filter(|text| is_base64(text));
+            base64.map(without_line_ends).ok_or_else(|| refused("is a `data:` URI whose content is not base64"))
+        }
+    }
+}
+
+/// A `data:` URI (RFC 2397), taken apart.
+struct DataUri<'t> {
+    /// What stands behind the comma, still percent-encoded.
+    content: &'t str,
+    is_base64: bool,
+}
+
+/// Takes a `data:` URI apart: `None` where the text is none, `Some(None)` where it has no content.
+fn data_uri(text: &str) -> Option<Option<DataUri<'_>>> {
+    let rest = text.get(..5).filter(|scheme| scheme.eq_ignore_ascii_case("data:")).map(|_| &text[5..])?;
+    let taken_apart = rest.split_once(',').map(|(head, content)| {
+        let is_base64 = head.rsplit(';').next().is_some_and(|last| last.trim().eq_ignore_ascii_case("base64"));
+        DataUri { content, is_base64: is_base64 && head.contains(';') }
+    });
+    Some(taken_apart)
+}
+
+fn decoded(content: &str) -> Cow<'_, [u8]> {
+    percent_encoding::percent_decode_str(content).into()
 }
 
 /// Puts the content in a record's values under the name that Odoo has for it.
 ///
 /// # Errors
-/// The content is given under both names.
+/// The content is given under both names, or is not base64.
 pub(super) fn renamed(view: ModelView<'_>, values: &mut Map<String, Value>, path: &str) -> Result<(), Error> {
     for (name, value) in &mut *values {
         if view.kind(view.stored_name(name)) == Some(&Kind::Binary) {
-            *value = sent(view, name, value);
+            *value = sent(view, name, value, &format!("{path}.{name}"))?;
         }
     }
     if view.stored_name(DATAS) != DATAS
@@ -70,6 +122,29 @@ pub(super) fn without_line_ends(base64: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_data_uri_gives_its_content_as_base64() {
+        for (uri, content) in [
+            ("data:image/png;base64,iVBORw0KGgo=", "iVBORw0KGgo="),
+            ("DATA:;BASE64,QQ%3D%3D", "QQ=="),
+            ("data:text/plain;charset=utf-8;base64,QU\r\nE=", "QUE="),
+            ("data:,Hello%2C%20World", "SGVsbG8sIFdvcmxk"),
+            ("data:text/plain,%FF", "/w=="),
+            ("data:base64,A", "QQ=="),
+            ("data:,", ""),
+        ] {
+            assert_eq!(as_base64(uri, "payload.datas").unwrap(), content, "{uri}");
+        }
+        for (bad, part) in [
+            ("data:image/png;base64,!!!", "`payload.datas` is a `data:` URI whose content is not base64"),
+            ("data:image/png;base64", "no comma"),
+            ("https://shop.example/a.png", "`payload.datas` is not base64"),
+        ] {
+            let refusal = as_base64(bad, "payload.datas").unwrap_err().to_string();
+            assert!(refusal.contains(part), "{bad}: {refusal}");
+        }
+    }
 
     #[test]
     fn base64_is_told_from_what_is_none() {

@@ -5,10 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{
-    commands,
-    content::{is_base64, without_line_ends},
-};
+use super::{commands, content::as_base64};
 use crate::{
     odoo::{Field, Kept, Kind},
     plan::{Error, WarningCode, Warnings, attachment::MODEL, kind_of},
@@ -92,10 +89,8 @@ fn read_one(file: &Value, path: &str, content_field: &'static str, warnings: &mu
     if name.trim().is_empty() {
         return Err(wrong(&format!("{path}.name"), "must not be empty"));
     }
-    if !is_base64(datas) {
-        return Err(wrong(&format!("{path}.datas"), "is not base64 (RFC 4648, section 4, with padding)"));
-    }
-    Ok(File { name: name.clone(), content: without_line_ends(datas), content_field })
+    let content = as_base64(datas, &format!("{path}.datas"))?;
+    Ok(File { name: name.clone(), content, content_field })
 }
 
 fn wrong(path: &str, problem: &str) -> Error {
