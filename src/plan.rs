@@ -24,6 +24,7 @@ mod domain;
 mod error;
 mod lookup;
 mod name_limits;
+mod named_ids;
 mod policy_check;
 mod read;
 mod render;
@@ -40,13 +41,14 @@ mod wording;
 use serde_json::{Map, Value};
 
 pub(crate) use self::{
-    answer::contents_as_text, policy_check::denied, render::search, routes::lines_of, rows::records, warning::Warnings,
-    wording::kind_of,
+    answer::contents_as_text, named_ids::explain, policy_check::denied, render::search, routes::lines_of,
+    rows::records, warning::Warnings, wording::kind_of,
 };
 pub use self::{
     answer::{Selection, field_list},
     error::{Ambiguous, Error},
     lookup::LookupResult,
+    named_ids::NamedId,
     routes::{call_function, create_data, create_update_data, search_data, update_data},
     steps::{
         Answer, At, Delegation, FutureId, Line, NestedLines, Placeholder, Purpose, RecordIndex, RecordPath, Root,
@@ -66,6 +68,8 @@ pub struct Plan {
     /// The lookups that were made for it.
     pub lookups: Vec<LookupResult>,
     pub warnings: Vec<Warning>,
+    /// The records that the payload names by id.
+    pub named_ids: Vec<NamedId>,
     /// The plan is only shown, and not executed.
     pub dry_run: bool,
     /// A hash of all that Odoo answered about records: the same call with equal answers has the same plan.

@@ -96,7 +96,7 @@ mod tests {
             fields: plan::Fields::Named(Vec::new()),
         };
         let warnings = unused.iter().map(warning).collect();
-        let plan = Ok(Plan { work, lookups: Vec::new(), warnings, dry_run: false, answers: 0 });
+        let plan = Ok(Plan { work, lookups: Vec::new(), named_ids: Vec::new(), warnings, dry_run: false, answers: 0 });
         assert_eq!(needed(&vals, &plan, &[]), expected);
     }
 

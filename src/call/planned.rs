@@ -92,7 +92,7 @@ impl<'r, 's> Planned<'r, 's> {
             recorded.entry.announced().await?;
         }
         loop {
-            let answers = plan.answers;
+            let (answers, named_ids) = (plan.answers, std::mem::take(&mut plan.named_ids));
             let executed = if waits {
                 execute::execute(&recorded.caller, plan).await
             } else {
@@ -106,6 +106,7 @@ impl<'r, 's> Planned<'r, 's> {
                 executed => return Ok(executed?),
             };
             let Some(stale) = replans.reason(&refused, &recorded.caller).await else {
+                let refused = plan::explain(&recorded.caller, refused, &named_ids).await;
                 return Err(replans.refusal(refused).into());
             };
             let compat = &recorded.authenticated.service.config.compat;
@@ -113,7 +114,7 @@ impl<'r, 's> Planned<'r, 's> {
             plan = recorded.without_hidden(anew)?;
             if stale == Stale::Answers && plan.answers == answers {
                 // Nothing has changed: it would be refused again.
-                return Err(refused.into());
+                return Err(plan::explain(&recorded.caller, refused, &named_ids).await.into());
             }
             recorded.note_plan(&plan).await?;
         }

@@ -224,7 +224,9 @@ fn sources(folder: &str) -> String {
         for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
             match entry.extension() {
                 _ if entry.is_dir() => folders.push(entry),
-                Some(extension) if extension == "rs" => texts += &fs::read_to_string(&entry).unwrap(),
+                Some(extension) if extension == "rs" || extension == "json" => {
+                    texts += &fs::read_to_string(&entry).unwrap()
+                }
                 _ => {}
             }
         }
@@ -242,7 +244,7 @@ fn every_code_is_tested() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let documented = all(r"(?m)^\| `([a-z0-9_]+)` \|", &fs::read_to_string(root.join("docs/errors.md")).unwrap());
     assert!(documented.len() > 80, "{documented:?}");
-    let tests = sources("tests/it") + &sources("src");
+    let tests = sources("tests/it") + &sources("tests/conformance") + &sources("src");
     // A mistake of the gateway itself cannot be made on command.
     let untested: Vec<_> = documented
         .iter()

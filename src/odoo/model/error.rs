@@ -55,7 +55,7 @@ pub enum Error {
     #[error("{}", needs_too_much(*effect, *needed, *limit))]
     AnswerNeedsTooMuch { effect: Effect, needed: ByteSize, limit: ByteSize },
     /// Odoo's own refusal: the transaction was rolled back.
-    #[error("{}", .0.message)]
+    #[error("{}", .0.sentence())]
     Fault(Fault),
     #[error("the model `{0}` does not exist in this Odoo")]
     UnknownModel(String),

@@ -5,6 +5,8 @@
 //! exception; each such place gives the reason. No other file decides by a text of Odoo, except `protocol/xml_rpc.rs`, which turns
 //! tracebacks into names.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 
 use crate::errors::{Code, Retry};
@@ -44,6 +46,22 @@ impl Fault {
             name: "builtins.AttributeError".to_owned(),
             message: format!("The method '{model}.{method}' does not exist"),
             debug: String::new(),
+        }
+    }
+
+    /// What a caller is told. Odoo's own exceptions carry a sentence for people. The message of any other one may be a bare key
+    /// (`60`) or a piece of SQL, so it is told with the exception's name, and of PostgreSQL's errors the first line alone.
+    pub(in crate::odoo) fn sentence(&self) -> Cow<'_, str> {
+        let (module, class) = self.name.rsplit_once('.').unwrap_or(("", &self.name));
+        match module {
+            "builtins" if self.kind() == FaultKind::Other => {
+                format!("Odoo failed with {class}: {}; the log has its traceback", self.message.trim()).into()
+            }
+            _ if module.starts_with("psycopg2") && self.kind() == FaultKind::Other => {
+                let first = self.message.lines().next().unwrap_or_default().trim();
+                format!("the database refused it with {class}: {first}; the log has its traceback").into()
+            }
+            _ => Cow::Borrowed(&self.message),
         }
     }
 
@@ -227,6 +245,23 @@ mod tests {
             FaultKind::PrivateMethod
         );
         assert_eq!(kind("You are not allowed to access 'Contact'"), FaultKind::AccessError);
+    }
+
+    #[test]
+    fn a_bare_key_and_a_piece_of_sql_are_told_in_a_sentence() {
+        let sentence = |name: &str, message: &str| {
+            let fault = Fault { name: name.to_owned(), message: message.to_owned(), debug: String::new() };
+            fault.sentence().into_owned()
+        };
+        assert_eq!(sentence("builtins.KeyError", "60"), "Odoo failed with KeyError: 60; the log has its traceback");
+        let sql =
+            "invalid input syntax for type integer: \"base.be\"\nLINE 1: ...WHERE \"res_country\".\"id\" = 'base.be'";
+        assert_eq!(
+            sentence("psycopg2.errors.InvalidTextRepresentation", sql),
+            "the database refused it with InvalidTextRepresentation: invalid input syntax for type integer: \"base.be\"; \
+             the log has its traceback"
+        );
+        assert_eq!(sentence("odoo.exceptions.UserError", "No."), "No.");
     }
 
     fn index_error(debug: &str) -> Fault {

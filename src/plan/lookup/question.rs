@@ -8,7 +8,11 @@ use super::query::Query;
 use crate::{
     config::{CompanyFilter, Compat, LookupKeys},
     odoo::{Kind, LookupCriteria, Rpc},
-    plan::{schema_view::SchemaView, wording::shown},
+    plan::{
+        named_ids::{MAX_NAMED, NamedId},
+        schema_view::SchemaView,
+        wording::shown,
+    },
     policy::{Denied, Touch},
 };
 
@@ -82,6 +86,8 @@ pub(in crate::plan) struct QuestionId(pub(super) usize);
 pub(in crate::plan) struct Questions {
     asked: Vec<Question>,
     index: HashMap<String, QuestionId>,
+    /// Records that are named by id: they are asked for only where Odoo refuses the call.
+    named_ids: Vec<NamedId>,
 }
 
 impl Questions {
@@ -136,6 +142,17 @@ impl Questions {
             question.asked_by.push(lookup.field.to_owned());
         }
         Ok(id)
+    }
+
+    /// Notes a record that is named by id.
+    pub(in crate::plan) fn name_id(&mut self, model: &str, id: i64, path: &str) {
+        if self.named_ids.len() < MAX_NAMED {
+            self.named_ids.push(NamedId { model: model.to_owned(), id, path: path.to_owned() });
+        }
+    }
+
+    pub(in crate::plan) fn named_ids(&self) -> &[NamedId] {
+        &self.named_ids
     }
 
     pub(in crate::plan) fn get(&self, id: QuestionId) -> &Question {

@@ -47,7 +47,10 @@ impl Reader<'_> {
             (_, Some(id)) => {
                 self.schemas.link(view, to.field).map_err(denied(to.path))?;
                 match self.schemas.policy().domain(to.model) {
-                    None => Ok(Slot::Plain(json!(id))),
+                    None => {
+                        self.questions.name_id(to.model, id, to.path);
+                        Ok(Slot::Plain(json!(id)))
+                    }
                     Some(_) => {
                         Ok(Slot::One { question: self.lookup(to, &by_id(id), false)?, path: to.path.to_owned() })
                     }
@@ -71,6 +74,9 @@ impl Reader<'_> {
                 return match self.schemas.policy().domain(to.model) {
                     None => {
                         let ids: Vec<i64> = items.iter().filter_map(value::id).collect();
+                        for (index, id) in ids.iter().enumerate() {
+                            self.questions.name_id(to.model, *id, &format!("{path}[{index}]"));
+                        }
                         Ok(Slot::Plain(json!([[6, 0, ids]])))
                     }
                     Some(_) => self.linked(to, Mode::Replace, items, path),
@@ -114,7 +120,10 @@ impl Reader<'_> {
             let path = format!("{at}[{index}]");
             let of_record = Relation { path: &path, ..to };
             linked.push(match (record, value::id(record)) {
-                (_, Some(id)) if !is_narrowed => Linked::Id(id),
+                (_, Some(id)) if !is_narrowed => {
+                    self.questions.name_id(to.model, id, &path);
+                    Linked::Id(id)
+                }
                 (_, Some(id)) => Linked::Question(self.lookup(of_record, &by_id(id), true)?),
                 (Value::Object(lookup), None) => Linked::Question(self.lookup(of_record, lookup, true)?),
                 (other, None) => {

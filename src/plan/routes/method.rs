@@ -86,7 +86,14 @@ pub async fn call_function(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Er
         rpc.ids = Some(ids);
     }
     let work = Work::Method { rpc, on };
-    Ok(Plan { work, lookups: Vec::new(), warnings: warnings.into_vec(), dry_run: vals.dry_run, answers: 0 })
+    Ok(Plan {
+        work,
+        lookups: Vec::new(),
+        named_ids: Vec::new(),
+        warnings: warnings.into_vec(),
+        dry_run: vals.dry_run,
+        answers: 0,
+    })
 }
 
 fn object(payload: &Map<String, Value>, name: &str) -> Result<Map<String, Value>, Error> {

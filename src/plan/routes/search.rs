@@ -99,7 +99,7 @@ pub async fn search_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
         .filter(|limit| *limit > 0 || policy.most.read.is_none())
         .or(policy.most.read.map(|most| most.saturating_add(1)));
     let work = Work::Search { model: model.to_owned(), domain, page, fields };
-    Ok(Plan { work, lookups: Vec::new(), warnings: warnings.into_vec(), dry_run, answers: 0 })
+    Ok(Plan { work, lookups: Vec::new(), named_ids: Vec::new(), warnings: warnings.into_vec(), dry_run, answers: 0 })
 }
 
 /// Reads a domain as a Python literal in a text (the addon's form), or as a JSON list.

@@ -179,7 +179,7 @@ impl<'r> Request<'r> {
 
     async fn plan(mut self, caller: &Caller, resolved: Resolved, target: Target) -> Result<Plan, Error> {
         let specification = self.wanted.specification_for(caller).await?;
-        let lookups = resolved.looked();
+        let (lookups, named_ids) = (resolved.looked(), resolved.questions.named_ids().to_vec());
         let answers = hash_of_answers(&resolved, &target);
         let Self { model, filter, company, wanted, .. } = self;
         let context = WriteContext { policy: caller.policy(), model, filter, company, wanted, specification };
@@ -191,6 +191,7 @@ impl<'r> Request<'r> {
         Ok(Plan {
             work: Work::Write(write),
             lookups,
+            named_ids,
             warnings: self.vals.warnings.into_vec(),
             dry_run: self.vals.dry_run,
             answers,
