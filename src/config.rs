@@ -40,6 +40,7 @@ pub use self::{
     signature::{Algorithm, Encoding, Hmac, Part, Scheme, Signature},
     source::Source,
 };
+use crate::policy::Name;
 
 const DEFAULTS: &str = include_str!("../gateway.toml");
 
@@ -133,6 +134,8 @@ pub struct Compat {
     pub company_filter: CompanyFilter,
     pub company_filter_skip: Vec<String>,
     pub lookup_keys: LookupKeys,
+    /// The fields whose texts are compared in whatever case, by lookups and search keys.
+    pub ignore_case: Vec<Name>,
 }
 
 /// The records that a lookup may find in a model that has a company.

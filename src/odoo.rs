@@ -51,8 +51,11 @@ pub use self::{
         access::RotatedCookie,
         failed_login_budget::{BudgetedLogin, FailedLoginBudget},
     },
-    cache::lookup_cache::{CachedLookups, LookupCriteria},
-    caller::{Caller, LookupError},
+    cache::lookup_cache::{Archived, CachedLookups, Comparison, FoundRecords, LookupCriteria},
+    caller::{
+        Caller, LookupError,
+        external_ids::{EXTERNAL_IDS, ExternalId, Named},
+    },
     credential::{Credential, Fingerprint},
     health::{Capacity, NO_PROXY_MODE},
     locks::{RecordKey, Taken},

@@ -5,6 +5,7 @@
 //! by the queue or the circuit breaker.
 
 mod creates;
+pub(super) mod external_ids;
 mod lookups;
 mod methods;
 mod reads;

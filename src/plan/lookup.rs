@@ -5,12 +5,13 @@
 //! for all the values of one field of one model, batched with those of concurrent calls. Values are asked for together
 //! only where `read` gives the value that `search` compares; every other question is asked by itself.
 //!
-//! The files, each importing only those before it: `query` (one RPC), `question` (what is looked up), `ask` (asking all
+//! The files, each importing only those before it: `folding` (texts in whatever case), `query` (one RPC), `question` (what is looked up), `ask` (asking all
 //! of it), `auto_create` (what to create where nothing is found), `record_locks` (which calls may create the same
 //! record). They import the schemas and the policy, and know nothing of drafts.
 
 mod ask;
 mod auto_create;
+mod folding;
 mod query;
 mod question;
 pub(super) mod record_locks;
@@ -20,5 +21,5 @@ pub(super) use self::{
     ask::Matches,
     auto_create::{AutoCreate, Fit},
     query::MAX_MATCHES,
-    question::{Filter, Lookup, LookupError, Question, QuestionId, Questions},
+    question::{ARCHIVED, Filter, Lookup, LookupError, Question, QuestionId, Questions, XML_ID, no_id},
 };

@@ -66,7 +66,7 @@ pub(super) async fn resolve(
         if !is_dry_run && caller.lock_records(locks).await? == Taken::Anew {
             return Ok(None);
         }
-        questions.ask(caller, filter, matches).await?;
+        questions.ask(caller, filter, matches, |question| auto_create.fitting(question).is_some()).await?;
         let missing = resolver.missing(open);
         if missing.is_empty() {
             warnings.extend(resolver.noted);

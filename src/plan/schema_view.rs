@@ -118,6 +118,14 @@ impl<'k> ModelView<'k> {
         self.schema.has_company()
     }
 
+    /// The field that says whether a record is archived, where there is one that the caller may read. Odoo takes `active`,
+    /// else `x_active` (14-19).
+    pub(super) fn active(&self) -> Option<&'k str> {
+        let name = ["active", "x_active"].into_iter().find(|name| self.schema.field(name).is_some())?;
+        let is_readable = self.read(name).is_ok() && self.schema.field(name).is_some_and(|field| field.is_stored);
+        is_readable.then_some(name)
+    }
+
     pub(super) fn kind(&self, name: &str) -> Option<&'k Kind> {
         self.schema.field(name).map(|field| &field.kind)
     }

@@ -3,7 +3,10 @@
 use serde_json::Value;
 
 use crate::odoo::{
-    batch::batcher::BatchKind, cache::lookup_cache::LookupCriteria, credential::Fingerprint, model::error::Error,
+    batch::batcher::BatchKind,
+    cache::lookup_cache::{FoundRecords, LookupCriteria},
+    credential::Fingerprint,
+    model::error::Error,
 };
 
 /// Lookups by the values of one field, with the same credential.
@@ -13,8 +16,8 @@ impl BatchKind for Lookups {
     type Key = Key;
     /// The distinct values.
     type Job = Vec<Value>;
-    /// The ids of the records with each value, and the number of calls in the batch.
-    type Answer = (Result<Vec<Vec<i64>>, Error>, usize);
+    /// The records with each value, and the number of calls in the batch.
+    type Answer = (Result<Vec<FoundRecords>, Error>, usize);
 
     fn size(values: &Vec<Value>) -> usize {
         values.len()

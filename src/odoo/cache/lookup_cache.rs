@@ -29,6 +29,37 @@ pub struct LookupCriteria {
     pub company: Option<i64>,
     /// Further fields with the values that the records must have.
     pub beside: Vec<(String, Value)>,
+    pub comparison: Comparison,
+    pub archived: Archived,
+}
+
+/// How the values of a lookup are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Comparison {
+    Equal,
+    /// Texts, in whatever case.
+    IgnoringCase,
+    /// The values are external ids.
+    ExternalId,
+}
+
+/// Whether a lookup finds archived records. Where it does, the name of the field that says which are archived.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Archived {
+    /// It finds what Odoo finds by default.
+    Hidden,
+    /// They are found as all others.
+    Counted(String),
+    /// They are told apart from those that are found.
+    Told(String),
+}
+
+/// The records that a lookup found for one value.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct FoundRecords {
+    pub ids: Vec<i64>,
+    /// Archived records that match; see [`Archived::Told`].
+    pub archived: Vec<i64>,
 }
 
 #[derive(Debug)]
@@ -120,9 +151,9 @@ impl LookupCache {
 
 impl CachedLookups<'_> {
     /// The cached ids of the records with this value.
-    pub async fn get(&self, value: &Value) -> Option<Vec<i64>> {
+    pub async fn get(&self, value: &Value) -> Option<FoundRecords> {
         let key = Key { scope: self.scope.clone(), value: value.to_string() };
-        Some(self.found.get(&key).await?.ids.to_vec())
+        Some(FoundRecords { ids: self.found.get(&key).await?.ids.to_vec(), archived: Vec::new() })
     }
 
     /// Caches the result for a value, unless it is empty.

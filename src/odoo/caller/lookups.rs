@@ -10,7 +10,7 @@ use crate::odoo::{
         batcher::{Batch, Dispatch},
         lookups::{Key, Lookups},
     },
-    cache::lookup_cache::{CachedLookups, LookupCriteria},
+    cache::lookup_cache::{CachedLookups, FoundRecords, LookupCriteria},
     model::error::Error,
 };
 
@@ -47,18 +47,18 @@ impl Caller {
         !models.is_empty()
     }
 
-    /// The ids of the records with each of the values. The lookup may share one query with those of other calls. `ask` sends the
+    /// The records with each of the values. The lookup may share one query with those of other calls. `ask` sends the
     /// query for given values to Odoo; `shown` is the query for these values alone, as it is shown to people.
     ///
     /// # Errors
     /// Those of `ask`, and those of waiting for a batch.
-    pub async fn look_up<E: LookupError, F: Future<Output = Result<Vec<Vec<i64>>, E>>>(
+    pub async fn look_up<E: LookupError, F: Future<Output = Result<Vec<FoundRecords>, E>>>(
         &self,
         criteria: LookupCriteria,
         values: &[Value],
         shown: impl FnOnce() -> Value,
         ask: impl Fn(Vec<Value>) -> F,
-    ) -> Result<Vec<Vec<i64>>, E> {
+    ) -> Result<Vec<FoundRecords>, E> {
         let Some(batching) = self.batching() else { return ask(values.to_vec()).await };
         let started = Instant::now();
         let enforced_domain = self.policy.domain(&criteria.model).map(ToString::to_string);
@@ -78,12 +78,12 @@ impl Caller {
 
     /// Asks for the values of the whole batch, and answers the followers. An error that may be due to one call's values is not
     /// shared: then each call asks for its own values.
-    async fn ask_all<E: LookupError, F: Future<Output = Result<Vec<Vec<i64>>, E>>>(
+    async fn ask_all<E: LookupError, F: Future<Output = Result<Vec<FoundRecords>, E>>>(
         &self,
         batch: Batch<Lookups>,
         own: &[Value],
         ask: impl Fn(Vec<Value>) -> F,
-    ) -> Result<Vec<Vec<i64>>, E> {
+    ) -> Result<Vec<FoundRecords>, E> {
         let mut all: Vec<Value> = Vec::new();
         let mut numbers: HashMap<String, usize> = HashMap::new();
         for value in batch.jobs.iter().flatten() {
@@ -110,7 +110,7 @@ impl Caller {
                 }
             },
         };
-        let found_for = |values: &Vec<Value>| -> Option<Vec<Vec<i64>>> {
+        let found_for = |values: &Vec<Value>| -> Option<Vec<FoundRecords>> {
             values.iter().map(|value| found.get(*numbers.get(&value.to_string())?).cloned()).collect()
         };
         let mut answers = batch.jobs.iter().map(found_for);

@@ -103,6 +103,16 @@ impl Fault {
         self.name == "odoo.exceptions.MissingError"
     }
 
+    /// The user lacks the right to the model, a field or a record.
+    pub(in crate::odoo) fn is_access_error(&self) -> bool {
+        self.kind() == FaultKind::AccessError
+    }
+
+    /// Of a call that asks for what an external id names: there is no such id. Odoo 14-19 raise a ValueError there alone.
+    pub(in crate::odoo) fn is_unknown_external_id(&self) -> bool {
+        self.name == "builtins.ValueError"
+    }
+
     pub(super) fn retry(&self) -> Retry {
         if self.is_conflict() { Retry::Safe } else { Retry::No }
     }

@@ -6,11 +6,11 @@ use futures_util::future;
 use serde_json::Value;
 
 use super::{
-    query::MAX_CONCURRENT,
+    query::{MAX_CONCURRENT, Query},
     question::{Filter, Question, QuestionId, Questions},
 };
 use crate::{
-    odoo::{CachedLookups, Caller},
+    odoo::{CachedLookups, Caller, FoundRecords},
     plan::Error,
 };
 
@@ -27,13 +27,13 @@ pub struct LookupResult {
 
 /// The ids of the matching records, by question. Questions are answered in the order of their ids.
 #[derive(Debug, Default, Hash)]
-pub(in crate::plan) struct Matches(Vec<Vec<i64>>);
+pub(in crate::plan) struct Matches(Vec<FoundRecords>);
 
 impl Index<QuestionId> for Matches {
     type Output = [i64];
 
     fn index(&self, id: QuestionId) -> &[i64] {
-        &self.0[id.0]
+        &self.0[id.0].ids
     }
 }
 
@@ -43,7 +43,8 @@ impl Questions {
         self.iter().skip(matches.0.len())
     }
 
-    /// Asks Odoo the unanswered questions concurrently, and adds the answers to `matches`.
+    /// Asks Odoo the unanswered questions concurrently, and adds the answers to `matches`. `tells` says of which
+    /// questions archived records are told apart.
     ///
     /// # Errors
     /// A query fails; `matches` stays as it was.
@@ -52,48 +53,46 @@ impl Questions {
         caller: &Caller,
         filter: Filter<'_>,
         matches: &mut Matches,
+        tells: impl Fn(&Question) -> bool,
     ) -> Result<(), Error> {
-        let mut batches: Vec<(&Question, Vec<QuestionId>)> = Vec::new();
+        let mut batches: Vec<(Query, Vec<QuestionId>)> = Vec::new();
         let mut batch_of = HashMap::new();
         for (id, question) in self.unanswered(matches) {
-            let key = (question.model.as_str(), question.field.as_str(), &question.beside, question.company);
-            match batch_of.get(&key).filter(|_| question.is_comparable) {
+            let query = question.query(filter, tells(question));
+            match batch_of.get(&query.by).filter(|_| question.is_comparable) {
                 Some(&batch) => {
-                    let (_, ids): &mut (&Question, Vec<QuestionId>) = &mut batches[batch];
+                    let (_, ids): &mut (Query, Vec<QuestionId>) = &mut batches[batch];
                     ids.push(id);
                 }
                 None => {
                     if question.is_comparable {
-                        batch_of.insert(key, batches.len());
+                        batch_of.insert(query.by.clone(), batches.len());
                     }
-                    batches.push((question, vec![id]));
+                    batches.push((query, vec![id]));
                 }
             }
         }
         let mut found = Vec::new();
         for some in batches.chunks(MAX_CONCURRENT) {
             found.extend(
-                future::try_join_all(some.iter().map(|(first, batch)| self.ask_batch(caller, filter, first, batch)))
-                    .await?,
+                future::try_join_all(some.iter().map(|(query, batch)| self.ask_batch(caller, query, batch))).await?,
             );
         }
-        let mut found: HashMap<QuestionId, Vec<i64>> = found.into_iter().flatten().collect();
+        let mut found: HashMap<QuestionId, FoundRecords> = found.into_iter().flatten().collect();
         #[expect(clippy::expect_used, reason = "each question is in one batch, and a batch answers all of its own")]
         let answers = self.unanswered(matches).map(|(id, _)| found.remove(&id).expect("every question is answered"));
-        let answers: Vec<Vec<i64>> = answers.collect();
+        let answers: Vec<FoundRecords> = answers.collect();
         matches.0.extend(answers);
         Ok(())
     }
 
-    /// Asks the questions of one batch: all about one field, or a single one. `first` is the first of them.
+    /// Asks the questions of one batch: all about one field, or a single one.
     async fn ask_batch(
         &self,
         caller: &Caller,
-        filter: Filter<'_>,
-        first: &Question,
+        query: &Query,
         batch: &[QuestionId],
-    ) -> Result<Vec<(QuestionId, Vec<i64>)>, Error> {
-        let query = first.query(filter);
+    ) -> Result<Vec<(QuestionId, FoundRecords)>, Error> {
         let memory = caller.cached_lookups(&query.by);
         let (mut found, mut open) = (Vec::new(), Vec::new());
         for &id in batch {
@@ -103,13 +102,13 @@ impl Questions {
             }
         }
         if !found.is_empty() {
-            caller.note_cached_lookup(&first.model);
+            caller.note_cached_lookup(&query.by.model);
         }
         if open.is_empty() {
             return Ok(found);
         }
         let values: Vec<Value> = open.iter().map(|&id| self.get(id).value.clone()).collect();
-        let answers = if first.is_comparable {
+        let answers = if batch.iter().any(|&id| self.get(id).is_comparable) {
             let shown = || query.rpc(&values).render();
             caller.look_up(query.by.clone(), &values, shown, |values| query.ask(caller, values)).await?
         } else {
@@ -117,7 +116,7 @@ impl Questions {
         };
         for (id, records) in open.into_iter().zip(answers) {
             if let Some(memory) = &memory {
-                memory.keep(&self.get(id).value, &records).await;
+                memory.keep(&self.get(id).value, &records.ids).await;
             }
             found.push((id, records));
         }
@@ -125,7 +124,7 @@ impl Questions {
     }
 }
 
-async fn recall(memory: &Option<CachedLookups<'_>>, value: &Value) -> Option<Vec<i64>> {
+async fn recall(memory: &Option<CachedLookups<'_>>, value: &Value) -> Option<FoundRecords> {
     memory.as_ref()?.get(value).await
 }
 
@@ -133,6 +132,7 @@ async fn recall(memory: &Option<CachedLookups<'_>>, value: &Value) -> Option<Vec
 impl Matches {
     /// Answers all questions without Odoo.
     pub(in crate::plan) fn of(questions: &Questions, answer: impl Fn(&Question) -> Vec<i64>) -> Self {
-        Self(questions.iter().map(|(_, question)| answer(question)).collect())
+        let found = |question| FoundRecords { ids: answer(question), archived: Vec::new() };
+        Self(questions.iter().map(|(_, question)| found(question)).collect())
     }
 }

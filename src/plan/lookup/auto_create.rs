@@ -7,7 +7,10 @@
 use serde_json::{Map, Value};
 
 use super::question::Question;
-use crate::plan::{Error, wording::wrong};
+use crate::{
+    odoo::Comparison,
+    plan::{Error, wording::wrong},
+};
 
 /// The maximum number of entries: each missing record is compared with all of them, and created by an RPC of its own.
 const MAX_ENTRIES: usize = 1_000;
@@ -78,13 +81,15 @@ impl AutoCreate {
     /// value in a field that is looked up by, since such a field may be computed. An entry with another value would
     /// never be found.
     pub(in crate::plan) fn fitting(&self, question: &Question) -> Option<Fit<'_>> {
-        // A new record gets another id than the one that was looked for.
-        if question.keys().any(|(field, _)| field == "id") {
+        // A new record gets another id than the one that was looked for, and no external id.
+        if question.keys().any(|(field, _)| field == "id") || question.comparison == Comparison::ExternalId {
             return None;
         }
         let of_field = self.entries.iter().filter(|entry| question.asked_by.contains(&entry.field));
+        let is_equal =
+            |own: &Value, field: &str, value: &Value| is_same(own, value) || question.is_equal(field, own, value);
         let holds = |entry: &&Entry| {
-            question.keys().all(|(field, value)| entry.values.get(field).is_some_and(|own| is_same(own, value)))
+            question.keys().all(|(field, value)| entry.values.get(field).is_some_and(|own| is_equal(own, field, value)))
         };
         if let Some(entry) = of_field.clone().find(holds) {
             // The lookup does not find an archived record, or one of another company.
@@ -96,8 +101,8 @@ impl AutoCreate {
         }
         // A value that is a lookup itself is known only once the record exists.
         let may_hold = |entry: &&Entry| {
-            let may_be = |own: &Value, value: &Value| is_same(own, value) || own.is_object();
-            question.keys().all(|(field, value)| entry.values.get(field).is_none_or(|own| may_be(own, value)))
+            let may_be = |own: &Value, field: &str, value: &Value| own.is_object() || is_equal(own, field, value);
+            question.keys().all(|(field, value)| entry.values.get(field).is_none_or(|own| may_be(own, field, value)))
         };
         let mut silent = of_field.filter(may_hold);
         match (silent.next(), silent.next()) {

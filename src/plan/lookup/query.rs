@@ -8,9 +8,12 @@ use std::collections::HashMap;
 use futures_util::future;
 use serde_json::{Value, json};
 
+use super::folding::{self, fold};
 use crate::{
     config::CompanyFilter,
-    odoo::{self, Caller, LookupCriteria, Page, Rpc},
+    odoo::{
+        self, Archived, Caller, Comparison, EXTERNAL_IDS, ExternalId, FoundRecords, LookupCriteria, Named, Page, Rpc,
+    },
     plan::{Error, rows},
 };
 
@@ -25,30 +28,37 @@ pub(in crate::plan) const MAX_MATCHES: usize = 100;
 pub(super) struct Query {
     pub(super) by: LookupCriteria,
     pub(super) mode: CompanyFilter,
+    /// Those of the further fields whose texts are compared in whatever case.
+    pub(super) folded: Vec<String>,
 }
 
 impl Query {
-    /// Asks for each of the values, and returns the ids of the records that have it, in order.
+    /// Asks for each of the values, and returns the records that have it, in order.
     ///
     /// # Errors
     /// An RPC fails, or gives no records.
-    pub(super) async fn ask(&self, caller: &Caller, values: Vec<Value>) -> Result<Vec<Vec<i64>>, Error> {
-        let mut found: Vec<Option<Vec<i64>>> = vec![None; values.len()];
+    pub(super) async fn ask(&self, caller: &Caller, values: Vec<Value>) -> Result<Vec<FoundRecords>, Error> {
+        if self.by.comparison == Comparison::ExternalId {
+            return self.ask_external_ids(caller, &values).await;
+        }
+        let mut found: Vec<Option<FoundRecords>> = vec![None; values.len()];
         if values.len() > 1 {
             let rpc = self.rpc(&values);
             let rows = rows::records(&rpc, caller.call(&rpc).await?)?;
             if (rows.len() as u64) < limit(&values) {
                 let mut by_value: HashMap<String, Vec<&Value>> = HashMap::new();
                 for row in &rows {
-                    by_value.entry(row[&self.by.field].to_string()).or_default().push(row);
+                    by_value.entry(self.compared(&row[&self.by.field])).or_default().push(row);
                 }
-                let matched: Vec<_> = values.iter().map(|value| by_value.remove(&value.to_string())).collect();
+                let compared: Vec<String> = values.iter().map(|value| self.compared(value)).collect();
                 // A row that fits no value was matched by Odoo on other grounds than equality, so Odoo has to tell
-                // which.
-                let has_strangers = !by_value.is_empty();
-                for (found, rows) in found.iter_mut().zip(matched) {
+                // which. Where case is ignored, the comparison is the gateway's.
+                let has_strangers =
+                    self.by.comparison == Comparison::Equal && by_value.keys().any(|value| !compared.contains(value));
+                for (found, value) in found.iter_mut().zip(&compared) {
+                    let rows = by_value.get(value);
                     if rows.is_some() || !has_strangers {
-                        *found = Some(self.choose(&rpc, rows.unwrap_or_default())?);
+                        *found = Some(self.choose(&rpc, rows.into_iter().flatten().copied())?);
                     }
                 }
             }
@@ -56,8 +66,8 @@ impl Query {
         let rest: Vec<usize> = (0..values.len()).filter(|&number| found[number].is_none()).collect();
         for some in rest.chunks(MAX_CONCURRENT) {
             let alone = some.iter().map(|&number| self.ask_one(caller, number, &values[number]));
-            for (number, ids) in future::try_join_all(alone).await? {
-                found[number] = Some(ids);
+            for (number, records) in future::try_join_all(alone).await? {
+                found[number] = Some(records);
             }
         }
         #[expect(clippy::expect_used, reason = "what the first query does not answer is asked for alone")]
@@ -65,23 +75,75 @@ impl Query {
         Ok(found)
     }
 
-    async fn ask_one(&self, caller: &Caller, number: usize, value: &Value) -> Result<(usize, Vec<i64>), Error> {
+    async fn ask_one(&self, caller: &Caller, number: usize, value: &Value) -> Result<(usize, FoundRecords), Error> {
         let rpc = self.rpc(std::slice::from_ref(value));
         let rows = rows::records(&rpc, caller.call(&rpc).await?)?;
-        Ok((number, self.choose(&rpc, rows.iter())?))
+        let is_equal = |row: &&Value| match self.by.comparison {
+            Comparison::IgnoringCase => self.compared(&row[&self.by.field]) == self.compared(value),
+            Comparison::Equal | Comparison::ExternalId => true,
+        };
+        Ok((number, self.choose(&rpc, rows.iter().filter(is_equal))?))
     }
 
-    /// The RPC that asks for these values.
-    pub(super) fn rpc(&self, values: &[Value]) -> Rpc {
-        let LookupCriteria { model, field, company, beside } = &self.by;
-        let (term, answered) = match values {
-            [value] => (json!([field, "=", value]), "id"),
-            _ => (json!([field, "in", values]), field.as_str()),
+    /// Asks what the external ids name, and where Odoo has not checked it yet, whether the caller sees those records.
+    async fn ask_external_ids(&self, caller: &Caller, values: &[Value]) -> Result<Vec<FoundRecords>, Error> {
+        let model = &self.by.model;
+        let ids: Vec<Option<ExternalId>> =
+            values.iter().map(|value| value.as_str().and_then(ExternalId::parse)).collect();
+        let asked: Vec<ExternalId> = ids.iter().flatten().cloned().collect();
+        let mut named = caller.external_ids(model, &asked).await?.into_iter();
+        let named: Vec<Option<(i64, bool)>> = ids
+            .iter()
+            .map(|id| match id.as_ref().and_then(|_| named.next()) {
+                Some(Named::Record { id, is_seen }) => Some((id, is_seen)),
+                Some(Named::Hidden | Named::OtherModel | Named::Nothing) | None => None,
+            })
+            .collect();
+        let is_checked = self.by.beside.is_empty()
+            && caller.policy().domain(model).is_none()
+            && named.iter().flatten().all(|(_, is_seen)| *is_seen);
+        let mut found: Vec<i64> = named.iter().flatten().map(|(id, _)| *id).collect();
+        if !is_checked && !found.is_empty() {
+            let mut domain = vec![json!(["id", "in", found])];
+            domain.extend(self.beside());
+            domain.extend(self.archived());
+            let rpc = Rpc::search_read(model, Value::Array(domain), json!(["id"]), Page::default());
+            let rows = rows::records(&rpc, caller.call(&rpc).await?)?;
+            found = rows::ids(&rpc, &rows)?;
+        }
+        let records = |named: Option<(i64, bool)>| FoundRecords {
+            ids: named.map(|(id, _)| id).filter(|id| found.contains(id)).into_iter().collect(),
+            archived: Vec::new(),
         };
-        let mut domain = vec![term];
-        domain.extend(beside.iter().map(|(field, value)| json!([field, "=", value])));
-        let mut fields = vec![answered];
-        let mut page = Page::first(limit(values));
+        Ok(named.into_iter().map(records).collect())
+    }
+
+    /// The RPC that asks for these values. For external ids it is the one that tells what they name.
+    pub(super) fn rpc(&self, values: &[Value]) -> Rpc {
+        let LookupCriteria { model, field, company, comparison, archived, .. } = &self.by;
+        let mut domain = match (comparison, values) {
+            (Comparison::ExternalId, values) => {
+                let names = |value: &Value| {
+                    let id = value.as_str().and_then(ExternalId::parse)?;
+                    Some([json!(["module", "=", id.module]), json!(["name", "=", id.name])])
+                };
+                let domain = values.iter().filter_map(names).flatten().collect();
+                return Rpc::search_read(EXTERNAL_IDS, domain, json!(["model", "res_id"]), Page::default());
+            }
+            (Comparison::IgnoringCase, values) => folding::terms(field, values),
+            (Comparison::Equal, [value]) => vec![json!([field, "=", value])],
+            (Comparison::Equal, values) => vec![json!([field, "in", values])],
+        };
+        let is_told_by_id = values.len() == 1 && *comparison == Comparison::Equal;
+        let mut fields = vec![if is_told_by_id { "id" } else { field.as_str() }];
+        domain.extend(self.beside());
+        domain.extend(self.archived());
+        let mut order = Vec::new();
+        if let Archived::Told(active) = archived {
+            fields.push(active);
+            // Archived records come last, so that a limit does not cut off the others.
+            order.push(format!("{active} desc"));
+        }
         if let Some(company) = company {
             domain.push(match self.mode {
                 CompanyFilter::Exact => json!(["company_id", "=", company]),
@@ -90,19 +152,66 @@ impl Query {
             fields.push("company_id");
             // The company's own records come first, records of no company last, so that a limit does not cut off the
             // wrong ones.
-            page.order = Some("company_id, id".to_owned());
+            order.push("company_id".to_owned());
+        }
+        let mut page = Page::first(limit(values));
+        if !order.is_empty() {
+            order.push("id".to_owned());
+            page.order = Some(order.join(", "));
         }
         Rpc::search_read(model, Value::Array(domain), json!(fields), page)
     }
 
+    /// The terms for the further fields.
+    fn beside(&self) -> impl Iterator<Item = Value> {
+        self.by.beside.iter().flat_map(|(field, value)| {
+            let is_folded = value.is_string() && self.folded.contains(field);
+            if is_folded {
+                folding::terms(field, std::slice::from_ref(value))
+            } else {
+                vec![json!([field, "=", value])]
+            }
+        })
+    }
+
+    /// The term that makes Odoo find archived records, too: it hides them unless a domain names the field (14-19).
+    fn archived(&self) -> Option<Value> {
+        match &self.by.archived {
+            Archived::Hidden => None,
+            Archived::Counted(active) | Archived::Told(active) => Some(any_activity(active)),
+        }
+    }
+
+    /// A value in the form in which it is compared.
+    fn compared(&self, value: &Value) -> String {
+        match (self.by.comparison, value.as_str()) {
+            (Comparison::IgnoringCase, Some(text)) => fold(text),
+            _ => value.to_string(),
+        }
+    }
+
     /// The ids of the rows; of the company's own rows alone, where it has any.
-    fn choose<'r>(&self, rpc: &Rpc, rows: impl IntoIterator<Item = &'r Value>) -> Result<Vec<i64>, odoo::Error> {
+    fn choose<'r>(&self, rpc: &Rpc, rows: impl IntoIterator<Item = &'r Value>) -> Result<FoundRecords, odoo::Error> {
+        let is_archived = |row: &Value| match &self.by.archived {
+            Archived::Told(active) => row[active] == Value::Bool(false),
+            Archived::Hidden | Archived::Counted(_) => false,
+        };
+        let (archived, rows): (Vec<&Value>, Vec<&Value>) = rows.into_iter().partition(|row| is_archived(row));
+        Ok(FoundRecords { ids: self.of_company(rpc, rows)?, archived: self.of_company(rpc, archived)? })
+    }
+
+    fn of_company(&self, rpc: &Rpc, rows: Vec<&Value>) -> Result<Vec<i64>, odoo::Error> {
         let company = self.by.company;
         let is_own = |row: &Value| company.is_some() && row["company_id"][0].as_i64() == company;
         let (own, shared): (Vec<&Value>, Vec<&Value>) = rows.into_iter().partition(|row| is_own(row));
         let chosen = if own.is_empty() { shared } else { own };
         rows::ids(rpc, chosen)
     }
+}
+
+/// A term that is true of archived records and of others.
+pub(in crate::plan) fn any_activity(active: &str) -> Value {
+    json!([active, "in", [true, false]])
 }
 
 fn limit(values: &[Value]) -> u64 {

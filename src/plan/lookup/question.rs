@@ -4,17 +4,22 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use super::query::Query;
+use super::{folding::folded, query::Query};
 use crate::{
     config::{CompanyFilter, Compat, LookupKeys},
-    odoo::{Kind, LookupCriteria, Rpc},
+    odoo::{Archived, Comparison, ExternalId, Kind, LookupCriteria, Rpc},
     plan::{
         named_ids::{MAX_NAMED, NamedId},
-        schema_view::SchemaView,
+        schema_view::{ModelView, SchemaView},
         wording::shown,
     },
-    policy::{Denied, Touch},
+    policy::{Denied, Name, Touch},
 };
+
+/// The key of a lookup that names a record by its external id, in models without a field of that name.
+pub(in crate::plan) const XML_ID: &str = "xml_id";
+/// What stands beside the keys of a lookup to find archived records too, in models without a field of that name.
+pub(in crate::plan) const ARCHIVED: &str = "archived";
 
 /// "Which records of `model` have `value` in `field`, and the values of `beside` in their fields?"
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +33,13 @@ pub(in crate::plan) struct Question {
     pub(in crate::plan) company: Option<i64>,
     /// The value can be recognised in what `read` gives, so that several questions can share one query.
     pub(super) is_comparable: bool,
+    pub(super) comparison: Comparison,
+    /// The further fields whose texts are compared in whatever case.
+    folded: Vec<String>,
+    /// Archived records count.
+    pub(in crate::plan) finds_archived: bool,
+    /// The field that says whether a record is archived, where the model has one that the caller may read.
+    pub(in crate::plan) active: Option<String>,
     /// The fields whose lookups ask the question.
     pub(in crate::plan) asked_by: Vec<String>,
     /// The number of places that need the answer, and whether all of them accept a record that is created in their
@@ -55,11 +67,23 @@ pub(in crate::plan) struct Filter<'c> {
     pub(in crate::plan) mode: CompanyFilter,
     pub(in crate::plan) skip: &'c [String],
     pub(in crate::plan) keys: LookupKeys,
+    /// The fields whose texts are compared in whatever case.
+    pub(in crate::plan) ignore_case: &'c [Name],
 }
 
 impl<'c> Filter<'c> {
     pub(in crate::plan) fn of(compat: &'c Compat) -> Self {
-        Self { mode: compat.company_filter, skip: &compat.company_filter_skip, keys: compat.lookup_keys }
+        Self {
+            mode: compat.company_filter,
+            skip: &compat.company_filter_skip,
+            keys: compat.lookup_keys,
+            ignore_case: &compat.ignore_case,
+        }
+    }
+
+    /// Whether texts of the field are compared in whatever case.
+    pub(in crate::plan) fn ignores_case(&self, model: &str, field: &str) -> bool {
+        self.ignore_case.iter().any(|name| name.matches(model, field))
     }
 }
 
@@ -69,6 +93,10 @@ pub(in crate::plan) enum LookupError {
     Denied(Denied),
     /// The related model has no such field.
     NoField(String),
+    /// The value of a key is none that the key can have: the key, and what is wrong.
+    BadKey(&'static str, String),
+    /// No field is named to look up by.
+    NoKey,
 }
 
 impl From<Denied> for LookupError {
@@ -107,28 +135,57 @@ impl Questions {
         let Lookup { model, mut keys, .. } = lookup;
         // Lookups with the same keys are the same question, in any order.
         keys.sort_unstable_by_key(|(key, _)| *key);
+        let view = schemas.model(model)?;
+        let active = view.as_ref().and_then(ModelView::active).map(str::to_owned);
+        let is_pseudo = |name: &str| view.as_ref().is_some_and(|view| view.kind(name).is_none());
+        let mut finds_archived = take_archived(&mut keys, active.is_some() && is_pseudo(ARCHIVED))?;
+        let external = keys.iter().position(|(key, _)| *key == XML_ID).filter(|_| is_pseudo(XML_ID));
         // The position of a key whose values can be asked for together.
-        let mut comparable = None;
+        let mut comparable = external;
         for (place, (key, value)) in keys.iter().enumerate() {
             schemas.policy().decide(Touch::Read { model, field: key })?;
-            let is_comparable = if *key == "id" { value.is_i64() } else { is_comparable(schemas, model, key, value)? };
+            let is_comparable = match *key {
+                XML_ID if external == Some(place) => is_external_id(schemas, model, value)?,
+                "id" => value.is_i64(),
+                key => is_comparable(schemas, model, key, value)?,
+            };
             if is_comparable && comparable.is_none() {
                 comparable = Some(place);
             }
         }
-        let names_its_record = keys.iter().any(|(key, _)| matches!(*key, "id" | "company_id"));
+        if keys.is_empty() {
+            return Err(LookupError::NoKey);
+        }
+        let is_named = |key: &str| key == "id" || (external.is_some() && key == XML_ID);
+        // What is named surely is meant, archived or not.
+        finds_archived |= keys.iter().all(|(key, _)| is_named(key));
+        let names_its_record = keys.iter().any(|(key, _)| is_named(key) || *key == "company_id");
         let company = if names_its_record { None } else { company_of(schemas, filter, model, lookup.company)? };
+        let ignores_case = |key: &str, value: &Value| value.is_string() && filter.ignores_case(model, key);
         // Where no key is comparable, the first one is looked up by.
         let (field, value) = keys.remove(comparable.unwrap_or(0));
+        let comparison = match field {
+            XML_ID if external.is_some() => Comparison::ExternalId,
+            field if ignores_case(field, value) => Comparison::IgnoringCase,
+            _ => Comparison::Equal,
+        };
+        let value = if comparison == Comparison::IgnoringCase { folded(value) } else { value.clone() };
+        let is_folded = keys.iter().filter(|(key, value)| ignores_case(key, value));
+        let folded_fields = is_folded.map(|(key, _)| (*key).to_owned()).collect();
         let beside: Vec<_> = keys.into_iter().map(|(key, value)| (key.to_owned(), value.clone())).collect();
-        let id = *self.index.entry(json!([model, field, value, beside, company]).to_string()).or_insert_with(|| {
+        let key = json!([model, field, value, beside, company, finds_archived]).to_string();
+        let id = *self.index.entry(key).or_insert_with(|| {
             self.asked.push(Question {
                 model: model.to_owned(),
                 field: field.to_owned(),
-                value: value.clone(),
+                value,
                 beside,
                 company,
                 is_comparable: comparable.is_some(),
+                comparison,
+                folded: folded_fields,
+                finds_archived,
+                active,
                 asked_by: Vec::new(),
                 uses: 0,
                 is_for_many: true,
@@ -167,9 +224,41 @@ impl Questions {
     /// The RPC that asks this question alone.
     pub(in crate::plan) fn question(&self, filter: Filter<'_>, id: QuestionId) -> Rpc {
         let question = self.get(id);
-        question.query(filter).rpc(std::slice::from_ref(&question.value))
+        question.query(filter, false).rpc(std::slice::from_ref(&question.value))
     }
 }
+
+/// Takes `archived` out of the keys, where it is none of the model's fields; whether archived records count.
+fn take_archived(keys: &mut Vec<(&str, &Value)>, is_pseudo: bool) -> Result<bool, LookupError> {
+    let Some(place) = keys.iter().position(|(key, _)| *key == ARCHIVED).filter(|_| is_pseudo) else {
+        return Ok(false);
+    };
+    match keys.remove(place).1 {
+        Value::Bool(counts) => Ok(*counts),
+        _ => Err(LookupError::BadKey(ARCHIVED, "must be true or false".to_owned())),
+    }
+}
+
+/// What is wrong with a text in the place of an id.
+pub(in crate::plan) fn no_id(text: &str) -> String {
+    let said = "must be a number";
+    match ExternalId::parse(text) {
+        Some(_) => format!("{said}; an external id is looked up by `{XML_ID}`: {}", json!({ XML_ID: text })),
+        None => said.to_owned(),
+    }
+}
+
+/// Checks an external id; whether the model can be read, which is known once its schema is there.
+fn is_external_id(schemas: &SchemaView<'_>, model: &str, value: &Value) -> Result<bool, LookupError> {
+    schemas.policy().decide(Touch::Read { model, field: "id" })?;
+    match value.as_str().and_then(ExternalId::parse) {
+        Some(_) => Ok(true),
+        None => Err(LookupError::BadKey(XML_ID, NO_EXTERNAL_ID.to_owned())),
+    }
+}
+
+/// What is wrong with a value that is no external id.
+pub(in crate::plan) const NO_EXTERNAL_ID: &str = "must be an external id with its module, such as `base.be`";
 
 /// Whether the value can be recognised in what `read` gives of the field.
 fn is_comparable(schemas: &SchemaView<'_>, model: &str, key: &str, value: &Value) -> Result<bool, LookupError> {
@@ -199,11 +288,30 @@ fn company_of(
 }
 
 impl Question {
-    pub(super) fn query(&self, filter: Filter<'_>) -> Query {
-        let Self { model, field, company, beside, .. } = self;
-        let by =
-            LookupCriteria { model: model.clone(), field: field.clone(), company: *company, beside: beside.clone() };
-        Query { by, mode: filter.mode }
+    /// The query that asks the question. With `tells`, archived records are told apart.
+    pub(super) fn query(&self, filter: Filter<'_>, tells: bool) -> Query {
+        let Self { model, field, company, beside, comparison, .. } = self;
+        let archived = match &self.active {
+            Some(active) if self.finds_archived => Archived::Counted(active.clone()),
+            Some(active) if tells => Archived::Told(active.clone()),
+            _ => Archived::Hidden,
+        };
+        let by = LookupCriteria {
+            model: model.clone(),
+            field: field.clone(),
+            company: *company,
+            beside: beside.clone(),
+            comparison: *comparison,
+            archived,
+        };
+        Query { by, mode: filter.mode, folded: self.folded.clone() }
+    }
+
+    /// Whether two values of a key are compared as equal.
+    pub(super) fn is_equal(&self, field: &str, one: &Value, other: &Value) -> bool {
+        let is_primary = field == self.field && self.comparison == Comparison::IgnoringCase;
+        let ignores_case = is_primary || self.folded.iter().any(|folded| folded == field);
+        if ignores_case { folded(one) == folded(other) } else { one == other }
     }
 
     /// All keys with their values.

@@ -13,7 +13,7 @@ use crate::{
     config::LookupKeys,
     plan::{
         Error, WarningCode,
-        lookup::{Lookup, LookupError, QuestionId},
+        lookup::{ARCHIVED, Lookup, LookupError, QuestionId, XML_ID, no_id},
         name_limits,
         policy_check::denied,
         schema_view::{ModelView, SchemaView},
@@ -163,25 +163,28 @@ impl Reader<'_> {
     ) -> Result<QuestionId, Error> {
         let Relation { field, model, path, company, .. } = to;
         name_limits::check_keys(lookup, path)?;
-        let mut keys: Vec<(&str, &Value)> = lookup.iter().map(|(key, value)| (key.as_str(), value)).collect();
-        let Some(&(first, _)) = keys.first() else {
-            let problem = "must name a field to look up by, such as {\"name\": \"…\"}".to_owned();
-            return Err(Error::WrongKind { path: path.to_owned(), problem });
-        };
+        let mut keys = Vec::new();
+        flatten("", lookup, path, &mut keys)?;
         if self.filter.keys == LookupKeys::First {
-            for (ignored, _) in keys.drain(1..) {
-                let message = format!("`{path}` is looked up by `{first}` alone; `{ignored}` was ignored");
+            let first = keys.iter().position(|(key, _)| key != ARCHIVED).unwrap_or(0);
+            let used = keys.get(first).map(|(key, _)| key.clone()).unwrap_or_default();
+            let (kept, ignored) = keys.into_iter().partition(|(key, _)| *key == used || key == ARCHIVED);
+            keys = kept;
+            for (ignored, _) in Vec::<(String, &Value)>::from(ignored) {
+                let message = format!("`{path}` is looked up by `{used}` alone; `{ignored}` was ignored");
                 self.warnings.note(WarningCode::LookupKeyIgnored, format!("{path}.{ignored}"), message)?;
             }
         }
         let mut typed = Vec::with_capacity(keys.len());
-        for (key, value) in keys {
-            typed.push((key, self.key_value(model, key, value, path)?));
+        for (key, value) in &keys {
+            typed.push((key.as_str(), self.key_value(model, key, value, path)?));
         }
         let keys = typed.iter().map(|(key, value)| (*key, value.as_ref())).collect();
         let lookup = Lookup { field, is_for_many, model, keys, company };
         self.questions.add(self.schemas, self.filter, lookup).map_err(|problem| match problem {
             LookupError::Denied(source) => denied(path)(source),
+            LookupError::BadKey(key, problem) => Error::WrongKind { path: format!("{path}.{key}"), problem },
+            LookupError::NoKey => no_key(path),
             LookupError::NoField(lookup) => Error::UnknownLookupField {
                 path: path.to_owned(),
                 field: field.to_owned(),
@@ -202,6 +205,9 @@ impl Reader<'_> {
                 "is empty and would stand for any record without a value; send a value, or false where none is meant";
             return Err(Error::WrongKind { path, problem: problem.to_owned() });
         }
+        if let ("id", Some(text), None) = (key, value.as_str(), value::id(value)) {
+            return Err(Error::WrongKind { path, problem: no_id(text) });
+        }
         let view = self.schemas.model(model).map_err(denied(at))?.filter(|_| !key.contains('.'));
         let field = match view {
             Some(view) => view.read(key).map_err(denied(at))?,
@@ -214,6 +220,40 @@ impl Reader<'_> {
         self.schemas.condition(model, key, "=", &value, at)?;
         Ok(value)
     }
+}
+
+/// The keys of a lookup, each with its value. A lookup within it is a path: `{"country_id": {"code": "US"}}` is the same
+/// as `{"country_id.code": "US"}`.
+fn flatten<'l>(
+    within: &str,
+    lookup: &'l Map<String, Value>,
+    path: &str,
+    keys: &mut Vec<(String, &'l Value)>,
+) -> Result<(), Error> {
+    for (key, value) in lookup {
+        let key = format!("{within}{key}");
+        match value {
+            Value::Object(inner) if !inner.is_empty() && key.matches('.').count() < MAX_WITHIN => {
+                name_limits::check_keys(inner, path)?;
+                if let Some(pseudo) = [XML_ID, ARCHIVED].into_iter().find(|pseudo| inner.contains_key(*pseudo)) {
+                    let problem = "can stand beside the keys of the whole lookup alone".to_owned();
+                    return Err(Error::WrongKind { path: format!("{path}.{key}.{pseudo}"), problem });
+                }
+                flatten(&format!("{key}."), inner, path, keys)?;
+            }
+            Value::Object(_) => return Err(wrong(format!("{path}.{key}"), "a value or a lookup", value)),
+            _ => keys.push((key, value)),
+        }
+    }
+    Ok(())
+}
+
+/// The maximum number of lookups within one another.
+const MAX_WITHIN: usize = 4;
+
+fn no_key(path: &str) -> Error {
+    let problem = "must name a field to look up by, such as {\"name\": \"…\"}".to_owned();
+    Error::WrongKind { path: path.to_owned(), problem }
 }
 
 fn by_id(id: i64) -> Map<String, Value> {

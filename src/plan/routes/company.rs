@@ -41,7 +41,7 @@ pub(super) async fn look_up(
     })
     .await?;
     let mut matches = Matches::default();
-    questions.ask(caller, filter, &mut matches).await?;
+    questions.ask(caller, filter, &mut matches, |_| false).await?;
     let settled = Settler::of_found(&questions, &matches, warnings).settle(
         model,
         draft,

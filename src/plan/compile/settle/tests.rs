@@ -50,7 +50,7 @@ fn schemas() -> SchemaView<'static> {
 fn translate(payload: Value, found: &[(&str, &[i64])], strict: bool) -> Result<(Value, Vec<String>), Error> {
     let schemas = schemas();
     let mut warnings = Warnings::new(strict);
-    let filter = Filter { mode: CompanyFilter::Prefer, skip: &[], keys: LookupKeys::First };
+    let filter = Filter { mode: CompanyFilter::Prefer, skip: &[], keys: LookupKeys::First, ignore_case: &[] };
     let mut reader = Reader { schemas: &schemas, filter, questions: Questions::default(), warnings: &mut warnings };
     let draft = reader.read("order", payload.as_object().unwrap(), "payload", Some(1))?;
     let questions = reader.questions;
@@ -134,7 +134,7 @@ fn new_lines_replace_the_old_ones_each_by_its_id() {
 fn the_same_lookup_in_many_lines_is_one_question() {
     let schemas = schemas();
     let mut warnings = Warnings::new(true);
-    let filter = Filter { mode: CompanyFilter::Prefer, skip: &[], keys: LookupKeys::First };
+    let filter = Filter { mode: CompanyFilter::Prefer, skip: &[], keys: LookupKeys::First, ignore_case: &[] };
     let mut reader = Reader { schemas: &schemas, filter, questions: Questions::default(), warnings: &mut warnings };
     let lines: Vec<Value> = (0..50).map(|n| json!({"partner_id": {"ref": format!("R{}", n % 3)}})).collect();
     let payload = json!({"partner_id": {"ref": "R0"}, "line_ids": lines});
