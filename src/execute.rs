@@ -4,13 +4,15 @@
 //! of the write. Before Odoo 17 they are read after it; the write is committed by then, so a failure to read is a
 //! warning beside the result, and never an error of the write.
 //!
-//! `run` carries out the steps of a write, `undo` takes back what was created before a failure (`failed`), and names what
+//! `answered` reads what a method answered, `run` carries out the steps of a write, `undo` takes back what was created before a failure (`failed`), and names what
 //! is left (`leftover`). The folder imports
 //! plans and the caller, and nothing of the calls' envelope or of HTTP.
 
+mod answered;
 mod failed;
 mod leftover;
 mod run;
+mod search;
 mod undo;
 
 use std::fmt::Display;
@@ -21,9 +23,11 @@ use serde_json::{Map, Value, json};
 pub use self::leftover::Incomplete;
 use crate::{
     odoo::{Caller, Rpc},
-    plan::{self, Answer, Fields, On, Plan, Selection, Warning, WarningCode, Work, Write},
-    policy::Touch,
+    plan::{self, Answer, On, Plan, Selection, Warning, WarningCode, Work, Write},
 };
+
+/// The addon's sentence for a search.
+const SEARCHED: &str = "Record search successfully";
 
 /// The result of a call that was carried out.
 #[derive(Debug)]
@@ -68,7 +72,7 @@ impl From<crate::odoo::Error> for Error {
 /// Odoo or the policy refused; what had been created was deleted again, or the error names what is left.
 pub async fn execute(caller: &Caller, plan: Plan) -> Result<Done, Error> {
     if plan.dry_run {
-        let result = plan.render(caller.policy());
+        let result = plan.render(caller);
         let message = "Dry run: nothing was written".to_owned();
         return Ok(Done { result, message, warnings: plan.warnings, atomicity: None });
     }
@@ -79,34 +83,24 @@ pub async fn execute(caller: &Caller, plan: Plan) -> Result<Done, Error> {
             let (result, message) = save(caller, write, &mut warnings).await?;
             (result, message.to_owned(), Some(atomicity))
         }
-        Work::Search { model, domain, page, fields } => {
-            let rpc = plan::search(&model, domain, page, &fields);
-            let mut found = caller.call(&rpc).await?;
-            let records = match &fields {
-                Fields::Named(_) => {
-                    plan::contents_as_text(caller, &model, &mut found).await?;
-                    plan::records(&rpc, found)?
-                }
-                Fields::Nested { selection, specification: Some(_) } => {
-                    shaped(plan::records(&rpc, found["records"].take())?, selection)
-                }
-                Fields::Nested { selection, specification: None } => {
-                    let mut records = plan::records(&rpc, found)?;
-                    selection.expand(caller, &mut records).await?;
-                    records
-                }
-            };
-            let answered = records.len() as u64;
-            let many = Touch::ReadMany { model: &model, records: answered };
-            caller.policy().decide(many).map_err(plan::denied("payload.search_domain"))?;
-            (Value::Array(records), "Record search successfully".to_owned(), None)
+        Work::Search { model, domain, page, most, fields } => {
+            let records = search::records(caller, &model, domain, page, most, fields).await?;
+            (Value::Array(records), SEARCHED.to_owned(), None)
+        }
+        Work::Count { rpc } => (json!({"count": caller.call(&rpc).await?}), SEARCHED.to_owned(), None),
+        Work::Groups { rpc, grouping, most } => {
+            let groups = search::groups(caller, &rpc, &grouping, most).await?;
+            (Value::Array(groups), SEARCHED.to_owned(), None)
         }
         Work::Method { rpc, on } => {
             let message = format!("Function '{}' called successfully", rpc.method);
+            let method = rpc.method.clone();
             let result = match on {
                 On::Whichever => caller.call_method(rpc).await?,
                 On::Model => caller.call(&rpc).await?,
             };
+            answered::refuse_unloaded(&method, &result)?;
+            warnings.extend(answered::asks_back(&method, &result));
             (result, message, None)
         }
     };

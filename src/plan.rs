@@ -49,12 +49,14 @@ pub use self::{
     error::{Ambiguous, Error},
     lookup::LookupResult,
     named_ids::NamedId,
-    routes::{call_function, create_data, create_update_data, search_data, update_data},
+    routes::{
+        Grouping, call_function, check_places, create_data, create_update_data, search_data, take_context, update_data,
+    },
     steps::{
         Answer, At, Delegation, FutureId, Line, NestedLines, Placeholder, Purpose, RecordIndex, RecordPath, Root,
         SideEffects, Step, StepId, StepMap, Steps, Write,
     },
-    warning::{Warning, WarningCode},
+    warning::{Noted, Warning, WarningCode},
 };
 use crate::{
     config::Compat,
@@ -81,7 +83,7 @@ impl Plan {
     pub fn writes(&self) -> bool {
         match &self.work {
             Work::Write(write) => !write.steps.is_empty(),
-            Work::Search { .. } => false,
+            Work::Search { .. } | Work::Count { .. } | Work::Groups { .. } => false,
             Work::Method { rpc, .. } => rpc.effect == Effect::Write,
         }
     }
@@ -91,8 +93,26 @@ impl Plan {
 #[derive(Debug)]
 pub enum Work {
     Write(Write),
-    Search { model: String, domain: Value, page: Page, fields: Fields },
-    Method { rpc: Rpc, on: On },
+    /// `most` is the number of records that may be answered, where the caller gave no limit.
+    Search {
+        model: String,
+        domain: Value,
+        page: Page,
+        most: Option<u64>,
+        fields: Fields,
+    },
+    Count {
+        rpc: Rpc,
+    },
+    Groups {
+        rpc: Rpc,
+        grouping: Grouping,
+        most: Option<u64>,
+    },
+    Method {
+        rpc: Rpc,
+        on: On,
+    },
 }
 
 /// What a method is called on.
@@ -123,4 +143,8 @@ pub struct Asked<'a> {
     pub model: &'a str,
     pub vals: &'a Map<String, Value>,
     pub compat: &'a Compat,
+    /// The most records that a search without `limit` may answer.
+    pub rows: u64,
+    /// Keeps the warnings of a call that is refused.
+    pub noted: &'a Noted,
 }

@@ -3,7 +3,10 @@
 use serde_json::Value;
 
 use super::{Error, auth::Delivery};
-use crate::log::{Entry, Who};
+use crate::{
+    log::{Entry, Who},
+    plan::Warning,
+};
 
 /// What is known of a call that is under way, and what has to be closed at its end.
 #[derive(Default)]
@@ -13,6 +16,8 @@ pub(super) struct Docket {
     pub(super) envelope_id: Value,
     /// The signed delivery that the call is: kept where the call was done, given back where nothing was written.
     pub(super) delivery: Option<Delivery>,
+    /// What the plan warned of, for a refusal.
+    pub(super) warnings: Vec<Warning>,
     /// The call in the log, once it has been received.
     pub(super) entry: Option<Entry>,
 }

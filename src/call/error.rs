@@ -40,6 +40,8 @@ pub enum Error {
     NotAnObject(&'static str),
     #[error("`{0}` is missing")]
     Missing(String),
+    #[error("`{name}` stands beside `vals`, where nothing reads it: it belongs in `{home}`")]
+    Misplaced { name: String, home: &'static str },
     #[error("`{name}` must be {due}, not {kind}")]
     WrongKind { name: String, due: &'static str, kind: &'static str },
     #[error(transparent)]
@@ -132,6 +134,7 @@ impl Error {
             Self::TooManyValues { .. } => Code::TooManyValues,
             Self::NotAnObject(_) | Self::WrongKind { .. } => Code::InvalidEnvelope,
             Self::Missing(_) => Code::MissingParameter,
+            Self::Misplaced { .. } => Code::MisplacedParameter,
             Self::Auth(error) => error.code(),
             Self::Denied(denied) => denied.code(),
             Self::Hook(error) => error.code(),
@@ -261,6 +264,9 @@ impl Error {
         if let plan::Error::Ambiguous(ambiguous) = refused {
             facts["candidates"] =
                 ambiguous.candidates.iter().map(|(id, name)| json!({"id": id, "name": name})).collect();
+        }
+        if let plan::Error::NotLoaded { messages } = refused {
+            facts["rows"] = json!(messages);
         }
         if let Self::Incomplete(error) = self {
             let left = error.left.iter();

@@ -93,6 +93,7 @@ mod tests {
             model: String::new(),
             domain: Value::Null,
             page: crate::odoo::Page::default(),
+            most: None,
             fields: plan::Fields::Named(Vec::new()),
         };
         let warnings = unused.iter().map(warning).collect();

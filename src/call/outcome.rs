@@ -90,15 +90,34 @@ impl Outcome {
 
     /// Of a call that was refused, or whose end is not known.
     pub fn refused(error: &Error) -> Self {
+        Self::refused_with(error, Vec::new())
+    }
+
+    /// The same, with what the plan had warned of: it may be the reason.
+    pub(super) fn refused_with(error: &Error, warnings: Vec<plan::Warning>) -> Self {
         let retry = error.retry();
-        let body = if error.is_decision() { Body::Refused(error.as_result()) } else { Body::Failed(error.as_error()) };
+        let warnings: Vec<Warning> = warnings.into_iter().map(Warning::from).collect();
+        let told = || warnings.iter().map(Warning::to_json).collect::<Value>();
+        let body = if error.is_decision() {
+            let mut content = error.as_result();
+            if !warnings.is_empty() {
+                content["warnings"] = told();
+            }
+            Body::Refused(content)
+        } else {
+            let mut content = error.as_error();
+            if !warnings.is_empty() {
+                content["data"]["warnings"] = told();
+            }
+            Body::Failed(content)
+        };
         Self {
             state: if retry == Retry::Unsafe { State::InDoubt } else { State::Failed },
             class: error.class(),
             error: Some(Refusal { code: error.code(), retry }),
             atomicity: None,
             records: Map::new(),
-            warnings: Vec::new(),
+            warnings,
             body,
         }
     }
@@ -199,6 +218,16 @@ mod tests {
         check(
             &refused,
             r#"error {"code":200,"message":"more than the 3 calls a second that this caller may make; come back in a moment","data":{"code":"rate_limited","retry":"safe","name":"odoo_gateway.rate_limited","message":"more than the 3 calls a second that this caller may make; come back in a moment"}}"#,
+        );
+        let warning = plan::Warning {
+            code: plan::WarningCode::UnknownField,
+            path: "payload.naem".to_owned(),
+            message: "no such field".to_owned(),
+        };
+        let refused = Outcome::refused_with(&Error::from(plan::Error::NoMethod), vec![warning]);
+        check(
+            &refused,
+            r#"result {"is_success":false,"messages":"Missing 'method' in payload","error":{"code":"missing_parameter","retry":"no","path":"payload.method"},"warnings":[{"code":"unknown_field","path":"payload.naem","message":"no such field"}]}"#,
         );
         let unknown = Outcome::refused(&Error::Internal);
         assert_eq!(unknown.state, State::InDoubt);

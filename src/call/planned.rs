@@ -66,7 +66,7 @@ impl Recorded<'_> {
     /// Notes the plan: should the gateway die within a write, the log shows what it was about to do.
     async fn note_plan(&mut self, plan: &Plan) -> Result<(), Error> {
         if !plan.dry_run && plan.writes() {
-            self.entry.plan(plan.render(self.caller.policy())).await?;
+            self.entry.plan(plan.render(&self.caller)).await?;
         }
         Ok(())
     }
@@ -74,8 +74,8 @@ impl Recorded<'_> {
 
 impl<'r, 's> Planned<'r, 's> {
     async fn of(recorded: &'r mut Recorded<'s>) -> Result<Self, Error> {
-        let compat = &recorded.authenticated.service.config.compat;
-        let plan = plan_call(compat, &recorded.caller, recorded.route(), &recorded.call).await;
+        let config = &recorded.authenticated.service.config;
+        let plan = plan_call(config, &recorded.caller, recorded.route(), &recorded.call, &recorded.noted).await;
         let plan = recorded.without_hidden(plan)?;
         recorded.note_plan(&plan).await?;
         Ok(Self { recorded, plan })
@@ -109,8 +109,8 @@ impl<'r, 's> Planned<'r, 's> {
                 let refused = plan::explain(&recorded.caller, refused, &named_ids).await;
                 return Err(replans.refusal(refused).into());
             };
-            let compat = &recorded.authenticated.service.config.compat;
-            let anew = plan_once(compat, &recorded.caller, recorded.route(), &recorded.call).await;
+            let config = &recorded.authenticated.service.config;
+            let anew = plan_once(config, &recorded.caller, recorded.route(), &recorded.call, &recorded.noted).await;
             plan = recorded.without_hidden(anew)?;
             if stale == Stale::Answers && plan.answers == answers {
                 // Nothing has changed: it would be refused again.

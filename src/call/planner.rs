@@ -2,20 +2,27 @@
 
 use super::Call;
 use crate::{
-    config::Compat,
+    config::Config,
     odoo::Caller,
-    plan::{self, Asked, Plan, WarningCode},
+    plan::{self, Asked, Noted, Plan, WarningCode},
     route::Route,
 };
 
-/// The plan of a call. It is made once more where the models turn out to be other than they are cached.
+/// The plan of a call. It is made once more where the models turn out to be other than they are cached. `noted` keeps the
+/// warnings for a refusal.
 ///
 /// # Errors
 /// The payload does not fit the models, a lookup finds nothing or too much, the policy or Odoo refuses to read something.
-pub async fn plan_call(compat: &Compat, caller: &Caller, route: Route, call: &Call) -> Result<Plan, plan::Error> {
-    let plan = plan_once(compat, caller, route, call).await;
+pub async fn plan_call(
+    config: &Config,
+    caller: &Caller,
+    route: Route,
+    call: &Call,
+    noted: &Noted,
+) -> Result<Plan, plan::Error> {
+    let plan = plan_once(config, caller, route, call, noted).await;
     if doubts_schema(&plan) && caller.forget_schemas().await {
-        return plan_once(compat, caller, route, call).await;
+        return plan_once(config, caller, route, call, noted).await;
     }
     plan
 }
@@ -25,12 +32,18 @@ pub async fn plan_call(compat: &Compat, caller: &Caller, route: Route, call: &Ca
 /// # Errors
 /// As those of [`plan_call`].
 pub(super) async fn plan_once(
-    compat: &Compat,
+    config: &Config,
     caller: &Caller,
     route: Route,
     call: &Call,
+    noted: &Noted,
 ) -> Result<Plan, plan::Error> {
-    let asked = Asked { model: &call.model, vals: &call.vals, compat };
+    // What an earlier plan warned of may no longer hold.
+    noted.take();
+    plan::check_places(route, &call.vals)?;
+    plan::take_context(caller, &call.model, &call.vals).await?;
+    let Config { compat, limits, .. } = config;
+    let asked = Asked { model: &call.model, vals: &call.vals, compat, rows: limits.rows.get(), noted };
     match route {
         Route::CreateData => plan::create_data(caller, asked).await,
         Route::CreateUpdateData => plan::create_update_data(caller, asked).await,

@@ -15,6 +15,7 @@ use crate::{
     key_texts::mask_keys,
     log::{self, Arrived, Entry, Received},
     odoo::{self, Trace},
+    plan::Noted,
 };
 
 /// Above this size in memory, a body is parsed twice rather than copied for the log.
@@ -26,6 +27,8 @@ pub(super) struct Recorded<'s> {
     pub(super) call: Call,
     pub(super) entry: Entry,
     pub(super) caller: odoo::Caller,
+    /// What the plan warned of.
+    pub(super) noted: Noted,
 }
 
 /// A call that is in the log.
@@ -68,7 +71,7 @@ impl<'s> Recorded<'s> {
 
     /// What has to be closed at the end of the call.
     pub(super) fn close(self) -> Docket {
-        close(self.authenticated, self.entry)
+        Docket { warnings: self.noted.take(), ..close(self.authenticated, self.entry) }
     }
 }
 
@@ -98,7 +101,7 @@ impl<'s> Logged<'s> {
     fn runs_as(self, caller: odoo::Caller) -> Recorded<'s> {
         let Self { authenticated, call, mut entry } = self;
         entry.note_credential(caller.credential().secret().clone());
-        Recorded { authenticated, call, entry, caller }
+        Recorded { authenticated, call, entry, caller, noted: Noted::default() }
     }
 }
 

@@ -77,7 +77,7 @@ async fn make(service: Arc<Service>, incoming: Incoming) -> Answered {
     let arrived = arrived(&incoming);
     let trace = Arc::<Trace>::default();
     let (docket, done) = carry_out(&service, &incoming, &arrived, started, &trace).await;
-    let Docket { who, envelope_id, delivery, entry } = docket;
+    let Docket { who, envelope_id, delivery, warnings, entry } = docket;
     let done = done.map_err(|error| service.as_client_account(&who, error));
     if let Some(delivery) = delivery {
         match &done {
@@ -86,7 +86,7 @@ async fn make(service: Arc<Service>, incoming: Incoming) -> Answered {
             _ => delivery.keep(),
         }
     }
-    let (mut outcome, finished) = settle(done, &trace);
+    let (mut outcome, finished) = settle(done, warnings, &trace);
     let is_refused_at_once = entry.is_none() && outcome.state != State::Done;
     service.metrics.call(arrived.route.name(), finished.state.as_str(), finished.error, started.elapsed());
     if is_refused_at_once {
@@ -154,8 +154,8 @@ impl Service {
     }
 }
 
-/// The outcome of a call, and what the log keeps of it.
-fn settle(done: Result<Done, Error>, trace: &Trace) -> (Outcome, Finished) {
+/// The outcome of a call, and what the log keeps of it. A refusal answers the warnings that were noted before it.
+fn settle(done: Result<Done, Error>, noted: Vec<plan::Warning>, trace: &Trace) -> (Outcome, Finished) {
     let odoo: Vec<OdooCall> = trace.take().into_iter().map(odoo_call).collect();
     let (outcome, result, message, detail) = match done {
         Ok(done) => {
@@ -164,7 +164,7 @@ fn settle(done: Result<Done, Error>, trace: &Trace) -> (Outcome, Finished) {
             (outcome, logged, message, None)
         }
         Err(error) => {
-            let outcome = Outcome { records: log::written_records(&odoo), ..Outcome::refused(&error) };
+            let outcome = Outcome { records: log::written_records(&odoo), ..Outcome::refused_with(&error, noted) };
             #[expect(clippy::expect_used, reason = "the content of a refusal is a JSON value already")]
             let logged = serde_json::to_value(outcome.member().1).expect("JSON");
             (outcome, logged, error.sentence(), error.detail())

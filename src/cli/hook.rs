@@ -20,7 +20,7 @@ use crate::{
     config::Config,
     hook::{Hook, Hooks, Sent},
     odoo::{Caller, Odoo, Origin, RotatedCookie},
-    plan::Warning,
+    plan::{Noted, Warning},
 };
 
 #[derive(Debug, Subcommand)]
@@ -80,8 +80,8 @@ async fn planned(config: &Config, hook: &Hook, vals: &Map<String, Value>) -> any
     let caller = Caller::identify(&odoo, credential, policy, trace, rotated, Origin::default(), until).await;
     let caller = caller.map_err(|error| anyhow::anyhow!(error.for_operator()))?;
     let call = Call { model: hook.model.clone(), vals: vals.clone() };
-    let plan = call::plan_call(&config.compat, &caller, hook.route, &call).await?;
-    Ok((plan.render(caller.policy()), plan.warnings.iter().map(Warning::to_json).collect()))
+    let plan = call::plan_call(config, &caller, hook.route, &call, &Noted::default()).await?;
+    Ok((plan.render(&caller), plan.warnings.iter().map(Warning::to_json).collect()))
 }
 
 fn read(file: &PathBuf) -> anyhow::Result<Bytes> {

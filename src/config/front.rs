@@ -1,6 +1,11 @@
 //! The gateway's public side: `[server]`, `[tls]`, `[proxy]` and `[limits]`.
 
-use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{
+    net::SocketAddr,
+    num::{NonZeroU64, NonZeroUsize},
+    path::PathBuf,
+    time::Duration,
+};
 
 use bytesize::ByteSize;
 use ipnet::IpNet;
@@ -61,6 +66,8 @@ pub struct Limits {
     pub url_length: ByteSize,
     pub json_depth: NonZeroUsize,
     pub values: NonZeroUsize,
+    /// The most records that a search without `limit` may answer.
+    pub rows: NonZeroU64,
     pub connections: NonZeroUsize,
     pub connections_per_address: NonZeroUsize,
     pub requests: NonZeroUsize,

@@ -41,8 +41,12 @@ codes! {
             "the body is no object (400); `params`, `model` or `vals` is of the wrong kind (200)",
             "`{\"params\": []}`";
         MissingParameter = "missing_parameter", Refused, No,
-            "`model`, `vals`, `search_key` or `payload.method` is not there",
+            "`model`, `vals`, `payload`, `search_key` or `payload.method` is not there",
             "`{\"model\": \"res.partner\"}`";
+        MisplacedParameter = "misplaced_parameter", Refused, No,
+            "a parameter of `payload` stands in `vals` or beside it, or one of `vals` in `payload` or beside `vals`; the \
+             message says where it belongs",
+            "`{\"model\": \"m\", \"vals\": {\"payload\": {}, \"limit\": 2}}`";
         BodyTooLarge = "body_too_large", TooLarge, No,
             "the body is larger than `[limits] body`, or needs more memory than `[limits] bodies` once it is \
              parsed; a login, than 64 KiB",
@@ -262,6 +266,10 @@ codes! {
         NotInXml = "not_in_xml", Refused, No,
             "only with `protocol = \"xml-rpc\"`: a control character or an integer of more than 64 bits",
             "`\"name\": \"a\\u0001\"`";
+        TooManyRows = "too_many_rows", Refused, No,
+            "a search without `limit` finds more records than `[limits] rows`, or a grouping more groups; the message has \
+             their number",
+            "read them in pages, by `limit` and `offset`";
         PrivateMethod = "private_method", Refused, No,
             "a method that Odoo lets nobody call from outside",
             "`\"method\": \"_write\"`";
@@ -271,7 +279,7 @@ codes! {
             "the model does not exist, or its module is not installed",
             "";
         UnknownMethod = "unknown_method", Refused, No,
-            "`AttributeError`: the model has no such method",
+            "the model has no such method",
             "";
         AccessError = "access_error", Refused, No,
             "`AccessError`: the user may not do this",
@@ -283,7 +291,8 @@ codes! {
             "`MissingError`: a record is gone",
             "";
         ValidationError = "validation_error", Refused, No|Safe,
-            "`ValidationError`: a constraint, a required field, a value that is there already",
+            "`ValidationError`: a constraint, a required field, a value that is there already; or `load` refused rows, which \
+             `rows` has",
             "";
         UserError = "user_error", Refused, No,
             "`UserError`, `RedirectWarning`",
@@ -377,6 +386,10 @@ codes! {
         ResultNotRead = "result_not_read", Refused, No,
             "the record was written, but `result_field` could not be read; only where it is read by a call of its own \
              (before Odoo 17, files, references)",
+            "";
+        OdooAsksBack = "odoo_asks_back", Refused, No,
+            "the method answered an action, such as a wizard that asks for more: it may have done nothing yet. The action is \
+             in the result; `payload.then` answers it. Told where strict, too, since the method was called",
             "";
         NotLogged = "not_logged", Refused, No,
             "the call was carried out, but the line of its end could not be written to the log, which has it in doubt",

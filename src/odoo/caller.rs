@@ -4,6 +4,7 @@
 //! records the RPC in the call's trace. Once a call has begun to write, it shares nothing with other calls and is never refused
 //! by the queue or the circuit breaker.
 
+mod context;
 mod creates;
 pub(super) mod external_ids;
 mod lookups;
@@ -16,10 +17,11 @@ use std::sync::{
     atomic::{AtomicBool, Ordering::Relaxed},
 };
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use serde_json::Value;
 use tokio::time::Instant;
 
+use self::context::CallContext;
 pub use self::lookups::LookupError;
 use super::{credential::Credential, model::effect::Effect};
 use crate::{
@@ -65,6 +67,7 @@ pub struct Caller {
     cached_lookups_used: Mutex<Vec<String>>,
     /// The locks of the records that this call may create, until the call has ended.
     held: Mutex<Held>,
+    context: RwLock<CallContext>,
 }
 
 impl Caller {
@@ -100,6 +103,7 @@ impl Caller {
             schemas_read: Mutex::default(),
             cached_lookups_used: Mutex::default(),
             held: Mutex::default(),
+            context: RwLock::default(),
         })
     }
 
@@ -164,7 +168,7 @@ impl Caller {
     /// The policy denies it, Odoo refuses it, or the outcome is unknown.
     pub async fn call(&self, rpc: &Rpc) -> Result<Value, Error> {
         self.policy.decide(Touch::Model(&rpc.model))?;
-        self.read(&*rpc.within(&self.policy)?).await
+        self.read(&*self.in_context(rpc.within(&self.policy)?)).await
     }
 
     async fn make(&self, rpc: &Rpc) -> Result<Value, Error> {

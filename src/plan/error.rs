@@ -43,6 +43,17 @@ pub enum Error {
     NoSearchKey,
     #[error("Missing 'method' in payload")]
     NoMethod,
+    #[error("`payload` is missing in `vals`{}{}", if .0.is_empty() { "" } else { "; " }, places(.0))]
+    NoPayload(Vec<Misplaced>),
+    #[error("{}", places(.0))]
+    Misplaced(Vec<Misplaced>),
+    /// `load` of a model answers what it refused, and has rolled it back by itself (14-19).
+    #[error("Odoo loaded no row: {}", loaded(messages))]
+    NotLoaded { messages: Vec<Value> },
+    #[error(
+        "the search finds {found} of `{model}`, where [limits] rows allows {most} without `limit`; read them in pages, by `limit` and `offset`"
+    )]
+    TooManyRows { model: String, found: String, most: u64 },
     #[error("`{model}.{method}` is a private method: Odoo lets nobody call it from outside")]
     PrivateMethod { model: String, method: String },
     #[error("`{path}` is no domain: {source}")]
@@ -85,6 +96,10 @@ impl Error {
             Self::NotRelational { .. } => Code::NotRelational,
             Self::NoSearchKey => Code::MissingParameter,
             Self::NoMethod => Code::MissingParameter,
+            Self::NoPayload(_) => Code::MissingParameter,
+            Self::Misplaced(_) => Code::MisplacedParameter,
+            Self::NotLoaded { .. } => Code::ValidationError,
+            Self::TooManyRows { .. } => Code::TooManyRows,
             Self::PrivateMethod { .. } => Code::PrivateMethod,
             Self::Domain { .. } => Code::InvalidDomain,
             Self::FieldList { .. } => Code::InvalidFields,
@@ -112,6 +127,10 @@ impl Error {
             Self::LinesDiffer { .. } => Some("payload"),
             Self::NoSearchKey => Some("search_key"),
             Self::NoMethod | Self::PrivateMethod { .. } => Some("payload.method"),
+            Self::NoPayload(_) => Some("payload"),
+            Self::Misplaced(misplaced) => misplaced.first().map(|misplaced| misplaced.path.as_str()),
+            Self::NotLoaded { .. } => Some("payload.parameter"),
+            Self::TooManyRows { .. } => Some("payload.limit"),
             Self::Strict(warning) => Some(&warning.path),
             Self::Overtaken(error) => error.path(),
             Self::Odoo(_) => None,
@@ -136,6 +155,10 @@ impl Error {
             | Self::NotRelational { .. }
             | Self::NoSearchKey
             | Self::NoMethod
+            | Self::NoPayload(_)
+            | Self::Misplaced(_)
+            | Self::NotLoaded { .. }
+            | Self::TooManyRows { .. }
             | Self::PrivateMethod { .. }
             | Self::Domain { .. }
             | Self::FieldList { .. }
@@ -159,6 +182,10 @@ impl Error {
             | Self::WrongKind { .. }
             | Self::NoSearchKey
             | Self::NoMethod
+            | Self::NoPayload(_)
+            | Self::Misplaced(_)
+            | Self::NotLoaded { .. }
+            | Self::TooManyRows { .. }
             | Self::PrivateMethod { .. }
             | Self::Domain { .. }
             | Self::FieldList { .. }
@@ -185,6 +212,10 @@ impl Error {
             | Self::WrongKind { .. }
             | Self::NoSearchKey
             | Self::NoMethod
+            | Self::NoPayload(_)
+            | Self::Misplaced(_)
+            | Self::NotLoaded { .. }
+            | Self::TooManyRows { .. }
             | Self::PrivateMethod { .. }
             | Self::Domain { .. }
             | Self::FieldList { .. }
@@ -211,6 +242,10 @@ impl Error {
             | Self::NotRelational { .. }
             | Self::NoSearchKey
             | Self::NoMethod
+            | Self::NoPayload(_)
+            | Self::Misplaced(_)
+            | Self::NotLoaded { .. }
+            | Self::TooManyRows { .. }
             | Self::PrivateMethod { .. }
             | Self::Domain { .. }
             | Self::FieldList { .. }
@@ -239,6 +274,34 @@ impl Error {
         }
         self
     }
+}
+
+/// A parameter that stands where nothing reads it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Misplaced {
+    /// Where in `vals` it stands.
+    pub path: String,
+    /// Where it is read.
+    pub home: &'static str,
+}
+
+fn places(misplaced: &[Misplaced]) -> String {
+    let place = |Misplaced { path, home }: &Misplaced| format!("`{path}` belongs in `{home}`");
+    misplaced.iter().map(place).collect::<Vec<_>>().join(", ")
+}
+
+/// The number of messages of `load` that the sentence repeats; the error has all of them.
+const TOLD: usize = 3;
+
+fn loaded(messages: &[Value]) -> String {
+    let told = messages.iter().filter(|message| message["type"] != "warning").take(TOLD).map(|message| {
+        let text = message["message"].as_str().unwrap_or_default();
+        match message["record"].as_u64() {
+            Some(row) => format!("row {}: {text}", row + 1),
+            None => text.to_owned(),
+        }
+    });
+    told.collect::<Vec<_>>().join("; ")
 }
 
 /// A lookup that matched several records where one is needed.

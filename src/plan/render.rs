@@ -6,20 +6,21 @@ use super::{
     Fields, LookupResult, On, Plan, Work,
     steps::{At, FutureId, Purpose, RecordPath, Root, Step},
 };
-use crate::{
-    odoo::{Page, Rpc},
-    policy::Policy,
-};
+use crate::odoo::{Caller, Page, Rpc};
 
 impl Plan {
     /// Renders the plan as `{"lookups": […], "calls": […]}`. An id that an earlier call will give reads `<id from call
     /// 1>`, counted from 1.
-    pub fn render(&self, policy: &Policy) -> Value {
-        let calls = match &self.work {
+    pub fn render(&self, caller: &Caller) -> Value {
+        let policy = caller.policy();
+        let mut calls: Value = match &self.work {
             Work::Write(write) => write.steps.iter().map(render_step).collect(),
-            Work::Search { model, domain, page, fields } => {
+            Work::Search { model, domain, page, most: _, fields } => {
                 let rpc = search(model, domain.clone(), page.clone(), fields);
                 // The search is shown as it is sent, restricted to the caller's domain.
+                json!([rpc.within(policy).map_or_else(|_| rpc.render(), |rpc| rpc.render())])
+            }
+            Work::Count { rpc } | Work::Groups { rpc, .. } => {
                 json!([rpc.within(policy).map_or_else(|_| rpc.render(), |rpc| rpc.render())])
             }
             Work::Method { rpc, on } => {
@@ -30,6 +31,13 @@ impl Plan {
                 json!([rendered])
             }
         };
+        for call in calls.as_array_mut().into_iter().flatten() {
+            let own = call["context"].as_object().cloned().unwrap_or_default();
+            let context = caller.context_of(call["model"].as_str().unwrap_or_default(), &own);
+            if !context.is_empty() {
+                call["context"] = Value::Object(context);
+            }
+        }
         let lookups: Vec<Value> = self.lookups.iter().map(LookupResult::render).collect();
         json!({"lookups": lookups, "calls": calls})
     }

@@ -57,7 +57,7 @@ pub(super) async fn resolve(
         auto_create,
         resolved: Resolved { questions, ..Resolved::default() },
         created_for: HashMap::new(),
-        noted: Warnings::new(warnings.is_strict()),
+        noted: warnings.anew(),
     };
     for _ in 0..MAX_LEVELS {
         let Resolved { questions, matches, .. } = &mut resolver.resolved;
@@ -112,9 +112,9 @@ impl<'r> Resolver<'r> {
     /// Reads the missing records, which may ask more questions.
     async fn read(&mut self, missing: Vec<(QuestionId, Fit<'r>)>) -> Result<(), Error> {
         let Self { resolved, filter, company, .. } = self;
-        let strict = self.noted.is_strict();
+        let fresh = self.noted.anew();
         let (missing_records, questions, noted) = with_schemas(self.caller, |schemas| {
-            let mut noted = Warnings::new(strict);
+            let mut noted = fresh.anew();
             let questions = resolved.questions.clone();
             let mut reader = Reader { schemas, filter: *filter, questions, warnings: &mut noted };
             let mut missing_records = BTreeMap::new();

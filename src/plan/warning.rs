@@ -1,15 +1,18 @@
 //! What was asked for and not done, though the call went on.
 //!
 //! A warning is told from another by its [`WarningCode`], never by its text. Where the call is strict, the first one is an
-//! error.
+//! error. A call that is refused answers what was noted before: [`Noted`] keeps it beside the plan, which a refusal drops.
 
+use std::{collections::HashSet, sync::Arc};
+
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::Error;
 use crate::{errors::Code, key_texts::mask_keys};
 
 /// Something that was asked for and not done, though the call went on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Warning {
     pub code: WarningCode,
     /// Where in `vals` it stands, such as `payload.order_line[2].product_id`.
@@ -18,7 +21,7 @@ pub struct Warning {
 }
 
 /// What a warning is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum WarningCode {
     /// The call has no such parameter.
     UnknownParameter,
@@ -36,6 +39,8 @@ pub enum WarningCode {
     SeveralMatched,
     /// The record was written, and could not be read afterwards.
     ResultNotRead,
+    /// The method answered an action, such as a wizard that asks for more.
+    OdooAsksBack,
 }
 
 impl WarningCode {
@@ -50,6 +55,7 @@ impl WarningCode {
             Self::NothingMatched => Code::NothingMatched,
             Self::SeveralMatched => Code::SeveralMatched,
             Self::ResultNotRead => Code::ResultNotRead,
+            Self::OdooAsksBack => Code::OdooAsksBack,
         }
     }
 
@@ -61,7 +67,8 @@ impl WarningCode {
             | Self::NoMatch
             | Self::NothingMatched
             | Self::SeveralMatched
-            | Self::ResultNotRead => false,
+            | Self::ResultNotRead
+            | Self::OdooAsksBack => false,
         }
     }
 }
@@ -72,16 +79,42 @@ impl Warning {
     }
 }
 
+/// Everything that was noted while a call was planned, for its refusal. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Noted(Arc<Mutex<Vec<Warning>>>);
+
+impl Noted {
+    /// The warnings, each once, in the order in which they were noted. A payload is read again with each schema that it needs,
+    /// so one warning is noted several times.
+    pub fn take(&self) -> Vec<Warning> {
+        let noted = std::mem::take(&mut *self.0.lock());
+        let mut seen = HashSet::new();
+        noted.into_iter().filter(|warning| seen.insert(warning.clone())).collect()
+    }
+}
+
 /// The warnings of one call, each of which is an error where the call is strict.
 #[derive(Debug)]
 pub(crate) struct Warnings {
     strict: bool,
     noted: Vec<Warning>,
+    for_refusal: Noted,
 }
 
 impl Warnings {
+    #[cfg(test)]
     pub(crate) fn new(strict: bool) -> Self {
-        Self { strict, noted: Vec::new() }
+        Self::noting(strict, Noted::default())
+    }
+
+    /// Warnings that a refusal of the call answers, too.
+    pub(crate) fn noting(strict: bool, for_refusal: Noted) -> Self {
+        Self { strict, noted: Vec::new(), for_refusal }
+    }
+
+    /// No warnings, of the same call: for a part that may be read again.
+    pub(crate) fn anew(&self) -> Self {
+        Self::noting(self.strict, self.for_refusal.clone())
     }
 
     /// Adds a warning.
@@ -98,17 +131,18 @@ impl Warnings {
         if self.strict {
             return Err(Error::Strict(warning));
         }
-        self.noted.push(warning);
+        self.add(warning);
         Ok(())
     }
 
     /// Adds what the caller should know of something that was done as asked: it is no error in a strict call.
     pub(crate) fn tell(&mut self, code: WarningCode, path: impl Into<String>, message: impl Into<String>) {
-        self.noted.push(Warning { code, path: path.into(), message: message.into() });
+        self.add(Warning { code, path: path.into(), message: message.into() });
     }
 
-    pub(crate) fn is_strict(&self) -> bool {
-        self.strict
+    fn add(&mut self, warning: Warning) {
+        self.for_refusal.0.lock().push(warning.clone());
+        self.noted.push(warning);
     }
 
     /// Adds the warning that Odoo will not keep a field's value.
@@ -132,5 +166,22 @@ impl Warnings {
 
     pub(crate) fn into_vec(self) -> Vec<Warning> {
         self.noted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_noted_before_a_refusal_is_answered_once() {
+        let noted = Noted::default();
+        let warnings = Warnings::noting(false, noted.clone());
+        for _ in 0..2 {
+            let mut part = warnings.anew();
+            part.note(WarningCode::UnknownField, "payload.naem", "no such field").unwrap();
+        }
+        assert_eq!(noted.take().len(), 1);
+        assert!(noted.take().is_empty());
     }
 }

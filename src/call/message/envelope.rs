@@ -78,6 +78,31 @@ fn without_mark(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
 
+/// The parameters that are most often put beside `vals`, and where they belong. Without them a search reads a whole table, and a
+/// dry run writes.
+const MISPLACED: [(&str, &str); 13] = [
+    ("payload", "vals"),
+    ("search_key", "vals"),
+    ("auto_create", "vals"),
+    ("result_field", "vals"),
+    ("strict", "vals"),
+    ("dry_run", "vals"),
+    ("batch", "vals"),
+    ("search_field", "vals.payload"),
+    ("search_domain", "vals.payload"),
+    ("limit", "vals.payload"),
+    ("offset", "vals.payload"),
+    ("order", "vals.payload"),
+    ("parameter", "vals.payload"),
+];
+
+fn check_beside(params: &Map<String, Value>, within: &str) -> Result<(), Error> {
+    match MISPLACED.iter().find(|(name, _)| params.contains_key(*name)) {
+        None => Ok(()),
+        Some((name, home)) => Err(Error::Misplaced { name: format!("{within}{name}"), home }),
+    }
+}
+
 fn call(mut body: Map<String, Value>) -> Result<Call, Error> {
     let (mut params, within) = match body.remove("params") {
         Some(Value::Object(params)) => (params, "params."),
@@ -97,8 +122,16 @@ fn call(mut body: Map<String, Value>) -> Result<Call, Error> {
             });
         }
     };
-    match params.remove("vals") {
-        Some(Value::Object(vals)) => Ok(Call { model, vals }),
+    let vals = params.remove("vals");
+    check_beside(&params, within)?;
+    match vals {
+        Some(Value::Object(mut vals)) => {
+            // Odoo takes a context there for every route of its own (14-19), so the addon's calls run in it.
+            if let Some(context) = params.remove("context") {
+                vals.entry("context").or_insert(context);
+            }
+            Ok(Call { model, vals })
+        }
         None => Err(Error::Missing(format!("{within}vals"))),
         Some(other) => Err(Error::WrongKind { name: format!("{within}vals"), due: "an object", kind: kind_of(&other) }),
     }
@@ -141,6 +174,20 @@ mod tests {
         check_refused(r#"{"params": []}"#, "`params` must be an object, not a list");
         check_refused(r#"{"model": "m", "vals": "x"}"#, "`vals` must be an object, not a text");
         check_refused(r#"{"model": 1, "vals": {}}"#, "`model` must be a model's name, not a number");
+    }
+
+    #[test]
+    fn what_stands_beside_vals_is_told_where_it_belongs_and_a_context_there_is_taken() {
+        check_refused(
+            r#"{"params": {"model": "m", "vals": {"payload": {}}, "dry_run": true}}"#,
+            "`params.dry_run` stands beside `vals`, where nothing reads it: it belongs in `vals`",
+        );
+        check_refused(
+            r#"{"model": "m", "limit": 2}"#,
+            "`limit` stands beside `vals`, where nothing reads it: it belongs in `vals.payload`",
+        );
+        let call = Envelope::read(br#"{"model": "m", "vals": {"a": 1}, "context": {"lang": "fr_FR"}}"#).call.unwrap();
+        assert_eq!(call.vals["context"], json!({"lang": "fr_FR"}));
     }
 
     #[test]

@@ -30,4 +30,6 @@ pub(in crate::odoo) struct Key {
     pub(in crate::odoo) criteria: LookupCriteria,
     /// The domain that the policy enforces for the model.
     pub(in crate::odoo) enforced_domain: Option<String>,
+    /// The context that the caller sent, as JSON.
+    pub(in crate::odoo) context: String,
 }

@@ -1,6 +1,6 @@
 //! Batched creates, as the calls of a batch perform them: the leader creates all records and assigns them to their calls.
 
-use std::{sync::atomic::Ordering::Relaxed, time::Instant};
+use std::{borrow::Cow, sync::atomic::Ordering::Relaxed, time::Instant};
 
 use serde_json::{Value, json};
 
@@ -34,6 +34,7 @@ impl Caller {
     /// # Errors
     /// As [`Caller::call`].
     pub async fn call_batched(&self, rpc: &Rpc) -> Result<Value, Error> {
+        let rpc = &*self.in_context(Cow::Borrowed(rpc));
         let (Some(batching), Some(values)) = (self.batching(), batchable_record(rpc)) else {
             return self.call(rpc).await;
         };

@@ -23,6 +23,10 @@ pub trait LookupError: From<Error> {
 impl Caller {
     /// The cached results of such lookups; none where the configuration does not cache lookups of the model.
     pub fn cached_lookups(&self, criteria: &LookupCriteria) -> Option<CachedLookups<'_>> {
+        // A language or company of the call's own finds other records.
+        if self.has_context() {
+            return None;
+        }
         let enforced_domain = self.policy.domain(&criteria.model).map(ToString::to_string);
         self.odoo.lookup_cache.as_ref()?.of(self.access.credential.fingerprint(), criteria, enforced_domain)
     }
@@ -62,7 +66,12 @@ impl Caller {
         let Some(batching) = self.batching() else { return ask(values.to_vec()).await };
         let started = Instant::now();
         let enforced_domain = self.policy.domain(&criteria.model).map(ToString::to_string);
-        let key = Key { credential: self.access.credential.fingerprint(), criteria, enforced_domain };
+        let key = Key {
+            credential: self.access.credential.fingerprint(),
+            criteria,
+            enforced_domain,
+            context: self.context_key(),
+        };
         match batching.lookups.join(key, || values.to_vec(), self.until).await? {
             Dispatch::Immediate(_slot) => ask(values.to_vec()).await,
             Dispatch::Lead(batch) if batch.jobs.len() == 1 => ask(values.to_vec()).await,

@@ -43,7 +43,7 @@ impl Fault {
     /// Odoo's fault for a method that does not exist.
     pub(in crate::odoo) fn unknown_method(model: &str, method: &str) -> Self {
         Self {
-            name: "builtins.AttributeError".to_owned(),
+            name: "werkzeug.exceptions.NotFound".to_owned(),
             message: format!("The method '{model}.{method}' does not exist"),
             debug: String::new(),
         }
@@ -75,7 +75,8 @@ impl Fault {
             "odoo.exceptions.ValidationError" => FaultKind::ValidationError,
             "odoo.exceptions.UserError" | "odoo.exceptions.RedirectWarning" => FaultKind::UserError,
             // An unknown model has been told from an unknown method before; see `is_unknown_model`.
-            "builtins.AttributeError" | "werkzeug.exceptions.NotFound" => FaultKind::UnknownMethod,
+            "werkzeug.exceptions.NotFound" => FaultKind::UnknownMethod,
+            "builtins.AttributeError" if self.lacks_method() => FaultKind::UnknownMethod,
             _ if self.is_unknown_field() => FaultKind::UnknownField,
             _ if self.is_conflict() => FaultKind::Conflict,
             _ => FaultKind::Other,
@@ -185,6 +186,13 @@ impl Fault {
         self.name == "builtins.IndexError" && self.raised_at() == Some("ids, args = args[0], args[1:]")
     }
 
+    /// The model has no such method. The line is compared, since the code of a method may raise an AttributeError of its own:
+    /// `call_kw` looks the method up in the class (14-17), `get_public_method` raises by itself (18 and 19).
+    fn lacks_method(&self) -> bool {
+        const LOOKED_UP: [&str; 2] = ["method = getattr(type(model), name", "raise AttributeError(f\"The method "];
+        self.raised_at().is_some_and(|line| LOOKED_UP.iter().any(|start| line.starts_with(start)))
+    }
+
     /// The source line at which the exception was raised.
     fn raised_at(&self) -> Option<&str> {
         // Odoo 14 and 15 raise the exception of a JSON controller a second time, with the first traceback as its cause.
@@ -272,6 +280,23 @@ mod tests {
              the log has its traceback"
         );
         assert_eq!(sentence("odoo.exceptions.UserError", "No."), "No.");
+    }
+
+    fn attribute_error(debug: &str) -> Fault {
+        let message = "'list' object has no attribute 'items'".to_owned();
+        Fault { name: "builtins.AttributeError".to_owned(), message, debug: debug.to_owned() }
+    }
+
+    /// The ends of tracebacks of a real Odoo 19, and of a real Odoo 14.
+    #[test]
+    fn a_method_is_unknown_where_it_was_looked_up_and_not_where_its_own_code_fails() {
+        let odoo_19 = "Traceback (most recent call last):\n  File \"/odoo/service/model.py\", line 59, in get_public_method\n    raise AttributeError(f\"The method '{model._name}.{name}' does not exist\")  # noqa: TRY004\nAttributeError: The method 'res.partner.x' does not exist\n";
+        let odoo_14 = "Traceback (most recent call last):\n  File \"/odoo/api.py\", line 389, in call_kw\n    method = getattr(type(model), name)\nAttributeError: type object 'res.partner' has no attribute 'x'\n";
+        let own = "Traceback (most recent call last):\n  File \"/odoo/addons/analytic/models/analytic_mixin.py\", line 7, in write\n    for key, value in distribution.items():\n                      ^^^^^^^^^^^^^^^^^^\nAttributeError: 'list' object has no attribute 'items'\n";
+        assert_eq!(attribute_error(odoo_19).code(), Code::UnknownMethod);
+        assert_eq!(attribute_error(odoo_14).code(), Code::UnknownMethod);
+        assert_eq!(attribute_error(own).code(), Code::OdooError);
+        assert_eq!(Fault::unknown_method("res.partner", "x/y").code(), Code::UnknownMethod);
     }
 
     fn index_error(debug: &str) -> Fault {

@@ -56,11 +56,13 @@ impl Rpc {
         }
     }
 
+    pub(in crate::odoo) const FIELDS_GET: &str = "fields_get";
+
     /// The fields of a model: `{name: {attribute: value}}`, of the attributes asked for alone.
     pub fn fields_get(model: &str, attributes: &[&str]) -> Self {
         Self::new(
             model,
-            "fields_get",
+            Self::FIELDS_GET,
             Effect::Read,
             None,
             vec![("allfields", json!([])), ("attributes", json!(attributes))],
@@ -91,6 +93,38 @@ impl Rpc {
             ("count_limit", json!(1)),
         ];
         Self::new(model, "web_search_read", Effect::Read, None, args)
+    }
+
+    /// The groups of records that match (Odoo 19 and later).
+    pub fn formatted_read_group(model: &str, domain: Value, group: Value, aggregates: Value, page: Page) -> Self {
+        let args = vec![
+            ("domain", domain),
+            ("groupby", group),
+            ("aggregates", aggregates),
+            ("having", json!([])),
+            ("offset", json!(page.offset)),
+            ("limit", page.limit.map_or(Value::Null, Value::from)),
+        ];
+        Self::new(model, "formatted_read_group", Effect::Read, None, args)
+    }
+
+    /// The groups of records that match, all terms at once (before Odoo 19, where it is deprecated).
+    pub fn read_group(model: &str, domain: Value, fields: Value, group: Value, page: Page) -> Self {
+        let args = vec![
+            ("domain", domain),
+            ("fields", fields),
+            ("groupby", group),
+            ("offset", json!(page.offset)),
+            ("limit", page.limit.map_or(Value::Null, Value::from)),
+            ("orderby", json!(false)),
+            ("lazy", json!(false)),
+        ];
+        Self::new(model, "read_group", Effect::Read, None, args)
+    }
+
+    /// The number of records that match.
+    pub fn search_count(model: &str, domain: Value) -> Self {
+        Self::new(model, "search_count", Effect::Read, None, vec![("domain", domain)])
     }
 
     /// The given records, as `[{"id", field…}]`.

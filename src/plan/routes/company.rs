@@ -29,15 +29,14 @@ pub(super) async fn look_up(
     warnings: &mut Warnings,
 ) -> Result<Option<Value>, Error> {
     let alone = Map::from_iter([(FIELD.to_owned(), company.clone())]);
-    let strict = warnings.is_strict();
     let (draft, questions, noted) = with_schemas(caller, |schemas| {
-        let mut warnings = Warnings::new(strict);
-        let mut reader = Reader { schemas, filter, questions: Questions::default(), warnings: &mut warnings };
+        let mut noted = warnings.anew();
+        let mut reader = Reader { schemas, filter, questions: Questions::default(), warnings: &mut noted };
         let mut draft = reader.read(model, &alone, "payload", None)?;
         // Reading the whole payload warns of it.
         draft.computed.clear();
         let questions = reader.questions;
-        Ok((draft, questions, warnings.without_unwritten()))
+        Ok((draft, questions, noted.without_unwritten()))
     })
     .await?;
     let mut matches = Matches::default();

@@ -3,22 +3,18 @@
 use serde_json::{Map, Value, json};
 
 use super::{
+    context,
     existing::{decide_written, most_written},
     vals::{self, Vals, flag, note_unread},
 };
 use crate::{
     odoo::{Caller, Rpc},
     plan::{
-        Asked, Error, On, Plan, WarningCode, Work, name_limits,
-        policy_check::denied,
-        rows,
-        schema_view::{SchemaView, with_schemas},
+        Asked, Error, On, Plan, WarningCode, Work, name_limits, policy_check::denied, rows, schema_view::with_schemas,
         wording::wrong,
     },
     policy::Touch,
 };
-
-const PARAMETERS: [&str; 4] = ["method", "parameter", "context", "on_model"];
 
 /// Finds the records, and plans the call on them. Where none is found the method is called on none, as the addon does.
 ///
@@ -34,7 +30,7 @@ pub async fn call_function(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Er
     caller.policy().decide(Touch::Model(model)).map_err(denied("model"))?;
     let (payload, mut warnings) = (vals.payload, vals.warnings);
     name_limits::check_keys(&payload, "payload")?;
-    note_unread(&payload, &PARAMETERS, "payload.", &mut warnings)?;
+    note_unread(&payload, &vals::OF_CALL, "payload.", &mut warnings)?;
     let method = match payload.get("method") {
         Some(Value::String(method)) if !method.is_empty() => method,
         None | Some(Value::Null | Value::Bool(false) | Value::String(_)) => return Err(Error::NoMethod),
@@ -53,20 +49,9 @@ pub async fn call_function(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Er
             "cannot be passed from outside: give a context in `payload.context`, records by `search_key`".to_owned();
         return Err(Error::WrongKind { path: format!("payload.parameter.{name}"), problem });
     }
-    let context = object(&payload, "context")?;
-    name_limits::check_context(&context, "payload.context")?;
-    let defaults = context.iter().filter_map(|(key, value)| Some((key, key.strip_prefix("default_")?, value)));
-    let defaults: Vec<_> = defaults.collect();
-    if !defaults.is_empty() && !caller.policy().is_open() {
-        let judge = |schemas: &SchemaView<'_>| {
-            let judge = |(key, field, value): &(&String, &str, &Value)| {
-                schemas.default(model, field, value, &format!("payload.context.{key}"))
-            };
-            defaults.iter().try_for_each(judge)
-        };
-        with_schemas(caller, judge).await?;
-    }
-    let mut rpc = Rpc { context, ..Rpc::method(model, method, None, kwargs) };
+    let own_context = object(&payload, "context")?;
+    context::check(caller, model, &own_context, "payload.context").await?;
+    let mut rpc = Rpc { context: own_context, ..Rpc::method(model, method, None, kwargs) };
     if let Some(key) = key {
         let domain = with_schemas(caller, |schemas| {
             let mut key = key.clone();

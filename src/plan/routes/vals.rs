@@ -17,11 +17,20 @@ use crate::{
 };
 
 /// The parameters that every route reads; below, those that each kind of route reads besides.
-const ALWAYS: [&str; 4] = ["payload", "strict", "dry_run", "batch"];
+const ALWAYS: [&str; 5] = ["payload", "strict", "dry_run", "batch", "context"];
 pub(super) const CREATE: [&str; 2] = ["auto_create", "result_field"];
 pub(super) const UPDATE: [&str; 3] = ["search_key", "auto_create", "result_field"];
 pub(super) const SEARCH: [&str; 0] = [];
 pub(super) const CALL: [&str; 1] = ["search_key"];
+/// The parameters in the `payload` of a search, and of a call of a method.
+pub(super) const OF_SEARCH: [&str; 8] =
+    ["search_field", "search_domain", "limit", "offset", "order", "count", "group", "aggregates"];
+pub(super) const OF_CALL: [&str; 5] = ["method", "parameter", "context", "on_model", "then"];
+
+/// Whether a parameter stands in `vals`: one of every route, or of these.
+pub(super) fn is_parameter(name: &str, parameters: &[&str]) -> bool {
+    ALWAYS.contains(&name) || parameters.contains(&name)
+}
 
 /// The parameters of a call, besides the model's name.
 #[derive(Debug)]
@@ -45,13 +54,14 @@ impl<'a> Vals<'a> {
     /// # Errors
     /// A parameter is of the wrong kind, or the call is strict and a parameter is unknown.
     pub(super) fn read(caller: &Caller, asked: Asked<'a>, parameters: &[&str]) -> Result<Self, Error> {
-        let Asked { model, vals, compat } = asked;
+        let Asked { model, vals, compat, noted, .. } = asked;
         name_limits::check(model, "model")?;
         name_limits::check_keys(vals, "")?;
         if flag(vals, "batch")? == Some(false) {
             caller.go_alone();
         }
-        let mut warnings = Warnings::new(flag(vals, "strict")?.unwrap_or(compat.strict));
+        let strict = flag(vals, "strict")?.unwrap_or(compat.strict);
+        let mut warnings = Warnings::noting(strict, noted.clone());
         let search_key = object(vals, "search_key")?;
         name_limits::check_keys(&search_key, "search_key")?;
         note_unread(vals, &[&ALWAYS, parameters].concat(), "", &mut warnings)?;

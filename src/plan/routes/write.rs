@@ -19,7 +19,7 @@ use crate::{
     config::Compat,
     odoo::{Caller, RecordKey},
     plan::{
-        Asked, Error, Plan, Selection, WarningCode, Warnings, Work,
+        Asked, Error, Plan, Selection, WarningCode, Work,
         compile::{Existing, Target, WriteContext, compile},
         lookup::{Filter, Questions, record_locks},
         policy_check::denied,
@@ -105,10 +105,9 @@ impl<'r> Request<'r> {
     ) -> Result<Self, Error> {
         caller.policy().decide(Touch::Model(model)).map_err(denied("model"))?;
         let filter = Filter::of(compat);
-        let company = payload_company(caller, model, &mut vals, filter).await?.or(caller.identity().company);
-        let strict = vals.warnings.is_strict();
+        let company = payload_company(caller, model, &mut vals, filter).await?.or(caller.company());
         let (draft, questions, wanted, key, warnings) = with_schemas(caller, |schemas| {
-            let mut warnings = Warnings::new(strict);
+            let mut warnings = vals.warnings.anew();
             let mut reader = Reader { schemas, filter, questions: Questions::default(), warnings: &mut warnings };
             let draft = reader.read(model, &vals.payload, "payload", company)?;
             let questions = reader.questions;
