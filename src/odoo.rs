@@ -63,7 +63,7 @@ pub use self::{
         effect::Effect,
         error::{Error, Why},
         rpc::{Page, Rpc, SHOWN},
-        schema::{Bond, Choice, Field, Kept, Kind, Properties, Schema},
+        schema::{Bond, Choice, DefinitionField, Field, Kept, Kind, Properties, Schema},
         trace::{Made, Trace},
     },
     protocol::release::Release,

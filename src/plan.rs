@@ -10,6 +10,7 @@
 //! - `steps`: the types of a planned write
 //! - `read`: from a payload to a draft whose lookups are open
 //! - `resolve`: from open lookups to answers, and to the missing records that have to be created
+//! - `complete`: values that take more than a lookup, such as properties by their label
 //! - `compile`: from answered lookups to the steps of a write
 //! - `render`: a plan for people
 //! - `routes`: one function for each route
@@ -17,9 +18,11 @@
 //! Reading, settling and compiling are pure functions of schemas and answers. Planning only reads from Odoo; nothing is
 //! written before the whole plan stands.
 
+mod analytic;
 mod answer;
 mod attachment;
 mod compile;
+mod complete;
 mod domain;
 mod error;
 mod lookup;

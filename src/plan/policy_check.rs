@@ -9,7 +9,7 @@ mod properties;
 
 use serde_json::{Map, Value};
 
-pub(super) use self::properties::decide_answered;
+pub(super) use self::properties::{changes_definitions, decide_answered};
 use super::{
     Error,
     schema_view::{ModelView, SchemaView, names_a_record},

@@ -4,19 +4,25 @@
 //! with its path, before Odoo is asked anything. `draft` has the result's types; `relations`, `commands`, `files`,
 //! `content`, `delegation` and `base64` read the kinds of values.
 
+mod analytic;
 mod commands;
 mod content;
 mod delegation;
 mod draft;
 mod files;
+mod open;
+mod properties;
 mod relations;
 
 use serde_json::{Map, Value, json};
 
 use self::relations::Relation;
 pub(super) use self::{
+    analytic::Distribution,
     draft::{Draft, Linked, Mode, Slot},
     files::File,
+    open::{Open, OpenKind},
+    properties::{DefinitionPlace, GivenValue, PropertyValues, is_generated},
 };
 use super::{
     Error, WarningCode, Warnings, attachment,
@@ -69,7 +75,14 @@ impl Reader<'_> {
                 draft.files = self.files(value, &path)?;
                 continue;
             }
-            if let Some(slot) = self.slot(view, name, field, value, path.clone(), company)? {
+            let slot = match self.open(view, name, field, value, &path, company)? {
+                Some(kind) => {
+                    draft.open.push(Open { field: name.to_owned(), path: path.clone(), kind });
+                    Some(Slot::Plain(Value::Null))
+                }
+                None => self.slot(view, name, field, value, path.clone(), company)?,
+            };
+            if let Some(slot) = slot {
                 if field.is_some_and(|field| field.bond == Bond::Part) && names_a_record(value) {
                     draft.parts.push(name.to_owned());
                 }

@@ -21,6 +21,15 @@ use crate::{
 /// The keys of an item by which Odoo writes the list into the container (`fields_properties.py`, 16-19).
 const CHANGE: [&str; 2] = ["definition_changed", "definition_deleted"];
 
+/// Whether an item of a list of properties changes the definitions.
+pub(in crate::plan) fn changes_definitions(item: &Value) -> bool {
+    item.as_object().is_some_and(has_change)
+}
+
+fn has_change(item: &Map<String, Value>) -> bool {
+    CHANGE.iter().any(|key| item.contains_key(*key))
+}
+
 impl SchemaView<'_> {
     /// Checks a value for a field of properties or of their definitions; a text is JSON to Odoo. Other fields are not
     /// checked.
@@ -50,7 +59,7 @@ impl SchemaView<'_> {
                 let problem = "must be an object: one property".to_owned();
                 return Err(Error::WrongKind { path: at, problem });
             };
-            if let (Properties::Values(_), true) = (properties, CHANGE.iter().any(|key| item.contains_key(*key))) {
+            if matches!(properties, Properties::Values(_)) && has_change(item) {
                 self.definition(view, properties, &at)?;
             }
             self.property(item, &at)?;

@@ -2,13 +2,15 @@
 
 use serde_json::Value;
 
-use super::files::File;
+use super::{files::File, open::Open};
 use crate::plan::{attachment, lookup::QuestionId, steps::NestedLines};
 
 /// One record that is to be written, with its lookups open.
 #[derive(Debug, Default, PartialEq)]
 pub(in crate::plan) struct Draft {
     pub(in crate::plan) fields: Vec<(String, Slot)>,
+    /// Values that are still open; `null` stands in their place.
+    pub(in crate::plan) open: Vec<Open>,
     /// Files of a record whose model has no field that takes them.
     pub(in crate::plan) files: Vec<File>,
     /// The fields by which the record delegates to another one (`_inherits`).

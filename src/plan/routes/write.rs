@@ -21,6 +21,7 @@ use crate::{
     plan::{
         Asked, Error, Plan, Selection, WarningCode, Work,
         compile::{Existing, Target, WriteContext, compile},
+        complete::complete,
         lookup::{Filter, Questions, record_locks},
         policy_check::denied,
         read::{Draft, Reader},
@@ -176,10 +177,15 @@ impl<'r> Request<'r> {
         Ok(Target::Existing(Existing { ids: found.ids, lines: found.lines, before, echo }))
     }
 
-    async fn plan(mut self, caller: &Caller, resolved: Resolved, target: Target) -> Result<Plan, Error> {
+    async fn plan(mut self, caller: &Caller, mut resolved: Resolved, target: Target) -> Result<Plan, Error> {
+        let existing = match &target {
+            Target::New => None,
+            Target::Existing(existing) => Some(existing.ids.as_slice()),
+        };
+        let named = complete(caller, self.filter, self.model, &mut self.draft, &mut resolved, existing).await?;
         let specification = self.wanted.specification_for(caller).await?;
         let (lookups, named_ids) = (resolved.looked(), resolved.questions.named_ids().to_vec());
-        let answers = hash_of_answers(&resolved, &target);
+        let answers = hash_of_answers(&resolved, &target, named);
         let Self { model, filter, company, wanted, .. } = self;
         let context = WriteContext { policy: caller.policy(), model, filter, company, wanted, specification };
         let write = compile(context, self.draft, resolved, target, &mut self.vals.warnings);
@@ -199,8 +205,9 @@ impl<'r> Request<'r> {
 }
 
 /// See [`Plan::answers`].
-fn hash_of_answers(resolved: &Resolved, target: &Target) -> u64 {
+fn hash_of_answers(resolved: &Resolved, target: &Target, named: u64) -> u64 {
     let mut hash = DefaultHasher::new();
+    named.hash(&mut hash);
     resolved.matches.hash(&mut hash);
     if let Target::Existing(Existing { ids, lines, before, .. }) = target {
         ids.hash(&mut hash);

@@ -97,7 +97,7 @@ fn fill(value: &Value, names: &HashMap<String, Value>) -> Value {
         Value::Object(entries) => {
             let fill_entry = |(key, value): (&String, &Value)| {
                 let key = fill_text(key, names);
-                (key.as_str().unwrap().to_owned(), fill(value, names))
+                (key.as_str().map_or_else(|| key.to_string(), str::to_owned), fill(value, names))
             };
             Value::Object(entries.iter().map(fill_entry).collect())
         }

@@ -1,0 +1,112 @@
+//! Closes the values that reading left open, once the lookups are answered: it asks Odoo, reading only, for what they
+//! name. What it needs is asked for all records of a call together.
+
+mod analytic;
+mod place;
+mod properties;
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use self::{
+    analytic::Accounts,
+    place::{Place, Record},
+    properties::Answers,
+};
+use super::{
+    Error,
+    lookup::{Filter, Matches},
+    read::{Draft, Open, OpenKind, Slot},
+    resolve::Resolved,
+};
+use crate::odoo::Caller;
+
+/// Closes the open values of a record and of those that are created for it. `existing` are the records that an update
+/// writes. The result is a hash of what Odoo answered.
+///
+/// # Errors
+/// An RPC fails; or a value names what is not there, or does not fit.
+pub(super) async fn complete(
+    caller: &Caller,
+    filter: Filter<'_>,
+    model: &str,
+    draft: &mut Draft,
+    resolved: &mut Resolved,
+    existing: Option<&[i64]>,
+) -> Result<u64, Error> {
+    let record = existing.map_or(Record::New, |ids| Record::Existing(ids.to_vec()));
+    let Resolved { questions, matches, missing_records, .. } = resolved;
+    let mut drafts = vec![(model.to_owned(), record, draft)];
+    for (id, missing) in missing_records {
+        drafts.push((questions.get(*id).model.clone(), Record::New, &mut missing.draft));
+    }
+    let mut places = Vec::new();
+    for (model, record, draft) in &drafts {
+        open_places(model, record.clone(), draft, matches, &mut places);
+    }
+    if places.is_empty() {
+        return Ok(0);
+    }
+    let mut open: Vec<(&Open, &Place)> = Vec::new();
+    for (values, place) in &places {
+        open.extend(values.iter().map(|value| (*value, place)));
+    }
+    let accounts = Accounts::ask(caller, filter, &open).await?;
+    let answers = Answers::ask(caller, &open).await?;
+    let mut closed = Vec::new();
+    let mut hash = DefaultHasher::new();
+    for (open, place) in open {
+        let value = match &open.kind {
+            OpenKind::Distribution(distribution) => accounts.distribute(distribution, &open.path),
+            OpenKind::Properties(values) => answers.close(open, values, place),
+        };
+        let value = match value {
+            Err(error) => return Err(error.with_candidates(caller).await),
+            Ok(value) => value,
+        };
+        value.to_string().hash(&mut hash);
+        closed.push(Slot::Plain(value));
+    }
+    let mut closed = closed.into_iter();
+    for (_, _, draft) in drafts {
+        close(draft, &mut closed);
+    }
+    Ok(hash.finish())
+}
+
+/// Gathers the open values of a draft and of its lines, in the order in which [`close`] closes them.
+fn open_places<'d>(
+    model: &str,
+    record: Record,
+    draft: &'d Draft,
+    matches: &Matches,
+    places: &mut Vec<(Vec<&'d Open>, Place)>,
+) {
+    let of = match &record {
+        Record::Existing(ids) => <[i64; 1]>::try_from(ids.as_slice()).ok().map(|[id]| id),
+        Record::New | Record::Line { .. } => None,
+    };
+    if !draft.open.is_empty() {
+        places.push((draft.open.iter().collect(), Place::of(model, record, draft, matches)));
+    }
+    for (_, slot) in &draft.fields {
+        let Slot::Lines { model, inverse, lines } = slot else { continue };
+        for line in lines {
+            open_places(model, Record::Line { inverse: inverse.clone(), of }, line, matches, places);
+        }
+    }
+}
+
+fn close(draft: &mut Draft, closed: &mut impl Iterator<Item = Slot>) {
+    for open in std::mem::take(&mut draft.open) {
+        if let (Some((_, slot)), Some(value)) =
+            (draft.fields.iter_mut().find(|(name, _)| *name == open.field), closed.next())
+        {
+            *slot = value;
+        }
+    }
+    for (_, slot) in &mut draft.fields {
+        if let Slot::Lines { lines, .. } = slot {
+            lines.iter_mut().for_each(|line| close(line, closed));
+        }
+    }
+}
