@@ -1,4 +1,4 @@
-//! One call from end to end: the addon's interface, five routes with one form of question and answer.
+//! One call from end to end: the addon's interface and what is beyond it, six routes with one form of question and answer.
 //!
 //! A call is a value that moves through stages, each a type that the next one consumes: [`Incoming`], then `Authenticated`
 //! (who calls), `Parsed` (what is asked), `Recorded` (in the log, with the user of Odoo), `Planned`, and at last its

@@ -4,13 +4,15 @@
 //! of the write. Before Odoo 17 they are read after it; the write is committed by then, so a failure to read is a
 //! warning beside the result, and never an error of the write.
 //!
-//! `answered` reads what a method answered, `run` carries out the steps of a write, `undo` takes back what was created before a failure (`failed`), and names what
+//! `method` calls a method (`answered` reads its answer), `search` reads,
+//! `run` carries out the steps of a write, `undo` takes back what was created before a failure (`failed`), and names what
 //! is left (`leftover`). The folder imports
 //! plans and the caller, and nothing of the calls' envelope or of HTTP.
 
 mod answered;
 mod failed;
 mod leftover;
+mod method;
 mod run;
 mod search;
 mod undo;
@@ -23,7 +25,7 @@ use serde_json::{Map, Value, json};
 pub use self::leftover::Incomplete;
 use crate::{
     odoo::{Caller, Rpc},
-    plan::{self, Answer, On, Plan, Selection, Warning, WarningCode, Work, Write},
+    plan::{self, Answer, Plan, Selection, Warning, WarningCode, Work, Write},
 };
 
 /// The addon's sentence for a search.
@@ -92,15 +94,10 @@ pub async fn execute(caller: &Caller, plan: Plan) -> Result<Done, Error> {
             let groups = search::groups(caller, &rpc, &grouping, most).await?;
             (Value::Array(groups), SEARCHED.to_owned(), None)
         }
-        Work::Method { rpc, on } => {
+        Work::Method { rpc, on, files, then } => {
             let message = format!("Function '{}' called successfully", rpc.method);
-            let method = rpc.method.clone();
-            let result = match on {
-                On::Whichever => caller.call_method(rpc).await?,
-                On::Model => caller.call(&rpc).await?,
-            };
-            answered::refuse_unloaded(&method, &result)?;
-            warnings.extend(answered::asks_back(&method, &result));
+            let (result, asked_back) = method::call(caller, rpc, on, files, then).await?;
+            warnings.extend(asked_back);
             (result, message, None)
         }
     };
@@ -111,10 +108,12 @@ pub async fn execute(caller: &Caller, plan: Plan) -> Result<Done, Error> {
 async fn save(caller: &Caller, write: Write, warnings: &mut Vec<Warning>) -> Result<(Value, &'static str), Error> {
     let Write { steps, lines_before, answer, reads_back } = write;
     let main = run::run(caller, steps, lines_before).await?;
-    let wanted = answer.wanted();
     let created = main.as_ref().and_then(|main| main.created);
     let records = match main.map(|main| main.answer).filter(|_| reads_back) {
-        Some(Value::Array(records)) => shaped(records, wanted),
+        Some(Value::Array(records)) => match answer.wanted() {
+            Some(wanted) => shaped(records, wanted),
+            None => records,
+        },
         Some(_) => {
             warnings.push(not_read("Odoo gave no list of records"));
             Vec::new()
@@ -144,6 +143,7 @@ async fn save(caller: &Caller, write: Write, warnings: &mut Vec<Warning>) -> Res
             };
             Ok((updated(ids, echo, &wanted, records), "Record updated successfully"))
         }
+        Answer::Deleted { ids, echo } => Ok((identified(ids, echo), "Record deleted successfully")),
     }
 }
 
@@ -179,20 +179,27 @@ fn shaped(records: Vec<Value>, wanted: &Selection) -> Vec<Value> {
 /// The addon's answer to an update: the ids, overwritten by the search key's own `id` where it has one. The wanted fields
 /// of one record stand beside them, those of several in `records`.
 fn updated(ids: Vec<i64>, echo: Map<String, Value>, wanted: &Selection, mut records: Vec<Value>) -> Value {
-    let mut result = Map::from_iter([("id".to_owned(), json!(ids))]);
-    result.extend(echo);
+    let mut result = identified(ids, echo);
     if wanted.fields.is_empty() {
-        return Value::Object(result);
+        return result;
     }
+    let Value::Object(values) = &mut result else { return result };
     match &mut records[..] {
         [Value::Object(record)] => {
             record.retain(|name, _| name != "id");
-            result.append(record);
+            values.append(record);
         }
         [] => {}
         _ => {
-            result.insert("records".to_owned(), Value::Array(records));
+            values.insert("records".to_owned(), Value::Array(records));
         }
     }
+    result
+}
+
+/// The ids, overwritten by the search key's own `id` where it has one.
+fn identified(ids: Vec<i64>, echo: Map<String, Value>) -> Value {
+    let mut result = Map::from_iter([("id".to_owned(), json!(ids))]);
+    result.extend(echo);
     Value::Object(result)
 }

@@ -152,7 +152,7 @@ impl Default for Metrics {
             gauges,
             ..
         } = &metrics;
-        registry.register("calls", "Calls of the five routes that have ended", calls.clone());
+        registry.register("calls", "Calls of the routes that have ended", calls.clone());
         registry.register_with_unit("call_duration", "How long calls took", Unit::Seconds, call_times.clone());
         registry.register("requests", "Other requests, by status class or error code", passed.clone());
         registry.register_with_unit("request_duration", "How long they took", Unit::Seconds, passed_times.clone());

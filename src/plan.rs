@@ -44,8 +44,8 @@ mod wording;
 use serde_json::{Map, Value};
 
 pub(crate) use self::{
-    answer::contents_as_text, named_ids::explain, policy_check::denied, render::search, routes::lines_of,
-    rows::records, warning::Warnings, wording::kind_of,
+    answer::contents_as_text, attachment::MODEL as FILES, named_ids::explain, policy_check::denied, render::search,
+    routes::lines_of, rows::records, warning::Warnings, wording::kind_of,
 };
 pub use self::{
     answer::{Selection, field_list},
@@ -53,7 +53,8 @@ pub use self::{
     lookup::LookupResult,
     named_ids::NamedId,
     routes::{
-        Grouping, call_function, check_places, create_data, create_update_data, search_data, take_context, update_data,
+        Grouping, Then, Wizard, call_function, check_places, create_data, create_update_data, delete_data, search_data,
+        take_context, update_data,
     },
     steps::{
         Answer, At, Delegation, FutureId, Line, NestedLines, Placeholder, Purpose, RecordIndex, RecordPath, Root,
@@ -82,6 +83,12 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// A plan for which nothing was looked up.
+    fn without_lookups(work: Work, warnings: Warnings, dry_run: bool) -> Self {
+        let warnings = warnings.into_vec();
+        Self { work, lookups: Vec::new(), named_ids: Vec::new(), warnings, dry_run, answers: 0 }
+    }
+
     /// Whether it may change anything in Odoo.
     pub fn writes(&self) -> bool {
         match &self.work {
@@ -112,9 +119,12 @@ pub enum Work {
         grouping: Grouping,
         most: Option<u64>,
     },
+    /// `files` are created before, and their ids passed as `attachment_ids`. `then` answers the wizards that the method asks back with.
     Method {
         rpc: Rpc,
         on: On,
+        files: Vec<Value>,
+        then: Vec<Then>,
     },
 }
 

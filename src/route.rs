@@ -1,4 +1,4 @@
-//! The five routes of the interface, one row each. A sixth route is a row here and a planner in `call/planner.rs`.
+//! The routes of the interface, one row each. Another route is a row here and a planner in `call/planner.rs`.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
@@ -10,6 +10,7 @@ pub enum Route {
     UpdateData,
     SearchData,
     CallFunction,
+    DeleteData,
 }
 
 /// What is fixed about a route.
@@ -24,7 +25,17 @@ pub struct Row {
 
 impl Route {
     /// Every route, in the order in which they are listed to a person.
-    pub const ALL: [Self; 5] =
+    pub const ALL: [Self; 6] = [
+        Self::CreateData,
+        Self::CreateUpdateData,
+        Self::UpdateData,
+        Self::SearchData,
+        Self::CallFunction,
+        Self::DeleteData,
+    ];
+
+    /// The routes of a `[[client]]` that names none: those of the addon, which cannot delete.
+    pub const OF_CLIENTS: [Self; 5] =
         [Self::CreateData, Self::CreateUpdateData, Self::UpdateData, Self::SearchData, Self::CallFunction];
 
     /// The row of this route.
@@ -35,6 +46,7 @@ impl Route {
             Self::UpdateData => Row { name: "update_data", may_be_replanned: true },
             Self::SearchData => Row { name: "search_data", may_be_replanned: true },
             Self::CallFunction => Row { name: "call_function", may_be_replanned: false },
+            Self::DeleteData => Row { name: "delete_data", may_be_replanned: true },
         }
     }
 

@@ -48,6 +48,7 @@ pub(super) async fn plan_once(
         Route::CreateData => plan::create_data(caller, asked).await,
         Route::CreateUpdateData => plan::create_update_data(caller, asked).await,
         Route::UpdateData => plan::update_data(caller, asked).await,
+        Route::DeleteData => plan::delete_data(caller, asked).await,
         Route::SearchData => plan::search_data(caller, asked).await,
         Route::CallFunction => plan::call_function(caller, asked).await,
     }

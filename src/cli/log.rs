@@ -65,7 +65,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<ExitCode> {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Which calls")]
 pub(super) struct Which {
-    /// One of the five routes, or `proxy` for requests that were passed on or are none of the gateway's
+    /// One of the routes, or `proxy` for requests that were passed on or are none of the gateway's
     #[arg(long, value_parser = route)]
     pub(super) route: Option<RecordedRoute>,
     /// An Odoo model, such as sale.order

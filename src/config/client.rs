@@ -213,7 +213,7 @@ mod tests {
             (Some(1), None, 0, 5)
         );
         for (line, why) in [
-            ("routes = [\"delete_data\"]", "`delete_data` is no route; there are create_data, "),
+            ("routes = [\"drop_data\"]", "`drop_data` is no route; there are create_data, "),
             ("models = { alow = [] }", "unknown field `alow`, expected `allow` or `deny`"),
             ("never_read = [\"vat\"]", "is not a model and behind the last dot a field"),
             ("domains = { \"sale.order\" = [\"|\", [\"a\", \"=\", 1]] }", "ends within an operator"),

@@ -20,6 +20,7 @@ pub struct Log {
     pub update_data: Kept,
     pub search_data: Kept,
     pub call_function: Kept,
+    pub delete_data: Kept,
     pub passed: Kept,
     pub redact: Vec<String>,
     pub blob_from: ByteSize,
@@ -40,6 +41,7 @@ impl Log {
             Route::UpdateData => self.update_data,
             Route::SearchData => self.search_data,
             Route::CallFunction => self.call_function,
+            Route::DeleteData => self.delete_data,
         }
     }
 }

@@ -59,7 +59,7 @@ macro_rules! with_rules {
         $(#[$meta])*
         $visible struct $section {
             $($own)*
-            #[serde(default = "crate::config::policy::every_route")]
+            #[serde(default = "crate::config::policy::routes_of_clients")]
             routes: Vec<crate::route::Route>,
             #[serde(default)]
             models: crate::config::policy::Models,
@@ -198,8 +198,9 @@ fn every_model() -> Vec<Pattern> {
     Pattern::read("*").into_iter().collect()
 }
 
-pub(super) fn every_route() -> Vec<Route> {
-    Route::ALL.to_vec()
+/// The compiled-in file names the routes of `[policy]`, so this is the default of clients.
+pub(super) fn routes_of_clients() -> Vec<Route> {
+    Route::OF_CLIENTS.to_vec()
 }
 
 impl<'de> Deserialize<'de> for Pattern {

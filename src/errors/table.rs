@@ -80,7 +80,7 @@ codes! {
             "`Content-Encoding: gzip`";
         NotFound = "not_found", NotFound, No,
             "no such route, and nothing that `[proxy]` passes on",
-            "`POST /api/delete_data`";
+            "`POST /api/drop_data`";
         WrongHttpMethod = "method_not_allowed", MethodNotAllowed, No,
             "a route of the interface was not called by POST; or CONNECT or TRACE",
             "`GET /api/create_data`";

@@ -7,7 +7,7 @@
 /// The field of a record that files are sent in.
 pub(super) const FIELD: &str = "attachment_ids";
 /// The model of files.
-pub(super) const MODEL: &str = "ir.attachment";
+pub(crate) const MODEL: &str = "ir.attachment";
 /// The field for a file's content, before Odoo 20.
 pub(super) const DATAS: &str = "datas";
 /// The field for a file's content in Odoo 20; before, the same content as plain text.

@@ -114,7 +114,10 @@ impl Reader<'_> {
     }
 
     /// Reads files that become records of their own.
-    fn files(&mut self, value: &Value, path: &str) -> Result<Vec<File>, Error> {
+    ///
+    /// # Errors
+    /// A file is not of its form, or the policy denies it.
+    pub(super) fn files(&mut self, value: &Value, path: &str) -> Result<Vec<File>, Error> {
         // Files are created before the record that they belong to, so nothing shows what they will belong to.
         self.schemas.policy().decide(Touch::Unchecked(attachment::MODEL)).map_err(denied(path))?;
         let Some(attachments) = self.schemas.model(attachment::MODEL).map_err(denied(path))? else {

@@ -3,10 +3,12 @@
 use serde_json::{Value, json};
 
 use super::{
-    Fields, LookupResult, On, Plan, Work,
+    Fields, LookupResult, On, Plan, Work, attachment,
     steps::{At, FutureId, Purpose, RecordPath, Root, Step},
 };
 use crate::odoo::{Caller, Page, Rpc};
+
+const DELETED_AGAIN: &str = "deleted again if a later call is refused";
 
 impl Plan {
     /// Renders the plan as `{"lookups": […], "calls": […]}`. An id that an earlier call will give reads `<id from call
@@ -23,12 +25,21 @@ impl Plan {
             Work::Count { rpc } | Work::Groups { rpc, .. } => {
                 json!([rpc.within(policy).map_or_else(|_| rpc.render(), |rpc| rpc.render())])
             }
-            Work::Method { rpc, on } => {
+            Work::Method { rpc, on, files, then } => {
                 let mut rendered = rpc.render();
                 if *on == On::Whichever {
                     rendered["note"] = json!("called on the model instead where the method takes no records");
                 }
-                json!([rendered])
+                let asked = then.iter().map(|then| {
+                    json!({"model": "<wizard>", "method": then.method, "note": "called where Odoo asks back with a wizard"})
+                });
+                let files = (!files.is_empty()).then(|| {
+                    let mut files = Rpc::create(attachment::MODEL, files.clone()).render();
+                    files["undo"] = json!(DELETED_AGAIN);
+                    files["note"] = json!("its ids are passed to the method as `attachment_ids`");
+                    files
+                });
+                files.into_iter().chain([rendered]).chain(asked).collect()
             }
         };
         for call in calls.as_array_mut().into_iter().flatten() {
@@ -81,7 +92,7 @@ fn render_step(step: &Step) -> Value {
         rendered["ids"] = Value::Array(ids);
     }
     let undo = match &step.purpose {
-        Purpose::CreateMissing { .. } | Purpose::CreateFiles => Some("deleted again if a later call is refused"),
+        Purpose::CreateMissing { .. } | Purpose::CreateFiles => Some(DELETED_AGAIN),
         Purpose::Main { .. } | Purpose::CheckDomain { .. } | Purpose::AttachFiles => None,
     };
     if let Some(undo) = undo {

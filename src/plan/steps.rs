@@ -152,12 +152,18 @@ pub enum Answer {
         echo: serde_json::Map<String, Value>,
         wanted: Selection,
     },
+    Deleted {
+        ids: Vec<i64>,
+        echo: serde_json::Map<String, Value>,
+    },
 }
 
 impl Answer {
-    pub fn wanted(&self) -> &Selection {
+    /// The fields that are answered; `None` where the records are gone.
+    pub fn wanted(&self) -> Option<&Selection> {
         match self {
-            Self::Created { wanted } | Self::Updated { wanted, .. } => wanted,
+            Self::Created { wanted } | Self::Updated { wanted, .. } => Some(wanted),
+            Self::Deleted { .. } => None,
         }
     }
 }

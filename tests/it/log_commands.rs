@@ -76,7 +76,7 @@ async fn ls_finds_calls_by_each_filter() {
     let (status, table, _) = gateway.run(&["log", "ls"]);
     assert_eq!((status, table.lines().count()), (Some(0), 5), "{table}");
     assert!(table.starts_with("TIME") && table.lines().last().unwrap().contains("webshop"), "{table}");
-    let (status, _, said) = gateway.run(&["log", "ls", "--route", "delete_data"]);
+    let (status, _, said) = gateway.run(&["log", "ls", "--route", "drop_data"]);
     assert!(status == Some(2) && said.contains("the routes are create_data"), "{said}");
     // And all the same without the gateway.
     let folder = gateway.stop();

@@ -1,6 +1,6 @@
 //! From a method and a path to what is to be done with them.
 //!
-//! The five routes and the hooks are known by their bytes; everything else is judged as Odoo will read it, and sent on as it came. `deny`
+//! The routes and the hooks are known by their bytes; everything else is judged as Odoo will read it, and sent on as it came. `deny`
 //! wins over `pass`.
 
 use std::sync::Arc;
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn the_five_routes_take_posts_only_and_are_never_passed_on() {
+    fn the_routes_take_posts_only_and_are_never_passed_on() {
         check(Method::POST, "/api/create_data", Ok(Destination::Api(Route::CreateData)));
         check(Method::POST, "/api/call_function", Ok(Destination::Api(Route::CallFunction)));
         check(Method::GET, "/api/create_data", Err(Refusal::OnlyPost));

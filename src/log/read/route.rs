@@ -79,8 +79,8 @@ mod tests {
     fn a_recorded_name_is_a_route_a_passed_request_or_unknown() {
         assert_eq!(RecordedRoute::named("create_data"), RecordedRoute::Api(Route::CreateData));
         assert_eq!(RecordedRoute::named("proxy"), RecordedRoute::Passed);
-        assert_eq!(RecordedRoute::named("delete_data"), RecordedRoute::Unknown("delete_data".to_owned()));
-        for name in ["create_data", "proxy", "delete_data"] {
+        assert_eq!(RecordedRoute::named("drop_data"), RecordedRoute::Unknown("drop_data".to_owned()));
+        for name in ["create_data", "proxy", "drop_data"] {
             assert_eq!(serde_json::to_value(RecordedRoute::named(name)).unwrap(), name);
         }
     }

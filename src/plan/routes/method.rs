@@ -5,6 +5,8 @@ use serde_json::{Map, Value, json};
 use super::{
     context,
     existing::{decide_written, most_written},
+    message,
+    then::Then,
     vals::{self, Vals, flag, note_unread},
 };
 use crate::{
@@ -41,7 +43,8 @@ pub async fn call_function(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Er
         return Err(Error::PrivateMethod { model: model.to_owned(), method: method.clone() });
     }
     caller.policy().decide(Touch::Method { model, method }).map_err(denied("payload.method"))?;
-    let kwargs = object(&payload, "parameter")?;
+    let then = Then::read(payload.get("then"))?;
+    let mut kwargs = object(&payload, "parameter")?;
     name_limits::check_keys(&kwargs, "payload.parameter")?;
     // Odoo's protocols use these names for the records and the context, so a method's own argument cannot have them.
     if let Some(name) = kwargs.keys().find(|name| matches!(name.as_str(), "context" | "ids")) {
@@ -49,6 +52,10 @@ pub async fn call_function(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Er
             "cannot be passed from outside: give a context in `payload.context`, records by `search_key`".to_owned();
         return Err(Error::WrongKind { path: format!("payload.parameter.{name}"), problem });
     }
+    let files = match method.as_str() {
+        message::METHOD => message::read(caller, asked.compat, &mut kwargs, &mut warnings).await?,
+        _ => Vec::new(),
+    };
     let own_context = object(&payload, "context")?;
     context::check(caller, model, &own_context, "payload.context").await?;
     let mut rpc = Rpc { context: own_context, ..Rpc::method(model, method, None, kwargs) };
@@ -70,15 +77,8 @@ pub async fn call_function(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Er
         }
         rpc.ids = Some(ids);
     }
-    let work = Work::Method { rpc, on };
-    Ok(Plan {
-        work,
-        lookups: Vec::new(),
-        named_ids: Vec::new(),
-        warnings: warnings.into_vec(),
-        dry_run: vals.dry_run,
-        answers: 0,
-    })
+    let work = Work::Method { rpc, on, files, then };
+    Ok(Plan::without_lookups(work, warnings, vals.dry_run))
 }
 
 fn object(payload: &Map<String, Value>, name: &str) -> Result<Map<String, Value>, Error> {

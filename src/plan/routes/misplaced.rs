@@ -26,6 +26,7 @@ pub fn check_places(route: Route, sent: &Map<String, Value>) -> Result<(), Error
     let (in_vals, in_payload): (&[&str], &[&str]) = match route {
         Route::SearchData => (&vals::SEARCH, &vals::OF_SEARCH),
         Route::CallFunction => (&vals::CALL, &vals::OF_CALL),
+        Route::DeleteData => (&vals::DELETE, &[]),
         Route::CreateData | Route::CreateUpdateData | Route::UpdateData => {
             let is_strange = |name: &&String| !vals::is_parameter(name, &vals::UPDATE);
             return match is_missing {

@@ -56,7 +56,7 @@ pub async fn search_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
     } else {
         records(caller, searched, &payload, rows).await?
     };
-    Ok(Plan { work, lookups: Vec::new(), named_ids: Vec::new(), warnings: warnings.into_vec(), dry_run, answers: 0 })
+    Ok(Plan::without_lookups(work, warnings, dry_run))
 }
 
 /// Refuses parameters that do not go together with another.

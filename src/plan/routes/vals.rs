@@ -22,6 +22,7 @@ pub(super) const CREATE: [&str; 2] = ["auto_create", "result_field"];
 pub(super) const UPDATE: [&str; 3] = ["search_key", "auto_create", "result_field"];
 pub(super) const SEARCH: [&str; 0] = [];
 pub(super) const CALL: [&str; 1] = ["search_key"];
+pub(super) const DELETE: [&str; 1] = ["search_key"];
 /// The parameters in the `payload` of a search, and of a call of a method.
 pub(super) const OF_SEARCH: [&str; 8] =
     ["search_field", "search_domain", "limit", "offset", "order", "count", "group", "aggregates"];
