@@ -15,7 +15,7 @@ use self::{
 use super::{
     Error,
     lookup::{Filter, Matches},
-    read::{Draft, Open, OpenKind, Slot},
+    read::{Command, Draft, Open, OpenKind, Slot},
     resolve::Resolved,
 };
 use crate::odoo::Caller;
@@ -89,9 +89,15 @@ fn open_places<'d>(
         places.push((draft.open.iter().collect(), Place::of(model, record, draft, matches)));
     }
     for (_, slot) in &draft.fields {
-        let Slot::Lines { model, inverse, lines } = slot else { continue };
-        for line in lines {
-            open_places(model, Record::Line { inverse: inverse.clone(), of }, line, matches, places);
+        let (model, inverse, records) = match slot {
+            Slot::Lines { model, inverse, lines } => (model, inverse, lines.iter().collect::<Vec<_>>()),
+            Slot::Commands { model, inverse, commands, .. } => {
+                (model, inverse, commands.iter().filter_map(Command::draft).collect())
+            }
+            _ => continue,
+        };
+        for record in records {
+            open_places(model, Record::Line { inverse: inverse.clone(), of }, record, matches, places);
         }
     }
 }
@@ -105,8 +111,12 @@ fn close(draft: &mut Draft, closed: &mut impl Iterator<Item = Slot>) {
         }
     }
     for (_, slot) in &mut draft.fields {
-        if let Slot::Lines { lines, .. } = slot {
-            lines.iter_mut().for_each(|line| close(line, closed));
+        match slot {
+            Slot::Lines { lines, .. } => lines.iter_mut().for_each(|line| close(line, closed)),
+            Slot::Commands { commands, .. } => {
+                commands.iter_mut().filter_map(Command::draft_mut).for_each(|record| close(record, closed));
+            }
+            _ => {}
         }
     }
 }

@@ -19,6 +19,7 @@ use serde_json::{Map, Value, json};
 use self::relations::Relation;
 pub(super) use self::{
     analytic::Distribution,
+    commands::Command,
     draft::{Draft, Linked, Mode, Slot},
     files::File,
     open::{Open, OpenKind},

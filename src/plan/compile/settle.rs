@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::plan::{
     Ambiguous, Error, WarningCode, Warnings,
     lookup::{MAX_MATCHES, Matches, QuestionId, Questions},
-    read::{Draft, File, Linked, Mode, Slot},
+    read::{Command, Draft, File, Linked, Mode, Slot},
     steps::{At, FutureId, Line, Placeholder, StepId, Trail},
 };
 
@@ -89,7 +89,7 @@ impl<'a> Settler<'a> {
             let at = at.key(&name);
             let value = match slot {
                 Slot::Plain(value) => value,
-                Slot::Commands { commands, .. } => commands,
+                Slot::Commands { model, commands, .. } => self.commands(&model, commands, &at, settled)?,
                 Slot::One { question, path } => self.one(&name, question, path, &at, settled)?,
                 Slot::Many { mode, records, path } => self.many(&name, mode, records, &path, &at, settled)?,
                 Slot::Files { files, .. } => {
@@ -126,6 +126,28 @@ impl<'a> Settler<'a> {
             values.insert(name, value);
         }
         Ok(values)
+    }
+
+    /// Odoo's own commands, with the values within them settled.
+    fn commands(
+        &mut self,
+        model: &str,
+        commands: Vec<Command>,
+        at: &Trail<'_>,
+        settled: &mut Settled,
+    ) -> Result<Value, Error> {
+        let mut sent = Vec::with_capacity(commands.len());
+        for (place, command) in commands.into_iter().enumerate() {
+            let command_at = at.position(place);
+            let at = command_at.position(VALUES);
+            let mut values = |draft| self.record(model, draft, &OldLines::new(), &at, &mut Vec::new(), settled);
+            sent.push(match command {
+                Command::Create(draft) => new_record(values(draft)?),
+                Command::Update(id, draft) => Value::Array(vec![json!(1), json!(id), Value::Object(values(draft)?)]),
+                Command::Plain(command) => command,
+            });
+        }
+        Ok(Value::Array(sent))
     }
 
     fn one(

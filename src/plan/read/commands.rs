@@ -1,60 +1,148 @@
 //! Odoo's own commands in a payload, such as `[[0, 0, {…}], [4, 7]]`.
 //!
-//! They go to Odoo unchanged, except for the name of a file's content. Values that Odoo would drop are warned of.
+//! Each is checked: Odoo 14-19 does nothing, and answers success, where a command is none (`["unlink", 3]`, `["3", 4]`, `[9, 1]`). The
+//! values within them are read like those of any record, so they may hold lookups and are converted by type. docs/payloads.md lists
+//! the commands.
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
-use super::{Reader, content};
-use crate::{
-    odoo::Kept,
-    plan::{Error, policy_check::denied},
+use super::{
+    Reader,
+    delegation::commands_delegate,
+    draft::{Draft, Slot},
+    relations::Relation,
+};
+use crate::plan::{
+    Error, kind_of,
+    value::{self, whole_number},
+    wording::wrong,
 };
 
-/// The position of a command's values.
-const VALUES: usize = 2;
+/// One of Odoo's own commands.
+#[derive(Debug, PartialEq)]
+pub(in crate::plan) enum Command {
+    /// `[0, _, values]`
+    Create(Draft),
+    /// `[1, id, values]`
+    Update(i64, Draft),
+    /// Any other, in the form in which it goes to Odoo.
+    Plain(Value),
+}
+
+impl Command {
+    /// The values of the record that is created or edited.
+    pub(in crate::plan) fn draft(&self) -> Option<&Draft> {
+        match self {
+            Self::Create(draft) | Self::Update(_, draft) => Some(draft),
+            Self::Plain(_) => None,
+        }
+    }
+
+    /// The same, to complete it.
+    pub(in crate::plan) fn draft_mut(&mut self) -> Option<&mut Draft> {
+        match self {
+            Self::Create(draft) | Self::Update(_, draft) => Some(draft),
+            Self::Plain(_) => None,
+        }
+    }
+}
 
 pub(super) fn are_commands(value: &Value) -> bool {
     value.as_array().is_some_and(|items| !items.is_empty() && items.iter().all(Value::is_array))
 }
 
 /// Whether one of the commands writes into an existing record.
-pub(super) fn change_records(commands: &Value) -> bool {
-    commands
-        .as_array()
-        .is_some_and(|commands| commands.iter().any(|command| command[VALUES].is_object() && !makes_record(command)))
-}
-
-/// Whether a command creates a record. Python takes false for 0.
-fn makes_record(command: &Value) -> bool {
-    command[0].as_f64() == Some(0.0) || command[0] == Value::Bool(false)
+pub(super) fn change_records(commands: &[Command]) -> bool {
+    commands.iter().any(|command| matches!(command, Command::Update(..)))
 }
 
 impl Reader<'_> {
-    /// Converts commands on records of `model` to what goes to Odoo, and warns of values that Odoo would drop. Unknown
-    /// fields are left to Odoo, which refuses them.
+    /// Reads the commands of a relation, after the policy's checks.
     ///
     /// # Errors
-    /// The policy denies a model, a file's content is given twice, or the call is strict and a value would not be kept.
-    pub(super) fn read_commands(&mut self, model: &str, mut commands: Value, path: &str) -> Result<Value, Error> {
-        for (index, command) in commands.as_array_mut().into_iter().flatten().enumerate() {
-            let makes_record = makes_record(command);
-            let Some(values) = command.get_mut(VALUES).and_then(Value::as_object_mut) else { continue };
-            let Some(view) = self.schemas.model(model).map_err(denied(path))? else { break };
-            let path = format!("{path}[{index}][{VALUES}]");
-            content::renamed(view, values, &path)?;
-            for (name, value) in values {
-                let path = format!("{path}.{name}");
-                match view.kept(name) {
-                    Kept::No if change_records(value) => {}
-                    Kept::No => self.warnings.note_unwritten(model, name, &path)?,
-                    Kept::UntilComputed if makes_record => self.warnings.note_unwritten(model, name, &path)?,
-                    Kept::Yes | Kept::UntilComputed => {}
+    /// One of them is no command of Odoo, the policy denies what it touches, or a value within it is refused.
+    pub(super) fn commands(&mut self, to: Relation<'_>, value: &Value) -> Result<Slot, Error> {
+        self.schemas.commands(to.model, value, to.path)?;
+        let delegates = commands_delegate(self.schemas, to.model, value);
+        let mut commands = Vec::new();
+        for (index, command) in value.as_array().into_iter().flatten().enumerate() {
+            let path = format!("{}[{index}]", to.path);
+            commands.push(self.command(to, command.as_array().map_or(&[], Vec::as_slice), &path)?);
+        }
+        let (model, inverse) = (to.model.to_owned(), to.inverse.map(str::to_owned));
+        Ok(Slot::Commands { model, inverse, commands, join: delegates })
+    }
+
+    fn command(&mut self, to: Relation<'_>, parts: &[Value], path: &str) -> Result<Command, Error> {
+        let first = parts.first().unwrap_or(&Value::Null);
+        // Python takes false for 0.
+        let number = if *first == Value::Bool(false) { Some(0) } else { whole_number(first) };
+        match number {
+            Some(0) => Ok(Command::Create(self.values(to, parts, path)?)),
+            Some(1) => {
+                let id = self.named(to, parts, path)?;
+                let mut draft = self.values(to, parts, path)?;
+                // In an existing record, a value stays until Odoo computes it anew.
+                draft.computed.clear();
+                Ok(Command::Update(id, draft))
+            }
+            Some(number @ 2..=4) => Ok(Command::Plain(json!([number, self.named(to, parts, path)?, 0]))),
+            Some(5) => Ok(Command::Plain(json!([5, 0, 0]))),
+            Some(6) => {
+                let at = format!("{path}[{VALUES}]");
+                let ids = parts
+                    .get(VALUES)
+                    .and_then(Value::as_array)
+                    .ok_or_else(|| wrong(&at, "a list of ids", parts.get(VALUES).unwrap_or(&Value::Null)))?;
+                let mut links = Vec::with_capacity(ids.len());
+                for (index, id) in ids.iter().enumerate() {
+                    links.push(self.record_id(to, id, format!("{at}[{index}]"))?);
                 }
-                if let Some(relation) = view.relation(name).filter(|_| are_commands(value)) {
-                    *value = self.read_commands(relation, value.take(), &path)?;
-                }
+                Ok(Command::Plain(json!([6, 0, links])))
+            }
+            _ => {
+                let shown =
+                    if first.is_string() || first.is_number() { first.to_string() } else { kind_of(first).to_owned() };
+                let problem = format!(
+                    "begins with {shown}, which is no command of Odoo: [0, 0, {{…}}] creates, [1, id, {{…}}] edits, [2, id] deletes, \
+                     [3, id] unlinks, [4, id] links, [5] unlinks all, [6, 0, [ids]] replaces"
+                );
+                Err(Error::WrongKind { path: path.to_owned(), problem })
             }
         }
-        Ok(commands)
+    }
+
+    /// The id of the record that a command names.
+    fn named(&mut self, to: Relation<'_>, parts: &[Value], path: &str) -> Result<i64, Error> {
+        self.record_id(to, parts.get(1).unwrap_or(&Value::Null), format!("{path}[1]"))
+    }
+
+    fn record_id(&mut self, to: Relation<'_>, id: &Value, path: String) -> Result<i64, Error> {
+        let id = value::id(id).ok_or_else(|| wrong(&path, "the id of a record", id))?;
+        self.questions.name_id(to.model, id, &path);
+        Ok(id)
+    }
+
+    /// The values of a command.
+    fn values(&mut self, to: Relation<'_>, parts: &[Value], path: &str) -> Result<Draft, Error> {
+        let path = format!("{path}[{VALUES}]");
+        let none = Map::new();
+        let values = match parts.get(VALUES) {
+            Some(Value::Object(values)) => values,
+            // A record of defaults alone.
+            None | Some(Value::Null | Value::Bool(false)) if parts.len() > 1 => &none,
+            other => return Err(wrong(path, "the values of a record", other.unwrap_or(&Value::Null))),
+        };
+        let draft = self.read(to.model, values, &path, to.company)?;
+        if draft.has_standalone_files() {
+            let problem =
+                "has files, which Odoo's own commands cannot hold here; send the records as a list of objects"
+                    .to_owned();
+            return Err(Error::WrongKind { path, problem });
+        }
+        Ok(draft)
     }
 }
+
+/// The position of a command's values.
+const VALUES: usize = 2;

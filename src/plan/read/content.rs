@@ -74,25 +74,6 @@ fn decoded(content: &str) -> Cow<'_, [u8]> {
     percent_encoding::percent_decode_str(content).into()
 }
 
-/// Puts the content in a record's values under the name that Odoo has for it.
-///
-/// # Errors
-/// The content is given under both names, or is not base64.
-pub(super) fn renamed(view: ModelView<'_>, values: &mut Map<String, Value>, path: &str) -> Result<(), Error> {
-    for (name, value) in &mut *values {
-        if view.kind(view.stored_name(name)) == Some(&Kind::Binary) {
-            *value = sent(view, name, value, &format!("{path}.{name}"))?;
-        }
-    }
-    if view.stored_name(DATAS) != DATAS
-        && let Some(content) = values.shift_remove(DATAS)
-        && values.insert(RAW.to_owned(), content).is_some()
-    {
-        return Err(given_twice(path));
-    }
-    Ok(())
-}
-
 pub(super) fn given_twice(path: &str) -> Error {
     let problem = "has the file's content twice: in this Odoo, `datas` and `raw` are the same".to_owned();
     Error::WrongKind { path: path.to_owned(), problem }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{files::File, open::Open};
+use super::{commands::Command, files::File, open::Open};
 use crate::plan::{attachment, lookup::QuestionId, steps::NestedLines};
 
 /// One record that is to be written, with its lookups open.
@@ -31,7 +31,7 @@ pub(in crate::plan) enum Slot {
     Lines { model: String, inverse: Option<String>, lines: Vec<Draft> },
     /// Odoo's own commands. `inverse` is there where they create lines. With `join`, records that they create may
     /// delegate to existing ones.
-    Commands { model: String, inverse: Option<String>, commands: Value, join: bool },
+    Commands { model: String, inverse: Option<String>, commands: Vec<Command>, join: bool },
     /// Files in a relation of the model itself. The files of a many2many are not deleted with their record.
     Files { files: Vec<File>, is_many2many: bool },
 }
@@ -55,7 +55,10 @@ impl Draft {
         let mut questions = Vec::new();
         for (_, slot) in &self.fields {
             match slot {
-                Slot::Plain(_) | Slot::Files { .. } | Slot::Commands { .. } => {}
+                Slot::Plain(_) | Slot::Files { .. } => {}
+                Slot::Commands { commands, .. } => {
+                    questions.extend(commands.iter().filter_map(Command::draft).flat_map(Self::questions));
+                }
                 Slot::One { question, .. } => questions.push(*question),
                 Slot::Many { records, .. } => questions.extend(records.iter().filter_map(|record| match record {
                     Linked::Question(question) => Some(*question),
@@ -86,12 +89,14 @@ impl Draft {
         let mut all = Vec::new();
         for (field, slot) in &self.fields {
             let (model, inverse, within) = match slot {
-                Slot::Lines { model, inverse, lines } if !lines.is_empty() => (model, inverse, lines.as_slice()),
-                Slot::Commands { model, inverse: inverse @ Some(_), .. } => (model, inverse, [].as_slice()),
+                Slot::Lines { model, inverse, lines } if !lines.is_empty() => (model, inverse, lines.iter().collect()),
+                Slot::Commands { model, inverse: inverse @ Some(_), commands, .. } => {
+                    (model, inverse, commands.iter().filter_map(Command::draft).collect::<Vec<_>>())
+                }
                 _ => continue,
             };
             let mut inner = Vec::new();
-            within.iter().for_each(|line| NestedLines::merge(&mut inner, line.nested_lines()));
+            within.into_iter().for_each(|line| NestedLines::merge(&mut inner, line.nested_lines()));
             all.push(NestedLines {
                 field: field.clone(),
                 model: model.clone(),
@@ -107,7 +112,10 @@ impl Draft {
         let mut unidentified = Vec::new();
         for (_, slot) in &self.fields {
             match slot {
-                Slot::Commands { model, inverse: None, .. } => unidentified.push(model.clone()),
+                Slot::Commands { model, inverse, commands, .. } => {
+                    unidentified.extend(inverse.is_none().then(|| model.clone()));
+                    unidentified.extend(commands.iter().filter_map(Command::draft).flat_map(Self::unidentified));
+                }
                 Slot::Files { is_many2many: true, .. } => unidentified.push(attachment::MODEL.to_owned()),
                 Slot::Lines { lines, .. } => unidentified.extend(lines.iter().flat_map(Self::unidentified)),
                 _ => {}

@@ -6,7 +6,6 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Reader, commands,
-    delegation::commands_delegate,
     draft::{Linked, Mode, Slot},
 };
 use crate::{
@@ -16,7 +15,7 @@ use crate::{
         lookup::{ARCHIVED, Lookup, LookupError, QuestionId, XML_ID, no_id},
         name_limits,
         policy_check::denied,
-        schema_view::{ModelView, SchemaView},
+        schema_view::ModelView,
         value::{self, Use, is_empty_key},
         wording::wrong,
     },
@@ -32,13 +31,6 @@ pub(super) struct Relation<'p> {
     pub(super) inverse: Option<&'p str>,
     pub(super) path: &'p str,
     pub(super) company: Option<i64>,
-}
-
-impl Relation<'_> {
-    fn commands(&self, schemas: &SchemaView<'_>, commands: Value) -> Slot {
-        let join = commands_delegate(schemas, self.model, &commands);
-        Slot::Commands { model: self.model.to_owned(), inverse: self.inverse.map(str::to_owned), commands, join }
-    }
 }
 
 impl Reader<'_> {
@@ -83,11 +75,7 @@ impl Reader<'_> {
                 };
             }
             // Odoo's own commands, for callers that write them.
-            Value::Array(_) if commands::are_commands(value) => {
-                self.schemas.commands(to.model, value, path)?;
-                let commands = self.read_commands(to.model, value.clone(), path)?;
-                return Ok(to.commands(self.schemas, commands));
-            }
+            Value::Array(_) if commands::are_commands(value) => return self.commands(to, value),
             _ => return Err(wrong(path, DUE, value)),
         };
         let mode = match lookups.get("mode") {
@@ -137,10 +125,7 @@ impl Reader<'_> {
     pub(super) fn one2many(&mut self, to: Relation<'_>, value: &Value) -> Result<Slot, Error> {
         let Value::Array(items) = value else { return Err(wrong(to.path, "a list of lines", value)) };
         if commands::are_commands(value) {
-            // Odoo's own commands, where a caller writes them itself.
-            self.schemas.commands(to.model, value, to.path)?;
-            let commands = self.read_commands(to.model, value.clone(), to.path)?;
-            return Ok(to.commands(self.schemas, commands));
+            return self.commands(to, value);
         }
         // An empty list removes the existing lines.
         self.schemas.policy().decide(Touch::Model(to.model)).map_err(denied(to.path))?;

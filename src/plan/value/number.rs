@@ -79,7 +79,7 @@ fn parse(text: &str) -> Option<Number> {
 }
 
 /// The whole number that a JSON number is, `3.0` included.
-pub(super) fn whole(value: &Value) -> Option<i64> {
+pub(in crate::plan) fn whole(value: &Value) -> Option<i64> {
     /// Each whole number up to this one is a float of its own.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     if let Some(whole) = value.as_i64() {
