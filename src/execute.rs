@@ -5,13 +5,14 @@
 //! warning beside the result, and never an error of the write.
 //!
 //! `method` calls a method (`answered` reads its answer), `search` reads,
-//! `run` carries out the steps of a write, `undo` takes back what was created before a failure (`failed`), and names what
+//! `run` carries out the steps of a write, `many` the writes of several records, `undo` takes back what was created before a failure (`failed`), and names what
 //! is left (`leftover`). The folder imports
 //! plans and the caller, and nothing of the calls' envelope or of HTTP.
 
 mod answered;
 mod failed;
 mod leftover;
+mod many;
 mod method;
 mod run;
 mod search;
@@ -34,11 +35,19 @@ const SEARCHED: &str = "Record search successfully";
 /// The result of a call that was carried out.
 #[derive(Debug)]
 pub struct Done {
-    pub result: Value,
+    pub result: Content,
     /// The addon's sentence for the result.
     pub message: String,
     pub warnings: Vec<Warning>,
     pub atomicity: Option<Atomicity>,
+}
+
+/// What a call answers.
+#[derive(Debug)]
+pub enum Content {
+    One(Value),
+    /// Of each of several records, in the order of the request.
+    Each(Vec<Result<Done, Error>>),
 }
 
 /// How a write keeps to all or nothing.
@@ -49,10 +58,12 @@ pub enum Atomicity {
     SingleCall,
     /// By undoing what came before a refusal.
     Compensated,
+    /// Each of several records by itself.
+    PerRecord,
 }
 
 /// Why a call was not carried out.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// Nothing was written, unless the error itself says that this is not known.
     #[error(transparent)]
@@ -76,7 +87,7 @@ pub async fn execute(caller: &Caller, plan: Plan) -> Result<Done, Error> {
     if plan.dry_run {
         let result = plan.render(caller);
         let message = "Dry run: nothing was written".to_owned();
-        return Ok(Done { result, message, warnings: plan.warnings, atomicity: None });
+        return Ok(Done { result: Content::One(result), message, warnings: plan.warnings, atomicity: None });
     }
     let mut warnings = plan.warnings;
     let (result, message, atomicity) = match plan.work {
@@ -85,6 +96,7 @@ pub async fn execute(caller: &Caller, plan: Plan) -> Result<Done, Error> {
             let (result, message) = save(caller, write, &mut warnings).await?;
             (result, message.to_owned(), Some(atomicity))
         }
+        Work::Many(many) => return Box::pin(many::save(caller, many, warnings)).await,
         Work::Search { model, domain, page, most, fields } => {
             let records = search::records(caller, &model, domain, page, most, fields).await?;
             (Value::Array(records), SEARCHED.to_owned(), None)
@@ -101,7 +113,7 @@ pub async fn execute(caller: &Caller, plan: Plan) -> Result<Done, Error> {
             (result, message, None)
         }
     };
-    Ok(Done { result, message, warnings, atomicity })
+    Ok(Done { result: Content::One(result), message, warnings, atomicity })
 }
 
 /// Carries out a write, and puts the addon's answer together.

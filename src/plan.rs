@@ -57,8 +57,8 @@ pub use self::{
         take_context, update_data,
     },
     steps::{
-        Answer, At, Delegation, FutureId, Line, NestedLines, Placeholder, Purpose, RecordIndex, RecordPath, Root,
-        SideEffects, Step, StepId, StepMap, Steps, Write,
+        Answer, At, Delegation, FutureId, Line, Many, Missing, NestedLines, Placeholder, Purpose, Record, RecordIndex,
+        RecordPath, Root, SideEffects, Step, StepId, StepMap, Steps, Together, Write,
     },
     warning::{Noted, Warning, WarningCode},
 };
@@ -83,6 +83,23 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The warnings of the call, and those of each of its records.
+    pub fn all_warnings(&self) -> impl Iterator<Item = &Warning> {
+        let records = match &self.work {
+            Work::Many(many) => many.records.as_slice(),
+            Work::Write(_) | Work::Search { .. } | Work::Count { .. } | Work::Groups { .. } | Work::Method { .. } => {
+                &[]
+            }
+        };
+        self.warnings.iter().chain(records.iter().flatten().flat_map(|record| &record.warnings))
+    }
+
+    /// Whether a record of several was refused because the models are not as they are remembered.
+    pub fn may_come_of_old_schemas(&self) -> bool {
+        let Work::Many(many) = &self.work else { return false };
+        many.records.iter().any(|record| record.as_ref().is_err_and(Error::may_come_of_old_schemas))
+    }
+
     /// A plan for which nothing was looked up.
     fn without_lookups(work: Work, warnings: Warnings, dry_run: bool) -> Self {
         let warnings = warnings.into_vec();
@@ -93,6 +110,7 @@ impl Plan {
     pub fn writes(&self) -> bool {
         match &self.work {
             Work::Write(write) => !write.steps.is_empty(),
+            Work::Many(many) => many.writes(),
             Work::Search { .. } | Work::Count { .. } | Work::Groups { .. } => false,
             Work::Method { rpc, .. } => rpc.effect == Effect::Write,
         }
@@ -103,6 +121,7 @@ impl Plan {
 #[derive(Debug)]
 pub enum Work {
     Write(Write),
+    Many(Many),
     /// `most` is the number of records that may be answered, where the caller gave no limit.
     Search {
         model: String,

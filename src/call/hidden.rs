@@ -33,7 +33,7 @@ pub(super) fn needed(
     };
     match plan {
         Ok(plan) => {
-            let unused = plan.warnings.iter().filter(|warning| warning.code.is_unused());
+            let unused = plan.all_warnings().filter(|warning| warning.code.is_unused());
             let unused: Vec<String> = unused.map(|warning| without_positions(&warning.path)).collect();
             let is_within = |path: &str, place: &String| {
                 path.strip_prefix(place.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))

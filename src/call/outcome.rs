@@ -3,13 +3,16 @@
 //! An [`Outcome`] has all that an answer needs and nothing of a connection. It is serialised both ways, so that it can be kept
 //! beside a key, put in a queue, and answered again byte for byte.
 
+mod in_part;
+
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value, value::RawValue};
 
+use self::in_part::{Failures, each};
 use super::Error;
 use crate::{
     errors::{Class, Code, Retry},
-    execute::{Atomicity, Done},
+    execute::{Atomicity, Content, Done},
     key_texts::mask_keys,
     log::State,
     plan,
@@ -58,6 +61,8 @@ pub struct Warning {
 pub enum Body {
     /// The call was carried out. Its result may be large, so it is there once, as it goes out.
     Done { result: Box<RawValue>, messages: String },
+    /// Some of several records were not written: the answer of each, and what that means for the whole.
+    InPart { result: Box<RawValue>, messages: String, error: Value },
     /// The object under `result` of a call that was refused.
     Refused(Value),
     /// The object under `error`.
@@ -68,19 +73,38 @@ impl Outcome {
     /// Of a call that was carried out, with the same for the log.
     pub(super) fn done(done: Done, records: Map<String, Value>) -> (Self, Value) {
         let Done { result, message, warnings, atomicity } = done;
+        let (result, failures) = match result {
+            Content::One(result) => (result, None),
+            Content::Each(results) => {
+                let failures = Failures::of(&results);
+                (results.into_iter().map(each).collect(), failures)
+            }
+        };
         #[expect(
             clippy::expect_used,
             reason = "a JSON value has string keys and finite numbers, so JSON can be written of it"
         )]
         let written = serde_json::value::to_raw_value(&result).expect("JSON");
-        let body = Body::Done { result: written, messages: mask_keys(&message).into_owned() };
+        let messages = mask_keys(&message).into_owned();
         let warnings = warnings.into_iter().map(Warning::from).collect();
-        let outcome = Self { state: State::Done, class: Class::Done, error: None, atomicity, records, warnings, body };
         let mut logged = Map::from_iter([
-            ("is_success".to_owned(), Value::Bool(true)),
+            ("is_success".to_owned(), Value::Bool(failures.is_none())),
             ("result".to_owned(), result),
-            ("messages".to_owned(), Value::from(mask_keys(&message).into_owned())),
+            ("messages".to_owned(), Value::from(messages.clone())),
         ]);
+        let outcome = match failures {
+            None => {
+                let body = Body::Done { result: written, messages };
+                Self { state: State::Done, class: Class::Done, error: None, atomicity, records, warnings, body }
+            }
+            Some(failures) => {
+                let (error, state) = (failures.refusal(), failures.state());
+                let facts = failures.to_json();
+                logged.insert("error".to_owned(), facts.clone());
+                let body = Body::InPart { result: written, messages, error: facts };
+                Self { state, class: error.code.class(), error: Some(error), atomicity, records, warnings, body }
+            }
+        };
         if !outcome.warnings.is_empty() {
             let warnings = outcome.warnings.iter().map(Warning::to_json);
             logged.insert("warnings".to_owned(), warnings.collect());
@@ -132,7 +156,7 @@ impl Outcome {
     /// The name of the envelope's member, and its content.
     pub fn member(&self) -> (&'static str, Member<'_>) {
         match &self.body {
-            Body::Done { .. } | Body::Refused(_) => ("result", Member(self)),
+            Body::Done { .. } | Body::InPart { .. } | Body::Refused(_) => ("result", Member(self)),
             Body::Failed(_) => ("error", Member(self)),
         }
     }
@@ -144,14 +168,18 @@ pub struct Member<'o>(&'o Outcome);
 
 impl Serialize for Member<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (result, messages) = match &self.0.body {
-            Body::Done { result, messages } => (result, messages),
+        let (result, messages, error) = match &self.0.body {
+            Body::Done { result, messages } => (result, messages, None),
+            Body::InPart { result, messages, error } => (result, messages, Some(error)),
             Body::Refused(content) | Body::Failed(content) => return content.serialize(serializer),
         };
         let mut content = serializer.serialize_map(None)?;
-        content.serialize_entry("is_success", &true)?;
+        content.serialize_entry("is_success", &error.is_none())?;
         content.serialize_entry("result", result)?;
         content.serialize_entry("messages", messages)?;
+        if let Some(error) = error {
+            content.serialize_entry("error", error)?;
+        }
         if !self.0.warnings.is_empty() {
             content.serialize_entry("warnings", &self.0.warnings)?;
         }
@@ -202,7 +230,7 @@ mod tests {
         };
         let done = Done {
             // An order of keys and a number that a reader might change.
-            result: json!({"name": "x", "id": 7, "amount": 1.10}),
+            result: Content::One(json!({"name": "x", "id": 7, "amount": 1.10})),
             message: "Record created successfully".to_owned(),
             warnings: vec![warning],
             atomicity: Some(Atomicity::Compensated),

@@ -11,8 +11,9 @@ use super::{
     replan::{Replans, Stale},
 };
 use crate::{
-    execute::{self, Done},
-    plan::{self, Plan},
+    execute::{self, Content, Done},
+    odoo::{self, Caller},
+    plan::{self, NamedId, Plan},
     route::Route,
 };
 
@@ -72,6 +73,36 @@ impl Recorded<'_> {
     }
 }
 
+/// The number of refusals that are explained, since each may cost a search.
+const MAX_EXPLAINED: usize = 20;
+
+/// Explains the refusals of some of several records by records that they name and that do not exist.
+async fn explain_each(caller: &Caller, done: &mut Done, named: &[NamedId]) {
+    let Content::Each(results) = &mut done.result else { return };
+    let refused = results.iter_mut().enumerate().filter_map(|(place, result)| match result {
+        Err(execute::Error::Refused(error @ plan::Error::Odoo(odoo::Error::Fault(_)))) => Some((place, error)),
+        _ => None,
+    });
+    for (place, error) in refused.take(MAX_EXPLAINED) {
+        let within = format!("payload[{place}].");
+        let own: Vec<NamedId> = named.iter().filter(|named| named.path.starts_with(&within)).cloned().collect();
+        *error = plan::explain(caller, error.clone(), &own).await;
+    }
+}
+
+/// What was done. Where none of several records came to a decision, as where Odoo is not reached, the request did not either.
+fn whole(done: Done) -> Result<Done, Error> {
+    let Content::Each(results) = &done.result else { return Ok(done) };
+    let undecided = results.iter().map(|result| match result {
+        Ok(_) => None,
+        Err(error) => Some(Error::from(error.clone())).filter(|error| !error.is_decision()),
+    });
+    // `None` where one of them was done or decided on.
+    let undecided: Option<Vec<Error>> = undecided.collect();
+    let first = undecided.and_then(|undecided| undecided.into_iter().next());
+    first.map_or(Ok(done), Err)
+}
+
 impl<'r, 's> Planned<'r, 's> {
     async fn of(recorded: &'r mut Recorded<'s>) -> Result<Self, Error> {
         let config = &recorded.authenticated.service.config;
@@ -103,7 +134,11 @@ impl<'r, 's> Planned<'r, 's> {
             };
             let refused = match executed {
                 Err(execute::Error::Refused(error)) if recorded.route().row().may_be_replanned => error,
-                executed => return Ok(executed?),
+                executed => {
+                    let mut done = executed?;
+                    explain_each(&recorded.caller, &mut done, &named_ids).await;
+                    return whole(done);
+                }
             };
             let Some(stale) = replans.reason(&refused, &recorded.caller).await else {
                 let refused = plan::explain(&recorded.caller, refused, &named_ids).await;

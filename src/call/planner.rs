@@ -57,7 +57,10 @@ pub(super) async fn plan_once(
 /// Whether the call names a field that the cached models lack, or Odoo does not let its user read what they have.
 fn doubts_schema(plan: &Result<Plan, plan::Error>) -> bool {
     match plan {
-        Ok(plan) => plan.warnings.iter().any(|warning| warning.code == WarningCode::UnknownField),
+        Ok(plan) => {
+            plan.may_come_of_old_schemas()
+                || plan.all_warnings().any(|warning| warning.code == WarningCode::UnknownField)
+        }
         Err(error) => error.may_come_of_old_schemas(),
     }
 }

@@ -228,6 +228,10 @@ codes! {
             "";
     }
     Payload {
+        RecordsRefused = "records_refused", Refused, Unsafe|No|Safe,
+            "records of a list were not written: `error.records` has their places, and `result` the answer of each, \
+             with `error.retry` of its own. Send those again that failed: `unsafe` means that others were written",
+            "`\"payload\": [{…}, {…}]`";
         NoMatch = "no_match", Refused, No,
             "a lookup finds no record that has the values of all its keys",
             "`\"country_id\": {\"code\": \"Q9\"}`";

@@ -3,7 +3,7 @@
 use crate::plan;
 
 /// A write that failed and could not be undone completely.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("{cause}; {}", left.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
 pub struct Incomplete {
     #[source]

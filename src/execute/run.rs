@@ -30,15 +30,23 @@ pub(super) async fn run(
     steps: Steps,
     before: HashSet<(String, i64)>,
 ) -> Result<Option<MainResult>, Error> {
-    let mut run =
-        Run { caller, before, created: StepMap::default(), undo: UndoList::new(caller), lines: HashMap::new() };
+    run_after(caller, StepMap::default(), steps, before).await
+}
+
+/// Carries out steps that may use what `earlier` ones have created.
+///
+/// # Errors
+/// A step failed. What these steps had created has been deleted again, or the error names what is left.
+pub(super) async fn run_after(
+    caller: &Caller,
+    earlier: StepMap<Created>,
+    steps: Steps,
+    before: HashSet<(String, i64)>,
+) -> Result<Option<MainResult>, Error> {
+    let mut run = Run::after(caller, earlier, before);
     let mut result = None;
     for step in steps {
-        let models: Vec<String> = step.side_effects().map_or_else(Vec::new, |side_effects| side_effects.models.clone());
-        let taken = run.take(step).await;
-        // Its lines have been written too, so lookups of their models may be out of date.
-        caller.forget_lookups_of(models.iter().map(String::as_str));
-        match taken {
+        match run.take_and_forget(step).await {
             Ok(Some(main)) => result = Some(main),
             Ok(None) => {}
             Err(failed) => return Err(run.undo.give_up(failed).await),
@@ -56,24 +64,56 @@ pub(super) struct MainResult {
 }
 
 /// The records that a step created; none for a step that creates nothing.
-struct Created {
-    model: String,
-    ids: Vec<i64>,
+#[derive(Debug, Clone)]
+pub(super) struct Created {
+    pub(super) model: String,
+    pub(super) ids: Vec<i64>,
 }
 
 /// The state of a write that is being carried out.
-struct Run<'c> {
+pub(super) struct Run<'c> {
     caller: &'c Caller,
     /// Lines that existed before, by field.
     before: HashSet<(String, i64)>,
-    created: StepMap<Created>,
-    undo: UndoList<'c>,
+    pub(super) created: StepMap<Created>,
+    pub(super) undo: UndoList<'c>,
     /// Lines that were read to find the record of a file.
     lines: HashMap<(String, i64, String), Vec<i64>>,
 }
 
-impl Run<'_> {
+impl<'c> Run<'c> {
+    pub(super) fn new(caller: &'c Caller) -> Self {
+        Self::after(caller, StepMap::default(), HashSet::new())
+    }
+
+    /// A write that may use what `created` has. `before` are lines that existed before.
+    pub(super) fn after(caller: &'c Caller, created: StepMap<Created>, before: HashSet<(String, i64)>) -> Self {
+        Self { caller, before, created, undo: UndoList::new(caller), lines: HashMap::new() }
+    }
+
     /// Carries out one step; returns the result of the main call.
+    pub(super) async fn take_and_forget(&mut self, step: Step) -> Result<Option<MainResult>, Failed> {
+        let models: Vec<String> = step.side_effects().map_or_else(Vec::new, |side_effects| side_effects.models.clone());
+        let taken = self.take(step).await;
+        // Its lines have been written too, so lookups of their models may be out of date.
+        self.caller.forget_lookups_of(models.iter().map(String::as_str));
+        taken
+    }
+
+    pub(super) fn caller(&self) -> &'c Caller {
+        self.caller
+    }
+
+    /// Leaves a step out. Nothing that needs it can be carried out.
+    pub(super) fn leave_out(&mut self, step: Step) {
+        self.created.push(Created { model: step.rpc.model, ids: Vec::new() });
+    }
+
+    /// Notes that the step that was just taken has failed, where others follow that do not need it.
+    pub(super) fn note_failed(&mut self) {
+        self.created.push(Created { model: String::new(), ids: Vec::new() });
+    }
+
     async fn take(&mut self, step: Step) -> Result<Option<MainResult>, Failed> {
         let Step { mut rpc, placeholders, purpose } = step;
         self.fill(&mut rpc, &placeholders).await?;
@@ -175,7 +215,7 @@ impl Run<'_> {
     }
 
     /// Fills the placeholders of a call. A call that lacks an id is not sent.
-    async fn fill(&mut self, rpc: &mut Rpc, placeholders: &[Placeholder]) -> Result<(), Failed> {
+    pub(super) async fn fill(&mut self, rpc: &mut Rpc, placeholders: &[Placeholder]) -> Result<(), Failed> {
         for placeholder in placeholders {
             let id = match &placeholder.id {
                 FutureId::Created { step, index } => self.created_id(*step, *index, rpc)?,

@@ -17,6 +17,7 @@ use crate::{
 };
 
 /// Records to delete if a later step fails.
+#[derive(Debug)]
 pub(super) struct Undo {
     pub(super) model: String,
     pub(super) ids: Vec<i64>,
@@ -24,7 +25,7 @@ pub(super) struct Undo {
     pub(super) side_effects: SideEffects,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Created,
     /// Found by its lookup after an answer was lost. It may be another caller's, so it is not deleted.
@@ -59,9 +60,25 @@ impl<'c> UndoList<'c> {
         self.created.push(undo);
     }
 
+    /// Takes out what has been added.
+    pub(super) fn take(&mut self) -> Vec<Undo> {
+        std::mem::take(&mut self.created)
+    }
+
+    /// Deletes what was created, last first; returns what is left.
+    pub(super) async fn delete_all(self) -> Vec<Leftover> {
+        self.take_back(Vec::new(), false).await
+    }
+
     /// Deletes what was created, last first, and names what could not be deleted.
-    pub(super) async fn give_up(mut self, failed: Failed) -> Error {
-        let Failed { cause, own: mut left, keeps_the_rest } = failed;
+    pub(super) async fn give_up(self, failed: Failed) -> Error {
+        let Failed { cause, own, keeps_the_rest } = failed;
+        let left = self.take_back(own, keeps_the_rest).await;
+        if left.is_empty() { Error::Refused(cause) } else { Incomplete { cause, left }.into() }
+    }
+
+    /// Adds what is left to `left`.
+    async fn take_back(mut self, mut left: Vec<Leftover>, keeps_the_rest: bool) -> Vec<Leftover> {
         let mut keep = keeps_the_rest.then_some("a call that may refer to it may have been done");
         if let Some(Updated { model, ids, with }) = self.updated.take() {
             left.push(Leftover { model, ids, fate: Fate::Updated, why: "an update is not undone".to_owned(), with });
@@ -108,7 +125,7 @@ impl<'c> UndoList<'c> {
                 with: Vec::new(),
             }));
         }
-        if left.is_empty() { Error::Refused(cause) } else { Incomplete { cause, left }.into() }
+        left
     }
 
     /// Deletes records, and then the remaining lines that they had; returns what could not be deleted.

@@ -39,6 +39,7 @@ pub fn answer(answered: Answered) -> Response {
             HeaderValue::from_static(match atomicity {
                 Atomicity::SingleCall => "single-call",
                 Atomicity::Compensated => "compensated",
+                Atomicity::PerRecord => "per-record",
             }),
         );
     }

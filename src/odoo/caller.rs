@@ -12,9 +12,12 @@ mod methods;
 mod reads;
 mod schemas;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering::Relaxed},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
 use parking_lot::{Mutex, RwLock};
@@ -131,6 +134,11 @@ impl Caller {
     /// It is not known yet, and Odoo does not answer.
     pub async fn version(&self) -> Result<u16, Error> {
         self.odoo.version(self.until).await
+    }
+
+    /// The time that Odoo has for one RPC.
+    pub fn timeout(&self) -> Duration {
+        self.odoo.timeout
     }
 
     /// Turns batching off for the rest of this call.

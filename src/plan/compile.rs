@@ -8,16 +8,20 @@
 
 mod files;
 mod in_place;
+mod many;
 mod settle;
 
 use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
 
-pub(super) use self::settle::{OldLines, Settler};
 use self::{
     files::{Attach, Files},
     settle::Settled,
+};
+pub(super) use self::{
+    many::{RecordDraft, Shared, compile_many},
+    settle::{OldLines, Settler},
 };
 use super::{
     Error, Warnings,
@@ -40,6 +44,16 @@ use crate::{
 pub(super) enum Target {
     New,
     Existing(Existing),
+}
+
+impl Target {
+    /// The number of records that the main call writes.
+    fn number_of_records(&self) -> usize {
+        match self {
+            Self::New => 1,
+            Self::Existing(existing) => existing.ids.len(),
+        }
+    }
 }
 
 /// Existing records that are updated.
@@ -78,11 +92,7 @@ pub(super) fn compile(
 ) -> Result<Write, Error> {
     let WriteContext { policy, model, filter, company, wanted, specification } = context;
     let order = resolved.order(&draft)?;
-    let targets = match &target {
-        Target::New => 1,
-        Target::Existing(existing) => existing.ids.len(),
-    };
-    let in_place = in_place::questions(policy, &draft, &resolved, targets);
+    let in_place = in_place::questions(policy, &draft, &resolved, target.number_of_records());
     let Resolved { questions, matches, mut missing_records, same } = resolved;
     let created: HashSet<QuestionId> = missing_records.keys().copied().collect();
     let is_created = |id| created.contains(same.get(&id).unwrap_or(&id));

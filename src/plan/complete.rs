@@ -33,9 +33,24 @@ pub(super) async fn complete(
     resolved: &mut Resolved,
     existing: Option<&[i64]>,
 ) -> Result<u64, Error> {
-    let record = existing.map_or(Record::New, |ids| Record::Existing(ids.to_vec()));
+    complete_all(caller, filter, model, vec![(draft, existing)], resolved).await
+}
+
+/// The same for several records of a model; where it fails, none of them is closed.
+///
+/// # Errors
+/// As those of [`complete`], of any of the records.
+pub(super) async fn complete_all(
+    caller: &Caller,
+    filter: Filter<'_>,
+    model: &str,
+    records: Vec<(&mut Draft, Option<&[i64]>)>,
+    resolved: &mut Resolved,
+) -> Result<u64, Error> {
+    let record = |existing: Option<&[i64]>| existing.map_or(Record::New, |ids| Record::Existing(ids.to_vec()));
     let Resolved { questions, matches, missing_records, .. } = resolved;
-    let mut drafts = vec![(model.to_owned(), record, draft)];
+    let mut drafts: Vec<_> =
+        records.into_iter().map(|(draft, existing)| (model.to_owned(), record(existing), draft)).collect();
     for (id, missing) in missing_records {
         drafts.push((questions.get(*id).model.clone(), Record::New, &mut missing.draft));
     }

@@ -15,7 +15,7 @@ use crate::{
 /// Why a call cannot be carried out as it was sent. Nothing was written.
 ///
 /// Where the addon has a sentence for it, the sentence is the addon's, since integrations match on it.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     #[error("'{field}': '{value}' found no match.")]
     NoMatch { path: String, field: String, value: String },
@@ -255,6 +255,36 @@ impl Error {
         }
     }
 
+    /// The same error, of one of several records: its path names which.
+    pub(super) fn of_record(mut self, number: usize) -> Self {
+        match &mut self {
+            Self::Ambiguous(ambiguous) => place(&mut ambiguous.path, number),
+            Self::NoMatch { path, .. }
+            | Self::UnknownLookupField { path, .. }
+            | Self::BadMode { path, .. }
+            | Self::WrongKind { path, .. }
+            | Self::Denied { path, .. }
+            | Self::Domain { path, .. } => place(path, number),
+            Self::Strict(warning) => place(&mut warning.path, number),
+            Self::UnknownField { .. }
+            | Self::NotRelational { .. }
+            | Self::FieldList { .. }
+            | Self::Circular { .. }
+            | Self::NotFoundAfterwards { .. }
+            | Self::LinesDiffer { .. }
+            | Self::NoSearchKey
+            | Self::NoMethod
+            | Self::NoPayload(_)
+            | Self::Misplaced(_)
+            | Self::NotLoaded { .. }
+            | Self::TooManyRows { .. }
+            | Self::PrivateMethod { .. }
+            | Self::Overtaken(_)
+            | Self::Odoo(_) => {}
+        }
+        self
+    }
+
     /// The same refusal, marked as worth another try by the caller.
     #[must_use]
     pub fn overtaken(self) -> Self {
@@ -277,7 +307,7 @@ impl Error {
 }
 
 /// A parameter that stands where nothing reads it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Misplaced {
     /// Where in `vals` it stands.
     pub path: String,
@@ -305,7 +335,7 @@ fn loaded(messages: &[Value]) -> String {
 }
 
 /// A lookup that matched several records where one is needed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("'{field}': '{value}' matched more than 1 record{}", listed(candidates))]
 pub struct Ambiguous {
     pub path: String,
@@ -315,6 +345,18 @@ pub struct Ambiguous {
     pub ids: Vec<i64>,
     /// The ids and names of some of the records, where Odoo could be asked for them.
     pub candidates: Vec<(i64, String)>,
+}
+
+/// Puts the number of the record into a path: `payload.name` is `payload[3].name`. A path that has it stays.
+pub(super) fn place(path: &mut String, number: usize) {
+    for parameter in ["payload", "search_key"] {
+        if let Some(rest) = path.strip_prefix(parameter)
+            && (rest.is_empty() || rest.starts_with('.'))
+        {
+            *path = format!("{parameter}[{number}]{rest}");
+            return;
+        }
+    }
 }
 
 /// The number of records that an ambiguous lookup names.

@@ -21,5 +21,5 @@ pub(super) use self::{
     ask::Matches,
     auto_create::{AutoCreate, Fit},
     query::MAX_MATCHES,
-    question::{ARCHIVED, Filter, Lookup, LookupError, Question, QuestionId, Questions, XML_ID, no_id},
+    question::{ARCHIVED, Filter, Lookup, LookupError, Question, QuestionId, Questions, XML_ID, is_comparable, no_id},
 };

@@ -1,12 +1,17 @@
 //! A plan for people: what was looked up and found, and the RPCs that would follow.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 
 use super::{
-    Fields, LookupResult, On, Plan, Work, attachment,
+    Fields, LookupResult, Many, On, Plan, Together, Work, attachment,
     steps::{At, FutureId, Purpose, RecordPath, Root, Step},
 };
-use crate::odoo::{Caller, Page, Rpc};
+use crate::{
+    key_texts::mask_keys,
+    odoo::{Caller, Page, Rpc},
+};
 
 const DELETED_AGAIN: &str = "deleted again if a later call is refused";
 
@@ -17,6 +22,7 @@ impl Plan {
         let policy = caller.policy();
         let mut calls: Value = match &self.work {
             Work::Write(write) => write.steps.iter().map(render_step).collect(),
+            Work::Many(many) => render_many(many),
             Work::Search { model, domain, page, most: _, fields } => {
                 let rpc = search(model, domain.clone(), page.clone(), fields);
                 // The search is shown as it is sent, restricted to the caller's domain.
@@ -50,7 +56,19 @@ impl Plan {
             }
         }
         let lookups: Vec<Value> = self.lookups.iter().map(LookupResult::render).collect();
-        json!({"lookups": lookups, "calls": calls})
+        let mut rendered = json!({"lookups": lookups, "calls": calls});
+        if let Work::Many(many) = &self.work {
+            let refused =
+                many.records.iter().enumerate().filter_map(|(place, record)| Some((place, record.as_ref().err()?)));
+            let refused = refused.map(|(place, error)| {
+                json!({"record": place, "code": error.code(), "path": error.path(), "message": mask_keys(&error.to_string())})
+            });
+            rendered["refused"] = refused.collect();
+            if many.is_atomic {
+                rendered["atomic"] = json!(true);
+            }
+        }
+        rendered
     }
 }
 
@@ -75,6 +93,42 @@ impl LookupResult {
         }
         shown
     }
+}
+
+/// The maximum number of records that are shown of those that go together.
+const SHOWN_RECORDS: usize = 1_000;
+
+/// The calls of several records: those for missing records, then those for records that go together, then those of each other
+/// record. `records` has the places of the records that a call is for.
+fn render_many(many: &Many) -> Value {
+    let mut calls: Vec<Value> = many.shared.iter().map(render_step).collect();
+    let mut is_together = HashSet::new();
+    for Together(places) in &many.together {
+        let steps = places.iter().filter_map(|place| many.records[*place].as_ref().ok()?.write.only_create());
+        let mut steps = steps.map(render_step);
+        let Some(mut call) = steps.next() else { continue };
+        if let Some(all) = call["args"]["vals_list"].as_array_mut() {
+            let rest = steps.by_ref().take(SHOWN_RECORDS);
+            let rest = rest.filter_map(|mut step| step["args"]["vals_list"].as_array_mut().map(std::mem::take));
+            all.extend(rest.flatten());
+            let more = steps.count();
+            if more > 0 {
+                all.push(json!(format!("… ({more} more)")));
+            }
+        }
+        call["records"] = json!(places);
+        calls.push(call);
+        is_together.extend(places.iter().copied());
+    }
+    for (place, record) in many.records.iter().enumerate().filter(|(place, _)| !is_together.contains(place)) {
+        let Ok(record) = record else { continue };
+        for step in record.write.steps.iter() {
+            let mut call = render_step(step);
+            call["records"] = json!([place]);
+            calls.push(call);
+        }
+    }
+    Value::Array(calls)
 }
 
 fn render_step(step: &Step) -> Value {

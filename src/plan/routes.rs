@@ -1,6 +1,6 @@
 //! The routes, each a function from what a caller sent to a [`super::Plan`].
 //!
-//! `write` plans `create_data`, `update_data` and `create_update_data`, `search` plans `search_data` (with `group`), `method` plans
+//! `write` plans `create_data`, `update_data` and `create_update_data` of one record, `many` those of a list, `search` plans `search_data` (with `group`), `method` plans
 //! `call_function` (with `then` and `message`), `delete` plans `delete_data`. All of them take the parameters apart in `vals`; `context`
 //! is for all of them, `misplaced` checks that parameters stand where they are read, `existing` finds records, `company` the one that a
 //! payload names, and `locked` answers a write's questions under its locks. These files import everything else of planning, and nothing
@@ -12,6 +12,7 @@ mod delete;
 mod existing;
 mod group;
 mod locked;
+mod many;
 mod message;
 mod method;
 mod misplaced;
@@ -25,9 +26,9 @@ pub use self::{
     context::take_context,
     delete::delete_data,
     group::Grouping,
+    many::{create_data, create_update_data, update_data},
     method::call_function,
     misplaced::check_places,
     search::search_data,
     then::{Then, Wizard},
-    write::{create_data, create_update_data, update_data},
 };

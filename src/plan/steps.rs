@@ -7,6 +7,7 @@
 //! the answer. A [`StepId`] exists only for a step that stands before the one that names it, and every path of a
 //! [`Placeholder`] resolves: [`Steps::push`] is the only way to add a step, and checks it.
 
+mod many;
 mod placeholder;
 mod side_effects;
 
@@ -16,6 +17,7 @@ use serde_json::Value;
 
 pub(super) use self::placeholder::Trail;
 pub use self::{
+    many::{Many, Missing, Record, Together},
     placeholder::{At, FutureId, Line, Placeholder, RecordIndex, RecordPath, Root},
     side_effects::{Delegation, NestedLines, SideEffects},
 };
@@ -44,9 +46,12 @@ impl StepId {
     }
 }
 
-/// The calls of a write, in order.
+/// The calls of a write, in order. They may follow those that several writes share, which count first.
 #[derive(Debug, Default)]
-pub struct Steps(Vec<Step>);
+pub struct Steps {
+    before: usize,
+    steps: Vec<Step>,
+}
 
 impl Steps {
     /// Adds a step. Its placeholders are resolved once here, so that a wrong path shows before anything is sent.
@@ -56,20 +61,30 @@ impl Steps {
                 path.resolve(&mut step.rpc);
             }
         }
-        self.0.push(step);
-        StepId(self.0.len() - 1)
+        self.steps.push(step);
+        StepId(self.before + self.steps.len() - 1)
+    }
+
+    /// Steps that follow these, and may use what these create.
+    pub(super) fn following(&self) -> Self {
+        Self { before: self.before + self.steps.len(), steps: Vec::new() }
+    }
+
+    /// Drops all but the first `len` steps.
+    pub(super) fn truncate(&mut self, len: usize) {
+        self.steps.truncate(len);
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Step> {
-        self.0.iter()
+        self.steps.iter()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.steps.is_empty()
     }
 
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.steps.len()
     }
 }
 
@@ -78,12 +93,12 @@ impl IntoIterator for Steps {
     type IntoIter = std::vec::IntoIter<Step>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        self.steps.into_iter()
     }
 }
 
 /// A value for each step that has been carried out, in order.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct StepMap<T>(Vec<T>);
 
 impl<T> Default for StepMap<T> {

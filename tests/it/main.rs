@@ -31,6 +31,7 @@ mod log_keeping;
 mod log_place;
 mod lookup_cache;
 mod lookups;
+mod many;
 mod not_written;
 mod operations;
 mod outage;

@@ -2,7 +2,12 @@
 //!
 //! Every value that a caller or Odoo sent passes [`super::content`] before it reaches a line.
 
-use std::{collections::BTreeSet, fmt, net::IpAddr, time::Duration};
+use std::{
+    collections::{BTreeSet, HashSet},
+    fmt,
+    net::IpAddr,
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -236,13 +241,11 @@ pub(in crate::log) struct PassedEndLine<'r> {
 /// The records that all RPCs wrote, by model.
 pub fn written_records(odoo: &[OdooCall]) -> Map<String, Value> {
     let mut all = Map::new();
+    let mut known = HashSet::new();
     for call in odoo.iter().filter(|call| !call.records.is_empty()) {
         let Some(model) = call.rpc["model"].as_str() else { continue };
-        let known = all.entry(model).or_insert_with(|| Value::Array(Vec::new()));
-        if let Value::Array(known) = known {
-            let new =
-                call.records.iter().map(|id| Value::from(*id)).filter(|id| !known.contains(id)).collect::<Vec<_>>();
-            known.extend(new);
+        if let Value::Array(records) = all.entry(model).or_insert_with(|| Value::Array(Vec::new())) {
+            records.extend(call.records.iter().filter(|id| known.insert((model, **id))).map(|id| Value::from(*id)));
         }
     }
     all

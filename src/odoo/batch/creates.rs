@@ -68,7 +68,7 @@ pub(in crate::odoo) fn batchable_record(rpc: &Rpc) -> Option<&Value> {
 }
 
 /// Whether two records have the same fields, and equal booleans in them.
-fn has_same_shape(one: &Value, other: &Value) -> bool {
+pub(in crate::odoo) fn has_same_shape(one: &Value, other: &Value) -> bool {
     let (Some(one), Some(other)) = (one.as_object(), other.as_object()) else { return false };
     let is_alike = |(name, value): (&String, &Value)| {
         other.get(name).is_some_and(|theirs| (!value.is_boolean() && !theirs.is_boolean()) || value == theirs)

@@ -11,7 +11,7 @@ use crate::{
         batch::{
             Batching,
             batcher::{Batch, Dispatch},
-            creates::{Answer, Creates, Key, Record, batchable_record},
+            creates::{Answer, Creates, Key, Record, batchable_record, has_same_shape},
             learned::UserModel,
             record_matching::{self, MatchValues},
         },
@@ -90,6 +90,24 @@ impl Caller {
                 self.note_created(rpc, 1, started, Err(Error::NoAnswer { effect: Effect::Write, why }))
             }
         }
+    }
+
+    /// The ids of new records that one `create` has made, in the order of the records. A model may give those of records with
+    /// different fields back in another order (`calendar.event`, Odoo 14-19), so that such records are told apart by their values;
+    /// `None` where they cannot be.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub async fn in_order(&self, model: &str, records: &[Value], ids: Vec<i64>) -> Result<Option<Vec<i64>>, Error> {
+        if records.windows(2).all(|pair| has_same_shape(&pair[0], &pair[1])) {
+            return Ok(Some(ids));
+        }
+        let schema = self.schema(model).await?;
+        let is_readable = |name: &str, _: &Field| self.policy.decide(Touch::Read { model, field: name }).is_ok();
+        let match_values: Vec<MatchValues> =
+            records.iter().map(|values| MatchValues::of(values, &schema, is_readable)).collect();
+        let assigned = self.tell_apart(model, &match_values, &ids).await.transpose()?;
+        Ok(assigned.and_then(|assigned| assigned.into_iter().collect()))
     }
 
     /// Whether the new records can be assigned to their calls: they are all equal, or this user can read what it creates.

@@ -260,7 +260,7 @@ impl Error {
     /// Whether the error is due to what a batch contains, so that the calls of the batch may succeed one by one. Any other error
     /// would meet each of them alike: then splitting a batch would only multiply the requests, at a time when Odoo can be
     /// overloaded.
-    pub(in crate::odoo) fn splits_batch(&self) -> bool {
+    pub fn splits_batch(&self) -> bool {
         match self {
             Self::Fault(fault) => !fault.is_out_of_connections(),
             // XML-RPC may be unable to carry the value of one call, and the answer to one call may be small enough.

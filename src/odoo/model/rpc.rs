@@ -153,6 +153,12 @@ impl Rpc {
         Self::new(model, "web_save", Effect::Write, Some(ids), args)
     }
 
+    /// To each record its own values, in one transaction (Odoo 19 and later): `[{"id"}]`.
+    pub fn web_save_multi(model: &str, ids: Vec<i64>, records: Vec<Value>) -> Self {
+        let args = vec![("vals_list", Value::Array(records)), ("specification", json!({}))];
+        Self::new(model, "web_save_multi", Effect::Write, Some(ids), args)
+    }
+
     /// Any public method, with named arguments.
     ///
     /// `create` gets its values by position: Odoo's `call_kw` looks for them there after the call (14-19).

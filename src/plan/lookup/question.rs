@@ -261,7 +261,12 @@ fn is_external_id(schemas: &SchemaView<'_>, model: &str, value: &Value) -> Resul
 pub(in crate::plan) const NO_EXTERNAL_ID: &str = "must be an external id with its module, such as `base.be`";
 
 /// Whether the value can be recognised in what `read` gives of the field.
-fn is_comparable(schemas: &SchemaView<'_>, model: &str, key: &str, value: &Value) -> Result<bool, LookupError> {
+pub(in crate::plan) fn is_comparable(
+    schemas: &SchemaView<'_>,
+    model: &str,
+    key: &str,
+    value: &Value,
+) -> Result<bool, LookupError> {
     let Some(view) = schemas.model(model)? else { return Ok(false) };
     let described = view.read(key)?;
     if described.is_none() && !key.contains('.') {

@@ -18,8 +18,8 @@ use crate::{
 
 /// The parameters that every route reads; below, those that each kind of route reads besides.
 const ALWAYS: [&str; 5] = ["payload", "strict", "dry_run", "batch", "context"];
-pub(super) const CREATE: [&str; 2] = ["auto_create", "result_field"];
-pub(super) const UPDATE: [&str; 3] = ["search_key", "auto_create", "result_field"];
+pub(super) const CREATE: [&str; 3] = ["auto_create", "result_field", "atomic"];
+pub(super) const UPDATE: [&str; 4] = ["search_key", "auto_create", "result_field", "atomic"];
 pub(super) const SEARCH: [&str; 0] = [];
 pub(super) const CALL: [&str; 1] = ["search_key"];
 pub(super) const DELETE: [&str; 1] = ["search_key"];
@@ -75,6 +75,18 @@ impl<'a> Vals<'a> {
                 .map_err(|source| Error::FieldList { parameter: "result_field", source })?,
             warnings,
         })
+    }
+
+    /// The parameters of one record of several. What the records have in common stays with the request.
+    pub(super) fn of_record(&self, payload: &'a Map<String, Value>) -> Self {
+        Self {
+            payload: Cow::Borrowed(payload),
+            search_key: Map::new(),
+            auto_create: AutoCreate::default(),
+            dry_run: self.dry_run,
+            result_field: Vec::new(),
+            warnings: self.warnings.anew(),
+        }
     }
 
     /// The search key, which some routes require.

@@ -83,16 +83,17 @@ pub async fn create_update_data(caller: &Caller, asked: Asked<'_>) -> Result<Pla
 }
 
 /// A write whose payload has been read, and whose questions are open.
-struct Request<'r> {
-    model: &'r str,
-    vals: Vals<'r>,
-    filter: Filter<'r>,
-    company: Option<i64>,
-    draft: Draft,
-    questions: Questions,
-    wanted: Selection,
+pub(super) struct Request<'r> {
+    pub(super) model: &'r str,
+    pub(super) vals: Vals<'r>,
+    pub(super) filter: Filter<'r>,
+    pub(super) company: Option<i64>,
+    pub(super) draft: Draft,
+    /// Of one of several records, none: the questions of all stand together.
+    pub(super) questions: Questions,
+    pub(super) wanted: Selection,
     /// It finds the records to update.
-    key: Option<SearchKey>,
+    pub(super) key: Option<SearchKey>,
 }
 
 impl<'r> Request<'r> {
@@ -152,7 +153,7 @@ impl<'r> Request<'r> {
     }
 
     /// Warns where a key matches more records than it names, and no rule says how many may be written.
-    fn note_several(&mut self, caller: &Caller, found: &Found) -> Result<(), Error> {
+    pub(super) fn note_several(&mut self, caller: &Caller, found: &Found) -> Result<(), Error> {
         let records = found.ids.len();
         let is_meant = self.key.as_ref().is_some_and(|key| key.names_each_of(records));
         if records < 2 || is_meant || caller.policy().most.write.is_some() {
@@ -167,7 +168,7 @@ impl<'r> Request<'r> {
 
     /// The target of an update. Where new lines get files, the existing lines are read, archived ones too, to tell the
     /// new ones from them.
-    async fn existing(&self, caller: &Caller, found: Found) -> Result<Target, Error> {
+    pub(super) async fn existing(&self, caller: &Caller, found: Found) -> Result<Target, Error> {
         let mut before = HashSet::new();
         for (field, model, inverse) in self.draft.fields_with_files().into_iter().filter(|_| !found.ids.is_empty()) {
             let lines = lines_of(caller, self.model, &found.ids, field, model, inverse).await?;
@@ -185,7 +186,7 @@ impl<'r> Request<'r> {
         let named = complete(caller, self.filter, self.model, &mut self.draft, &mut resolved, existing).await?;
         let specification = self.wanted.specification_for(caller).await?;
         let (lookups, named_ids) = (resolved.looked(), resolved.questions.named_ids().to_vec());
-        let answers = hash_of_answers(&resolved, &target, named);
+        let answers = hash_of_answers(&resolved, [&target], named);
         let Self { model, filter, company, wanted, .. } = self;
         let context = WriteContext { policy: caller.policy(), model, filter, company, wanted, specification };
         let write = compile(context, self.draft, resolved, target, &mut self.vals.warnings);
@@ -205,16 +206,26 @@ impl<'r> Request<'r> {
 }
 
 /// See [`Plan::answers`].
-fn hash_of_answers(resolved: &Resolved, target: &Target, named: u64) -> u64 {
+pub(super) fn hash_of_answers<'t>(
+    resolved: &Resolved,
+    targets: impl IntoIterator<Item = &'t Target>,
+    named: u64,
+) -> u64 {
     let mut hash = DefaultHasher::new();
     named.hash(&mut hash);
     resolved.matches.hash(&mut hash);
-    if let Target::Existing(Existing { ids, lines, before, .. }) = target {
-        ids.hash(&mut hash);
-        lines.iter().collect::<BTreeMap<_, _>>().hash(&mut hash);
-        before.iter().collect::<BTreeSet<_>>().hash(&mut hash);
+    for target in targets {
+        hash_target(target, &mut hash);
     }
     hash.finish()
+}
+
+fn hash_target(target: &Target, hash: &mut DefaultHasher) {
+    if let Target::Existing(Existing { ids, lines, before, .. }) = target {
+        ids.hash(hash);
+        lines.iter().collect::<BTreeMap<_, _>>().hash(hash);
+        before.iter().collect::<BTreeSet<_>>().hash(hash);
+    }
 }
 
 /// The company that the payload names. A lookup in its place is replaced by the id.

@@ -50,7 +50,7 @@ impl NestedLines {
     }
 
     /// Adds `more` to `into`. Lines of one field differ in what they hold, and all of it is looked for.
-    pub(in super::super) fn merge(into: &mut Vec<Self>, more: Vec<Self>) {
+    pub(crate) fn merge(into: &mut Vec<Self>, more: Vec<Self>) {
         for lines in more {
             match into.iter_mut().find(|known| known.field == lines.field) {
                 Some(known) => Self::merge(&mut known.within, lines.within),

@@ -1,0 +1,184 @@
+//! The records that the search keys of a request match.
+//!
+//! Search keys that differ in one comparable value are asked for by one search, whose rows are told apart by that value. A value
+//! that Odoo matched on other grounds than equality is asked for by itself, as every other search key is.
+
+use std::collections::{BTreeSet, HashMap};
+
+use futures_util::{FutureExt, StreamExt, stream};
+use serde_json::{Value, json};
+
+use super::{Error, MAX_CONCURRENT, Read, Request};
+use crate::{
+    odoo::{Caller, Page, Rpc},
+    plan::{
+        lookup::is_comparable,
+        routes::existing::{self, Found, decide_written, most_written},
+        rows,
+        schema_view::with_schemas,
+    },
+};
+
+/// The maximum number of search keys that one search is for.
+const MAX_VALUES: usize = 500;
+
+/// What was found for each record; `None` for one that has no search key, or an error already.
+///
+/// # Errors
+/// An RPC fails, or gives no records.
+pub(super) async fn find_all(
+    caller: &Caller,
+    model: &str,
+    records: &[Read<'_>],
+) -> Result<Vec<Option<Result<Found, Error>>>, Error> {
+    let mut found: Vec<Option<Result<Found, Error>>> = Vec::new();
+    found.resize_with(records.len(), || None);
+    let searches = searches(caller, model, records).await?;
+    let mut alone: Vec<usize> = Vec::new();
+    for search in searches {
+        match search {
+            Search::Alone(number) => alone.push(number),
+            Search::Together(together) if together.values.len() == 1 => {
+                alone.extend(together.values.into_iter().map(|(number, _)| number))
+            }
+            Search::Together(together) => {
+                for some in together.values.chunks(MAX_VALUES) {
+                    for (number, of_number) in together.ask(caller, model, records, some).await? {
+                        match of_number {
+                            Some(of_number) => found[number] = Some(of_number),
+                            None => alone.push(number),
+                        }
+                    }
+                }
+            }
+        }
+    }
+    let mut asked = Vec::with_capacity(alone.len());
+    for number in alone {
+        asked.push(find_alone(caller, number, &records[number]).boxed());
+    }
+    let mut asked = stream::iter(asked).buffered(MAX_CONCURRENT);
+    while let Some((number, of_number)) = asked.next().await {
+        found[number] = match of_number {
+            Some(Err(error @ Error::Odoo(_))) => return Err(error),
+            of_number => of_number,
+        };
+    }
+    Ok(found)
+}
+
+/// What the search key of one record matches.
+async fn find_alone(caller: &Caller, number: usize, record: &Read<'_>) -> (usize, Option<Result<Found, Error>>) {
+    let Ok(request @ Request { key: Some(key), .. }) = record else { return (number, None) };
+    let found = existing::find(caller, request.model, key.domain(), line_fields(request)).await;
+    (number, Some(found))
+}
+
+fn line_fields(request: &Request<'_>) -> Vec<String> {
+    request.draft.line_fields().into_iter().map(str::to_owned).collect()
+}
+
+enum Search {
+    Alone(usize),
+    Together(Together),
+}
+
+/// Search keys that differ in the value of one field.
+struct Together {
+    field: String,
+    /// The terms that all have in common.
+    beside: Vec<Value>,
+    /// The number of each record, and its value.
+    values: Vec<(usize, Value)>,
+}
+
+/// The searches for all search keys.
+async fn searches(caller: &Caller, model: &str, records: &[Read<'_>]) -> Result<Vec<Search>, Error> {
+    with_schemas(caller, |schemas| {
+        let mut searches: Vec<Search> = Vec::new();
+        let mut known: HashMap<String, usize> = HashMap::new();
+        for (number, record) in records.iter().enumerate() {
+            let Ok(Request { key: Some(key), .. }) = record else { continue };
+            let domain = key.domain();
+            let terms = domain.as_array().map(Vec::as_slice).unwrap_or_default();
+            let comparable = terms.iter().position(|term| match (term[0].as_str(), term[1].as_str()) {
+                (Some("id"), Some("=")) => term[2].is_i64(),
+                (Some(field), Some("=")) => is_comparable(schemas, model, field, &term[2]).unwrap_or(false),
+                _ => false,
+            });
+            let Some(place) = comparable else {
+                searches.push(Search::Alone(number));
+                continue;
+            };
+            let mut beside = terms.to_vec();
+            let term = beside.remove(place);
+            let field = term[0].as_str().unwrap_or_default().to_owned();
+            let key = json!([field, beside]).to_string();
+            let value = (number, term[2].clone());
+            let at = *known.entry(key).or_insert(searches.len());
+            match searches.get_mut(at) {
+                Some(Search::Together(together)) => together.values.push(value),
+                _ => searches.push(Search::Together(Together { field, beside, values: vec![value] })),
+            }
+        }
+        Ok(searches)
+    })
+    .await
+}
+
+impl Together {
+    /// Searches for some of the values; `None` for a value of which the rows do not tell what it matches.
+    async fn ask(
+        &self,
+        caller: &Caller,
+        model: &str,
+        records: &[Read<'_>],
+        some: &[(usize, Value)],
+    ) -> Result<Vec<(usize, Option<Result<Found, Error>>)>, Error> {
+        let values: Vec<&Value> = some.iter().map(|(_, value)| value).collect();
+        let mut domain = vec![json!([self.field, "in", values])];
+        domain.extend(self.beside.iter().cloned());
+        let requests = || some.iter().filter_map(|(number, _)| records[*number].as_ref().ok());
+        let mut fields: BTreeSet<String> = requests().flat_map(line_fields).collect();
+        fields.insert(self.field.clone());
+        let Page { limit, .. } = most_written(caller);
+        // Each value may match as many records as may be written, and one more shows that there are too many.
+        let limit = limit.map(|limit| limit.saturating_mul(some.len() as u64));
+        let page = Page { limit, ..Page::default() };
+        let rpc = Rpc::search_read(model, Value::Array(domain), json!(fields), page);
+        let rows = rows::records(&rpc, caller.call(&rpc).await?)?;
+        let is_cut = limit.is_some_and(|limit| rows.len() as u64 >= limit);
+        let mut by_value: HashMap<String, Vec<&Value>> = HashMap::new();
+        for row in &rows {
+            by_value.entry(row[&self.field].to_string()).or_default().push(row);
+        }
+        let matched: Vec<Option<Vec<&Value>>> =
+            values.iter().map(|value| by_value.remove(&value.to_string())).collect();
+        // A row that has none of the values was matched on other grounds, so that one which seems to match nothing may be its.
+        let has_strangers = !by_value.is_empty();
+        let mut answers = Vec::with_capacity(some.len());
+        for ((number, _), matched) in some.iter().zip(matched) {
+            let is_known = !is_cut && (matched.is_some() || !has_strangers);
+            let answer = match (is_known, &records[*number]) {
+                (true, Ok(request)) => Some(found(caller, &rpc, request, &matched.unwrap_or_default())?),
+                _ => None,
+            };
+            answers.push((*number, answer));
+        }
+        Ok(answers)
+    }
+}
+
+/// What the rows of one search key say, with the present lines of each.
+fn found(caller: &Caller, rpc: &Rpc, request: &Request<'_>, rows: &[&Value]) -> Result<Result<Found, Error>, Error> {
+    if let Err(error) = decide_written(caller, request.model, rows.len()) {
+        return Ok(Err(error));
+    }
+    let lines = line_fields(request).into_iter().map(|field| {
+        let ids = rows.iter().flat_map(|row| row[&field].as_array().into_iter().flatten()).filter_map(Value::as_i64);
+        let ids = ids.collect();
+        (field, ids)
+    });
+    let lines = lines.collect();
+    Ok(Ok(Found { ids: rows::ids(rpc, rows.iter().copied())?, lines }))
+}

@@ -1,0 +1,207 @@
+//! Many records in one request: what it costs in calls to Odoo, and what becomes of each record where a call fails.
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::support::{
+    client::Client,
+    fault::{Fault, FaultProxy},
+    gateway::Gateway,
+    odoo::odoo,
+};
+
+fn mark() -> String {
+    Uuid::new_v4().simple().to_string()[..10].to_owned()
+}
+
+/// The methods of the calls to Odoo of the last request, but for those that read what a model is.
+fn methods(gateway: &Gateway) -> Vec<String> {
+    let log = gateway.log();
+    let calls = log.last().unwrap()["odoo"].as_array().unwrap().clone();
+    let method = |call: &Value| call["method"].as_str().unwrap_or_default().to_owned();
+    calls.iter().map(method).filter(|method| method != "fields_get").collect()
+}
+
+fn payloads(mark: &str, number: usize) -> Vec<Value> {
+    let codes = ["TH", "FR", "BE", "DE"];
+    let payload = |n: usize| json!({"name": format!("{mark} {n}"), "country_id": {"code": codes[n % 4]}, "parent_id": {"ref": format!("dad {} {mark}", n % 3)}});
+    (0..number).map(payload).collect()
+}
+
+fn named(mark: &str) -> Value {
+    json!([["name", "like", format!("{mark} ")]])
+}
+
+#[tokio::test]
+async fn two_hundred_new_records_with_two_lookups_each_are_three_calls() {
+    let (odoo, gateway) = (odoo().await, Gateway::start().await);
+    let (client, mark) = (Client::with_bearer(&gateway).await, mark());
+    for n in 0..3 {
+        let dad = format!("dad {n} {mark}");
+        odoo.create("res.partner", json!({"name": format!("dad{n}{mark}"), "ref": dad, "is_company": true})).await;
+    }
+    // The first call of a caller reads who that is.
+    client.call("search_data", "res.country", json!({"payload": {"limit": 1}})).await;
+    let answer = client.call("create_data", "res.partner", json!({"payload": payloads(&mark, 200)})).await;
+    let answered = answer["result"].as_array().unwrap().len();
+    assert_eq!((&answer["is_success"], answered), (&json!(true), 200), "{}", answer["messages"]);
+    assert_eq!(methods(&gateway), ["search_read", "search_read", "create"]);
+    // Each answer is that of its own record.
+    let ids: Vec<&Value> = answer["result"].as_array().unwrap().iter().map(|one| &one["result"]["id"]).collect();
+    let read =
+        odoo.call("res.partner", "read", json!([ids, ["name", "country_id"]]), json!({"load": ""})).await.unwrap();
+    for (n, row) in read.as_array().unwrap().iter().enumerate() {
+        assert_eq!(row["name"], format!("{mark} {n}"));
+    }
+    // An update of all: one search, and a write each.
+    let payload: Vec<Value> = ids.iter().map(|id| json!({"id": id, "function": mark})).collect();
+    let update = json!({"search_key": ["id"], "payload": payload[..20]});
+    let updated = client.call("update_data", "res.partner", update).await;
+    assert_eq!(updated["is_success"], true, "{updated}");
+    let made = methods(&gateway);
+    assert_eq!((made.iter().filter(|method| *method == "search_read").count(), made.len()), (1, 21), "{made:?}");
+    assert_eq!(odoo.search_count("res.partner", json!([["function", "=", mark]])).await, 20);
+}
+
+#[tokio::test]
+async fn one_bad_record_among_many_costs_few_calls_and_leaves_the_others() {
+    let (odoo, gateway) = (odoo().await, Gateway::start().await);
+    let (client, mark) = (Client::with_bearer(&gateway).await, mark());
+    let mut payload: Vec<Value> = (0..200).map(|n| json!({"name": format!("{mark} {n}")})).collect();
+    payload[77] = json!({"name": false});
+    let answer = client.call("create_data", "res.partner", json!({"payload": payload})).await;
+    assert_eq!(
+        answer["error"],
+        json!({"code": "records_refused", "retry": "unsafe", "records": [77]}),
+        "{}",
+        answer["messages"]
+    );
+    assert_eq!(answer["result"][77]["is_success"], false);
+    assert_eq!(odoo.search_count("res.partner", named(&mark)).await, 199);
+    // Halved from 200 to 1: two calls at each of eight levels, and the first.
+    let creates = methods(&gateway).len();
+    assert!(creates <= 17, "{creates}");
+    let line = gateway.log().last().unwrap().clone();
+    assert_eq!((&line["state"], &line["error"]), (&json!("in_doubt"), &json!("records_refused")), "{line}");
+    assert!(line["message"].as_str().unwrap().contains("`payload[77]`"), "{line}");
+}
+
+#[tokio::test]
+async fn records_whose_answer_was_lost_are_unknown_and_never_sent_again() {
+    let odoo = odoo().await;
+    let proxy = FaultProxy::before(odoo).await;
+    let gateway = Gateway::before(&proxy.url, &odoo.database, "");
+    let (client, mark) = (Client::with_session(&gateway).await, mark());
+    proxy.run(|_, rpc| if rpc.ends_with("/create") { Fault::ResetAfter } else { Fault::Pass });
+    // Two kinds of records: the second kind goes by itself, after the first was lost.
+    let payload = json!([{"name": format!("{mark} 0")}, {"name": format!("{mark} 1")}, {"name": format!("{mark} 2"), "ref": "x"}]);
+    let body = json!({"model": "res.partner", "vals": {"payload": payload}}).to_string();
+    let answer = client.post("create_data", body).await;
+    let error = &answer.json["error"]["data"];
+    assert_eq!((answer.status, &error["retry"]), (502, &json!("unsafe")), "{answer:?}");
+    assert_eq!(odoo.search_count("res.partner", named(&mark)).await, 3);
+    assert_eq!(proxy.seen().iter().filter(|rpc| rpc.ends_with("/create")).count(), 2, "{:?}", proxy.seen());
+}
+
+#[tokio::test]
+async fn a_missing_record_that_is_refused_refuses_each_that_needs_it_and_no_other() {
+    let odoo = odoo().await;
+    let proxy = FaultProxy::before(odoo).await;
+    let gateway = Gateway::before(&proxy.url, &odoo.database, "");
+    let (client, mark) = (Client::with_session(&gateway).await, mark());
+    proxy.run(|_, rpc| if rpc == "res.partner.category/create" { Fault::Refuse } else { Fault::Pass });
+    let tag = json!({"records": [{"name": format!("tag {mark}")}]});
+    let payload = json!([{"name": format!("{mark} 0"), "category_id": tag}, {"name": format!("{mark} 1")}, {"name": format!("{mark} 2"), "category_id": tag}]);
+    let vals = json!({"payload": payload, "auto_create": {"category_id": {"name": format!("tag {mark}")}}});
+    let answer = client.call("create_data", "res.partner", vals).await;
+    assert_eq!(answer["error"]["records"], json!([0, 2]), "{answer}");
+    assert_eq!(odoo.search_count("res.partner", named(&mark)).await, 1);
+    assert_eq!(proxy.seen().iter().filter(|rpc| *rpc == "res.partner.category/create").count(), 1);
+}
+
+#[tokio::test]
+async fn a_request_whose_records_never_came_to_a_decision_is_answered_as_one_that_did_not() {
+    let odoo = odoo().await;
+    let proxy = FaultProxy::before(odoo).await;
+    let gateway = Gateway::before(&proxy.url, &odoo.database, "");
+    let (client, mark) = (Client::with_session(&gateway).await, mark());
+    let vals = json!({"payload": [{"name": format!("{mark} 0")}, {"name": format!("{mark} 1")}]});
+    assert_eq!(
+        client.call("create_data", "res.partner", json!({"payload": [], "dry_run": true})).await["is_success"],
+        true
+    );
+    proxy.run(|_, rpc| {
+        if rpc.ends_with("/create") {
+            Fault::Answer { status: "429 Too Many Requests", body: String::new() }
+        } else {
+            Fault::Pass
+        }
+    });
+    let answer = client.post("create_data", json!({"model": "res.partner", "vals": vals}).to_string()).await;
+    let error = &answer.json["error"]["data"];
+    assert_eq!(
+        (answer.status, &error["code"], &error["retry"]),
+        (503, &json!("odoo_overloaded"), &json!("safe")),
+        "{answer:?}"
+    );
+    assert_eq!(odoo.search_count("res.partner", named(&mark)).await, 0);
+}
+
+#[tokio::test]
+async fn a_policy_decides_on_each_record_with_its_place() {
+    let odoo = odoo().await;
+    let narrowed = "[policy]\nnever_write = [\"res.partner.street\"]\nmax_records = { write = 1 }\n\
+                    domains = { \"res.partner\" = [[\"is_company\", \"=\", false]] }";
+    let gateway = Gateway::before(&odoo.url, &odoo.database, narrowed);
+    let (client, mark) = (Client::with_bearer(&gateway).await, mark());
+    let payload = json!([{"name": format!("{mark} 0")}, {"name": format!("{mark} 1"), "street": "s"},
+        {"name": format!("{mark} 2"), "is_company": true}, {"name": format!("{mark} 3")}]);
+    let answer = client.call("create_data", "res.partner", json!({"payload": payload})).await;
+    let denied = |place: usize| (&answer["result"][place]["error"]["code"], &answer["result"][place]["error"]["path"]);
+    assert_eq!(answer["error"]["records"], json!([1, 2]), "{answer}");
+    assert_eq!(denied(1), (&json!("field_not_writable"), &json!("payload[1].street")), "{answer}");
+    assert_eq!(denied(2).0, &json!("outside_domain"), "{answer}");
+    assert_eq!(odoo.search_count("res.partner", named(&mark)).await, 2);
+    // Each search key counts for itself.
+    for _ in 0..2 {
+        odoo.create("res.partner", json!({"name": format!("{mark} twin"), "ref": mark})).await;
+    }
+    let update = json!({"search_key": ["ref"], "payload": [{"ref": mark, "city": mark}, {"ref": format!("{mark} none"), "city": "c"}]});
+    let answer = client.call("update_data", "res.partner", update).await;
+    let error = &answer["result"][0]["error"];
+    assert_eq!((&error["code"], &error["path"]), (&json!("too_many_records"), &json!("search_key[0]")), "{answer}");
+    assert_eq!(odoo.search_count("res.partner", json!([["city", "=", mark]])).await, 0);
+}
+
+#[tokio::test]
+async fn an_atomic_list_is_undone_whole_where_its_update_is_refused() {
+    let odoo = odoo().await;
+    let proxy = FaultProxy::before(odoo).await;
+    let gateway = Gateway::before(&proxy.url, &odoo.database, "");
+    let (client, mark) = (Client::with_session(&gateway).await, mark());
+    odoo.create("res.partner", json!({"name": format!("old{mark}"), "ref": format!("old{mark}")})).await;
+    let file = json!([{"name": format!("{mark} f.txt"), "datas": "SGVsbG8="}]);
+    let payload = json!([
+        {"ref": format!("old{mark}"), "street": mark},
+        {"ref": format!("new1{mark}"), "name": format!("{mark} 1"), "attachment_ids": file, "parent_id": {"ref": format!("dad{mark}")}},
+        {"ref": format!("new2{mark}"), "name": format!("{mark} 2"), "child_ids": [{"name": format!("{mark} kid")}]}]);
+    let vals = json!({"search_key": ["ref"], "payload": payload, "atomic": true,
+        "auto_create": {"parent_id": {"name": format!("{mark} dad"), "ref": format!("dad{mark}")}}});
+    let census = async || {
+        let file = odoo.search_count("ir.attachment", named(&mark)).await;
+        (
+            odoo.search_count("res.partner", named(&mark)).await,
+            file,
+            odoo.search_count("res.partner", json!([["street", "=", mark]])).await,
+        )
+    };
+    proxy.run(|_, rpc| if rpc == "res.partner/write" { Fault::Refuse } else { Fault::Pass });
+    let answer = client.call("create_update_data", "res.partner", vals.clone()).await;
+    assert_eq!((&answer["is_success"], &answer["error"]["code"]), (&json!(false), &json!("user_error")), "{answer}");
+    assert_eq!(census().await, (json!(0), json!(0), json!(0)));
+    proxy.run(|_, _| Fault::Pass);
+    let answer = client.call("create_update_data", "res.partner", vals).await;
+    assert_eq!(answer["is_success"], true, "{answer}");
+    assert_eq!(census().await, (json!(4), json!(1), json!(1)));
+    assert_eq!(proxy.seen().iter().filter(|rpc| *rpc == "res.partner/create").count(), 2, "{:?}", proxy.seen());
+}
