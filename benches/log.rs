@@ -62,6 +62,7 @@ fn finished(state: State, record: i64) -> Finished {
         result: json!({"is_success": !failed, "result": {"id": record}, "messages": "Record created successfully"}),
         error: failed.then_some("no_match"),
         message: "Record created successfully".to_owned(),
+        warnings: 0,
         detail: None,
         odoo: vec![OdooCall { rpc: call, ms: 20.0, records: vec![record], failure: None }],
     }

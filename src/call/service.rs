@@ -171,7 +171,8 @@ fn settle(done: Result<Done, Error>, noted: Vec<plan::Warning>, trace: &Trace) -
         }
     };
     let error = outcome.error.map(|refusal| refusal.code.as_str());
-    let finished = Finished { state: outcome.state, result, error, message, detail, odoo };
+    let warnings = outcome.warnings.len();
+    let finished = Finished { state: outcome.state, result, error, message, warnings, detail, odoo };
     (outcome, finished)
 }
 

@@ -219,11 +219,17 @@ fn row(call: &Call) -> Vec<String> {
 }
 
 pub(super) fn state(call: &Call) -> String {
-    match (&call.settled, call.is_repeated()) {
+    let warnings = match call.warnings {
+        0 => String::new(),
+        1 => ", 1 warning".to_owned(),
+        several => format!(", {several} warnings"),
+    };
+    let state = match (&call.settled, call.is_repeated()) {
         (Some(_), _) => format!("{}, settled", call.state.as_str()),
         (None, true) => format!("{}, repeated", call.state.as_str()),
         (None, false) => call.state.as_str().to_owned(),
-    }
+    };
+    state + &warnings
 }
 
 /// Ids of the call's own model stand alone.

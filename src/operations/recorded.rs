@@ -96,5 +96,8 @@ pub(super) async fn end(entry: Entry, state: State) {
     let error = (state != State::Done).then_some("odoo_error");
     let result = json!({"is_success": state == State::Done});
     let message = "as it went".to_owned();
-    entry.finish(Finished { state, result, error, message, detail: None, odoo: Vec::new() }).await.unwrap();
+    entry
+        .finish(Finished { state, result, error, message, warnings: 0, detail: None, odoo: Vec::new() })
+        .await
+        .unwrap();
 }

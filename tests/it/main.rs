@@ -43,6 +43,7 @@ mod recorded;
 mod redaction;
 mod reload;
 mod restart;
+mod routes;
 mod sessions;
 mod settle;
 mod support;

@@ -19,7 +19,7 @@ use crate::log::format::event::{Event, State};
 
 const FOLDER: &str = "index";
 /// Must change whenever [`Index`] does.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 /// A listing shows this many characters of a message.
 const MESSAGE: usize = 160;
 
@@ -61,6 +61,8 @@ pub(in crate::log) struct Row {
     pub(in crate::log) error: u32,
     /// In a settlement, the reason.
     pub(in crate::log) message: u32,
+    /// How many warnings the answer had.
+    pub(in crate::log) warnings: u32,
     pub(in crate::log) ms: f64,
     pub(in crate::log) records: Vec<(u32, i64)>,
     pub(in crate::log) replay_of: Option<u128>,
@@ -93,6 +95,8 @@ struct Members<'l> {
     error: Option<Cow<'l, str>>,
     #[serde(borrow)]
     message: Option<MessageMember<'l>>,
+    #[serde(default)]
+    warnings: u32,
     duration_ms: Option<f64>,
     #[serde(default)]
     records: HashMap<String, Vec<i64>>,
@@ -238,6 +242,7 @@ impl Making {
             state: members.state.as_deref().map(State::read),
             error: self.number(&members.error.unwrap_or_default()),
             message: self.number(&message[..end]),
+            warnings: members.warnings,
             ms: members.duration_ms.unwrap_or_default(),
             records,
             replay_of: members.replay_of.map(|id| id.as_u128()),

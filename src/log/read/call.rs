@@ -69,6 +69,9 @@ pub struct Call {
     pub error: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub message: String,
+    /// How many warnings the answer had.
+    #[serde(skip_serializing_if = "is_none")]
+    pub warnings: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<f64>,
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -117,6 +120,10 @@ pub struct Settled {
 pub struct Repetition {
     pub id: Uuid,
     pub state: CallState,
+}
+
+fn is_none(count: &u32) -> bool {
+    *count == 0
 }
 
 fn is_repeated(repetitions: &[Repetition]) -> bool {
@@ -228,6 +235,7 @@ impl<'i> View<'i> {
             state: self.state,
             error: self.error().to_owned(),
             message: end.index.word(end.row.message).to_owned(),
+            warnings: end.row.warnings,
             duration_ms: has_end.then_some(end.row.ms),
             client: self.client().to_owned(),
             login: self.login().to_owned(),

@@ -138,6 +138,7 @@ impl Log {
             state: finished.state,
             error: finished.error,
             message,
+            warnings: finished.warnings,
             duration_ms: milliseconds(end.started.elapsed()),
             records,
             result,
@@ -292,7 +293,15 @@ mod tests {
         }
         let message = "no room".to_owned();
         let (result, odoo) = (Value::Null, Vec::new());
-        let finished = Finished { state: State::Failed, result, error: Some("log_full"), message, detail: None, odoo };
+        let finished = Finished {
+            state: State::Failed,
+            result,
+            error: Some("log_full"),
+            message,
+            warnings: 0,
+            detail: None,
+            odoo,
+        };
         entry.finish(finished).await.unwrap();
         let lines = fs::read_to_string(folder.path().join("log/00000000000000000001.jsonl")).unwrap();
         assert!(lines.contains("call.refused") && !lines.contains("call.received"), "{lines}");

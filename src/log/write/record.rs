@@ -78,6 +78,8 @@ pub struct Finished {
     pub error: Option<&'static str>,
     /// The sentence in the answer.
     pub message: String,
+    /// How many warnings the answer has.
+    pub warnings: usize,
     /// A detail for operators only.
     pub detail: Option<String>,
     pub odoo: Vec<OdooCall>,
@@ -201,6 +203,8 @@ pub(in crate::log) struct FinishedLine<'r> {
     pub error: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<Value>,
+    #[serde(skip_serializing_if = "is_none")]
+    pub warnings: usize,
     pub duration_ms: f64,
     /// The records that were written, by model.
     #[serde(skip_serializing_if = "Map::is_empty")]
@@ -211,6 +215,10 @@ pub(in crate::log) struct FinishedLine<'r> {
     pub odoo: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<Value>,
+}
+
+fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 /// `request.received`, of a request that is about to be passed on.
@@ -269,7 +277,8 @@ mod tests {
         let odoo = vec![OdooCall { rpc, ms: 1.0, records: vec![7], failure: Some(failure) }];
         let (result, message) = (json!({"message": "s3cret"}), "s3cret".to_owned());
         let detail = Some("s3cret".to_owned());
-        let finished = Finished { state: State::Failed, result, error: Some("access_error"), message, detail, odoo };
+        let finished =
+            Finished { state: State::Failed, result, error: Some("access_error"), message, warnings: 0, detail, odoo };
         let vals = json!({"payload": {"password": "s3cret"}}).as_object().cloned().unwrap();
         let received =
             Received { model: "res.users", vals, sent: Some(json!({"token": "s3cret"})), who: Who::default() };
