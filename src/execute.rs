@@ -121,6 +121,7 @@ async fn save(caller: &Caller, write: Write, warnings: &mut Vec<Warning>) -> Res
     let Write { steps, lines_before, answer, reads_back } = write;
     let main = run::run(caller, steps, lines_before).await?;
     let created = main.as_ref().and_then(|main| main.created);
+    let reads_back = reads_back && main.as_ref().is_none_or(|main| main.is_read);
     let records = match main.map(|main| main.answer).filter(|_| reads_back) {
         Some(Value::Array(records)) => match answer.wanted() {
             Some(wanted) => shaped(records, wanted),

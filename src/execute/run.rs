@@ -61,6 +61,8 @@ pub(super) struct MainResult {
     /// The id of the record that was created; `None` for an update.
     pub(super) created: Option<i64>,
     pub(super) answer: Value,
+    /// The answer has what was to be read back, if anything was.
+    pub(super) is_read: bool,
 }
 
 /// The records that a step created; none for a step that creates nothing.
@@ -156,7 +158,18 @@ impl<'c> Run<'c> {
 
     /// Makes the main call. A new record may be created in one RPC with those of concurrent calls.
     async fn main(&mut self, rpc: Rpc, side_effects: SideEffects) -> Result<(Vec<i64>, MainResult), Failed> {
-        let answer = self.caller.call_batched(&rpc).await;
+        let mut answer = self.caller.call_batched(&rpc).await;
+        let mut is_read = true;
+        // Odoo 17 and later read the result within the write, and refuse the write where a rule hides the result. Before, the
+        // record was written, with a warning. So the write is made without reading; where it is the write that may not be done,
+        // it is refused again.
+        if let Err(OdooError::Fault(fault)) = &answer
+            && fault.is_access_error()
+            && let Some(bare) = rpc.without_reading()
+        {
+            answer = self.caller.call(&bare).await;
+            is_read = false;
+        }
         let answer = answer.map_err(|error| failed(error, &rpc, true).with(&side_effects.models))?;
         let ids = ids_of(&answer);
         let created = match (&rpc.ids, ids.first()) {
@@ -170,7 +183,7 @@ impl<'c> Run<'c> {
                 Some(id)
             }
         };
-        Ok((ids, MainResult { created, answer }))
+        Ok((ids, MainResult { created, answer, is_read }))
     }
 
     /// Creates a record that a lookup did not find. Where the answer is lost, the lookup tells whether the record

@@ -27,6 +27,7 @@ pub(super) use self::{
 };
 use super::{
     Error, WarningCode, Warnings, attachment,
+    error::Misplaced,
     lookup::{Filter, Questions},
     name_limits,
     policy_check::denied,
@@ -38,6 +39,10 @@ use crate::{
     odoo::{Bond, Field, Kept, Kind},
     policy::Touch,
 };
+
+const DRY_RUN: &str = "dry_run";
+/// Parameters of `vals`, which are sometimes put into the payload.
+const PARAMETERS: [&str; 7] = ["auto_create", "batch", "context", DRY_RUN, "result_field", "search_key", "strict"];
 
 /// Reads the payloads of one call.
 pub(super) struct Reader<'a> {
@@ -141,7 +146,13 @@ impl Reader<'_> {
         company: Option<i64>,
     ) -> Result<Option<Slot>, Error> {
         let Some(field) = field else {
-            let message = format!("the model `{}` has no field `{name}`; `{path}` was left out", view.name());
+            let is_parameter = path.strip_prefix("payload.").is_some_and(|name| PARAMETERS.contains(&name));
+            if name == DRY_RUN && is_parameter {
+                // What was to be shown only must not be written.
+                return Err(Error::Misplaced(vec![Misplaced { path, home: "vals" }]));
+            }
+            let hint = if is_parameter { ": it belongs in `vals`" } else { "" };
+            let message = format!("the model `{}` has no field `{name}`; `{path}` was left out{hint}", view.name());
             self.warnings.note(WarningCode::UnknownField, path, message)?;
             return Ok(None);
         };

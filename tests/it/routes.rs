@@ -341,3 +341,33 @@ async fn what_stands_beside_vals_never_gets_to_odoo() {
     let data = &answer.json["error"]["data"];
     assert_eq!((answer.status, data["code"].as_str()), (200, Some("misplaced_parameter")), "{answer:?}");
 }
+
+#[tokio::test]
+async fn a_write_whose_result_may_not_be_read_is_done_with_a_warning_and_one_that_may_not_be_done_is_refused() {
+    let odoo = odoo().await;
+    let proxy = FaultProxy::before(odoo).await;
+    let gateway = Gateway::before(&proxy.url, &odoo.database, "");
+    let client = Client::with_session(&gateway).await;
+    let hidden = exception("odoo.exceptions.AccessError", "a rule hides it");
+    let id = odoo.create("res.partner", json!({"name": unique("hidden"), "function": "before"})).await;
+    let update = json!({"search_key": {"id": id}, "payload": {"function": "after"}, "result_field": ["function"]});
+    let create = json!({"payload": {"name": unique("hidden")}, "result_field": ["function"]});
+    for (route, vals) in [("update_data", &update), ("create_data", &create)] {
+        let body = hidden.clone();
+        proxy.run(move |_, rpc| match rpc.ends_with("/web_save") || rpc.ends_with("/read") {
+            true => Fault::Answer { status: "200 OK", body: body.clone() },
+            false => Fault::Pass,
+        });
+        let answer = client.call(route, "res.partner", vals.clone()).await;
+        assert_eq!((code(&answer), &answer["warnings"][0]["code"]), ("ok", &json!("result_not_read")), "{answer}");
+    }
+    let after = json!([["id", "=", id], ["function", "=", "after"]]);
+    assert_eq!(odoo.search_count("res.partner", after.clone()).await, 1);
+    let back = json!({"search_key": {"id": id}, "payload": {"function": "again"}, "result_field": ["function"]});
+    proxy.run(move |_, rpc| match rpc.ends_with("/web_save") || rpc.ends_with("/write") {
+        true => Fault::Answer { status: "200 OK", body: hidden.clone() },
+        false => Fault::Pass,
+    });
+    assert_eq!(code(&client.call("update_data", "res.partner", back).await), "access_error");
+    assert_eq!(odoo.search_count("res.partner", after).await, 1);
+}

@@ -105,7 +105,7 @@ impl Fault {
     }
 
     /// The user lacks the right to the model, a field or a record.
-    pub(in crate::odoo) fn is_access_error(&self) -> bool {
+    pub fn is_access_error(&self) -> bool {
         self.kind() == FaultKind::AccessError
     }
 
