@@ -153,12 +153,12 @@ impl Rpc {
         Self::new(model, "web_save", Effect::Write, Some(ids), args)
     }
 
-<<<<<<< HEAD
     /// To each record its own values, in one transaction (Odoo 19 and later): `[{"id"}]`.
     pub fn web_save_multi(model: &str, ids: Vec<i64>, records: Vec<Value>) -> Self {
         let args = vec![("vals_list", Value::Array(records)), ("specification", json!({}))];
         Self::new(model, "web_save_multi", Effect::Write, Some(ids), args)
-=======
+    }
+
     /// The same write without reading its result back; `None` where this RPC reads nothing back.
     pub fn without_reading(&self) -> Option<Self> {
         let (ids, Some((_, Value::Object(values)))) = (self.ids.clone()?, self.args.first()) else { return None };
@@ -170,7 +170,6 @@ impl Rpc {
             false => Self::write(&self.model, ids, values.clone()),
         };
         Some(Self { context: self.context.clone(), ..bare })
->>>>>>> 7296683 (execute: write what may be written, though its result is hidden)
     }
 
     /// Any public method, with named arguments.
