@@ -13,6 +13,7 @@ use crate::{
         auth::clients::{self, Clients},
     },
     config::Config,
+    fetch::{self, Fetcher},
     hook::{self, Hooks},
     http::{Site, serve::tls},
     limits::{ConcurrencyLimit, LoginThrottle, RateLimits, RefusedLines},
@@ -44,6 +45,8 @@ pub enum Error {
     Odoo(#[from] odoo::Unusable),
     #[error(transparent)]
     Client(#[from] clients::Unusable),
+    #[error(transparent)]
+    Files(#[from] fetch::Unusable),
     #[error(transparent)]
     Hook(#[from] hook::Unusable),
     #[error("cannot set up the connection to Odoo: {0}")]
@@ -105,6 +108,7 @@ fn assemble(
     let Kept { tasks, metrics, refused_lines, login_throttle, requests, memory, stop } = kept;
     let clients = Clients::load_after(before, &config.clients)?;
     let hooks = Hooks::load(&config.hooks)?;
+    let files = Arc::new(Fetcher::build(&config.files)?);
     let rules = &config.policy.rules;
     let (policy, rate_limits) = (Arc::new(rules.policy.clone()), RateLimits::new(rules));
     let proxy = Proxy::build(&config.upstream, &config.proxy, odoo.clone(), login_throttle.clone(), stop)?;
@@ -125,6 +129,7 @@ fn assemble(
         rate_limits,
         login_throttle,
         hooks,
+        files,
         log,
         metrics,
         refused_lines,

@@ -5,6 +5,7 @@
 //! that is silently ignored is worse than none.
 
 mod client;
+mod files;
 mod front;
 mod hook;
 mod log;
@@ -33,6 +34,7 @@ use toml::{
 
 pub use self::{
     client::Client,
+    files::Files,
     front::{DATABASE_MANAGER, Limits, Pass, Proxy, Server, Tls},
     hook::Hook,
     log::{Kept, Log, OnFailure, days},
@@ -63,6 +65,7 @@ pub struct Config {
     pub lookup_cache: BTreeMap<String, Duration>,
     pub log: Log,
     pub compat: Compat,
+    pub files: Files,
     pub proxy: Proxy,
     pub limits: Limits,
     pub policy: OwnCredentials,
@@ -286,6 +289,7 @@ impl Config {
             return Err(format!("{key} must be larger than nothing"));
         }
         self.limits.check()?;
+        self.files.check(LONGEST_WAIT)?;
         self.tls.check()?;
         let addresses = [("public_url", &self.upstream.public_url), ("websocket_url", &self.upstream.websocket_url)];
         for (key, url) in addresses {

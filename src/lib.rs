@@ -14,6 +14,7 @@ mod control;
 mod current;
 mod errors;
 mod execute;
+mod fetch;
 mod hook;
 mod http;
 mod key_texts;

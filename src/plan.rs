@@ -64,6 +64,7 @@ pub use self::{
 };
 use crate::{
     config::Compat,
+    fetch::Fetcher,
     odoo::{Effect, Page, Rpc},
 };
 
@@ -169,12 +170,13 @@ pub enum Fields {
     },
 }
 
-/// The parameters of a call, and the compatibility settings by which they are read.
+/// The parameters of a call, the compatibility settings by which they are read, and what fetches the files that they name.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked<'a> {
     pub model: &'a str,
     pub vals: &'a Map<String, Value>,
     pub compat: &'a Compat,
+    pub files: &'a Fetcher,
     /// The most records that a search without `limit` may answer.
     pub rows: u64,
     /// Keeps the warnings of a call that is refused.

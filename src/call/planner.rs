@@ -3,6 +3,7 @@
 use super::Call;
 use crate::{
     config::Config,
+    fetch::Fetcher,
     odoo::Caller,
     plan::{self, Asked, Noted, Plan, WarningCode},
     route::Route,
@@ -15,14 +16,15 @@ use crate::{
 /// The payload does not fit the models, a lookup finds nothing or too much, the policy or Odoo refuses to read something.
 pub async fn plan_call(
     config: &Config,
+    files: &Fetcher,
     caller: &Caller,
     route: Route,
     call: &Call,
     noted: &Noted,
 ) -> Result<Plan, plan::Error> {
-    let plan = plan_once(config, caller, route, call, noted).await;
+    let plan = plan_once(config, files, caller, route, call, noted).await;
     if doubts_schema(&plan) && caller.forget_schemas().await {
-        return plan_once(config, caller, route, call, noted).await;
+        return plan_once(config, files, caller, route, call, noted).await;
     }
     plan
 }
@@ -33,6 +35,7 @@ pub async fn plan_call(
 /// As those of [`plan_call`].
 pub(super) async fn plan_once(
     config: &Config,
+    files: &Fetcher,
     caller: &Caller,
     route: Route,
     call: &Call,
@@ -43,7 +46,7 @@ pub(super) async fn plan_once(
     plan::check_places(route, &call.vals)?;
     plan::take_context(caller, &call.model, &call.vals).await?;
     let Config { compat, limits, .. } = config;
-    let asked = Asked { model: &call.model, vals: &call.vals, compat, rows: limits.rows.get(), noted };
+    let asked = Asked { model: &call.model, vals: &call.vals, compat, files, rows: limits.rows.get(), noted };
     match route {
         Route::CreateData => plan::create_data(caller, asked).await,
         Route::CreateUpdateData => plan::create_update_data(caller, asked).await,

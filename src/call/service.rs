@@ -19,6 +19,7 @@ use crate::{
     config::Config,
     errors::{Code, Retry},
     execute::Done,
+    fetch::Fetcher,
     hook::Hooks,
     limits::{LoginThrottle, RateLimits, RefusedLines, network},
     log::{self, Arrived, Failure, Finished, Log, OdooCall, State, Who, milliseconds},
@@ -40,6 +41,8 @@ pub struct Service {
     pub rate_limits: RateLimits,
     pub login_throttle: Arc<LoginThrottle>,
     pub hooks: Hooks,
+    /// Fetches files that payloads name by their URL.
+    pub files: Arc<Fetcher>,
     pub log: Log,
     pub metrics: Arc<Metrics>,
     /// How many refused requests may still have lines of their own in the log.

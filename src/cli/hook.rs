@@ -18,6 +18,7 @@ use super::{Configured, terminal, words};
 use crate::{
     call::{self, Call, auth::clients::Clients},
     config::Config,
+    fetch::Fetcher,
     hook::{Hook, Hooks, Sent},
     odoo::{Caller, Odoo, Origin, RotatedCookie},
     plan::{Noted, Warning},
@@ -79,8 +80,12 @@ async fn planned(config: &Config, hook: &Hook, vals: &Map<String, Value>) -> any
     let (trace, rotated) = (Arc::default(), RotatedCookie::default());
     let caller = Caller::identify(&odoo, credential, policy, trace, rotated, Origin::default(), until).await;
     let caller = caller.map_err(|error| anyhow::anyhow!(error.for_operator()))?;
-    let call = Call { model: hook.model.clone(), vals: vals.clone() };
-    let plan = call::plan_call(config, &caller, hook.route, &call, &Noted::default()).await?;
+    // The plan is shown, so nothing is locked and no file is fetched for it.
+    let mut vals = vals.clone();
+    vals.insert("dry_run".to_owned(), Value::Bool(true));
+    let call = Call { model: hook.model.clone(), vals };
+    let files = Fetcher::build(&config.files)?;
+    let plan = call::plan_call(config, &files, &caller, hook.route, &call, &Noted::default()).await?;
     Ok((plan.render(&caller), plan.warnings.iter().map(Warning::to_json).collect()))
 }
 

@@ -246,6 +246,14 @@ codes! {
              that is no base64; a name (of a model, method, field, argument, context key or language) of more than \
              200 bytes",
             "`\"country_id\": \"TH\"`";
+        UrlRefused = "url_refused", Refused, No,
+            "a file's URL is not among those of `[files] allow`, leads to an address that is not public, or to no \
+             file that can be taken (404, too large)",
+            "`\"image_1920\": {\"url\": \"https://elsewhere.example/a.png\"}`";
+        FileNotFetched = "file_not_fetched", BadGateway, Safe,
+            "a file is not to be had by its URL now: no connection, no answer in time, 5xx, no memory left; nothing \
+             was written",
+            "";
         CircularAutoCreate = "circular_auto_create", Refused, No,
             "a record of `auto_create` needs itself",
             "`{\"parent_id\": {\"name\": \"A\", \"parent_id\": {\"name\": \"A\"}}}`";

@@ -128,6 +128,11 @@ impl Caller {
         self.access.protocol
     }
 
+    /// The time by which the call must have begun to write.
+    pub fn until(&self) -> Instant {
+        self.until
+    }
+
     /// Odoo's major version, such as 19.
     ///
     /// # Errors

@@ -1,24 +1,37 @@
 //! Closes the values that reading left open, once the lookups are answered: it asks Odoo, reading only, for what they
-//! name. What it needs is asked for all records of a call together.
+//! name, and fetches the files that are named by their URL. What it needs is asked for all records of a call together.
 
 mod analytic;
+mod contents;
 mod place;
 mod properties;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use serde_json::Value;
+
 use self::{
     analytic::Accounts,
+    contents::Contents,
     place::{Place, Record},
     properties::Answers,
 };
 use super::{
     Error,
     lookup::{Filter, Matches},
-    read::{Command, Draft, Open, OpenKind, Slot},
+    read::{Command, Content, Draft, File, Open, OpenKind, Remote, Slot},
     resolve::Resolved,
 };
-use crate::odoo::Caller;
+use crate::{fetch::Fetcher, odoo::Caller};
+
+/// What values are closed with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Means<'m> {
+    pub(super) filter: Filter<'m>,
+    pub(super) files: &'m Fetcher,
+    /// The plan is only shown: no file is fetched for it.
+    pub(super) is_dry_run: bool,
+}
 
 /// Closes the open values of a record and of those that are created for it. `existing` are the records that an update
 /// writes. The result is a hash of what Odoo answered.
@@ -27,13 +40,13 @@ use crate::odoo::Caller;
 /// An RPC fails; or a value names what is not there, or does not fit.
 pub(super) async fn complete(
     caller: &Caller,
-    filter: Filter<'_>,
+    means: Means<'_>,
     model: &str,
     draft: &mut Draft,
     resolved: &mut Resolved,
     existing: Option<&[i64]>,
 ) -> Result<u64, Error> {
-    complete_all(caller, filter, model, vec![(draft, existing)], resolved).await
+    complete_all(caller, means, model, vec![(draft, existing)], resolved).await
 }
 
 /// The same for several records of a model; where it fails, none of them is closed.
@@ -42,7 +55,7 @@ pub(super) async fn complete(
 /// As those of [`complete`], of any of the records.
 pub(super) async fn complete_all(
     caller: &Caller,
-    filter: Filter<'_>,
+    means: Means<'_>,
     model: &str,
     records: Vec<(&mut Draft, Option<&[i64]>)>,
     resolved: &mut Resolved,
@@ -54,25 +67,39 @@ pub(super) async fn complete_all(
     for (id, missing) in missing_records {
         drafts.push((questions.get(*id).model.clone(), Record::New, &mut missing.draft));
     }
+    let mut remote: Vec<Remote> = Vec::new();
+    for (_, _, draft) in &mut drafts {
+        each_file(draft, &mut |file| remote.extend(file.remote()));
+    }
     let mut places = Vec::new();
     for (model, record, draft) in &drafts {
         open_places(model, record.clone(), draft, matches, &mut places);
-    }
-    if places.is_empty() {
-        return Ok(0);
     }
     let mut open: Vec<(&Open, &Place)> = Vec::new();
     for (values, place) in &places {
         open.extend(values.iter().map(|value| (*value, place)));
     }
-    let accounts = Accounts::ask(caller, filter, &open).await?;
+    for (open, _) in &open {
+        if let OpenKind::Content(url) = &open.kind {
+            remote.push(Remote { url: url.clone(), path: format!("{}.url", open.path) });
+        }
+    }
+    if open.is_empty() && remote.is_empty() {
+        return Ok(0);
+    }
+    let accounts = Accounts::ask(caller, means.filter, &open).await?;
     let answers = Answers::ask(caller, &open).await?;
+    // The longest, and nothing that Odoo would refuse before it.
+    let contents = Contents::fetch(caller, means.files, &remote, means.is_dry_run).await?;
     let mut closed = Vec::new();
     let mut hash = DefaultHasher::new();
     for (open, place) in open {
         let value = match &open.kind {
             OpenKind::Distribution(distribution) => accounts.distribute(distribution, &open.path),
             OpenKind::Properties(values) => answers.close(open, values, place),
+            OpenKind::Content(url) => {
+                Ok(contents.of(url).map_or_else(|| Content::At(url.clone()).to_value(), Value::from))
+            }
         };
         let value = match value {
             Err(error) => return Err(error.with_candidates(caller).await),
@@ -84,6 +111,11 @@ pub(super) async fn complete_all(
     let mut closed = closed.into_iter();
     for (_, _, draft) in drafts {
         close(draft, &mut closed);
+        each_file(draft, &mut |file| {
+            if let Some(content) = file.remote().and_then(|remote| contents.of(&remote.url)) {
+                file.give(content.to_owned());
+            }
+        });
     }
     Ok(hash.finish())
 }
@@ -113,6 +145,18 @@ fn open_places<'d>(
         };
         for record in records {
             open_places(model, Record::Line { inverse: inverse.clone(), of }, record, matches, places);
+        }
+    }
+}
+
+/// Visits the files of a draft and of its lines.
+fn each_file(draft: &mut Draft, visit: &mut impl FnMut(&mut File)) {
+    draft.files.iter_mut().for_each(&mut *visit);
+    for (_, slot) in &mut draft.fields {
+        match slot {
+            Slot::Files { files, .. } => files.iter_mut().for_each(&mut *visit),
+            Slot::Lines { lines, .. } => lines.iter_mut().for_each(|line| each_file(line, visit)),
+            _ => {}
         }
     }
 }

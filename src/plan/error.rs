@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Warning, WarningCode, field_list};
 use crate::{
     errors::Code,
-    literal,
+    fetch, literal,
     odoo::{self, Caller, Rpc},
     policy::{Denied, Touch},
 };
@@ -60,6 +60,8 @@ pub enum Error {
     Domain { path: String, source: literal::Error },
     #[error("`{parameter}` {source}")]
     FieldList { parameter: &'static str, source: field_list::Error },
+    #[error("`{path}` {source}")]
+    File { path: String, source: fetch::Error },
     #[error("{source}")]
     Denied { path: String, source: Denied },
     #[error("{} (strict)", .0.message)]
@@ -103,6 +105,8 @@ impl Error {
             Self::PrivateMethod { .. } => Code::PrivateMethod,
             Self::Domain { .. } => Code::InvalidDomain,
             Self::FieldList { .. } => Code::InvalidFields,
+            Self::File { source, .. } if source.is_passing() => Code::FileNotFetched,
+            Self::File { .. } => Code::UrlRefused,
             Self::Denied { source, .. } => source.code(),
             Self::Strict(warning) => warning.code.code(),
             Self::Overtaken(error) => error.code(),
@@ -119,6 +123,7 @@ impl Error {
             | Self::BadMode { path, .. }
             | Self::WrongKind { path, .. }
             | Self::Denied { path, .. }
+            | Self::File { path, .. }
             | Self::Domain { path, .. } => Some(path),
             Self::UnknownField { parameter, .. }
             | Self::NotRelational { parameter, .. }
@@ -162,6 +167,7 @@ impl Error {
             | Self::PrivateMethod { .. }
             | Self::Domain { .. }
             | Self::FieldList { .. }
+            | Self::File { .. }
             | Self::Strict(_)
             | Self::Odoo(_) => None,
         }
@@ -189,6 +195,7 @@ impl Error {
             | Self::PrivateMethod { .. }
             | Self::Domain { .. }
             | Self::FieldList { .. }
+            | Self::File { .. }
             | Self::Denied { .. }
             | Self::Strict(_)
             | Self::Odoo(_) => None,
@@ -219,6 +226,7 @@ impl Error {
             | Self::PrivateMethod { .. }
             | Self::Domain { .. }
             | Self::FieldList { .. }
+            | Self::File { .. }
             | Self::Denied { .. }
             | Self::Odoo(_) => false,
         }
@@ -249,6 +257,7 @@ impl Error {
             | Self::PrivateMethod { .. }
             | Self::Domain { .. }
             | Self::FieldList { .. }
+            | Self::File { .. }
             | Self::Denied { .. }
             | Self::Strict(_)
             | Self::Odoo(_) => false,
@@ -263,6 +272,7 @@ impl Error {
             | Self::UnknownLookupField { path, .. }
             | Self::BadMode { path, .. }
             | Self::WrongKind { path, .. }
+            | Self::File { path, .. }
             | Self::Denied { path, .. }
             | Self::Domain { path, .. } => place(path, number),
             Self::Strict(warning) => place(&mut warning.path, number),

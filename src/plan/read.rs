@@ -20,6 +20,7 @@ use self::relations::Relation;
 pub(super) use self::{
     analytic::Distribution,
     commands::Command,
+    content::{Content, Remote},
     draft::{Draft, Linked, Mode, Slot},
     files::File,
     open::{Open, OpenKind},

@@ -17,6 +17,7 @@ mod conformance;
 mod credentials;
 mod errors;
 mod fairness;
+mod fetched;
 mod files;
 mod front;
 mod hooks;

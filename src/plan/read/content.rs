@@ -6,17 +6,69 @@
 use std::borrow::Cow;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use serde_json::{Map, Value, json};
+use reqwest::Url;
+use serde_json::{Value, json};
 
-use crate::{
-    odoo::Kind,
-    plan::{
-        Error,
-        attachment::{DATAS, DB_DATAS, RAW},
-        schema_view::ModelView,
-        wording::wrong,
-    },
+use crate::plan::{
+    Error,
+    attachment::{DATAS, DB_DATAS, RAW},
+    schema_view::ModelView,
+    wording::wrong,
 };
+
+/// The content of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::plan) enum Content {
+    /// In base64.
+    Given(String),
+    /// To be fetched from this URL, before anything is written.
+    At(Url),
+}
+
+/// A file that is to be fetched, and its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::plan) struct Remote {
+    pub(in crate::plan) url: Url,
+    pub(in crate::plan) path: String,
+}
+
+impl Content {
+    /// As it goes to Odoo. One that has not been fetched is only shown.
+    pub(in crate::plan) fn to_value(&self) -> Value {
+        match self {
+            Self::Given(base64) => json!(base64),
+            Self::At(url) => json!(format!("<content of {url}>")),
+        }
+    }
+}
+
+/// The URL in a value of a binary field: `{"url": "https://…"}`; `None` where the value is no object.
+///
+/// # Errors
+/// The object holds something else, or no URL.
+pub(super) fn remote(value: &Value, path: &str) -> Result<Option<Url>, Error> {
+    let Value::Object(object) = value else { return Ok(None) };
+    if let Some(other) = object.keys().find(|key| *key != "url") {
+        let problem = "is not known: a file is given as {\"url\": \"https://…\"}".to_owned();
+        return Err(Error::WrongKind { path: format!("{path}.{other}"), problem });
+    }
+    let path = format!("{path}.url");
+    match object.get("url") {
+        Some(value) => url(value, &path).map(Some),
+        None => Err(Error::WrongKind { path, problem: "is missing".to_owned() }),
+    }
+}
+
+/// An `http` or `https` URL.
+///
+/// # Errors
+/// The value is none.
+pub(super) fn url(value: &Value, path: &str) -> Result<Url, Error> {
+    const DUE: &str = "a URL such as \"https://cdn.shop.example/a.png\"";
+    let Value::String(text) = value else { return Err(wrong(path, DUE, value)) };
+    let url = Url::parse(text.trim()).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    url.ok_or_else(|| Error::WrongKind { path: path.to_owned(), problem: format!("must be {DUE}") })
+}
 
 /// Converts a value of a binary field to what goes to Odoo: base64 without line ends, which Odoo 20 refuses. `raw` and
 /// `db_datas` beside a `datas` are no base64, and go as they are.

@@ -3,9 +3,13 @@
 //! They are checked before anything is written, since Odoo skips some characters that are not allowed in base64, and
 //! would store another file than was sent.
 
+use reqwest::Url;
 use serde_json::{Map, Value, json};
 
-use super::{commands, content::as_base64};
+use super::{
+    commands,
+    content::{self, Content, Remote, as_base64},
+};
 use crate::{
     odoo::{Field, Kept, Kind},
     plan::{Error, WarningCode, Warnings, attachment::MODEL, kind_of},
@@ -15,7 +19,8 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::plan) struct File {
     name: String,
-    content: String,
+    content: Content,
+    path: String,
     /// The field for the content: `datas`, or `raw` where Odoo has no other.
     content_field: &'static str,
 }
@@ -23,8 +28,21 @@ pub(in crate::plan) struct File {
 impl File {
     /// The values of the attachment, without the record it belongs to.
     pub(in crate::plan) fn values(self) -> Map<String, Value> {
-        let content = (self.content_field.to_owned(), json!(self.content));
+        let content = (self.content_field.to_owned(), self.content.to_value());
         Map::from_iter([("name".to_owned(), json!(self.name)), content])
+    }
+
+    /// Where the content is to be fetched from.
+    pub(in crate::plan) fn remote(&self) -> Option<Remote> {
+        match &self.content {
+            Content::Given(_) => None,
+            Content::At(url) => Some(Remote { url: url.clone(), path: format!("{}.url", self.path) }),
+        }
+    }
+
+    /// Puts in the content that was fetched.
+    pub(in crate::plan) fn give(&mut self, base64: String) {
+        self.content = Content::Given(base64);
     }
 }
 
@@ -73,11 +91,14 @@ pub(super) fn read(
 
 fn read_one(file: &Value, path: &str, content_field: &'static str, warnings: &mut Warnings) -> Result<File, Error> {
     let Value::Object(file) = file else {
-        return Err(wrong(path, &format!("must be {{\"name\": …, \"datas\": …}}, not {}", kind_of(file))));
+        return Err(wrong(
+            path,
+            &format!("must be {{\"name\": …, \"datas\": …}} or {{\"url\": …}}, not {}", kind_of(file)),
+        ));
     };
-    for other in file.keys().filter(|key| !matches!(key.as_str(), "name" | "datas")) {
+    for other in file.keys().filter(|key| !matches!(key.as_str(), "name" | "datas" | "url")) {
         let path = format!("{path}.{other}");
-        let message = format!("`{path}` was ignored: a file has `name` and `datas`");
+        let message = format!("`{path}` was ignored: a file has `name`, and `datas` or `url`");
         warnings.note(WarningCode::UnknownParameter, path, message)?;
     }
     let text = |key: &str| match file.get(key) {
@@ -85,12 +106,34 @@ fn read_one(file: &Value, path: &str, content_field: &'static str, warnings: &mu
         None => Err(wrong(&format!("{path}.{key}"), "is missing")),
         Some(other) => Err(wrong(&format!("{path}.{key}"), &format!("must be a text, not {}", kind_of(other)))),
     };
-    let (name, datas) = (text("name")?, text("datas")?);
+    let (content, default_name) = match (file.get("url"), file.contains_key("datas")) {
+        (None, _) => (Content::Given(String::new()), None),
+        (Some(_), true) => return Err(wrong(&format!("{path}.url"), "stands beside `datas`: one of them is meant")),
+        (Some(url), false) => {
+            let url = content::url(url, &format!("{path}.url"))?;
+            let name = last_segment(&url);
+            (Content::At(url), name)
+        }
+    };
+    let name = match (file.get("name"), default_name) {
+        (None | Some(Value::Null | Value::Bool(false)), Some(name)) => name,
+        _ => text("name")?.clone(),
+    };
     if name.trim().is_empty() {
         return Err(wrong(&format!("{path}.name"), "must not be empty"));
     }
-    let content = as_base64(datas, &format!("{path}.datas"))?;
-    Ok(File { name: name.clone(), content, content_field })
+    let content = match content {
+        Content::Given(_) => Content::Given(as_base64(text("datas")?, &format!("{path}.datas"))?),
+        at @ Content::At(_) => at,
+    };
+    Ok(File { name, content, path: path.to_owned(), content_field })
+}
+
+/// The name of a file by its URL: the last part of the path, where there is one.
+fn last_segment(url: &Url) -> Option<String> {
+    let last = url.path_segments()?.next_back()?;
+    let name = percent_encoding::percent_decode_str(last).decode_utf8().ok()?.trim().to_owned();
+    (!name.is_empty()).then_some(name)
 }
 
 fn wrong(path: &str, problem: &str) -> Error {

@@ -1,14 +1,15 @@
 //! Values whose form depends on what Odoo answers about more than a lookup: analytic distributions by code, properties
-//! by label.
+//! by label, files by URL.
 //!
 //! Reading leaves them open, with all that is needed to close them, and `null` in their place. `plan/complete` asks Odoo
 //! and closes them before the write is compiled.
 
+use reqwest::Url;
 use serde_json::Value;
 
-use super::{Reader, analytic::Distribution, properties::PropertyValues};
+use super::{Reader, analytic::Distribution, content, properties::PropertyValues};
 use crate::{
-    odoo::Field,
+    odoo::{Field, Kind},
     plan::{Error, analytic, schema_view::ModelView},
 };
 
@@ -24,6 +25,8 @@ pub(in crate::plan) struct Open {
 pub(in crate::plan) enum OpenKind {
     Distribution(Distribution),
     Properties(PropertyValues),
+    /// The content of a binary field.
+    Content(Url),
 }
 
 impl Reader<'_> {
@@ -43,6 +46,9 @@ impl Reader<'_> {
         let Some(field) = field else { return Ok(None) };
         if name == analytic::FIELD && field.kind.relation().is_none() {
             return Ok(self.distribution(value, path, company)?.map(OpenKind::Distribution));
+        }
+        if field.kind == Kind::Binary {
+            return Ok(content::remote(value, path)?.map(OpenKind::Content));
         }
         Ok(self.property_values(view, name, field, value, path)?.map(OpenKind::Properties))
     }

@@ -21,11 +21,12 @@ use super::{
     write::{self, Request, hash_of_answers},
 };
 use crate::{
+    fetch::Fetcher,
     odoo::{Caller, RecordKey},
     plan::{
         Asked, Error, Many, Plan, Selection, WarningCode, Work,
         compile::{RecordDraft, Shared, Target, compile_many},
-        complete::complete_all,
+        complete::{Means, complete_all},
         error::place,
         lookup::{Filter, Questions, record_locks},
         name_limits,
@@ -122,7 +123,7 @@ async fn plan(caller: &Caller, asked: Asked<'_>, kind: Kind) -> Result<Plan, Err
         record.company = record.company.or(own_company);
     }
 
-    let (records, questions, wanted) = read(caller, model, &common, filter, records).await?;
+    let (records, questions, wanted) = read(caller, model, &common, (filter, asked.files), records).await?;
     refuse_same_key(caller, &records)?;
 
     let company = common_company(&records).unwrap_or(own_company);
@@ -133,7 +134,8 @@ async fn plan(caller: &Caller, asked: Asked<'_>, kind: Kind) -> Result<Plan, Err
     let (found, mut resolved) = resolve_under_locks(caller, scope, questions, locks, warnings, finding).await?;
 
     let mut targets = targets(caller, kind, records, found).await?;
-    let named = complete_records(caller, filter, model, &mut targets, &mut resolved).await?;
+    let means = Means { filter, files: asked.files, is_dry_run: *dry_run };
+    let named = complete_records(caller, means, model, &mut targets, &mut resolved).await?;
     let answers = hash_of_answers(&resolved, targets.iter().flatten().map(|record| &record.target), named);
     let (lookups, named_ids) = (resolved.looked(), resolved.questions.named_ids().to_vec());
     let is_atomic = listed.is_atomic;
@@ -224,7 +226,7 @@ async fn read<'r>(
     caller: &Caller,
     model: &'r str,
     common: &Vals<'r>,
-    filter: Filter<'r>,
+    (filter, files): (Filter<'r>, &'r Fetcher),
     records: Vec<Result<Asking<'r>, Error>>,
 ) -> Result<(Vec<Read<'r>>, Questions, Selection), Error> {
     let (drafts, questions, wanted) = with_schemas(caller, |schemas| {
@@ -253,7 +255,7 @@ async fn read<'r>(
         let (draft, key, warnings) = read?;
         vals.warnings.extend(warnings);
         let wanted = nothing.clone();
-        Ok(Request { model, vals, filter, company, draft, questions: Questions::default(), wanted, key })
+        Ok(Request { model, vals, filter, files, company, draft, questions: Questions::default(), wanted, key })
     };
     Ok((records.into_iter().zip(drafts).map(request).collect(), questions, wanted))
 }
@@ -311,13 +313,13 @@ async fn targets(
 /// failure is that of its record alone.
 async fn complete_records(
     caller: &Caller,
-    filter: Filter<'_>,
+    means: Means<'_>,
     model: &str,
     records: &mut [Result<RecordDraft, Error>],
     resolved: &mut Resolved,
 ) -> Result<u64, Error> {
     let all = records.iter_mut().flatten().map(open).collect();
-    match complete_all(caller, filter, model, all, resolved).await {
+    match complete_all(caller, means, model, all, resolved).await {
         Err(Error::Odoo(error)) => return Err(error.into()),
         Ok(named) => return Ok(named),
         Err(_) => {}
@@ -325,7 +327,7 @@ async fn complete_records(
     let mut named = 0;
     for record in records {
         let Ok(own) = record else { continue };
-        match complete_all(caller, filter, model, vec![open(own)], resolved).await {
+        match complete_all(caller, means, model, vec![open(own)], resolved).await {
             Ok(own) => named ^= own,
             Err(error) => *record = Err(error),
         }

@@ -17,11 +17,12 @@ use super::{
 };
 use crate::{
     config::Compat,
+    fetch::Fetcher,
     odoo::{Caller, RecordKey},
     plan::{
         Asked, Error, Plan, Selection, WarningCode, Work,
         compile::{Existing, Target, WriteContext, compile},
-        complete::complete,
+        complete::{Means, complete},
         lookup::{Filter, Questions, record_locks},
         policy_check::denied,
         read::{Draft, Reader},
@@ -39,7 +40,7 @@ use crate::{
 pub async fn create_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Error> {
     let Asked { model, .. } = asked;
     let vals = Vals::read(caller, asked, &vals::CREATE)?;
-    let mut request = Request::read(caller, model, vals, None, asked.compat).await?;
+    let mut request = Request::read(caller, model, vals, None, (asked.compat, asked.files)).await?;
     let ((), resolved) = request.resolve_with(caller, Vec::new(), || future::ready(Ok(()))).await?;
     request.plan(caller, resolved, Target::New).await
 }
@@ -54,7 +55,7 @@ pub async fn update_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
     let Asked { model, .. } = asked;
     let vals = Vals::read(caller, asked, &vals::UPDATE)?;
     let key = vals.search_key()?;
-    let mut request = Request::read(caller, model, vals, Some(key), asked.compat).await?;
+    let mut request = Request::read(caller, model, vals, Some(key), (asked.compat, asked.files)).await?;
     let has_lines = !request.draft.line_fields().is_empty();
     let (found, resolved) = request.find_and_resolve(caller, has_lines).await?;
     if found.ids.is_empty() {
@@ -75,7 +76,7 @@ pub async fn create_update_data(caller: &Caller, asked: Asked<'_>) -> Result<Pla
     let Asked { model, .. } = asked;
     let vals = Vals::read(caller, asked, &vals::UPDATE)?;
     let key = vals.search_key()?;
-    let mut request = Request::read(caller, model, vals, Some(key), asked.compat).await?;
+    let mut request = Request::read(caller, model, vals, Some(key), (asked.compat, asked.files)).await?;
     let (found, resolved) = request.find_and_resolve(caller, true).await?;
     request.note_several(caller, &found)?;
     let target = if found.ids.is_empty() { Target::New } else { request.existing(caller, found).await? };
@@ -87,6 +88,7 @@ pub(super) struct Request<'r> {
     pub(super) model: &'r str,
     pub(super) vals: Vals<'r>,
     pub(super) filter: Filter<'r>,
+    pub(super) files: &'r Fetcher,
     pub(super) company: Option<i64>,
     pub(super) draft: Draft,
     /// Of one of several records, none: the questions of all stand together.
@@ -103,7 +105,7 @@ impl<'r> Request<'r> {
         model: &'r str,
         mut vals: Vals<'r>,
         key: Option<SearchKey>,
-        compat: &'r Compat,
+        (compat, files): (&'r Compat, &'r Fetcher),
     ) -> Result<Self, Error> {
         caller.policy().decide(Touch::Model(model)).map_err(denied("model"))?;
         let filter = Filter::of(compat);
@@ -123,7 +125,7 @@ impl<'r> Request<'r> {
         })
         .await?;
         vals.warnings.extend(warnings);
-        Ok(Self { model, vals, filter, company, draft, questions, wanted, key })
+        Ok(Self { model, vals, filter, files, company, draft, questions, wanted, key })
     }
 
     /// Finds the records to update and answers the lookups, concurrently. With `is_serialised`, other calls with the
@@ -183,7 +185,8 @@ impl<'r> Request<'r> {
             Target::New => None,
             Target::Existing(existing) => Some(existing.ids.as_slice()),
         };
-        let named = complete(caller, self.filter, self.model, &mut self.draft, &mut resolved, existing).await?;
+        let means = Means { filter: self.filter, files: self.files, is_dry_run: self.vals.dry_run };
+        let named = complete(caller, means, self.model, &mut self.draft, &mut resolved, existing).await?;
         let specification = self.wanted.specification_for(caller).await?;
         let (lookups, named_ids) = (resolved.looked(), resolved.questions.named_ids().to_vec());
         let answers = hash_of_answers(&resolved, [&target], named);
