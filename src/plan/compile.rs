@@ -28,7 +28,7 @@ use super::{
     answer::Selection,
     lookup::{Filter, Question, QuestionId},
     policy_check::denied,
-    read::Draft,
+    read::{Draft, Languages},
     resolve::{MissingRecord, Resolved},
     steps::{
         Answer, At, Delegation, FutureId, NestedLines, Placeholder, Purpose, Root, SideEffects, Step, StepId, Steps,
@@ -138,7 +138,8 @@ struct Main<'m> {
 impl Main<'_> {
     /// Completes the write with a main call that creates the record.
     fn create(self, mut settler: Settler<'_>, mut calls: Calls<'_>) -> Result<Write, Error> {
-        let Self { model, draft, side_effects, wanted, reads_back } = self;
+        let Self { model, mut draft, side_effects, wanted, reads_back } = self;
+        let languages = std::mem::take(&mut draft.languages);
         // The argument that the values stand in differs between the two calls.
         let vals_list = Trail::Argument("vals_list");
         let at = if reads_back.is_some() { Trail::Argument("vals") } else { vals_list.position(0) };
@@ -154,8 +155,10 @@ impl Main<'_> {
         let attach = calls.create_files();
         let (delegation, lines) = (side_effects.delegation, side_effects.lines.clone());
         let purpose = Purpose::Main { side_effects };
-        let step = Step { rpc: in_company(rpc, calls.company), placeholders, purpose };
+        let rpc = in_language(in_company(rpc, calls.company), &languages);
+        let step = Step { rpc, placeholders, purpose };
         let created = calls.create(step, delegation, &lines)?;
+        calls.translate(model, created, languages);
         attach.after_create(&mut calls.steps, created);
         let answer = Answer::Created { wanted };
         Ok(Write { steps: calls.steps, lines_before: HashSet::new(), answer, reads_back: is_read_back })
@@ -172,6 +175,7 @@ impl Main<'_> {
         for (field, model) in draft.replaced() {
             policy.decide(Touch::Unchecked(model)).map_err(denied(&format!("payload.{field}")))?;
         }
+        let languages = std::mem::take(&mut draft.languages);
         let Settled { values, placeholders, files } = settler.settle(model, draft, &lines, &Trail::Argument("vals"))?;
         // An update is not undone, so it is checked beforehand.
         for model in NestedLines::models(&side_effects.lines) {
@@ -180,6 +184,8 @@ impl Main<'_> {
         if policy.domain(model).is_some_and(|domain| !domain.keeps(&without_future_ids(&values, &placeholders))) {
             return Err(denied("payload")(policy.outside(model)));
         }
+        // Odoo's method for the languages of one field answers no record.
+        let reads_back = reads_back.filter(|_| !matches!(languages, Languages::OfField { .. }));
         let is_read_back = reads_back.is_some() && !ids.is_empty();
         if ids.is_empty() {
             calls.steps = Steps::default();
@@ -192,10 +198,14 @@ impl Main<'_> {
             }
             let attach = calls.create_files();
             if !values.is_empty() || is_read_back || calls.steps.is_empty() {
-                let rpc = match reads_back {
-                    Some(specification) => Rpc::web_save(model, ids.clone(), values, specification),
-                    None => Rpc::write(model, ids.clone(), values),
+                let rpc = match (reads_back, &languages) {
+                    (_, Languages::OfField { field, texts }) => {
+                        Rpc::update_field_translations(model, ids.clone(), field, texts.clone())
+                    }
+                    (Some(specification), _) => Rpc::web_save(model, ids.clone(), values, specification),
+                    (None, _) => Rpc::write(model, ids.clone(), values),
                 };
+                let rpc = in_language(rpc, &languages);
                 calls.steps.push(Step { rpc, placeholders, purpose: Purpose::Main { side_effects } });
             }
             attach.after_update(&mut calls.steps);
@@ -252,6 +262,16 @@ impl Calls<'_> {
         Ok(created)
     }
 
+    /// Adds the calls that write the texts of a new record in further languages. The same texts once more do no harm.
+    fn translate(&mut self, model: &str, created: StepId, languages: Languages) {
+        let Languages::Besides(texts) = languages else { return };
+        for (language, values) in texts {
+            let rpc = Rpc::write(model, Vec::new(), values).with_context("lang", language);
+            let placeholders = vec![Placeholder { at: At::Ids, id: FutureId::first(created) }];
+            self.steps.push(Step { rpc, placeholders, purpose: Purpose::Translate });
+        }
+    }
+
     /// Adds the call that creates the files that have been gathered.
     fn create_files(&mut self) -> Attach {
         std::mem::take(&mut self.files).create(&mut self.steps)
@@ -296,6 +316,14 @@ fn without_future_ids(values: &Map<String, Value>, placeholders: &[Placeholder])
         }
     }
     values
+}
+
+/// The call in the one language that its texts are in, where that is not the call's.
+fn in_language(rpc: Rpc, languages: &Languages) -> Rpc {
+    match languages {
+        Languages::One(language) => rpc.with_context("lang", language.as_str()),
+        Languages::Calls | Languages::Besides(_) | Languages::OfField { .. } => rpc,
+    }
 }
 
 fn in_company(rpc: Rpc, company: Option<i64>) -> Rpc {

@@ -3,6 +3,7 @@
 
 mod analytic;
 mod contents;
+mod languages;
 mod place;
 mod properties;
 
@@ -13,6 +14,7 @@ use serde_json::Value;
 use self::{
     analytic::Accounts,
     contents::Contents,
+    languages::{Installed, language_of, languages},
     place::{Place, Record},
     properties::Answers,
 };
@@ -62,6 +64,11 @@ pub(super) async fn complete_all(
 ) -> Result<u64, Error> {
     let record = |existing: Option<&[i64]>| existing.map_or(Record::New, |ids| Record::Existing(ids.to_vec()));
     let Resolved { questions, matches, missing_records, .. } = resolved;
+    let (of_payload, installed) = (records.len(), Installed::default());
+    let mut written_in = Vec::with_capacity(of_payload);
+    for (draft, existing) in &records {
+        written_in.push(languages(caller, model, draft, *existing, &installed).await?);
+    }
     let mut drafts: Vec<_> =
         records.into_iter().map(|(draft, existing)| (model.to_owned(), record(existing), draft)).collect();
     for (id, missing) in missing_records {
@@ -72,8 +79,8 @@ pub(super) async fn complete_all(
         each_file(draft, &mut |file| remote.extend(file.remote()));
     }
     let mut places = Vec::new();
-    for (model, record, draft) in &drafts {
-        open_places(model, record.clone(), draft, matches, &mut places);
+    for (number, (model, record, draft)) in drafts.iter().enumerate() {
+        open_places(model, record.clone(), number < of_payload, draft, matches, &mut places);
     }
     let mut open: Vec<(&Open, &Place)> = Vec::new();
     for (values, place) in &places {
@@ -87,6 +94,7 @@ pub(super) async fn complete_all(
     if open.is_empty() && remote.is_empty() {
         return Ok(0);
     }
+    let own = language_of(caller, model);
     let accounts = Accounts::ask(caller, means.filter, &open).await?;
     let answers = Answers::ask(caller, &open).await?;
     // The longest, and nothing that Odoo would refuse before it.
@@ -97,6 +105,11 @@ pub(super) async fn complete_all(
         let value = match &open.kind {
             OpenKind::Distribution(distribution) => accounts.distribute(distribution, &open.path),
             OpenKind::Properties(values) => answers.close(open, values, place),
+            OpenKind::Texts(texts) if place.is_main => Ok(texts.main(&own)),
+            OpenKind::Texts(_) => {
+                let problem = "has texts by language: in a line, or a record of `auto_create`, give one in the language of the call";
+                Err(Error::WrongKind { path: open.path.clone(), problem: problem.to_owned() })
+            }
             OpenKind::Content(url) => {
                 Ok(contents.of(url).map_or_else(|| Content::At(url.clone()).to_value(), Value::from))
             }
@@ -109,6 +122,9 @@ pub(super) async fn complete_all(
         closed.push(Slot::Plain(value));
     }
     let mut closed = closed.into_iter();
+    for ((_, _, draft), languages) in drafts.iter_mut().zip(written_in) {
+        draft.languages = languages;
+    }
     for (_, _, draft) in drafts {
         close(draft, &mut closed);
         each_file(draft, &mut |file| {
@@ -124,6 +140,7 @@ pub(super) async fn complete_all(
 fn open_places<'d>(
     model: &str,
     record: Record,
+    is_main: bool,
     draft: &'d Draft,
     matches: &Matches,
     places: &mut Vec<(Vec<&'d Open>, Place)>,
@@ -133,7 +150,7 @@ fn open_places<'d>(
         Record::New | Record::Line { .. } => None,
     };
     if !draft.open.is_empty() {
-        places.push((draft.open.iter().collect(), Place::of(model, record, draft, matches)));
+        places.push((draft.open.iter().collect(), Place::of(model, record, is_main, draft, matches)));
     }
     for (_, slot) in &draft.fields {
         let (model, inverse, records) = match slot {
@@ -144,7 +161,7 @@ fn open_places<'d>(
             _ => continue,
         };
         for record in records {
-            open_places(model, Record::Line { inverse: inverse.clone(), of }, record, matches, places);
+            open_places(model, Record::Line { inverse: inverse.clone(), of }, false, record, matches, places);
         }
     }
 }

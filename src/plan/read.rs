@@ -13,6 +13,7 @@ mod files;
 mod open;
 mod properties;
 mod relations;
+mod translations;
 
 use serde_json::{Map, Value, json};
 
@@ -25,6 +26,7 @@ pub(super) use self::{
     files::File,
     open::{Open, OpenKind},
     properties::{DefinitionPlace, GivenValue, PropertyValues, is_generated},
+    translations::{Languages, Texts},
 };
 use super::{
     Error, WarningCode, Warnings, attachment,
@@ -89,6 +91,10 @@ impl Reader<'_> {
                 }
                 None => self.slot(view, name, field, value, path.clone(), company)?,
             };
+            // A text by language is open.
+            if field.is_some_and(|field| field.is_translated) && value.as_str().is_some_and(|text| !text.is_empty()) {
+                draft.plain_text.get_or_insert_with(|| path.clone());
+            }
             if let Some(slot) = slot {
                 if field.is_some_and(|field| field.bond == Bond::Part) && names_a_record(value) {
                     draft.parts.push(name.to_owned());

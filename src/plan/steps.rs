@@ -132,7 +132,7 @@ impl Step {
     pub fn side_effects(&self) -> Option<&SideEffects> {
         match &self.purpose {
             Purpose::CreateMissing { side_effects, .. } | Purpose::Main { side_effects } => Some(side_effects),
-            Purpose::CreateFiles | Purpose::CheckDomain { .. } | Purpose::AttachFiles => None,
+            Purpose::CreateFiles | Purpose::CheckDomain { .. } | Purpose::AttachFiles | Purpose::Translate => None,
         }
     }
 }
@@ -153,6 +153,8 @@ pub enum Purpose {
     CheckDomain { step: StepId, lines: Vec<NestedLines> },
     /// Attaches files to a record that an earlier step created.
     AttachFiles,
+    /// Writes the texts of a record that an earlier step created, in a further language.
+    Translate,
 }
 
 /// What a write answers.

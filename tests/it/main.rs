@@ -25,6 +25,7 @@ mod http2;
 mod interface_log;
 mod joined;
 mod kill;
+mod languages;
 mod literal_eval;
 mod log_commands;
 mod log_files;

@@ -142,6 +142,12 @@ impl Rpc {
         Self::new(model, "write", Effect::Write, Some(ids), vec![("vals", Value::Object(values))])
     }
 
+    /// The texts of one translated field of one record, by language, in one transaction: `true` (Odoo 16 and later).
+    pub fn update_field_translations(model: &str, ids: Vec<i64>, field: &str, texts: Map<String, Value>) -> Self {
+        let args = vec![("field_name", json!(field)), ("translations", Value::Object(texts))];
+        Self::new(model, "update_field_translations", Effect::Write, Some(ids), args)
+    }
+
     /// Deletes: `true`.
     pub fn unlink(model: &str, ids: Vec<i64>) -> Self {
         Self::new(model, "unlink", Effect::Write, Some(ids), Vec::new())

@@ -15,6 +15,8 @@ const SHORT: usize = 200;
 pub(super) struct Place {
     pub(super) model: String,
     pub(super) record: Record,
+    /// It is the record that the call is about.
+    pub(super) is_main: bool,
     /// The record's values that are known, as far as they are short.
     pub(super) scalars: Map<String, Value>,
     /// The records that its many2ones lead to; none for one that is still to be created.
@@ -44,7 +46,7 @@ pub(super) enum Container {
 }
 
 impl Place {
-    pub(super) fn of(model: &str, record: Record, draft: &Draft, matches: &Matches) -> Self {
+    pub(super) fn of(model: &str, record: Record, is_main: bool, draft: &Draft, matches: &Matches) -> Self {
         let (mut scalars, mut links) = (Map::new(), Map::new());
         for (name, slot) in &draft.fields {
             if draft.open.iter().any(|open| open.field == *name) {
@@ -68,7 +70,7 @@ impl Place {
                 _ => {}
             }
         }
-        Self { model: model.to_owned(), record, scalars, links }
+        Self { model: model.to_owned(), record, is_main, scalars, links }
     }
 
     pub(super) fn container(&self, link: &str) -> Container {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{commands::Command, files::File, open::Open};
+use super::{commands::Command, files::File, open::Open, translations::Languages};
 use crate::plan::{attachment, lookup::QuestionId, steps::NestedLines};
 
 /// One record that is to be written, with its lookups open.
@@ -11,6 +11,10 @@ pub(in crate::plan) struct Draft {
     pub(in crate::plan) fields: Vec<(String, Slot)>,
     /// Values that are still open; `null` stands in their place.
     pub(in crate::plan) open: Vec<Open>,
+    /// The languages that the record is written in.
+    pub(in crate::plan) languages: Languages,
+    /// The place of a text of a translated field, in the language of the call.
+    pub(in crate::plan) plain_text: Option<String>,
     /// Files of a record whose model has no field that takes them.
     pub(in crate::plan) files: Vec<File>,
     /// The fields by which the record delegates to another one (`_inherits`).

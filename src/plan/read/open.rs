@@ -1,5 +1,5 @@
 //! Values whose form depends on what Odoo answers about more than a lookup: analytic distributions by code, properties
-//! by label, files by URL.
+//! by label, files by URL, texts by language.
 //!
 //! Reading leaves them open, with all that is needed to close them, and `null` in their place. `plan/complete` asks Odoo
 //! and closes them before the write is compiled.
@@ -7,7 +7,7 @@
 use reqwest::Url;
 use serde_json::Value;
 
-use super::{Reader, analytic::Distribution, content, properties::PropertyValues};
+use super::{Reader, analytic::Distribution, content, properties::PropertyValues, translations::Texts};
 use crate::{
     odoo::{Field, Kind},
     plan::{Error, analytic, schema_view::ModelView},
@@ -27,6 +27,8 @@ pub(in crate::plan) enum OpenKind {
     Properties(PropertyValues),
     /// The content of a binary field.
     Content(Url),
+    /// The texts of a translated field.
+    Texts(Texts),
 }
 
 impl Reader<'_> {
@@ -46,6 +48,9 @@ impl Reader<'_> {
         let Some(field) = field else { return Ok(None) };
         if name == analytic::FIELD && field.kind.relation().is_none() {
             return Ok(self.distribution(value, path, company)?.map(OpenKind::Distribution));
+        }
+        if let Some(texts) = Texts::read(field, value, path)? {
+            return Ok(Some(OpenKind::Texts(texts)));
         }
         if field.kind == Kind::Binary {
             return Ok(content::remote(value, path)?.map(OpenKind::Content));

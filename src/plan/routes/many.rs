@@ -31,7 +31,7 @@ use crate::{
         lookup::{Filter, Questions, record_locks},
         name_limits,
         policy_check::denied,
-        read::{Draft, Reader},
+        read::{Draft, Languages, Reader},
         resolve::Resolved,
         schema_view::{SchemaView, with_schemas},
         search_key::SearchKey,
@@ -136,6 +136,9 @@ async fn plan(caller: &Caller, asked: Asked<'_>, kind: Kind) -> Result<Plan, Err
     let mut targets = targets(caller, kind, records, found).await?;
     let means = Means { filter, files: asked.files, is_dry_run: *dry_run };
     let named = complete_records(caller, means, model, &mut targets, &mut resolved).await?;
+    if listed.is_atomic {
+        refuse_languages(&mut targets);
+    }
     let answers = hash_of_answers(&resolved, targets.iter().flatten().map(|record| &record.target), named);
     let (lookups, named_ids) = (resolved.looked(), resolved.questions.named_ids().to_vec());
     let is_atomic = listed.is_atomic;
@@ -333,6 +336,16 @@ async fn complete_records(
         }
     }
     Ok(named)
+}
+
+/// One call writes in one language: that of the request.
+fn refuse_languages(records: &mut [Result<RecordDraft, Error>]) {
+    for record in records {
+        if record.as_ref().is_ok_and(|record| record.draft.languages != Languages::Calls) {
+            let problem = "has texts in another language than that of the call, which `atomic` cannot write".to_owned();
+            *record = Err(Error::WrongKind { path: "payload".to_owned(), problem });
+        }
+    }
 }
 
 /// The draft of a record, with the records that it is written to.
