@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::support::{
+    case,
     client::Client,
     fault::{Fault, FaultProxy, exception},
     gateway::{Gateway, new_client},
@@ -370,4 +371,33 @@ async fn a_write_whose_result_may_not_be_read_is_done_with_a_warning_and_one_tha
     });
     assert_eq!(code(&client.call("update_data", "res.partner", back).await), "access_error");
     assert_eq!(odoo.search_count("res.partner", after).await, 1);
+}
+
+/// The cases whose RPCs have arguments that no other route sends.
+const BY_EVERY_PROTOCOL: [&str; 5] = ["groups", "period of a group", "counts", "are deleted", "files decoded"];
+
+#[tokio::test]
+async fn counting_grouping_deleting_and_files_of_messages_work_by_every_protocol() {
+    for (odoo, protocol) in [
+        (odoo_14().await, "json-rpc"),
+        (odoo_14().await, "xml-rpc"),
+        (odoo().await, "session"),
+        (odoo().await, "json-rpc"),
+        (odoo().await, "xml-rpc"),
+    ] {
+        let gateway = Gateway::before(&odoo.url, &odoo.database, &format!("protocol = \"{protocol}\""));
+        let client = match protocol {
+            "session" => Client::log_in(&gateway, odoo).await,
+            _ => Client::with_login(&gateway, &odoo.login, &odoo.key),
+        };
+        let cases = case::load("payloads/routes.json");
+        let is_meant =
+            |case: &&Value| BY_EVERY_PROTOCOL.iter().any(|part| case["name"].as_str().unwrap().contains(part));
+        let cases: Vec<&Value> = cases.iter().filter(is_meant).collect();
+        assert_eq!(cases.len(), BY_EVERY_PROTOCOL.len());
+        for case in cases {
+            let outcome = case::run(case, &gateway, odoo, &client).await;
+            assert_eq!(outcome, Ok(()), "{} by {protocol} on Odoo {}", case["name"], odoo.version);
+        }
+    }
 }
