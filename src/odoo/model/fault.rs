@@ -190,7 +190,12 @@ impl Fault {
     /// `call_kw` looks the method up in the class (14-17), `get_public_method` raises by itself (18 and 19).
     fn lacks_method(&self) -> bool {
         const LOOKED_UP: [&str; 2] = ["method = getattr(type(model), name", "raise AttributeError(f\"The method "];
-        self.raised_at().is_some_and(|line| LOOKED_UP.iter().any(|start| line.starts_with(start)))
+        // Without a traceback, the sentence of both is left, which is Python's or never translated.
+        const SAID: [&str; 2] = ["type object '", "The method '"];
+        match self.raised_at() {
+            Some(line) => LOOKED_UP.iter().any(|start| line.starts_with(start)),
+            None => SAID.iter().any(|start| self.message.starts_with(start)),
+        }
     }
 
     /// The source line at which the exception was raised.
