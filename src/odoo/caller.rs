@@ -181,7 +181,7 @@ impl Caller {
     /// The policy denies it, Odoo refuses it, or the outcome is unknown.
     pub async fn call(&self, rpc: &Rpc) -> Result<Value, Error> {
         self.policy.decide(Touch::Model(&rpc.model))?;
-        self.read(&*self.in_context(rpc.within(&self.policy)?)).await
+        self.read(&self.in_context(rpc.within(&self.policy)?)).await
     }
 
     async fn make(&self, rpc: &Rpc) -> Result<Value, Error> {
