@@ -99,8 +99,21 @@ fn whole(done: Done) -> Result<Done, Error> {
     });
     // `None` where one of them was done or decided on.
     let undecided: Option<Vec<Error>> = undecided.collect();
-    let first = undecided.and_then(|undecided| undecided.into_iter().next());
-    first.map_or(Ok(done), Err)
+    let mut undecided = undecided.unwrap_or_default().into_iter();
+    let Some(first) = undecided.next() else { return Ok(done) };
+    // What any of them left behind is named.
+    let more = undecided.filter_map(|error| match error {
+        Error::Incomplete(incomplete) => Some(incomplete),
+        _ => None,
+    });
+    Err(more.fold(first, |all, more| match all {
+        Error::Incomplete(mut all) => {
+            all.left.extend(more.left);
+            Error::Incomplete(all)
+        }
+        // What left something behind comes before what did not.
+        _ => Error::Incomplete(more),
+    }))
 }
 
 impl<'r, 's> Planned<'r, 's> {

@@ -3,11 +3,14 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{
-    client::Client,
-    fault::{Fault, FaultProxy},
-    gateway::Gateway,
-    odoo::odoo,
+use crate::{
+    support::{
+        client::Client,
+        fault::{Fault, FaultProxy},
+        gateway::Gateway,
+        odoo::{Odoo, odoo},
+    },
+    undo::FAULTS,
 };
 
 fn mark() -> String {
@@ -204,4 +207,83 @@ async fn an_atomic_list_is_undone_whole_where_its_update_is_refused() {
     assert_eq!(answer["is_success"], true, "{answer}");
     assert_eq!(census().await, (json!(4), json!(1), json!(1)));
     assert_eq!(proxy.seen().iter().filter(|rpc| *rpc == "res.partner/create").count(), 2, "{:?}", proxy.seen());
+}
+
+/// A list whose records are written in each of the ways that there are.
+fn of_each_kind(u: &str) -> Value {
+    json!({"payload": [
+        {"name": format!("k0 {u}"), "parent_id": {"ref": format!("dad {u}")}},
+        {"name": format!("k1 {u}")},
+        {"name": format!("k2 {u}"), "attachment_ids": [{"name": format!("f {u}.txt"), "datas": "SGVsbG8="}]},
+        {"name": format!("k3 {u}"), "child_ids": [{"name": format!("kid {u}")}]}],
+        "auto_create": {"parent_id": {"name": format!("dad {u}"), "ref": format!("dad {u}")}}})
+}
+
+/// What is wrong with an answer, held against what is in Odoo.
+async fn untold(odoo: &Odoo, u: &str, answer: &Value) -> Option<String> {
+    let whole = if answer.get("error").is_some() { &answer["error"]["data"] } else { &answer["result"]["error"] };
+    let count = async |model: &str, name: String| {
+        odoo.search_count(model, json!([["name", "=", name]])).await.as_i64().unwrap()
+    };
+    let mut left: Vec<Value> = whole["left"].as_array().cloned().unwrap_or_default();
+    let mut needs_dad = false;
+    for n in 0..4 {
+        let one = &answer["result"]["result"][n];
+        let error = if one.is_null() { whole } else { &one["error"] };
+        left.extend(one["error"]["left"].as_array().cloned().unwrap_or_default());
+        let (is_success, there) = (one["is_success"] == true, count("res.partner", format!("k{n} {u}")).await);
+        let is_told = match (is_success, error["retry"].as_str()) {
+            (true, _) => there == 1,
+            (false, Some("unsafe")) => error["left"].as_array().is_some_and(|left| !left.is_empty()),
+            (false, _) => there == 0,
+        };
+        if !is_told {
+            return Some(format!("record {n} is there {there} times"));
+        }
+        needs_dad |= is_success && n == 0;
+    }
+    let names =
+        |model: &str| left.iter().any(|left| left["model"] == model || left["with"].to_string().contains(model));
+    let (dad, file) =
+        (count("res.partner", format!("dad {u}")).await, count("ir.attachment", format!("f {u}.txt")).await);
+    let has_file = answer["result"]["result"][2]["is_success"] == true;
+    if (needs_dad && dad != 1) || (!needs_dad && dad > 0 && !names("res.partner")) {
+        return Some(format!("the missing record is there {dad} times"));
+    }
+    if (has_file && file != 1) || (!has_file && file > 0 && !names("ir.attachment")) {
+        return Some(format!("the file is there {file} times"));
+    }
+    None
+}
+
+#[tokio::test]
+async fn every_failure_of_every_rpc_is_told_of_each_record() {
+    let odoo = odoo().await;
+    let proxy = FaultProxy::before(odoo).await;
+    // What is repeated would not fail; here every failure must come to its end.
+    let gateway = Gateway::before(&proxy.url, &odoo.database, "retries = 0");
+    let client = Client::with_session(&gateway).await;
+    let run = async |script: Box<dyn Fn(usize, &str) -> Fault + Send + Sync>| {
+        let u = mark();
+        proxy.run(script);
+        let body = json!({"model": "res.partner", "vals": of_each_kind(&u)}).to_string();
+        let answer = client.post("create_data", body).await.json;
+        (untold(odoo, &u, &answer).await, answer)
+    };
+    // The first run fills the memory of schemas, the second shows the RPCs that a call makes then.
+    for _ in 0..2 {
+        let (problem, answer) = run(Box::new(|_, _| Fault::Pass)).await;
+        assert_eq!((problem, &answer["result"]["is_success"]), (None, &json!(true)), "{answer}");
+    }
+    let rpcs = proxy.seen();
+    let mut bad = Vec::new();
+    for (k, rpc) in rpcs.iter().enumerate() {
+        for (name, fault) in FAULTS {
+            let (problem, answer) = run(Box::new(move |n, _| if n == k { fault.clone() } else { Fault::Pass })).await;
+            bad.extend(problem.map(|problem| format!("{name} at {rpc} ({k}): {problem}: {answer}")));
+        }
+        let (problem, answer) = run(Box::new(move |n, _| if n >= k { Fault::ResetAfter } else { Fault::Pass })).await;
+        bad.extend(problem.map(|problem| format!("gone after {rpc} ({k}): {problem}: {answer}")));
+    }
+    assert!(bad.is_empty(), "{} of {} RPCs:\n{}", bad.len(), rpcs.len(), bad.join("\n"));
 }

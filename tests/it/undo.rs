@@ -40,7 +40,31 @@ fn file(u: &str, n: u8) -> Value {
     json!({"name": format!("f{n} {u}.txt"), "datas": "SGVsbG8="})
 }
 
-const SCENARIOS: [Scenario; 16] = [
+const SCENARIOS: [Scenario; 18] = [
+    Scenario {
+        name: "an atomic list of new records",
+        before: None,
+        route: "create_data",
+        model: "res.partner",
+        vals: |u| {
+            let payload = json!([{"name": format!("k1 {u}"), "parent_id": {"ref": u}}, {"name": format!("k2 {u}"), "attachment_ids": [file(u, 1)]}, {"name": format!("k3 {u}"), "child_ids": [{"name": format!("kid {u}")}]}]);
+            json!({"payload": payload, "atomic": true, "auto_create": {"parent_id": {"name": format!("dad {u}"), "ref": u}}, "result_field": ["name"]})
+        },
+        census: |u| {
+            vec![("res.partner", named(u), 0, 5), ("ir.attachment", named(u), 0, 1), ("ir.attachment", tied(u), 0, 1)]
+        },
+    },
+    Scenario {
+        name: "an atomic list with an update",
+        before: Some(|u| json!({"name": format!("old {u}"), "ref": u})),
+        route: "create_update_data",
+        model: "res.partner",
+        vals: |u| {
+            let payload = json!([{"name": format!("old {u}"), "ref": u, "function": u}, {"name": format!("k1 {u}"), "ref": format!("k1 {u}")}]);
+            json!({"payload": payload, "atomic": true, "search_key": ["ref"]})
+        },
+        census: |u| vec![("res.partner", named(u), 1, 2), ("res.partner", json!([["function", "=", u]]), 0, 1)],
+    },
     Scenario {
         name: "a record",
         before: None,
@@ -239,7 +263,7 @@ const SCENARIOS: [Scenario; 16] = [
     },
 ];
 
-const FAULTS: [(&str, Fault); 5] = [
+pub(crate) const FAULTS: [(&str, Fault); 5] = [
     ("refused", Fault::Refuse),
     ("reset before", Fault::ResetBefore),
     ("reset after", Fault::ResetAfter),
