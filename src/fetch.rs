@@ -7,11 +7,12 @@
 
 mod address;
 
-use std::{error::Error as _, net::IpAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, error::Error as _, net::IpAddr, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use bytesize::ByteSize;
 use http::{StatusCode, header};
+use parking_lot::Mutex;
 use reqwest::Url;
 use tokio::time::{self, Instant};
 
@@ -30,6 +31,46 @@ pub struct Fetcher {
     config: Files,
     /// None where nothing may be fetched.
     client: Option<reqwest::Client>,
+}
+
+/// Fetches the files of one call, each once: a call that is planned anew has the same content.
+#[derive(Debug)]
+pub struct CallFiles {
+    fetcher: Arc<Fetcher>,
+    fetched: Mutex<BTreeMap<Url, Bytes>>,
+}
+
+impl CallFiles {
+    pub fn new(fetcher: Arc<Fetcher>) -> Self {
+        Self { fetcher, fetched: Mutex::default() }
+    }
+
+    /// The number of different files that the call may name.
+    pub fn max_count(&self) -> usize {
+        self.fetcher.config.max_count.get()
+    }
+
+    /// Checks a URL without fetching it.
+    ///
+    /// # Errors
+    /// It may not be fetched.
+    pub fn check(&self, url: &Url) -> Result<(), Error> {
+        self.fetcher.check(url)
+    }
+
+    /// The content of a file.
+    ///
+    /// # Errors
+    /// It may not be fetched, or is not to be had until `until`.
+    pub async fn fetch(&self, url: &Url, until: Instant) -> Result<Bytes, Error> {
+        let known = self.fetched.lock().get(url).cloned();
+        if let Some(content) = known {
+            return Ok(content);
+        }
+        let content = self.fetcher.fetch(url, until).await?;
+        self.fetched.lock().insert(url.clone(), content.clone());
+        Ok(content)
+    }
 }
 
 /// Why a file is not fetched. Nothing was written.
@@ -75,16 +116,11 @@ impl Fetcher {
         Ok(Self { config: config.clone(), client: Some(client) })
     }
 
-    /// The number of different files that one call may name.
-    pub fn max_count(&self) -> usize {
-        self.config.max_count.get()
-    }
-
     /// Checks a URL without fetching it.
     ///
     /// # Errors
     /// It may not be fetched.
-    pub fn check(&self, url: &Url) -> Result<(), Error> {
+    fn check(&self, url: &Url) -> Result<(), Error> {
         if !url.username().is_empty() || url.password().is_some() {
             return Err(Error::Credentials);
         }
@@ -103,7 +139,7 @@ impl Fetcher {
     ///
     /// # Errors
     /// It may not be fetched, or is not to be had until `until`.
-    pub async fn fetch(&self, url: &Url, until: Instant) -> Result<Bytes, Error> {
+    async fn fetch(&self, url: &Url, until: Instant) -> Result<Bytes, Error> {
         let failed = |why: String| Error::Failed { host: host(url), why };
         let until = until.min(Instant::now() + self.config.timeout);
         match time::timeout_at(until, self.follow(url)).await {

@@ -64,7 +64,7 @@ pub use self::{
 };
 use crate::{
     config::Compat,
-    fetch::Fetcher,
+    fetch::CallFiles,
     odoo::{Effect, Page, Rpc},
 };
 
@@ -176,7 +176,7 @@ pub struct Asked<'a> {
     pub model: &'a str,
     pub vals: &'a Map<String, Value>,
     pub compat: &'a Compat,
-    pub files: &'a Fetcher,
+    pub files: &'a CallFiles,
     /// The most records that a search without `limit` may answer.
     pub rows: u64,
     /// Keeps the warnings of a call that is refused.

@@ -41,6 +41,8 @@ pub struct Policy {
     /// By model: the fields, or dotted paths, that Odoo's search by name reads. Only the operator can know them.
     pub name_search: BTreeMap<String, Vec<String>>,
     pub most: Most,
+    /// Whether the gateway fetches files for it that it names by their URL.
+    pub files_by_url: bool,
 }
 
 /// The number of records that one call may reach.
@@ -77,6 +79,8 @@ pub enum Touch<'t> {
     },
     /// Linking, changing or creating records where the forced domain of their model could not be enforced.
     Unchecked(&'t str),
+    /// Having a file fetched by its URL.
+    FileByUrl,
     /// Answering this number of records.
     ReadMany {
         model: &'t str,
@@ -107,6 +111,7 @@ enum Kind {
     Methods,
     Domains,
     MaxRecords,
+    FilesByUrl,
 }
 
 /// The rules on fields.
@@ -134,6 +139,7 @@ impl Denied {
             Kind::Methods => Code::MethodNotAllowed,
             Kind::Domains => Code::OutsideDomain,
             Kind::MaxRecords => Code::TooManyRecords,
+            Kind::FilesByUrl => Code::UrlRefused,
         }
     }
 
@@ -186,6 +192,12 @@ impl Policy {
                     format!("`domains` has {domain} for `{model}`"),
                 ),
             },
+            Touch::FileByUrl if self.files_by_url => Ok(()),
+            Touch::FileByUrl => self.denied(
+                Kind::FilesByUrl,
+                "have files fetched by their URL".to_owned(),
+                "`files_by_url` is false".to_owned(),
+            ),
             Touch::ReadMany { model, records } => self.decide_many("read", self.most.read, "answered", model, records),
             Touch::WriteMany { model, records } => {
                 self.decide_many("write", self.most.write, "changed", model, records)

@@ -118,9 +118,10 @@ fn whole(done: Done) -> Result<Done, Error> {
 
 impl<'r, 's> Planned<'r, 's> {
     async fn of(recorded: &'r mut Recorded<'s>) -> Result<Self, Error> {
-        let service = recorded.authenticated.service;
-        let (config, files) = (&service.config, &service.files);
-        let plan = plan_call(config, files, &recorded.caller, recorded.route(), &recorded.call, &recorded.noted).await;
+        let config = &recorded.authenticated.service.config;
+        let plan =
+            plan_call(config, &recorded.files, &recorded.caller, recorded.route(), &recorded.call, &recorded.noted)
+                .await;
         let plan = recorded.without_hidden(plan)?;
         recorded.note_plan(&plan).await?;
         Ok(Self { recorded, plan })
@@ -158,9 +159,9 @@ impl<'r, 's> Planned<'r, 's> {
                 let refused = plan::explain(&recorded.caller, refused, &named_ids).await;
                 return Err(replans.refusal(refused).into());
             };
-            let service = recorded.authenticated.service;
-            let (config, files, noted) = (&service.config, &service.files, &recorded.noted);
-            let anew = plan_once(config, files, &recorded.caller, recorded.route(), &recorded.call, noted).await;
+            let (config, noted) = (&recorded.authenticated.service.config, &recorded.noted);
+            let anew =
+                plan_once(config, &recorded.files, &recorded.caller, recorded.route(), &recorded.call, noted).await;
             plan = recorded.without_hidden(anew)?;
             if stale == Stale::Answers && plan.answers == answers {
                 // Nothing has changed: it would be refused again.

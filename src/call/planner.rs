@@ -3,7 +3,7 @@
 use super::Call;
 use crate::{
     config::Config,
-    fetch::Fetcher,
+    fetch::CallFiles,
     odoo::Caller,
     plan::{self, Asked, Noted, Plan, WarningCode},
     route::Route,
@@ -16,7 +16,7 @@ use crate::{
 /// The payload does not fit the models, a lookup finds nothing or too much, the policy or Odoo refuses to read something.
 pub async fn plan_call(
     config: &Config,
-    files: &Fetcher,
+    files: &CallFiles,
     caller: &Caller,
     route: Route,
     call: &Call,
@@ -35,7 +35,7 @@ pub async fn plan_call(
 /// As those of [`plan_call`].
 pub(super) async fn plan_once(
     config: &Config,
-    files: &Fetcher,
+    files: &CallFiles,
     caller: &Caller,
     route: Route,
     call: &Call,

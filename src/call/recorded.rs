@@ -12,6 +12,7 @@ use super::{
     parsed::{Asked, Parsed},
 };
 use crate::{
+    fetch::CallFiles,
     key_texts::mask_keys,
     log::{self, Arrived, Entry, Received},
     odoo::{self, Trace},
@@ -29,6 +30,8 @@ pub(super) struct Recorded<'s> {
     pub(super) caller: odoo::Caller,
     /// What the plan warned of.
     pub(super) noted: Noted,
+    /// What is fetched for the call.
+    pub(super) files: CallFiles,
 }
 
 /// A call that is in the log.
@@ -101,7 +104,8 @@ impl<'s> Logged<'s> {
     fn runs_as(self, caller: odoo::Caller) -> Recorded<'s> {
         let Self { authenticated, call, mut entry } = self;
         entry.note_credential(caller.credential().secret().clone());
-        Recorded { authenticated, call, entry, caller, noted: Noted::default() }
+        let files = CallFiles::new(authenticated.service.files.clone());
+        Recorded { authenticated, call, entry, caller, noted: Noted::default(), files }
     }
 }
 

@@ -18,7 +18,7 @@ use super::{Configured, terminal, words};
 use crate::{
     call::{self, Call, auth::clients::Clients},
     config::Config,
-    fetch::Fetcher,
+    fetch::{CallFiles, Fetcher},
     hook::{Hook, Hooks, Sent},
     odoo::{Caller, Odoo, Origin, RotatedCookie},
     plan::{Noted, Warning},
@@ -84,7 +84,7 @@ async fn planned(config: &Config, hook: &Hook, vals: &Map<String, Value>) -> any
     let mut vals = vals.clone();
     vals.insert("dry_run".to_owned(), Value::Bool(true));
     let call = Call { model: hook.model.clone(), vals };
-    let files = Fetcher::build(&config.files)?;
+    let files = CallFiles::new(Arc::new(Fetcher::build(&config.files)?));
     let plan = call::plan_call(config, &files, &caller, hook.route, &call, &Noted::default()).await?;
     Ok((plan.render(&caller), plan.warnings.iter().map(Warning::to_json).collect()))
 }

@@ -212,6 +212,7 @@ mod tests {
             (policy.most.write, policy.most.read, policy.methods.len(), policy.routes.len()),
             (Some(1), None, 0, 5)
         );
+        assert!(!policy.files_by_url);
         for (line, why) in [
             ("routes = [\"drop_data\"]", "`drop_data` is no route; there are create_data, "),
             ("models = { alow = [] }", "unknown field `alow`, expected `allow` or `deny`"),

@@ -78,6 +78,8 @@ macro_rules! with_rules {
             requests_per_second: Option<std::num::NonZeroU32>,
             in_flight: Option<std::num::NonZeroUsize>,
             #[serde(default)]
+            files_by_url: bool,
+            #[serde(default)]
             addresses: Vec<ipnet::IpNet>,
         }
 
@@ -87,11 +89,11 @@ macro_rules! with_rules {
             fn rules(&self, holder: String, write: Option<u64>) -> Result<crate::config::policy::Rules, String> {
                 let Self {
                     routes, models, never_read, never_write, methods, domains, name_search, max_records,
-                    requests_per_second, in_flight, addresses, ..
+                    requests_per_second, in_flight, files_by_url, addresses, ..
                 } = self.clone();
                 crate::config::policy::Keys {
                     routes, models, never_read, never_write, methods, domains, name_search, max_records,
-                    requests_per_second, in_flight, addresses,
+                    requests_per_second, in_flight, files_by_url, addresses,
                 }
                 .rules(holder, write)
             }
@@ -112,6 +114,7 @@ pub(super) struct Keys {
     pub(super) max_records: MaxRecords,
     pub(super) requests_per_second: Option<NonZeroU32>,
     pub(super) in_flight: Option<NonZeroUsize>,
+    pub(super) files_by_url: bool,
     pub(super) addresses: Vec<IpNet>,
 }
 
@@ -135,6 +138,7 @@ impl Keys {
                 read: max_records.read.map(NonZeroU64::get),
                 write: max_records.write.map(NonZeroU64::get).or(write),
             },
+            files_by_url: self.files_by_url,
         };
         Ok(Rules {
             policy,

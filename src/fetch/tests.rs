@@ -129,3 +129,14 @@ async fn what_is_too_large_too_slow_or_refused_names_the_host_and_the_reason() {
         assert_eq!(error.is_passing(), is_passing, "{said}");
     }
 }
+
+#[tokio::test]
+async fn a_call_fetches_each_of_its_files_once() {
+    let (at, count) = server().await;
+    let files = CallFiles::new(Arc::new(fetcher(&[&format!("http://{at}/*")], &["127.0.0.1/32"])));
+    let url = Url::parse(&format!("http://{at}/file")).unwrap();
+    for _ in 0..2 {
+        assert_eq!(files.fetch(&url, Instant::now() + Duration::from_secs(60)).await.unwrap(), "Hello");
+    }
+    assert_eq!(count.load(Relaxed), 1);
+}

@@ -24,13 +24,13 @@ use super::{
     read::{Command, Content, Draft, File, Open, OpenKind, Remote, Slot},
     resolve::Resolved,
 };
-use crate::{fetch::Fetcher, odoo::Caller};
+use crate::{fetch::CallFiles, odoo::Caller};
 
 /// What values are closed with.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Means<'m> {
     pub(super) filter: Filter<'m>,
-    pub(super) files: &'m Fetcher,
+    pub(super) files: &'m CallFiles,
     /// The plan is only shown: no file is fetched for it.
     pub(super) is_dry_run: bool,
 }

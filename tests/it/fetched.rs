@@ -146,6 +146,23 @@ async fn a_file_that_cannot_be_had_is_refused_with_its_place_and_nothing_is_writ
 }
 
 #[tokio::test]
+async fn a_policy_may_keep_files_from_being_fetched() {
+    let odoo = odoo().await;
+    let server = FileServer::start().await;
+    let files = format!("[files]\nallow = [\"{}/*\"]\nallow_private = [\"127.0.0.1/32\"]", server.url);
+    let more = format!("{files}\n[policy]\nfiles_by_url = false");
+    let gateway = Gateway::before(&odoo.url, &odoo.database, &more);
+    let client = Client::log_in(&gateway, odoo).await;
+    let payload = json!({"name": unique(), "image_1920": {"url": format!("{}/a", server.url)}});
+    let answer = client.call("create_data", "res.partner", json!({"payload": payload})).await;
+    assert_eq!(
+        (&answer["error"]["code"], &answer["error"]["path"]),
+        (&json!("url_refused"), &json!("payload.image_1920.url"))
+    );
+    assert_eq!((answer["error"]["rule"].clone(), server.requests()), (json!("`files_by_url` is false"), 0), "{answer}");
+}
+
+#[tokio::test]
 async fn a_call_names_no_more_files_than_the_configuration_lets_it() {
     let odoo = odoo().await;
     let server = FileServer::start().await;

@@ -34,6 +34,7 @@ mod log_place;
 mod lookup_cache;
 mod lookups;
 mod many;
+mod named_values;
 mod not_written;
 mod operations;
 mod outage;

@@ -7,9 +7,10 @@ use futures_util::future;
 use reqwest::Url;
 
 use crate::{
-    fetch::Fetcher,
+    fetch::CallFiles,
     odoo::Caller,
-    plan::{Error, read::Remote},
+    plan::{Error, policy_check::denied, read::Remote},
+    policy::Touch,
 };
 
 /// The number of files of one call that are fetched at the same time.
@@ -26,12 +27,13 @@ impl Contents {
     /// There are too many; one may not be fetched, or is not to be had.
     pub(super) async fn fetch(
         caller: &Caller,
-        files: &Fetcher,
+        files: &CallFiles,
         remote: &[Remote],
         is_dry_run: bool,
     ) -> Result<Self, Error> {
         let mut each: BTreeMap<&Url, &str> = BTreeMap::new();
         for Remote { url, path } in remote {
+            caller.policy().decide(Touch::FileByUrl).map_err(denied(path))?;
             files.check(url).map_err(|source| Error::File { path: path.clone(), source })?;
             each.entry(url).or_insert(path);
             if each.len() > files.max_count() {
@@ -55,7 +57,7 @@ impl Contents {
     }
 }
 
-async fn fetch_one(caller: &Caller, files: &Fetcher, url: &Url, path: &str) -> Result<(Url, String), Error> {
+async fn fetch_one(caller: &Caller, files: &CallFiles, url: &Url, path: &str) -> Result<(Url, String), Error> {
     let fetched = files.fetch(url, caller.until()).await;
     let content = fetched.map_err(|source| Error::File { path: path.to_owned(), source })?;
     Ok((url.clone(), BASE64_STANDARD.encode(&content)))

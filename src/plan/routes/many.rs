@@ -21,7 +21,7 @@ use super::{
     write::{self, Request, hash_of_answers},
 };
 use crate::{
-    fetch::Fetcher,
+    fetch::CallFiles,
     odoo::{Caller, RecordKey},
     plan::{
         Asked, Error, Many, Plan, Selection, WarningCode, Work,
@@ -229,7 +229,7 @@ async fn read<'r>(
     caller: &Caller,
     model: &'r str,
     common: &Vals<'r>,
-    (filter, files): (Filter<'r>, &'r Fetcher),
+    (filter, files): (Filter<'r>, &'r CallFiles),
     records: Vec<Result<Asking<'r>, Error>>,
 ) -> Result<(Vec<Read<'r>>, Questions, Selection), Error> {
     let (drafts, questions, wanted) = with_schemas(caller, |schemas| {

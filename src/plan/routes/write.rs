@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     config::Compat,
-    fetch::Fetcher,
+    fetch::CallFiles,
     odoo::{Caller, RecordKey},
     plan::{
         Asked, Error, Plan, Selection, WarningCode, Work,
@@ -88,7 +88,7 @@ pub(super) struct Request<'r> {
     pub(super) model: &'r str,
     pub(super) vals: Vals<'r>,
     pub(super) filter: Filter<'r>,
-    pub(super) files: &'r Fetcher,
+    pub(super) files: &'r CallFiles,
     pub(super) company: Option<i64>,
     pub(super) draft: Draft,
     /// Of one of several records, none: the questions of all stand together.
@@ -105,7 +105,7 @@ impl<'r> Request<'r> {
         model: &'r str,
         mut vals: Vals<'r>,
         key: Option<SearchKey>,
-        (compat, files): (&'r Compat, &'r Fetcher),
+        (compat, files): (&'r Compat, &'r CallFiles),
     ) -> Result<Self, Error> {
         caller.policy().decide(Touch::Model(model)).map_err(denied("model"))?;
         let filter = Filter::of(compat);
