@@ -5,12 +5,14 @@
 //!
 //! - `schema_view`: the models' schemas under the caller's policy, and `policy_check`: what else a call touches
 //! - `lookup`: the questions that lookups ask, and asking them
+//! - `hints`: what may have been meant, beside a refusal
 //! - `answer`: which fields an answer holds
 //! - `value`: single values by the type of their field; `search_key` and `domain`: those by which records are found
 //! - `steps`: the types of a planned write
 //! - `read`: from a payload to a draft whose lookups are open
 //! - `resolve`: from open lookups to answers, and to the missing records that have to be created
 //! - `complete`: values that take more than a lookup, such as properties by their label
+//! - `several`: the one of several matches that a field's domain leaves, else a warning
 //! - `compile`: from answered lookups to the steps of a write
 //! - `render`: a plan for people
 //! - `routes`: one function for each route
@@ -25,6 +27,7 @@ mod compile;
 mod complete;
 mod domain;
 mod error;
+mod hints;
 mod lookup;
 mod name_limits;
 mod named_ids;
@@ -36,6 +39,7 @@ mod routes;
 mod rows;
 mod schema_view;
 mod search_key;
+mod several;
 mod steps;
 mod value;
 mod warning;
@@ -50,6 +54,7 @@ pub(crate) use self::{
 pub use self::{
     answer::{Selection, field_list},
     error::{Ambiguous, Error},
+    hints::Nearby,
     lookup::LookupResult,
     named_ids::NamedId,
     routes::{

@@ -392,6 +392,14 @@ codes! {
             "an update finds more records than its `search_key` names, and no `max_records.write` says how many may be \
              written; all of them are written",
             "";
+        ArchivedMatch = "archived_match", Refused, No,
+            "a record is made by `create_update_data` or `auto_create`, though an archived one matches; \
+             `\"archived\": true` beside the keys takes that one",
+            "";
+        SearchKeyNotWritten = "search_key_not_written", Refused, No,
+            "`create_update_data` makes a record without the value of a key, since that is no value of a field of its \
+             own; the same call makes another one the next time",
+            "`\"search_key\": {\"parent_id.ref\": \"A\"}`";
         NothingMatched = "nothing_matched", Refused, No,
             "no record matches `search_key`",
             "";

@@ -146,6 +146,10 @@ impl<'c> Run<'c> {
                 self.check_domain(&rpc, step, &lines).await?;
                 (Vec::new(), None)
             }
+            Purpose::Name => {
+                self.caller.call(&rpc).await.map_err(|error| failed(error, &rpc, false))?;
+                (Vec::new(), None)
+            }
             Purpose::AttachFiles | Purpose::Translate => {
                 // Repeating the call with the same values does no harm, so a lost answer is no reason to give up.
                 self.caller.call_again(&rpc).await?;

@@ -22,7 +22,7 @@ use std::{
 
 use parking_lot::{Mutex, RwLock};
 use serde_json::Value;
-use tokio::time::Instant;
+use tokio::{sync::OnceCell, time::Instant};
 
 use self::context::CallContext;
 pub use self::lookups::LookupError;
@@ -70,6 +70,8 @@ pub struct Caller {
     cached_lookups_used: Mutex<Vec<String>>,
     /// The locks of the records that this call may create, until the call has ended.
     held: Mutex<Held>,
+    /// Whether the user may give external ids to records, once it was asked for.
+    makes_external_ids: OnceCell<bool>,
     context: RwLock<CallContext>,
 }
 
@@ -106,6 +108,7 @@ impl Caller {
             schemas_read: Mutex::default(),
             cached_lookups_used: Mutex::default(),
             held: Mutex::default(),
+            makes_external_ids: OnceCell::new(),
             context: RwLock::default(),
         })
     }

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 pub(crate) use self::content::contents_as_text;
 use self::field_list::ListedField;
-use super::{Error, policy_check::denied, schema_view::SchemaView};
+use super::{Error, hints::meant, policy_check::denied, schema_view::SchemaView};
 use crate::{
     odoo::{self, Caller, Kind, Rpc},
     policy::Touch,
@@ -65,7 +65,8 @@ impl Selection {
             let name = || entry.name.clone();
             let own = view.stored_name(&entry.name);
             let Some(field) = view.read(own).map_err(denied(parameter))? else {
-                return Err(Error::UnknownField { parameter, model: model.to_owned(), name: name() });
+                let meant = meant(view, own);
+                return Err(Error::UnknownField { parameter, model: model.to_owned(), name: name(), meant });
             };
             let wanted = match (&field.kind, entry.within.is_empty()) {
                 (Kind::Many2one(_), true) => Wanted::Named,

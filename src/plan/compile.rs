@@ -36,13 +36,16 @@ use super::{
     },
 };
 use crate::{
-    odoo::{Page, Rpc},
+    odoo::{EXTERNAL_IDS, ExternalId, Page, Rpc},
     policy::{Policy, Touch},
 };
 
 /// The records that a write is about.
 pub(super) enum Target {
-    New,
+    /// A new record, which gets an external id.
+    New {
+        external_id: Option<ExternalId>,
+    },
     Existing(Existing),
 }
 
@@ -50,7 +53,7 @@ impl Target {
     /// The number of records that the main call writes.
     fn number_of_records(&self) -> usize {
         match self {
-            Self::New => 1,
+            Self::New { .. } => 1,
             Self::Existing(existing) => existing.ids.len(),
         }
     }
@@ -92,7 +95,7 @@ pub(super) fn compile(
 ) -> Result<Write, Error> {
     let WriteContext { policy, model, filter, company, wanted, specification } = context;
     let order = resolved.order(&draft)?;
-    let in_place = in_place::questions(policy, &draft, &resolved, target.number_of_records());
+    let in_place = in_place::questions(policy, &draft, &resolved, &target);
     let Resolved { questions, matches, mut missing_records, same } = resolved;
     let created: HashSet<QuestionId> = missing_records.keys().copied().collect();
     let is_created = |id| created.contains(same.get(&id).unwrap_or(&id));
@@ -120,7 +123,7 @@ pub(super) fn compile(
     let reads_back = specification.filter(|_| !wanted.fields.is_empty());
     let main = Main { model, draft, side_effects, wanted, reads_back };
     match target {
-        Target::New => main.create(settler, calls),
+        Target::New { external_id } => main.create(settler, calls, external_id),
         Target::Existing(existing) => main.update(settler, calls, existing),
     }
 }
@@ -137,7 +140,12 @@ struct Main<'m> {
 
 impl Main<'_> {
     /// Completes the write with a main call that creates the record.
-    fn create(self, mut settler: Settler<'_>, mut calls: Calls<'_>) -> Result<Write, Error> {
+    fn create(
+        self,
+        mut settler: Settler<'_>,
+        mut calls: Calls<'_>,
+        external_id: Option<ExternalId>,
+    ) -> Result<Write, Error> {
         let Self { model, mut draft, side_effects, wanted, reads_back } = self;
         let languages = std::mem::take(&mut draft.languages);
         // The argument that the values stand in differs between the two calls.
@@ -159,6 +167,9 @@ impl Main<'_> {
         let step = Step { rpc, placeholders, purpose };
         let created = calls.create(step, delegation, &lines)?;
         calls.translate(model, created, languages);
+        if let Some(external_id) = external_id {
+            calls.name(model, created, external_id);
+        }
         attach.after_create(&mut calls.steps, created);
         let answer = Answer::Created { wanted };
         Ok(Write { steps: calls.steps, lines_before: HashSet::new(), answer, reads_back: is_read_back })
@@ -270,6 +281,16 @@ impl Calls<'_> {
             let placeholders = vec![Placeholder { at: At::Ids, id: FutureId::first(created) }];
             self.steps.push(Step { rpc, placeholders, purpose: Purpose::Translate });
         }
+    }
+
+    /// Adds the call that gives an external id to the record that a step creates. An update of the module with that name
+    /// leaves the record alone (`noupdate`): Odoo deletes what a module no longer has.
+    fn name(&mut self, model: &str, created: StepId, id: ExternalId) {
+        let values = json!({"module": id.module, "name": id.name, "model": model, "res_id": null, "noupdate": true});
+        let rpc = Rpc::create(EXTERNAL_IDS, vec![values]);
+        let at = At::Argument(Trail::Argument("vals_list").position(0).key("res_id").to_path());
+        let placeholders = vec![Placeholder { at, id: FutureId::first(created) }];
+        self.steps.push(Step { rpc, placeholders, purpose: Purpose::Name });
     }
 
     /// Adds the call that creates the files that have been gathered.

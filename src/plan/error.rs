@@ -4,7 +4,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Warning, WarningCode, field_list};
+use super::{
+    Warning, WarningCode, field_list,
+    hints::{Meant, Nearby, Unknown},
+};
 use crate::{
     errors::Code,
     fetch, literal,
@@ -17,8 +20,8 @@ use crate::{
 /// Where the addon has a sentence for it, the sentence is the addon's, since integrations match on it.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
-    #[error("'{field}': '{value}' found no match.")]
-    NoMatch { path: String, field: String, value: String },
+    #[error("'{field}': '{value}' found no match.{nearby}")]
+    NoMatch { path: String, field: String, value: String, nearby: Nearby },
     #[error(transparent)]
     Ambiguous(Box<Ambiguous>),
     #[error(
@@ -29,18 +32,23 @@ pub enum Error {
     NotFoundAfterwards { model: String, field: String, value: String },
     #[error("`auto_create` of '{field}': '{value}' needs itself")]
     Circular { field: String, value: String },
-    #[error("'{field}': the model `{model}` has no field `{lookup}` to look up by")]
-    UnknownLookupField { path: String, field: String, model: String, lookup: String },
+    #[error("'{field}': the model `{model}` has no field `{}` to look up by{}", lookup.name, lookup.meant)]
+    UnknownLookupField { path: String, field: String, model: String, lookup: Box<Unknown> },
     #[error("many2many field '{field}': 'mode' must be 'add' or 'replace'")]
     BadMode { path: String, field: String },
     #[error("`{path}` {problem}")]
     WrongKind { path: String, problem: String },
-    #[error("the model `{model}` has no field `{name}` (`{parameter}`)")]
-    UnknownField { parameter: &'static str, model: String, name: String },
+    #[error("the model `{model}` has no field `{name}` (`{parameter}`){meant}")]
+    UnknownField { parameter: &'static str, model: String, name: String, meant: Meant },
     #[error("`{parameter}`: the field `{name}` of `{model}` leads to no records, so nothing can be taken within it")]
     NotRelational { parameter: &'static str, model: String, name: String },
     #[error("Parameter 'search_key' in 'vals' not found!")]
     NoSearchKey,
+    #[error(
+        "`search_key.xml_id` cannot be given to a new record: Odoo does not let this user make external ids, which its \
+         administrator can (group Access Rights)"
+    )]
+    NoExternalIds,
     #[error("Missing 'method' in payload")]
     NoMethod,
     #[error("`payload` is missing in `vals`{}{}", if .0.is_empty() { "" } else { "; " }, places(.0))]
@@ -97,6 +105,7 @@ impl Error {
             Self::UnknownField { .. } => Code::UnknownField,
             Self::NotRelational { .. } => Code::NotRelational,
             Self::NoSearchKey => Code::MissingParameter,
+            Self::NoExternalIds => Code::AccessError,
             Self::NoMethod => Code::MissingParameter,
             Self::NoPayload(_) => Code::MissingParameter,
             Self::Misplaced(_) => Code::MisplacedParameter,
@@ -131,6 +140,7 @@ impl Error {
             Self::Circular { .. } | Self::NotFoundAfterwards { .. } => Some("auto_create"),
             Self::LinesDiffer { .. } => Some("payload"),
             Self::NoSearchKey => Some("search_key"),
+            Self::NoExternalIds => Some("search_key.xml_id"),
             Self::NoMethod | Self::PrivateMethod { .. } => Some("payload.method"),
             Self::NoPayload(_) => Some("payload"),
             Self::Misplaced(misplaced) => misplaced.first().map(|misplaced| misplaced.path.as_str()),
@@ -159,6 +169,7 @@ impl Error {
             | Self::UnknownField { .. }
             | Self::NotRelational { .. }
             | Self::NoSearchKey
+            | Self::NoExternalIds
             | Self::NoMethod
             | Self::NoPayload(_)
             | Self::Misplaced(_)
@@ -187,6 +198,7 @@ impl Error {
             Self::NotFoundAfterwards { .. }
             | Self::WrongKind { .. }
             | Self::NoSearchKey
+            | Self::NoExternalIds
             | Self::NoMethod
             | Self::NoPayload(_)
             | Self::Misplaced(_)
@@ -218,6 +230,7 @@ impl Error {
             | Self::BadMode { .. }
             | Self::WrongKind { .. }
             | Self::NoSearchKey
+            | Self::NoExternalIds
             | Self::NoMethod
             | Self::NoPayload(_)
             | Self::Misplaced(_)
@@ -249,6 +262,7 @@ impl Error {
             | Self::UnknownField { .. }
             | Self::NotRelational { .. }
             | Self::NoSearchKey
+            | Self::NoExternalIds
             | Self::NoMethod
             | Self::NoPayload(_)
             | Self::Misplaced(_)
@@ -283,6 +297,7 @@ impl Error {
             | Self::NotFoundAfterwards { .. }
             | Self::LinesDiffer { .. }
             | Self::NoSearchKey
+            | Self::NoExternalIds
             | Self::NoMethod
             | Self::NoPayload(_)
             | Self::Misplaced(_)
@@ -301,7 +316,8 @@ impl Error {
         Self::Overtaken(Box::new(self))
     }
 
-    /// Adds the names of records that an ambiguous lookup matched, where Odoo tells them.
+    /// Adds the names of records that an ambiguous lookup matched, or what is near one that found nothing, where Odoo tells
+    /// it.
     pub(crate) async fn with_candidates(mut self, caller: &Caller) -> Self {
         if let Self::Ambiguous(ambiguous) = &mut self
             && caller.policy().decide(Touch::Read { model: &ambiguous.model, field: "display_name" }).is_ok()
@@ -312,7 +328,13 @@ impl Error {
             let id_and_name = |row: &Value| Some((row["id"].as_i64()?, row["display_name"].as_str()?.to_owned()));
             ambiguous.candidates = named.as_array().into_iter().flatten().filter_map(id_and_name).collect();
         }
-        self
+        match self {
+            Self::NoMatch { path, field, value, nearby } => {
+                let nearby = nearby.found(caller).await;
+                Self::NoMatch { path, field, value, nearby }
+            }
+            error => error,
+        }
     }
 }
 
@@ -372,7 +394,8 @@ pub(super) fn place(path: &mut String, number: usize) {
 /// The number of records that an ambiguous lookup names.
 const CANDIDATES: usize = 5;
 
-fn listed(candidates: &[(i64, String)]) -> String {
+/// Records with their names, as the end of a sentence.
+pub(super) fn listed(candidates: &[(i64, String)]) -> String {
     let named: Vec<String> = candidates.iter().map(|(id, name)| format!("{id} ({name})")).collect();
     if named.is_empty() { String::new() } else { format!(": {}", named.join(", ")) }
 }

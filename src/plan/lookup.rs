@@ -20,6 +20,10 @@ pub use self::ask::LookupResult;
 pub(super) use self::{
     ask::Matches,
     auto_create::{AutoCreate, Fit},
-    query::MAX_MATCHES,
-    question::{ARCHIVED, Filter, Lookup, LookupError, Question, QuestionId, Questions, XML_ID, is_comparable, no_id},
+    folding::{fold, folded, pattern, terms as folded_terms},
+    query::{MAX_MATCHES, any_activity},
+    question::{
+        ARCHIVED, Filter, Lookup, LookupError, NO_EXTERNAL_ID, Question, QuestionId, Questions, XML_ID, is_comparable,
+        no_id,
+    },
 };

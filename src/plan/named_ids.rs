@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use futures_util::future;
 use serde_json::{Value, json};
 
-use super::{Error, rows};
+use super::{Error, Nearby, rows};
 use crate::odoo::{self, Caller, Page, Rpc};
 
 /// A record that is named by its id.
@@ -44,7 +44,8 @@ pub(crate) async fn explain(caller: &Caller, refused: Error, named: &[NamedId]) 
         Some(NamedId { id, path, .. }) => {
             let field =
                 path.rsplit('.').next().unwrap_or_default().trim_end_matches(|c: char| "[]0123456789".contains(c));
-            Error::NoMatch { path: path.clone(), field: field.to_owned(), value: id.to_string() }
+            let (path, field, value) = (path.clone(), field.to_owned(), id.to_string());
+            Error::NoMatch { path, field, value, nearby: Nearby::default() }
         }
     }
 }

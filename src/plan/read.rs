@@ -31,6 +31,7 @@ pub(super) use self::{
 use super::{
     Error, WarningCode, Warnings, attachment,
     error::Misplaced,
+    hints::meant,
     lookup::{Filter, Questions},
     name_limits,
     policy_check::denied,
@@ -158,7 +159,7 @@ impl Reader<'_> {
                 // What was to be shown only must not be written.
                 return Err(Error::Misplaced(vec![Misplaced { path, home: "vals" }]));
             }
-            let hint = if is_parameter { ": it belongs in `vals`" } else { "" };
+            let hint = if is_parameter { ": it belongs in `vals`".to_owned() } else { meant(view, name).to_string() };
             let message = format!("the model `{}` has no field `{name}`; `{path}` was left out{hint}", view.name());
             self.warnings.note(WarningCode::UnknownField, path, message)?;
             return Ok(None);

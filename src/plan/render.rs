@@ -147,7 +147,11 @@ fn render_step(step: &Step) -> Value {
     }
     let undo = match &step.purpose {
         Purpose::CreateMissing { .. } | Purpose::CreateFiles => Some(DELETED_AGAIN),
-        Purpose::Main { .. } | Purpose::CheckDomain { .. } | Purpose::AttachFiles | Purpose::Translate => None,
+        Purpose::Main { .. }
+        | Purpose::CheckDomain { .. }
+        | Purpose::Name
+        | Purpose::AttachFiles
+        | Purpose::Translate => None,
     };
     if let Some(undo) = undo {
         rendered["undo"] = json!(undo);

@@ -7,10 +7,11 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{
-    Error, Warnings,
-    lookup::{AutoCreate, Filter, Fit, LookupResult, Matches, QuestionId, Questions, record_locks},
+    Error, WarningCode, Warnings,
+    lookup::{AutoCreate, Filter, Fit, LookupResult, Matches, Question, QuestionId, Questions, record_locks},
     read::{Draft, Reader},
     schema_view::with_schemas,
+    wording,
 };
 use crate::odoo::{Caller, Taken};
 
@@ -66,8 +67,9 @@ pub(super) async fn resolve(
         if !is_dry_run && caller.lock_records(locks).await? == Taken::Anew {
             return Ok(None);
         }
-        questions.ask(caller, filter, matches, |question| auto_create.fitting(question).is_some()).await?;
-        let missing = resolver.missing(open);
+        let tells = |question: &Question| !caller.counts_archived() && auto_create.fitting(question).is_some();
+        questions.ask(caller, filter, matches, tells).await?;
+        let missing = resolver.missing(open)?;
         if missing.is_empty() {
             warnings.extend(resolver.noted);
             return Ok(Some(resolver.resolved));
@@ -93,20 +95,25 @@ struct Resolver<'r> {
 impl<'r> Resolver<'r> {
     /// The questions of one level that found nothing, and for which a record is created. An entry creates one record, even
     /// if several different lookups fit it: the others are answered by that record.
-    fn missing(&mut self, level: Vec<QuestionId>) -> Vec<(QuestionId, Fit<'r>)> {
+    fn missing(&mut self, level: Vec<QuestionId>) -> Result<Vec<(QuestionId, Fit<'r>)>, Error> {
         let mut missing = Vec::new();
         for id in level.into_iter().filter(|id| self.resolved.matches[*id].is_empty()) {
             let question = self.resolved.questions.get(id);
             let Some(fit) = self.auto_create.fitting(question) else { continue };
             let key = (fit.entry.path.clone(), question.company.or(self.company));
             let first = *self.created_for.entry(key).or_insert(id);
+            let archived = self.resolved.matches.archived(id);
+            if !archived.is_empty() {
+                let message = format!("{}; a new record is made beside it", wording::archived(archived));
+                self.noted.note(WarningCode::ArchivedMatch, fit.entry.path.clone(), message)?;
+            }
             if first != id && fit.is_certain {
                 self.resolved.same.insert(id, first);
             } else {
                 missing.push((id, fit));
             }
         }
-        missing
+        Ok(missing)
     }
 
     /// Reads the missing records, which may ask more questions.

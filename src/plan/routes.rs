@@ -3,7 +3,8 @@
 //! `write` plans `create_data`, `update_data` and `create_update_data` of one record, `many` those of a list, `search` plans `search_data` (with `group`), `method` plans
 //! `call_function` (with `then` and `message`), `delete` plans `delete_data`. All of them take the parameters apart in `vals`; `context`
 //! is for all of them, `misplaced` checks that parameters stand where they are read, `existing` finds records, `company` the one that a
-//! payload names, and `locked` answers a write's questions under its locks. These files import everything else of planning, and nothing
+//! payload names, `locked` answers a write's questions under its locks, and `new_record` puts a search key into the record that an upsert
+//! makes. These files import everything else of planning, and nothing
 //! of it imports them. Planning only reads from Odoo.
 
 mod company;
@@ -16,6 +17,7 @@ mod many;
 mod message;
 mod method;
 mod misplaced;
+mod new_record;
 mod search;
 mod then;
 mod vals;

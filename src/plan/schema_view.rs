@@ -99,6 +99,11 @@ impl<'k> ModelView<'k> {
         Some(self.sorted_names().into_iter().filter(may_be_read).map(str::to_owned).collect())
     }
 
+    /// The names of all fields, whether or not they may be read.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'k str> {
+        self.schema.names()
+    }
+
     fn sorted_names(&self) -> Vec<&'k str> {
         let mut names: Vec<&str> = self.schema.names().collect();
         names.sort_unstable();

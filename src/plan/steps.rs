@@ -132,7 +132,11 @@ impl Step {
     pub fn side_effects(&self) -> Option<&SideEffects> {
         match &self.purpose {
             Purpose::CreateMissing { side_effects, .. } | Purpose::Main { side_effects } => Some(side_effects),
-            Purpose::CreateFiles | Purpose::CheckDomain { .. } | Purpose::AttachFiles | Purpose::Translate => None,
+            Purpose::CreateFiles
+            | Purpose::CheckDomain { .. }
+            | Purpose::Name
+            | Purpose::AttachFiles
+            | Purpose::Translate => None,
         }
     }
 }
@@ -151,6 +155,8 @@ pub enum Purpose {
     /// Checks that what an earlier step created is within the domains that the models have for the caller: its record, which
     /// this call searches for, and the lines below it.
     CheckDomain { step: StepId, lines: Vec<NestedLines> },
+    /// Gives an external id to the record that an earlier step created. Odoo deletes it with its record.
+    Name,
     /// Attaches files to a record that an earlier step created.
     AttachFiles,
     /// Writes the texts of a record that an earlier step created, in a further language.

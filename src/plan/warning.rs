@@ -37,6 +37,10 @@ pub enum WarningCode {
     NothingMatched,
     /// The search key of an update matched several records, and the policy has no limit.
     SeveralMatched,
+    /// A record is made beside an archived one that matches.
+    ArchivedMatch,
+    /// A key of an upsert does not go into the new record.
+    SearchKeyNotWritten,
     /// The record was written, and could not be read afterwards.
     ResultNotRead,
     /// The method answered an action, such as a wizard that asks for more.
@@ -54,6 +58,8 @@ impl WarningCode {
             Self::NoMatch => Code::NoMatch,
             Self::NothingMatched => Code::NothingMatched,
             Self::SeveralMatched => Code::SeveralMatched,
+            Self::ArchivedMatch => Code::ArchivedMatch,
+            Self::SearchKeyNotWritten => Code::SearchKeyNotWritten,
             Self::ResultNotRead => Code::ResultNotRead,
             Self::OdooAsksBack => Code::OdooAsksBack,
         }
@@ -67,6 +73,8 @@ impl WarningCode {
             | Self::NoMatch
             | Self::NothingMatched
             | Self::SeveralMatched
+            | Self::ArchivedMatch
+            | Self::SearchKeyNotWritten
             | Self::ResultNotRead
             | Self::OdooAsksBack => false,
         }

@@ -29,3 +29,11 @@ pub(super) fn shown(value: &Value) -> String {
 pub(super) fn wrong(path: impl Into<String>, due: &str, value: &Value) -> Error {
     Error::WrongKind { path: path.into(), problem: format!("must be {due}, not {}", kind_of(value)) }
 }
+
+/// Says that records which match are archived, and how they are reached: `17 matches, but is archived (…)`.
+pub(super) fn archived(ids: &[i64]) -> String {
+    let shown: Vec<String> = ids.iter().take(5).map(ToString::to_string).collect();
+    let more = if ids.len() > shown.len() { ", …" } else { "" };
+    let verbs = if ids.len() == 1 { "matches, but is" } else { "match, but are" };
+    format!("{}{more} {verbs} archived (`\"archived\": true` beside the keys finds it)", shown.join(", "))
+}

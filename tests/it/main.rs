@@ -22,6 +22,7 @@ mod files;
 mod front;
 mod hooks;
 mod http2;
+mod identity;
 mod interface_log;
 mod joined;
 mod kill;

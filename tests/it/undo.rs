@@ -40,7 +40,7 @@ fn file(u: &str, n: u8) -> Value {
     json!({"name": format!("f{n} {u}.txt"), "datas": "SGVsbG8="})
 }
 
-const SCENARIOS: [Scenario; 18] = [
+const SCENARIOS: [Scenario; 19] = [
     Scenario {
         name: "an atomic list of new records",
         before: None,
@@ -64,6 +64,14 @@ const SCENARIOS: [Scenario; 18] = [
             json!({"payload": payload, "atomic": true, "search_key": ["ref"]})
         },
         census: |u| vec![("res.partner", named(u), 1, 2), ("res.partner", json!([["function", "=", u]]), 0, 1)],
+    },
+    Scenario {
+        name: "a record with an external id",
+        before: None,
+        route: "create_update_data",
+        model: "res.partner",
+        vals: |u| json!({"search_key": {"xml_id": format!("shop.{u}")}, "payload": {"name": u}}),
+        census: |u| vec![("res.partner", named(u), 0, 1), ("ir.model.data", named(u), 0, 1)],
     },
     Scenario {
         name: "a record",

@@ -47,6 +47,12 @@ impl Caller {
         allowed.or(self.identity().company)
     }
 
+    /// Whether the call's context makes Odoo find archived records as all others (`active_test`).
+    pub fn counts_archived(&self) -> bool {
+        let context = self.context.read();
+        context.values.get("active_test").is_some_and(|test| *test == Value::Bool(false) || test.as_f64() == Some(0.0))
+    }
+
     /// The context of an RPC on a model, with the RPC's own above the call's.
     pub fn context_of(&self, model: &str, own: &Map<String, Value>) -> Map<String, Value> {
         let context = self.context.read();

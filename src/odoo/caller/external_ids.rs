@@ -45,6 +45,16 @@ pub enum Named {
     Nothing,
 }
 
+impl Named {
+    /// The record of the model that is named.
+    pub fn record(&self) -> Option<i64> {
+        match self {
+            Self::Record { id, .. } => Some(*id),
+            Self::Hidden | Self::OtherModel | Self::Nothing => None,
+        }
+    }
+}
+
 impl ExternalId {
     /// Reads `module.name`. Only the first dot separates, as in Odoo.
     pub fn parse(text: &str) -> Option<Self> {
@@ -116,6 +126,29 @@ impl Caller {
         }
         let named = |id: &ExternalId| found.get(&(id.module.as_str(), id.name.as_str())).copied();
         Ok(Some(ids.iter().map(|id| named(id).unwrap_or(Named::Nothing)).collect()))
+    }
+
+    /// Whether Odoo lets the user give external ids to records. `check_access_rights` is there in Odoo 14-19; later versions
+    /// may have `has_access` alone.
+    ///
+    /// # Errors
+    /// The RPC fails.
+    pub async fn may_make_external_ids(&self) -> Result<bool, Error> {
+        self.makes_external_ids.get_or_try_init(|| self.ask_for_right()).await.copied()
+    }
+
+    async fn ask_for_right(&self) -> Result<bool, Error> {
+        let kwargs = Map::from_iter([
+            ("operation".to_owned(), json!("create")),
+            ("raise_exception".to_owned(), Value::Bool(false)),
+        ]);
+        let rpc = Rpc::method(EXTERNAL_IDS, "check_access_rights", None, kwargs).reads();
+        match self.read(&rpc).await {
+            Ok(answer) => Ok(answer == Value::Bool(true)),
+            // Whether it may shows when it is done.
+            Err(Error::Fault(_)) => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -69,6 +69,12 @@ impl Rpc {
         )
     }
 
+    /// Some fields of a model, as [`Self::fields_get`] gives them.
+    pub fn fields_get_of(model: &str, fields: &[&str], attributes: &[&str]) -> Self {
+        let args = vec![("allfields", json!(fields)), ("attributes", json!(attributes))];
+        Self::new(model, "fields_get", Effect::Read, None, args)
+    }
+
     /// The records that match, as `[{"id", field…}]`.
     pub fn search_read(model: &str, domain: Value, fields: Value, page: Page) -> Self {
         let args = vec![

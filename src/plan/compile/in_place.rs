@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::Target;
 use crate::{
     plan::{lookup::QuestionId, read::Draft, resolve::Resolved},
     policy::Policy,
@@ -10,13 +11,14 @@ use crate::{
 /// The questions whose missing record is created by a command in the place that needs it, being needed nowhere else.
 ///
 /// That place must be in the main call, or in a record that is itself created there: only the main call ends with all of it
-/// done or none. `targets` is the number of records that the main call writes.
-pub(super) fn questions(policy: &Policy, main: &Draft, resolved: &Resolved, targets: usize) -> HashSet<QuestionId> {
+/// done or none. No call may follow it for the record itself, such as one that gives it an external id.
+pub(super) fn questions(policy: &Policy, main: &Draft, resolved: &Resolved, target: &Target) -> HashSet<QuestionId> {
     let mut in_place = HashSet::new();
     // What follows the main call may fail, and a record created within it could not be told from one that it links.
-    let ends_with_main = !main.has_standalone_files()
+    let ends_with_main = !matches!(target, Target::New { external_id: Some(_) })
+        && !main.has_standalone_files()
         && resolved.missing_records.values().all(|missing| !missing.draft.has_standalone_files());
-    if targets != 1 || !ends_with_main {
+    if target.number_of_records() != 1 || !ends_with_main {
         return in_place;
     }
     let mut drafts = vec![main];

@@ -90,9 +90,7 @@ fn in_place(
     let of_record = |record: &Result<RecordDraft, Error>| match record {
         // What follows the one call for all records may fail, and what was created within it could not be found again.
         Ok(_) if shared.is_atomic => HashSet::new(),
-        Ok(RecordDraft { draft, target, .. }) => {
-            in_place::questions(shared.policy, draft, resolved, target.number_of_records())
-        }
+        Ok(RecordDraft { draft, target, .. }) => in_place::questions(shared.policy, draft, resolved, target),
         Err(_) => HashSet::new(),
     };
     records.iter().map(of_record).collect()
@@ -207,7 +205,7 @@ impl Compiler<'_> {
         let wanted = Selection { model: model.to_owned(), fields: Vec::new() };
         let main = Main { model, draft, side_effects, wanted, reads_back: None };
         let write = match target {
-            Target::New => main.create(settler, calls)?,
+            Target::New { external_id } => main.create(settler, calls, external_id)?,
             Target::Existing(existing) => main.update(settler, calls, existing)?,
         };
         Ok(Record { write, needs, warnings: warnings.into_vec() })

@@ -11,7 +11,7 @@ use std::{
 use serde_json::{Map, Value, json};
 
 use crate::plan::{
-    Ambiguous, Error, WarningCode, Warnings,
+    Ambiguous, Error, Nearby, WarningCode, Warnings,
     lookup::{MAX_MATCHES, Matches, QuestionId, Questions},
     read::{Command, Draft, File, Linked, Mode, Slot},
     steps::{At, FutureId, Line, Placeholder, StepId, Trail},
@@ -164,7 +164,10 @@ impl<'a> Settler<'a> {
         let asked = self.questions.get(question);
         match self.matches[question] {
             [id] => Ok(json!(id)),
-            [] => Err(Error::NoMatch { path, field: field.to_owned(), value: asked.shown() }),
+            [] => {
+                let (field, value, nearby) = (field.to_owned(), asked.shown(), Nearby::of(asked));
+                Err(Error::NoMatch { path, field, value, nearby })
+            }
             _ => Err(self.ambiguous(field, question, path)),
         }
     }
@@ -208,7 +211,8 @@ impl<'a> Settler<'a> {
             } else if self.matches[id].is_empty() && !self.is_created(id) {
                 let value = question.shown();
                 if found_by.get(&question.fields()) != Some(&true) {
-                    return Err(Error::NoMatch { path: path(), field: field.to_owned(), value });
+                    let (field, nearby) = (field.to_owned(), Nearby::of(question));
+                    return Err(Error::NoMatch { path: path(), field, value, nearby });
                 }
                 self.warnings.note(
                     WarningCode::NoMatch,

@@ -37,6 +37,13 @@ impl Index<QuestionId> for Matches {
     }
 }
 
+impl Matches {
+    /// The archived records that match, of a question that may create a record.
+    pub(in crate::plan) fn archived(&self, id: QuestionId) -> &[i64] {
+        &self.0[id.0].archived
+    }
+}
+
 impl Questions {
     /// The questions that have no answer in `matches` yet.
     pub(in crate::plan) fn unanswered(&self, matches: &Matches) -> impl Iterator<Item = (QuestionId, &Question)> {

@@ -11,7 +11,7 @@ pub(in crate::plan) fn fold(text: &str) -> String {
 }
 
 /// A value as it is compared; other values than texts stay as they are.
-pub(super) fn folded(value: &Value) -> Value {
+pub(in crate::plan) fn folded(value: &Value) -> Value {
     value.as_str().map_or_else(|| value.clone(), |text| Value::from(fold(text)))
 }
 
@@ -19,7 +19,7 @@ pub(super) fn folded(value: &Value) -> Value {
 /// a text in either Unicode form, and with a blank at its end. They are joined by `|`.
 ///
 /// `=ilike` is a pattern, in which `%`, `_` and `\` are escaped (PostgreSQL; Odoo 14-19 pass it on as it is).
-pub(super) fn terms(field: &str, values: &[Value]) -> Vec<Value> {
+pub(in crate::plan) fn terms(field: &str, values: &[Value]) -> Vec<Value> {
     let mut terms = Vec::new();
     for value in values {
         let Some(text) = value.as_str() else {
@@ -30,7 +30,7 @@ pub(super) fn terms(field: &str, values: &[Value]) -> Vec<Value> {
         let decomposed = DecomposingNormalizerBorrowed::new_nfd().normalize(&composed).into_owned();
         let forms = if decomposed == composed { vec![composed] } else { vec![composed, decomposed] };
         for form in forms {
-            let pattern = escaped(&form);
+            let pattern = pattern(&form);
             terms.push(json!([field, "=ilike", format!("{pattern} ")]));
             terms.push(json!([field, "=ilike", pattern]));
         }
@@ -40,7 +40,8 @@ pub(super) fn terms(field: &str, values: &[Value]) -> Vec<Value> {
     domain
 }
 
-fn escaped(text: &str) -> String {
+/// The pattern of `like` that stands for the text itself.
+pub(in crate::plan) fn pattern(text: &str) -> String {
     let mut pattern = String::with_capacity(text.len());
     for letter in text.chars() {
         if matches!(letter, '%' | '_' | '\\') {

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use super::{folding::folded, query::Query};
+use super::{
+    folding::{self, folded},
+    query::Query,
+};
 use crate::{
     config::{CompanyFilter, Compat, LookupKeys},
     odoo::{Archived, Comparison, ExternalId, Kind, LookupCriteria, Rpc},
@@ -314,9 +317,34 @@ impl Question {
 
     /// Whether two values of a key are compared as equal.
     pub(super) fn is_equal(&self, field: &str, one: &Value, other: &Value) -> bool {
+        self.compared(field, one) == self.compared(field, other)
+    }
+
+    /// A value of a key in the form in which it is compared.
+    pub(super) fn compared(&self, field: &str, value: &Value) -> Value {
+        if self.ignores_case(field) { folded(value) } else { value.clone() }
+    }
+
+    fn ignores_case(&self, field: &str) -> bool {
         let is_primary = field == self.field && self.comparison == Comparison::IgnoringCase;
-        let ignores_case = is_primary || self.folded.iter().any(|folded| folded == field);
-        if ignores_case { folded(one) == folded(other) } else { one == other }
+        is_primary || self.folded.iter().any(|folded| folded == field)
+    }
+
+    pub(in crate::plan) fn names_external_ids(&self) -> bool {
+        self.comparison == Comparison::ExternalId
+    }
+
+    /// The terms for the keys, in whatever company.
+    pub(in crate::plan) fn terms(&self) -> Vec<Value> {
+        let mut terms = Vec::new();
+        for (field, value) in self.keys() {
+            if self.ignores_case(field) {
+                terms.extend(folding::terms(field, std::slice::from_ref(value)));
+            } else {
+                terms.push(json!([field, "=", value]));
+            }
+        }
+        terms
     }
 
     /// All keys with their values.

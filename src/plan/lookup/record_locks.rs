@@ -49,7 +49,8 @@ pub(in crate::plan) fn of_lookups<'q>(
 }
 
 fn of_lookup(caller: &Caller, question: &Question) -> RecordKey {
-    let beside = question.beside.iter().map(|(field, value)| (field.as_str(), value));
-    let terms: Vec<(&str, &Value)> = beside.chain([(question.field.as_str(), &question.value)]).collect();
+    let compared: Vec<(&str, Value)> =
+        question.keys().map(|(field, value)| (field, question.compared(field, value))).collect();
+    let terms: Vec<(&str, &Value)> = compared.iter().map(|(field, value)| (*field, value)).collect();
     caller.record_key(&question.model, &terms)
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::Reader;
 use crate::{
     plan::{
-        Error, analytic,
+        Error, Nearby, analytic,
         policy_check::denied,
         wording::{kind_of, wrong},
     },
@@ -49,8 +49,10 @@ impl Distribution {
                 id.to_string()
             } else {
                 let account = |part: &str| {
-                    let not_found =
-                        || Error::NoMatch { path: at(), field: analytic::FIELD.to_owned(), value: part.to_owned() };
+                    let not_found = || {
+                        let (field, value) = (analytic::FIELD.to_owned(), part.to_owned());
+                        Error::NoMatch { path: at(), field, value, nearby: Nearby::default() }
+                    };
                     if is_id(part) {
                         Ok(part.to_owned())
                     } else {

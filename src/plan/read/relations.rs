@@ -12,6 +12,7 @@ use crate::{
     config::LookupKeys,
     plan::{
         Error, WarningCode,
+        hints::{Meant, Unknown, meant},
         lookup::{ARCHIVED, Lookup, LookupError, QuestionId, XML_ID, no_id},
         name_limits,
         policy_check::denied,
@@ -174,9 +175,13 @@ impl Reader<'_> {
                 path: path.to_owned(),
                 field: field.to_owned(),
                 model: model.to_owned(),
-                lookup,
+                lookup: Box::new(Unknown { meant: self.meant(model, &lookup), name: lookup }),
             },
         })
+    }
+
+    fn meant(&self, model: &str, name: &str) -> Meant {
+        self.schemas.model(model).ok().flatten().map(|view| meant(view, name)).unwrap_or_default()
     }
 
     /// The value of one key of a lookup, as Odoo compares it, after the checks of what the comparison reads.

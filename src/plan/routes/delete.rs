@@ -2,15 +2,17 @@
 //!
 //! A key that matches more records than it names is refused, unless the policy says how many may be written: nothing brings them back.
 
+use serde_json::Value;
+
 use super::{
-    existing::{Found, find},
+    existing::find,
     vals::{self, Vals},
 };
 use crate::{
     odoo::{Caller, Rpc},
     plan::{
-        Answer, Asked, Error, Plan, Purpose, SideEffects, Step, Steps, WarningCode, Work, Write, policy_check::denied,
-        schema_view::with_schemas,
+        Answer, Asked, Error, Plan, Purpose, SideEffects, Step, Steps, WarningCode, Work, Write, lookup::Filter,
+        policy_check::denied, schema_view::with_schemas,
     },
     policy::Touch,
 };
@@ -24,20 +26,21 @@ pub async fn delete_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
     let vals = Vals::read(caller, asked, &vals::DELETE)?;
     let key = vals.search_key()?;
     caller.policy().decide(Touch::Model(model)).map_err(denied("model"))?;
-    let domain = with_schemas(caller, |schemas| {
+    let key = with_schemas(caller, |schemas| {
         let mut key = key.clone();
-        key.convert(schemas, model)?;
-        let domain = key.domain();
-        schemas.domain(model, &domain, "search_key")?;
-        Ok(domain)
+        key.convert(schemas, Filter::of(asked.compat), model)?;
+        schemas.domain(model, &Value::Array(key.domain()), "search_key")?;
+        Ok(key)
     })
     .await?;
     let echo = key.sent().clone();
     let mut warnings = vals.warnings;
-    let Found { ids, .. } = find(caller, model, domain, Vec::new()).await?;
+    let found = find(caller, model, &key, Vec::new()).await?;
+    let but = found.but_archived();
+    let ids = found.ids;
     let mut steps = Steps::default();
     if ids.is_empty() {
-        let message = format!("no record of `{model}` matches `search_key`; nothing was deleted");
+        let message = format!("no record of `{model}` matches `search_key`; nothing was deleted{but}");
         warnings.note(WarningCode::NothingMatched, "search_key", message)?;
     } else {
         if ids.len() > 1 && !key.names_each_of(ids.len()) && caller.policy().most.write.is_none() {

@@ -11,6 +11,7 @@ use crate::{
     odoo::{Caller, Page, Rpc},
     plan::{
         Error,
+        hints::meant,
         policy_check::denied,
         schema_view::{SchemaView, with_schemas},
         wording::wrong,
@@ -99,7 +100,8 @@ impl Grouping {
         for (parameter, term) in groups.chain(self.aggregates.iter().map(|term| ("aggregates", term))) {
             let path = format!("payload.{parameter}");
             if view.read(&term.field).map_err(denied(&path))?.is_none() {
-                return Err(Error::UnknownField { parameter, model: model.to_owned(), name: term.field.clone() });
+                let (name, meant) = (term.field.clone(), meant(view, &term.field));
+                return Err(Error::UnknownField { parameter, model: model.to_owned(), name, meant });
             }
             if let Some(relation) = view.relation(&term.field).filter(|_| parameter == "group") {
                 schemas.policy().decide(Touch::Read { model: relation, field: NAME }).map_err(denied(&path))?;

@@ -10,13 +10,14 @@ mod listed;
 use std::collections::HashMap;
 
 use futures_util::{FutureExt, StreamExt, stream};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use self::listed::Listed;
 use super::{
     company,
     existing::Found,
     locked::{Scope, resolve_under_locks},
+    new_record::{self, KeyValues},
     vals::{self, Vals},
     write::{self, Request, hash_of_answers},
 };
@@ -24,17 +25,18 @@ use crate::{
     fetch::CallFiles,
     odoo::{Caller, RecordKey},
     plan::{
-        Asked, Error, Many, Plan, Selection, WarningCode, Work,
+        Asked, Error, Many, Plan, Selection, WarningCode, Warnings, Work,
         compile::{RecordDraft, Shared, Target, compile_many},
         complete::{Means, complete_all},
         error::place,
-        lookup::{Filter, Questions, record_locks},
+        lookup::{Filter, Questions, XML_ID, record_locks},
         name_limits,
         policy_check::denied,
         read::{Draft, Languages, Reader},
         resolve::Resolved,
         schema_view::{SchemaView, with_schemas},
         search_key::SearchKey,
+        several::Several,
         steps::Step,
     },
     policy::Touch,
@@ -99,7 +101,7 @@ impl Kind {
 
 /// The number of records that are prepared concurrently.
 const MAX_CONCURRENT: usize = 4;
-/// The number of records with an ambiguous lookup of which the candidates are named.
+/// The number of records with a lookup that found several, or none, of which the candidates are named.
 const MAX_NAMED: usize = 10;
 
 /// A record whose parameters were read, with the key that finds it.
@@ -133,12 +135,13 @@ async fn plan(caller: &Caller, asked: Asked<'_>, kind: Kind) -> Result<Plan, Err
     let finding = || find::find_all(caller, model, &records);
     let (found, mut resolved) = resolve_under_locks(caller, scope, questions, locks, warnings, finding).await?;
 
-    let mut targets = targets(caller, kind, records, found).await?;
+    let mut targets = targets(caller, kind, listed.is_atomic, records, found).await?;
     let means = Means { filter, files: asked.files, is_dry_run: *dry_run };
     let named = complete_records(caller, means, model, &mut targets, &mut resolved).await?;
     if listed.is_atomic {
         refuse_languages(&mut targets);
     }
+    narrow_records(caller, model, &mut targets, &mut resolved, warnings).await?;
     let answers = hash_of_answers(&resolved, targets.iter().flatten().map(|record| &record.target), named);
     let (lookups, named_ids) = (resolved.looked(), resolved.questions.named_ids().to_vec());
     let is_atomic = listed.is_atomic;
@@ -175,7 +178,7 @@ fn refuse_same_key(caller: &Caller, records: &[Read<'_>]) -> Result<(), Error> {
     let mut first_of: HashMap<RecordKey, usize> = HashMap::new();
     for (number, record) in records.iter().enumerate() {
         let Ok(Request { model, key: Some(key), .. }) = record else { continue };
-        for key in record_locks::of_search_key(caller, model, key.terms()) {
+        for key in record_locks::of_search_key(caller, model, &key.locked()) {
             let first = *first_of.entry(key).or_insert(number);
             if first != number {
                 let problem =
@@ -244,7 +247,7 @@ async fn read<'r>(
             let mut reader = Reader { schemas, filter, questions, warnings: &mut warnings };
             let draft = reader.read(model, &vals.payload, &format!("payload[{number}]"), *company);
             questions = reader.questions;
-            let key = key.clone().map(|key| converted(schemas, model, key)).transpose();
+            let key = key.clone().map(|key| converted(schemas, filter, model, key, &vals.payload)).transpose();
             drafts.push(Some(key.and_then(|key| Ok((draft?, key, warnings)))));
         }
         let wanted = Selection::read(schemas, model, &common.result_field, "result_field")?;
@@ -255,19 +258,28 @@ async fn read<'r>(
     let request = |(record, read): (Result<Asking<'r>, Error>, Option<Result<_, Error>>)| {
         let Asking { mut vals, company, .. } = record?;
         let Some(read) = read else { return Err(Error::NoSearchKey) };
-        let (draft, key, warnings) = read?;
+        let (draft, key, warnings): (Draft, Option<(SearchKey, KeyValues)>, Warnings) = read?;
+        let (key, key_values) = key.unzip();
         vals.warnings.extend(warnings);
         let wanted = nothing.clone();
-        Ok(Request { model, vals, filter, files, company, draft, questions: Questions::default(), wanted, key })
+        let questions = Questions::default();
+        Ok(Request { model, vals, filter, files, company, draft, questions, wanted, key, key_values })
     };
     Ok((records.into_iter().zip(drafts).map(request).collect(), questions, wanted))
 }
 
-/// A search key with its values as Odoo compares them.
-fn converted(schemas: &SchemaView<'_>, model: &str, mut key: SearchKey) -> Result<SearchKey, Error> {
-    key.convert(schemas, model)?;
-    schemas.domain(model, &key.domain(), "search_key")?;
-    Ok(key)
+/// A search key with its values as Odoo compares them, and what of it goes into a new record.
+fn converted(
+    schemas: &SchemaView<'_>,
+    filter: Filter<'_>,
+    model: &str,
+    mut key: SearchKey,
+    payload: &Map<String, Value>,
+) -> Result<(SearchKey, KeyValues), Error> {
+    key.convert(schemas, filter, model)?;
+    schemas.domain(model, &Value::Array(key.domain()), "search_key")?;
+    let values = new_record::read(schemas, filter, model, &key, payload)?;
+    Ok((key, values))
 }
 
 /// The company of all records, where that is one.
@@ -283,7 +295,7 @@ fn locks(caller: &Caller, kind: Kind, records: &[Read<'_>]) -> Vec<RecordKey> {
     for request in records.iter().flatten() {
         let is_serialised = kind == Kind::Upsert || !request.draft.line_fields().is_empty();
         if let Some(key) = request.key.as_ref().filter(|_| is_serialised) {
-            locks.extend(record_locks::of_search_key(caller, request.model, key.terms()));
+            locks.extend(record_locks::of_search_key(caller, request.model, &key.locked()));
         }
     }
     locks
@@ -293,12 +305,13 @@ fn locks(caller: &Caller, kind: Kind, records: &[Read<'_>]) -> Vec<RecordKey> {
 async fn targets(
     caller: &Caller,
     kind: Kind,
+    is_atomic: bool,
     records: Vec<Read<'_>>,
     found: Vec<Option<Result<Found, Error>>>,
 ) -> Result<Vec<Result<RecordDraft, Error>>, Error> {
     let mut targets = Vec::with_capacity(records.len());
     for (record, found) in records.into_iter().zip(found) {
-        targets.push(with_target(caller, kind, record, found).boxed());
+        targets.push(with_target(caller, kind, is_atomic, record, found).boxed());
     }
     let mut targets = stream::iter(targets).buffered(MAX_CONCURRENT);
     let mut all = Vec::new();
@@ -310,6 +323,24 @@ async fn targets(
     }
     refuse_same_record(&mut all);
     Ok(all)
+}
+
+/// Takes one of several matches where a field says which, in the records and in those that lookups did not find.
+async fn narrow_records(
+    caller: &Caller,
+    model: &str,
+    records: &mut [Result<RecordDraft, Error>],
+    resolved: &mut Resolved,
+    warnings: &mut Warnings,
+) -> Result<(), Error> {
+    let mut several = Several::new(caller);
+    for record in records {
+        let Ok(RecordDraft { draft, warnings, .. }) = record else { continue };
+        if let Err(error) = several.narrow(model, draft, resolved, warnings).await {
+            *record = Err(error);
+        }
+    }
+    several.narrow_missing(resolved, warnings).await
 }
 
 /// Closes the values that reading left open, of all records together. Where that fails, each is closed by itself, so that the
@@ -352,7 +383,7 @@ fn refuse_languages(records: &mut [Result<RecordDraft, Error>]) {
 fn open(record: &mut RecordDraft) -> (&mut Draft, Option<&[i64]>) {
     let RecordDraft { draft, target, .. } = record;
     match target {
-        Target::New => (draft, None),
+        Target::New { .. } => (draft, None),
         Target::Existing(existing) => (draft, Some(&existing.ids)),
     }
 }
@@ -373,19 +404,30 @@ fn refuse_same_record(records: &mut [Result<RecordDraft, Error>]) {
     }
 }
 
+/// Why a new record of an atomic list gets no external id: that takes a call of its own.
+const NOT_ATOMIC: &str = "cannot be given to a new record of an atomic list: that takes a call of its own";
+
 async fn with_target(
     caller: &Caller,
     kind: Kind,
+    is_atomic: bool,
     record: Read<'_>,
     found: Option<Result<Found, Error>>,
 ) -> Result<RecordDraft, Error> {
     let mut request = record?;
     let target = match found.transpose()? {
-        None => Target::New,
-        Some(found) if found.ids.is_empty() && kind == Kind::Upsert => Target::New,
+        None => Target::New { external_id: None },
+        Some(found) if found.ids.is_empty() && kind == Kind::Upsert => {
+            let target = request.new_record(caller, &found).await?;
+            if is_atomic && matches!(target, Target::New { external_id: Some(_) }) {
+                return Err(Error::WrongKind { path: format!("search_key.{XML_ID}"), problem: NOT_ATOMIC.to_owned() });
+            }
+            target
+        }
         Some(found) => {
             if found.ids.is_empty() {
-                let message = format!("no record of `{}` matches `search_key`; nothing was updated", request.model);
+                let (model, but) = (request.model, found.but_archived());
+                let message = format!("no record of `{model}` matches `search_key`; nothing was updated{but}");
                 request.vals.warnings.note(WarningCode::NothingMatched, "search_key", message)?;
             }
             request.note_several(caller, &found)?;
@@ -424,7 +466,7 @@ async fn place_errors(caller: &Caller, many: &mut Many) {
             Ok(record) => record.warnings.iter_mut().for_each(|warning| place(&mut warning.path, number)),
             Err(error) => {
                 let mut own = error.clone().of_record(number);
-                if named < MAX_NAMED && matches!(own, Error::Ambiguous(_)) {
+                if named < MAX_NAMED && matches!(own, Error::Ambiguous(_) | Error::NoMatch { .. }) {
                     named += 1;
                     own = own.with_candidates(caller).await;
                 }

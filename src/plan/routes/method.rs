@@ -1,10 +1,10 @@
 //! `call_function`: a public method on the records that a search key finds.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{
     context,
-    existing::{decide_written, most_written},
+    existing::find,
     message,
     then::Then,
     vals::{self, Vals, flag, note_unread},
@@ -12,8 +12,8 @@ use super::{
 use crate::{
     odoo::{Caller, Rpc},
     plan::{
-        Asked, Error, On, Plan, WarningCode, Work, name_limits, policy_check::denied, rows, schema_view::with_schemas,
-        wording::wrong,
+        Asked, Error, On, Plan, WarningCode, Work, lookup::Filter, name_limits, policy_check::denied,
+        schema_view::with_schemas, wording::wrong,
     },
     policy::Touch,
 };
@@ -60,19 +60,18 @@ pub async fn call_function(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Er
     context::check(caller, model, &own_context, "payload.context").await?;
     let mut rpc = Rpc { context: own_context, ..Rpc::method(model, method, None, kwargs) };
     if let Some(key) = key {
-        let domain = with_schemas(caller, |schemas| {
+        let key = with_schemas(caller, |schemas| {
             let mut key = key.clone();
-            key.convert(schemas, model)?;
-            let domain = key.domain();
-            schemas.domain(model, &domain, "search_key")?;
-            Ok(domain)
+            key.convert(schemas, Filter::of(asked.compat), model)?;
+            schemas.domain(model, &Value::Array(key.domain()), "search_key")?;
+            Ok(key)
         })
         .await?;
-        let search = Rpc::search_read(model, domain, json!(["id"]), most_written(caller));
-        let ids = rows::ids(&search, &rows::records(&search, caller.call(&search).await?)?)?;
-        decide_written(caller, model, ids.len())?;
+        let found = find(caller, model, &key, Vec::new()).await?;
+        let but = found.but_archived();
+        let ids = found.ids;
         if ids.is_empty() {
-            let message = format!("no record of `{model}` matches `search_key`; `{method}` was called on none");
+            let message = format!("no record of `{model}` matches `search_key`; `{method}` was called on none{but}");
             warnings.note(WarningCode::NothingMatched, "search_key", message)?;
         }
         rpc.ids = Some(ids);

@@ -13,6 +13,7 @@ use super::{
     company,
     existing::{Found, find, lines_of},
     locked::{Scope, resolve_under_locks},
+    new_record::{self, KeyValues},
     vals::{self, Vals},
 };
 use crate::{
@@ -29,6 +30,7 @@ use crate::{
         resolve::Resolved,
         schema_view::with_schemas,
         search_key::SearchKey,
+        several::Several,
     },
     policy::Touch,
 };
@@ -42,7 +44,7 @@ pub async fn create_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
     let vals = Vals::read(caller, asked, &vals::CREATE)?;
     let mut request = Request::read(caller, model, vals, None, (asked.compat, asked.files)).await?;
     let ((), resolved) = request.resolve_with(caller, Vec::new(), || future::ready(Ok(()))).await?;
-    request.plan(caller, resolved, Target::New).await
+    request.plan(caller, resolved, Target::New { external_id: None }).await
 }
 
 /// Plans an update of all the records that the search key matches. The addon answers success where none does; here that
@@ -59,7 +61,8 @@ pub async fn update_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
     let has_lines = !request.draft.line_fields().is_empty();
     let (found, resolved) = request.find_and_resolve(caller, has_lines).await?;
     if found.ids.is_empty() {
-        let message = format!("no record of `{model}` matches `search_key`; nothing was updated");
+        let but = found.but_archived();
+        let message = format!("no record of `{model}` matches `search_key`; nothing was updated{but}");
         request.vals.warnings.note(WarningCode::NothingMatched, "search_key", message)?;
     }
     request.note_several(caller, &found)?;
@@ -67,8 +70,8 @@ pub async fn update_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
     request.plan(caller, resolved, target).await
 }
 
-/// Plans an update where the search key matches, and otherwise a new record, into which the search key does not go.
-/// Calls with the same search key are serialised, so that they create one record.
+/// Plans an update where the search key matches, and otherwise a new record, into which the search key goes where the
+/// payload does not have it. Calls with the same search key are serialised, so that they create one record.
 ///
 /// # Errors
 /// See [`Error`].
@@ -79,7 +82,10 @@ pub async fn create_update_data(caller: &Caller, asked: Asked<'_>) -> Result<Pla
     let mut request = Request::read(caller, model, vals, Some(key), (asked.compat, asked.files)).await?;
     let (found, resolved) = request.find_and_resolve(caller, true).await?;
     request.note_several(caller, &found)?;
-    let target = if found.ids.is_empty() { Target::New } else { request.existing(caller, found).await? };
+    let target = match found.ids.is_empty() {
+        true => request.new_record(caller, &found).await?,
+        false => request.existing(caller, found).await?,
+    };
     request.plan(caller, resolved, target).await
 }
 
@@ -96,6 +102,8 @@ pub(super) struct Request<'r> {
     pub(super) wanted: Selection,
     /// It finds the records to update.
     pub(super) key: Option<SearchKey>,
+    /// What of the key goes into a new record.
+    pub(super) key_values: Option<KeyValues>,
 }
 
 impl<'r> Request<'r> {
@@ -110,22 +118,23 @@ impl<'r> Request<'r> {
         caller.policy().decide(Touch::Model(model)).map_err(denied("model"))?;
         let filter = Filter::of(compat);
         let company = payload_company(caller, model, &mut vals, filter).await?.or(caller.company());
-        let (draft, questions, wanted, key, warnings) = with_schemas(caller, |schemas| {
+        let (draft, questions, wanted, key, key_values, warnings) = with_schemas(caller, |schemas| {
             let mut warnings = vals.warnings.anew();
             let mut reader = Reader { schemas, filter, questions: Questions::default(), warnings: &mut warnings };
             let draft = reader.read(model, &vals.payload, "payload", company)?;
             let questions = reader.questions;
-            let mut key = key.clone();
+            let (mut key, mut key_values) = (key.clone(), None);
             if let Some(key) = &mut key {
-                key.convert(schemas, model)?;
-                schemas.domain(model, &key.domain(), "search_key")?;
+                key.convert(schemas, filter, model)?;
+                schemas.domain(model, &Value::Array(key.domain()), "search_key")?;
+                key_values = Some(new_record::read(schemas, filter, model, key, &vals.payload)?);
             }
             let wanted = Selection::read(schemas, model, &vals.result_field, "result_field")?;
-            Ok((draft, questions, wanted, key, warnings))
+            Ok((draft, questions, wanted, key, key_values, warnings))
         })
         .await?;
         vals.warnings.extend(warnings);
-        Ok(Self { model, vals, filter, files, company, draft, questions, wanted, key })
+        Ok(Self { model, vals, filter, files, company, draft, questions, wanted, key, key_values })
     }
 
     /// Finds the records to update and answers the lookups, concurrently. With `is_serialised`, other calls with the
@@ -134,11 +143,10 @@ impl<'r> Request<'r> {
         let fields: Vec<String> = self.draft.line_fields().into_iter().map(str::to_owned).collect();
         let (model, key) = (self.model, self.key.clone().ok_or(Error::NoSearchKey)?);
         let own = match is_serialised {
-            true => record_locks::of_search_key(caller, model, key.terms()),
+            true => record_locks::of_search_key(caller, model, &key.locked()),
             false => Vec::new(),
         };
-        let domain = key.domain();
-        self.resolve_with(caller, own, || find(caller, model, domain.clone(), fields.clone())).await
+        self.resolve_with(caller, own, || find(caller, model, &key, fields.clone())).await
     }
 
     /// Answers the lookups, and runs `find` concurrently, both under `locks`.
@@ -168,6 +176,23 @@ impl<'r> Request<'r> {
         self.vals.warnings.note(WarningCode::SeveralMatched, "search_key", message)
     }
 
+    /// The target of an upsert that finds nothing: a new record, which the search key goes into.
+    pub(super) async fn new_record(&mut self, caller: &Caller, found: &Found) -> Result<Target, Error> {
+        let warnings = &mut self.vals.warnings;
+        if let Some(archived) = found.only_archived() {
+            let message = format!("{archived}; a new record is made beside it");
+            warnings.note(WarningCode::ArchivedMatch, "search_key", message)?;
+        }
+        if let Some(values) = self.key_values.take() {
+            values.write(&mut self.draft, warnings)?;
+        }
+        let external_id = match &self.key {
+            Some(key) => new_record::external_id(caller, key, found).await?,
+            None => None,
+        };
+        Ok(Target::New { external_id })
+    }
+
     /// The target of an update. Where new lines get files, the existing lines are read, archived ones too, to tell the
     /// new ones from them.
     pub(super) async fn existing(&self, caller: &Caller, found: Found) -> Result<Target, Error> {
@@ -182,11 +207,14 @@ impl<'r> Request<'r> {
 
     async fn plan(mut self, caller: &Caller, mut resolved: Resolved, target: Target) -> Result<Plan, Error> {
         let existing = match &target {
-            Target::New => None,
+            Target::New { .. } => None,
             Target::Existing(existing) => Some(existing.ids.as_slice()),
         };
         let means = Means { filter: self.filter, files: self.files, is_dry_run: self.vals.dry_run };
         let named = complete(caller, means, self.model, &mut self.draft, &mut resolved, existing).await?;
+        let mut several = Several::new(caller);
+        several.narrow(self.model, &mut self.draft, &resolved, &mut self.vals.warnings).await?;
+        several.narrow_missing(&mut resolved, &mut self.vals.warnings).await?;
         let specification = self.wanted.specification_for(caller).await?;
         let (lookups, named_ids) = (resolved.looked(), resolved.questions.named_ids().to_vec());
         let answers = hash_of_answers(&resolved, [&target], named);

@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 
 use super::{Error, MAX_CONCURRENT, Read, Request};
 use crate::{
-    odoo::{Caller, Page, Rpc},
+    odoo::{Caller, ExternalId, Named, Page, Rpc},
     plan::{
         lookup::is_comparable,
-        routes::existing::{self, Found, decide_written, most_written},
+        routes::existing::{self, Found, most_written, told_by},
         rows,
         schema_view::with_schemas,
     },
@@ -33,7 +33,13 @@ pub(super) async fn find_all(
 ) -> Result<Vec<Option<Result<Found, Error>>>, Error> {
     let mut found: Vec<Option<Result<Found, Error>>> = Vec::new();
     found.resize_with(records.len(), || None);
-    let searches = searches(caller, model, records).await?;
+    let named = name_all(caller, model, records).await?;
+    for (number, named) in &named {
+        if named.record().is_none() {
+            found[*number] = Some(Ok(Found { named: vec![*named], ..Found::default() }));
+        }
+    }
+    let searches = searches(caller, model, records, &named).await?;
     let mut alone: Vec<usize> = Vec::new();
     for search in searches {
         match search {
@@ -45,7 +51,11 @@ pub(super) async fn find_all(
                 for some in together.values.chunks(MAX_VALUES) {
                     for (number, of_number) in together.ask(caller, model, records, some).await? {
                         match of_number {
-                            Some(of_number) => found[number] = Some(of_number),
+                            Some(Ok(of_number)) => {
+                                let named = named.get(&number).copied().into_iter().collect();
+                                found[number] = Some(Ok(Found { named, ..of_number }));
+                            }
+                            Some(Err(error)) => found[number] = Some(Err(error)),
                             None => alone.push(number),
                         }
                     }
@@ -67,10 +77,21 @@ pub(super) async fn find_all(
     Ok(found)
 }
 
+/// What the external ids name, of the search keys that have one: all are asked for together.
+async fn name_all(caller: &Caller, model: &str, records: &[Read<'_>]) -> Result<HashMap<usize, Named>, Error> {
+    let one = |(number, record): (usize, &Read<'_>)| match record.as_ref().ok()?.key.as_ref()?.external_ids()? {
+        [id] => Some((number, id.clone())),
+        _ => None,
+    };
+    let (numbers, ids): (Vec<usize>, Vec<ExternalId>) = records.iter().enumerate().filter_map(one).unzip();
+    let named = caller.external_ids(model, &ids).await?;
+    Ok(numbers.into_iter().zip(named).collect())
+}
+
 /// What the search key of one record matches.
 async fn find_alone(caller: &Caller, number: usize, record: &Read<'_>) -> (usize, Option<Result<Found, Error>>) {
     let Ok(request @ Request { key: Some(key), .. }) = record else { return (number, None) };
-    let found = existing::find(caller, request.model, key.domain(), line_fields(request)).await;
+    let found = existing::find(caller, request.model, key, line_fields(request)).await;
     (number, Some(found))
 }
 
@@ -93,14 +114,27 @@ struct Together {
 }
 
 /// The searches for all search keys.
-async fn searches(caller: &Caller, model: &str, records: &[Read<'_>]) -> Result<Vec<Search>, Error> {
+async fn searches(
+    caller: &Caller,
+    model: &str,
+    records: &[Read<'_>],
+    named: &HashMap<usize, Named>,
+) -> Result<Vec<Search>, Error> {
     with_schemas(caller, |schemas| {
         let mut searches: Vec<Search> = Vec::new();
         let mut known: HashMap<String, usize> = HashMap::new();
         for (number, record) in records.iter().enumerate() {
             let Ok(Request { key: Some(key), .. }) = record else { continue };
-            let domain = key.domain();
-            let terms = domain.as_array().map(Vec::as_slice).unwrap_or_default();
+            let mut terms = key.domain();
+            match (key.external_ids(), named.get(&number)) {
+                (None, None) if key.folded().next().is_none() => {}
+                (Some(_), Some(Named::Record { id, .. })) => terms.insert(0, json!(["id", "=", id])),
+                (Some(_), Some(_)) => continue,
+                _ => {
+                    searches.push(Search::Alone(number));
+                    continue;
+                }
+            }
             let comparable = terms.iter().position(|term| match (term[0].as_str(), term[1].as_str()) {
                 (Some("id"), Some("=")) => term[2].is_i64(),
                 (Some(field), Some("=")) => is_comparable(schemas, model, field, &term[2]).unwrap_or(false),
@@ -110,7 +144,7 @@ async fn searches(caller: &Caller, model: &str, records: &[Read<'_>]) -> Result<
                 searches.push(Search::Alone(number));
                 continue;
             };
-            let mut beside = terms.to_vec();
+            let mut beside = terms;
             let term = beside.remove(place);
             let field = term[0].as_str().unwrap_or_default().to_owned();
             let key = json!([field, beside]).to_string();
@@ -141,6 +175,7 @@ impl Together {
         let requests = || some.iter().filter_map(|(number, _)| records[*number].as_ref().ok());
         let mut fields: BTreeSet<String> = requests().flat_map(line_fields).collect();
         fields.insert(self.field.clone());
+        fields.extend(requests().filter_map(|request| told_by(caller, request.key.as_ref()?)).map(str::to_owned));
         let Page { limit, .. } = most_written(caller);
         // Each value may match as many records as may be written, and one more shows that there are too many.
         let limit = limit.map(|limit| limit.saturating_mul(some.len() as u64));
@@ -171,14 +206,9 @@ impl Together {
 
 /// What the rows of one search key say, with the present lines of each.
 fn found(caller: &Caller, rpc: &Rpc, request: &Request<'_>, rows: &[&Value]) -> Result<Result<Found, Error>, Error> {
-    if let Err(error) = decide_written(caller, request.model, rows.len()) {
-        return Ok(Err(error));
+    let Some(key) = &request.key else { return Ok(Err(Error::NoSearchKey)) };
+    match Found::of(caller, rpc, key, rows.to_vec(), line_fields(request)) {
+        Err(error @ Error::Odoo(_)) => Err(error),
+        found => Ok(found),
     }
-    let lines = line_fields(request).into_iter().map(|field| {
-        let ids = rows.iter().flat_map(|row| row[&field].as_array().into_iter().flatten()).filter_map(Value::as_i64);
-        let ids = ids.collect();
-        (field, ids)
-    });
-    let lines = lines.collect();
-    Ok(Ok(Found { ids: rows::ids(rpc, rows.iter().copied())?, lines }))
 }
