@@ -9,6 +9,7 @@
 //! - `answer`: which fields an answer holds
 //! - `value`: single values by the type of their field; `search_key` and `domain`: those by which records are found
 //! - `steps`: the types of a planned write
+//! - `old_lines`: what records that are updated hold before
 //! - `read`: from a payload to a draft whose lookups are open
 //! - `resolve`: from open lookups to answers, and to the missing records that have to be created
 //! - `complete`: values that take more than a lookup, such as properties by their label
@@ -31,6 +32,7 @@ mod hints;
 mod lookup;
 mod name_limits;
 mod named_ids;
+mod old_lines;
 mod policy_check;
 mod read;
 mod render;

@@ -411,6 +411,9 @@ codes! {
             "the method answered an action, such as a wizard that asks for more: it may have done nothing yet. The action is \
              in the result; `payload.then` answers it. Told where strict, too, since the method was called",
             "";
+        LinesRemoved = "lines_removed", Refused, No,
+            "lines that are there are not in the list that replaces them, and were removed; never an error",
+            "";
         NotLogged = "not_logged", Refused, No,
             "the call was carried out, but the line of its end could not be written to the log, which has it in doubt",
             "";

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// The first version whose `web_save`, `web_read` and `web_search_read` take a specification.
-const READS_BY_SPECIFICATION: u16 = 17;
+pub(super) const READS_BY_SPECIFICATION: u16 = 17;
 
 /// The fields that are wanted of a model's records, besides the id, which is in every answer.
 #[derive(Debug, Clone, PartialEq, Eq)]

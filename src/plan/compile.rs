@@ -2,14 +2,18 @@
 //!
 //! Most writes are one call. Records that a lookup did not find come before it, each after those that it needs itself; where
 //! one is needed in a single place, it goes into the write as a command instead (`in_place`). Files come before the main call
-//! too, and are attached after it to the records that it creates (`files`). The values come from `settle`.
+//! too, and are attached after it to the records that it creates (`files`). The values come from `settle`, and
+//! those of lines from `lines`.
 //!
-//! Compiling is pure: it imports no caller and asks Odoo nothing. `settle`, `in_place` and `files` do not import this file.
+//! Compiling is pure: it imports no caller and asks Odoo nothing. `settle`, `lines`, `values`, `in_place` and
+//! `files` do not import this file.
 
 mod files;
 mod in_place;
+mod lines;
 mod many;
 mod settle;
+mod values;
 
 use std::collections::HashSet;
 
@@ -17,16 +21,17 @@ use serde_json::{Map, Value, json};
 
 use self::{
     files::{Attach, Files},
-    settle::Settled,
+    settle::{Owner, Settled},
 };
 pub(super) use self::{
     many::{RecordDraft, Shared, compile_many},
-    settle::{OldLines, Settler},
+    settle::Settler,
 };
 use super::{
     Error, Warnings,
     answer::Selection,
     lookup::{Filter, Question, QuestionId},
+    old_lines::OldRecord,
     policy_check::denied,
     read::{Draft, Languages},
     resolve::{MissingRecord, Resolved},
@@ -54,20 +59,25 @@ impl Target {
     fn number_of_records(&self) -> usize {
         match self {
             Self::New { .. } => 1,
-            Self::Existing(existing) => existing.ids.len(),
+            Self::Existing(existing) => existing.records.len(),
         }
     }
 }
 
 /// Existing records that are updated.
 pub(super) struct Existing {
-    pub(super) ids: Vec<i64>,
-    /// The lines that new ones replace.
-    pub(super) lines: OldLines,
+    /// With the lines that they have in the fields that are written.
+    pub(super) records: Vec<OldRecord>,
     /// All lines that there are in the fields whose new lines get files.
     pub(super) before: HashSet<(String, i64)>,
     /// The search key, which the answer repeats.
     pub(super) echo: Map<String, Value>,
+}
+
+impl Existing {
+    pub(super) fn ids(&self) -> Vec<i64> {
+        self.records.iter().map(|record| record.id).collect()
+    }
 }
 
 /// What a write is compiled from, besides the payload.
@@ -151,14 +161,14 @@ impl Main<'_> {
         // The argument that the values stand in differs between the two calls.
         let vals_list = Trail::Argument("vals_list");
         let at = if reads_back.is_some() { Trail::Argument("vals") } else { vals_list.position(0) };
-        let Settled { values, placeholders, files } = settler.settle(model, draft, &OldLines::new(), &at)?;
+        let Settled { values, placeholders, files } = settler.settle(model, draft, None, &at)?;
         let is_read_back = reads_back.is_some();
         let rpc = match reads_back {
             Some(specification) => Rpc::web_save(model, Vec::new(), values, specification),
             None => Rpc::create(model, vec![Value::Object(values)]),
         };
-        for (lines, files) in files {
-            calls.files.of_new_record(model, lines, files);
+        for (place, files) in files {
+            calls.files.of_new_record(model, place.lines, files);
         }
         let attach = calls.create_files();
         let (delegation, lines) = (side_effects.delegation, side_effects.lines.clone());
@@ -178,16 +188,17 @@ impl Main<'_> {
     /// Completes the write with a main call that updates the records, where anything of them is written or read.
     fn update(self, mut settler: Settler<'_>, mut calls: Calls<'_>, existing: Existing) -> Result<Write, Error> {
         let Self { model, mut draft, side_effects, wanted, reads_back } = self;
-        let Existing { ids, lines, before, echo } = existing;
+        let ids = existing.ids();
+        let Existing { records, before, echo } = existing;
         let policy = calls.policy;
-        // In existing records, a value stays until Odoo computes it anew.
-        draft.computed.clear();
-        // Existing lines are removed too, wherever they are.
+        let has_lines = draft.has_lines();
+        // Existing lines are removed and edited too, wherever they are.
         for (field, model) in draft.replaced() {
             policy.decide(Touch::Unchecked(model)).map_err(denied(&format!("payload.{field}")))?;
         }
         let languages = std::mem::take(&mut draft.languages);
-        let Settled { values, placeholders, files } = settler.settle(model, draft, &lines, &Trail::Argument("vals"))?;
+        let Settled { values, placeholders, files } =
+            settler.settle(model, draft, Some(&records), &Trail::Argument("vals"))?;
         // An update is not undone, so it is checked beforehand.
         for model in NestedLines::models(&side_effects.lines) {
             policy.decide(Touch::Unchecked(&model)).map_err(denied("payload"))?;
@@ -195,20 +206,28 @@ impl Main<'_> {
         if policy.domain(model).is_some_and(|domain| !domain.keeps(&without_future_ids(&values, &placeholders))) {
             return Err(denied("payload")(policy.outside(model)));
         }
-        // Odoo's method for the languages of one field answers no record.
-        let reads_back = reads_back.filter(|_| !matches!(languages, Languages::OfField { .. }));
+        // A write without values would still change who wrote the record last, and when. Odoo's method for the languages of one field
+        // answers no record.
+        let is_unchanged = has_lines && values.is_empty();
+        let reads_back = reads_back.filter(|_| !is_unchanged && !matches!(languages, Languages::OfField { .. }));
         let is_read_back = reads_back.is_some() && !ids.is_empty();
         if ids.is_empty() {
             calls.steps = Steps::default();
         } else {
-            for (lines, files) in files {
-                for id in &ids {
-                    let root = Root::Record { model: model.to_owned(), id: *id };
-                    calls.files.of_record(root, model, lines.clone(), files.clone());
+            for (place, files) in files {
+                match place.owner {
+                    Owner::Main => ids.iter().for_each(|id| {
+                        let root = Root::Record { model: model.to_owned(), id: *id };
+                        calls.files.of_record(root, model, place.lines.clone(), files.clone());
+                    }),
+                    Owner::Line { model, id } => {
+                        let root = Root::Record { model: model.clone(), id };
+                        calls.files.of_record(root, &model, place.lines, files);
+                    }
                 }
             }
             let attach = calls.create_files();
-            if !values.is_empty() || is_read_back || calls.steps.is_empty() {
+            if !is_unchanged && (!values.is_empty() || is_read_back || calls.steps.is_empty()) {
                 let rpc = match (reads_back, &languages) {
                     (_, Languages::OfField { field, texts }) => {
                         Rpc::update_field_translations(model, ids.clone(), field, texts.clone())
@@ -248,7 +267,7 @@ impl Calls<'_> {
         let lines = draft.nested_lines();
         let side_effects = SideEffects::new(lines.clone(), draft.unidentified(), std::iter::empty(), delegation);
         let at = Trail::Argument("vals_list");
-        let settled = settler.settle(&question.model, draft, &OldLines::new(), &at.position(0))?;
+        let settled = settler.settle(&question.model, draft, None, &at.position(0))?;
         let Settled { values, placeholders, files } = settled;
         let rpc = Rpc::create(&question.model, vec![Value::Object(values)]);
         let purpose = Purpose::CreateMissing {
@@ -259,8 +278,8 @@ impl Calls<'_> {
         };
         let rpc = in_company(rpc, question.company.or(self.company));
         let step = self.create(Step { rpc, placeholders, purpose }, delegation, &lines)?;
-        for (lines, files) in files {
-            self.files.of_record(Root::Step(step), &question.model, lines, files);
+        for (place, files) in files {
+            self.files.of_record(Root::Step(step), &question.model, place.lines, files);
         }
         Ok(step)
     }

@@ -21,7 +21,7 @@ use self::{
 use super::{
     Error,
     lookup::{Filter, Matches},
-    read::{Command, Content, Draft, File, Open, OpenKind, Remote, Slot},
+    read::{Content, Draft, File, Open, OpenKind, Remote, Slot},
     resolve::Resolved,
 };
 use crate::{fetch::CallFiles, odoo::Caller};
@@ -46,7 +46,7 @@ pub(super) async fn complete(
     model: &str,
     draft: &mut Draft,
     resolved: &mut Resolved,
-    existing: Option<&[i64]>,
+    existing: Option<Vec<i64>>,
 ) -> Result<u64, Error> {
     complete_all(caller, means, model, vec![(draft, existing)], resolved).await
 }
@@ -59,15 +59,15 @@ pub(super) async fn complete_all(
     caller: &Caller,
     means: Means<'_>,
     model: &str,
-    records: Vec<(&mut Draft, Option<&[i64]>)>,
+    records: Vec<(&mut Draft, Option<Vec<i64>>)>,
     resolved: &mut Resolved,
 ) -> Result<u64, Error> {
-    let record = |existing: Option<&[i64]>| existing.map_or(Record::New, |ids| Record::Existing(ids.to_vec()));
+    let record = |existing: Option<Vec<i64>>| existing.map_or(Record::New, Record::Existing);
     let Resolved { questions, matches, missing_records, .. } = resolved;
     let (of_payload, installed) = (records.len(), Installed::default());
     let mut written_in = Vec::with_capacity(of_payload);
     for (draft, existing) in &records {
-        written_in.push(languages(caller, model, draft, *existing, &installed).await?);
+        written_in.push(languages(caller, model, draft, existing.as_deref(), &installed).await?);
     }
     let mut drafts: Vec<_> =
         records.into_iter().map(|(draft, existing)| (model.to_owned(), record(existing), draft)).collect();
@@ -153,15 +153,16 @@ fn open_places<'d>(
         places.push((draft.open.iter().collect(), Place::of(model, record, is_main, draft, matches)));
     }
     for (_, slot) in &draft.fields {
-        let (model, inverse, records) = match slot {
-            Slot::Lines { model, inverse, lines } => (model, inverse, lines.iter().collect::<Vec<_>>()),
-            Slot::Commands { model, inverse, commands, .. } => {
-                (model, inverse, commands.iter().filter_map(Command::draft).collect())
-            }
-            _ => continue,
-        };
+        let Some((model, inverse, records)) = slot.within() else { continue };
         for record in records {
-            open_places(model, Record::Line { inverse: inverse.clone(), of }, false, record, matches, places);
+            open_places(
+                model,
+                Record::Line { inverse: inverse.map(str::to_owned), of },
+                false,
+                record,
+                matches,
+                places,
+            );
         }
     }
 }
@@ -170,11 +171,10 @@ fn open_places<'d>(
 fn each_file(draft: &mut Draft, visit: &mut impl FnMut(&mut File)) {
     draft.files.iter_mut().for_each(&mut *visit);
     for (_, slot) in &mut draft.fields {
-        match slot {
-            Slot::Files { files, .. } => files.iter_mut().for_each(&mut *visit),
-            Slot::Lines { lines, .. } => lines.iter_mut().for_each(|line| each_file(line, visit)),
-            _ => {}
+        if let Slot::Files { files, .. } = slot {
+            files.iter_mut().for_each(&mut *visit);
         }
+        slot.within_mut().into_iter().for_each(|record| each_file(record, visit));
     }
 }
 
@@ -187,12 +187,6 @@ fn close(draft: &mut Draft, closed: &mut impl Iterator<Item = Slot>) {
         }
     }
     for (_, slot) in &mut draft.fields {
-        match slot {
-            Slot::Lines { lines, .. } => lines.iter_mut().for_each(|line| close(line, closed)),
-            Slot::Commands { commands, .. } => {
-                commands.iter_mut().filter_map(Command::draft_mut).for_each(|record| close(record, closed));
-            }
-            _ => {}
-        }
+        slot.within_mut().into_iter().for_each(|record| close(record, closed));
     }
 }

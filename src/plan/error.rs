@@ -34,7 +34,7 @@ pub enum Error {
     Circular { field: String, value: String },
     #[error("'{field}': the model `{model}` has no field `{}` to look up by{}", lookup.name, lookup.meant)]
     UnknownLookupField { path: String, field: String, model: String, lookup: Box<Unknown> },
-    #[error("many2many field '{field}': 'mode' must be 'add' or 'replace'")]
+    #[error("many2many field '{field}': 'mode' must be 'add' or 'replace', or 'remove'")]
     BadMode { path: String, field: String },
     #[error("`{path}` {problem}")]
     WrongKind { path: String, problem: String },

@@ -1,7 +1,7 @@
 //! From a payload to a draft: every field's value as Odoo will take it, except for the lookups, which stay open.
 //!
 //! Reading is pure: it takes schemas and gives a draft and its questions. A value that cannot be used is refused here,
-//! with its path, before Odoo is asked anything. `draft` has the result's types; `relations`, `commands`, `files`,
+//! with its path, before Odoo is asked anything. `draft` has the result's types; `relations`, `lines`, `commands`, `files`,
 //! `content`, `delegation` and `base64` read the kinds of values.
 
 mod analytic;
@@ -10,6 +10,7 @@ mod content;
 mod delegation;
 mod draft;
 mod files;
+mod lines;
 mod open;
 mod properties;
 mod relations;
@@ -24,6 +25,7 @@ pub(super) use self::{
     content::{Content, Remote},
     draft::{Draft, Linked, Mode, Slot},
     files::File,
+    lines::{Comparison, Line, Lines, LinesMode},
     open::{Open, OpenKind},
     properties::{DefinitionPlace, GivenValue, PropertyValues, is_generated},
     translations::{Languages, Texts},

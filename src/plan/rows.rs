@@ -23,8 +23,15 @@ pub(crate) fn records(rpc: &Rpc, answer: Value) -> Result<Vec<Value>, Error> {
 /// # Errors
 /// A record has no id.
 pub(crate) fn ids<'r>(rpc: &Rpc, records: impl IntoIterator<Item = &'r Value>) -> Result<Vec<i64>, Error> {
-    let id = |record: &Value| record["id"].as_i64().ok_or_else(|| garbled(rpc, "a record without an id"));
-    records.into_iter().map(id).collect()
+    records.into_iter().map(|record| id(rpc, record)).collect()
+}
+
+/// The id of a record that was read. Lines that are not read themselves are ids.
+///
+/// # Errors
+/// It has none.
+pub(crate) fn id(rpc: &Rpc, record: &Value) -> Result<i64, Error> {
+    record.as_i64().or_else(|| record["id"].as_i64()).ok_or_else(|| garbled(rpc, "a record without an id"))
 }
 
 fn garbled(rpc: &Rpc, what: &str) -> Error {

@@ -178,9 +178,9 @@ impl SearchKey {
 
     /// Whether a record that Odoo found is meant: a search in whatever case also finds letters without their accents, where
     /// Odoo is set up so.
-    pub(super) fn is_meant(&self, row: &Value) -> bool {
+    pub(super) fn is_meant(&self, values: &Map<String, Value>) -> bool {
         self.folded.iter().all(|field| {
-            let own = folded(&row[field]);
+            let own = folded(&values[field]);
             match &self.terms[field] {
                 Value::Array(values) => values.iter().any(|value| folded(value) == own),
                 value => folded(value) == own,

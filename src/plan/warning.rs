@@ -45,6 +45,8 @@ pub enum WarningCode {
     ResultNotRead,
     /// The method answered an action, such as a wizard that asks for more.
     OdooAsksBack,
+    /// Lines that were there and are not in the list were removed.
+    LinesRemoved,
 }
 
 impl WarningCode {
@@ -62,6 +64,7 @@ impl WarningCode {
             Self::SearchKeyNotWritten => Code::SearchKeyNotWritten,
             Self::ResultNotRead => Code::ResultNotRead,
             Self::OdooAsksBack => Code::OdooAsksBack,
+            Self::LinesRemoved => Code::LinesRemoved,
         }
     }
 
@@ -76,7 +79,8 @@ impl WarningCode {
             | Self::ArchivedMatch
             | Self::SearchKeyNotWritten
             | Self::ResultNotRead
-            | Self::OdooAsksBack => false,
+            | Self::OdooAsksBack
+            | Self::LinesRemoved => false,
         }
     }
 }

@@ -10,15 +10,14 @@ use std::{
 
 use serde_json::{Map, Value, json};
 
+use super::lines::nothing_to_remove;
 use crate::plan::{
     Ambiguous, Error, Nearby, WarningCode, Warnings,
     lookup::{MAX_MATCHES, Matches, QuestionId, Questions},
+    old_lines::OldRecord,
     read::{Command, Draft, File, Linked, Mode, Slot},
     steps::{At, FutureId, Line, Placeholder, StepId, Trail},
 };
-
-/// The lines that records have before they are replaced, by field.
-pub(in crate::plan) type OldLines = HashMap<String, Vec<i64>>;
 
 /// Settles the drafts of one call, one after another.
 pub(in crate::plan) struct Settler<'a> {
@@ -38,8 +37,25 @@ pub(in crate::plan) struct Settler<'a> {
 pub(in crate::plan) struct Settled {
     pub(in crate::plan) values: Map<String, Value>,
     pub(in crate::plan) placeholders: Vec<Placeholder>,
-    /// Files, with the lines that lead to their record.
-    pub(in crate::plan) files: Vec<(Vec<Line>, Vec<File>)>,
+    /// Files, with the place of their record.
+    pub(in crate::plan) files: Vec<(Place, Vec<File>)>,
+}
+
+/// The place of a record within the one that is written: the lines that lead to it.
+#[derive(Debug, Clone, Default)]
+pub(in crate::plan) struct Place {
+    pub(in crate::plan) owner: Owner,
+    pub(in crate::plan) lines: Vec<Line>,
+}
+
+/// The record at which the lines of a [`Place`] begin.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::plan) enum Owner {
+    /// The record that the call writes.
+    #[default]
+    Main,
+    /// A line that is edited in place.
+    Line { model: String, id: i64 },
 }
 
 impl<'a> Settler<'a> {
@@ -53,7 +69,8 @@ impl<'a> Settler<'a> {
         Self { questions, matches, same: &NONE, created: HashMap::new(), inline: BTreeMap::new(), warnings }
     }
 
-    /// Settles the draft of one record, whose values will stand at `at` in the arguments of their call.
+    /// Settles the draft of one record, whose values will stand at `at` in the arguments of their call. `old` are the records
+    /// that get the values; none where it is new.
     ///
     /// # Errors
     /// A lookup found nothing, or too much; or the call is strict, and a value would not be kept.
@@ -61,28 +78,30 @@ impl<'a> Settler<'a> {
         &mut self,
         model: &str,
         draft: Draft,
-        old: &OldLines,
+        old: Option<&[OldRecord]>,
         at: &Trail<'_>,
     ) -> Result<Settled, Error> {
         let mut settled = Settled::default();
-        settled.values = self.record(model, draft, old, at, &mut Vec::new(), &mut settled)?;
+        settled.values = self.record(model, draft, old, at, &mut Place::default(), &mut settled)?;
         Ok(settled)
     }
 
-    fn record(
+    pub(super) fn record(
         &mut self,
         model: &str,
         draft: Draft,
-        old: &OldLines,
+        old: Option<&[OldRecord]>,
         at: &Trail<'_>,
-        lines: &mut Vec<Line>,
+        place: &mut Place,
         settled: &mut Settled,
     ) -> Result<Map<String, Value>, Error> {
-        for (field, path) in &draft.computed {
+        // In existing records, a value stays until Odoo computes it anew.
+        for (field, path) in draft.computed.iter().filter(|_| old.is_none()) {
             self.warnings.note_unwritten(model, field, path)?;
         }
         if !draft.files.is_empty() {
-            settled.files.push((lines.clone(), draft.files));
+            place.refuse_unknown()?;
+            settled.files.push((place.clone(), draft.files));
         }
         let mut values = Map::with_capacity(draft.fields.len());
         for (name, slot) in draft.fields {
@@ -91,34 +110,20 @@ impl<'a> Settler<'a> {
                 Slot::Plain(value) => value,
                 Slot::Commands { model, commands, .. } => self.commands(&model, commands, &at, settled)?,
                 Slot::One { question, path } => self.one(&name, question, path, &at, settled)?,
-                Slot::Many { mode, records, path } => self.many(&name, mode, records, &path, &at, settled)?,
+                Slot::Many { mode, records, path } => {
+                    if mode == Mode::Remove && old.is_none() {
+                        return Err(nothing_to_remove(&path));
+                    }
+                    self.many(&name, mode, records, &path, &at, settled)?
+                }
                 Slot::Files { files, .. } => {
                     files.into_iter().map(|file| new_record(of_model(file.values(), model))).collect()
                 }
-                Slot::Lines { model, inverse, lines: drafts } => {
-                    // Old lines are removed in the same call that creates the new ones, each by its id: Odoo's command
-                    // to clear a one2many would leave lines behind that belong to no record (Odoo 14-19).
-                    let mut commands: Vec<Value> =
-                        old.get(&name).into_iter().flatten().map(|id| json!([2, id, 0])).collect();
-                    let of = drafts.len();
-                    for (index, draft) in drafts.into_iter().enumerate() {
-                        let command = at.position(commands.len());
-                        lines.push(Line {
-                            field: name.clone(),
-                            model: model.clone(),
-                            inverse: inverse.clone(),
-                            index,
-                            of,
-                        });
-                        commands.push(new_record(self.record(
-                            &model,
-                            draft,
-                            &OldLines::new(),
-                            &command.position(VALUES),
-                            lines,
-                            settled,
-                        )?));
-                        lines.pop();
+                Slot::Lines(lines) => {
+                    let commands = self.lines(&name, lines, old, &at, place, settled)?;
+                    // Lines that are as they are sent stay untouched.
+                    if commands.is_empty() && old.is_some() {
+                        continue;
                     }
                     Value::Array(commands)
                 }
@@ -140,7 +145,7 @@ impl<'a> Settler<'a> {
         for (place, command) in commands.into_iter().enumerate() {
             let command_at = at.position(place);
             let at = command_at.position(VALUES);
-            let mut values = |draft| self.record(model, draft, &OldLines::new(), &at, &mut Vec::new(), settled);
+            let mut values = |draft| self.record(model, draft, None, &at, &mut Place::default(), settled);
             sent.push(match command {
                 Command::Create(draft) => new_record(values(draft)?),
                 Command::Update(id, draft) => Value::Array(vec![json!(1), json!(id), Value::Object(values(draft)?)]),
@@ -210,7 +215,8 @@ impl<'a> Settler<'a> {
                 return Err(self.ambiguous(field, id, path()));
             } else if self.matches[id].is_empty() && !self.is_created(id) {
                 let value = question.shown();
-                if found_by.get(&question.fields()) != Some(&true) {
+                // What is not there is linked to nothing.
+                if mode != Mode::Remove && found_by.get(&question.fields()) != Some(&true) {
                     let (field, nearby) = (field.to_owned(), Nearby::of(question));
                     return Err(Error::NoMatch { path: path(), field, value, nearby });
                 }
@@ -238,25 +244,26 @@ impl<'a> Settler<'a> {
                 .enumerate()
                 .map(|(n, record)| json!([4, settled.id(&at.position(n).position(1), *record)]))
                 .collect(),
+            Mode::Remove => linked.iter().filter_map(|record| record.known()).map(|id| json!([3, id])).collect(),
         };
         for (model, draft) in created_here {
             let command = at.position(commands.len());
             let at = command.position(VALUES);
-            let values = self.record(&model, draft, &OldLines::new(), &at, &mut Vec::new(), settled)?;
+            let values = self.record(&model, draft, None, &at, &mut Place::default(), settled)?;
             commands.push(new_record(values));
         }
         Ok(Value::Array(commands))
     }
 
-    fn is_created(&self, question: QuestionId) -> bool {
+    pub(super) fn is_created(&self, question: QuestionId) -> bool {
         self.created.contains_key(&self.alias(question)) || self.inline.contains_key(&question)
     }
 
-    fn alias(&self, question: QuestionId) -> QuestionId {
+    pub(super) fn alias(&self, question: QuestionId) -> QuestionId {
         self.same.get(&question).copied().unwrap_or(question)
     }
 
-    fn ambiguous(&self, field: &str, question: QuestionId, path: String) -> Error {
+    pub(super) fn ambiguous(&self, field: &str, question: QuestionId, path: String) -> Error {
         let asked = self.questions.get(question);
         Error::Ambiguous(Box::new(Ambiguous {
             path,
@@ -270,7 +277,7 @@ impl<'a> Settler<'a> {
 }
 
 /// The position of the values in Odoo's command to create a record.
-const VALUES: usize = 2;
+pub(super) const VALUES: usize = 2;
 
 /// A record that a many2many links.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -278,6 +285,32 @@ enum Record {
     SchemaView(i64),
     /// The step creates it.
     Created(StepId),
+}
+
+impl Record {
+    /// The id, where the record is there already.
+    fn known(self) -> Option<i64> {
+        match self {
+            Self::SchemaView(id) => Some(id),
+            Self::Created(_) => None,
+        }
+    }
+}
+
+impl Place {
+    /// Refuses files of a new line below one that is edited: it could not be told from the lines that are there.
+    fn refuse_unknown(&self) -> Result<(), Error> {
+        match (&self.owner, self.lines.last()) {
+            (Owner::Line { model, id }, Some(line)) => {
+                let problem = format!(
+                    "has files of a new line in `{}` of `{model}` {id}: send them in a call of their own",
+                    line.field
+                );
+                Err(Error::WrongKind { path: "payload".to_owned(), problem })
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Settled {
@@ -296,7 +329,7 @@ impl Settled {
 }
 
 /// Odoo's command to create a record. The macro `json!` would copy the values.
-fn new_record(values: Map<String, Value>) -> Value {
+pub(super) fn new_record(values: Map<String, Value>) -> Value {
     Value::Array(vec![Value::from(0), Value::from(0), Value::Object(values)])
 }
 

@@ -43,7 +43,7 @@ pub(in crate::plan) struct Question {
     pub(in crate::plan) finds_archived: bool,
     /// The field that says whether a record is archived, where the model has one that the caller may read.
     pub(in crate::plan) active: Option<String>,
-    /// The fields whose lookups ask the question.
+    /// The fields whose lookups ask the question, and for which a record may be created.
     pub(in crate::plan) asked_by: Vec<String>,
     /// The number of places that need the answer, and whether all of them accept a record that is created in their
     /// place.
@@ -119,6 +119,7 @@ pub(in crate::plan) struct Questions {
     index: HashMap<String, QuestionId>,
     /// Records that are named by id: they are asked for only where Odoo refuses the call.
     named_ids: Vec<NamedId>,
+    creates_nothing: bool,
 }
 
 impl Questions {
@@ -198,7 +199,7 @@ impl Questions {
         let question = &mut self.asked[id.0];
         question.uses += 1;
         question.is_for_many &= lookup.is_for_many;
-        if !question.asked_by.iter().any(|field| field == lookup.field) {
+        if !self.creates_nothing && !question.asked_by.iter().any(|field| field == lookup.field) {
             question.asked_by.push(lookup.field.to_owned());
         }
         Ok(id)
@@ -213,6 +214,11 @@ impl Questions {
 
     pub(in crate::plan) fn named_ids(&self) -> &[NamedId] {
         &self.named_ids
+    }
+
+    /// With `true`, lookups that are added from now on create no record where they find none.
+    pub(in crate::plan) fn create_nothing(&mut self, creates_nothing: bool) {
+        self.creates_nothing = creates_nothing;
     }
 
     pub(in crate::plan) fn get(&self, id: QuestionId) -> &Question {

@@ -82,6 +82,10 @@ impl Reader<'_> {
             Some(1) => {
                 let id = self.named(to, parts, path)?;
                 let mut draft = self.values(to, parts, path)?;
+                if draft.has_lines() {
+                    let problem = "edits lines within a record that a command names; send the records as a list, each with its `id`";
+                    return Err(Error::WrongKind { path: path.to_owned(), problem: problem.to_owned() });
+                }
                 // In an existing record, a value stays until Odoo computes it anew.
                 draft.computed.clear();
                 Ok(Command::Update(id, draft))

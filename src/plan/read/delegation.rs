@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use super::draft::{Draft, Slot};
+use super::{
+    draft::{Draft, Slot},
+    lines::Lines,
+};
 use crate::{
     odoo::Bond,
     plan::{
@@ -16,8 +19,8 @@ impl Draft {
     /// What the record and its lines delegate to; `is_created` tells whether the call creates the record of a question.
     pub(in crate::plan) fn delegation(&self, is_created: &impl Fn(QuestionId) -> bool) -> Delegation {
         let of_field = |(name, slot): &(String, Slot)| match slot {
-            Slot::Lines { lines, .. } => {
-                lines.iter().map(|line| line.delegation(is_created)).fold(Delegation::None, Delegation::max)
+            Slot::Lines(Lines { lines, .. }) => {
+                lines.iter().map(|line| line.draft.delegation(is_created)).fold(Delegation::None, Delegation::max)
             }
             Slot::Commands { join: true, .. } => Delegation::ToExisting,
             Slot::One { question, .. } if self.parts.contains(name) && is_created(*question) => Delegation::ToCreated,

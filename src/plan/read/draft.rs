@@ -2,8 +2,14 @@
 
 use serde_json::Value;
 
-use super::{commands::Command, files::File, open::Open, translations::Languages};
-use crate::plan::{attachment, lookup::QuestionId, steps::NestedLines};
+use super::{
+    commands::Command,
+    files::File,
+    lines::{Comparison, Line, Lines, LinesMode},
+    open::Open,
+    translations::Languages,
+};
+use crate::plan::{attachment, lookup::QuestionId, old_lines::OldFields, steps::NestedLines};
 
 /// One record that is to be written, with its lookups open.
 #[derive(Debug, Default, PartialEq)]
@@ -31,8 +37,8 @@ pub(in crate::plan) enum Slot {
     One { question: QuestionId, path: String },
     /// A many2many given by lookups.
     Many { mode: Mode, records: Vec<Linked>, path: String },
-    /// The lines of a one2many, and their model.
-    Lines { model: String, inverse: Option<String>, lines: Vec<Draft> },
+    /// The lines of a one2many.
+    Lines(Lines),
     /// Odoo's own commands. `inverse` is there where they create lines. With `join`, records that they create may
     /// delegate to existing ones.
     Commands { model: String, inverse: Option<String>, commands: Vec<Command>, join: bool },
@@ -43,6 +49,7 @@ pub(in crate::plan) enum Slot {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::plan) enum Mode {
     Add,
+    Remove,
     Replace,
 }
 
@@ -51,6 +58,31 @@ pub(in crate::plan) enum Mode {
 pub(in crate::plan) enum Linked {
     Id(i64),
     Question(QuestionId),
+}
+
+impl Slot {
+    /// The records that are written within the field, lines and those of Odoo's own commands, with their model and the field that
+    /// leads back.
+    pub(in crate::plan) fn within(&self) -> Option<(&str, Option<&str>, Vec<&Draft>)> {
+        match self {
+            Self::Lines(Lines { model, inverse, lines, .. }) => {
+                Some((model, inverse.as_deref(), lines.iter().map(|line| &line.draft).collect()))
+            }
+            Self::Commands { model, inverse, commands, .. } => {
+                Some((model, inverse.as_deref(), commands.iter().filter_map(Command::draft).collect()))
+            }
+            Self::Plain(_) | Self::One { .. } | Self::Many { .. } | Self::Files { .. } => None,
+        }
+    }
+
+    /// The same records, to complete them.
+    pub(in crate::plan) fn within_mut(&mut self) -> Vec<&mut Draft> {
+        match self {
+            Self::Lines(Lines { lines, .. }) => lines.iter_mut().map(|line| &mut line.draft).collect(),
+            Self::Commands { commands, .. } => commands.iter_mut().filter_map(Command::draft_mut).collect(),
+            Self::Plain(_) | Self::One { .. } | Self::Many { .. } | Self::Files { .. } => Vec::new(),
+        }
+    }
 }
 
 impl Draft {
@@ -68,24 +100,47 @@ impl Draft {
                     Linked::Question(question) => Some(*question),
                     Linked::Id(_) => None,
                 })),
-                Slot::Lines { lines, .. } => questions.extend(lines.iter().flat_map(Self::questions)),
+                Slot::Lines(Lines { lines, .. }) => {
+                    questions.extend(lines.iter().flat_map(|line| line.draft.questions()));
+                }
             }
         }
         questions
     }
 
-    /// The fields whose lines an update replaces.
-    pub(in crate::plan) fn line_fields(&self) -> Vec<&str> {
-        let lines = self.fields.iter().filter(|(_, slot)| matches!(slot, Slot::Lines { .. }));
-        lines.map(|(name, _)| name.as_str()).collect()
+    /// Whether one of the fields holds lines.
+    pub(in crate::plan) fn has_lines(&self) -> bool {
+        self.lines().next().is_some()
     }
 
-    /// The fields whose lines an update removes or creates, with the models of the lines.
-    pub(in crate::plan) fn replaced(&self) -> impl Iterator<Item = (&str, &str)> {
+    /// The fields that hold lines.
+    fn lines(&self) -> impl Iterator<Item = (&str, &Lines)> {
         self.fields.iter().filter_map(|(name, slot)| match slot {
-            Slot::Lines { model, .. } => Some((name.as_str(), model.as_str())),
+            Slot::Lines(lines) => Some((name.as_str(), lines)),
             _ => None,
         })
+    }
+
+    /// The fields whose lines an update removes, edits or creates, with the models of the lines.
+    pub(in crate::plan) fn replaced(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.lines().map(|(name, lines)| (name, lines.model.as_str()))
+    }
+
+    /// What has to be known of the lines that are there, to compare those of the draft with them.
+    pub(in crate::plan) fn old_fields(&self) -> OldFields {
+        let mut fields = OldFields::default();
+        self.add_old_lines(&mut fields);
+        fields
+    }
+
+    fn add_old_lines(&self, fields: &mut OldFields) {
+        for (name, lines) in self.lines().filter(|(_, lines)| lines.mode != LinesMode::Add) {
+            let within = fields.lines_of(name, &lines.model);
+            lines.lines.iter().for_each(|line| line.add_old_fields(within));
+            if let LinesMode::Merge { key } = &lines.mode {
+                key.iter().for_each(|name| within.add(name));
+            }
+        }
     }
 
     /// The fields that hold lines, at every level.
@@ -93,7 +148,9 @@ impl Draft {
         let mut all = Vec::new();
         for (field, slot) in &self.fields {
             let (model, inverse, within) = match slot {
-                Slot::Lines { model, inverse, lines } if !lines.is_empty() => (model, inverse, lines.iter().collect()),
+                Slot::Lines(Lines { model, inverse, lines, .. }) if !lines.is_empty() => {
+                    (model, inverse, lines.iter().map(|line| &line.draft).collect())
+                }
                 Slot::Commands { model, inverse: inverse @ Some(_), commands, .. } => {
                     (model, inverse, commands.iter().filter_map(Command::draft).collect::<Vec<_>>())
                 }
@@ -121,7 +178,9 @@ impl Draft {
                     unidentified.extend(commands.iter().filter_map(Command::draft).flat_map(Self::unidentified));
                 }
                 Slot::Files { is_many2many: true, .. } => unidentified.push(attachment::MODEL.to_owned()),
-                Slot::Lines { lines, .. } => unidentified.extend(lines.iter().flat_map(Self::unidentified)),
+                Slot::Lines(Lines { lines, .. }) => {
+                    unidentified.extend(lines.iter().flat_map(|line| line.draft.unidentified()));
+                }
                 _ => {}
             }
         }
@@ -132,19 +191,31 @@ impl Draft {
 
     /// The one2many fields of the record whose lines have files: name, model and inverse.
     pub(in crate::plan) fn fields_with_files(&self) -> Vec<(&str, &str, Option<&str>)> {
-        let with_files = self.fields.iter().filter_map(|(name, slot)| match slot {
-            Slot::Lines { model, inverse, lines } if lines.iter().any(Self::has_standalone_files) => {
-                Some((name.as_str(), model.as_str(), inverse.as_deref()))
-            }
-            _ => None,
-        });
+        let with_files = self.lines().filter(|(_, lines)| lines.have_standalone_files());
+        let with_files = with_files.map(|(name, lines)| (name, lines.model.as_str(), lines.inverse.as_deref()));
         with_files.collect()
     }
 
     /// Whether the record or one of its lines has files that none of its own fields takes.
     pub(in crate::plan) fn has_standalone_files(&self) -> bool {
-        let in_lines =
-            |slot: &Slot| matches!(slot, Slot::Lines { lines, .. } if lines.iter().any(Self::has_standalone_files));
-        !self.files.is_empty() || self.fields.iter().any(|(_, slot)| in_lines(slot))
+        !self.files.is_empty() || self.lines().any(|(_, lines)| lines.have_standalone_files())
+    }
+}
+
+impl Lines {
+    fn have_standalone_files(&self) -> bool {
+        self.lines.iter().any(|line| line.draft.has_standalone_files())
+    }
+}
+
+impl Line {
+    /// Adds what has to be known of lines that are there, to compare this one with them.
+    fn add_old_fields(&self, fields: &mut OldFields) {
+        for (name, slot, comparison) in self.fields() {
+            if comparison != Comparison::Never && !matches!(slot, Slot::Lines(_)) {
+                fields.add(name);
+            }
+        }
+        self.draft.add_old_lines(fields);
     }
 }

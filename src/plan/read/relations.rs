@@ -58,7 +58,7 @@ impl Reader<'_> {
     }
 
     pub(super) fn many2many(&mut self, to: Relation<'_>, value: &Value) -> Result<Slot, Error> {
-        const DUE: &str = "{\"mode\": \"add\" or \"replace\", \"records\": [{…}]}, a list of ids, or false";
+        const DUE: &str = "{\"mode\": \"add\", \"remove\" or \"replace\", \"records\": [{…}]}, a list of ids, or false";
         let path = to.path;
         let lookups = match value {
             Value::Object(lookups) => lookups,
@@ -83,6 +83,7 @@ impl Reader<'_> {
             None | Some(Value::Null) => Mode::Replace,
             Some(Value::String(mode)) if mode == "replace" => Mode::Replace,
             Some(Value::String(mode)) if mode == "add" => Mode::Add,
+            Some(Value::String(mode)) if mode == "remove" => Mode::Remove,
             Some(_) => return Err(Error::BadMode { path: path.to_owned(), field: to.field.to_owned() }),
         };
         if let Some(stray) = lookups.keys().find(|key| !matches!(key.as_str(), "mode" | "records")) {
@@ -97,7 +98,11 @@ impl Reader<'_> {
             }
             Some(other) => return Err(wrong(format!("{path}.records"), "a list", other)),
         };
-        self.linked(to, mode, records, &format!("{path}.records"))
+        // A record that is not there is not linked: none is made to be unlinked.
+        self.questions.create_nothing(mode == Mode::Remove);
+        let slot = self.linked(to, mode, records, &format!("{path}.records"));
+        self.questions.create_nothing(false);
+        slot
     }
 
     /// Reads the records of a many2many. An id is looked up where the caller may not reach all records of the model.
@@ -121,22 +126,6 @@ impl Reader<'_> {
             });
         }
         Ok(Slot::Many { mode, records: linked, path: to.path.to_owned() })
-    }
-
-    pub(super) fn one2many(&mut self, to: Relation<'_>, value: &Value) -> Result<Slot, Error> {
-        let Value::Array(items) = value else { return Err(wrong(to.path, "a list of lines", value)) };
-        if commands::are_commands(value) {
-            return self.commands(to, value);
-        }
-        // An empty list removes the existing lines.
-        self.schemas.policy().decide(Touch::Model(to.model)).map_err(denied(to.path))?;
-        let mut lines = Vec::with_capacity(items.len());
-        for (index, line) in items.iter().enumerate() {
-            let path = format!("{}[{index}]", to.path);
-            let Value::Object(line) = line else { return Err(wrong(path, "an object: one line", line)) };
-            lines.push(self.read(to.model, line, &path, to.company)?);
-        }
-        Ok(Slot::Lines { model: to.model.to_owned(), inverse: to.inverse.map(str::to_owned), lines })
     }
 
     /// Adds the question that a lookup asks. All keys must match; with `lookup_keys = "first"` the others are ignored
@@ -180,7 +169,7 @@ impl Reader<'_> {
         })
     }
 
-    fn meant(&self, model: &str, name: &str) -> Meant {
+    pub(super) fn meant(&self, model: &str, name: &str) -> Meant {
         self.schemas.model(model).ok().flatten().map(|view| meant(view, name)).unwrap_or_default()
     }
 

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Command, Draft, Slot};
+use super::Draft;
 use crate::{
     odoo::{Field, Kind},
     plan::{Error, wording::kind_of},
@@ -76,13 +76,8 @@ impl Draft {
     /// The place of a text, in the record or in its lines, that is in the language of the call.
     pub(in crate::plan) fn text_of_the_call(&self) -> Option<&str> {
         self.plain_text.as_deref().or_else(|| {
-            self.fields.iter().find_map(|(_, slot)| match slot {
-                Slot::Lines { lines, .. } => lines.iter().find_map(Self::text_of_the_call),
-                Slot::Commands { commands, .. } => {
-                    commands.iter().filter_map(Command::draft).find_map(Self::text_of_the_call)
-                }
-                _ => None,
-            })
+            let within = self.fields.iter().filter_map(|(_, slot)| slot.within());
+            within.flat_map(|(_, _, records)| records).find_map(Self::text_of_the_call)
         })
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     odoo::Caller,
     plan::{
         Error, Warnings,
-        compile::{OldLines, Settler},
+        compile::Settler,
         lookup::{Filter, Matches, Questions},
         read::Reader,
         schema_view::with_schemas,
@@ -41,12 +41,8 @@ pub(super) async fn look_up(
     .await?;
     let mut matches = Matches::default();
     questions.ask(caller, filter, &mut matches, |_| false).await?;
-    let settled = Settler::of_found(&questions, &matches, warnings).settle(
-        model,
-        draft,
-        &OldLines::new(),
-        &Trail::Argument("vals"),
-    );
+    let settled =
+        Settler::of_found(&questions, &matches, warnings).settle(model, draft, None, &Trail::Argument("vals"));
     let mut settled = match settled {
         Err(error) => return Err(error.with_candidates(caller).await),
         Ok(settled) => settled,

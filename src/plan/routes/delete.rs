@@ -12,7 +12,7 @@ use crate::{
     odoo::{Caller, Rpc},
     plan::{
         Answer, Asked, Error, Plan, Purpose, SideEffects, Step, Steps, WarningCode, Work, Write, lookup::Filter,
-        policy_check::denied, schema_view::with_schemas,
+        old_lines::OldFields, policy_check::denied, schema_view::with_schemas,
     },
     policy::Touch,
 };
@@ -35,9 +35,9 @@ pub async fn delete_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
     .await?;
     let echo = key.sent().clone();
     let mut warnings = vals.warnings;
-    let found = find(caller, model, &key, Vec::new()).await?;
+    let found = find(caller, model, &key, OldFields::default()).await?;
     let but = found.but_archived();
-    let ids = found.ids;
+    let ids = found.ids();
     let mut steps = Steps::default();
     if ids.is_empty() {
         let message = format!("no record of `{model}` matches `search_key`; nothing was deleted{but}");

@@ -4,15 +4,21 @@ use serde_json::{Value, json};
 
 use crate::{
     odoo::{self, Caller, Named, Page, Rpc},
-    plan::{Error, compile::OldLines, policy_check::denied, rows, search_key::SearchKey, wording::archived},
+    plan::{
+        Error,
+        old_lines::{self, OldFields, OldRecord},
+        policy_check::denied,
+        rows,
+        search_key::SearchKey,
+        wording::archived,
+    },
     policy::Touch,
 };
 
-/// The records to update, with their present lines.
+/// The records to update, with what has to be known of their lines.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    pub(super) ids: Vec<i64>,
-    pub(super) lines: OldLines,
+    pub(super) records: Vec<OldRecord>,
     /// Archived records that match, where the search key does not count them.
     pub(super) archived: Vec<i64>,
     /// What the external ids of the search key name.
@@ -55,16 +61,11 @@ pub(crate) async fn lines_of(
     Ok(lines)
 }
 
-/// Finds the records that the search key names, with the lines that they have in these fields.
+/// Finds the records that the search key names, with what has to be known of their lines.
 ///
 /// # Errors
 /// An RPC fails, or more records match than the caller may change.
-pub(super) async fn find(
-    caller: &Caller,
-    model: &str,
-    key: &SearchKey,
-    line_fields: Vec<String>,
-) -> Result<Found, Error> {
+pub(super) async fn find(caller: &Caller, model: &str, key: &SearchKey, mut fields: OldFields) -> Result<Found, Error> {
     let named = match key.external_ids() {
         Some(ids) => caller.external_ids(model, ids).await?,
         None => Vec::new(),
@@ -73,27 +74,23 @@ pub(super) async fn find(
     if key.external_ids().is_some() {
         let seen = |named: &Named| matches!(named, Named::Record { is_seen: true, .. });
         let ids = named.iter().filter_map(Named::record).collect::<Vec<i64>>();
-        let is_all = key.terms().is_empty() && line_fields.is_empty() && caller.policy().domain(model).is_none();
+        let is_all = key.terms().is_empty() && fields.is_empty() && caller.policy().domain(model).is_none();
         if ids.is_empty() || (is_all && named.iter().all(seen)) {
             decide_written(caller, model, ids.len())?;
-            return Ok(Found { ids, named, ..Found::default() });
+            let records = ids.into_iter().map(OldRecord::unread).collect();
+            return Ok(Found { records, named, ..Found::default() });
         }
         domain.push(json!(["id", "in", ids]));
     }
     let mut page = most_written(caller);
-    let mut fields: Vec<&str> = line_fields.iter().map(String::as_str).collect();
-    fields.extend(key.folded());
+    key.folded().for_each(|field| fields.add(field));
     if let Some(active) = told_by(caller, key) {
-        fields.push(active);
+        fields.add(active);
         // Archived records come last, so that a limit does not cut off the others.
         page.order = page.limit.map(|_| format!("{active} desc, id"));
     }
-    if fields.is_empty() {
-        fields.push("id");
-    }
-    let rpc = Rpc::search_read(model, Value::Array(domain), json!(fields), page);
-    let rows = rows::records(&rpc, caller.call(&rpc).await?)?;
-    Ok(Found { named, ..Found::of(caller, &rpc, key, rows.iter().collect(), line_fields)? })
+    let records = old_lines::search(caller, model, Value::Array(domain), page, &fields).await?;
+    Ok(Found { named, ..Found::of(caller, model, key, records)? })
 }
 
 /// The field by which archived records are told apart, unless the call's context makes them count.
@@ -102,31 +99,27 @@ pub(super) fn told_by<'k>(caller: &Caller, key: &'k SearchKey) -> Option<&'k str
 }
 
 impl Found {
-    /// What the rows say that the search key matches, with the lines of each in these fields.
+    /// Which of these records the search key matches.
     ///
     /// # Errors
-    /// There are more records than the caller may change, or a row has no id.
+    /// There are more records than the caller may change.
     pub(super) fn of(
         caller: &Caller,
-        rpc: &Rpc,
+        model: &str,
         key: &SearchKey,
-        mut rows: Vec<&Value>,
-        line_fields: Vec<String>,
+        mut records: Vec<OldRecord>,
     ) -> Result<Self, Error> {
-        rows.retain(|row| key.is_meant(row));
+        records.retain(|record| key.is_meant(&record.values));
         let active = told_by(caller, key);
-        let is_archived = |row: &Value| active.is_some_and(|active| row[active] == Value::Bool(false));
-        let (archived, rows): (Vec<&Value>, Vec<&Value>) = rows.into_iter().partition(|row| is_archived(row));
-        decide_written(caller, &rpc.model, rows.len())?;
-        let lines_of = |field: String| {
-            let ids =
-                rows.iter().flat_map(|row| row[&field].as_array().into_iter().flatten()).filter_map(Value::as_i64);
-            let ids = ids.collect();
-            (field, ids)
-        };
-        let lines = line_fields.into_iter().map(lines_of).collect();
-        let (ids, archived) = (rows::ids(rpc, rows)?, rows::ids(rpc, archived)?);
-        Ok(Self { ids, lines, archived, named: Vec::new() })
+        let is_archived =
+            |record: &OldRecord| active.is_some_and(|active| record.values.get(active) == Some(&Value::Bool(false)));
+        let (archived, records): (Vec<OldRecord>, Vec<OldRecord>) = records.into_iter().partition(is_archived);
+        decide_written(caller, model, records.len())?;
+        Ok(Self { records, archived: archived.iter().map(|record| record.id).collect(), named: Vec::new() })
+    }
+
+    pub(super) fn ids(&self) -> Vec<i64> {
+        self.records.iter().map(|record| record.id).collect()
     }
 
     /// Where nothing was found: which archived records match, as the end of a sentence.
@@ -136,7 +129,7 @@ impl Found {
 
     /// Where nothing was found: which archived records match, for a sentence.
     pub(super) fn only_archived(&self) -> Option<String> {
-        let is_only = self.ids.is_empty() && !self.archived.is_empty();
+        let is_only = self.records.is_empty() && !self.archived.is_empty();
         is_only.then(|| archived(&self.archived))
     }
 }

@@ -293,7 +293,7 @@ fn common_company(records: &[Read<'_>]) -> Option<Option<i64>> {
 fn locks(caller: &Caller, kind: Kind, records: &[Read<'_>]) -> Vec<RecordKey> {
     let mut locks = Vec::new();
     for request in records.iter().flatten() {
-        let is_serialised = kind == Kind::Upsert || !request.draft.line_fields().is_empty();
+        let is_serialised = kind == Kind::Upsert || request.draft.has_lines();
         if let Some(key) = request.key.as_ref().filter(|_| is_serialised) {
             locks.extend(record_locks::of_search_key(caller, request.model, &key.locked()));
         }
@@ -380,11 +380,11 @@ fn refuse_languages(records: &mut [Result<RecordDraft, Error>]) {
 }
 
 /// The draft of a record, with the records that it is written to.
-fn open(record: &mut RecordDraft) -> (&mut Draft, Option<&[i64]>) {
+fn open(record: &mut RecordDraft) -> (&mut Draft, Option<Vec<i64>>) {
     let RecordDraft { draft, target, .. } = record;
     match target {
         Target::New { .. } => (draft, None),
-        Target::Existing(existing) => (draft, Some(&existing.ids)),
+        Target::Existing(existing) => (draft, Some(existing.ids())),
     }
 }
 
@@ -393,13 +393,13 @@ fn refuse_same_record(records: &mut [Result<RecordDraft, Error>]) {
     let mut first_of: HashMap<i64, usize> = HashMap::new();
     for (number, record) in records.iter_mut().enumerate() {
         let Ok(RecordDraft { target: Target::Existing(existing), .. }) = record else { continue };
-        let taken = existing.ids.iter().find_map(|id| Some((*id, *first_of.get(id)?)));
+        let taken = existing.records.iter().find_map(|record| Some((record.id, *first_of.get(&record.id)?)));
         match taken {
             Some((id, first)) => {
                 let problem = format!("finds the record {id}, as `search_key[{first}]` does");
                 *record = Err(Error::WrongKind { path: "search_key".to_owned(), problem });
             }
-            None => first_of.extend(existing.ids.iter().map(|id| (*id, number))),
+            None => first_of.extend(existing.records.iter().map(|record| (record.id, number))),
         }
     }
 }
@@ -417,7 +417,7 @@ async fn with_target(
     let mut request = record?;
     let target = match found.transpose()? {
         None => Target::New { external_id: None },
-        Some(found) if found.ids.is_empty() && kind == Kind::Upsert => {
+        Some(found) if found.records.is_empty() && kind == Kind::Upsert => {
             let target = request.new_record(caller, &found).await?;
             if is_atomic && matches!(target, Target::New { external_id: Some(_) }) {
                 return Err(Error::WrongKind { path: format!("search_key.{XML_ID}"), problem: NOT_ATOMIC.to_owned() });
@@ -425,7 +425,7 @@ async fn with_target(
             target
         }
         Some(found) => {
-            if found.ids.is_empty() {
+            if found.records.is_empty() {
                 let (model, but) = (request.model, found.but_archived());
                 let message = format!("no record of `{model}` matches `search_key`; nothing was updated{but}");
                 request.vals.warnings.note(WarningCode::NothingMatched, "search_key", message)?;

@@ -12,8 +12,8 @@ use super::{
 use crate::{
     odoo::{Caller, Rpc},
     plan::{
-        Asked, Error, On, Plan, WarningCode, Work, lookup::Filter, name_limits, policy_check::denied,
-        schema_view::with_schemas, wording::wrong,
+        Asked, Error, On, Plan, WarningCode, Work, lookup::Filter, name_limits, old_lines::OldFields,
+        policy_check::denied, schema_view::with_schemas, wording::wrong,
     },
     policy::Touch,
 };
@@ -67,9 +67,9 @@ pub async fn call_function(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Er
             Ok(key)
         })
         .await?;
-        let found = find(caller, model, &key, Vec::new()).await?;
+        let found = find(caller, model, &key, OldFields::default()).await?;
         let but = found.but_archived();
-        let ids = found.ids;
+        let ids = found.ids();
         if ids.is_empty() {
             let message = format!("no record of `{model}` matches `search_key`; `{method}` was called on none{but}");
             warnings.note(WarningCode::NothingMatched, "search_key", message)?;

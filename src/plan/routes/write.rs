@@ -2,7 +2,7 @@
 //! those that match.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeSet, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
 };
 
@@ -58,9 +58,9 @@ pub async fn update_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
     let vals = Vals::read(caller, asked, &vals::UPDATE)?;
     let key = vals.search_key()?;
     let mut request = Request::read(caller, model, vals, Some(key), (asked.compat, asked.files)).await?;
-    let has_lines = !request.draft.line_fields().is_empty();
+    let has_lines = request.draft.has_lines();
     let (found, resolved) = request.find_and_resolve(caller, has_lines).await?;
-    if found.ids.is_empty() {
+    if found.records.is_empty() {
         let but = found.but_archived();
         let message = format!("no record of `{model}` matches `search_key`; nothing was updated{but}");
         request.vals.warnings.note(WarningCode::NothingMatched, "search_key", message)?;
@@ -82,7 +82,7 @@ pub async fn create_update_data(caller: &Caller, asked: Asked<'_>) -> Result<Pla
     let mut request = Request::read(caller, model, vals, Some(key), (asked.compat, asked.files)).await?;
     let (found, resolved) = request.find_and_resolve(caller, true).await?;
     request.note_several(caller, &found)?;
-    let target = match found.ids.is_empty() {
+    let target = match found.records.is_empty() {
         true => request.new_record(caller, &found).await?,
         false => request.existing(caller, found).await?,
     };
@@ -140,7 +140,7 @@ impl<'r> Request<'r> {
     /// Finds the records to update and answers the lookups, concurrently. With `is_serialised`, other calls with the
     /// same search key wait until this one has ended.
     async fn find_and_resolve(&mut self, caller: &Caller, is_serialised: bool) -> Result<(Found, Resolved), Error> {
-        let fields: Vec<String> = self.draft.line_fields().into_iter().map(str::to_owned).collect();
+        let fields = self.draft.old_fields();
         let (model, key) = (self.model, self.key.clone().ok_or(Error::NoSearchKey)?);
         let own = match is_serialised {
             true => record_locks::of_search_key(caller, model, &key.locked()),
@@ -164,7 +164,7 @@ impl<'r> Request<'r> {
 
     /// Warns where a key matches more records than it names, and no rule says how many may be written.
     pub(super) fn note_several(&mut self, caller: &Caller, found: &Found) -> Result<(), Error> {
-        let records = found.ids.len();
+        let records = found.records.len();
         let is_meant = self.key.as_ref().is_some_and(|key| key.names_each_of(records));
         if records < 2 || is_meant || caller.policy().most.write.is_some() {
             return Ok(());
@@ -196,19 +196,21 @@ impl<'r> Request<'r> {
     /// The target of an update. Where new lines get files, the existing lines are read, archived ones too, to tell the
     /// new ones from them.
     pub(super) async fn existing(&self, caller: &Caller, found: Found) -> Result<Target, Error> {
+        let Found { records: found, .. } = found;
         let mut before = HashSet::new();
-        for (field, model, inverse) in self.draft.fields_with_files().into_iter().filter(|_| !found.ids.is_empty()) {
-            let lines = lines_of(caller, self.model, &found.ids, field, model, inverse).await?;
+        let ids: Vec<i64> = found.iter().map(|record| record.id).collect();
+        for (field, model, inverse) in self.draft.fields_with_files().into_iter().filter(|_| !found.is_empty()) {
+            let lines = lines_of(caller, self.model, &ids, field, model, inverse).await?;
             before.extend(lines.into_iter().map(|id| (field.to_owned(), id)));
         }
         let echo = self.key.as_ref().map(|key| key.sent().clone()).unwrap_or_default();
-        Ok(Target::Existing(Existing { ids: found.ids, lines: found.lines, before, echo }))
+        Ok(Target::Existing(Existing { records: found, before, echo }))
     }
 
     async fn plan(mut self, caller: &Caller, mut resolved: Resolved, target: Target) -> Result<Plan, Error> {
         let existing = match &target {
             Target::New { .. } => None,
-            Target::Existing(existing) => Some(existing.ids.as_slice()),
+            Target::Existing(existing) => Some(existing.ids()),
         };
         let means = Means { filter: self.filter, files: self.files, is_dry_run: self.vals.dry_run };
         let named = complete(caller, means, self.model, &mut self.draft, &mut resolved, existing).await?;
@@ -252,9 +254,8 @@ pub(super) fn hash_of_answers<'t>(
 }
 
 fn hash_target(target: &Target, hash: &mut DefaultHasher) {
-    if let Target::Existing(Existing { ids, lines, before, .. }) = target {
-        ids.hash(hash);
-        lines.iter().collect::<BTreeMap<_, _>>().hash(hash);
+    if let Target::Existing(Existing { records, before, .. }) = target {
+        records.hash(hash);
         before.iter().collect::<BTreeSet<_>>().hash(hash);
     }
 }

@@ -54,8 +54,11 @@ impl Found<'_> {
                         });
                     }
                 }
-                Slot::Lines { model, lines, .. } => lines.iter().for_each(|line| self.visit(model, line, taxes)),
-                Slot::Plain(_) | Slot::One { .. } | Slot::Commands { .. } | Slot::Files { .. } => {}
+                slot => {
+                    if let Some((model, _, records)) = slot.within() {
+                        records.into_iter().for_each(|record| self.visit(model, record, taxes));
+                    }
+                }
             }
         }
     }
@@ -101,8 +104,7 @@ impl Place {
                         *record = Linked::Id(id);
                     }
                 }
-                Slot::Lines { lines, .. } => lines.iter_mut().for_each(|line| self.take_in(line, at, id)),
-                _ => {}
+                slot => slot.within_mut().into_iter().for_each(|record| self.take_in(record, at, id)),
             }
         }
     }

@@ -40,7 +40,7 @@ fn schemas() -> SchemaView<'static> {
             schema("tag", json!({"name": column("char"), "code": column("char")})),
             schema(
                 "line",
-                json!({"qty": column("float"), "partner_id": leads("many2one", "partner"), "tag_ids": leads("many2many", "tag")}),
+                json!({"id": column("integer"), "qty": column("float"), "partner_id": leads("many2one", "partner"), "tag_ids": leads("many2many", "tag")}),
             ),
         ],
     )
@@ -58,11 +58,20 @@ fn translate(payload: Value, found: &[(&str, &[i64])], strict: bool) -> Result<(
         let value = shown(&question.value);
         found.iter().find(|(known, _)| *known == value).map_or_else(Vec::new, |(_, ids)| ids.to_vec())
     });
-    let old = OldLines::from([("line_ids".to_owned(), vec![8, 9])]);
+    let old = |id: i64, values: Value| OldRecord {
+        id,
+        values: values.as_object().cloned().unwrap_or_default(),
+        lines: BTreeMap::new(),
+    };
+    let lines = vec![
+        old(8, json!({"qty": 1.0, "partner_id": 5, "tag_ids": [1, 2]})),
+        old(9, json!({"qty": 2.0, "partner_id": [6, "Six"], "tag_ids": []})),
+    ];
+    let order = OldRecord { lines: BTreeMap::from([("line_ids".to_owned(), lines)]), ..old(1, json!({})) };
     let settled = Settler::of_found(&questions, &matches, &mut warnings).settle(
         "order",
         draft,
-        &old,
+        Some(&[order]),
         &Trail::Argument("vals"),
     )?;
     let said =
@@ -117,6 +126,11 @@ fn a_many2many_is_replaced_or_added_to_and_takes_ids_and_odoos_own_commands() {
     );
     check(json!({"tag_ids": [4, 5]}), &[], json!({"tag_ids": [[6, 0, [4, 5]]]}));
     check(json!({"tag_ids": [[3, 4]]}), &[], json!({"tag_ids": [[3, 4]]}));
+    check(
+        json!({"tag_ids": {"mode": "remove", "records": [{"name": "b"}, 5]}}),
+        found,
+        json!({"tag_ids": [[3, 2], [3, 3], [3, 5]]}),
+    );
 }
 
 #[test]
@@ -128,6 +142,98 @@ fn new_lines_replace_the_old_ones_each_by_its_id() {
     );
     check(json!({"line_ids": []}), &[], json!({"line_ids": [[2, 8, 0], [2, 9, 0]]}));
     check(json!({"line_ids": [[1, 8, {"qty": 3}]]}), &[], json!({"line_ids": [[1, 8, {"qty": 3}]]}));
+}
+
+#[test]
+fn a_line_with_an_id_is_edited_where_it_differs_and_the_others_go() {
+    check(
+        json!({"line_ids": [{"id": 9, "qty": 2, "partner_id": {"ref": "R1"}}]}),
+        &[("R1", &[7])],
+        json!({"line_ids": [[2, 8, 0], [1, 9, {"qty": 2, "partner_id": 7}]]}),
+    );
+    check(json!({"line_ids": [{"id": 9}, {"id": 8, "qty": 1}]}), &[], json!({}));
+    check_refused(
+        json!({"line_ids": [{"id": 9}, {"id": 7, "qty": 1}]}),
+        "payload.line_ids[1].id",
+        "'line_ids': 'id = 7' found no match.",
+    );
+    check_refused(
+        json!({"line_ids": [{"id": 9}, {"id": 9, "qty": 1}]}),
+        "payload.line_ids[1].id",
+        "`payload.line_ids[1].id` is the line 9, which is given twice",
+    );
+    check_refused(
+        json!({"line_ids": [{"id": "L-9"}]}),
+        "payload.line_ids[0].id",
+        "`payload.line_ids[0].id` must be the id of a line in Odoo, not a text",
+    );
+}
+
+#[test]
+fn lines_that_are_sent_as_they_are_stay_and_the_rest_is_said() {
+    let same = json!([{"qty": 2, "partner_id": 6}, {"qty": 1, "tag_ids": [2, 1]}]);
+    check(json!({"line_ids": same}), &[], json!({}));
+    check(json!({"line_ids": [{"qty": 1, "tag_ids": {"mode": "add", "records": [1]}}, {"qty": 2}]}), &[], json!({}));
+    let (values, warnings) = translate(json!({"line_ids": [{"qty": 2}, {"qty": 2}]}), &[], true).unwrap();
+    assert_eq!(values, json!({"line_ids": [[2, 8, 0], [0, 0, {"qty": 2}]]}));
+    assert_eq!(warnings, ["lines_removed payload.line_ids"]);
+}
+
+#[test]
+fn lines_are_merged_by_a_key_added_and_removed() {
+    let lines =
+        |mode: &str, key: Value, records: Value| json!({"line_ids": {"mode": mode, "key": key, "records": records}});
+    let merged = json!([{"partner_id": {"ref": "R1"}, "qty": 4}, {"partner_id": 7, "qty": 1}]);
+    check(
+        lines("merge", json!("partner_id"), merged),
+        &[("R1", &[6])],
+        json!({"line_ids": [[1, 9, {"qty": 4}], [0, 0, {"partner_id": 7, "qty": 1}]]}),
+    );
+    check(lines("merge", json!("id"), json!([{"id": 8, "qty": 3}])), &[], json!({"line_ids": [[1, 8, {"qty": 3}]]}));
+    check(lines("merge", json!(["partner_id", "qty"]), json!([{"partner_id": 6, "qty": 2}])), &[], json!({}));
+    let of = |mode: &str, records: Value| json!({"line_ids": {"mode": mode, "records": records}});
+    check(of("add", json!([{"qty": 2}])), &[], json!({"line_ids": [[0, 0, {"qty": 2}]]}));
+    check(of("remove", json!([{"partner_id": {"ref": "R1"}}])), &[("R1", &[5])], json!({"line_ids": [[2, 8, 0]]}));
+    check(of("remove", json!([9, {"id": 8, "qty": 1}])), &[], json!({"line_ids": [[2, 8, 0], [2, 9, 0]]}));
+    let (values, warnings) =
+        translate(of("remove", json!([{"qty": 3}, {"partner_id": {"ref": "?"}}, 7])), &[], false).unwrap();
+    assert_eq!(values, json!({}));
+    assert_eq!(warnings, [0, 1, 2].map(|n| format!("no_match payload.line_ids.records[{n}]")));
+}
+
+#[test]
+fn lines_that_cannot_be_merged_are_refused_where_they_stand() {
+    let merge = |key: Value, records: Value| json!({"line_ids": {"mode": "merge", "key": key, "records": records}});
+    check_refused(
+        merge(json!("qty"), json!([{"qty": 1}, {"qty": 1.0}])),
+        "payload.line_ids.records[1]",
+        "`payload.line_ids.records[1]` has the same `qty` as `payload.line_ids.records[0]`: a line is given once",
+    );
+    check_refused(
+        merge(json!("qty"), json!([{"partner_id": 5}])),
+        "payload.line_ids.records[0]",
+        "`payload.line_ids.records[0]` must have `qty`, which the lines are merged by",
+    );
+    check_refused(
+        merge(json!("no_such"), json!([])),
+        "payload.line_ids.key",
+        "'line_ids': the model `line` has no field `no_such` to look up by",
+    );
+    check_refused(
+        merge(json!("tag_ids"), json!([])),
+        "payload.line_ids.key",
+        "`payload.line_ids.key` names `tag_ids`, which has no single value to find a line by",
+    );
+    check_refused(
+        json!({"line_ids": {"mode": "upsert", "records": []}}),
+        "payload.line_ids.mode",
+        "`payload.line_ids.mode` must be \"merge\", \"add\", \"remove\" or \"replace\", not \"upsert\"",
+    );
+    check_refused(
+        json!({"line_ids": {"mode": "add", "records": [{"id": 8}]}}),
+        "payload.line_ids.records[0].id",
+        "`payload.line_ids.records[0].id` names a line that is there, and \"add\" makes new ones",
+    );
 }
 
 #[test]
@@ -178,7 +284,7 @@ fn values_of_the_wrong_kind_are_refused_where_they_stand() {
     check_refused(
         json!({"line_ids": {"qty": 1}}),
         "payload.line_ids",
-        "`payload.line_ids` must be a list of lines, not an object",
+        "`payload.line_ids` must be a list of lines, or have them in `records`",
     );
     check_refused(
         json!({"line_ids": [1]}),
@@ -203,7 +309,7 @@ fn values_of_the_wrong_kind_are_refused_where_they_stand() {
     check_refused(
         json!({"tag_ids": {"mode": "upsert"}}),
         "payload.tag_ids",
-        "many2many field 'tag_ids': 'mode' must be 'add' or 'replace'",
+        "many2many field 'tag_ids': 'mode' must be 'add' or 'replace', or 'remove'",
     );
     check_refused(
         json!({"partner_id": {"no_such": 1}}),

@@ -3,18 +3,18 @@
 //! Search keys that differ in one comparable value are asked for by one search, whose rows are told apart by that value. A value
 //! that Odoo matched on other grounds than equality is asked for by itself, as every other search key is.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use futures_util::{FutureExt, StreamExt, stream};
 use serde_json::{Value, json};
 
 use super::{Error, MAX_CONCURRENT, Read, Request};
 use crate::{
-    odoo::{Caller, ExternalId, Named, Page, Rpc},
+    odoo::{Caller, ExternalId, Named, Page},
     plan::{
         lookup::is_comparable,
+        old_lines::{self, OldFields, OldRecord},
         routes::existing::{self, Found, most_written, told_by},
-        rows,
         schema_view::with_schemas,
     },
 };
@@ -91,12 +91,8 @@ async fn name_all(caller: &Caller, model: &str, records: &[Read<'_>]) -> Result<
 /// What the search key of one record matches.
 async fn find_alone(caller: &Caller, number: usize, record: &Read<'_>) -> (usize, Option<Result<Found, Error>>) {
     let Ok(request @ Request { key: Some(key), .. }) = record else { return (number, None) };
-    let found = existing::find(caller, request.model, key, line_fields(request)).await;
+    let found = existing::find(caller, request.model, key, request.draft.old_fields()).await;
     (number, Some(found))
-}
-
-fn line_fields(request: &Request<'_>) -> Vec<String> {
-    request.draft.line_fields().into_iter().map(str::to_owned).collect()
 }
 
 enum Search {
@@ -173,21 +169,26 @@ impl Together {
         let mut domain = vec![json!([self.field, "in", values])];
         domain.extend(self.beside.iter().cloned());
         let requests = || some.iter().filter_map(|(number, _)| records[*number].as_ref().ok());
-        let mut fields: BTreeSet<String> = requests().flat_map(line_fields).collect();
-        fields.insert(self.field.clone());
-        fields.extend(requests().filter_map(|request| told_by(caller, request.key.as_ref()?)).map(str::to_owned));
+        let mut fields = OldFields::default();
+        fields.add(&self.field);
+        for request in requests() {
+            fields.extend(request.draft.old_fields());
+            if let Some(active) = request.key.as_ref().and_then(|key| told_by(caller, key)) {
+                fields.add(active);
+            }
+        }
         let Page { limit, .. } = most_written(caller);
         // Each value may match as many records as may be written, and one more shows that there are too many.
         let limit = limit.map(|limit| limit.saturating_mul(some.len() as u64));
         let page = Page { limit, ..Page::default() };
-        let rpc = Rpc::search_read(model, Value::Array(domain), json!(fields), page);
-        let rows = rows::records(&rpc, caller.call(&rpc).await?)?;
-        let is_cut = limit.is_some_and(|limit| rows.len() as u64 >= limit);
-        let mut by_value: HashMap<String, Vec<&Value>> = HashMap::new();
-        for row in &rows {
-            by_value.entry(row[&self.field].to_string()).or_default().push(row);
+        let found = old_lines::search(caller, model, Value::Array(domain), page, &fields).await?;
+        let is_cut = limit.is_some_and(|limit| found.len() as u64 >= limit);
+        let mut by_value: HashMap<String, Vec<OldRecord>> = HashMap::new();
+        for record in found {
+            let value = if self.field == "id" { json!(record.id) } else { record.values[&self.field].clone() };
+            by_value.entry(value.to_string()).or_default().push(record);
         }
-        let matched: Vec<Option<Vec<&Value>>> =
+        let matched: Vec<Option<Vec<OldRecord>>> =
             values.iter().map(|value| by_value.remove(&value.to_string())).collect();
         // A row that has none of the values was matched on other grounds, so that one which seems to match nothing may be its.
         let has_strangers = !by_value.is_empty();
@@ -195,7 +196,7 @@ impl Together {
         for ((number, _), matched) in some.iter().zip(matched) {
             let is_known = !is_cut && (matched.is_some() || !has_strangers);
             let answer = match (is_known, &records[*number]) {
-                (true, Ok(request)) => Some(found(caller, &rpc, request, &matched.unwrap_or_default())?),
+                (true, Ok(request)) => Some(of_key(caller, model, request, matched.unwrap_or_default())?),
                 _ => None,
             };
             answers.push((*number, answer));
@@ -204,10 +205,15 @@ impl Together {
     }
 }
 
-/// What the rows of one search key say, with the present lines of each.
-fn found(caller: &Caller, rpc: &Rpc, request: &Request<'_>, rows: &[&Value]) -> Result<Result<Found, Error>, Error> {
+/// What the search key of one record matches among these.
+fn of_key(
+    caller: &Caller,
+    model: &str,
+    request: &Request<'_>,
+    found: Vec<OldRecord>,
+) -> Result<Result<Found, Error>, Error> {
     let Some(key) = &request.key else { return Ok(Err(Error::NoSearchKey)) };
-    match Found::of(caller, rpc, key, rows.to_vec(), line_fields(request)) {
+    match Found::of(caller, model, key, found) {
         Err(error @ Error::Odoo(_)) => Err(error),
         found => Ok(found),
     }

@@ -1,0 +1,314 @@
+//! The lines of a one2many in a payload: a list, or `{"mode", "key", "records"}`.
+//!
+//! A line is read like any record. Beside its values stands what lines that are there already are compared by: the policy must
+//! let a field be read for that, so a field that may be written alone never makes two lines equal.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use super::{
+    Reader, commands,
+    draft::{Draft, Slot},
+    relations::Relation,
+};
+use crate::{
+    odoo::{Field, Kept, Kind},
+    plan::{
+        Error, WarningCode,
+        hints::Unknown,
+        name_limits,
+        policy_check::denied,
+        schema_view::ModelView,
+        wording::{kind_of, wrong},
+    },
+    policy::Touch,
+};
+
+/// The lines that a payload gives for a one2many.
+#[derive(Debug, PartialEq)]
+pub(in crate::plan) struct Lines {
+    pub(in crate::plan) model: String,
+    pub(in crate::plan) inverse: Option<String>,
+    pub(in crate::plan) mode: LinesMode,
+    pub(in crate::plan) lines: Vec<Line>,
+    /// The place of the field, for warnings and errors.
+    pub(in crate::plan) path: String,
+}
+
+/// What becomes of the lines that are there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::plan) enum LinesMode {
+    /// Lines that are not given are removed. A plain list means this.
+    Replace,
+    /// A line with the same values in the fields of the key is edited, the others stay.
+    Merge { key: Vec<String> },
+    /// All stay.
+    Add,
+    /// Those that are named are removed. The lines hold the values by which they are named.
+    Remove,
+}
+
+/// One line of a payload.
+#[derive(Debug, PartialEq)]
+pub(in crate::plan) struct Line {
+    /// The line that it edits, or that is removed.
+    pub(in crate::plan) id: Option<i64>,
+    pub(in crate::plan) draft: Draft,
+    /// How each field of the draft is compared with a line that is there, in the order of the fields.
+    pub(in crate::plan) comparisons: Vec<Comparison>,
+    pub(in crate::plan) path: String,
+}
+
+/// How a value that is sent is compared with the one that a line has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::plan) enum Comparison {
+    ByValue,
+    /// Odoo computes the field in a new line, whatever is sent. It makes no difference between lines, and is compared only where
+    /// a line is edited.
+    InEdits,
+    /// The value cannot be compared: it may not be read, or comparing would need the whole content of a file.
+    Never,
+}
+
+impl Line {
+    /// The fields with their slots and comparisons.
+    pub(in crate::plan) fn fields(&self) -> impl Iterator<Item = (&str, &Slot, Comparison)> {
+        let fields = self.draft.fields.iter().zip(&self.comparisons);
+        fields.map(|((name, slot), comparison)| (name.as_str(), slot, *comparison))
+    }
+
+    /// Leaves fields out of what is written.
+    pub(in crate::plan) fn leave_out(&mut self, names: &[String]) {
+        let is_kept: Vec<bool> = self.draft.fields.iter().map(|(name, _)| !names.contains(name)).collect();
+        let (mut fields, mut comparisons) = (is_kept.iter(), is_kept.iter());
+        self.draft.fields.retain(|_| fields.next().is_some_and(|is_kept| *is_kept));
+        self.comparisons.retain(|_| comparisons.next().is_some_and(|is_kept| *is_kept));
+    }
+
+    /// The slot of a field.
+    pub(in crate::plan) fn slot(&self, name: &str) -> Option<&Slot> {
+        self.draft.fields.iter().find(|(field, _)| field == name).map(|(_, slot)| slot)
+    }
+}
+
+/// The modes, for a sentence.
+const MODES: &str = "\"merge\", \"add\", \"remove\" or \"replace\"";
+
+impl Reader<'_> {
+    /// Reads the value of a one2many.
+    ///
+    /// # Errors
+    /// The value has another form, or a line cannot be read.
+    pub(super) fn one2many(&mut self, to: Relation<'_>, value: &Value) -> Result<Slot, Error> {
+        if commands::are_commands(value) {
+            return self.commands(to, value);
+        }
+        // An empty list removes the existing lines.
+        self.schemas.policy().decide(Touch::Model(to.model)).map_err(denied(to.path))?;
+        match value {
+            Value::Array(items) => self.lines(to, LinesMode::Replace, items, to.path),
+            Value::Object(object) => self.lines_by_mode(to, object),
+            _ => Err(wrong(to.path, "a list of lines", value)),
+        }
+    }
+
+    /// Reads `{"mode": …, "key": …, "records": […]}`.
+    fn lines_by_mode(&mut self, to: Relation<'_>, object: &Map<String, Value>) -> Result<Slot, Error> {
+        let path = to.path;
+        let records = match object.get("records") {
+            Some(Value::Array(records)) => records,
+            None => {
+                let problem = "must be a list of lines, or have them in `records`".to_owned();
+                return Err(Error::WrongKind { path: path.to_owned(), problem });
+            }
+            Some(other) => return Err(wrong(format!("{path}.records"), "a list of lines", other)),
+        };
+        let mode = match object.get("mode") {
+            None | Some(Value::Null) => LinesMode::Replace,
+            Some(Value::String(mode)) => match mode.as_str() {
+                "replace" => LinesMode::Replace,
+                "add" => LinesMode::Add,
+                "remove" => LinesMode::Remove,
+                "merge" => LinesMode::Merge { key: self.merge_key(to, object.get("key"))? },
+                other => {
+                    let problem = format!("must be {MODES}, not \"{other}\"");
+                    return Err(Error::WrongKind { path: format!("{path}.mode"), problem });
+                }
+            },
+            Some(other) => return Err(wrong(format!("{path}.mode"), MODES, other)),
+        };
+        let is_read = |name: &str| match name {
+            "mode" | "records" => true,
+            "key" => matches!(mode, LinesMode::Merge { .. }),
+            _ => false,
+        };
+        for stray in object.keys().filter(|name| !is_read(name)) {
+            let message =
+                format!("`{path}.{stray}` was ignored: lines take `mode` and `records`, and `key` with \"merge\"");
+            self.warnings.note(WarningCode::UnknownParameter, format!("{path}.{stray}"), message)?;
+        }
+        self.lines(to, mode, records, &format!("{path}.records"))
+    }
+
+    /// Reads the names of the fields that lines are merged by.
+    fn merge_key(&self, to: Relation<'_>, key: Option<&Value>) -> Result<Vec<String>, Error> {
+        let path = format!("{}.key", to.path);
+        let due = "the field that lines are merged by, or a list of several";
+        let names: Vec<&str> = match key {
+            Some(Value::String(name)) => vec![name],
+            Some(Value::Array(names)) => names
+                .iter()
+                .map(|name| name.as_str().ok_or_else(|| wrong(&path, "a list of field names", name)))
+                .collect::<Result<_, _>>()?,
+            None => return Err(Error::WrongKind { path, problem: format!("is missing: {due}") }),
+            Some(other) => return Err(wrong(path, due, other)),
+        };
+        if names.is_empty() {
+            return Err(Error::WrongKind { path, problem: format!("is empty: it must be {due}") });
+        }
+        for name in &names {
+            name_limits::check(name, &path)?;
+            self.names_lines(to, name, &path)?;
+        }
+        let distinct: BTreeSet<&str> = names.iter().copied().collect();
+        if distinct.len() != names.len() {
+            return Err(Error::WrongKind { path, problem: "names a field twice".to_owned() });
+        }
+        Ok(names.into_iter().map(str::to_owned).collect())
+    }
+
+    /// Checks a field by whose value lines are found: it is read, and its value can be compared.
+    fn names_lines(&self, to: Relation<'_>, name: &str, path: &str) -> Result<(), Error> {
+        let Some(view) = self.schemas.model(to.model).map_err(denied(path))? else { return Ok(()) };
+        let Some(field) = view.read(name).map_err(denied(path))? else {
+            return Err(Error::UnknownLookupField {
+                path: path.to_owned(),
+                field: to.field.to_owned(),
+                model: to.model.to_owned(),
+                lookup: Box::new(Unknown { meant: self.meant(to.model, name), name: name.to_owned() }),
+            });
+        };
+        let is_single = !matches!(field.kind, Kind::One2many(_) | Kind::Many2many(_) | Kind::Binary);
+        if is_single && field.properties.is_none() {
+            return Ok(());
+        }
+        let problem = format!("names `{name}`, which has no single value to find a line by");
+        Err(Error::WrongKind { path: path.to_owned(), problem })
+    }
+
+    fn lines(&mut self, to: Relation<'_>, mode: LinesMode, items: &[Value], at: &str) -> Result<Slot, Error> {
+        let mut lines = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            let path = format!("{at}[{index}]");
+            lines.push(match (&mode, item) {
+                (LinesMode::Remove, item) => self.removed_line(to, item, path)?,
+                (_, Value::Object(values)) => self.line(to, &mode, values, path)?,
+                (_, other) => return Err(wrong(path, "an object: one line", other)),
+            });
+        }
+        let (model, inverse) = (to.model.to_owned(), to.inverse.map(str::to_owned));
+        Ok(Slot::Lines(Lines { model, inverse, mode, lines, path: to.path.to_owned() }))
+    }
+
+    fn line(
+        &mut self,
+        to: Relation<'_>,
+        mode: &LinesMode,
+        values: &Map<String, Value>,
+        path: String,
+    ) -> Result<Line, Error> {
+        let id = line_id(values, &path)?;
+        match (mode, id) {
+            (LinesMode::Add, Some(_)) => {
+                let problem = "names a line that is there, and \"add\" makes new ones".to_owned();
+                return Err(Error::WrongKind { path: format!("{path}.id"), problem });
+            }
+            (LinesMode::Merge { key }, None) => {
+                for name in key {
+                    match values.get(name) {
+                        Some(Value::Null) | None => {
+                            let problem = format!("must have `{name}`, which the lines are merged by");
+                            return Err(Error::WrongKind { path, problem });
+                        }
+                        Some(_) => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+        let draft = if values.contains_key("id") {
+            let mut values = values.clone();
+            values.shift_remove("id");
+            self.read(to.model, &values, &path, to.company)?
+        } else {
+            self.read(to.model, values, &path, to.company)?
+        };
+        let comparisons = match self.schemas.model(to.model).map_err(denied(&path))? {
+            Some(view) => draft.fields.iter().map(|(name, slot)| comparison(view, name, slot)).collect(),
+            None => vec![Comparison::Never; draft.fields.len()],
+        };
+        Ok(Line { id, draft, comparisons, path })
+    }
+
+    /// Reads what names a line to remove: an id, or values that it has.
+    fn removed_line(&mut self, to: Relation<'_>, named: &Value, path: String) -> Result<Line, Error> {
+        let named = match (named, named.as_i64()) {
+            (_, Some(id)) => return Ok(Line { id: Some(id), draft: Draft::default(), comparisons: Vec::new(), path }),
+            (Value::Object(named), None) => named,
+            (other, None) => return Err(wrong(path, "an id, or values of a line such as {\"name\": \"…\"}", other)),
+        };
+        name_limits::check_keys(named, &path)?;
+        let id = line_id(named, &path)?;
+        let mut draft = Draft::default();
+        // A record that is not there is on no line: none is made to name one.
+        self.questions.create_nothing(true);
+        for (name, value) in named.iter().filter(|(name, _)| *name != "id") {
+            let path = format!("{path}.{name}");
+            self.names_lines(to, name, &path)?;
+            if value.is_null() {
+                return Err(wrong(path, "a value (false where none is meant)", value));
+            }
+            let Some(view) = self.schemas.model(to.model).map_err(denied(&path))? else { continue };
+            if let Some(slot) =
+                self.slot(view, name, view.read(name).map_err(denied(&path))?, value, path, to.company)?
+            {
+                draft.fields.push((name.clone(), slot));
+            }
+        }
+        self.questions.create_nothing(false);
+        if id.is_none() && named.is_empty() {
+            let problem = "must name a line, by `id` or by values that it has".to_owned();
+            return Err(Error::WrongKind { path, problem });
+        }
+        let comparisons = vec![Comparison::ByValue; draft.fields.len()];
+        Ok(Line { id, draft, comparisons, path })
+    }
+}
+
+/// The id of the line that is meant; none where there is no `id`, or an empty one.
+fn line_id(values: &Map<String, Value>, path: &str) -> Result<Option<i64>, Error> {
+    match values.get("id") {
+        None | Some(Value::Null | Value::Bool(false)) => Ok(None),
+        Some(id) => match id.as_i64().filter(|id| *id > 0) {
+            Some(id) => Ok(Some(id)),
+            None => {
+                let problem = format!("must be the id of a line in Odoo, not {}", kind_of(id));
+                Err(Error::WrongKind { path: format!("{path}.id"), problem })
+            }
+        },
+    }
+}
+
+fn comparison(view: ModelView<'_>, name: &str, slot: &Slot) -> Comparison {
+    let may_be_read =
+        |field: &Field| view.read(name).is_ok() && field.kind != Kind::Binary && field.properties.is_none();
+    let Some(Some(_)) = view.write(name).ok().map(|field| field.filter(|field| may_be_read(field))) else {
+        return Comparison::Never;
+    };
+    match (slot, view.kept(name)) {
+        (Slot::Files { .. } | Slot::Commands { .. }, _) => Comparison::Never,
+        (_, Kept::Yes) => Comparison::ByValue,
+        (_, Kept::UntilComputed | Kept::No) => Comparison::InEdits,
+    }
+}
