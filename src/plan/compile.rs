@@ -2,18 +2,14 @@
 //!
 //! Most writes are one call. Records that a lookup did not find come before it, each after those that it needs itself; where
 //! one is needed in a single place, it goes into the write as a command instead (`in_place`). Files come before the main call
-//! too, and are attached after it to the records that it creates (`files`). The values come from `settle`, and
-//! those of lines from `lines`.
+//! too, and are attached after it to the records that it creates (`files`). The values come from `settle`.
 //!
-//! Compiling is pure: it imports no caller and asks Odoo nothing. `settle`, `lines`, `values`, `in_place` and
-//! `files` do not import this file.
+//! Compiling is pure: it imports no caller and asks Odoo nothing. `settle`, `in_place` and `files` do not import this file.
 
 mod files;
 mod in_place;
-mod lines;
 mod many;
 mod settle;
-mod values;
 
 use std::collections::HashSet;
 

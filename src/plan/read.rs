@@ -21,11 +21,9 @@ use serde_json::{Map, Value, json};
 use self::relations::Relation;
 pub(super) use self::{
     analytic::Distribution,
-    commands::Command,
     content::{Content, Remote},
-    draft::{Draft, Linked, Mode, Slot},
+    draft::{Command, Comparison, Draft, Line, Lines, LinesMode, Linked, Mode, Slot},
     files::File,
-    lines::{Comparison, Line, Lines, LinesMode},
     open::{Open, OpenKind},
     properties::{DefinitionPlace, GivenValue, PropertyValues, is_generated},
     translations::{Languages, Texts},

@@ -27,6 +27,7 @@ mod interface_log;
 mod joined;
 mod kill;
 mod languages;
+mod lines;
 mod literal_eval;
 mod log_commands;
 mod log_files;

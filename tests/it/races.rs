@@ -218,7 +218,7 @@ async fn an_upsert_that_loses_a_race_for_a_unique_value_searches_again_and_updat
     check_loser_of_a_unique_value(odoo_14().await, "").await;
 }
 
-/// A quotation with one line, and the vals that replace its lines.
+/// A quotation with one line, and the vals that made it.
 async fn order_with_a_line(odoo: &Odoo, client: &Client) -> (i64, Value) {
     let (key, product) = (unique("order"), unique("product"));
     odoo.create("product.product", json!({"name": product, "default_code": product})).await;
@@ -228,6 +228,12 @@ async fn order_with_a_line(odoo: &Odoo, client: &Client) -> (i64, Value) {
     let vals = json!({"search_key": {"client_order_ref": key}, "payload": payload});
     let answer = client.post("create_update_data", body("sale.order", vals.clone())).await;
     (answer.json["result"]["result"]["id"].as_i64().unwrap_or_else(|| panic!("{answer:?}")), vals)
+}
+
+/// The vals with another quantity, so that the line that is there is not the one that is sent.
+fn with_quantity(mut vals: Value, quantity: usize) -> Value {
+    vals["payload"]["order_line"][0]["product_uom_qty"] = json!(quantity);
+    vals
 }
 
 async fn lines_of(odoo: &Odoo, order: i64) -> Vec<Value> {
@@ -250,7 +256,8 @@ async fn an_update_whose_lines_are_gone_is_planned_anew_and_answered_safe_when_t
     let (order, vals) = order_with_a_line(odoo, &held.client).await;
     for (times, expected) in [(1, ("ok", "")), (2, ("missing_record", "safe"))] {
         held.hold("sale.order/write", times);
-        let update = spawn(&held.client, "create_update_data", body("sale.order", vals.clone()));
+        let vals = with_quantity(vals.clone(), 10 + times);
+        let update = spawn(&held.client, "create_update_data", body("sale.order", vals));
         for _ in 0..times {
             held.reached.notified().await;
             replace_lines(odoo, order).await;
@@ -269,8 +276,9 @@ async fn two_updates_of_one_order_with_lines_at_once_both_go_well() {
     let client = Client::with_key(&gateway).await;
     let (order, vals) = order_with_a_line(odoo, &client).await;
     for route in ["create_update_data", "update_data"] {
-        for _ in 0..5 {
-            let answers = future::join_all((0..2).map(|_| client.post(route, body("sale.order", vals.clone())))).await;
+        for round in 0..5 {
+            let update = |n: usize| client.post(route, body("sale.order", with_quantity(vals.clone(), 10 * round + n)));
+            let answers = future::join_all((0..2).map(update)).await;
             assert!(answers.iter().all(|answer| outcome(answer) == "ok"), "{answers:?}");
             assert_eq!(lines_of(odoo, order).await.len(), 1);
         }

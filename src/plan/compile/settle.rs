@@ -3,6 +3,9 @@
 //! Settling is pure. The id of a record that is still to be created is left as a placeholder in the values, and files that
 //! belong to records which do not exist yet are given back with the lines that lead to those.
 
+mod lines;
+mod values;
+
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     sync::LazyLock,
@@ -10,7 +13,7 @@ use std::{
 
 use serde_json::{Map, Value, json};
 
-use super::lines::nothing_to_remove;
+use self::lines::nothing_to_remove;
 use crate::plan::{
     Ambiguous, Error, Nearby, WarningCode, Warnings,
     lookup::{MAX_MATCHES, Matches, QuestionId, Questions},

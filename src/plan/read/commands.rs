@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Reader,
     delegation::commands_delegate,
-    draft::{Draft, Slot},
+    draft::{Command, Draft, Slot},
     relations::Relation,
 };
 use crate::plan::{
@@ -17,35 +17,6 @@ use crate::plan::{
     value::{self, whole_number},
     wording::wrong,
 };
-
-/// One of Odoo's own commands.
-#[derive(Debug, PartialEq)]
-pub(in crate::plan) enum Command {
-    /// `[0, _, values]`
-    Create(Draft),
-    /// `[1, id, values]`
-    Update(i64, Draft),
-    /// Any other, in the form in which it goes to Odoo.
-    Plain(Value),
-}
-
-impl Command {
-    /// The values of the record that is created or edited.
-    pub(in crate::plan) fn draft(&self) -> Option<&Draft> {
-        match self {
-            Self::Create(draft) | Self::Update(_, draft) => Some(draft),
-            Self::Plain(_) => None,
-        }
-    }
-
-    /// The same, to complete it.
-    pub(in crate::plan) fn draft_mut(&mut self) -> Option<&mut Draft> {
-        match self {
-            Self::Create(draft) | Self::Update(_, draft) => Some(draft),
-            Self::Plain(_) => None,
-        }
-    }
-}
 
 pub(super) fn are_commands(value: &Value) -> bool {
     value.as_array().is_some_and(|items| !items.is_empty() && items.iter().all(Value::is_array))

@@ -2,10 +2,7 @@
 
 use serde_json::Value;
 
-use super::{
-    draft::{Draft, Slot},
-    lines::Lines,
-};
+use super::draft::{Draft, Lines, Slot};
 use crate::{
     odoo::Bond,
     plan::{

@@ -1,14 +1,15 @@
 //! A draft: the values of a record as Odoo will take them, with its lookups open.
 
+mod command;
+mod lines;
+
 use serde_json::Value;
 
-use super::{
-    commands::Command,
-    files::File,
+pub(in crate::plan) use self::{
+    command::Command,
     lines::{Comparison, Line, Lines, LinesMode},
-    open::Open,
-    translations::Languages,
 };
+use super::{files::File, open::Open, translations::Languages};
 use crate::plan::{attachment, lookup::QuestionId, old_lines::OldFields, steps::NestedLines};
 
 /// One record that is to be written, with its lookups open.
@@ -199,23 +200,5 @@ impl Draft {
     /// Whether the record or one of its lines has files that none of its own fields takes.
     pub(in crate::plan) fn has_standalone_files(&self) -> bool {
         !self.files.is_empty() || self.lines().any(|(_, lines)| lines.have_standalone_files())
-    }
-}
-
-impl Lines {
-    fn have_standalone_files(&self) -> bool {
-        self.lines.iter().any(|line| line.draft.has_standalone_files())
-    }
-}
-
-impl Line {
-    /// Adds what has to be known of lines that are there, to compare this one with them.
-    fn add_old_fields(&self, fields: &mut OldFields) {
-        for (name, slot, comparison) in self.fields() {
-            if comparison != Comparison::Never && !matches!(slot, Slot::Lines(_)) {
-                fields.add(name);
-            }
-        }
-        self.draft.add_old_lines(fields);
     }
 }

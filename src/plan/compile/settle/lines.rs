@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use serde_json::{Map, Value, json};
 
 use super::{
-    settle::{Owner, Place, Settled, Settler, VALUES, new_record},
+    Owner, Place, Settled, Settler, VALUES, new_record,
     values::{canonical, canonical_ids, ids_of},
 };
 use crate::plan::{
