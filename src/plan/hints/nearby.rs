@@ -17,7 +17,7 @@ pub struct Nearby(Option<Box<State>>);
 #[derive(Debug, Clone)]
 enum State {
     /// It has not been looked for yet.
-    Open(Question),
+    Open(Box<Question>),
     Archived(i64),
     OtherCompany(i64),
     /// Records with similar values in the field that was looked up by.
@@ -52,7 +52,7 @@ impl fmt::Display for Nearby {
 impl Nearby {
     /// What is near the question, not yet looked for.
     pub(in crate::plan) fn of(question: &Question) -> Self {
-        Self(Some(Box::new(State::Open(question.clone()))))
+        Self(Some(Box::new(State::Open(Box::new(question.clone())))))
     }
 
     /// Looks for it, with two searches at most.

@@ -143,9 +143,10 @@ impl Reader<'_> {
         if self.filter.keys == LookupKeys::First {
             let first = keys.iter().position(|(key, _)| key != ARCHIVED).unwrap_or(0);
             let used = keys.get(first).map(|(key, _)| key.clone()).unwrap_or_default();
-            let (kept, ignored) = keys.into_iter().partition(|(key, _)| *key == used || key == ARCHIVED);
+            let (kept, ignored): (Vec<(String, &Value)>, Vec<_>) =
+                keys.into_iter().partition(|(key, _)| *key == used || key == ARCHIVED);
             keys = kept;
-            for (ignored, _) in Vec::<(String, &Value)>::from(ignored) {
+            for (ignored, _) in ignored {
                 let message = format!("`{path}` is looked up by `{used}` alone; `{ignored}` was ignored");
                 self.warnings.note(WarningCode::LookupKeyIgnored, format!("{path}.{ignored}"), message)?;
             }
