@@ -37,6 +37,9 @@ enum Written {
     Updated,
 }
 
+/// What is answered of a record beside what was written, and its warnings.
+type Told = (Answer, Vec<Warning>);
+
 /// A missing record: what was created, and why it is of no use.
 struct Shared {
     undo: Vec<Undo>,
@@ -123,7 +126,7 @@ fn write_alone(
     earlier: StepMap<run::Created>,
     place: usize,
     record: Record,
-) -> BoxFuture<'_, (usize, Result<Written, Error>, (Answer, Vec<Warning>))> {
+) -> BoxFuture<'_, (usize, Result<Written, Error>, Told)> {
     Box::pin(async move {
         let Record { write, warnings, .. } = record;
         let plan::Write { steps, lines_before, answer, .. } = write;
@@ -254,7 +257,7 @@ fn leave(end: &mut Result<Written, Error>, more: Vec<Leftover>) {
     }
 }
 
-type Answers = Vec<Option<(Answer, Vec<Warning>)>>;
+type Answers = Vec<Option<Told>>;
 
 /// The answer for each record, with what is wanted of those that were written.
 async fn answer(
@@ -269,7 +272,7 @@ async fn answer(
         _ => Vec::new(),
     });
     let (read, problem) = read_all(caller, wanted, ids.collect()).await;
-    let of_record = |(end, answer): (Result<Written, Error>, Option<(Answer, Vec<Warning>)>)| {
+    let of_record = |(end, answer): (Result<Written, Error>, Option<Told>)| {
         let written = end?;
         let (answer, mut warnings) = answer.unzip();
         let mut warnings = warnings.take().unwrap_or_default();

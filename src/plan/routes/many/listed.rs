@@ -25,6 +25,9 @@ pub(super) struct Listed<'v> {
     pub(super) is_atomic: bool,
 }
 
+/// The members of an object.
+type Fields = Map<String, Value>;
+
 /// Where the search key of a record comes from.
 #[derive(Debug)]
 enum Keys<'v> {
@@ -73,7 +76,7 @@ impl<'v> Listed<'v> {
     ///
     /// # Errors
     /// The record is no object, or lacks a field of the search key.
-    pub(super) fn record(&self, number: usize) -> Result<(&'v Map<String, Value>, Option<Map<String, Value>>), Error> {
+    pub(super) fn record(&self, number: usize) -> Result<(&'v Fields, Option<Fields>), Error> {
         let payload = match &self.payloads[number] {
             Value::Object(payload) => payload,
             other => return Err(wrong("payload", "an object: one record", other)),
@@ -130,7 +133,7 @@ mod tests {
     use super::*;
 
     fn vals(value: Value) -> Map<String, Value> {
-        let Value::Object(vals) = value else { panic!("an object is due") };
+        let Value::Object(vals) = value else { unreachable!() };
         vals
     }
 
