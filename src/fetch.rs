@@ -45,9 +45,17 @@ impl CallFiles {
         Self { fetcher, fetched: Mutex::default() }
     }
 
-    /// The number of different files that the call may name.
+    /// The number of different files that one call may name.
     pub fn max_count(&self) -> usize {
         self.fetcher.config.max_count.get()
+    }
+
+    /// How many of them are left, if the call names `wanted`, of which some may have been fetched already; none where they are
+    /// too many.
+    pub fn left<'u>(&self, wanted: impl Iterator<Item = &'u Url>) -> Option<usize> {
+        let fetched = self.fetched.lock();
+        let new = wanted.filter(|url| !fetched.contains_key(*url)).count();
+        self.max_count().checked_sub(fetched.len() + new)
     }
 
     /// Checks a URL without fetching it.

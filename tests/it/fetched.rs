@@ -168,9 +168,9 @@ async fn a_call_names_no_more_files_than_the_configuration_lets_it() {
     let server = FileServer::start().await;
     let gateway = server.gateway(odoo);
     let client = Client::log_in(&gateway, odoo).await;
-    let files: Vec<Value> = (0..21).map(|n| json!({"url": format!("{}/{n}", server.url)})).collect();
+    let files: Vec<Value> = (0..101).map(|n| json!({"url": format!("{}/{n}", server.url)})).collect();
     let vals = json!({"payload": {"name": unique(), "attachment_ids": files}});
     let answer = client.call("create_data", "res.partner", vals).await;
-    assert_eq!(answer["error"]["path"], "payload.attachment_ids[20].url", "{answer}");
+    assert_eq!(answer["error"]["path"], "payload.attachment_ids[100].url", "{answer}");
     assert_eq!(server.requests(), 0);
 }

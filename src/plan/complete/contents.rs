@@ -36,7 +36,7 @@ impl Contents {
             caller.policy().decide(Touch::FileByUrl).map_err(denied(path))?;
             files.check(url).map_err(|source| Error::File { path: path.clone(), source })?;
             each.entry(url).or_insert(path);
-            if each.len() > files.max_count() {
+            if files.left(each.keys().copied()).is_none() {
                 let problem =
                     format!("is one file too many: a call may name {} (`[files] max_count`)", files.max_count());
                 return Err(Error::WrongKind { path: path.clone(), problem });
