@@ -8,13 +8,17 @@ use std::collections::HashMap;
 use futures_util::{FutureExt, StreamExt, stream};
 use serde_json::{Value, json};
 
-use super::{Error, MAX_CONCURRENT, Read, Request};
+use super::{MAX_CONCURRENT, reading::Read};
 use crate::{
     odoo::{Caller, ExternalId, Named, Page},
     plan::{
+        Error,
         lookup::is_comparable,
         old_lines::{self, OldFields, OldRecord},
-        routes::existing::{self, Found, most_written, told_by},
+        routes::{
+            existing::{self, Found, most_written, told_by},
+            write::Request,
+        },
         schema_view::with_schemas,
     },
 };
