@@ -61,8 +61,8 @@ fn head(section: Section) -> (&'static str, &'static str) {
             "Warnings",
             "The call went on, and `warnings` says what was not done: `[{\"code\", \"path\", \"message\"}]`. Two codes of the table above\n\
              come as warnings, too: `unknown_field`, of a field of the payload that the model lacks and that was left out, and\n\
-             `no_match`, of a record of a many2many that was not found beside others that were. Where strict, these two and the\n\
-             first four below are errors with nothing written.\n",
+             `no_match`, of a record of a many2many that was not found beside others that were, or of what was to be removed and is\n\
+             not there. Where strict, these two and the first four below are errors with nothing written.\n",
         ),
     }
 }

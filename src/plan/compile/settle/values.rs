@@ -78,7 +78,7 @@ fn write_number(text: &mut String, number: &Number) {
     match (number.as_i64(), number.as_f64()) {
         (Some(0), _) => text.push_str(EMPTY),
         (Some(integer), _) => push(text, format_args!("{integer}")),
-        (None, Some(float)) if float == 0.0 => text.push_str(EMPTY),
+        (None, Some(0.0)) => text.push_str(EMPTY),
         // `3.0` is 3.
         (None, Some(float)) => push(text, format_args!("{float}")),
         (None, None) => push(text, format_args!("{number}")),
