@@ -125,7 +125,7 @@ fn a_many2many_is_replaced_or_added_to_and_takes_ids_and_odoos_own_commands() {
         json!({"tag_ids": [[4, 1], [4, 5]]}),
     );
     check(json!({"tag_ids": [4, 5]}), &[], json!({"tag_ids": [[6, 0, [4, 5]]]}));
-    check(json!({"tag_ids": [[3, 4]]}), &[], json!({"tag_ids": [[3, 4]]}));
+    check(json!({"tag_ids": [[3, 4]]}), &[], json!({"tag_ids": [[3, 4, 0]]}));
     check(
         json!({"tag_ids": {"mode": "remove", "records": [{"name": "b"}, 5]}}),
         found,
