@@ -10,6 +10,7 @@ mod content;
 mod delegation;
 mod draft;
 mod files;
+mod form;
 mod lines;
 mod open;
 mod properties;
@@ -169,10 +170,10 @@ impl Reader<'_> {
         let leads_to_files = name == attachment::FIELD && field.kind.relation() == Some(attachment::MODEL);
         let slot = match (&field.kind, value) {
             // Files are added to the existing ones, and never replace them.
-            (Kind::One2many(_), value) if leads_to_files && !commands::are_commands(value) => {
+            (Kind::One2many(_), value) if leads_to_files && !form::are_commands(value) => {
                 Slot::Files { files: self.files(value, &path)?, is_many2many: false }
             }
-            (Kind::Many2many(_), value) if leads_to_files && files::are_files(value) => {
+            (Kind::Many2many(_), value) if leads_to_files && form::are_files(value) => {
                 Slot::Files { files: self.files(value, &path)?, is_many2many: true }
             }
             // Lines are not removed by a value that may mean "unknown" to the sender.

@@ -36,6 +36,9 @@ fn named(mark: &str) -> Value {
     json!([["name", "like", format!("{mark} ")]])
 }
 
+/// What happens to each RPC.
+type Script = Box<dyn Fn(usize, &str) -> Fault + Send + Sync>;
+
 #[tokio::test]
 async fn two_hundred_new_records_with_two_lookups_each_are_three_calls() {
     let (odoo, gateway) = (odoo().await, Gateway::start().await);
@@ -262,7 +265,7 @@ async fn every_failure_of_every_rpc_is_told_of_each_record() {
     // What is repeated would not fail; here every failure must come to its end.
     let gateway = Gateway::before(&proxy.url, &odoo.database, "retries = 0");
     let client = Client::with_session(&gateway).await;
-    let run = async |script: Box<dyn Fn(usize, &str) -> Fault + Send + Sync>| {
+    let run = async |script: Script| {
         let u = mark();
         proxy.run(script);
         let body = json!({"model": "res.partner", "vals": of_each_kind(&u)}).to_string();

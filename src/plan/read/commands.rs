@@ -18,10 +18,6 @@ use crate::plan::{
     wording::wrong,
 };
 
-pub(super) fn are_commands(value: &Value) -> bool {
-    value.as_array().is_some_and(|items| !items.is_empty() && items.iter().all(Value::is_array))
-}
-
 /// Whether one of the commands writes into an existing record.
 pub(super) fn change_records(commands: &[Command]) -> bool {
     commands.iter().any(|command| matches!(command, Command::Update(..)))

@@ -7,8 +7,8 @@ use reqwest::Url;
 use serde_json::{Map, Value, json};
 
 use super::{
-    commands,
     content::{self, Content, Remote, as_base64},
+    form::{are_commands, are_files},
 };
 use crate::{
     odoo::{Field, Kept, Kind},
@@ -55,18 +55,13 @@ pub(super) fn are_standalone(field: Option<&Field>, value: &Value) -> bool {
     let Some(field) = field else { return true };
     match &field.kind {
         Kind::One2many(model) if model == MODEL => {
-            !(commands::are_commands(value) || field.is_stored && field.inverse.as_deref() == Some("res_id"))
+            !(are_commands(value) || field.is_stored && field.inverse.as_deref() == Some("res_id"))
         }
         Kind::Many2many(model) if model == MODEL => {
             are_files(value) && !field.is_stored && (field.related.is_none() || field.kept != Kept::Yes)
         }
         _ => false,
     }
-}
-
-/// Whether a value holds files, and not links to existing ones.
-pub(super) fn are_files(value: &Value) -> bool {
-    value.as_array().is_some_and(|items| !items.is_empty() && items.iter().all(Value::is_object))
 }
 
 /// Reads the files at `path`, whose content goes into `content_field`; none where the value is empty.

@@ -8,8 +8,9 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::{
-    Reader, commands,
+    Reader,
     draft::{Comparison, Draft, Line, Lines, LinesMode, Slot},
+    form::are_commands,
     relations::Relation,
 };
 use crate::{
@@ -34,7 +35,7 @@ impl Reader<'_> {
     /// # Errors
     /// The value has another form, or a line cannot be read.
     pub(super) fn one2many(&mut self, to: Relation<'_>, value: &Value) -> Result<Slot, Error> {
-        if commands::are_commands(value) {
+        if are_commands(value) {
             return self.commands(to, value);
         }
         // An empty list removes the existing lines.

@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Reader, commands,
+    Reader,
     draft::{Linked, Mode, Slot},
+    form::are_commands,
 };
 use crate::{
     config::LookupKeys,
@@ -76,7 +77,7 @@ impl Reader<'_> {
                 };
             }
             // Odoo's own commands, for callers that write them.
-            Value::Array(_) if commands::are_commands(value) => return self.commands(to, value),
+            Value::Array(_) if are_commands(value) => return self.commands(to, value),
             _ => return Err(wrong(path, DUE, value)),
         };
         let mode = match lookups.get("mode") {

@@ -6,7 +6,6 @@
 
 use serde_json::{Map, Value, json};
 
-use super::search::Searched;
 use crate::{
     odoo::{Caller, Page, Rpc},
     plan::{
@@ -27,6 +26,12 @@ const FUNCTIONS: [&str; 6] = ["sum", "avg", "min", "max", "count", "count_distin
 const MOST_TERMS: usize = 20;
 /// The number of records in a group, as Odoo names it.
 const COUNT: &str = "__count";
+
+/// What is searched, and counted or grouped: the records of a model within a domain.
+pub(super) struct Searched<'m> {
+    pub(super) model: &'m str,
+    pub(super) domain: Value,
+}
 
 /// How the groups of an answer are read.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{
-    group::Grouping,
+    group::{Grouping, Searched},
     vals::{self, Vals, flag, note_unread},
 };
 use crate::{
@@ -15,12 +15,6 @@ use crate::{
     },
     policy::Touch,
 };
-
-/// What a search is over.
-pub(super) struct Searched<'m> {
-    pub(super) model: &'m str,
-    pub(super) domain: Value,
-}
 
 /// Plans the search, or with `count` or `group` the counting of what it would find.
 ///
