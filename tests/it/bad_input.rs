@@ -75,7 +75,7 @@ async fn vals_of_the_wrong_kind_are_named_and_nothing_is_written() {
     let client = Client::with_session(&gateway).await;
     let name = format!("bad {}", uuid::Uuid::new_v4());
     let cases = [
-        ("create_data", json!({"payload": [1]}), "invalid_value", "payload"),
+        ("create_data", json!({"payload": "x"}), "invalid_value", "payload"),
         ("create_data", json!({"payload": {"name": name}, "result_field": "name"}), "invalid_fields", "result_field"),
         (
             "create_data",

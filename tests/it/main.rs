@@ -55,4 +55,5 @@ mod support;
 mod tls;
 mod undo;
 mod upstream;
+mod values;
 mod writes;

@@ -29,6 +29,9 @@ use crate::{
 /// The modes, for a sentence.
 const MODES: &str = "\"merge\", \"add\", \"remove\" or \"replace\"";
 
+/// The field by which a line says its place among the lines.
+const SEQUENCE: &str = "sequence";
+
 impl Reader<'_> {
     /// Reads the value of a one2many.
     ///
@@ -142,7 +145,9 @@ impl Reader<'_> {
             });
         }
         let (model, inverse) = (to.model.to_owned(), to.inverse.map(str::to_owned));
-        Ok(Slot::Lines(Lines { model, inverse, mode, lines, path: to.path.to_owned() }))
+        let has_sequence = self.schemas.schema(to.model).is_some_and(|schema| schema.field(SEQUENCE).is_some());
+        let is_ordered = has_sequence && !lines.iter().all(|line| line.slot(SEQUENCE).is_some());
+        Ok(Slot::Lines(Lines { model, inverse, mode, lines, is_ordered, path: to.path.to_owned() }))
     }
 
     fn line(

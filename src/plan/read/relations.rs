@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     config::LookupKeys,
+    odoo::Kind,
     plan::{
         Error, WarningCode,
         hints::{Meant, Unknown, meant},
@@ -189,7 +190,18 @@ impl Reader<'_> {
         if let ("id", Some(text), None) = (key, value.as_str(), value::id(value)) {
             return Err(Error::WrongKind { path, problem: no_id(text) });
         }
-        let view = self.schemas.model(model).map_err(denied(at))?.filter(|_| !key.contains('.'));
+        let view = self.schemas.model(model).map_err(denied(at))?;
+        if let Some((first, rest)) = key.split_once('.') {
+            // A part of a date or of properties follows a point, too.
+            let leads_on =
+                |kind: &Kind| kind.relation().is_some() || matches!(kind, Kind::Date | Kind::Datetime | Kind::Free);
+            if view.and_then(|view| view.kind(first)).is_some_and(|kind| !leads_on(kind)) {
+                let problem =
+                    format!("must be a single value to look up by: the field leads to no record that has `{rest}`");
+                return Err(Error::WrongKind { path: format!("{at}.{first}"), problem });
+            }
+        }
+        let view = view.filter(|_| !key.contains('.'));
         let field = match view {
             Some(view) => view.read(key).map_err(denied(at))?,
             None => None,
@@ -245,5 +257,5 @@ fn by_id(id: i64) -> Map<String, Value> {
 fn is_none(value: &Value) -> bool {
     *value == Value::Bool(false)
         || value.as_f64() == Some(0.0)
-        || value.as_str().is_some_and(|text| text.trim().is_empty())
+        || value.as_str().is_some_and(|text| matches!(text.trim(), "" | "0"))
 }

@@ -4,16 +4,19 @@
 //! behind that belong to no record (Odoo 14-19). One write gives all its records the same commands, so with several records
 //! a line can only be named where all of them agree on the rest.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+mod free;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde_json::{Map, Value, json};
 
+use self::free::{Free, form_of, key_of};
 use super::{
     Owner, Place, Settled, Settler, VALUES, new_record,
     values::{canonical, canonical_ids, ids_of},
 };
 use crate::plan::{
-    Ambiguous, Error, Nearby, WarningCode,
+    Ambiguous, Error, WarningCode,
     old_lines::OldRecord,
     read::{Comparison, Line, Lines, LinesMode, Linked, Mode, Slot},
     steps::{self, Trail},
@@ -84,19 +87,19 @@ impl Settler<'_> {
     }
 
     fn changes<'o>(&mut self, field: &str, lines: Lines, old: Option<&'o [OldRecord]>) -> Result<Changes<'o>, Error> {
-        let Lines { model, mode, lines, path, .. } = lines;
+        let Lines { model, mode, lines, is_ordered, path, .. } = lines;
         match old {
             None => self.new_lines(&model, &mode, lines, &path),
             // Nothing is written where no record is.
             Some([]) => Ok(Changes { created: lines, ..Changes::default() }),
             Some([record]) => match mode {
-                LinesMode::Replace => self.replace(field, lines, lines_of(record, field), &path),
+                LinesMode::Replace => self.replace(field, lines, is_ordered, lines_of(record, field), &path),
                 LinesMode::Merge { key } => self.merge(field, &model, &key, lines, lines_of(record, field)),
                 LinesMode::Add => Ok(Changes { created: lines, ..Changes::default() }),
                 LinesMode::Remove => self.remove(field, lines, lines_of(record, field).iter()),
             },
             Some(records) => match mode {
-                LinesMode::Replace => self.replace_in_all(field, lines, records, &path),
+                LinesMode::Replace => self.replace_in_all(field, lines, is_ordered, records, &path),
                 LinesMode::Merge { .. } => Err(several(format!("{path}.mode"), records.len())),
                 LinesMode::Add => Ok(Changes { created: lines, ..Changes::default() }),
                 LinesMode::Remove => {
@@ -127,22 +130,27 @@ impl Settler<'_> {
         &mut self,
         field: &str,
         lines: Vec<Line>,
+        is_ordered: bool,
         old: &'o [OldRecord],
         path: &str,
     ) -> Result<Changes<'o>, Error> {
         let mut changes = Changes::default();
-        let mut free = Free::of(old);
+        let mut free = Free::of(old, is_ordered);
         // Lines that are named are not taken for others.
+        let mut named = HashMap::new();
         for line in &lines {
             if let Some(id) = line.id {
-                free.take(field, id, line)?;
+                named.insert(id, free.take(field, id, line)?);
             }
         }
         for line in lines {
             match line.id {
-                Some(id) => changes.edited.extend(old.iter().find(|old| old.id == id).map(|old| (old, line))),
+                Some(id) => changes.edited.extend(named.remove(&id).map(|old| (old, line))),
                 None if self.take_equal(&mut free, &line) => {}
-                None => changes.created.push(line),
+                None => {
+                    free.end();
+                    changes.created.push(line);
+                }
             }
         }
         changes.removed = free.rest();
@@ -155,6 +163,7 @@ impl Settler<'_> {
         &mut self,
         field: &str,
         lines: Vec<Line>,
+        is_ordered: bool,
         records: &'o [OldRecord],
         path: &str,
     ) -> Result<Changes<'o>, Error> {
@@ -164,10 +173,15 @@ impl Settler<'_> {
         let mut removed = Vec::new();
         let mut lacking: HashSet<BTreeSet<usize>> = HashSet::new();
         for record in records {
-            let mut free = Free::of(lines_of(record, field));
-            let numbered = lines.iter().enumerate();
-            let lacks = numbered.filter(|(_, line)| !self.take_equal(&mut free, line)).map(|(index, _)| index);
-            lacking.insert(lacks.collect());
+            let mut free = Free::of(lines_of(record, field), is_ordered);
+            let mut lacks = BTreeSet::new();
+            for (index, line) in lines.iter().enumerate() {
+                if !self.take_equal(&mut free, line) {
+                    free.end();
+                    lacks.insert(index);
+                }
+            }
+            lacking.insert(lacks);
             removed.extend(free.rest());
         }
         let mut created = lines;
@@ -195,12 +209,11 @@ impl Settler<'_> {
             by_key.entry(key_of(key.iter().map(|name| form_of(record, name)))).or_default().push(record);
         }
         let mut changes = Changes::default();
-        let mut free = Free::of(old);
+        let mut free = Free::of(old, false);
         let mut seen: HashMap<String, String> = HashMap::new();
         for mut line in lines {
             if let Some(id) = line.id {
-                free.take(field, id, &line)?;
-                changes.edited.extend(old.iter().find(|old| old.id == id).map(|old| (old, line)));
+                changes.edited.push((free.take(field, id, &line)?, line));
                 continue;
             }
             let forms: Option<Vec<String>> =
@@ -316,8 +329,8 @@ impl Settler<'_> {
                         Mode::Add | Mode::Replace => ids.iter().all(|id| held.contains(id)),
                     })
             }
-            Slot::Lines(Lines { mode: LinesMode::Replace, lines, .. }) => {
-                let mut free = Free::of(lines_of(old, name));
+            Slot::Lines(Lines { mode: LinesMode::Replace, lines, is_ordered, .. }) => {
+                let mut free = Free::of(lines_of(old, name), *is_ordered);
                 lines.iter().all(|line| line.id.is_none() && self.take_equal(&mut free, line)) && free.is_empty()
             }
             Slot::Lines(_) | Slot::Commands { .. } | Slot::Files { .. } => false,
@@ -367,81 +380,8 @@ impl Settler<'_> {
     }
 }
 
-/// Lines that are there, and that no sent line has taken yet.
-struct Free<'o> {
-    old: &'o [OldRecord],
-    taken: Vec<bool>,
-    /// By the fields that are compared, and by the values in these: the lines, in order.
-    by_form: HashMap<Vec<String>, HashMap<String, VecDeque<usize>>>,
-}
-
-impl<'o> Free<'o> {
-    fn of(old: &'o [OldRecord]) -> Self {
-        Self { old, taken: vec![false; old.len()], by_form: HashMap::new() }
-    }
-
-    /// Takes the line that is named.
-    fn take(&mut self, field: &str, id: i64, line: &Line) -> Result<(), Error> {
-        let path = if line.id.is_some() { format!("{}.id", line.path) } else { line.path.clone() };
-        let Some(place) = self.old.iter().position(|old| old.id == id) else {
-            let (field, value) = (field.to_owned(), format!("id = {id}"));
-            return Err(Error::NoMatch { path, field, value, nearby: Nearby::default() });
-        };
-        if std::mem::replace(&mut self.taken[place], true) {
-            let problem = format!("is the line {id}, which is given twice");
-            return Err(Error::WrongKind { path, problem });
-        }
-        Ok(())
-    }
-
-    /// Takes the first line with these values that `is_equal` otherwise.
-    fn take_first(&mut self, fields: &[&str], form: &str, is_equal: impl Fn(&OldRecord) -> bool) -> bool {
-        let Self { old, taken, by_form } = self;
-        let names: Vec<String> = fields.iter().map(|field| (*field).to_owned()).collect();
-        let by_form = by_form.entry(names).or_insert_with(|| {
-            let mut by_form: HashMap<String, VecDeque<usize>> = HashMap::new();
-            for (place, old) in old.iter().enumerate() {
-                by_form.entry(key_of(fields.iter().map(|name| form_of(old, name)))).or_default().push_back(place);
-            }
-            by_form
-        });
-        let Some(places) = by_form.get_mut(form) else { return false };
-        while places.front().is_some_and(|place| taken[*place]) {
-            places.pop_front();
-        }
-        match places.iter().find(|place| !taken[**place] && is_equal(&old[**place])) {
-            Some(place) => {
-                taken[*place] = true;
-                true
-            }
-            None => false,
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.taken.iter().all(|taken| *taken)
-    }
-
-    fn rest(&self) -> Vec<i64> {
-        let free = self.old.iter().zip(&self.taken).filter(|(_, taken)| !**taken);
-        free.map(|(old, _)| old.id).collect()
-    }
-}
-
 fn lines_of<'o>(record: &'o OldRecord, field: &str) -> &'o [OldRecord] {
     record.lines.get(field).map_or(&[], Vec::as_slice)
-}
-
-fn form_of(old: &OldRecord, name: &str) -> String {
-    match name {
-        "id" => canonical(&json!(old.id)),
-        name => canonical(old.values.get(name).unwrap_or(&Value::Null)),
-    }
-}
-
-/// One form of several values.
-fn key_of(forms: impl Iterator<Item = String>) -> String {
-    forms.map(|form| format!("{}:{form} ", form.len())).collect()
 }
 
 fn names(key: &[String]) -> String {

@@ -10,6 +10,8 @@ pub(in crate::plan) struct Lines {
     pub(in crate::plan) inverse: Option<String>,
     pub(in crate::plan) mode: LinesMode,
     pub(in crate::plan) lines: Vec<Line>,
+    /// The order of the list is that of the lines: their model has a `sequence`, which not all of them give.
+    pub(in crate::plan) is_ordered: bool,
     /// The place of the field, for warnings and errors.
     pub(in crate::plan) path: String,
 }
