@@ -98,7 +98,7 @@ async fn a_field_that_the_policy_hides_is_not_read_to_compare_lines() {
     let made = client.call("update_data", "res.partner", update(json!([kid]))).await;
     assert_eq!(made["is_success"], true, "{made}");
     assert_ne!(kids().await, before);
-    assert_eq!(gateway.last_methods(), ["web_search_read", "write"]);
+    assert_eq!(gateway.last_methods(), ["search_read", "write"]);
     let reads = gateway.log().pop().unwrap()["odoo"][0].to_string();
     assert!(!reads.contains("function"), "{reads}");
     // It names no line either.

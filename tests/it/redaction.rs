@@ -1,5 +1,6 @@
 //! What the log hides, and what no caller can hide in it.
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -162,7 +163,7 @@ async fn the_secrets_of_odoos_own_models_are_hidden_by_default() {
     let (odoo, gateway) = (odoo().await, Gateway::start().await);
     let client = Client::with_bearer(&gateway).await;
     let secret = || format!("S3cret{}", Uuid::new_v4().simple());
-    let (pass, key, value) = (secret(), secret(), secret());
+    let (pass, key, value) = (secret(), BASE64_STANDARD.encode(secret()), secret());
     let server = json!({"name": unique("mail"), "smtp_host": "localhost", "smtp_user": "u", "smtp_pass": pass,
         "smtp_ssl_private_key": key, "active": false});
     let made = client

@@ -137,7 +137,7 @@ impl Draft {
     fn add_old_lines(&self, fields: &mut OldFields) {
         for (name, lines) in self.lines().filter(|(_, lines)| lines.mode != LinesMode::Add) {
             let within = fields.lines_of(name, &lines.model);
-            lines.lines.iter().for_each(|line| line.add_old_fields(within));
+            lines.lines.iter().for_each(|line| line.add_old_fields(&lines.mode, within));
             if let LinesMode::Merge { key } = &lines.mode {
                 key.iter().for_each(|name| within.add(name));
             }

@@ -21,6 +21,7 @@ use crate::{
         name_limits,
         policy_check::denied,
         schema_view::ModelView,
+        value,
         wording::{kind_of, wrong},
     },
     policy::Touch,
@@ -126,6 +127,7 @@ impl Reader<'_> {
                 lookup: Box::new(Unknown { meant: self.meant(to.model, name), name: name.to_owned() }),
             });
         };
+        self.schemas.policy().decide(Touch::Unchecked(to.model)).map_err(denied(path))?;
         let is_single = !matches!(field.kind, Kind::One2many(_) | Kind::Many2many(_) | Kind::Binary);
         if is_single && field.properties.is_none() {
             return Ok(());
@@ -184,15 +186,18 @@ impl Reader<'_> {
             self.read(to.model, values, &path, to.company)?
         };
         let comparisons = match self.schemas.model(to.model).map_err(denied(&path))? {
-            Some(view) => draft.fields.iter().map(|(name, slot)| comparison(view, name, slot)).collect(),
-            None => vec![Comparison::Never; draft.fields.len()],
+            // The lines that are there may be outside of what the caller may reach.
+            Some(view) if self.schemas.policy().domain(to.model).is_none() => {
+                draft.fields.iter().map(|(name, slot)| comparison(view, name, slot)).collect()
+            }
+            _ => vec![Comparison::Never; draft.fields.len()],
         };
         Ok(Line { id, draft, comparisons, path })
     }
 
     /// Reads what names a line to remove: an id, or values that it has.
     fn removed_line(&mut self, to: Relation<'_>, named: &Value, path: String) -> Result<Line, Error> {
-        let named = match (named, named.as_i64()) {
+        let named = match (named, value::id(named)) {
             (_, Some(id)) => return Ok(Line { id: Some(id), draft: Draft::default(), comparisons: Vec::new(), path }),
             (Value::Object(named), None) => named,
             (other, None) => return Err(wrong(path, "an id, or values of a line such as {\"name\": \"…\"}", other)),
@@ -229,7 +234,7 @@ impl Reader<'_> {
 fn line_id(values: &Map<String, Value>, path: &str) -> Result<Option<i64>, Error> {
     match values.get("id") {
         None | Some(Value::Null | Value::Bool(false)) => Ok(None),
-        Some(id) => match id.as_i64().filter(|id| *id > 0) {
+        Some(id) => match value::id(id) {
             Some(id) => Ok(Some(id)),
             None => {
                 let problem = format!("must be the id of a line in Odoo, not {}", kind_of(id));
@@ -247,6 +252,7 @@ fn comparison(view: ModelView<'_>, name: &str, slot: &Slot) -> Comparison {
     };
     match (slot, view.kept(name)) {
         (Slot::Files { .. } | Slot::Commands { .. }, _) => Comparison::Never,
+        (Slot::Lines(lines), _) if lines.lines.iter().any(Line::is_never_equal) => Comparison::Never,
         (_, Kept::Yes) => Comparison::ByValue,
         (_, Kept::UntilComputed | Kept::No) => Comparison::InEdits,
     }

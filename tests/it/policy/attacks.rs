@@ -116,7 +116,11 @@ async fn a_lead_does_not_rewrite_the_properties_of_its_team_or_tell_names_of_oth
     assert_eq!(allowed["result"]["lead_properties"][0]["value"][0], json!(stage), "{allowed}");
     // Somebody defines one that leads elsewhere: it is written by id like any link, and its name is not told.
     assert_eq!(code(&clients[2].call("update_data", "crm.lead", update(definition("res.users", 2))).await), "ok");
+    // Who may not see the definitions names properties as Odoo does, and not by a name that has to be looked up.
     let values = clients[0].call("update_data", "crm.lead", update(json!({"a": 2}))).await;
+    assert_eq!(code(&values), "model_not_allowed", "{values}");
+    let renamed = json!({"search_key": {"id": lead}, "payload": {"name": "y"}, "result_field": ["lead_properties"]});
+    let values = clients[0].call("update_data", "crm.lead", renamed).await;
     assert_eq!((code(&values), &values["warnings"][0]["code"]), ("ok", &json!("result_not_read")), "{values}");
     let found = json!([["lead_properties.a", "=", 2], ["id", "=", lead]]);
     for (client, fields, expected) in [

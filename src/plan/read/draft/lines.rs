@@ -79,8 +79,16 @@ impl Lines {
 }
 
 impl Line {
+    /// Whether no line that is there can be seen to be this one, since a value of it cannot be compared.
+    pub(in crate::plan) fn is_never_equal(&self) -> bool {
+        self.comparisons.contains(&Comparison::Never)
+    }
+
     /// Adds what has to be known of lines that are there, to compare this one with them.
-    pub(super) fn add_old_fields(&self, fields: &mut OldFields) {
+    pub(super) fn add_old_fields(&self, mode: &LinesMode, fields: &mut OldFields) {
+        if *mode == LinesMode::Replace && self.id.is_none() && self.is_never_equal() {
+            return;
+        }
         for (name, slot, comparison) in self.fields() {
             if comparison != Comparison::Never && !matches!(slot, Slot::Lines(_)) {
                 fields.add(name);
