@@ -2,17 +2,15 @@
 //!
 //! A key that matches more records than it names is refused, unless the policy says how many may be written: nothing brings them back.
 
-use serde_json::Value;
-
 use super::{
-    existing::find,
+    existing::{converted, find},
     vals::{self, Vals},
 };
 use crate::{
     odoo::{Caller, Rpc},
     plan::{
         Answer, Asked, Error, Plan, Purpose, SideEffects, Step, Steps, WarningCode, Work, Write, lookup::Filter,
-        old_lines::OldFields, policy_check::denied, schema_view::with_schemas,
+        old_lines::OldFields, policy_check::denied,
     },
     policy::Touch,
 };
@@ -26,13 +24,7 @@ pub async fn delete_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
     let vals = Vals::read(caller, asked, &vals::DELETE)?;
     let key = vals.search_key()?;
     caller.policy().decide(Touch::Model(model)).map_err(denied("model"))?;
-    let key = with_schemas(caller, |schemas| {
-        let mut key = key.clone();
-        key.convert(schemas, Filter::of(asked.compat), model)?;
-        schemas.domain(model, &Value::Array(key.domain()), "search_key")?;
-        Ok(key)
-    })
-    .await?;
+    let key = converted(caller, model, key, Filter::of(asked.compat)).await?;
     let echo = key.sent().clone();
     let mut warnings = vals.warnings;
     let found = find(caller, model, &key, OldFields::default()).await?;

@@ -6,9 +6,11 @@ use crate::{
     odoo::{self, Caller, Named, Page, Rpc},
     plan::{
         Error,
+        lookup::Filter,
         old_lines::{self, OldFields, OldRecord},
         policy_check::denied,
         rows,
+        schema_view::with_schemas,
         search_key::SearchKey,
         wording::archived,
     },
@@ -59,6 +61,25 @@ pub(crate) async fn lines_of(
     // Lines are created in the order in which they were sent, so their ids are in that order.
     lines.sort_unstable();
     Ok(lines)
+}
+
+/// The search key with its values as Odoo compares them, after the policy's checks.
+///
+/// # Errors
+/// The policy denies a field, or a value is of another type than its field.
+pub(super) async fn converted(
+    caller: &Caller,
+    model: &str,
+    key: SearchKey,
+    filter: Filter<'_>,
+) -> Result<SearchKey, Error> {
+    with_schemas(caller, |schemas| {
+        let mut key = key.clone();
+        key.convert(schemas, filter, model)?;
+        schemas.domain(model, &Value::Array(key.domain()), "search_key")?;
+        Ok(key)
+    })
+    .await
 }
 
 /// Finds the records that the search key names, with what has to be known of their lines.

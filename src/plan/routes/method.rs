@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{
     context,
-    existing::find,
+    existing::{converted, find},
     message,
     then::Then,
     vals::{self, Vals, flag, note_unread},
@@ -13,7 +13,7 @@ use crate::{
     odoo::{Caller, Rpc},
     plan::{
         Asked, Error, On, Plan, WarningCode, Work, lookup::Filter, name_limits, old_lines::OldFields,
-        policy_check::denied, schema_view::with_schemas, wording::wrong,
+        policy_check::denied, wording::wrong,
     },
     policy::Touch,
 };
@@ -60,13 +60,7 @@ pub async fn call_function(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Er
     context::check(caller, model, &own_context, "payload.context").await?;
     let mut rpc = Rpc { context: own_context, ..Rpc::method(model, method, None, kwargs) };
     if let Some(key) = key {
-        let key = with_schemas(caller, |schemas| {
-            let mut key = key.clone();
-            key.convert(schemas, Filter::of(asked.compat), model)?;
-            schemas.domain(model, &Value::Array(key.domain()), "search_key")?;
-            Ok(key)
-        })
-        .await?;
+        let key = converted(caller, model, key, Filter::of(asked.compat)).await?;
         let found = find(caller, model, &key, OldFields::default()).await?;
         let but = found.but_archived();
         let ids = found.ids();

@@ -1,7 +1,7 @@
 //! Numbers and booleans, also as texts.
 //!
 //! A text is a number only in the form of JSON: with a point, without separators, without `inf`, `nan` and `_`, which Python
-//! takes. A boolean is no number.
+//! takes. A boolean is not a number.
 
 use std::borrow::Cow;
 
