@@ -1,12 +1,12 @@
 //! Forced domains: that nothing of a narrowed model is found, linked or left outside of its domain.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
 use super::{
     callers::{Ask, Callers, Outcome},
-    recorder::{FIRST_OUTSIDE, OUTSIDE},
+    recorder::{FIRST_OUTSIDE, OUTSIDE, found},
     seen::{Rpc, is_within},
     table::{everything, ways},
     world,
@@ -32,6 +32,15 @@ fn is_for_own_lines(rpc: &Rpc, ask: &Ask) -> bool {
     is_write && is_by_ids && *rpc.arg(1) == json!(["id"]) && rpc.context()["active_test"] == false
 }
 
+/// A read of records that searches within the domain have found: names of several that match, or definitions of properties.
+fn is_of_found(read: &Rpc, model: &str, domain: &Value, outcome: &Outcome) -> bool {
+    let is_within = |rpc: &&Rpc| rpc.model == model && rpc.domain().is_some_and(|found| is_within(found, domain));
+    let found: BTreeSet<i64> =
+        outcome.rpcs.iter().filter(is_within).flat_map(|rpc| found(rpc).into_iter().map(|(id, _)| id)).collect();
+    let ids = read.arg(0).as_array().map(Vec::as_slice).unwrap_or_default();
+    ids.iter().all(|id| id.as_i64().is_some_and(|id| found.contains(&id)))
+}
+
 /// What reaches records of the model past its domain, where it is not the call's own.
 pub(super) fn escapes<'o>(model: &str, domain: &Value, ask: &Ask, outcome: &'o Outcome) -> Vec<&'o Rpc> {
     let is_escape = |rpc: &&Rpc| match rpc.domain() {
@@ -39,7 +48,8 @@ pub(super) fn escapes<'o>(model: &str, domain: &Value, ask: &Ask, outcome: &'o O
         _ => {
             // The names of records that a lookup has found.
             let are_candidates = outcome.code == "ambiguous_match" && *rpc.arg(1) == json!(["display_name"]);
-            let is_read = rpc.method == "read" && rpc.model == model && ask.model != model && !are_candidates;
+            let is_read = rpc.method == "read" && rpc.model == model && ask.model != model;
+            let is_read = is_read && !are_candidates && !is_of_found(rpc, model, domain, outcome);
             is_read || rpc.specified_models().contains(model)
         }
     };

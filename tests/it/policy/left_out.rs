@@ -4,9 +4,9 @@ use serde_json::json;
 
 use super::{
     callers::{Ask, Callers},
-    seen::Side,
+    seen::{Rpc, Side},
     table::everything,
-    world::SECRET,
+    world::{LINK, LINK_LABEL, SECRET},
 };
 
 #[tokio::test]
@@ -104,6 +104,39 @@ async fn properties_that_lead_to_a_model_which_may_not_be_touched_are_not_answer
             let outcome = callers.call(number, &Ask::new("search_data", "zq.order", json!({"payload": {}}))).await;
             let row = &outcome.answer["result"]["result"][0];
             assert_eq!((row.get("o_props").is_some(), row.get("o_name").is_some()), (is_answered, true), "{row}");
+        }
+    }
+}
+
+/// Odoo's own names pass as they are, and the definitions are not read for them.
+#[tokio::test]
+async fn properties_by_generated_names_are_written_where_their_definitions_may_not_be_read() {
+    let hidden = ["zq.order.o_props", "zq.order.o_partner_id", "zq.partner.p_defs"];
+    let hidden = hidden.map(|field| everything() + &format!("never_read = [\"{field}\"]"));
+    let policies = [&hidden[..], &[everything()]].concat();
+    for version in [19, 16] {
+        let callers = Callers::start(version, &policies).await;
+        for (number, policy) in policies.iter().enumerate() {
+            for (route, payload) in [
+                ("create_data", json!({"o_partner_id": 31})),
+                ("update_data", json!({"o_name": "x"})),
+                ("update_data", json!({"o_partner_id": 31})),
+            ] {
+                for (property, is_written) in [(LINK, true), (LINK_LABEL, number == 3)] {
+                    let mut vals = json!({"payload": payload});
+                    vals["payload"]["o_props"] = json!({property: 41});
+                    if route == "update_data" {
+                        vals["search_key"] = json!({"id": 71});
+                    }
+                    let outcome = callers.call(number, &Ask::new(route, "zq.order", vals)).await;
+                    let code = if is_written { "ok" } else { "field_not_readable" };
+                    assert_eq!(outcome.code, code, "{policy}: {}", outcome.shown());
+                    assert_eq!(outcome.rpcs.iter().any(|rpc| rpc.writes() && rpc.has(LINK)), is_written);
+                    let is_told = |rpc: &Rpc| ["o_props", "p_defs"].iter().any(|name| rpc.has_word(Side::Read, name));
+                    let is_read = outcome.rpcs.iter().any(is_told);
+                    assert_eq!(is_read, number == 3, "{policy}: {}", outcome.shown());
+                }
+            }
         }
     }
 }

@@ -45,6 +45,7 @@ async fn run(version: u16, seed: u64) -> Count {
     for (number, ask, outcome) in outcomes.iter().flatten() {
         let denials = &clients[*number].0;
         count.all += 1;
+        assert_ne!(outcome.code, "internal", "seed {seed}, Odoo {version}: {} {} {}", ask.route, ask.model, ask.vals);
         count.done += usize::from(outcome.code == "ok");
         count.denied += usize::from(outcome.is_denied());
         let in_requests = outcome.rpcs.iter().filter_map(|rpc| denials.found_in(rpc, ask, outcome));

@@ -140,6 +140,7 @@ fn answer(state: &State, rpc: &Rpc) -> Value {
             let ids = if ids().is_empty() { vec![state.id_for(rpc.arg(1))] } else { ids() };
             ids.into_iter().map(|id| world::specified(&rpc.model, id, rpc.arg(2))).collect()
         }
+        "onchange" => json!({"value": world::form(&rpc.model, rpc.form_fields())}),
         _ => json!(true),
     }
 }
@@ -152,7 +153,7 @@ impl State {
 }
 
 /// The ids that a search finds: those it names, one for each value of a list, or some; with the value it was looked for by.
-fn found(rpc: &Rpc) -> Vec<(i64, Option<(String, Value)>)> {
+pub(super) fn found(rpc: &Rpc) -> Vec<(i64, Option<(String, Value)>)> {
     let domain = rpc.arg(0);
     if domain.to_string().contains(MISSING) {
         return Vec::new();

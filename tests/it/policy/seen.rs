@@ -50,7 +50,12 @@ impl Rpc {
     }
 
     pub(super) fn writes(&self) -> bool {
-        !matches!(self.method.as_str(), "fields_get" | "search_read" | "web_search_read" | "read")
+        !matches!(self.method.as_str(), "fields_get" | "search_read" | "web_search_read" | "read" | "onchange")
+    }
+
+    /// The fields that the form of a new record is asked for.
+    pub(super) fn form_fields(&self) -> &Value {
+        &self.kwargs["fields_spec"]
     }
 
     /// What it reads: domains, orders, fields, specifications. Or what it writes: values, and defaults in its context.
@@ -60,11 +65,18 @@ impl Rpc {
             ("create" | "write" | "unlink", Side::Read) => json!([]),
             ("web_save", Side::Read) => json!([self.arg(2)]),
             ("web_save", Side::Written) => json!([self.arg(1)]),
+            ("onchange", _) => json!([]),
             _ => json!(self.args),
         };
         let mut kwargs = self.kwargs.clone();
-        if let Some(kwargs) = kwargs.as_object_mut().filter(|_| side == Side::Read) {
-            kwargs.remove("context");
+        if let Some(kwargs) = kwargs.as_object_mut() {
+            // A form is given the values that are to be written.
+            let other = match side {
+                Side::Read => ["context", "values"],
+                Side::Written => ["fields_spec", "field_names"],
+            };
+            let of_form = |key: &str| self.method == "onchange" || key == "context";
+            other.into_iter().filter(|key| of_form(key)).for_each(|key| drop(kwargs.remove(key)));
         }
         let mut all = json!([args, kwargs]);
         if side == Side::Written {
@@ -121,6 +133,7 @@ impl Rpc {
         let specification = match self.method.as_str() {
             "web_search_read" => self.arg(1),
             "web_save" => self.arg(2),
+            "onchange" => self.form_fields(),
             _ => &Value::Null,
         };
         let mut models = HashSet::new();

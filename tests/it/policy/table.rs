@@ -4,6 +4,7 @@
 //! it, each in a policy of its own. And two policies must let it pass: one that narrows nothing, and one that narrows
 //! something else; what they let reach Odoo shows that the words looked for are those that would be there.
 
+mod closed;
 mod commands;
 mod fields;
 mod files;
@@ -96,7 +97,7 @@ impl Touch {
 pub(super) fn ways() -> Vec<Way> {
     let written = [lines::ways(), lookups::ways(), files::ways(), commands::ways(), parts::ways()];
     let read = [fields::ways(), searches::ways(), names::ways()];
-    written.into_iter().chain(read).chain([properties::ways()]).flatten().collect()
+    written.into_iter().chain(read).chain([properties::ways(), properties::of_forms()]).flatten().collect()
 }
 
 /// What must be refused, and what of it must not be in any request.

@@ -61,6 +61,13 @@ const MODELS: [(&str, &str); 16] = [
 /// The name of the record that an order's property leads to.
 pub(super) const SECRET: &str = "zq-secret-name";
 
+/// The names of an order's properties, as Odoo generates them, and labels: the first leads to a record, the second to several.
+pub(super) const LINK: &str = "a000000000000001";
+pub(super) const LINKS: &str = "a000000000000002";
+pub(super) const NOTE: &str = "a000000000000003";
+pub(super) const LINK_LABEL: &str = "Secret";
+pub(super) const NOTE_LABEL: &str = "Note";
+
 /// Models by which a user gets more rights: a pattern must name them.
 pub(super) const POWER: [&str; 5] = ["ir.*", "res.users*", "res.groups*", "res.config*", "base*"];
 
@@ -186,19 +193,44 @@ pub(super) fn specified(model: &str, id: i64, specification: &Value) -> Value {
     Value::Object(row)
 }
 
+/// The form of a new record, as far as it is asked for: properties without values.
+pub(super) fn form(model: &str, specification: &Value) -> Value {
+    let is_wanted = |field: &&Field| specification.get(field.name).is_some();
+    let value = |field: &Field| match field.kind {
+        "properties" => definitions().into_iter().collect(),
+        kind if kind.ends_with("2many") => json!([]),
+        _ => json!(false),
+    };
+    fields(model).iter().filter(is_wanted).map(|field| (field.name.to_owned(), value(field))).collect()
+}
+
+/// Those of an order's properties.
+fn definitions() -> [Value; 3] {
+    [
+        json!({"name": LINK, "string": LINK_LABEL, "type": "many2one", "comodel": "zq.secret"}),
+        json!({"name": LINKS, "string": "Leaves", "type": "many2many", "comodel": "zq.leaf"}),
+        json!({"name": NOTE, "string": NOTE_LABEL, "type": "char"}),
+    ]
+}
+
 fn plain(field: &Field) -> Value {
     match (field.kind, field.name) {
         ("integer" | "many2one_reference", _) => json!(3),
         ("date", _) => json!("2026-01-31"),
         ("json", _) => json!({"a": 1}),
-        ("properties", _) => json!([
-            {"name": "a", "type": "many2one", "comodel": "zq.secret", "value": [41, SECRET]},
-            {"name": "b", "type": "many2many", "comodel": "zq.leaf", "value": []},
-            {"name": "c", "type": "char", "value": "x"},
-        ]),
-        ("properties_definition", _) => json!([
-            {"name": "a", "type": "many2one", "comodel": "zq.secret", "default": [41, SECRET]},
-        ]),
+        ("properties", _) => {
+            let values = [json!([41, SECRET]), json!([]), json!("x")];
+            let with_value = |(mut property, value): (Value, Value)| {
+                property["value"] = value;
+                property
+            };
+            definitions().into_iter().zip(values).map(with_value).collect()
+        }
+        ("properties_definition", _) => {
+            let mut all = definitions();
+            all[0]["default"] = json!([41, SECRET]);
+            all.into_iter().collect()
+        }
         ("binary", _) => json!("QQ=="),
         ("reference", "o_tag_ref") => json!("zq.tag,21"),
         ("reference", _) => json!("zq.secret,41"),

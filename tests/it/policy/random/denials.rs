@@ -12,8 +12,8 @@ use crate::policy::{
 };
 
 /// What the gateway calls to do what it is asked for, besides methods that it is told to call.
-const OWN: [&str; 8] =
-    ["fields_get", "search_read", "web_search_read", "read", "create", "write", "web_save", "unlink"];
+const OWN: [&str; 9] =
+    ["fields_get", "search_read", "web_search_read", "read", "onchange", "create", "write", "web_save", "unlink"];
 
 pub(super) struct Denials {
     /// The lines of its `[[client]]`.

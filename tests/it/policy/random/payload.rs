@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::policy::{
     callers::Ask,
-    world::{self, Field},
+    world::{self, Field, LINK, LINK_LABEL, NOTE, NOTE_LABEL},
 };
 
 pub(super) struct Maker {
@@ -22,8 +22,8 @@ const METHODS: [&str; 7] = ["action_go", "action_go", "action_stop", "write", "r
 /// Models that a file says it belongs to.
 const OWNERS: [&str; 3] = ["zq.order", "zq.secret", "zq.tag"];
 
-/// Python takes all of these for 0 or 1.
-const CODES: [&str; 6] = ["0", "1", "false", "true", "0.0", "1.0"];
+/// Python takes all of these for 0 or 1; `true` is no command here.
+const CODES: [&str; 9] = ["0", "0", "1", "1", "false", "false", "0.0", "1.0", "true"];
 
 impl Maker {
     pub(super) fn ask(&mut self) -> Ask {
@@ -140,9 +140,7 @@ impl Maker {
     fn value(&mut self, field: &Field, depth: u8, within_commands: bool) -> Option<Value> {
         let relation = field.relation.unwrap_or_default();
         Some(match field.kind {
-            // Odoo's own commands know no lookups.
-            "many2one" if within_commands => json!(self.id()),
-            "many2many" | "one2many" if within_commands => match depth {
+            "many2many" | "one2many" if within_commands && self.once_in(2) => match depth {
                 0 => json!([self.id()]),
                 _ => self.commands(relation, depth),
             },
@@ -156,14 +154,16 @@ impl Maker {
                 1 => self.commands(relation, depth),
                 _ => {
                     let records: Vec<Value> = (0..=self.random.u8(..2)).map(|_| self.lookup(relation)).collect();
-                    json!({"mode": self.one(&["add", "replace"]), "records": records})
+                    json!({"mode": self.one(&["add", "replace", "remove"]), "records": records})
                 }
             },
             "one2many" if depth > 0 => match self.random.u8(..4) {
                 0 => self.commands(relation, depth),
+                1 => self.lines(relation, depth - 1),
                 _ => (0..=self.random.u8(..2)).map(|_| self.values(relation, depth - 1)).collect(),
             },
-            "one2many" | "reference" => return None,
+            "one2many" => return None,
+            "reference" => json!(format!("{},{}", self.one(&["zq.secret", "zq.tag", "zq.partner"]), self.id())),
             "integer" | "many2one_reference" => json!(self.one(&[3, 4])),
             "date" => json!("2026-01-31"),
             "json" => json!({"a": [1]}),
@@ -177,13 +177,15 @@ impl Maker {
 
     fn properties(&mut self, kind: &str) -> Value {
         let comodel = self.one(&["zq.tag", "zq.tag", "zq.secret", "res.users"]);
-        let mut property = json!({"name": "a", "type": "many2one", "comodel": comodel});
+        let mut property = json!({"name": LINK, "type": "many2one", "comodel": comodel});
         let (key, id) = (if kind == "properties" { "value" } else { "default" }, self.id());
         property[key] = json!(id);
         if kind == "properties" {
-            match self.random.u8(..4) {
-                0 => return json!({"a": id, "c": "x"}),
-                1 => property[self.one(&["definition_changed", "definition_deleted"])] = json!(true),
+            match self.random.u8(..6) {
+                0 => return json!({LINK: id, NOTE: "x"}),
+                1 => return json!({LINK_LABEL: id, NOTE: "x"}),
+                2 => return json!([{"string": NOTE_LABEL, "value": "x"}, {"name": LINK, "value": id}]),
+                3 => property[self.one(&["definition_changed", "definition_deleted"])] = json!(true),
                 _ => {}
             }
         }
@@ -192,8 +194,31 @@ impl Maker {
             let domain = self.domain(comodel, 1);
             property["domain"] = json!(python(&domain));
         }
-        let all = json!([{"name": "c", "type": "char", key: "x"}, property]);
+        let all = json!([{"name": NOTE, "type": "char", key: "x"}, property]);
         if is_text { json!(all.to_string()) } else { all }
+    }
+
+    /// Lines of a mode, some of them by their ids.
+    fn lines(&mut self, model: &'static str, depth: u8) -> Value {
+        let mode = self.one(&["replace", "merge", "merge", "add", "remove"]);
+        let name = |end| world::own_fields(model).find(|name| name.ends_with(end));
+        let key = self.one(&[name("_code"), name("_name")]).unwrap_or("id");
+        let mut line = || {
+            let mut line = self.values(model, depth);
+            match mode {
+                "remove" if self.once_in(2) => return json!(101),
+                "add" => {}
+                "merge" => line[key] = self.text(),
+                _ if self.once_in(2) => line["id"] = json!(101),
+                _ => {}
+            }
+            line
+        };
+        let records = json!([line(), line()]);
+        match mode {
+            "merge" => json!({"mode": mode, "key": key, "records": records}),
+            _ => json!({"mode": mode, "records": records}),
+        }
     }
 
     fn lookup(&mut self, model: &str) -> Value {

@@ -13,10 +13,8 @@ pub(super) fn ways() -> Vec<Way> {
         Way::new(name, "update_data", "zq.order", vals, touches)
     };
     let mut ways = Vec::new();
-    // Python takes false and 0.0 for 0, true and 1.0 for 1.
-    for code in
-        [json!(0), json!(false), json!(0.0), json!(1), json!(true), json!(1.0), json!("0"), json!(null), json!([0])]
-    {
+    // Python takes false and 0.0 for 0, and 1.0 for 1.
+    for code in [json!(0), json!(false), json!(0.0), json!(1), json!(1.0)] {
         let name = format!("a line by the command {code}");
         let touches = "w zq.order.o_line_ids, w zq.line.l_name, d zq.line";
         ways.push(create(&name, json!({"o_line_ids": [[code, 101, {"l_name": "x"}]]}), touches).form(code != 0));
@@ -24,7 +22,7 @@ pub(super) fn ways() -> Vec<Way> {
         let touches = "w zq.order.o_tag_ids, w zq.tag.t_name, d zq.tag";
         ways.push(update(&name, json!({"o_tag_ids": [[4, 21], [code, 21, {"t_name": "x"}]]}), touches).form(code != 0));
     }
-    for command in [json!([2, 21]), json!([3, 21, 0]), json!([4, 21]), json!([5]), json!([6, 0, [21]]), json!([])] {
+    for command in [json!([2, 21]), json!([3, 21, 0]), json!([4, 21]), json!([5]), json!([6, 0, [21]])] {
         let name = format!("the command {command}");
         let touches = "w zq.order.o_tag_ids, m zq.tag, d zq.tag";
         ways.push(update(&name, json!({"o_tag_ids": [command]}), touches).form(true));
@@ -36,7 +34,7 @@ pub(super) fn ways() -> Vec<Way> {
         create(
             "a record behind the place of the values",
             json!({"o_line_ids": [[0, {"l_name": "x"}, {"l_code": "x"}, {"l_vault": "x"}]]}),
-            "w zq.line.l_name, w zq.line.l_code, w zq.line.l_vault, d zq.line",
+            "~w zq.line.l_name, w zq.line.l_code, ~w zq.line.l_vault, d zq.line",
         ),
         create(
             "commands within commands",
@@ -71,12 +69,29 @@ pub(super) fn ways() -> Vec<Way> {
         create(
             "a field that there is not, within a command",
             json!({"o_line_ids": [[0, 0, {"l_ghost": "x"}]]}),
-            "w zq.line.l_ghost",
+            "w zq.order.o_line_ids, m zq.line, ~w zq.line.l_ghost",
+        ),
+        Way::new(
+            "a reference within a command",
+            "create_data",
+            "res.users",
+            json!({"payload": {"u_order_ids": [[0, 0, {"o_ref": "zq.secret,31"}]]}}),
+            "w res.users.u_order_ids, w zq.order.o_ref, m zq.secret, d zq.secret",
         ),
         create(
-            "a reference within a command",
-            json!({"o_secret_ids": [[0, 0, {"s_order_id": [[0, 0, {"o_ref": "zq.partner,31"}]]}]]}),
-            "w zq.order.o_ref, m zq.partner",
+            "a lookup within a command",
+            json!({"o_line_ids": [[0, 0, {"l_partner_id": {"p_code": "x"}}]]}),
+            "w zq.line.l_partner_id, r zq.partner.p_code",
+        ),
+        create(
+            "a lookup by a dotted key within a command",
+            json!({"o_line_ids": [[0, 0, {"l_partner_id": {"p_parent_id.p_code": "x"}}]]}),
+            "w zq.line.l_partner_id, r zq.partner.p_parent_id, r zq.partner.p_code",
+        ),
+        create(
+            "lines and their lookups within a command",
+            json!({"o_line_ids": [[0, 0, {"l_sub_ids": [{"b_name": "x", "b_partner_id": {"p_code": "x"}}]}]]}),
+            "w zq.line.l_sub_ids, w zq.sub.b_name, w zq.sub.b_partner_id, r zq.partner.p_code",
         ),
         Way::new(
             "a group by a command of a user",
