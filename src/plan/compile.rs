@@ -6,6 +6,7 @@
 //!
 //! Compiling is pure: it imports no caller and asks Odoo nothing. `settle`, `in_place` and `files` do not import this file.
 
+mod calls;
 mod files;
 mod in_place;
 mod many;
@@ -16,7 +17,8 @@ use std::collections::HashSet;
 use serde_json::{Map, Value, json};
 
 use self::{
-    files::{Attach, Files},
+    calls::{Calls, in_company},
+    files::Files,
     settle::{Owner, Settled},
 };
 pub(super) use self::{
@@ -26,18 +28,15 @@ pub(super) use self::{
 use super::{
     Error, Warnings,
     answer::Selection,
-    lookup::{Filter, Question, QuestionId},
+    lookup::{Filter, QuestionId},
     old_lines::OldRecord,
     policy_check::denied,
     read::{Draft, Languages},
-    resolve::{MissingRecord, Resolved},
-    steps::{
-        Answer, At, Delegation, FutureId, NestedLines, Placeholder, Purpose, Root, SideEffects, Step, StepId, Steps,
-        Trail, Write,
-    },
+    resolve::Resolved,
+    steps::{Answer, At, Delegation, NestedLines, Placeholder, Purpose, Root, SideEffects, Step, Steps, Trail, Write},
 };
 use crate::{
-    odoo::{EXTERNAL_IDS, ExternalId, Page, Rpc},
+    odoo::{ExternalId, Rpc},
     policy::{Policy, Touch},
 };
 
@@ -241,106 +240,6 @@ impl Main<'_> {
     }
 }
 
-/// The calls of a write while they are put together.
-struct Calls<'c> {
-    policy: &'c Policy,
-    company: Option<i64>,
-    steps: Steps,
-    files: Files,
-}
-
-impl Calls<'_> {
-    /// Adds the call that creates a record which the question did not find, and returns its step.
-    fn create_missing(
-        &mut self,
-        settler: &mut Settler<'_>,
-        question: &Question,
-        probe: Rpc,
-        missing: MissingRecord,
-        delegation: Delegation,
-    ) -> Result<StepId, Error> {
-        let MissingRecord { draft, is_certain } = missing;
-        let lines = draft.nested_lines();
-        let side_effects = SideEffects::new(lines.clone(), draft.unidentified(), std::iter::empty(), delegation);
-        let at = Trail::Argument("vals_list");
-        let settled = settler.settle(&question.model, draft, None, &at.position(0))?;
-        let Settled { values, placeholders, files } = settled;
-        let rpc = Rpc::create(&question.model, vec![Value::Object(values)]);
-        let purpose = Purpose::CreateMissing {
-            probe: Box::new(probe),
-            lookup: (question.fields(), question.shown()),
-            must_match: !is_certain,
-            side_effects,
-        };
-        let rpc = in_company(rpc, question.company.or(self.company));
-        let step = self.create(Step { rpc, placeholders, purpose }, delegation, &lines)?;
-        for (place, files) in files {
-            self.files.of_record(Root::Step(step), &question.model, place.lines, files);
-        }
-        Ok(step)
-    }
-
-    /// Adds the call that creates a record with `lines`, and the one that checks it.
-    fn create(&mut self, step: Step, delegation: Delegation, lines: &[NestedLines]) -> Result<StepId, Error> {
-        let model = step.rpc.model.clone();
-        let created = self.steps.push(step);
-        self.check_domain(&model, created, delegation, lines)?;
-        Ok(created)
-    }
-
-    /// Adds the calls that write the texts of a new record in further languages. The same texts once more do no harm.
-    fn translate(&mut self, model: &str, created: StepId, languages: Languages) {
-        let Languages::Besides(texts) = languages else { return };
-        for (language, values) in texts {
-            let rpc = Rpc::write(model, Vec::new(), values).with_context("lang", language);
-            let placeholders = vec![Placeholder { at: At::Ids, id: FutureId::first(created) }];
-            self.steps.push(Step { rpc, placeholders, purpose: Purpose::Translate });
-        }
-    }
-
-    /// Adds the call that gives an external id to the record that a step creates. An update of the module with that name
-    /// leaves the record alone (`noupdate`): Odoo deletes what a module no longer has.
-    fn name(&mut self, model: &str, created: StepId, id: ExternalId) {
-        let values = json!({"module": id.module, "name": id.name, "model": model, "res_id": null, "noupdate": true});
-        let rpc = Rpc::create(EXTERNAL_IDS, vec![values]);
-        let at = At::Argument(Trail::Argument("vals_list").position(0).key("res_id").to_path());
-        let placeholders = vec![Placeholder { at, id: FutureId::first(created) }];
-        self.steps.push(Step { rpc, placeholders, purpose: Purpose::Name });
-    }
-
-    /// Adds the call that creates the files that have been gathered.
-    fn create_files(&mut self) -> Attach {
-        std::mem::take(&mut self.files).create(&mut self.steps)
-    }
-
-    /// Adds the step that checks whether what another one created is within the caller's domains, where it has any there. A
-    /// record that is a part of an existing one could not be deleted again, and is refused.
-    fn check_domain(
-        &mut self,
-        model: &str,
-        step: StepId,
-        delegation: Delegation,
-        lines: &[NestedLines],
-    ) -> Result<(), Error> {
-        let is_narrowed = |model: &str| self.policy.domain(model).is_some();
-        if !is_narrowed(model) && !NestedLines::has(lines, &is_narrowed) {
-            return Ok(());
-        }
-        if delegation == Delegation::ToExisting {
-            let models = [vec![model.to_owned()], NestedLines::models(lines)].concat();
-            let decide = |model: &String| self.policy.decide(Touch::Unchecked(model)).map_err(denied("payload"));
-            models.iter().try_for_each(decide)?;
-        }
-        let rpc = Rpc::search_read(model, json!([["id", "=", null]]), json!(["id"]), Page::default());
-        let at = Trail::Argument("domain");
-        let at = At::Argument(at.position(0).position(2).to_path());
-        let placeholders = vec![Placeholder { at, id: FutureId::first(step) }];
-        let rpc = rpc.with_context("active_test", false);
-        self.steps.push(Step { rpc, placeholders, purpose: Purpose::CheckDomain { step, lines: lines.to_vec() } });
-        Ok(())
-    }
-}
-
 /// The values as far as they are known: an id that is yet to come cannot be held against a domain.
 fn without_future_ids(values: &Map<String, Value>, placeholders: &[Placeholder]) -> Map<String, Value> {
     let mut values = values.clone();
@@ -359,12 +258,5 @@ fn in_language(rpc: Rpc, languages: &Languages) -> Rpc {
     match languages {
         Languages::One(language) => rpc.with_context("lang", language.as_str()),
         Languages::Calls | Languages::Besides(_) | Languages::OfField { .. } => rpc,
-    }
-}
-
-fn in_company(rpc: Rpc, company: Option<i64>) -> Rpc {
-    match company {
-        Some(company) => rpc.with_context("default_company_id", company),
-        None => rpc,
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Every question about an error is an exhaustive match, so that a new variant has to answer all of them.
 
+mod ambiguous;
+
 use serde_json::{Value, json};
 
 use super::{
@@ -14,6 +16,10 @@ use crate::{
     odoo::{self, Caller, Rpc},
     policy::{Denied, Touch},
 };
+
+pub use self::ambiguous::Ambiguous;
+use self::ambiguous::CANDIDATES;
+pub(super) use self::ambiguous::listed;
 
 /// Why a call cannot be carried out as it was sent. Nothing was written.
 ///
@@ -366,19 +372,6 @@ fn loaded(messages: &[Value]) -> String {
     told.collect::<Vec<_>>().join("; ")
 }
 
-/// A lookup that matched several records where one is needed.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("'{field}': '{value}' matched more than 1 record{}", listed(candidates))]
-pub struct Ambiguous {
-    pub path: String,
-    pub field: String,
-    pub value: String,
-    pub model: String,
-    pub ids: Vec<i64>,
-    /// The ids and names of some of the records, where Odoo could be asked for them.
-    pub candidates: Vec<(i64, String)>,
-}
-
 /// Puts the number of the record into a path: `payload.name` is `payload[3].name`. A path that has it stays.
 pub(super) fn place(path: &mut String, number: usize) {
     for parameter in ["payload", "search_key"] {
@@ -389,13 +382,4 @@ pub(super) fn place(path: &mut String, number: usize) {
             return;
         }
     }
-}
-
-/// The number of records that an ambiguous lookup names.
-const CANDIDATES: usize = 5;
-
-/// Records with their names, as the end of a sentence.
-pub(super) fn listed(candidates: &[(i64, String)]) -> String {
-    let named: Vec<String> = candidates.iter().map(|(id, name)| format!("{id} ({name})")).collect();
-    if named.is_empty() { String::new() } else { format!(": {}", named.join(", ")) }
 }

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Error, kind_of,
+    Error,
     lookup::{ARCHIVED, Filter, NO_EXTERNAL_ID, XML_ID, any_activity, folded, folded_terms, no_id},
     policy_check::denied,
     schema_view::SchemaView,
@@ -42,9 +42,9 @@ impl SearchKey {
         for (field, value) in &sent {
             let path = format!("search_key.{field}");
             if is_empty_key(value) {
+                let empty = if value.is_array() { "is an empty list, or has an empty value" } else { "is empty" };
                 let problem = format!(
-                    "is empty ({}) and would match every record without a value; send a value, or false where none is meant",
-                    if value.is_array() { "or has an empty value" } else { kind_of(value) }
+                    "{empty}, and would match every record without a value; send a value, or false where none is meant"
                 );
                 return Err(Error::WrongKind { path, problem });
             }
