@@ -212,8 +212,9 @@ impl Questions {
         }
     }
 
-    pub(in crate::plan) fn named_ids(&self) -> &[NamedId] {
-        &self.named_ids
+    /// Takes the records that are named by id: the plan keeps them.
+    pub(in crate::plan) fn take_named_ids(&mut self) -> Vec<NamedId> {
+        std::mem::take(&mut self.named_ids)
     }
 
     /// With `true`, lookups that are added from now on create no record where they find none.

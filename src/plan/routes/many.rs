@@ -123,7 +123,7 @@ async fn plan(caller: &Caller, asked: Asked<'_>, kind: Kind) -> Result<Plan, Err
     }
     narrow_records(caller, model, &mut targets, &mut resolved, warnings).await?;
     let answers = hash_of_answers(&resolved, targets.iter().flatten().map(|record| &record.target), named);
-    let (lookups, named_ids) = (resolved.looked(), resolved.questions.named_ids().to_vec());
+    let (lookups, named_ids) = (resolved.looked(), resolved.questions.take_named_ids());
     let is_atomic = listed.is_atomic;
     let shared = Shared { policy: caller.policy(), model, filter, company, wanted, is_atomic };
     let mut many = compile_many(shared, targets, resolved, warnings);

@@ -218,7 +218,7 @@ impl<'r> Request<'r> {
         several.narrow(self.model, &mut self.draft, &resolved, &mut self.vals.warnings).await?;
         several.narrow_missing(&mut resolved, &mut self.vals.warnings).await?;
         let specification = self.wanted.specification_for(caller).await?;
-        let (lookups, named_ids) = (resolved.looked(), resolved.questions.named_ids().to_vec());
+        let (lookups, named_ids) = (resolved.looked(), resolved.questions.take_named_ids());
         let answers = hash_of_answers(&resolved, [&target], named);
         let Self { model, filter, company, wanted, .. } = self;
         let context = WriteContext { policy: caller.policy(), model, filter, company, wanted, specification };
