@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use secrecy::ExposeSecret;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -22,6 +23,7 @@ use crate::{
     metrics::Metrics,
     odoo::{self, Odoo},
     proxy::{self, Proxy},
+    store::{self, Clock, Spans, Store},
 };
 
 /// What a reload leaves as it is.
@@ -41,6 +43,8 @@ struct Kept {
 pub enum Error {
     #[error(transparent)]
     Log(#[from] log::Error),
+    #[error(transparent)]
+    Store(#[from] store::Error),
     #[error("cannot set up the connection to Odoo: {0}")]
     Odoo(#[from] odoo::Unusable),
     #[error(transparent)]
@@ -55,17 +59,18 @@ pub enum Error {
     Tls(#[from] tls::Error),
 }
 
-/// Builds what serves a configuration. It opens the log, and connects to nothing yet, so that an Odoo that is down does not keep
-/// the gateway from starting. `stop` ends what is passed on without an end of its own, such as websockets.
+/// Builds what serves a configuration. It opens the log and the store, and connects to nothing yet, so that an Odoo or a PostgreSQL
+/// that is down does not keep the gateway from starting. `stop` ends what is passed on without an end of its own, such as websockets.
 ///
 /// # Errors
-/// The log cannot be opened, or a file that the configuration names cannot be used.
-pub fn build(config: Config, stop: CancellationToken) -> Result<Arc<Site>, Error> {
+/// The log or the store cannot be opened, or a file that the configuration names cannot be used.
+pub async fn build(config: Config, stop: CancellationToken) -> Result<Arc<Site>, Error> {
     let metrics = Arc::<Metrics>::default();
     let odoo = Arc::new(Odoo::build(&config.upstream, &config.lookup_cache, metrics.clone())?);
+    let store = Arc::new(open_store(&config).await?);
     // The log comes last: of what cannot start it should have nothing.
     let begin = |config: &Config| Log::open(&config.log);
-    assemble(config, odoo, begin, None, Kept { metrics, stop, ..Kept::default() })
+    assemble(config, odoo, store, begin, None, Kept { metrics, stop, ..Kept::default() })
 }
 
 /// The same gateway with another configuration. The sections of [`Config::kept_until_restart`] must be the same.
@@ -92,15 +97,26 @@ pub fn rebuild(site: &Site, config: Config) -> Result<Arc<Site>, Error> {
         memory: Some(calls.memory.clone()),
         stop: site.proxy.stop(),
     };
-    let site = assemble(config, odoo, log, Some(&calls.clients), kept)?;
+    let site = assemble(config, odoo, calls.store.clone(), log, Some(&calls.clients), kept)?;
     // From here on, this configuration counts.
     site.calls.odoo.limit().apply();
     Ok(site)
 }
 
+/// The store of this configuration: a PostgreSQL that gateways share, or a file.
+async fn open_store(config: &Config) -> Result<Store, store::Error> {
+    let delivery = &config.delivery;
+    let spans = Spans { lease: delivery.lease, keep: delivery.keep, callback: delivery.max_age };
+    match &config.cluster.url {
+        Some(url) => Store::shared(url.expose_secret(), spans, Clock::of_this_machine()),
+        None => Store::in_folder(&delivery.directory, spans, Clock::of_this_machine()).await,
+    }
+}
+
 fn assemble(
     config: Config,
     odoo: Arc<Odoo>,
+    store: Arc<Store>,
     log: impl FnOnce(&Config) -> Result<Log, log::Error>,
     before: Option<&Clients>,
     kept: Kept,
@@ -131,6 +147,7 @@ fn assemble(
         hooks,
         files,
         log,
+        store,
         metrics,
         refused_lines,
         memory,

@@ -5,6 +5,7 @@
 //! that is silently ignored is worse than none.
 
 mod client;
+mod delivery;
 mod files;
 mod front;
 mod hook;
@@ -34,6 +35,7 @@ use toml::{
 
 pub use self::{
     client::Client,
+    delivery::{Callback, Cluster, Delivery, Idempotency, Marker, Mode, Ordering, WhenDown},
     files::Files,
     front::{DATABASE_MANAGER, Limits, Pass, Proxy, Server, Tls},
     hook::Hook,
@@ -64,6 +66,8 @@ pub struct Config {
     #[serde(deserialize_with = "ages")]
     pub lookup_cache: BTreeMap<String, Duration>,
     pub log: Log,
+    pub delivery: Delivery,
+    pub cluster: Cluster,
     pub compat: Compat,
     pub files: Files,
     pub proxy: Proxy,
@@ -196,6 +200,10 @@ impl Config {
         let mut config = Self::parse(&text, path)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         config.log.directory = folder.join(&config.log.directory);
+        config.delivery.directory = match config.delivery.directory.as_os_str().is_empty() {
+            true => config.log.directory.with_file_name("delivery"),
+            false => folder.join(&config.delivery.directory),
+        };
         for file in config.tls.files().into_iter().chain([&mut config.upstream.ca]).flatten() {
             *file = folder.join(&file);
         }
@@ -211,6 +219,8 @@ impl Config {
             ("[server] listen and drain", (old.listen, old.drain) != (new.listen, new.drain)),
             ("[admin]", self.admin != other.admin),
             ("[log]", self.log != other.log),
+            ("[delivery]", self.delivery != other.delivery),
+            ("[cluster]", !self.cluster.is_same(&other.cluster)),
         ];
         let changed: Vec<&str> = sections.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name).collect();
         (!changed.is_empty()).then(|| changed.join(", "))
@@ -308,6 +318,7 @@ impl Config {
             return Err("[upstream] retry_budget must be between 0 and 1".to_owned());
         }
         self.log.check()?;
+        self.delivery.check()?;
         client::check(&self.clients)?;
         hook::check(&self.hooks, &self.clients)
     }

@@ -29,6 +29,7 @@ mod plan;
 mod policy;
 mod proxy;
 mod route;
+pub mod store;
 mod wire;
 
 /// What `benches/log.rs` measures.

@@ -17,6 +17,7 @@ use crate::{
     odoo::{self, Error as OdooError},
     plan,
     policy::Denied,
+    store,
     wire::BodyError,
 };
 
@@ -67,6 +68,8 @@ pub enum Error {
     Incomplete(Incomplete),
     #[error(transparent)]
     Log(#[from] log::Error),
+    #[error(transparent)]
+    Store(#[from] store::Error),
     /// A recorded call that cannot be made again as it stands in the log.
     #[error(
         "parts of its payload were hidden in the log ({}); give them with --edit, since they still read ***",
@@ -144,6 +147,7 @@ impl Error {
             Self::Incomplete(error) => error.cause.code(),
             Self::Log(log::Error::Full { .. }) => Code::LogFull,
             Self::Log(_) => Code::LogFailed,
+            Self::Store(error) => error.code(),
             Self::HiddenValues(_) => Code::HiddenValues,
             Self::Internal => Code::Internal,
         }

@@ -28,6 +28,7 @@ use crate::{
     odoo::{self, Odoo, Trace},
     plan,
     policy::Policy,
+    store::Store,
 };
 
 /// Everything that calls need. A reload puts another one in its place; a call keeps the one that it began with.
@@ -44,6 +45,8 @@ pub struct Service {
     /// Fetches files that payloads name by their URL.
     pub files: Arc<Fetcher>,
     pub log: Log,
+    /// Keys, and calls that are queued.
+    pub store: Arc<Store>,
     pub metrics: Arc<Metrics>,
     /// How many refused requests may still have lines of their own in the log.
     pub refused_lines: Arc<RefusedLines>,

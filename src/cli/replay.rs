@@ -112,7 +112,7 @@ pub(super) async fn run(mut args: Args) -> anyhow::Result<ExitCode> {
             replays.push((call, replay));
         }
     }
-    let executor = Executor::open(Arc::unwrap_or_clone(config))?;
+    let executor = Executor::open(Arc::unwrap_or_clone(config)).await?;
     let code = repeat(&executor, replays, args.dry_run).await;
     executor.close().await;
     Ok(code)

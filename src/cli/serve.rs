@@ -31,7 +31,7 @@ const OTHER_FILES: u64 = 256;
 pub(super) async fn run(file: PathBuf) -> anyhow::Result<ExitCode> {
     let (seen, config) = current::read(&file);
     let stop = CancellationToken::new();
-    let site = app::build(config?, stop.clone())?;
+    let site = app::build(config?, stop.clone()).await?;
     let config = &site.calls.config;
     let sockets = &mut ListenFd::from_env();
     let public = listen("server", config.server.listen, sockets.take_tcp_listener(0)).await?;

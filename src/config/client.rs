@@ -11,10 +11,12 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::{
+    delivery::{Callback, Idempotency, Mode, Ordering, WhenDown},
     policy::{Rules, with_rules},
     signature::Signature,
     source::Source,
 };
+use crate::policy::Name;
 
 /// The default limit, so that a search key that matches too much does not change a thousand records.
 const WRITTEN_AT_ONCE: u64 = 1;
@@ -36,6 +38,15 @@ pub struct Client {
     /// The end of its validity.
     pub expires: Option<Timestamp>,
     pub rules: Rules,
+    pub idempotency: Idempotency,
+    /// Whether its calls are answered when they have ended, or as soon as they are stored.
+    pub delivery: Mode,
+    pub when_down: WhenDown,
+    pub ordering: Ordering,
+    /// Where it is told how its queued calls ended.
+    pub callback: Option<Callback>,
+    /// The methods that may be called again where it is not known whether they were called.
+    pub safe_methods: Vec<Name>,
 }
 
 with_rules! {
@@ -55,6 +66,19 @@ with_rules! {
         revoked: bool,
         #[serde(default, deserialize_with = "expiry")]
         expires: Option<Timestamp>,
+        #[serde(default)]
+        idempotency: Idempotency,
+        #[serde(default)]
+        delivery: Mode,
+        #[serde(default)]
+        when_down: WhenDown,
+        #[serde(default)]
+        ordering: Ordering,
+        callback_url: Option<String>,
+        callback_secret_env: Option<String>,
+        callback_secret_file: Option<PathBuf>,
+        #[serde(default)]
+        safe_methods: Vec<Name>,
     }
 }
 
@@ -63,7 +87,7 @@ impl TryFrom<Written> for Client {
 
     fn try_from(written: Written) -> Result<Self, String> {
         let rules = written.rules(format!("the client `{}`", written.name), Some(WRITTEN_AT_ONCE))?;
-        let Written { name, key_sha256, signature, odoo_login, revoked, expires, .. } = written;
+        let Written { name, key_sha256, signature, odoo_login, revoked, expires, .. } = written.clone();
         if name.is_empty() || odoo_login.is_empty() {
             return Err("`name` and `odoo_login` must not be empty".to_owned());
         }
@@ -83,8 +107,27 @@ impl TryFrom<Written> for Client {
                 ));
             }
         };
-        let is_revoked = revoked;
-        Ok(Self { name, key_sha256, signature, odoo_login, secret, is_password, is_revoked, expires, rules })
+        let told = Source::one_of(written.callback_secret_env, written.callback_secret_file, "callback_secret")?;
+        let callback =
+            Callback::of(written.callback_url.as_deref(), told).map_err(|why| format!("client `{name}`: {why}"))?;
+        let Written { idempotency, delivery, when_down, ordering, safe_methods, .. } = written;
+        Ok(Self {
+            name,
+            key_sha256,
+            signature,
+            odoo_login,
+            secret,
+            is_password,
+            is_revoked: revoked,
+            expires,
+            rules,
+            idempotency,
+            delivery,
+            when_down,
+            ordering,
+            callback,
+            safe_methods,
+        })
     }
 }
 
@@ -115,7 +158,8 @@ impl Source {
 impl Client {
     /// The places of its secrets: that of the Odoo account, and those of its signatures.
     fn sources(&mut self) -> impl Iterator<Item = &mut Source> {
-        self.signature.iter_mut().flat_map(|signature| &mut signature.secrets).chain([&mut self.secret])
+        let told = self.callback.iter_mut().map(|callback| &mut callback.secret);
+        self.signature.iter_mut().flat_map(|signature| &mut signature.secrets).chain([&mut self.secret]).chain(told)
     }
 
     /// Resolves the paths of secrets against this folder.
@@ -129,7 +173,8 @@ impl Client {
 
     /// The files that its secrets are in.
     pub(super) fn files(&self) -> impl Iterator<Item = &PathBuf> {
-        let secrets = self.signature.iter().flat_map(|signature| &signature.secrets).chain([&self.secret]);
+        let told = self.callback.iter().map(|callback| &callback.secret);
+        let secrets = self.signature.iter().flat_map(|signature| &signature.secrets).chain([&self.secret]).chain(told);
         secrets.filter_map(|source| match source {
             Source::File(path) => Some(path),
             Source::Environment(_) => None,

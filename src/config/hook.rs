@@ -4,7 +4,10 @@ use std::{collections::HashSet, path::PathBuf};
 
 use serde::{Deserialize, Deserializer, de::Error as _};
 
-use super::client::Client;
+use super::{
+    client::Client,
+    delivery::{Mode, Ordering, WhenDown},
+};
 use crate::route::Route;
 
 const PREFIX: &str = "/hooks/";
@@ -21,6 +24,13 @@ pub struct Hook {
     pub model: String,
     /// A file with a jq filter. A relative path is resolved against the configuration's folder.
     pub template: PathBuf,
+    /// Whether its sender is answered when the call has ended, or as soon as it is stored; as its client, where nothing is said.
+    pub delivery: Option<Mode>,
+    pub when_down: Option<WhenDown>,
+    pub ordering: Option<Ordering>,
+    /// A jq expression over what the template gives: deliveries with the same value go one after another. Without one, model and
+    /// search key.
+    pub ordering_key: Option<String>,
 }
 
 impl Hook {

@@ -119,7 +119,7 @@ pub fn days(text: &str) -> Result<Duration, jiff::Error> {
     Duration::try_from(span.to_duration(SpanRelativeTo::days_are_24_hours())?)
 }
 
-fn span<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+pub(super) fn span<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     days(&String::deserialize(deserializer)?).map_err(D::Error::custom)
 }
 

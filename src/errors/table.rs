@@ -324,6 +324,12 @@ codes! {
         OdooOverloaded = "odoo_overloaded", Unavailable, Safe,
             "Odoo or a proxy before it answered 429, or 503 to a read",
             "";
+        StoreUnavailable = "store_unavailable", Unavailable, Safe,
+            "the store of keys and queued calls cannot be read or written now; nothing was sent to Odoo",
+            "";
+        QueueFull = "queue_full", Unavailable, Safe,
+            "as many calls are queued as `[delivery] queue` allows, or `queue_per_client` for this client",
+            "";
         TooBusy = "too_busy", Unavailable, Safe,
             "as many calls wait for Odoo as `[upstream] queue` allows and no other caller has more of them, or \
              this one waited for `queue_timeout`; as many requests are under way as `[limits] requests` or \

@@ -51,6 +51,7 @@ mod restart;
 mod routes;
 mod sessions;
 mod settle;
+mod store;
 mod support;
 mod tls;
 mod undo;

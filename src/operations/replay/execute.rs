@@ -111,13 +111,13 @@ impl Executor {
     ///
     /// # Errors
     /// The running gateway cannot be reached, or this process cannot be one.
-    pub fn open(config: Config) -> Result<Self, NotOpened> {
+    pub async fn open(config: Config) -> Result<Self, NotOpened> {
         let folder = &config.log.directory;
         if log::is_in_use(folder) {
             let patience = config.limits.call_timeout + SLACK;
             return Ok(Self(Place::Running(RunningGateway::find(folder, patience)?)));
         }
-        let calls = app::build(config, CancellationToken::new())?.calls.clone();
+        let calls = app::build(config, CancellationToken::new()).await?.calls.clone();
         // It notices when Odoo is back; ends with the process.
         tokio::spawn(calls.odoo.clone().watch());
         Ok(Self(Place::Here(calls)))

@@ -1,0 +1,56 @@
+//! Why the store does not serve. Nothing was sent to Odoo for a call that gets one of these.
+
+use std::path::PathBuf;
+
+use sqlx::migrate::MigrateError;
+
+use crate::errors::Code;
+
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// It cannot be read or written now.
+    #[error("the store of keys and queued calls does not answer: {0}")]
+    Unavailable(String),
+    /// There is no room for another call.
+    #[error("{held} calls are queued{}, and no more are taken", of_client(.client.as_deref()))]
+    Full { client: Option<String>, held: u64 },
+    /// A newer gateway has written it.
+    #[error("the store is of a newer version of the gateway: this one knows schemas up to {known}")]
+    Newer { known: i64 },
+    /// Another process has it.
+    #[error("`{}` is in use by another gateway", .0.display())]
+    InUse(PathBuf),
+    /// It cannot be opened at all.
+    #[error("the store at `{at}` cannot be opened: {why}")]
+    Unusable { at: String, why: String },
+}
+
+fn of_client(client: Option<&str>) -> String {
+    client.map_or_else(String::new, |client| format!(" for the client `{client}`"))
+}
+
+impl Error {
+    pub(crate) fn code(&self) -> Code {
+        match self {
+            Self::Full { .. } => Code::QueueFull,
+            Self::Unavailable(_) | Self::Newer { .. } | Self::InUse(_) | Self::Unusable { .. } => {
+                Code::StoreUnavailable
+            }
+        }
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl Error {
+    pub(super) fn of_migration(error: MigrateError, known: i64, at: &str) -> Self {
+        match error {
+            MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => Self::Newer { known },
+            error => Self::Unusable { at: at.to_owned(), why: error.to_string() },
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The store in one SQLite file, for one gateway.
+//!
+//! One task writes. It takes every operation that waits, runs them in one transaction, and answers them when that is on disk: so
+//! the cost of a sync is shared by all calls that come meanwhile. Where an operation fails, the transaction is rolled back and each
+//! is run alone. Readers have connections of their own. A lock file keeps a second gateway out; `sqlite3` and the command line may
+//! open the file beside it.
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use futures_util::{FutureExt, future::BoxFuture};
+use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection, Error as SqlError, any::AnyPoolOptions};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    Clock, Error,
+    backend::{Backend, Dialect, Operation, Tx},
+    change::Release,
+    schema,
+};
+
+const FILE: &str = "store.sqlite";
+const LOCK: &str = "store.lock";
+/// So many operations wait for the writer at most.
+const WAITING: usize = 4096;
+/// So many share a transaction at most.
+const TOGETHER: usize = 512;
+/// Other processes, such as `sqlite3`, may hold the file for so long.
+const BUSY: Duration = Duration::from_secs(5);
+const READERS: u32 = 3;
+
+/// A store in a file.
+#[derive(Debug)]
+pub(super) struct Sqlite {
+    queue: mpsc::Sender<Box<dyn Waiting>>,
+    readers: AnyPool,
+    clock: Clock,
+    /// Held until the store is dropped, where this process writes for a gateway.
+    _lock: Option<File>,
+}
+
+impl Sqlite {
+    /// Opens the file in this folder, or makes it. As a `gateway`, no other one may have it open.
+    ///
+    /// # Errors
+    /// Another gateway has it, it is of a newer version, or cannot be read or written.
+    pub(super) async fn open(folder: &Path, clock: Clock, gateway: bool) -> Result<Self, Error> {
+        let unusable = |why: &dyn std::fmt::Display| Error::Unusable {
+            at: folder.join(FILE).display().to_string(),
+            why: why.to_string(),
+        };
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| unusable(&error))?;
+        let lock = if gateway { Some(lock(folder)?) } else { None };
+        let path = folder.join(FILE);
+        // Its side files get the mode of the file.
+        let made = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+        made.map_err(|error| unusable(&error))?;
+        let mut writer = connect(&path).await.map_err(|error| unusable(&error))?;
+        schema::migrate(&mut writer, Dialect::Sqlite, &path.display().to_string()).await?;
+        if gateway {
+            let mut tx = writer.begin().await.map_err(|error| unusable(&error))?;
+            let now = clock.now();
+            Release.run(&mut Tx { connection: &mut tx, dialect: Dialect::Sqlite, now }).await?;
+            tx.commit().await?;
+        }
+        let readers = AnyPoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(BUSY)
+            .after_connect(|connection, _| prepare(connection).boxed())
+            .connect_lazy(&url(&path))
+            .map_err(|error| unusable(&error))?;
+        let (queue, waiting) = mpsc::channel(WAITING);
+        tokio::spawn(Writer { path, connection: Some(writer), clock: clock.clone() }.run(waiting));
+        Ok(Self { queue, readers, clock, _lock: lock })
+    }
+}
+
+/// Keeps a second gateway out, for as long as the file is open.
+fn lock(folder: &Path) -> Result<File, Error> {
+    let path = folder.join(LOCK);
+    let unusable = |error: std::io::Error| Error::Unusable { at: path.display().to_string(), why: error.to_string() };
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(unusable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::InUse(folder.join(FILE))),
+        Err(TryLockError::Error(error)) => Err(unusable(error)),
+    }
+}
+
+fn url(path: &Path) -> String {
+    let path =
+        percent_encoding::utf8_percent_encode(&path.to_string_lossy(), percent_encoding::NON_ALPHANUMERIC).to_string();
+    format!("sqlite://{path}?mode=rwc")
+}
+
+async fn connect(path: &Path) -> Result<AnyConnection, SqlError> {
+    let options: sqlx::any::AnyConnectOptions = url(path).parse()?;
+    let mut connection = options.disable_statement_logging().connect().await?;
+    prepare(&mut connection).await?;
+    Ok(connection)
+}
+
+/// WAL with a sync for each transaction; what was deleted is overwritten, since payloads stand in it.
+async fn prepare(connection: &mut AnyConnection) -> Result<(), SqlError> {
+    let busy = format!("PRAGMA busy_timeout = {}", BUSY.as_millis());
+    sqlx::raw_sql(sqlx::AssertSqlSafe(busy)).execute(&mut *connection).await?;
+    for pragma in ["PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA secure_delete = ON"] {
+        sqlx::raw_sql(pragma).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+impl Backend for Sqlite {
+    async fn write<O: Operation>(&self, operation: O) -> Result<O::Reply, Error> {
+        let (sender, reply) = oneshot::channel();
+        let waiting = Box::new(Queued { operation, reply: None, sender });
+        let stopped = || Error::Unavailable("its writer has stopped".to_owned());
+        self.queue.send(waiting).await.map_err(|_| stopped())?;
+        reply.await.map_err(|_| stopped())?
+    }
+
+    async fn read<O: Operation>(&self, operation: O) -> Result<O::Reply, Error> {
+        let mut connection = self.readers.acquire().await?;
+        let mut tx = Tx { connection: &mut connection, dialect: Dialect::Sqlite, now: self.clock.now() };
+        Ok(operation.run(&mut tx).await?)
+    }
+
+    fn clock(&self) -> &Clock {
+        &self.clock
+    }
+}
+
+/// An operation that waits for the writer.
+trait Waiting: Send {
+    /// Runs it, and keeps its reply.
+    fn run<'a>(&'a mut self, tx: &'a mut Tx<'_>) -> BoxFuture<'a, Result<(), SqlError>>;
+
+    /// Answers, when it is on disk or has failed.
+    fn answer(self: Box<Self>, ended: Result<(), Error>);
+}
+
+struct Queued<O: Operation> {
+    operation: O,
+    reply: Option<O::Reply>,
+    sender: oneshot::Sender<Result<O::Reply, Error>>,
+}
+
+impl<O: Operation> Waiting for Queued<O> {
+    fn run<'a>(&'a mut self, tx: &'a mut Tx<'_>) -> BoxFuture<'a, Result<(), SqlError>> {
+        async move {
+            self.reply = Some(self.operation.run(tx).await?);
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn answer(self: Box<Self>, ended: Result<(), Error>) {
+        let Self { reply, sender, .. } = *self;
+        let reply = ended.and_then(|()| reply.ok_or_else(|| Error::Unavailable("it gave no reply".to_owned())));
+        // Its caller may have hung up; what was done is done.
+        let _ = sender.send(reply);
+    }
+}
+
+/// The one that writes.
+struct Writer {
+    path: PathBuf,
+    /// None after an error, until it is opened again.
+    connection: Option<AnyConnection>,
+    clock: Clock,
+}
+
+impl Writer {
+    async fn run(mut self, mut waiting: mpsc::Receiver<Box<dyn Waiting>>) {
+        let mut together = Vec::with_capacity(TOGETHER);
+        while waiting.recv_many(&mut together, TOGETHER).await > 0 {
+            if self.commit(&mut together).await.is_ok() {
+                together.drain(..).for_each(|operation| operation.answer(Ok(())));
+                continue;
+            }
+            for operation in together.drain(..) {
+                let mut alone = vec![operation];
+                let ended = self.commit(&mut alone).await.map_err(Error::from);
+                alone.into_iter().for_each(|operation| operation.answer(ended.clone()));
+            }
+        }
+    }
+
+    /// Runs operations in one transaction.
+    async fn commit(&mut self, operations: &mut [Box<dyn Waiting>]) -> Result<(), SqlError> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => connect(&self.path).await?,
+        };
+        let now = self.clock.now();
+        // Dropped where it fails: its transaction is rolled back with the connection.
+        sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut connection).await?;
+        let mut tx = Tx { connection: &mut connection, dialect: Dialect::Sqlite, now };
+        for operation in operations {
+            operation.run(&mut tx).await?;
+        }
+        sqlx::raw_sql("COMMIT").execute(&mut connection).await?;
+        self.connection = Some(connection);
+        Ok(())
+    }
+}
