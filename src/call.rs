@@ -20,6 +20,7 @@ mod planner;
 mod recorded;
 mod replan;
 mod service;
+mod settling;
 
 pub use self::{
     answered::Answered,

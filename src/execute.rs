@@ -5,7 +5,7 @@
 //! warning beside the result, and never an error of the write.
 //!
 //! `method` calls a method (`answered` reads its answer), `search` reads,
-//! `run` carries out the steps of a write, `many` the writes of several records, `undo` takes back what was created before a failure (`failed`), and names what
+//! `run` carries out the steps of a write, `settle` finds out what became of one whose answer was lost, `many` the writes of several records, `undo` takes back what was created before a failure (`failed`), and names what
 //! is left (`leftover`). The folder imports
 //! plans and the caller, and nothing of the calls' envelope or of HTTP.
 
@@ -16,6 +16,7 @@ mod many;
 mod method;
 mod run;
 mod search;
+mod settle;
 mod undo;
 
 use std::fmt::Display;
@@ -23,7 +24,11 @@ use std::fmt::Display;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-pub use self::leftover::Incomplete;
+use self::settle::Settler;
+pub use self::{
+    leftover::Incomplete,
+    settle::{Earlier, Settling},
+};
 use crate::{
     odoo::{Caller, Rpc},
     plan::{self, Answer, Plan, Selection, Warning, WarningCode, Work, Write},
@@ -83,7 +88,8 @@ impl From<crate::odoo::Error> for Error {
 ///
 /// # Errors
 /// Odoo or the policy refused; what had been created was deleted again, or the error names what is left.
-pub async fn execute(caller: &Caller, plan: Plan) -> Result<Done, Error> {
+pub async fn execute(caller: &Caller, plan: Plan, settling: &Settling) -> Result<Done, Error> {
+    let settler = Settler { caller, settling };
     if plan.dry_run {
         let result = plan.render(caller);
         let message = "Dry run: nothing was written".to_owned();
@@ -93,10 +99,10 @@ pub async fn execute(caller: &Caller, plan: Plan) -> Result<Done, Error> {
     let (result, message, atomicity) = match plan.work {
         Work::Write(write) => {
             let atomicity = if write.steps.len() > 1 { Atomicity::Compensated } else { Atomicity::SingleCall };
-            let (result, message) = save(caller, write, &mut warnings).await?;
+            let (result, message) = save(settler, write, &mut warnings).await?;
             (result, message.to_owned(), Some(atomicity))
         }
-        Work::Many(many) => return Box::pin(many::save(caller, many, warnings)).await,
+        Work::Many(many) => return Box::pin(many::save(settler, many, warnings)).await,
         Work::Search { model, domain, page, most, fields } => {
             let records = search::records(caller, &model, domain, page, most, fields).await?;
             (Value::Array(records), SEARCHED.to_owned(), None)
@@ -108,7 +114,7 @@ pub async fn execute(caller: &Caller, plan: Plan) -> Result<Done, Error> {
         }
         Work::Method { rpc, on, files, then } => {
             let message = format!("Function '{}' called successfully", rpc.method);
-            let (result, asked_back) = method::call(caller, rpc, on, files, then).await?;
+            let (result, asked_back) = method::call(settler, rpc, on, files, then).await?;
             warnings.extend(asked_back);
             (result, message, None)
         }
@@ -117,9 +123,10 @@ pub async fn execute(caller: &Caller, plan: Plan) -> Result<Done, Error> {
 }
 
 /// Carries out a write, and puts the addon's answer together.
-async fn save(caller: &Caller, write: Write, warnings: &mut Vec<Warning>) -> Result<(Value, &'static str), Error> {
+async fn save(settler: Settler<'_>, write: Write, warnings: &mut Vec<Warning>) -> Result<(Value, &'static str), Error> {
+    let caller = settler.caller;
     let Write { steps, lines_before, answer, reads_back } = write;
-    let main = run::run(caller, steps, lines_before).await?;
+    let main = run::run(settler, steps, lines_before).await?;
     let created = main.as_ref().and_then(|main| main.created);
     let reads_back = reads_back && main.as_ref().is_none_or(|main| main.is_read);
     let records = match main.map(|main| main.answer).filter(|_| reads_back) {

@@ -9,6 +9,7 @@
 //! - `model`: what an RPC is and what comes back: RPCs, errors, schemas, traces
 //! - `credential`: what a caller proves itself with
 //! - `locks`: keyed locks for calls that may create the same record
+//! - `created`: the records that calls were answered with, by which unknown outcomes are settled
 //! - `transport`: one HTTP exchange, the concurrency limit with its fair queue, the circuit breaker, retries
 //! - `protocol`: session, JSON-RPC, JSON-2 and XML-RPC, and which of them takes a credential
 //! - `cache`: single flight, and what is kept of Odoo's answers
@@ -24,6 +25,7 @@ mod auth;
 mod batch;
 mod cache;
 mod caller;
+mod created;
 mod credential;
 mod health;
 mod locks;
@@ -41,6 +43,7 @@ use self::{
     auth::authenticator::Authenticator,
     batch::Batching,
     cache::{lookup_cache::LookupCache, schema_cache::SchemaCache},
+    created::CreatedRecords,
     health::Health,
     locks::KeyLocks,
     protocol::{endpoint::Endpoint, json_rpc, json2},
@@ -53,15 +56,16 @@ pub use self::{
     },
     cache::lookup_cache::{Archived, CachedLookups, Comparison, FoundRecords, LookupCriteria},
     caller::{
-        Caller, LookupError,
+        Caller, LookupError, Sending,
         external_ids::{EXTERNAL_IDS, ExternalId, Named},
     },
+    created::{Look, Sought},
     credential::{Credential, Fingerprint},
     health::{Capacity, NO_PROXY_MODE},
     locks::{RecordKey, Taken},
     model::{
         effect::Effect,
-        error::{Error, Why},
+        error::{Error, Unsettled, Why},
         rpc::{Page, Rpc, SHOWN},
         schema::{Bond, Choice, DefinitionField, Field, Kept, Kind, Properties, Schema},
         trace::{Made, Trace},
@@ -98,6 +102,7 @@ pub struct Odoo {
     lookup_cache: Option<Arc<LookupCache>>,
     /// Serialises calls that may create the same record.
     key_locks: Arc<KeyLocks>,
+    created: Arc<CreatedRecords>,
 }
 
 /// What a method is called on.
@@ -117,7 +122,7 @@ impl Odoo {
         lookup_cache: &BTreeMap<String, Duration>,
         metrics: Arc<Metrics>,
     ) -> Result<Self, Unusable> {
-        Self::with_limit(UpstreamLimit::build(config), config, lookup_cache, metrics)
+        Self::with_limit(UpstreamLimit::build(config), config, lookup_cache, metrics, Arc::default())
     }
 
     /// Sets up the connection for a changed configuration, while calls to this one are under way. The new one gets the locks of
@@ -136,8 +141,14 @@ impl Odoo {
             true => self.limit.successor(config),
             false => UpstreamLimit::build(config),
         };
-        let new = Self::with_limit(limit, config, lookup_cache, metrics)?;
+        let new = Self::with_limit(limit, config, lookup_cache, metrics, self.created_of(config))?;
         Ok(Self { key_locks: self.key_locks.clone(), ..new })
+    }
+
+    /// The records that were created in the database of the configuration, if it is this one's.
+    fn created_of(&self, config: &config::Upstream) -> Arc<CreatedRecords> {
+        let is_same = self.endpoint.transport.is_at(&config.url) && self.endpoint.database == config.database;
+        if is_same { self.created.clone() } else { Arc::default() }
     }
 
     /// Whether the file of certificate authorities has not changed since it was loaded.
@@ -150,6 +161,7 @@ impl Odoo {
         config: &config::Upstream,
         lookup_cache: &BTreeMap<String, Duration>,
         metrics: Arc<Metrics>,
+        created: Arc<CreatedRecords>,
     ) -> Result<Self, Unusable> {
         let limit = Arc::new(limit);
         let transport = Transport::build(config, limit.clone(), metrics.clone())?;
@@ -164,9 +176,10 @@ impl Odoo {
         let lookup_cache = LookupCache::build(lookup_cache).map(Arc::new);
         let forget = {
             let (auth, schemas, methods) = (auth.clone(), schemas.clone(), methods.clone());
-            let (batching, lookup_cache) = (batching.clone(), lookup_cache.clone());
+            let (batching, lookup_cache, created) = (batching.clone(), lookup_cache.clone(), created.clone());
             move || {
                 auth.forget_all();
+                created.forget_all();
                 schemas.invalidate_all();
                 methods.clear();
                 if let Some(batching) = &batching {
@@ -189,7 +202,14 @@ impl Odoo {
             batching,
             lookup_cache,
             key_locks: Arc::default(),
+            created,
         })
+    }
+
+    /// Notes records that a call was answered with by an earlier process, so that they are not taken for those of a create whose
+    /// answer was lost.
+    pub fn note_created(&self, model: &str, ids: &[i64]) {
+        self.created.note(model, ids);
     }
 
     pub fn database(&self) -> &str {

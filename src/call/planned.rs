@@ -137,13 +137,15 @@ impl<'r, 's> Planned<'r, 's> {
         if waits {
             recorded.entry.announced().await?;
         }
+        let settling = recorded.settling();
         loop {
             let (answers, named_ids) = (plan.answers, std::mem::take(&mut plan.named_ids));
             let executed = if waits {
-                execute::execute(&recorded.caller, plan).await
+                execute::execute(&recorded.caller, plan, &settling).await
             } else {
                 let Recorded { entry, caller, .. } = &mut *recorded;
-                let (executed, announced) = future::join(execute::execute(caller, plan), entry.announced()).await;
+                let executed = execute::execute(caller, plan, &settling);
+                let (executed, announced) = future::join(executed, entry.announced()).await;
                 announced?;
                 executed
             };

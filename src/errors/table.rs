@@ -352,6 +352,15 @@ codes! {
              JSON or XML); a proxy answered 5xx; Odoo lost its database; a record was made together with those of \
              other calls, and Odoo did not tell which is which",
             "";
+        OutcomeUnknown = "outcome_unknown", GatewayTimeout, Unsafe,
+            "the answer to a write was lost, and Odoo's records did not tell whether it was done: several may be the \
+             one, a similar one stands there, or the time in which it may still appear is not over",
+            "look for it in Odoo, by the values that the message names; `odoo-gateway log settle` puts on record what \
+             you find";
+        EarlierAttempt = "settling", GatewayTimeout, Safe,
+            "a gateway ended while it made this call, and what it had sent may still be at work in Odoo; nothing was \
+             written now",
+            "send it again after `[delivery] longest_request`";
         TurnedAway = "turned_away", BadGateway, No,
             "a proxy before Odoo, or Odoo's own server, answered 4xx with no word of Odoo's: a body that is too \
              large for it, an address that it does not know, a wall",

@@ -18,6 +18,7 @@ use super::{
     leftover::{Fate, Leftover},
     read,
     run::{self, Run},
+    settle::Settler,
     undo::{Undo, UndoList},
     updated,
 };
@@ -50,12 +51,13 @@ struct Shared {
 ///
 /// # Errors
 /// None of the records was written, all of them for the same reason, which is none of theirs.
-pub(super) async fn save(caller: &Caller, many: Many, warnings: Vec<Warning>) -> Result<Done, Error> {
+pub(super) async fn save(settler: Settler<'_>, many: Many, warnings: Vec<Warning>) -> Result<Done, Error> {
+    let caller = settler.caller;
     let Many { wanted, shared: steps, missing, records, together, is_atomic } = many;
     if is_atomic {
-        return Box::pin(save_all(caller, &wanted, steps, records, warnings)).await;
+        return Box::pin(save_all(settler, &wanted, steps, records, warnings)).await;
     }
-    let mut run = Run::new(caller);
+    let mut run = Run::new(settler);
     let shared = create_missing(&mut run, steps, &missing).await;
     let needs: Vec<Vec<usize>> = records
         .iter()
@@ -89,7 +91,7 @@ pub(super) async fn save(caller: &Caller, many: Many, warnings: Vec<Warning>) ->
     }
     let mut alone = Vec::new();
     for (place, record) in open.into_iter().enumerate().filter_map(|(place, record)| Some((place, record?))) {
-        alone.push(write_alone(caller, run.created.clone(), place, record));
+        alone.push(write_alone(settler, run.created.clone(), place, record));
     }
     let mut alone = stream::iter(alone).buffered(MAX_CONCURRENT);
     while let Some((place, end, answer)) = alone.next().await {
@@ -106,23 +108,23 @@ pub(super) async fn save(caller: &Caller, many: Many, warnings: Vec<Warning>) ->
 
 /// Carries out the writes, all or none.
 async fn save_all(
-    caller: &Caller,
+    settler: Settler<'_>,
     wanted: &Selection,
     shared: Steps,
     records: Vec<Result<Record, plan::Error>>,
     warnings: Vec<Warning>,
 ) -> Result<Done, Error> {
     let records: Vec<Record> = records.into_iter().collect::<Result<_, _>>()?;
-    let written = atomic::write(caller, shared, records).await?;
+    let written = atomic::write(settler, shared, records).await?;
     let (ends, answers): (Vec<_>, Answers) =
         written.into_iter().map(|(written, answer, warnings)| (Ok(written), Some((answer, warnings)))).unzip();
-    let results = answer(caller, wanted, ends, answers).await;
+    let results = answer(settler.caller, wanted, ends, answers).await;
     Ok(Done { atomicity: Some(Atomicity::Compensated), ..done(results, warnings) })
 }
 
 /// Writes one record with steps of its own.
 fn write_alone(
-    caller: &Caller,
+    settler: Settler<'_>,
     earlier: StepMap<run::Created>,
     place: usize,
     record: Record,
@@ -130,7 +132,7 @@ fn write_alone(
     Box::pin(async move {
         let Record { write, warnings, .. } = record;
         let plan::Write { steps, lines_before, answer, .. } = write;
-        let main = run::run_after(caller, earlier, steps, lines_before).await;
+        let main = run::run_after(settler, earlier, steps, lines_before).await;
         let end = main.map(|main| match main.and_then(|main| main.created) {
             Some(id) => Written::Created(id),
             None => Written::Updated,

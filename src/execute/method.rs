@@ -9,6 +9,7 @@ use super::{
     Error, Incomplete, answered,
     failed::{failed, is_lost},
     leftover::{Fate, Leftover},
+    settle::Settler,
     undo::{Kind, Undo, UndoList, ids_of},
 };
 use crate::{
@@ -22,12 +23,13 @@ use crate::{
 /// # Errors
 /// Odoo or the policy refuses. Of an answer to a wizard, the error names what was called before.
 pub(super) async fn call(
-    caller: &Caller,
+    settler: Settler<'_>,
     rpc: Rpc,
     on: On,
     files: Vec<Value>,
     then: Vec<Then>,
 ) -> Result<(Value, Option<Warning>), Error> {
+    let caller = settler.caller;
     let mut called = rpc.clone();
     let mut result = match files.is_empty() {
         true => call_one(caller, rpc, on).await?,

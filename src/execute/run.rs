@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::{
     Error,
     failed::{Failed, failed, is_lost, lost, no_id},
+    settle::{Sent, Settler},
     undo::{Kind, Undo, UndoList, Updated, ids_of},
 };
 use crate::{
@@ -26,11 +27,11 @@ use crate::{
 /// # Errors
 /// A step failed. What the steps before it had created has been deleted again, or the error names what is left.
 pub(super) async fn run(
-    caller: &Caller,
+    settler: Settler<'_>,
     steps: Steps,
     before: HashSet<(String, i64)>,
 ) -> Result<Option<MainResult>, Error> {
-    run_after(caller, StepMap::default(), steps, before).await
+    run_after(settler, StepMap::default(), steps, before).await
 }
 
 /// Carries out steps that may use what `earlier` ones have created.
@@ -38,12 +39,12 @@ pub(super) async fn run(
 /// # Errors
 /// A step failed. What these steps had created has been deleted again, or the error names what is left.
 pub(super) async fn run_after(
-    caller: &Caller,
+    settler: Settler<'_>,
     earlier: StepMap<Created>,
     steps: Steps,
     before: HashSet<(String, i64)>,
 ) -> Result<Option<MainResult>, Error> {
-    let mut run = Run::after(caller, earlier, before);
+    let mut run = Run::after(settler, earlier, before);
     let mut result = None;
     for step in steps {
         match run.take_and_forget(step).await {
@@ -75,6 +76,7 @@ pub(super) struct Created {
 /// The state of a write that is being carried out.
 pub(super) struct Run<'c> {
     caller: &'c Caller,
+    settler: Settler<'c>,
     /// Lines that existed before, by field.
     before: HashSet<(String, i64)>,
     pub(super) created: StepMap<Created>,
@@ -84,13 +86,14 @@ pub(super) struct Run<'c> {
 }
 
 impl<'c> Run<'c> {
-    pub(super) fn new(caller: &'c Caller) -> Self {
-        Self::after(caller, StepMap::default(), HashSet::new())
+    pub(super) fn new(settler: Settler<'c>) -> Self {
+        Self::after(settler, StepMap::default(), HashSet::new())
     }
 
     /// A write that may use what `created` has. `before` are lines that existed before.
-    pub(super) fn after(caller: &'c Caller, created: StepMap<Created>, before: HashSet<(String, i64)>) -> Self {
-        Self { caller, before, created, undo: UndoList::new(caller), lines: HashMap::new() }
+    pub(super) fn after(settler: Settler<'c>, created: StepMap<Created>, before: HashSet<(String, i64)>) -> Self {
+        let caller = settler.caller;
+        Self { caller, settler, before, created, undo: UndoList::new(caller), lines: HashMap::new() }
     }
 
     /// Carries out one step; returns the result of the main call.
@@ -102,8 +105,8 @@ impl<'c> Run<'c> {
         taken
     }
 
-    pub(super) fn caller(&self) -> &'c Caller {
-        self.caller
+    pub(super) fn settler(&self) -> Settler<'c> {
+        self.settler
     }
 
     /// Leaves a step out. Nothing that needs it can be carried out.
@@ -132,8 +135,8 @@ impl<'c> Run<'c> {
                 (ids, None)
             }
             Purpose::CreateFiles => {
-                let result = self.caller.call(&rpc).await;
-                let ids = ids_of(&result.map_err(|error| failed(error, &rpc, false))?);
+                let result = self.settler.send(&rpc, false).await;
+                let ids = ids_of(&result.map_err(|error| failed(error, &rpc, false))?.answer);
                 let side_effects = SideEffects::default();
                 self.undo.push(Undo { model: rpc.model, ids: ids.clone(), kind: Kind::Files, side_effects });
                 (ids, None)
@@ -162,19 +165,18 @@ impl<'c> Run<'c> {
 
     /// Makes the main call. A new record may be created in one RPC with those of concurrent calls.
     async fn main(&mut self, rpc: Rpc, side_effects: SideEffects) -> Result<(Vec<i64>, MainResult), Failed> {
-        let mut answer = self.caller.call_batched(&rpc).await;
-        let mut is_read = true;
+        let mut sent = self.settler.send(&rpc, true).await;
         // Odoo 17 and later read the result within the write, and refuse the write where a rule hides the result. Before, the
         // record was written, with a warning. So the write is made without reading; where it is the write that may not be done,
         // it is refused again.
-        if let Err(OdooError::Fault(fault)) = &answer
+        if let Err(OdooError::Fault(fault)) = &sent
             && fault.is_access_error()
             && let Some(bare) = rpc.without_reading()
         {
-            answer = self.caller.call(&bare).await;
-            is_read = false;
+            sent = self.settler.send(&bare, false).await.map(|sent| Sent { is_answered: false, ..sent });
         }
-        let answer = answer.map_err(|error| failed(error, &rpc, true).with(&side_effects.models))?;
+        let Sent { answer, is_answered: is_read } =
+            sent.map_err(|error| failed(error, &rpc, true).with(&side_effects.models))?;
         let ids = ids_of(&answer);
         let created = match (&rpc.ids, ids.first()) {
             (Some(updated), _) if !updated.is_empty() => {
@@ -193,8 +195,8 @@ impl<'c> Run<'c> {
     /// Creates a record that a lookup did not find. Where the answer is lost, the lookup tells whether the record
     /// exists.
     async fn create_missing(&self, rpc: &Rpc, probe: &Rpc, side_effects: SideEffects) -> Result<Undo, Failed> {
-        let (ids, kind) = match self.caller.call(rpc).await {
-            Ok(result) => (ids_of(&result), Kind::Created),
+        let (ids, kind) = match self.settler.send(rpc, false).await {
+            Ok(sent) => (ids_of(&sent.answer), Kind::Created),
             Err(error) if is_lost(&error) => match self.caller.call_again(probe).await.map(|found| ids_of(&found)) {
                 Ok(found) if found.len() == 1 => (found, Kind::Adopted),
                 // The record may exist, and refer to what was created before it.

@@ -11,6 +11,7 @@ mod lookups;
 mod methods;
 mod reads;
 mod schemas;
+mod settling;
 
 use std::{
     sync::{
@@ -25,7 +26,7 @@ use serde_json::Value;
 use tokio::{sync::OnceCell, time::Instant};
 
 use self::context::CallContext;
-pub use self::lookups::LookupError;
+pub use self::{lookups::LookupError, settling::Sending};
 use super::{credential::Credential, model::effect::Effect};
 use crate::{
     errors::Retry,
@@ -189,6 +190,7 @@ impl Caller {
 
     async fn make(&self, rpc: &Rpc) -> Result<Value, Error> {
         let mut tries = self.odoo.endpoint.retries.begin();
+        let creating = rpc.creates().then(|| self.odoo.created.begin(&rpc.model));
         loop {
             let options = self.options();
             let written = |answer: &Value| rpc.written(answer);
@@ -209,6 +211,9 @@ impl Caller {
                 self.odoo.limit.breaker().wait_until_up(options.until).await;
             }
             if !tries.again(&outcome, rpc.repeatable, cost, options.until).await {
+                if let (Some(creating), Ok(answer)) = (creating, &outcome) {
+                    creating.answered(&rpc.written(answer));
+                }
                 return outcome;
             }
         }

@@ -11,6 +11,7 @@ pub(in crate::odoo) mod concurrency_limit;
 pub(in crate::odoo) mod origin;
 pub(in crate::odoo) mod public_address;
 pub(in crate::odoo) mod retries;
+mod server_clock;
 pub(in crate::odoo) mod tls;
 
 use std::{error::Error as _, path::PathBuf, sync::Arc, time::Duration};
@@ -26,6 +27,7 @@ use self::{
     concurrency_limit::{RequestClass, UpstreamLimit},
     origin::Origin,
     public_address::PublicAddress,
+    server_clock::ServerClock,
     tls::{CaDigest, TlsError},
 };
 use super::model::effect::Effect;
@@ -56,6 +58,7 @@ pub(in crate::odoo) struct Transport {
     max_answer: ByteSize,
     limit: Arc<UpstreamLimit>,
     metrics: Arc<Metrics>,
+    pub(in crate::odoo) clock: ServerClock,
 }
 
 /// Why the connection to Odoo cannot be set up.
@@ -143,6 +146,7 @@ impl Transport {
             max_answer: config.max_answer,
             limit,
             metrics,
+            clock: ServerClock::default(),
         })
     }
 
@@ -207,6 +211,7 @@ impl Transport {
         url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
         let request = self.client.post(url).headers(headers).body(body);
         let response = request.send().await.map_err(|error| self.request_error(effect, &error))?;
+        self.clock.note(response.headers());
         let status = response.status();
         if let (true, Some(to)) = (status.is_redirection(), response.headers().get(header::LOCATION)) {
             return Err(Error::Redirected { to: String::from_utf8_lossy(to.as_bytes()).into_owned() });

@@ -40,6 +40,7 @@ mod named_values;
 mod not_written;
 mod operations;
 mod outage;
+mod outcomes;
 mod passing;
 mod payloads;
 mod policy;

@@ -10,9 +10,10 @@ use crate::{
         Error,
         failed::{Failed, failed, lost, no_id},
         run::{Created, Run},
+        settle::Settler,
         undo::{Kind, Undo, UndoList, Updated, ids_of},
     },
-    odoo::{Caller, Rpc},
+    odoo::Rpc,
     plan::{self, Answer, NestedLines, Purpose, Record, SideEffects, Step, Steps, Warning},
 };
 
@@ -34,8 +35,8 @@ pub(super) type AllWritten = Vec<(Written, Answer, Vec<Warning>)>;
 ///
 /// # Errors
 /// A call failed. What those before it had created has been deleted again, or the error names what is left.
-pub(super) async fn write(caller: &Caller, shared: Steps, records: Vec<Record>) -> Result<AllWritten, Error> {
-    let mut writing = Writing { caller, undo: UndoList::new(caller) };
+pub(super) async fn write(settler: Settler<'_>, shared: Steps, records: Vec<Record>) -> Result<AllWritten, Error> {
+    let mut writing = Writing { settler, undo: UndoList::new(settler.caller) };
     match writing.all(shared, records).await {
         Ok(parts) => Ok(parts.into_iter().map(Part::written).collect()),
         Err(failed) => Err(writing.undo.give_up(failed).await),
@@ -43,14 +44,14 @@ pub(super) async fn write(caller: &Caller, shared: Steps, records: Vec<Record>) 
 }
 
 struct Writing<'w> {
-    caller: &'w Caller,
+    settler: Settler<'w>,
     /// What all calls have done so far.
     undo: UndoList<'w>,
 }
 
 impl<'w> Writing<'w> {
     async fn all(&mut self, shared: Steps, records: Vec<Record>) -> Result<Vec<Part<'w>>, Failed> {
-        let mut run = Run::new(self.caller);
+        let mut run = Run::new(self.settler);
         for step in shared {
             self.take(&mut run, step).await?;
         }
@@ -96,9 +97,9 @@ impl<'w> Writing<'w> {
         }
         let Some((model, context)) = like else { return Ok(()) };
         let rpc = Rpc { context, ..Rpc::create(&model, records) };
-        let answer = self.caller.call(&rpc).await;
-        self.caller.forget_lookups_of(side_effects.models.iter().map(String::as_str));
-        let answer = answer.map_err(|error| failed(error, &rpc, true).with(&side_effects.models))?;
+        let sent = self.settler.send(&rpc, false).await;
+        self.settler.caller.forget_lookups_of(side_effects.models.iter().map(String::as_str));
+        let answer = sent.map_err(|error| failed(error, &rpc, true).with(&side_effects.models))?.answer;
         let ids = ids_of(&answer);
         if ids.len() != new.len() {
             return Err(lost(no_id(&rpc), &rpc, true).with(&side_effects.models));
@@ -106,7 +107,7 @@ impl<'w> Writing<'w> {
         self.undo.push(Undo { model: model.clone(), ids: ids.clone(), kind: Kind::Main, side_effects });
         let records =
             rpc.args.first().and_then(|(_, records)| records.as_array()).map(Vec::as_slice).unwrap_or_default();
-        let ids = self.caller.in_order(&model, records, ids).await?.ok_or_else(not_told)?;
+        let ids = self.settler.caller.in_order(&model, records, ids).await?.ok_or_else(not_told)?;
         for (place, id) in new.into_iter().zip(ids) {
             parts[place].created = Some(id);
             parts[place].run.created.push(Created { model: model.clone(), ids: vec![id] });
@@ -124,9 +125,9 @@ impl<'w> Writing<'w> {
             writes.push(rpc);
         }
         let Some(rpc) = one_call(writes) else { return Ok(()) };
-        let answer = self.caller.call(&rpc).await;
-        self.caller.forget_lookups_of(side_effects.models.iter().map(String::as_str));
-        answer.map_err(|error| failed(error, &rpc, true).with(&side_effects.models))?;
+        let sent = self.settler.send(&rpc, false).await;
+        self.settler.caller.forget_lookups_of(side_effects.models.iter().map(String::as_str));
+        sent.map_err(|error| failed(error, &rpc, true).with(&side_effects.models))?;
         let (model, ids, with) = (rpc.model, rpc.ids.unwrap_or_default(), side_effects.models);
         self.undo.updated = Some(Updated { model: model.clone(), ids, with });
         for part in parts.iter_mut().filter(|part| part.created.is_none()) {
@@ -141,7 +142,7 @@ impl<'p> Part<'p> {
     fn of(record: Record, earlier: &Run<'p>) -> Self {
         let Record { write, warnings, .. } = record;
         let plan::Write { steps, lines_before, answer, .. } = write;
-        let run = Run::after(earlier.caller(), earlier.created.clone(), lines_before);
+        let run = Run::after(earlier.settler(), earlier.created.clone(), lines_before);
         let mut part = Self { run, before: Vec::new(), main: None, after: Vec::new(), answer, warnings, created: None };
         let mut is_after = false;
         for step in steps {

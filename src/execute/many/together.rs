@@ -13,9 +13,10 @@ use crate::{
     execute::{
         failed::{is_lost, no_id},
         run::Run,
+        settle::Settler,
         undo::ids_of,
     },
-    odoo::{Caller, Rpc},
+    odoo::Rpc,
     plan::Step,
 };
 
@@ -49,14 +50,14 @@ pub(super) async fn create(run: &mut Run<'_>, records: Vec<(usize, Step)>) -> Ve
         alike.get_or_insert((model, context));
     }
     let Some((model, context)) = alike else { return ends };
-    let mut parts = Parts { caller: run.caller(), model, context, size: FIRST_PART, ends };
+    let mut parts = Parts { settler: run.settler(), model, context, size: FIRST_PART, ends };
     parts.create_all(open).await;
     parts.ends
 }
 
 /// The records while they are being created.
 struct Parts<'p> {
-    caller: &'p Caller,
+    settler: Settler<'p>,
     model: String,
     context: Map<String, Value>,
     /// The size of the next part.
@@ -104,13 +105,13 @@ impl Parts<'_> {
         let (places, records): (Vec<(usize, Vec<String>)>, Vec<Value>) =
             part.into_iter().map(|new| ((new.place, new.with), new.values)).unzip();
         let mut rpc = Rpc { context: self.context.clone(), ..Rpc::create(&self.model, records) };
-        let outcome = self.caller.call(&rpc).await;
+        let outcome = self.settler.send(&rpc, false).await;
         for (_, with) in &places {
-            self.caller.forget_lookups_of(with.iter().map(String::as_str));
+            self.settler.caller.forget_lookups_of(with.iter().map(String::as_str));
         }
         let error = match outcome {
-            Ok(answer) => {
-                let ids = ids_of(&answer);
+            Ok(sent) => {
+                let ids = ids_of(&sent.answer);
                 if ids.len() == places.len() {
                     self.adapt(started);
                     self.ends.extend(places.into_iter().zip(ids).map(|((place, _), id)| (place, Ok(id))));
@@ -146,7 +147,7 @@ impl Parts<'_> {
 
     /// Makes the next part larger where Odoo was quick, and smaller where it was slow.
     fn adapt(&mut self, started: Instant) {
-        let (took, most) = (started.elapsed(), self.caller.timeout() / PART_OF_TIMEOUT);
+        let (took, most) = (started.elapsed(), self.settler.caller.timeout() / PART_OF_TIMEOUT);
         if took > most {
             self.size = (self.size / 2).max(1);
         } else if took < most / 2 {

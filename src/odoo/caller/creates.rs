@@ -177,10 +177,14 @@ impl Caller {
     /// Sends the `create` of a batch, with retries as for a single RPC. Attempts that are retried are recorded in the trace.
     async fn send_batch(&self, rpc: &Rpc, all: &Rpc, batch_size: usize) -> Result<Value, Error> {
         let mut tries = self.odoo.endpoint.retries.begin();
+        let creating = self.odoo.created.begin(&all.model);
         loop {
             let (started, options) = (Instant::now(), self.options());
             let outcome = self.send(all, options).await;
             if !tries.again(&outcome, all.repeatable, Cost::Budgeted, options.until).await {
+                if let Ok(answer) = &outcome {
+                    creating.answered(&all.written(answer));
+                }
                 return outcome;
             }
             let (took, failed) = (started.elapsed(), outcome.err());

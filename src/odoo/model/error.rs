@@ -41,6 +41,15 @@ pub enum Error {
     /// The request was sent, and no answer tells its outcome.
     #[error("{}", no_answer(*effect, why))]
     NoAnswer { effect: Effect, why: Why },
+    /// The answer to a write was lost, and Odoo's records do not tell whether it was done.
+    #[error("{0}")]
+    OutcomeUnknown(Box<Unsettled>),
+    /// An earlier attempt of this call may still be at work in Odoo: nothing was sent.
+    #[error(
+        "an earlier attempt of this call, which a gateway has left, may still be at work in Odoo for {:.0} s; nothing was written, send it again after that",
+        .wait.as_secs_f32().ceil()
+    )]
+    EarlierAttempt { wait: Duration },
     /// Odoo, or a proxy in front of it, refused the request before working on it.
     #[error("Odoo is overloaded (HTTP {status})")]
     Overloaded { status: u16 },
@@ -100,6 +109,23 @@ pub enum Error {
     NoSuchDatabase(String),
 }
 
+/// A write of which it could not be found out whether it was done.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error(
+    "it is not known whether {what} was done, which was sent at {at}: {}; {why}. Look for it in Odoo, and put on record what you find with `odoo-gateway log settle`",
+    lost.cause()
+)]
+pub struct Unsettled {
+    /// The write, with the values that it can be recognised by.
+    pub what: String,
+    /// When it was sent, as Odoo's clock says.
+    pub at: String,
+    /// Why looking for it did not tell.
+    pub why: String,
+    /// How the answer was lost.
+    pub lost: Box<Error>,
+}
+
 /// Why the outcome of a request is unknown.
 #[derive(Debug, Clone)]
 pub enum Why {
@@ -135,28 +161,36 @@ pub enum Queue {
 }
 
 fn no_answer(effect: Effect, why: &Why) -> String {
-    let why = match why {
-        Why::TimedOut(after) => format!("Odoo did not answer within {:.1} s", after.as_secs_f32()),
-        Why::Broken(reason) => format!("the connection to Odoo broke before it answered: {reason}"),
-        Why::Status(status) => format!("Odoo answered HTTP {status} instead of a result"),
-        Why::Page { status, title } => {
-            format!("a web page came back instead of Odoo's answer: HTTP {status}{}", titled(title))
-        }
-        Why::DatabaseLost(fault) => format!("Odoo lost its database: {}", fault.message.lines().next().unwrap_or("")),
-        Why::NotInXml(detail) => {
-            format!("the call was carried out, but Odoo cannot put its result into XML-RPC: {detail}")
-        }
-        Why::Indistinguishable { model, ids } => format!(
-            "the record was made in one call with those of other callers, and cannot be told from them: it is one of {model} {ids}"
-        ),
-        Why::Encoded(coding) => {
-            format!("the answer came back as {coding}, which nobody asked for; a proxy before Odoo compresses it")
-        }
-        Why::Garbled(detail) => format!("Odoo's answer cannot be read: {detail}"),
-    };
+    let why = why.words();
     match effect {
         Effect::Read => why,
         Effect::Write => format!("{why}; it is not known whether the change was made: look before you send it again"),
+    }
+}
+
+impl Why {
+    fn words(&self) -> String {
+        match self {
+            Self::TimedOut(after) => format!("Odoo did not answer within {:.1} s", after.as_secs_f32()),
+            Self::Broken(reason) => format!("the connection to Odoo broke before it answered: {reason}"),
+            Self::Status(status) => format!("Odoo answered HTTP {status} instead of a result"),
+            Self::Page { status, title } => {
+                format!("a web page came back instead of Odoo's answer: HTTP {status}{}", titled(title))
+            }
+            Self::DatabaseLost(fault) => {
+                format!("Odoo lost its database: {}", fault.message.lines().next().unwrap_or(""))
+            }
+            Self::NotInXml(detail) => {
+                format!("the call was carried out, but Odoo cannot put its result into XML-RPC: {detail}")
+            }
+            Self::Indistinguishable { model, ids } => format!(
+                "the record was made in one call with those of other callers, and cannot be told from them: it is one of {model} {ids}"
+            ),
+            Self::Encoded(coding) => {
+                format!("the answer came back as {coding}, which nobody asked for; a proxy before Odoo compresses it")
+            }
+            Self::Garbled(detail) => format!("Odoo's answer cannot be read: {detail}"),
+        }
     }
 }
 
@@ -191,6 +225,14 @@ pub enum Repeatable {
 }
 
 impl Error {
+    /// How the answer was lost, without what that means for the call.
+    fn cause(&self) -> String {
+        match self {
+            Self::NoAnswer { why, .. } => why.words(),
+            error => error.to_string(),
+        }
+    }
+
     /// The stable code that callers may branch on.
     pub fn code(&self) -> Code {
         match self {
@@ -204,6 +246,8 @@ impl Error {
             Self::AnswerTooLarge { .. } | Self::AnswerNeedsTooMuch { .. } => Code::AnswerTooLarge,
             Self::NoAnswer { why: Why::TimedOut(_), .. } => Code::OdooTimeout,
             Self::NoAnswer { .. } => Code::OdooNoAnswer,
+            Self::OutcomeUnknown(_) => Code::OutcomeUnknown,
+            Self::EarlierAttempt { .. } => Code::EarlierAttempt,
             Self::Overloaded { .. } => Code::OdooOverloaded,
             Self::Fault(fault) => fault.code(),
             Self::UnknownModel(_) => Code::UnknownModel,
@@ -233,9 +277,11 @@ impl Error {
             | Self::Busy(_)
             | Self::OutOfTime
             | Self::KeyBusy
+            | Self::EarlierAttempt { .. }
             | Self::Overloaded { .. }
             | Self::NoAnswer { effect: Effect::Read, .. } => Retry::Safe,
-            Self::NoAnswer { effect: Effect::Write, .. }
+            Self::OutcomeUnknown(_)
+            | Self::NoAnswer { effect: Effect::Write, .. }
             | Self::AnswerTooLarge { effect: Effect::Write, .. }
             | Self::AnswerNeedsTooMuch { effect: Effect::Write, .. } => Retry::Unsafe,
             Self::Fault(fault) => fault.retry(),

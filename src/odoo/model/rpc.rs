@@ -268,13 +268,20 @@ impl Rpc {
         shown
     }
 
+    /// Whether it creates records, and answers their ids: `create`, or `web_save` on no records.
+    pub fn creates(&self) -> bool {
+        self.effect == Effect::Write
+            && self.ids.as_ref().is_none_or(Vec::is_empty)
+            && matches!(self.method.as_str(), "create" | "web_save")
+    }
+
     /// The ids of the records that this RPC has written, as far as it and its answer tell: those that it was called on, or those
     /// that `create` or `web_save` returned.
     pub(in crate::odoo) fn written(&self, answer: &Value) -> Vec<i64> {
         match (&self.ids, self.effect) {
             (_, Effect::Read) => Vec::new(),
             (Some(ids), Effect::Write) if !ids.is_empty() => ids.clone(),
-            (_, Effect::Write) if matches!(self.method.as_str(), "create" | "web_save") => {
+            (_, Effect::Write) if self.creates() => {
                 let items = answer.as_array().map_or(std::slice::from_ref(answer), Vec::as_slice);
                 items.iter().filter_map(|item| item.as_i64().or_else(|| item["id"].as_i64())).collect()
             }
