@@ -25,6 +25,10 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 const PROGRAM: &str = env!("CARGO_BIN_EXE_odoo-gateway");
 /// Says to this program that it is to be the gateway.
 const IS_GATEWAY: &str = "ODOO_GATEWAY_BENCH_IS_GATEWAY";
+/// The variable with the password of the client's Odoo account.
+const PASSWORD: &str = "ODOO_GATEWAY_BENCH_PASSWORD";
+/// Of the key that `load` sends.
+const CLIENT_KEY_SHA256: &str = "54cb4c72bd638a2ee43f1695f63109e11be9de9ebe2bac7b5aaca31c6312a12f";
 /// In memory, on every Linux.
 const MEMORY: &str = "/dev/shm";
 /// So many calls the stub is given at a time.
@@ -104,8 +108,12 @@ impl Gateway {
         let config = format!(
             "[server]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n\
              [upstream]\nurl = \"{upstream}\"\ndatabase = \"{DATABASE}\"\nmax_in_flight = {IN_FLIGHT}\nqueue = 4096\n\
+             protocol = \"session\"\n\
              [limits]\nconnections_per_address = 4096\nrequests = 4096\nrequests_per_address = 4096\n\
-             [log]\n{}",
+             [log]\n{}\
+             [delivery]\nrate = 1\n\
+             [[client]]\nname = \"bench\"\nkey_sha256 = \"{CLIENT_KEY_SHA256}\"\nodoo_login = \"webshop\"\n\
+             odoo_password_env = \"{PASSWORD}\"\n",
             log.keys()
         );
         std::fs::write(&file, config).unwrap();
@@ -121,6 +129,7 @@ impl Gateway {
         let mut process = command
             .args(["serve", "--config"])
             .arg(file)
+            .env(PASSWORD, "secret")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(File::create(&messages).unwrap())

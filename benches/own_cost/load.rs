@@ -16,6 +16,9 @@ use super::{
     stub::MODEL,
 };
 
+/// The key of the client that the gateway's configuration has.
+const CLIENT_KEY: &str = "gw_0000000000000000000000000000000000000000000000000000000000000000";
+
 /// What is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Work {
@@ -23,15 +26,37 @@ pub(crate) enum Work {
     Search,
     /// `create_data` of one record, with nothing to be looked up.
     Create,
+    /// The same by a client, for what the next two are held against.
+    Client,
+    /// The same with an `Idempotency-Key`.
+    Keyed,
+    /// The same, answered as soon as it is stored.
+    Queued,
 }
 
 impl Work {
-    pub(crate) const ALL: [Self; 2] = [Self::Search, Self::Create];
+    /// What is measured where nothing is named.
+    pub(crate) const USUAL: [Self; 2] = [Self::Search, Self::Create];
+    pub(crate) const ALL: [Self; 5] = [Self::Search, Self::Create, Self::Client, Self::Keyed, Self::Queued];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Search => "search",
             Self::Create => "create",
+            Self::Client => "client",
+            Self::Keyed => "keyed",
+            Self::Queued => "queued",
+        }
+    }
+
+    /// Who calls, and what else stands in the head.
+    fn headers(self) -> String {
+        let client = format!("x-api-key: {CLIENT_KEY}\r\n");
+        match self {
+            Self::Search | Self::Create => "Cookie: session_id=0123456789abcdef0123456789abcdef01234567\r\n".to_owned(),
+            Self::Client => client,
+            Self::Keyed => format!("{client}Idempotency-Key: call-########\r\n"),
+            Self::Queued => format!("{client}Idempotency-Key: call-########\r\nPrefer: respond-async\r\n"),
         }
     }
 
@@ -41,7 +66,7 @@ impl Work {
                 "search_data",
                 r#"{"search_domain": [["ref", "=", "R########"]], "search_field": ["name", "ref", "email", "phone", "city"], "limit": 1}"#,
             ),
-            Self::Create => (
+            Self::Create | Self::Client | Self::Keyed | Self::Queued => (
                 "create_data",
                 r#"{"name": "Customer ########", "ref": "R########", "email": "customer########@example.com", "phone": "+32 2 555 01 23", "street": "Rue de la Loi 16", "zip": "1000", "city": "Brussels", "is_company": true, "credit_limit": 1250.5, "comment": "Came by the web shop, wants invoices by mail."}"#,
             ),
@@ -51,8 +76,8 @@ impl Work {
         );
         Template::new(&format!(
             "POST /api/{route} HTTP/1.1\r\nHost: gateway.example.com\r\nUser-Agent: webshop/1.0\r\nAccept: */*\r\n\
-             Content-Type: application/json\r\nCookie: session_id=0123456789abcdef0123456789abcdef01234567\r\n\
-             Content-Length: {}\r\n\r\n{body}",
+             Content-Type: application/json\r\n{}Content-Length: {}\r\n\r\n{body}",
+            self.headers(),
             body.len()
         ))
     }
@@ -73,7 +98,7 @@ impl Load {
         for _ in 0..connections {
             let stream = TcpStream::connect(gateway).await.unwrap();
             stream.set_nodelay(true).unwrap();
-            callers.push(tokio::spawn(call(stream, work.request(), next.clone(), calls.clone(), is_over.clone())));
+            callers.push(tokio::spawn(call(stream, work, next.clone(), calls.clone(), is_over.clone())));
         }
         Self { calls, is_over, callers }
     }
@@ -94,21 +119,26 @@ impl Load {
 
 async fn call(
     mut stream: TcpStream,
-    mut request: Template,
+    work: Work,
     next: Arc<AtomicU32>,
     calls: Arc<AtomicU64>,
     is_over: Arc<AtomicBool>,
 ) {
     let mut incoming = Incoming::default();
+    let mut request = work.request();
     while !is_over.load(Relaxed) {
         let number = next.fetch_add(1, Relaxed);
         stream.write_all(request.with(number)).await.unwrap();
         let answer = incoming.next(&mut stream).await.unwrap().expect("the gateway hung up");
         // The record's id is the number that was sent (stub.rs); that of the envelope follows a comma.
         let id = [b"{\"id\":".as_slice(), &digits(number)].concat();
-        let is_right = answer.head.starts_with(b"HTTP/1.1 200 ")
+        let is_done = answer.head.starts_with(b"HTTP/1.1 200 ")
             && memmem::find(answer.body, b"\"is_success\":true").is_some()
             && memmem::find(answer.body, &id).is_some();
+        let is_right = match work {
+            Work::Queued => answer.head.starts_with(b"HTTP/1.1 202 "),
+            _ => is_done,
+        };
         assert!(is_right, "call {number}: {}", String::from_utf8_lossy(answer.body));
         calls.fetch_add(1, Relaxed);
     }

@@ -3,6 +3,8 @@
 //!     cargo bench --bench own_cost                          all of it, about seven minutes
 //!     cargo bench --bench own_cost -- create durable 64     of each kind only what is named: search, create; durable,
 //!                                                           memory, off; 1, 64, 1000
+//!     cargo bench --bench own_cost -- client keyed queued durable 1 64
+//!                                                           what an idempotency key costs, and a call that is queued
 //!     cargo bench --bench own_cost -- closing 64            the stub closes every connection, as Odoo itself does; without
 //!                                                           the word it keeps them open, as a proxy before Odoo
 //!
@@ -92,7 +94,8 @@ async fn measure() {
     let keeping = if is_named("closing") { Keeping::Closing } else { Keeping::Open };
     let rounds = number("ODOO_GATEWAY_BENCH_ROUNDS").unwrap_or(5);
     let length = Duration::from_secs(number("ODOO_GATEWAY_BENCH_SECONDS").unwrap_or(3));
-    let works = wanted(&Work::ALL, |work| is_named(work.name()));
+    let named: Vec<Work> = Work::ALL.into_iter().filter(|work| is_named(work.name())).collect();
+    let works = if named.is_empty() { Work::USUAL.to_vec() } else { named };
     let logs = wanted(&Log::ALL, |log| is_named(log.name()));
     let connections = wanted(&CONNECTIONS, |connections| is_named(&connections.to_string()));
     let upstream = stub::start(keeping).await;
@@ -135,7 +138,8 @@ async fn measure() {
     }
     println!();
     for (setting, rounds) in &measured {
-        if setting.log == Log::Durable && setting.connections == GOAL_CONNECTIONS {
+        if setting.log == Log::Durable && setting.connections == GOAL_CONNECTIONS && Work::USUAL.contains(&setting.work)
+        {
             tell_goal(*setting, rounds, &upstream).await;
         }
     }

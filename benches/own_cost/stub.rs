@@ -22,6 +22,8 @@ const HEAD: &str = "HTTP/1.1 200 OK\r\nServer: Werkzeug/3.0.1 Python/3.12.3\r\nC
                     Date: Mon, 05 Jan 2026 08:00:00 GMT\r\n";
 const VERSION: &str = r#"{"server_version": "19.0", "server_version_info": [19, 0, 0, "final", 0, ""]}"#;
 const SESSION: &str = r#"{"uid": 2, "db": "bench", "username": "webshop", "user_companies": {"current_company": 1}, "user_context": {"lang": "en_US", "tz": "Europe/Brussels"}}"#;
+/// Behind the first line of the answer to a login.
+const LOGIN: &str = "\r\nSet-Cookie: session_id=0123456789abcdef0123456789abcdef01234567; Path=/; HttpOnly\r\n";
 /// A row, as long as one that is asked for with a few fields.
 const ROW: &str = r#"[{"id": ########, "name": "Customer ########", "ref": "R########", "email": "customer########@example.com", "phone": "+32 2 555 01 23", "city": "Brussels"}]"#;
 const FIELDS: [(&str, &str); 12] = [
@@ -82,6 +84,7 @@ struct Answers {
     keeping: Keeping,
     version: Vec<u8>,
     session: Vec<u8>,
+    login: Vec<u8>,
     fields: Vec<u8>,
     found: Template,
     made: String,
@@ -115,6 +118,7 @@ impl Answers {
             keeping,
             version: bytes(VERSION),
             session: bytes(SESSION),
+            login: answer(keeping, SESSION).replacen("\r\n", LOGIN, 1).into_bytes(),
             fields: bytes(&format!("{{{}}}", fields.join(", "))),
             found: Template::new(&answer(keeping, ROW)),
             made: String::new(),
@@ -146,6 +150,7 @@ impl Answers {
             }
             b"version_info" => &self.version,
             b"get_session_info" => &self.session,
+            b"authenticate" => &self.login,
             b"fields_get" => &self.fields,
             _ => panic!("the stub does not know {}", String::from_utf8_lossy(path)),
         }
