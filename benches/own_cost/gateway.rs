@@ -27,7 +27,8 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_odoo-gateway");
 const IS_GATEWAY: &str = "ODOO_GATEWAY_BENCH_IS_GATEWAY";
 /// The variable with the password of the client's Odoo account.
 const PASSWORD: &str = "ODOO_GATEWAY_BENCH_PASSWORD";
-/// Of the key that `load` sends.
+/// The key of the client that the configuration has.
+pub(crate) const CLIENT_KEY: &str = "gw_0000000000000000000000000000000000000000000000000000000000000000";
 const CLIENT_KEY_SHA256: &str = "54cb4c72bd638a2ee43f1695f63109e11be9de9ebe2bac7b5aaca31c6312a12f";
 /// In memory, on every Linux.
 const MEMORY: &str = "/dev/shm";
@@ -102,6 +103,11 @@ pub(crate) struct Allocated {
 
 impl Gateway {
     pub(crate) fn start(build: Build, log: Log, upstream: &str) -> Self {
+        Self::start_with(build, log, upstream, "")
+    }
+
+    /// The same, with more in `[delivery]`.
+    pub(crate) fn start_with(build: Build, log: Log, upstream: &str, delivery: &str) -> Self {
         let folder = log.folder();
         let file = folder.path().join("gateway.toml");
         // All callers come from one address, and none is turned away.
@@ -111,7 +117,7 @@ impl Gateway {
              protocol = \"session\"\n\
              [limits]\nconnections_per_address = 4096\nrequests = 4096\nrequests_per_address = 4096\n\
              [log]\n{}\
-             [delivery]\nrate = 1\n\
+             [delivery]\nrate = 1\n{delivery}\
              [[client]]\nname = \"bench\"\nkey_sha256 = \"{CLIENT_KEY_SHA256}\"\nodoo_login = \"webshop\"\n\
              odoo_password_env = \"{PASSWORD}\"\n",
             log.keys()

@@ -12,12 +12,10 @@ use memchr::memmem;
 use tokio::{io::AsyncWriteExt, net::TcpStream, task::JoinHandle};
 
 use super::{
+    gateway::CLIENT_KEY,
     message::{FIRST, Incoming, Template, digits},
     stub::MODEL,
 };
-
-/// The key of the client that the gateway's configuration has.
-const CLIENT_KEY: &str = "gw_0000000000000000000000000000000000000000000000000000000000000000";
 
 /// What is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
