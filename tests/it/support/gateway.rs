@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use super::{
     client,
     odoo::{Odoo, odoo},
-    poll,
+    poll, processes,
 };
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_odoo-gateway");
@@ -210,16 +210,7 @@ impl Gateway {
 
     /// The processes that it has started and that run, by their numbers.
     pub(crate) fn children(&self) -> Vec<String> {
-        let own = self.process.id().to_string();
-        let processes =
-            std::fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        let is_child = |pid: &String| {
-            // `pid (name) state parent …`; the process may have ended meanwhile.
-            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            let mut fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
-            fields.next().is_some_and(|state| state != "Z") && fields.next() == Some(&own)
-        };
-        processes.filter(is_child).collect()
+        processes::children(self.process.id())
     }
 
     /// Waits until it has so many children, and has none of them go on.

@@ -9,6 +9,8 @@ pub(crate) mod matcher;
 pub(crate) mod net_log;
 pub(crate) mod newer;
 pub(crate) mod odoo;
+pub(crate) mod postgres;
+pub(crate) mod processes;
 pub(crate) mod segments;
 pub(crate) mod tls;
 

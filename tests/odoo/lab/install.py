@@ -19,6 +19,12 @@ def ensure(release):
             done.touch()
 
 
+def ensure_postgres():
+    """PostgreSQL's programs alone, for tests that need no Odoo."""
+    if not postgres_programs():
+        _install(["postgresql"])
+
+
 def postgres_programs():
     """The newest PostgreSQL's program folder, or None. Debian keeps the server's programs off the PATH."""
     found = [pathlib.Path(p).parent for p in glob.glob("/usr/lib/postgresql/*/bin/initdb")]
@@ -34,8 +40,11 @@ def _ensure_system_packages(release):
     missing = release.missing_packages()
     if not postgres_programs():
         missing = ["postgresql", *missing]
-    if not missing:
-        return
+    if missing:
+        _install(missing)
+
+
+def _install(missing):
     if not ROOT:
         raise LabError(f"{' and '.join(missing)} must be installed first: sudo apt-get install {' '.join(missing)}")
     say(f"installing {' '.join(missing)}")

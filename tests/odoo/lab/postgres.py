@@ -30,7 +30,7 @@ def ensure():
         say("starting PostgreSQL")
         _clear_lock()
         options = " ".join(f"-c {setting}" for setting in SETTINGS)
-        _as_account([_program("pg_ctl"), "-D", FOLDER / "data", "-l", LOG, "-w", "-t", "60", "-o", options, "start"], "starting PostgreSQL")
+        as_account([_program("pg_ctl"), "-D", FOLDER / "data", "-l", LOG, "-w", "-t", "60", "-o", options, "start"], "starting PostgreSQL")
     if "1" not in psql("postgres", f"SELECT 1 FROM pg_roles WHERE rolname = '{ROLE}'", user=_superuser()):
         psql("postgres", f"CREATE ROLE {ROLE} LOGIN CREATEDB", user=_superuser())
 
@@ -62,7 +62,7 @@ def is_running():
 
 def stop():
     if install.postgres_programs() and is_running():
-        _as_account([_program("pg_ctl"), "-D", FOLDER / "data", "-m", "fast", "-w", "stop"], "stopping PostgreSQL")
+        as_account([_program("pg_ctl"), "-D", FOLDER / "data", "-m", "fast", "-w", "stop"], "stopping PostgreSQL")
 
 
 def psql(database, statement, user=ROLE):
@@ -84,21 +84,26 @@ def drop_database(name):
 
 def _make():
     # Whoever reaches the socket is let in, so nobody else may.
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    FOLDER.chmod(0o700)
-    if ROOT:
-        account = pwd.getpwnam(ACCOUNT)
-        os.chown(FOLDER, account.pw_uid, account.pw_gid)
-        _check_reachable(account)
+    make_private(FOLDER)
     run(["rm", "-rf", FOLDER / "data"], "removing a half-made cluster")
-    _as_account([_program("initdb"), "-D", FOLDER / "data", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-U", _superuser()], "initdb")
+    as_account([_program("initdb"), "-D", FOLDER / "data", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-U", _superuser()], "initdb")
     (FOLDER / "data.done").touch()
 
 
-def _check_reachable(account):
-    reach = subprocess.run(["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups", "test", "-x", str(FOLDER)], check=False)
+def make_private(folder):
+    """A folder of the account that the server runs as."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    if ROOT:
+        account = pwd.getpwnam(ACCOUNT)
+        os.chown(folder, account.pw_uid, account.pw_gid)
+        _check_reachable(folder)
+
+
+def _check_reachable(folder):
+    reach = subprocess.run(within_account(["test", "-x", str(folder)]), check=False)
     if reach.returncode:
-        raise LabError(f"{FOLDER} must be reachable for the user {ACCOUNT}: set ODOO_GATEWAY_TEST_CACHE to a folder that is")
+        raise LabError(f"{folder} must be reachable for the user {ACCOUNT}: set ODOO_GATEWAY_TEST_CACHE to a folder that is")
 
 
 def _superuser():
@@ -112,12 +117,18 @@ def _program(name):
     return programs / name
 
 
-def _as_account(command, what):
-    if ROOT:
-        account = pwd.getpwnam(ACCOUNT)
-        command = ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups", "--", *command]
+def within_account(command):
+    """The command as the account that the server runs as."""
+    if not ROOT:
+        return command
+    account = pwd.getpwnam(ACCOUNT)
+    return ["setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups", "--", *command]
+
+
+def as_account(command, what, run_log=FOLDER / "command.log"):
+    """Run a command as that account; if it fails, say `what` failed and the last lines that it printed."""
+    command = within_account(command)
     # pg_ctl's server keeps standard output open for ever: a pipe would never see its end.
-    run_log = FOLDER / "command.log"
     with open(run_log, "w", encoding="utf8") as log:
         done = subprocess.run([str(part) for part in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
                               env={**os.environ, "LC_ALL": "C.UTF-8"}, start_new_session=True, check=False)

@@ -21,6 +21,12 @@ def born(pid):
     return f"{boot} {fields[19]}"
 
 
+def parent(pid):
+    """The number of the process that started it; None where it has ended."""
+    fields = _fields(pid)
+    return int(fields[1]) if fields else None
+
+
 def kill_group(leader, mark):
     """Kill what is left of the process group that a process led, as far as it bears this mark among its arguments."""
     for folder in pathlib.Path("/proc").glob("[0-9]*"):
