@@ -68,6 +68,9 @@ pub async fn build(config: Config, stop: CancellationToken) -> Result<Arc<Site>,
     let metrics = Arc::<Metrics>::default();
     let odoo = Arc::new(Odoo::build(&config.upstream, &config.lookup_cache, metrics.clone())?);
     let store = Arc::new(open_store(&config).await?);
+    if let Some(locks) = store.locks() {
+        odoo.share_locks(Arc::new(locks));
+    }
     // The log comes last: of what cannot start it should have nothing.
     let begin = |config: &Config| Log::open(&config.log);
     assemble(config, odoo, store, begin, None, Kept { metrics, stop, ..Kept::default() })

@@ -41,5 +41,10 @@ pub mod log_bench {
     };
 }
 
+/// What `tests/it/shared_locks.rs` tries without a gateway around it.
+pub mod locks {
+    pub use crate::odoo::{NotTaken, RecordKey, SharedLock, SharedLocks};
+}
+
 /// What the fuzz target `picks` feeds.
 pub use plan::field_list;

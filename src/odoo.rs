@@ -62,7 +62,7 @@ pub use self::{
     created::{Look, Sought},
     credential::{Credential, Fingerprint},
     health::{Capacity, NO_PROXY_MODE},
-    locks::{RecordKey, Taken},
+    locks::{NotTaken, RecordKey, Session, SharedLock, SharedLocks, Taken},
     model::{
         effect::Effect,
         error::{Error, Unsettled, Why},
@@ -149,6 +149,11 @@ impl Odoo {
     fn created_of(&self, config: &config::Upstream) -> Arc<CreatedRecords> {
         let is_same = self.endpoint.transport.is_at(&config.url) && self.endpoint.database == config.database;
         if is_same { self.created.clone() } else { Arc::default() }
+    }
+
+    /// Shares the locks of records that may be created with other gateways, from now on and after each rebuild.
+    pub fn share_locks(&self, shared: Arc<dyn SharedLocks>) {
+        self.key_locks.share(shared);
     }
 
     /// Whether the file of certificate authorities has not changed since it was loaded.

@@ -42,6 +42,7 @@ pub use self::{
     clock::Clock,
     error::Error,
     look::{Depth, Filter},
+    postgres::AdvisoryLocks,
 };
 
 /// No retry waits longer than this.
@@ -99,6 +100,15 @@ impl Store {
     pub fn shared(url: &str, spans: Spans, clock: Clock) -> Result<Self, Error> {
         drivers();
         Ok(Self { place: PlaceOfStore::Postgres(Postgres::at(url, clock)?), spans })
+    }
+
+    /// The locks of records that gateways share, in a session of their own; none where there is one gateway. Must be called
+    /// within a runtime.
+    pub fn locks(&self) -> Option<AdvisoryLocks> {
+        match &self.place {
+            PlaceOfStore::Sqlite(_) => None,
+            PlaceOfStore::Postgres(place) => Some(place.locks()),
+        }
     }
 
     /// Whether several gateways share it.

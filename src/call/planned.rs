@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     execute::{self, Content, Done},
-    odoo::{self, Caller},
+    odoo::{self, Caller, Taken},
     plan::{self, NamedId, Plan},
     route::Route,
 };
@@ -51,6 +51,12 @@ impl Recorded<'_> {
 
     fn route(&self) -> Route {
         self.authenticated.incoming.route
+    }
+
+    async fn plan_anew(&self) -> Result<Plan, Error> {
+        let (config, noted) = (&self.authenticated.service.config, &self.noted);
+        let anew = plan_once(config, &self.files, &self.caller, self.route(), &self.call, noted).await;
+        self.without_hidden(anew)
     }
 
     /// The plan of a call that is made again, unless something in it was hidden that Odoo would get.
@@ -139,6 +145,11 @@ impl<'r, 's> Planned<'r, 's> {
         }
         let settling = recorded.settling();
         loop {
+            // Where other gateways may have taken its locks, the plan may be out of date. The call's deadline ends this.
+            while waits && recorded.caller.confirm_locks().await.map_err(plan::Error::from)? == Taken::Anew {
+                plan = recorded.plan_anew().await?;
+                recorded.note_plan(&plan).await?;
+            }
             let (answers, named_ids) = (plan.answers, std::mem::take(&mut plan.named_ids));
             let executed = if waits {
                 execute::execute(&recorded.caller, plan, &settling).await
@@ -161,10 +172,7 @@ impl<'r, 's> Planned<'r, 's> {
                 let refused = plan::explain(&recorded.caller, refused, &named_ids).await;
                 return Err(replans.refusal(refused).into());
             };
-            let (config, noted) = (&recorded.authenticated.service.config, &recorded.noted);
-            let anew =
-                plan_once(config, &recorded.files, &recorded.caller, recorded.route(), &recorded.call, noted).await;
-            plan = recorded.without_hidden(anew)?;
+            plan = recorded.plan_anew().await?;
             if stale == Stale::Answers && plan.answers == answers {
                 // Nothing has changed: it would be refused again.
                 return Err(plan::explain(&recorded.caller, refused, &named_ids).await.into());

@@ -325,7 +325,8 @@ codes! {
             "Odoo or a proxy before it answered 429, or 503 to a read",
             "";
         StoreUnavailable = "store_unavailable", Unavailable, Safe,
-            "the store of keys and queued calls cannot be read or written now; nothing was sent to Odoo",
+            "the store of keys and queued calls, or of the locks that gateways share, cannot be read or written now; \
+             nothing was written in Odoo",
             "";
         QueueFull = "queue_full", Unavailable, Safe,
             "as many calls are queued as `[delivery] queue` allows, or `queue_per_client` for this client",

@@ -163,10 +163,22 @@ impl Caller {
     /// Locks records that this call may create, in addition to those that it has locked, until the call has ended.
     ///
     /// # Errors
-    /// [`Error::KeyBusy`] where another call held one of the locks until this call's deadline.
+    /// [`Error::KeyBusy`] where another call held one of the locks until this call's deadline; [`Error::LocksUnavailable`].
     pub async fn lock_records(&self, keys: Vec<RecordKey>) -> Result<Taken, Error> {
         let held = std::mem::take(&mut *self.held.lock());
         let (held, taken) = self.odoo.key_locks.take(held, keys, self.options().until).await?;
+        *self.held.lock() = held;
+        Ok(taken)
+    }
+
+    /// Sees to it that this call still holds the locks that it shares with other gateways. It comes before the first write. Locks
+    /// that were lost are taken anew; then the plan, too, has to be made anew.
+    ///
+    /// # Errors
+    /// As [`Self::lock_records`].
+    pub async fn confirm_locks(&self) -> Result<Taken, Error> {
+        let held = std::mem::take(&mut *self.held.lock());
+        let (held, taken) = self.odoo.key_locks.confirm(held, self.options().until).await?;
         *self.held.lock() = held;
         Ok(taken)
     }

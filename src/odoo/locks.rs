@@ -4,19 +4,25 @@
 //! it. So the gateway serialises them per key. A key is a model with the fields and values by which the record is found, by a
 //! search key or a lookup. Its lock is taken before the search, and held until the call has ended in Odoo.
 //!
+//! The table belongs to this process. Several gateways before one Odoo share their locks in addition ([`SharedLocks`]): a call
+//! takes its own gateway's lock first, then the shared one. So one call of each gateway at most waits for a shared lock.
+//!
 //! What must stay true:
 //! - No deadlock: a call waits for a lock only while all locks that it holds sort before it. A call that needs a lock out of order,
 //!   and does not get it at once, releases all of its locks and takes the whole set in order ([`Taken::Anew`]).
 //! - Each lock is fair: calls get it in the order of their arrival. Every wait has the call's own deadline.
 //! - The table contains only locks that are held or waited for, so that the number of calls bounds it. A key has a fixed size.
-//!
-//! The table belongs to this process. A second gateway in front of the same Odoo does not see it; then only Odoo's constraints and
-//! replanning (`call/task.rs`) prevent duplicates.
+//! - All shared locks of a call are of one session. A call whose session has ended takes all of its locks anew, before its first
+//!   write ([`KeyLocks::confirm`]). A call that has begun to write is completed; another gateway may then take the same lock.
+
+mod shared;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
 };
@@ -29,7 +35,11 @@ use tokio::{
     time::{self, Instant},
 };
 
+pub use self::shared::{NotTaken, Session, SharedLock, SharedLocks};
 use crate::odoo::model::error::Error;
+
+/// The number of times that a call takes its locks anew because their session has ended.
+const MAX_SESSIONS: usize = 5;
 
 /// The criteria by which a record is found, as a hash of fixed size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,7 +48,7 @@ pub struct RecordKey([u8; 16]);
 impl RecordKey {
     /// The key of the records of `model` with these values in these fields, in any order. Values that Odoo may consider equal are
     /// equal: `1`, `1.0` and `"1"`.
-    pub(in crate::odoo) fn new(database: &str, model: &str, terms: &[(&str, &Value)]) -> Self {
+    pub fn new(database: &str, model: &str, terms: &[(&str, &Value)]) -> Self {
         let mut terms: Vec<(&str, String)> = terms.iter().map(|(field, value)| (*field, plain(value))).collect();
         terms.sort_unstable();
         let mut hash = Sha256::new();
@@ -50,6 +60,12 @@ impl RecordKey {
         }
         let digest = hash.finalize();
         Self(std::array::from_fn(|at| digest[at]))
+    }
+
+    /// Its first half as a number. Numbers sort as their keys do; two keys may have the same one.
+    pub fn number(self) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        u64::from_be_bytes([a, b, c, d, e, f, g, h])
     }
 }
 
@@ -70,11 +86,25 @@ fn plain(value: &Value) -> String {
 pub(in crate::odoo) struct KeyLocks {
     locks: DashMap<RecordKey, Arc<Mutex<()>>>,
     waiting: AtomicUsize,
+    /// Set where several gateways share locks.
+    shared: OnceLock<Arc<dyn SharedLocks>>,
 }
 
 /// The locks that one call holds, released when this is dropped.
 #[derive(Debug, Default)]
 pub(in crate::odoo) struct Held(BTreeMap<RecordKey, Lock>);
+
+impl Held {
+    /// The session of the shared locks, where there are any.
+    fn session(&self) -> Option<Session> {
+        self.0.values().find_map(Lock::session)
+    }
+
+    fn is_of_one_session(&self) -> bool {
+        let first = self.session();
+        self.0.values().all(|lock| lock.session() == first)
+    }
+}
 
 /// What became of the locks that were held before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +121,7 @@ struct Lock {
     table: Arc<KeyLocks>,
     key: RecordKey,
     guard: Option<OwnedMutexGuard<()>>,
+    shared: Option<Box<dyn SharedLock>>,
 }
 
 impl KeyLocks {
@@ -99,10 +130,15 @@ impl KeyLocks {
         self.waiting.load(Relaxed)
     }
 
+    /// Shares the locks with other gateways from now on. The first call counts.
+    pub(in crate::odoo) fn share(&self, shared: Arc<dyn SharedLocks>) {
+        let _ = self.shared.set(shared);
+    }
+
     /// Takes the locks that are not held yet.
     ///
     /// # Errors
-    /// [`Error::KeyBusy`] where another call holds one of them until `until`.
+    /// [`Error::KeyBusy`] where another call holds one of them until `until`; [`Error::LocksUnavailable`].
     pub(in crate::odoo) async fn take(
         self: &Arc<Self>,
         mut held: Held,
@@ -113,36 +149,84 @@ impl KeyLocks {
         keys.dedup();
         keys.retain(|key| !held.0.contains_key(key));
         let is_in_order = held.0.keys().next_back().is_none_or(|last| keys.first().is_none_or(|first| last < first));
-        if is_in_order {
-            return Ok((self.wait_for(held, keys, until).await?, Taken::Added));
-        }
-        let free: Option<Vec<Lock>> = keys.iter().map(|key| self.try_lock(*key)).collect();
-        if let Some(free) = free {
-            held.0.extend(free.into_iter().map(|lock| (lock.key, lock)));
+        let is_added = if is_in_order {
+            self.wait_for(&mut held, &keys, until).await?;
+            true
+        } else {
+            self.add_free(&mut held, &keys).await
+        };
+        if is_added && held.is_of_one_session() {
             return Ok((held, Taken::Added));
         }
         keys.extend(held.0.keys());
+        Ok((self.take_anew(held, keys, until).await?, Taken::Anew))
+    }
+
+    /// Sees to it that the locks are still held, before the first write: locks that were lost are taken anew. It costs nothing
+    /// where no locks are shared.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub(in crate::odoo) async fn confirm(self: &Arc<Self>, held: Held, until: Instant) -> Result<(Held, Taken), Error> {
+        let (Some(shared), Some(session)) = (self.shared.get(), held.session()) else {
+            return Ok((held, Taken::Added));
+        };
+        if shared.is_current(session).await {
+            return Ok((held, Taken::Added));
+        }
+        let keys = held.0.keys().copied().collect();
+        Ok((self.take_anew(held, keys, until).await?, Taken::Anew))
+    }
+
+    /// Releases all locks and takes these.
+    async fn take_anew(
+        self: &Arc<Self>,
+        mut held: Held,
+        mut keys: Vec<RecordKey>,
+        until: Instant,
+    ) -> Result<Held, Error> {
         keys.sort_unstable();
-        drop(held);
-        Ok((self.wait_for(Held::default(), keys, until).await?, Taken::Anew))
+        keys.dedup();
+        for _ in 0..MAX_SESSIONS {
+            drop(held);
+            held = Held::default();
+            self.wait_for(&mut held, &keys, until).await?;
+            if held.is_of_one_session() {
+                return Ok(held);
+            }
+        }
+        Err(Error::LocksUnavailable { reason: "the connection breaks over and over".to_owned() })
     }
 
     /// Waits for each lock. The keys are sorted, and sort after those that are held.
-    async fn wait_for(self: &Arc<Self>, mut held: Held, keys: Vec<RecordKey>, until: Instant) -> Result<Held, Error> {
+    async fn wait_for(self: &Arc<Self>, held: &mut Held, keys: &[RecordKey], until: Instant) -> Result<(), Error> {
         for key in keys {
-            held.0.insert(key, self.lock(key, until).await?);
+            held.0.insert(*key, self.lock(*key, until).await?);
         }
-        Ok(held)
+        Ok(())
+    }
+
+    /// Adds these locks, without a wait for another call; says whether all of them were free.
+    async fn add_free(self: &Arc<Self>, held: &mut Held, keys: &[RecordKey]) -> bool {
+        let free: Option<Vec<Lock>> = keys.iter().map(|key| self.try_lock(*key)).collect();
+        let Some(mut free) = free else { return false };
+        if let Some(shared) = self.shared.get() {
+            for lock in &mut free {
+                let Some(taken) = shared.try_take(lock.key).await else { return false };
+                lock.shared = Some(taken);
+            }
+        }
+        held.0.extend(free.into_iter().map(|lock| (lock.key, lock)));
+        true
     }
 
     async fn lock(self: &Arc<Self>, key: RecordKey, until: Instant) -> Result<Lock, Error> {
         let (mutex, mut lock) = self.open(key);
-        if let Ok(guard) = mutex.clone().try_lock_owned() {
-            lock.guard = Some(guard);
-            return Ok(lock);
-        }
         let _waiting = Waiting::count(&self.waiting);
         lock.guard = Some(time::timeout_at(until, mutex.lock_owned()).await.map_err(|_| Error::KeyBusy)?);
+        if let Some(shared) = self.shared.get() {
+            lock.shared = Some(shared.take(key, until).await?);
+        }
         Ok(lock)
     }
 
@@ -155,13 +239,21 @@ impl KeyLocks {
     /// The entry of a key, which exists while a call has its mutex.
     fn open(self: &Arc<Self>, key: RecordKey) -> (Arc<Mutex<()>>, Lock) {
         // The lock is dropped after the mutex, also when the wait is abandoned.
-        let lock = Lock { table: self.clone(), key, guard: None };
+        let lock = Lock { table: self.clone(), key, guard: None, shared: None };
         (self.locks.entry(key).or_default().clone(), lock)
+    }
+}
+
+impl Lock {
+    fn session(&self) -> Option<Session> {
+        self.shared.as_ref().map(|shared| shared.session())
     }
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
+        // The next call of this gateway asks for the shared lock after it is released.
+        self.shared = None;
         self.guard = None;
         // A call that waits, or is about to, owns a reference to the mutex besides that of the table.
         self.table.locks.remove_if(&self.key, |_, mutex| Arc::strong_count(mutex) == 1);
@@ -181,110 +273,5 @@ impl<'l> Waiting<'l> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Relaxed);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use serde_json::json;
-
-    use super::*;
-
-    fn key(name: &str) -> RecordKey {
-        RecordKey::new("d", "m", &[("name", &json!(name))])
-    }
-
-    /// Some keys in the order in which they are locked.
-    fn keys() -> [RecordKey; 3] {
-        let mut keys = ["a", "b", "c"].map(key);
-        keys.sort_unstable();
-        keys
-    }
-
-    fn soon() -> Instant {
-        Instant::now() + Duration::from_secs(1)
-    }
-
-    async fn take(locks: &Arc<KeyLocks>, held: Held, keys: &[RecordKey]) -> Result<(Held, Taken), Error> {
-        locks.take(held, keys.to_vec(), soon()).await
-    }
-
-    #[test]
-    fn values_that_odoo_compares_as_equal_have_the_same_key_in_any_order_of_fields() {
-        let key = |terms: &[(&str, Value)]| {
-            let terms: Vec<(&str, &Value)> = terms.iter().map(|(field, value)| (*field, value)).collect();
-            RecordKey::new("d", "m", &terms)
-        };
-        assert_eq!(key(&[("ref", json!(1))]), key(&[("ref", json!("1"))]));
-        assert_eq!(key(&[("ref", json!(1.0))]), key(&[("ref", json!("1"))]));
-        let (a, b) = (("a", json!("x")), ("b", json!(true)));
-        assert_eq!(key(&[a.clone(), b.clone()]), key(&[b, a]));
-        for other in [json!("X"), json!(" x"), json!(1), json!(true)] {
-            assert_ne!(key(&[("a", json!("x"))]), key(&[("a", other)]));
-        }
-        assert_ne!(key(&[("ab", json!("c"))]), key(&[("a", json!("bc"))]));
-        assert_ne!(RecordKey::new("d", "m", &[]), RecordKey::new("d", "n", &[]));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_lock_is_waited_for_until_the_deadline_and_others_are_free() {
-        let locks = Arc::<KeyLocks>::default();
-        let [a, b, _] = keys();
-        let (held, _) = take(&locks, Held::default(), &[a, a]).await.unwrap();
-        assert_eq!(take(&locks, Held::default(), &[a]).await.unwrap_err().code().as_str(), "key_busy");
-        assert!(take(&locks, Held::default(), &[b]).await.is_ok());
-        drop(held);
-        assert!(take(&locks, Held::default(), &[a]).await.is_ok());
-        assert_eq!((locks.locks.len(), locks.waiting()), (0, 0));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_call_that_needs_more_out_of_order_keeps_what_it_has_where_the_rest_is_free() {
-        let locks = Arc::<KeyLocks>::default();
-        let [a, b, c] = keys();
-        let (held, _) = take(&locks, Held::default(), &[b]).await.unwrap();
-        let (held, taken) = take(&locks, held, &[a, b, c]).await.unwrap();
-        assert_eq!((held.0.len(), taken), (3, Taken::Added));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn two_calls_that_need_each_others_locks_both_get_them() {
-        let locks = Arc::<KeyLocks>::default();
-        let [a, b, _] = keys();
-        let (one, _) = take(&locks, Held::default(), &[a]).await.unwrap();
-        let (other, _) = take(&locks, Held::default(), &[b]).await.unwrap();
-        let both = async |held, key| {
-            let (held, taken) = take(&locks, held, &[key]).await.unwrap();
-            drop(held);
-            taken
-        };
-        let taken = tokio::join!(both(one, b), both(other, a));
-        // The one that held the first lock keeps it; the other has to begin anew.
-        assert_eq!(taken, (Taken::Added, Taken::Anew));
-        assert_eq!(locks.locks.len(), 0);
-    }
-
-    #[tokio::test]
-    async fn many_that_want_many_locks_in_any_order_all_end_and_leave_nothing() {
-        let locks = Arc::<KeyLocks>::default();
-        let until = Instant::now() + Duration::from_secs(60);
-        let mut calls = Vec::new();
-        for number in 0..200_usize {
-            let locks = locks.clone();
-            calls.push(tokio::spawn(async move {
-                let mut held = Held::default();
-                for step in 0..4 {
-                    let wanted = key(&((number * 7 + step * 5) % 9).to_string());
-                    held = locks.take(held, vec![wanted], until).await.unwrap().0;
-                    tokio::task::yield_now().await;
-                }
-            }));
-        }
-        for call in calls {
-            call.await.unwrap();
-        }
-        assert_eq!((locks.locks.len(), locks.waiting()), (0, 0));
     }
 }

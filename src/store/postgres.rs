@@ -4,12 +4,15 @@
 //! replaced when the next operation needs one, so that nothing stays in limbo when PostgreSQL was restarted. The tables are made,
 //! and the clock is read, when the database is first reached: a gateway starts without it.
 
+mod locks;
+
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex as SyncMutex;
-use sqlx::{AnyPool, Connection, Error as SqlError, Row, any::AnyPoolOptions};
+use sqlx::{AnyPool, Connection, Error as SqlError, Row, any::AnyPoolOptions, postgres::PgConnectOptions};
 use tokio::{sync::Mutex, time};
 
+pub use self::locks::AdvisoryLocks;
 use super::{
     Clock, Error,
     backend::{Backend, Dialect, Operation, Tx},
@@ -31,6 +34,8 @@ const NOW: &str = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS B
 pub(super) struct Postgres {
     pool: AnyPool,
     clock: Clock,
+    /// For the session of the locks, which is no connection of the pool.
+    options: PgConnectOptions,
     /// Whether the tables are there.
     is_ready: Mutex<bool>,
     read_at: SyncMutex<Option<Instant>>,
@@ -53,7 +58,13 @@ impl Postgres {
             .idle_timeout(Duration::from_secs(60))
             .connect_lazy(url)
             .map_err(unusable)?;
-        Ok(Self { pool, clock, is_ready: Mutex::new(false), read_at: SyncMutex::new(None) })
+        let options = url.parse().map_err(unusable)?;
+        Ok(Self { pool, clock, options, is_ready: Mutex::new(false), read_at: SyncMutex::new(None) })
+    }
+
+    /// The locks that gateways share. Must be called within a runtime.
+    pub(super) fn locks(&self) -> AdvisoryLocks {
+        AdvisoryLocks::new(self.options.clone())
     }
 
     async fn run<O: Operation>(&self, operation: &O) -> Result<O::Reply, Error> {

@@ -52,6 +52,7 @@ mod restart;
 mod routes;
 mod sessions;
 mod settle;
+mod shared_locks;
 mod store;
 mod support;
 mod tls;

@@ -38,6 +38,11 @@ pub enum Error {
         "other calls that may create or update the same record were under way for as long as this one could wait; nothing was written, send it again"
     )]
     KeyBusy,
+    /// The locks that gateways share could not be taken: nothing was written.
+    #[error(
+        "the database that this gateway shares with others does not answer, so that it cannot be known whether another call makes the same record; nothing was written, send it again"
+    )]
+    LocksUnavailable { reason: String },
     /// The request was sent, and no answer tells its outcome.
     #[error("{}", no_answer(*effect, why))]
     NoAnswer { effect: Effect, why: Why },
@@ -241,6 +246,7 @@ impl Error {
             Self::OutOfTime => Code::OutOfTime,
             Self::Unsendable { .. } => Code::NotSendable,
             Self::KeyBusy => Code::KeyBusy,
+            Self::LocksUnavailable { .. } => Code::StoreUnavailable,
             Self::Redirected { .. } => Code::OdooRedirects,
             Self::TurnedAway { .. } => Code::TurnedAway,
             Self::AnswerTooLarge { .. } | Self::AnswerNeedsTooMuch { .. } => Code::AnswerTooLarge,
@@ -278,6 +284,7 @@ impl Error {
             | Self::OutOfTime
             | Self::KeyBusy
             | Self::EarlierAttempt { .. }
+            | Self::LocksUnavailable { .. }
             | Self::Overloaded { .. }
             | Self::NoAnswer { effect: Effect::Read, .. } => Retry::Safe,
             Self::OutcomeUnknown(_)
@@ -346,7 +353,7 @@ impl Error {
     pub fn for_operator(&self) -> String {
         match self {
             Self::Unreachable { url, reason } => format!("Odoo cannot be reached at {url}: {reason}"),
-            Self::Down { reason } => format!("{self} ({reason})"),
+            Self::Down { reason } | Self::LocksUnavailable { reason } => format!("{self} ({reason})"),
             Self::Redirected { to } => format!("{self} (to {to})"),
             error => error.to_string(),
         }
