@@ -51,7 +51,16 @@ fn log_folder(more: &str) -> (TempDir, Config) {
 
 fn arrived() -> Arrived {
     let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    Arrived { id: Uuid::now_v7(), route: Route::CreateData, hook: None, address, size: 300, replay_of: None }
+    Arrived {
+        id: Uuid::now_v7(),
+        route: Route::CreateData,
+        hook: None,
+        address,
+        size: 300,
+        replay_of: None,
+        attempt_of: None,
+        attempt: None,
+    }
 }
 
 fn finished(state: State, record: i64) -> Finished {

@@ -12,6 +12,7 @@ mod docket;
 mod error;
 mod hidden;
 mod incoming;
+mod lease;
 mod message;
 mod outcome;
 mod parsed;
@@ -21,13 +22,16 @@ mod recorded;
 mod replan;
 mod service;
 mod settling;
+mod stored;
 
 pub use self::{
     answered::Answered,
     error::Error,
-    incoming::{By, Incoming, Presented},
+    incoming::{Attempt, By, Incoming, Presented},
+    lease::Lease,
     message::Call,
     outcome::Outcome,
     planner::plan_call,
     service::Service,
+    stored::{StoredRequest, Unreadable},
 };

@@ -152,7 +152,12 @@ async fn admit(service: &Service, shown: Shown<'_>, incoming: &Incoming) -> Resu
     let address = incoming.address;
     let (client, delivery, share) = match shown {
         Shown::Own(credential) => return admit_own(service, credential, incoming).await,
-        Shown::Trusted(client) => (client, None, None),
+        Shown::Trusted(client) => {
+            if incoming.by.attempt().is_some() {
+                client.check_term()?;
+            }
+            (client, None, None)
+        }
         Shown::Client(client) => (client, None, Some(client.admit(address)?)),
         Shown::Signed(client, delivery) => (client, Some(delivery), Some(client.admit(address)?)),
     };

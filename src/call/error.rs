@@ -70,6 +70,11 @@ pub enum Error {
     Log(#[from] log::Error),
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// Another gateway may have the call by now.
+    #[error(
+        "this gateway has lost the right to make the call, since the store did not answer for too long; nothing was written"
+    )]
+    LeaseLost,
     /// A recorded call that cannot be made again as it stands in the log.
     #[error(
         "parts of its payload were hidden in the log ({}); give them with --edit, since they still read ***",
@@ -148,6 +153,7 @@ impl Error {
             Self::Log(log::Error::Full { .. }) => Code::LogFull,
             Self::Log(_) => Code::LogFailed,
             Self::Store(error) => error.code(),
+            Self::LeaseLost => Code::LeaseLost,
             Self::HiddenValues(_) => Code::HiddenValues,
             Self::Internal => Code::Internal,
         }

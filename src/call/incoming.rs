@@ -7,10 +7,12 @@ use http::HeaderMap;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::lease::Lease;
 use crate::{
     hook::Hook,
     odoo::{RotatedCookie, TraceParent},
     route::Route,
+    store::Earlier,
     wire::BodyError,
 };
 
@@ -49,6 +51,23 @@ pub enum By {
     /// The operator, from this machine: limits of callers do not apply. `replay_of` is the recorded call that it repeats;
     /// `is_hidden` says that the log has hidden values of it, which read `***` now.
     Operator { replay_of: Option<Uuid>, is_hidden: bool },
+    /// A worker, for the client that had the call accepted.
+    Queue(Attempt),
+}
+
+/// An attempt to make a call of the queue.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// The call that was accepted.
+    pub of: Uuid,
+    /// Its number, from 1.
+    pub number: u32,
+    /// The hook that the call came by. What its template made of it is the body.
+    pub hook: Option<String>,
+    /// What attempts before this one may have done.
+    pub earlier: Option<Earlier>,
+    /// The right to make it: without it nothing is written.
+    pub lease: Arc<Lease>,
 }
 
 impl By {
@@ -60,8 +79,16 @@ impl By {
     /// The recorded call that it repeats.
     pub fn replay_of(&self) -> Option<Uuid> {
         match self {
-            Self::Caller => None,
+            Self::Caller | Self::Queue(_) => None,
             Self::Operator { replay_of, .. } => *replay_of,
+        }
+    }
+
+    /// The attempt that it is, of a call of the queue.
+    pub fn attempt(&self) -> Option<&Attempt> {
+        match self {
+            Self::Queue(attempt) => Some(attempt),
+            Self::Caller | Self::Operator { .. } => None,
         }
     }
 

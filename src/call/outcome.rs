@@ -146,6 +146,18 @@ impl Outcome {
         }
     }
 
+    /// As it is kept, to be answered again byte for byte.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        // JSON can be written of whatever was JSON.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// # Errors
+    /// It is of a version that knows states or codes which this one does not, or broken.
+    pub fn of_bytes(kept: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(kept)
+    }
+
     /// Adds a warning to the answer of a call that was carried out.
     pub(super) fn warn(&mut self, code: Code, message: String) {
         if self.state == State::Done {

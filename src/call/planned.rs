@@ -152,6 +152,9 @@ impl<'r, 's> Planned<'r, 's> {
             }
             let (answers, named_ids) = (plan.answers, std::mem::take(&mut plan.named_ids));
             let executed = if waits {
+                if let Some(lease) = &recorded.lease {
+                    lease.check().await?;
+                }
                 execute::execute(&recorded.caller, plan, &settling).await
             } else {
                 let Recorded { entry, caller, .. } = &mut *recorded;

@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Instant};
 use super::{
     authenticated::Authenticated,
     docket::{Docket, Stopped},
+    lease::Lease,
     message::{Call, Envelope, take_domain},
     parsed::{Asked, Parsed},
 };
@@ -32,6 +33,8 @@ pub(super) struct Recorded<'s> {
     pub(super) noted: Noted,
     /// What is fetched for the call.
     pub(super) files: CallFiles,
+    /// The right to make it, where it is in the store.
+    pub(super) lease: Option<Arc<Lease>>,
 }
 
 /// A call that is in the log.
@@ -105,7 +108,8 @@ impl<'s> Logged<'s> {
         let Self { authenticated, call, mut entry } = self;
         entry.note_credential(caller.credential().secret().clone());
         let files = CallFiles::new(authenticated.service.files.clone());
-        Recorded { authenticated, call, entry, caller, noted: Noted::default(), files }
+        let lease = authenticated.incoming.by.attempt().map(|attempt| attempt.lease.clone());
+        Recorded { authenticated, call, entry, caller, noted: Noted::default(), files, lease }
     }
 }
 

@@ -134,13 +134,17 @@ async fn carry_out(
 }
 
 fn arrived(incoming: &Incoming) -> Arrived {
+    let hook = incoming.hook.as_ref().map(|hook| hook.name.clone());
+    let attempt = incoming.by.attempt();
     Arrived {
         id: incoming.id,
         route: incoming.route,
-        hook: incoming.hook.as_ref().map(|hook| hook.name.clone()),
+        hook: hook.or_else(|| attempt.and_then(|attempt| attempt.hook.clone())),
         address: incoming.address,
         size: incoming.body.as_ref().map_or(0, Bytes::len),
         replay_of: incoming.by.replay_of(),
+        attempt_of: attempt.map(|attempt| attempt.of),
+        attempt: attempt.map(|attempt| attempt.number),
     }
 }
 

@@ -328,6 +328,10 @@ codes! {
             "the store of keys and queued calls, or of the locks that gateways share, cannot be read or written now; \
              nothing was written in Odoo",
             "";
+        LeaseLost = "lease_lost", Unavailable, Safe,
+            "the gateway could not extend its right to make the call (`[delivery] lease`), so that another one may make \
+             it; nothing was written",
+            "";
         QueueFull = "queue_full", Unavailable, Safe,
             "as many calls are queued as `[delivery] queue` allows, or `queue_per_client` for this client",
             "";

@@ -54,7 +54,16 @@ impl Recorded {
     pub(super) async fn begin(&self, client: Option<&str>, vals: Value, replay_of: Option<Uuid>) -> (Uuid, Entry) {
         let id = Uuid::now_v7();
         let address = Ipv4Addr::LOCALHOST.into();
-        let arrived = Arrived { id, route: Route::CreateData, hook: None, address, size: 2, replay_of };
+        let arrived = Arrived {
+            id,
+            route: Route::CreateData,
+            hook: None,
+            address,
+            size: 2,
+            replay_of,
+            attempt_of: None,
+            attempt: None,
+        };
         let who = Who { client: client.map(str::to_owned), caller: None };
         let vals: Map<String, Value> = vals.as_object().cloned().unwrap();
         let received = Received { model: "res.partner", vals, sent: None, who };

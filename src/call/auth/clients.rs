@@ -122,14 +122,23 @@ impl Client {
         self.verifier.as_ref().and_then(Verifier::header)
     }
 
-    /// Whether it may call now, and from there. The client has proven who it is.
-    pub(in crate::call) fn admit(&self, address: IpAddr) -> Result<Share, Error> {
+    /// Whether it is served at all by now.
+    ///
+    /// # Errors
+    /// It has been revoked, or its time is over.
+    pub(in crate::call) fn check_term(&self) -> Result<(), Error> {
         if self.is_revoked {
             return Err(Error::ClientRevoked(self.name.clone()));
         }
-        if let Some(expired) = self.expires.filter(|expires| Timestamp::now() >= *expires) {
-            return Err(Error::ClientExpired { client: self.name.clone(), expired });
+        match self.expires.filter(|expires| Timestamp::now() >= *expires) {
+            Some(expired) => Err(Error::ClientExpired { client: self.name.clone(), expired }),
+            None => Ok(()),
         }
+    }
+
+    /// Whether it may call now, and from there. The client has proven who it is.
+    pub(in crate::call) fn admit(&self, address: IpAddr) -> Result<Share, Error> {
+        self.check_term()?;
         is_within(address, &self.addresses)?;
         Ok(self.limit.admit()?)
     }

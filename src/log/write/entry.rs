@@ -266,7 +266,16 @@ mod tests {
 
     fn arrived() -> Arrived {
         let address = Ipv4Addr::LOCALHOST.into();
-        Arrived { id: Uuid::now_v7(), route: Route::CreateData, hook: None, address, size: 2, replay_of: None }
+        Arrived {
+            id: Uuid::now_v7(),
+            route: Route::CreateData,
+            hook: None,
+            address,
+            size: 2,
+            replay_of: None,
+            attempt_of: None,
+            attempt: None,
+        }
     }
 
     #[tokio::test]

@@ -30,6 +30,12 @@ pub struct Arrived {
     /// The call that this one repeats.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replay_of: Option<Uuid>,
+    /// The accepted call that this one is an attempt of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempt_of: Option<Uuid>,
+    /// The number of the attempt, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
 }
 
 /// What is asked and by whom, of a call that is about to be processed. Its payload is not redacted yet.

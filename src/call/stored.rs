@@ -1,0 +1,168 @@
+//! A call as the store keeps it, for as long as it is open: all that is needed to make it without its caller.
+//!
+//! It has no credential: it is made with the Odoo account that the configuration gives to its `[[client]]`. Of a hook, it has what
+//! the template made, so that a later change of the template does not change what was accepted.
+
+use std::{fmt, net::IpAddr, sync::Arc};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::{
+    incoming::{Attempt, By, Incoming, Presented},
+    lease::Lease,
+};
+use crate::{
+    odoo::RotatedCookie,
+    route::Route,
+    store::{Claimed, Earlier},
+};
+
+/// The form of what is stored. A gateway reads the forms of earlier versions.
+const VERSION: u32 = 1;
+
+/// A call that is made by and by, or again, without its caller. It holds values that the log hides, so it has no `Debug` of them.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct StoredRequest {
+    version: u32,
+    pub route: Route,
+    /// The `[[client]]` that it is made for.
+    pub client: String,
+    pub model: String,
+    pub vals: Map<String, Value>,
+    /// The hook that it came by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hook: Option<String>,
+    /// The address that it came from.
+    pub address: IpAddr,
+    /// The size of the body that came, in bytes.
+    pub size: usize,
+}
+
+/// Why a stored call cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    #[error("a newer version of the gateway has stored the call (form {0})")]
+    Newer(u32),
+    #[error("what is stored of the call cannot be read: {0}")]
+    Broken(#[from] serde_json::Error),
+}
+
+/// What is read of a stored call before its form is known.
+#[derive(Deserialize)]
+struct Form {
+    version: u32,
+}
+
+impl StoredRequest {
+    pub(super) fn new(incoming: &Incoming, client: &str, model: &str, vals: &Map<String, Value>) -> Self {
+        Self {
+            version: VERSION,
+            route: incoming.route,
+            client: client.to_owned(),
+            model: model.to_owned(),
+            vals: vals.clone(),
+            hook: incoming.hook.as_ref().map(|hook| hook.name.clone()),
+            address: incoming.address,
+            size: incoming.body.as_ref().map_or(0, Bytes::len),
+        }
+    }
+
+    /// As it stands in the store.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        // JSON can be written of whatever was JSON.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// # Errors
+    /// It is of a newer version, or broken.
+    pub fn of_bytes(stored: &[u8]) -> Result<Self, Unreadable> {
+        match serde_json::from_slice::<Form>(stored)?.version {
+            ..=VERSION => Ok(serde_json::from_slice(stored)?),
+            newer => Err(Unreadable::Newer(newer)),
+        }
+    }
+
+    /// An attempt to make it: a call of its own in the log.
+    pub fn into_incoming(self, attempt: Attempt) -> Incoming {
+        let Self { route, client, model, vals, address, .. } = self;
+        let body = serde_json::to_vec(&serde_json::json!({"model": model, "vals": vals})).unwrap_or_default();
+        Incoming {
+            id: Uuid::now_v7(),
+            route,
+            hook: None,
+            presented: Presented::Client(client),
+            by: By::Queue(attempt),
+            address,
+            traceparent: None,
+            body: Ok(Bytes::from(body)),
+            began: Instant::now(),
+            rotated: RotatedCookie::default(),
+        }
+    }
+}
+
+impl fmt::Debug for StoredRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { route, client, model, .. } = self;
+        f.debug_struct("StoredRequest")
+            .field("route", route)
+            .field("client", client)
+            .field("model", model)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Attempt {
+    /// The attempt of a worker that has claimed a call.
+    pub fn of(claimed: &Claimed, request: &StoredRequest, lease: Arc<Lease>) -> Self {
+        let before = claimed.earlier.map_or(0, |Earlier { attempts, .. }| attempts);
+        Self {
+            of: claimed.ticket.id,
+            number: before.saturating_add(1),
+            hook: request.hook.clone(),
+            earlier: claimed.earlier,
+            lease,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn request(vals: &Value) -> StoredRequest {
+        StoredRequest {
+            version: VERSION,
+            route: Route::CreateData,
+            client: "shop".to_owned(),
+            model: "res.partner".to_owned(),
+            vals: vals.as_object().cloned().unwrap(),
+            hook: Some("orders".to_owned()),
+            address: IpAddr::from([127, 0, 0, 1]),
+            size: 3,
+        }
+    }
+
+    #[test]
+    fn a_call_is_read_back_from_the_store_as_it_was_accepted() {
+        let vals = json!({"payload": {"b": 0.1, "a": [9_007_199_254_740_993_i64, null, "\u{0}é"]}});
+        let stored = request(&vals);
+        let again = StoredRequest::of_bytes(&stored.to_bytes()).unwrap();
+        assert_eq!(again, stored);
+        assert_eq!(serde_json::to_string(&again.vals).unwrap(), vals.to_string(), "in the same order");
+        assert!(!format!("{again:?}").contains("payload"));
+    }
+
+    #[test]
+    fn a_call_of_a_newer_version_is_not_guessed_at() {
+        let newer = StoredRequest { version: VERSION + 1, ..request(&json!({})) };
+        assert!(matches!(StoredRequest::of_bytes(&newer.to_bytes()), Err(Unreadable::Newer(2))));
+        assert!(matches!(StoredRequest::of_bytes(b"{}"), Err(Unreadable::Broken(_))));
+    }
+}
