@@ -1,20 +1,22 @@
-//! What a call may do to find out the outcome of its writes, from the configuration.
-
-use std::time::Duration;
+//! What a call may do to find out the outcome of its writes, by the configuration and the entry of its client.
 
 use super::recorded::Recorded;
-use crate::execute::Settling;
-
-/// Odoo's own `limit_time_real`.
-const LONGEST_REQUEST: Duration = Duration::from_secs(120);
+use crate::{execute::Settling, policy::Name};
 
 impl Recorded<'_> {
     pub(super) fn settling(&self) -> Settling {
         Settling {
             deadline: self.caller.until(),
-            longest_request: LONGEST_REQUEST,
+            longest_request: self.authenticated.service.config.delivery.longest_request,
             earlier: None,
-            safe_methods: Vec::new(),
+            safe_methods: self.safe_methods().to_vec(),
         }
+    }
+
+    /// The methods that the client's entry names as safe to call again.
+    fn safe_methods(&self) -> &[Name] {
+        let name = self.authenticated.docket.who.client.as_deref();
+        let mut clients = self.authenticated.service.config.clients.iter();
+        clients.find(|client| Some(&*client.name) == name).map_or(&[], |client| &client.safe_methods)
     }
 }

@@ -9,7 +9,7 @@ use super::{
     Error, Incomplete, answered,
     failed::{failed, is_lost},
     leftover::{Fate, Leftover},
-    settle::Settler,
+    settle::{How, Settler},
     undo::{Kind, Undo, UndoList, ids_of},
 };
 use crate::{
@@ -32,8 +32,8 @@ pub(super) async fn call(
     let caller = settler.caller;
     let mut called = rpc.clone();
     let mut result = match files.is_empty() {
-        true => call_one(caller, rpc, on).await?,
-        false => call_with_files(caller, rpc, on, files).await?,
+        true => call_one(settler, rpc, on).await?,
+        false => call_with_files(settler, rpc, on, files).await?,
     };
     answered::refuse_unloaded(&called.method, &result)?;
     for then in then {
@@ -44,18 +44,28 @@ pub(super) async fn call(
     Ok((result, asked_back))
 }
 
-async fn call_one(caller: &Caller, rpc: Rpc, on: On) -> Result<Value, odoo::Error> {
-    match on {
+/// Calls it once more where its answer was lost, and the client's entry names it as safe to call again.
+async fn call_one(settler: Settler<'_>, rpc: Rpc, on: On) -> Result<Value, odoo::Error> {
+    let caller = settler.caller;
+    let call = async |rpc: Rpc| match on {
         On::Whichever => caller.call_method(rpc).await,
         On::Model => caller.call(&rpc).await,
+    };
+    if !settler.is_safe(&rpc) {
+        return call(rpc).await;
+    }
+    match call(rpc.clone()).await {
+        Err(error) if is_lost(&error) => call(rpc).await,
+        outcome => outcome,
     }
 }
 
 /// Creates files, and calls the method with their ids. Where Odoo refuses it, they are deleted again.
-async fn call_with_files(caller: &Caller, mut rpc: Rpc, on: On, files: Vec<Value>) -> Result<Value, Error> {
+async fn call_with_files(settler: Settler<'_>, mut rpc: Rpc, on: On, files: Vec<Value>) -> Result<Value, Error> {
+    let caller = settler.caller;
     let create = Rpc::create(plan::FILES, files);
-    let created = match caller.call(&create).await {
-        Ok(created) => ids_of(&created),
+    let created = match settler.send(&create, How::Alone).await {
+        Ok(created) => ids_of(&created.answer),
         Err(error) => return Err(UndoList::new(caller).give_up(failed(error, &create, false)).await),
     };
     let mut passed = match rpc.kwargs.shift_remove("attachment_ids") {
@@ -65,7 +75,7 @@ async fn call_with_files(caller: &Caller, mut rpc: Rpc, on: On, files: Vec<Value
     passed.extend(created.iter().map(|id| json!(id)));
     rpc.kwargs.insert("attachment_ids".to_owned(), Value::Array(passed));
     let called = rpc.clone();
-    match call_one(caller, rpc, on).await {
+    match call_one(settler, rpc, on).await {
         Ok(result) => Ok(result),
         Err(error) => {
             let mut undo = UndoList::new(caller);

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::{
     Error,
-    failed::{Failed, failed, is_lost, lost, no_id},
-    settle::{Sent, Settler},
+    failed::{Failed, failed, lost, no_id},
+    settle::{How, Sent, Settler},
     undo::{Kind, Undo, UndoList, Updated, ids_of},
 };
 use crate::{
@@ -135,14 +135,15 @@ impl<'c> Run<'c> {
                 (ids, None)
             }
             Purpose::CreateFiles => {
-                let result = self.settler.send(&rpc, false).await;
+                let result = self.settler.send(&rpc, How::Alone).await;
                 let ids = ids_of(&result.map_err(|error| failed(error, &rpc, false))?.answer);
                 let side_effects = SideEffects::default();
                 self.undo.push(Undo { model: rpc.model, ids: ids.clone(), kind: Kind::Files, side_effects });
                 (ids, None)
             }
-            Purpose::Main { side_effects } => {
-                let (ids, main) = self.main(rpc, side_effects).await?;
+            Purpose::Main { side_effects, probe } => {
+                let how = probe.as_deref().map_or(How::Batched, How::Keyed);
+                let (ids, main) = self.main(rpc, how, side_effects).await?;
                 (ids, Some(main))
             }
             Purpose::CheckDomain { step, lines } => {
@@ -164,8 +165,13 @@ impl<'c> Run<'c> {
     }
 
     /// Makes the main call. A new record may be created in one RPC with those of concurrent calls.
-    async fn main(&mut self, rpc: Rpc, side_effects: SideEffects) -> Result<(Vec<i64>, MainResult), Failed> {
-        let mut sent = self.settler.send(&rpc, true).await;
+    async fn main(
+        &mut self,
+        rpc: Rpc,
+        how: How<'_>,
+        side_effects: SideEffects,
+    ) -> Result<(Vec<i64>, MainResult), Failed> {
+        let mut sent = self.settler.send(&rpc, how).await;
         // Odoo 17 and later read the result within the write, and refuse the write where a rule hides the result. Before, the
         // record was written, with a warning. So the write is made without reading; where it is the write that may not be done,
         // it is refused again.
@@ -173,7 +179,7 @@ impl<'c> Run<'c> {
             && fault.is_access_error()
             && let Some(bare) = rpc.without_reading()
         {
-            sent = self.settler.send(&bare, false).await.map(|sent| Sent { is_answered: false, ..sent });
+            sent = self.settler.send(&bare, how).await.map(|sent| Sent { is_answered: false, ..sent });
         }
         let Sent { answer, is_answered: is_read } =
             sent.map_err(|error| failed(error, &rpc, true).with(&side_effects.models))?;
@@ -195,14 +201,11 @@ impl<'c> Run<'c> {
     /// Creates a record that a lookup did not find. Where the answer is lost, the lookup tells whether the record
     /// exists.
     async fn create_missing(&self, rpc: &Rpc, probe: &Rpc, side_effects: SideEffects) -> Result<Undo, Failed> {
-        let (ids, kind) = match self.settler.send(rpc, false).await {
-            Ok(sent) => (ids_of(&sent.answer), Kind::Created),
-            Err(error) if is_lost(&error) => match self.caller.call_again(probe).await.map(|found| ids_of(&found)) {
-                Ok(found) if found.len() == 1 => (found, Kind::Adopted),
-                // The record may exist, and refer to what was created before it.
-                _ => return Err(lost(error, rpc, true).with(&side_effects.models)),
-            },
-            Err(error) => return Err(error.into()),
+        let (ids, kind) = match self.settler.send(rpc, How::LookedUp(probe)).await {
+            // What was found out may be another caller's.
+            Ok(sent) => (ids_of(&sent.answer), if sent.is_answered { Kind::Created } else { Kind::Adopted }),
+            // The record may exist, and refer to what was created before it.
+            Err(error) => return Err(failed(error, rpc, true).with(&side_effects.models)),
         };
         if ids.is_empty() {
             return Err(lost(no_id(rpc), rpc, true).with(&side_effects.models));

@@ -10,33 +10,28 @@
 //! - A record that another call was answered with, or that may have been there before, is never taken for this call's.
 //! - Nothing that succeeds costs an RPC more. Each wait ends with the call's deadline.
 //!
-//! `compare` holds the values of records against each other, `candidates` searches.
+//! `created` finds out about creates, `changed` about updates and deletions. `compare` holds the values of records against each
+//! other, `candidates` searches for new records, `looks` says when to look.
 
 mod candidates;
+mod changed;
 mod compare;
+mod created;
+mod looks;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
-use tokio::time::{self, Instant};
+use tokio::time::Instant;
 
-use self::{
-    candidates::{Candidate, Search},
-    compare::{Likeness, Written},
-};
+use self::{compare::Written, looks::Looking};
 use super::failed::is_lost;
 use crate::{
     errors::Retry,
     odoo::{Caller, Error as OdooError, Rpc, Sending, Unsettled, Why},
     policy::Name,
 };
-
-/// The pauses between two looks, from the first to the longest.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// The number of looks after the time in which a record may still appear: Odoo may be away at the first.
-const LAST_LOOKS: usize = 3;
 
 /// What a call may do to find out the outcome of its writes.
 #[derive(Debug, Clone)]
@@ -71,6 +66,18 @@ pub(super) struct Sent {
     pub(super) is_answered: bool,
 }
 
+/// How a write is sent, and what else finds the record that it creates.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum How<'p> {
+    Alone,
+    /// A new record may be created with those of other calls.
+    Batched,
+    /// The same. The search key finds the record; one with other values is updated.
+    Keyed(&'p Rpc),
+    /// The lookup for which the record is created finds it, whatever its values are.
+    LookedUp(&'p Rpc),
+}
+
 /// What became of a write.
 enum Outcome {
     /// It was done, with these records.
@@ -100,23 +107,25 @@ impl Sent {
 
 impl Settler<'_> {
     /// Sends a write, and finds out what became of it where its answer is lost. One that certainly did nothing is sent once more.
-    /// A create of one record may be sent with those of other calls where `is_batched`.
     ///
     /// # Errors
     /// Odoo or the policy refuses, or it cannot be found out whether it was done.
-    pub(super) async fn send(&self, rpc: &Rpc, is_batched: bool) -> Result<Sent, OdooError> {
+    pub(super) async fn send(&self, rpc: &Rpc, how: How<'_>) -> Result<Sent, OdooError> {
         if let Some(earlier) = self.settling.earlier
-            && let Some(ids) = self.of_earlier(rpc, earlier).await?
+            && let Some(ids) = self.of_earlier(rpc, how, earlier).await?
         {
             return Ok(Sent::found(ids));
         }
         let sending = self.caller.sending(&rpc.model);
-        let sent = if is_batched { self.caller.call_batched(rpc).await } else { self.caller.call(rpc).await };
+        let sent = match how {
+            How::Batched | How::Keyed(_) => self.caller.call_batched(rpc).await,
+            How::Alone | How::LookedUp(_) => self.caller.call(rpc).await,
+        };
         let lost = match sent {
             Err(error) if is_lost(&error) => error,
             sent => return sent.map(Sent::answered),
         };
-        match self.outcome(rpc, sending, sent_by(&lost), &lost).await {
+        match self.outcome(rpc, how, sending, &lost).await {
             Outcome::Done(ids) => return Ok(Sent::found(ids)),
             Outcome::Unknown(why) => return Err(self.unsettled(rpc, sending, why, lost).await),
             Outcome::NotDone => {
@@ -128,7 +137,7 @@ impl Settler<'_> {
             Err(error) if is_lost(&error) => error,
             sent => return sent.map(Sent::answered),
         };
-        match self.outcome(rpc, sending, sent_by(&lost), &lost).await {
+        match self.outcome(rpc, how, sending, &lost).await {
             Outcome::Done(ids) => Ok(Sent::found(ids)),
             Outcome::NotDone => {
                 let why = "it was sent twice, and both answers were lost; nothing of it was found".to_owned();
@@ -142,7 +151,7 @@ impl Settler<'_> {
     ///
     /// # Errors
     /// It may still be at work, or it cannot be found out.
-    async fn of_earlier(&self, rpc: &Rpc, earlier: Earlier) -> Result<Option<Vec<i64>>, OdooError> {
+    async fn of_earlier(&self, rpc: &Rpc, how: How<'_>, earlier: Earlier) -> Result<Option<Vec<i64>>, OdooError> {
         if !rpc.creates() {
             return Ok(None);
         }
@@ -150,8 +159,8 @@ impl Settler<'_> {
         let gone_by = Timestamp::now().duration_since(earlier.until).unsigned_abs();
         let left = self.settling.longest_request.saturating_sub(gone_by);
         let deadline = if earlier.waits { self.settling.deadline } else { Instant::now() };
-        let search = Looking { deadline, appears_until: Instant::now() + left, was_done: false };
-        match self.created(rpc, sending, search).await {
+        let looking = Looking { deadline, appears_until: Instant::now() + left, was_done: false };
+        match self.created(rpc, how, sending, looking).await {
             Outcome::Done(ids) => Ok(Some(ids)),
             Outcome::NotDone => Ok(None),
             Outcome::Unknown(_) if !left.is_zero() => Err(OdooError::EarlierAttempt { wait: left }),
@@ -163,16 +172,26 @@ impl Settler<'_> {
         }
     }
 
-    /// What became of a write that was sent at this time.
-    async fn outcome(&self, rpc: &Rpc, sending: Sending, sent: Instant, lost: &OdooError) -> Outcome {
+    /// Whether a method may be called again where it is not known whether it was called. A message is posted twice then.
+    pub(super) fn is_safe(&self, rpc: &Rpc) -> bool {
+        let is_named = |name: &Name| name.matches(&rpc.model, &rpc.method);
+        rpc.method != "message_post" && self.settling.safe_methods.iter().any(is_named)
+    }
+
+    /// What became of a write whose answer was lost.
+    async fn outcome(&self, rpc: &Rpc, how: How<'_>, sending: Sending, lost: &OdooError) -> Outcome {
         let looking = Looking {
             deadline: self.settling.deadline,
-            appears_until: sent + self.settling.longest_request,
+            appears_until: sent_by(lost) + self.settling.longest_request,
             was_done: was_done(lost),
         };
         match rpc.method.as_str() {
-            _ if rpc.creates() => self.created(rpc, sending, looking).await,
-            _ => Outcome::Unknown("nothing tells".to_owned()),
+            _ if rpc.creates() => self.created(rpc, how, sending, looking).await,
+            "write" | "web_save" | "web_save_multi" => self.updated(rpc, sending, looking).await,
+            "unlink" => self.deleted(rpc, looking).await,
+            // The same texts once more do no harm.
+            "update_field_translations" => Outcome::NotDone,
+            _ => Outcome::Unknown("nothing tells whether a method was called".to_owned()),
         }
     }
 
@@ -188,152 +207,6 @@ impl Settler<'_> {
         }
         let at = sending.since.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
         OdooError::OutcomeUnknown(Box::new(Unsettled { what, at, why, lost: Box::new(lost) }))
-    }
-
-    /// What became of a create.
-    async fn created(&self, rpc: &Rpc, sending: Sending, looking: Looking) -> Outcome {
-        let (caller, model) = (self.caller, rpc.model.as_str());
-        let schema = match caller.schema(model).await {
-            Ok(schema) => schema,
-            Err(error) => return unread(&error),
-        };
-        let written: Vec<Written> =
-            new_records(rpc).into_iter().map(|values| Written::of(caller, &schema, values)).collect();
-        if written.is_empty() || !written.iter().all(Written::is_telling) {
-            return Outcome::Unknown("none of its values tells its record from others".to_owned());
-        }
-        let search = match Search::new(caller, rpc, &schema, sending, &written) {
-            Ok(search) => search,
-            Err(why) => return Outcome::Unknown(why),
-        };
-        let mut sought = caller.seek(model, written.iter().map(Written::fingerprint).collect());
-        let mut looks = looking.begin();
-        loop {
-            let is_last = looks.is_last();
-            let problem = match search.look().await {
-                Ok(seen) => {
-                    if !caller.creates_have_ended(model, looking.deadline).await {
-                        return Outcome::Unknown(format!(
-                            "other creates of `{model}` were under way, which may have made the records that were found"
-                        ));
-                    }
-                    let is_cut = seen.is_cut;
-                    let candidates = search.candidates(seen);
-                    if let Some(ids) = sought.take(&equal(&written, &candidates)) {
-                        return Outcome::Done(ids);
-                    }
-                    if is_last {
-                        return absence(&search, &written, &candidates, is_cut, looking.was_done).await;
-                    }
-                    None
-                }
-                Err(error) if may_pass(&error) => Some(error),
-                Err(error) => return unread(&error),
-            };
-            if !looks.again().await {
-                return match problem {
-                    Some(error) => unread(&error),
-                    None => Outcome::Unknown(
-                        "no new record has its values, and until [delivery] longest_request has passed one may appear"
-                            .to_owned(),
-                    ),
-                };
-            }
-        }
-    }
-}
-
-/// How long is looked.
-#[derive(Debug, Clone, Copy)]
-struct Looking {
-    deadline: Instant,
-    /// Until then, what was sent may still have an effect.
-    appears_until: Instant,
-    /// It is known that it was done, though not with which records.
-    was_done: bool,
-}
-
-/// The looks of one settlement.
-struct Looks {
-    looking: Looking,
-    pause: Duration,
-    late: usize,
-}
-
-impl Looking {
-    fn begin(self) -> Looks {
-        Looks { looking: self, pause: FIRST_PAUSE, late: 0 }
-    }
-}
-
-impl Looks {
-    /// Whether a look that begins now is certain to find what was done.
-    fn is_last(&self) -> bool {
-        self.looking.was_done || Instant::now() >= self.looking.appears_until
-    }
-
-    /// Waits for the next look; false where there is none any more.
-    async fn again(&mut self) -> bool {
-        let Looking { deadline, appears_until, .. } = self.looking;
-        let now = Instant::now();
-        if self.is_last() {
-            self.late += 1;
-        }
-        if now >= deadline || self.late >= LAST_LOOKS {
-            return false;
-        }
-        let mut next = now + self.pause;
-        if now < appears_until {
-            next = next.min(appears_until);
-        }
-        time::sleep_until(next.min(deadline)).await;
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
-        true
-    }
-}
-
-/// For each record, the candidates with its values: those that have them as they were sent, else in another form.
-fn equal(written: &[Written], candidates: &[Candidate]) -> Vec<Vec<i64>> {
-    let with = |written: &Written, likeness: Likeness| -> Vec<i64> {
-        let certain = candidates.iter().filter(|candidate| !candidate.is_doubtful);
-        certain.filter(|candidate| written.likeness(&candidate.row) == likeness).map(|candidate| candidate.id).collect()
-    };
-    let of_one = |written: &Written| match with(written, Likeness::Equal) {
-        none if none.is_empty() => with(written, Likeness::Changed),
-        equal => equal,
-    };
-    let mut all: Vec<Vec<i64>> = written.iter().map(of_one).collect();
-    // Records of one create come in their order.
-    all.iter_mut().for_each(|ids| ids.sort_unstable());
-    all
-}
-
-/// Whether it is certain that no record was created, where none was found that is this call's.
-async fn absence(
-    search: &Search<'_>,
-    written: &[Written],
-    candidates: &[Candidate],
-    is_cut: bool,
-    was_done: bool,
-) -> Outcome {
-    if was_done {
-        return Outcome::Unknown("it was carried out, and no new record has its values".to_owned());
-    }
-    if is_cut {
-        return Outcome::Unknown("too many records were created meanwhile to look through them".to_owned());
-    }
-    let is_like = |candidate: &&Candidate| {
-        let least = if candidate.is_doubtful { Likeness::Changed } else { Likeness::Similar };
-        written.iter().any(|written| written.likeness(&candidate.row) >= least)
-    };
-    let alike: Vec<String> = candidates.iter().filter(is_like).take(5).map(|like| like.id.to_string()).collect();
-    if !alike.is_empty() {
-        return Outcome::Unknown(format!("what has such values, and may be it, is the record {}", alike.join(", ")));
-    }
-    match search.sees_own().await {
-        Ok(true) => Outcome::NotDone,
-        Ok(false) => Outcome::Unknown("this user may not see the records that it creates".to_owned()),
-        Err(error) => unread(&error),
     }
 }
 

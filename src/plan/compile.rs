@@ -42,9 +42,10 @@ use crate::{
 
 /// The records that a write is about.
 pub(super) enum Target {
-    /// A new record, which gets an external id.
+    /// A new record, which gets an external id. `probe` finds it by its search key.
     New {
         external_id: Option<ExternalId>,
+        probe: Option<Rpc>,
     },
     Existing(Existing),
 }
@@ -128,7 +129,7 @@ pub(super) fn compile(
     let reads_back = specification.filter(|_| !wanted.fields.is_empty());
     let main = Main { model, draft, side_effects, wanted, reads_back };
     match target {
-        Target::New { external_id } => main.create(settler, calls, external_id),
+        Target::New { external_id, probe } => main.create(settler, calls, external_id, probe),
         Target::Existing(existing) => main.update(settler, calls, existing),
     }
 }
@@ -150,6 +151,7 @@ impl Main<'_> {
         mut settler: Settler<'_>,
         mut calls: Calls<'_>,
         external_id: Option<ExternalId>,
+        probe: Option<Rpc>,
     ) -> Result<Write, Error> {
         let Self { model, mut draft, side_effects, wanted, reads_back } = self;
         let languages = std::mem::take(&mut draft.languages);
@@ -167,7 +169,7 @@ impl Main<'_> {
         }
         let attach = calls.create_files();
         let (delegation, lines) = (side_effects.delegation, side_effects.lines.clone());
-        let purpose = Purpose::Main { side_effects };
+        let purpose = Purpose::Main { side_effects, probe: probe.map(Box::new) };
         let rpc = in_language(in_company(rpc, calls.company), &languages);
         let step = Step { rpc, placeholders, purpose };
         let created = calls.create(step, delegation, &lines)?;
@@ -231,7 +233,7 @@ impl Main<'_> {
                     (None, _) => Rpc::write(model, ids.clone(), values),
                 };
                 let rpc = in_language(rpc, &languages);
-                calls.steps.push(Step { rpc, placeholders, purpose: Purpose::Main { side_effects } });
+                calls.steps.push(Step { rpc, placeholders, purpose: Purpose::Main { side_effects, probe: None } });
             }
             attach.after_update(&mut calls.steps);
         }

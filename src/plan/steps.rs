@@ -131,7 +131,7 @@ impl Step {
     /// What it writes beside its record; `None` where it writes nothing else.
     pub fn side_effects(&self) -> Option<&SideEffects> {
         match &self.purpose {
-            Purpose::CreateMissing { side_effects, .. } | Purpose::Main { side_effects } => Some(side_effects),
+            Purpose::CreateMissing { side_effects, .. } | Purpose::Main { side_effects, .. } => Some(side_effects),
             Purpose::CreateFiles
             | Purpose::CheckDomain { .. }
             | Purpose::Name
@@ -150,8 +150,8 @@ pub enum Purpose {
     CreateMissing { probe: Box<Rpc>, lookup: (String, String), must_match: bool, side_effects: SideEffects },
     /// Creates the files of all records; those of records that do not exist yet are not attached to anything.
     CreateFiles,
-    /// Creates or updates the record itself.
-    Main { side_effects: SideEffects },
+    /// Creates or updates the record itself. `probe` finds a new record by its search key, where it has one.
+    Main { side_effects: SideEffects, probe: Option<Box<Rpc>> },
     /// Checks that what an earlier step created is within the domains that the models have for the caller: its record, which
     /// this call searches for, and the lines below it.
     CheckDomain { step: StepId, lines: Vec<NestedLines> },

@@ -10,7 +10,7 @@ use crate::{
         Error,
         failed::{Failed, failed, lost, no_id},
         run::{Created, Run},
-        settle::Settler,
+        settle::{How, Settler},
         undo::{Kind, Undo, UndoList, Updated, ids_of},
     },
     odoo::Rpc,
@@ -97,7 +97,7 @@ impl<'w> Writing<'w> {
         }
         let Some((model, context)) = like else { return Ok(()) };
         let rpc = Rpc { context, ..Rpc::create(&model, records) };
-        let sent = self.settler.send(&rpc, false).await;
+        let sent = self.settler.send(&rpc, How::Alone).await;
         self.settler.caller.forget_lookups_of(side_effects.models.iter().map(String::as_str));
         let answer = sent.map_err(|error| failed(error, &rpc, true).with(&side_effects.models))?.answer;
         let ids = ids_of(&answer);
@@ -125,7 +125,7 @@ impl<'w> Writing<'w> {
             writes.push(rpc);
         }
         let Some(rpc) = one_call(writes) else { return Ok(()) };
-        let sent = self.settler.send(&rpc, false).await;
+        let sent = self.settler.send(&rpc, How::Alone).await;
         self.settler.caller.forget_lookups_of(side_effects.models.iter().map(String::as_str));
         sent.map_err(|error| failed(error, &rpc, true).with(&side_effects.models))?;
         let (model, ids, with) = (rpc.model, rpc.ids.unwrap_or_default(), side_effects.models);
@@ -165,7 +165,7 @@ impl<'p> Part<'p> {
         };
         self.run.fill(&mut rpc, &placeholders).await?;
         let side_effects = match purpose {
-            Purpose::Main { side_effects } => side_effects,
+            Purpose::Main { side_effects, .. } => side_effects,
             _ => SideEffects::default(),
         };
         Ok(Some((rpc, side_effects)))

@@ -13,7 +13,7 @@ use crate::{
     execute::{
         failed::{is_lost, no_id},
         run::Run,
-        settle::Settler,
+        settle::{How, Settler},
         undo::ids_of,
     },
     odoo::Rpc,
@@ -105,7 +105,7 @@ impl Parts<'_> {
         let (places, records): (Vec<(usize, Vec<String>)>, Vec<Value>) =
             part.into_iter().map(|new| ((new.place, new.with), new.values)).unzip();
         let mut rpc = Rpc { context: self.context.clone(), ..Rpc::create(&self.model, records) };
-        let outcome = self.settler.send(&rpc, false).await;
+        let outcome = self.settler.send(&rpc, How::Alone).await;
         for (_, with) in &places {
             self.settler.caller.forget_lookups_of(with.iter().map(String::as_str));
         }

@@ -15,7 +15,7 @@ use crate::{
 pub(super) fn questions(policy: &Policy, main: &Draft, resolved: &Resolved, target: &Target) -> HashSet<QuestionId> {
     let mut in_place = HashSet::new();
     // What follows the main call may fail, and a record created within it could not be told from one that it links.
-    let ends_with_main = !matches!(target, Target::New { external_id: Some(_) })
+    let ends_with_main = !matches!(target, Target::New { external_id: Some(_), .. })
         && !main.has_standalone_files()
         && resolved.missing_records.values().all(|missing| !missing.draft.has_standalone_files());
     if target.number_of_records() != 1 || !ends_with_main {

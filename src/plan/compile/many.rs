@@ -205,7 +205,7 @@ impl Compiler<'_> {
         let wanted = Selection { model: model.to_owned(), fields: Vec::new() };
         let main = Main { model, draft, side_effects, wanted, reads_back: None };
         let write = match target {
-            Target::New { external_id } => main.create(settler, calls, external_id)?,
+            Target::New { external_id, probe } => main.create(settler, calls, external_id, probe)?,
             Target::Existing(existing) => main.update(settler, calls, existing)?,
         };
         Ok(Record { write, needs, warnings: warnings.into_vec() })

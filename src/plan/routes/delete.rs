@@ -44,7 +44,7 @@ pub async fn delete_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
             return Err(Error::WrongKind { path: "search_key".to_owned(), problem });
         }
         let rpc = Rpc::unlink(model, ids.clone());
-        let purpose = Purpose::Main { side_effects: SideEffects::default() };
+        let purpose = Purpose::Main { side_effects: SideEffects::default(), probe: None };
         steps.push(Step { rpc, placeholders: Vec::new(), purpose });
     }
     let answer = Answer::Deleted { ids, echo };

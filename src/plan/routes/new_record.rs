@@ -1,11 +1,11 @@
 //! What an upsert does besides where its search key finds nothing: the key goes into the new record, so that the same
 //! call finds it the next time, as values of its fields or as its external id.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::existing::Found;
 use crate::{
-    odoo::{Caller, EXTERNAL_IDS, ExternalId, Kept, Named},
+    odoo::{Caller, EXTERNAL_IDS, ExternalId, Kept, Named, Page, Rpc},
     plan::{
         Error, WarningCode, Warnings,
         lookup::{Filter, Questions, XML_ID},
@@ -111,6 +111,15 @@ impl KeyValues {
         draft.parts.extend(self.draft.parts);
         Ok(())
     }
+}
+
+/// The search that finds the new record by its key, after the answer to its creation was lost. Where the key is compared in whatever
+/// case, or archived records have it, it does not tell the new record from others.
+pub(super) fn probe(model: &str, key: &SearchKey, found: &Found) -> Option<Rpc> {
+    let is_plain = !key.terms().is_empty() && key.external_ids().is_none() && key.folded().next().is_none();
+    let is_free = found.archived.is_empty();
+    let two = Page::first(2);
+    (is_plain && is_free).then(|| Rpc::search_read(model, Value::Array(key.domain()), json!(["id"]), two))
 }
 
 /// The external id that the new record gets, where the search key has one.

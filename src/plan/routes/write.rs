@@ -44,7 +44,7 @@ pub async fn create_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
     let vals = Vals::read(caller, asked, &vals::CREATE)?;
     let mut request = Request::read(caller, model, vals, None, (asked.compat, asked.files)).await?;
     let ((), resolved) = request.resolve_with(caller, Vec::new(), || future::ready(Ok(()))).await?;
-    request.plan(caller, resolved, Target::New { external_id: None }).await
+    request.plan(caller, resolved, Target::New { external_id: None, probe: None }).await
 }
 
 /// Plans an update of all the records that the search key matches. The addon answers success where none does; here that
@@ -190,7 +190,8 @@ impl<'r> Request<'r> {
             Some(key) => new_record::external_id(caller, key, found).await?,
             None => None,
         };
-        Ok(Target::New { external_id })
+        let probe = self.key.as_ref().and_then(|key| new_record::probe(self.model, key, found));
+        Ok(Target::New { external_id, probe })
     }
 
     /// The target of an update. Where new lines get files, the existing lines are read, archived ones too, to tell the

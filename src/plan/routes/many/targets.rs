@@ -143,10 +143,10 @@ async fn with_target(
 ) -> Result<RecordDraft, Error> {
     let mut request = record?;
     let target = match found.transpose()? {
-        None => Target::New { external_id: None },
+        None => Target::New { external_id: None, probe: None },
         Some(found) if found.records.is_empty() && kind == Kind::Upsert => {
             let target = request.new_record(caller, &found).await?;
-            if is_atomic && matches!(target, Target::New { external_id: Some(_) }) {
+            if is_atomic && matches!(target, Target::New { external_id: Some(_), .. }) {
                 return Err(Error::WrongKind { path: format!("search_key.{XML_ID}"), problem: NOT_ATOMIC.to_owned() });
             }
             target
