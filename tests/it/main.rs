@@ -13,6 +13,7 @@ mod calls;
 mod changes;
 mod cli;
 mod clients;
+mod cluster;
 mod conformance;
 mod credentials;
 mod errors;

@@ -1,6 +1,8 @@
 //! The store by itself: the same behaviour on SQLite and on PostgreSQL, without a gateway.
 
 mod contract;
+mod file_faults;
+mod postgres;
 mod sqlite;
 
 use std::{path::Path, time::Duration};

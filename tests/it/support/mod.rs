@@ -12,6 +12,7 @@ pub(crate) mod odoo;
 pub(crate) mod postgres;
 pub(crate) mod processes;
 pub(crate) mod segments;
+pub(crate) mod small_disk;
 pub(crate) mod tls;
 
 use std::time::{Duration, Instant};
