@@ -21,6 +21,7 @@ mod postgres;
 mod row;
 mod schema;
 mod sqlite;
+mod upkeep;
 
 use std::{path::Path, sync::Once, time::Duration};
 
@@ -30,11 +31,12 @@ use self::{
     attempt::{Callback, Claim, Extend, Finish},
     backend::{Backend, Operation},
     callback::{ClaimCallback, EndCallback},
-    change::{Adopt, Changed, Expire, Pause, Retry},
+    change::{Changed, Pause, Retry},
     clock::millis,
     look::{Depths, Find, List},
     postgres::Postgres,
     sqlite::Sqlite,
+    upkeep::{Adopt, Expire},
 };
 pub use self::{
     call::{Accepted, Claimed, Earlier, End, NewCall, Place, State, StoredCall, Ticket},
@@ -214,12 +216,13 @@ impl Store {
         self.write(Pause { client: client.to_owned(), why: why.map(str::to_owned) }).await
     }
 
-    /// Deletes some calls whose time is over. How many; none when all are deleted.
+    /// Deletes some calls whose time is over. How many; none when all are deleted. A call that only its caller can make again, and
+    /// whose gateway is gone, is in doubt from now on.
     ///
     /// # Errors
     /// The store does not answer.
     pub async fn expire(&self) -> Result<u64, Error> {
-        self.write(Expire).await
+        self.write(Expire { lease: millis(self.spans.lease), keep: millis(self.spans.keep) }).await
     }
 
     /// Gives the workers some calls that were being made for a caller when their gateway died. How many.

@@ -105,7 +105,7 @@ impl Accept {
         }
         let is_free = known.lease_until <= tx.now && matches!(known.state, State::Running | State::InDoubt);
         if is_free && self.takes_over && self.take_over(tx, &known).await? {
-            let earlier = earlier(&found, tx.now)?;
+            let earlier = earlier(&found, tx)?;
             let ticket = Ticket { id: known.id, holder: self.holder, lane: None };
             return Ok(Some(match earlier {
                 Some(earlier) => Accepted::TakenOver { ticket, earlier },
@@ -155,15 +155,18 @@ impl Known {
 }
 
 /// What the attempts before this one may have done, from the columns of a call.
-pub(super) fn earlier(found: &AnyRow, now: i64) -> Result<Option<Earlier>, SqlError> {
+pub(super) fn earlier(found: &AnyRow, tx: &Tx<'_>) -> Result<Option<Earlier>, SqlError> {
     let attempts: i64 = found.try_get("attempts")?;
     let first: Option<i64> = found.try_get("first_attempt")?;
     let last: Option<i64> = found.try_get("last_attempt")?;
     let (Some(first), Some(last)) = (first, last) else { return Ok(None) };
     let unfinished: i64 = found.try_get("unfinished")?;
     let lease_until: i64 = found.try_get("lease_until")?;
-    // Its last holder sends nothing after its lease has ended.
-    let may_have_sent = lease_until.max(last).min(now);
+    let now = tx.now;
+    // Its last holder sends nothing after its lease has ended. One of a process before this one may have sent something until this
+    // one began: the clock may have been set forward between them.
+    let until = if last < tx.began { tx.began } else { last };
+    let may_have_sent = lease_until.max(until).min(now);
     Ok(Some(Earlier {
         attempts: row::count(attempts),
         unfinished: row::count(unfinished),

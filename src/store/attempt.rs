@@ -1,8 +1,8 @@
 //! An attempt of a call: it is claimed, its lease is extended, and it ends.
 //!
 //! Every change is a compare-and-set on `holder`, which is unique for each claim: a worker that comes back after its lease has
-//! ended, and after another one has claimed the call, changes nothing and is told so. The lane's row is changed before the call's,
-//! so that two transactions never wait for each other.
+//! ended, and after another one has claimed the lane, changes nothing and is told so. The lane's row is changed before the call's,
+//! so that two transactions never wait for each other, and decides: the holder of a lane has its call.
 
 use std::time::Duration;
 
@@ -26,7 +26,6 @@ pub(super) struct Claim {
     pub(super) lease: i64,
 }
 
-// A lane that is due later than any retry ever is has a time from before the clock was set back.
 const CLAIM_SQLITE: &str = "UPDATE lanes SET due = $1, holder = $2 WHERE lane = (SELECT lane FROM lanes WHERE client = $3 \
                             AND due <= $4 ORDER BY due LIMIT 1) AND NOT EXISTS (SELECT 1 FROM pauses WHERE client = $3) \
                             RETURNING lane";
@@ -69,7 +68,7 @@ impl Operation for Claim {
                 request: request.unwrap_or_default(),
                 accepted,
                 age: Duration::from_millis(u64::try_from(tx.now.saturating_sub(accepted)).unwrap_or_default()),
-                earlier: earlier(&head, tx.now)?,
+                earlier: earlier(&head, tx)?,
             }))
         }
         .boxed()
@@ -93,7 +92,11 @@ impl Operation for Extend {
             if let Some(lane) = lane {
                 let lane =
                     sqlx::query("UPDATE lanes SET due = $1 WHERE lane = $2 AND holder = $3").bind(until).bind(lane);
-                lane.bind(holder.to_string()).execute(&mut *tx.connection).await?;
+                let lane = lane.bind(holder.to_string()).execute(&mut *tx.connection).await?;
+                // The lane may be another's already, with an earlier call that a person put back into it.
+                if lane.rows_affected() == 0 {
+                    return Ok(false);
+                }
             }
             let extend = sqlx::query("UPDATE calls SET lease_until = $1 WHERE id = $2 AND holder = $3")
                 .bind(until)
@@ -138,8 +141,10 @@ impl Operation for Finish {
                 End::Again { after, .. } => tx.now.saturating_add(millis(*after)),
                 _ => tx.now,
             };
-            if let Some(lane) = lane {
-                release(tx, lane, *holder, leaves, due).await?;
+            if let Some(lane) = lane
+                && !release(tx, lane, *holder, leaves, due).await?
+            {
+                return Ok(false);
             }
             let is_ours = match &self.end {
                 End::Free => {
@@ -193,14 +198,16 @@ impl Finish {
     }
 }
 
-/// Gives a lane free, by its holder; with `leaves`, one call fewer is in it.
-async fn release(tx: &mut Tx<'_>, lane: &str, holder: Uuid, leaves: bool, due: i64) -> Result<(), SqlError> {
+/// Gives a lane free, by its holder; with `leaves`, one call fewer is in it. False where it is no longer this holder's.
+async fn release(tx: &mut Tx<'_>, lane: &str, holder: Uuid, leaves: bool, due: i64) -> Result<bool, SqlError> {
     let free = "UPDATE lanes SET holder = NULL, due = $1, depth = depth - $2 WHERE lane = $3 AND holder = $4";
     let free = sqlx::query(free).bind(due).bind(i64::from(leaves)).bind(lane).bind(holder.to_string());
-    free.execute(&mut *tx.connection).await?;
+    if free.execute(&mut *tx.connection).await?.rows_affected() == 0 {
+        return Ok(false);
+    }
     if leaves {
         let empty = sqlx::query("DELETE FROM lanes WHERE lane = $1 AND depth <= 0").bind(lane);
         empty.execute(&mut *tx.connection).await?;
     }
-    Ok(())
+    Ok(true)
 }

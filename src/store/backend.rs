@@ -39,6 +39,8 @@ pub(super) struct Tx<'c> {
     pub(super) dialect: Dialect,
     /// The time of the store.
     pub(super) now: i64,
+    /// When this process took a store that it has for itself; 0 where gateways share it.
+    pub(super) began: i64,
 }
 
 /// Where the two databases differ.

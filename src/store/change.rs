@@ -1,6 +1,6 @@
-//! What people and maintenance change: calls are tried again or dropped by a filter, queues are paused, what is old is deleted.
+//! What people change: calls are tried again or dropped by a filter, and queues are paused.
 //!
-//! Each operation changes a bounded number of calls and says how many; whoever wants all repeats it until none is left.
+//! Each operation changes a bounded number of calls, says how many, and goes on behind the last of them when it is repeated.
 
 use futures_util::{FutureExt, future::BoxFuture};
 use sqlx::{Any, Error as SqlError, QueryBuilder, Row, any::AnyRow};
@@ -14,6 +14,9 @@ use super::{
 
 /// So many calls are changed in one transaction.
 const AT_ONCE: i64 = 500;
+
+/// When a lane is due that a person sends on: the command line beside a gateway has another clock than the gateway.
+const AT_ANY_TIME: i64 = 0;
 
 /// Puts dead calls back into their lanes, and makes those due at once that wait for another try.
 pub(super) struct Retry {
@@ -45,15 +48,19 @@ impl Operation for Retry {
                 let lane = lane.unwrap_or_else(|| format!("call {id}"));
                 if state == State::Queued.as_str() {
                     let due = sqlx::query("UPDATE lanes SET due = $1 WHERE lane = $2 AND holder IS NULL AND due > $1");
-                    number += due.bind(tx.now).bind(&lane).execute(&mut *tx.connection).await?.rows_affected();
+                    number += due.bind(AT_ANY_TIME).bind(&lane).execute(&mut *tx.connection).await?.rows_affected();
                     continue;
                 }
-                let join = sqlx::query(JOIN_LANE).bind(&lane).bind(&client).bind(tx.now);
+                let join = sqlx::query(JOIN_LANE).bind(&lane).bind(&client).bind(AT_ANY_TIME);
                 join.execute(&mut *tx.connection).await?;
                 let again = "UPDATE calls SET state = 'queued', lane = $1, outcome = NULL, closed = NULL, expires = NULL, \
                              accepted = $2 WHERE id = $3 AND state = 'dead' AND request IS NOT NULL";
-                let again = sqlx::query(again).bind(&lane).bind(tx.now).bind(&id);
-                number += again.execute(&mut *tx.connection).await?.rows_affected();
+                let again = sqlx::query(again).bind(&lane).bind(tx.now).bind(&id).execute(&mut *tx.connection).await?;
+                if again.rows_affected() == 0 {
+                    // It was changed a moment ago.
+                    leave(tx, &lane, 1).await?;
+                }
+                number += again.rows_affected();
             }
             changed(&rows, number)
         }
@@ -69,6 +76,13 @@ pub(super) struct Drop {
     pub(super) keep: i64,
 }
 
+/// A call that is held stays, unless the lease of its holder has ended.
+const TAKE_OUT: &str = "UPDATE lanes SET holder = CASE WHEN due <= $1 THEN NULL ELSE holder END WHERE lane = $2 \
+                        AND (due <= $1 OR NOT EXISTS (SELECT 1 FROM calls WHERE calls.id = $3 AND calls.holder = lanes.holder))";
+
+const DROP: &str = "UPDATE calls SET state = 'dropped', idempotency_key = NULL, request = NULL, outcome = NULL, holder = NULL, \
+                    closed = $1, expires = $2 WHERE id = $3 AND state = $4";
+
 impl Operation for Drop {
     type Reply = Changed;
 
@@ -79,26 +93,35 @@ impl Operation for Drop {
             for found in &rows {
                 let (id, state): (String, String) = (found.try_get("id")?, found.try_get("state")?);
                 let lane: Option<String> = found.try_get("lane")?;
-                if let Some(lane) = lane.filter(|_| state == State::Queued.as_str()) {
-                    // The lane's row is changed first: nobody claims the call meanwhile.
-                    let free = "UPDATE lanes SET depth = depth - 1 WHERE lane = $1 AND (holder IS NULL OR NOT EXISTS \
-                                (SELECT 1 FROM calls WHERE id = $2 AND holder IS NOT NULL))";
-                    let free = sqlx::query(free).bind(&lane).bind(&id).execute(&mut *tx.connection).await?;
-                    if free.rows_affected() == 0 {
+                let lane = lane.filter(|_| state == State::Queued.as_str());
+                if let Some(lane) = &lane {
+                    // The lane's row is changed first: nobody claims the call meanwhile. A holder whose lease has ended loses it.
+                    let free = sqlx::query(TAKE_OUT).bind(tx.now).bind(lane).bind(&id);
+                    if free.execute(&mut *tx.connection).await?.rows_affected() == 0 {
                         continue;
                     }
-                    let empty = sqlx::query("DELETE FROM lanes WHERE lane = $1 AND depth <= 0").bind(&lane);
-                    empty.execute(&mut *tx.connection).await?;
                 }
-                let drop = "UPDATE calls SET state = 'dropped', idempotency_key = NULL, request = NULL, outcome = NULL, \
-                            closed = $1, expires = $2 WHERE id = $3 AND state = $4 AND holder IS NULL";
-                let drop = sqlx::query(drop).bind(tx.now).bind(tx.now.saturating_add(self.keep)).bind(&id).bind(&state);
-                number += drop.execute(&mut *tx.connection).await?.rows_affected();
+                let drop = sqlx::query(DROP).bind(tx.now).bind(tx.now.saturating_add(self.keep)).bind(&id).bind(&state);
+                let dropped = drop.execute(&mut *tx.connection).await?.rows_affected();
+                if let Some(lane) = &lane {
+                    leave(tx, lane, dropped).await?;
+                }
+                number += dropped;
             }
             changed(&rows, number)
         }
         .boxed()
     }
+}
+
+/// So many calls have left a lane, which ends with its last.
+async fn leave(tx: &mut Tx<'_>, lane: &str, number: u64) -> Result<(), SqlError> {
+    let number = i64::try_from(number).unwrap_or(i64::MAX);
+    let fewer = sqlx::query("UPDATE lanes SET depth = depth - $1 WHERE lane = $2").bind(number).bind(lane);
+    fewer.execute(&mut *tx.connection).await?;
+    let empty = sqlx::query("DELETE FROM lanes WHERE lane = $1 AND depth <= 0").bind(lane);
+    empty.execute(&mut *tx.connection).await?;
+    Ok(())
 }
 
 /// The next calls of a filter that are in one of the states.
@@ -135,83 +158,6 @@ impl Operation for Pause {
                 None => sqlx::query("DELETE FROM pauses WHERE client = $1").bind(&self.client),
             };
             Ok(change.execute(&mut *tx.connection).await?.rows_affected() == 1)
-        }
-        .boxed()
-    }
-}
-
-/// Deletes calls whose time is over. The reply is how many there were.
-pub(super) struct Expire;
-
-impl Operation for Expire {
-    type Reply = u64;
-
-    fn run<'a>(&'a self, tx: &'a mut Tx<'_>) -> BoxFuture<'a, Result<u64, SqlError>> {
-        async move {
-            let expire = "DELETE FROM calls WHERE seq IN (SELECT seq FROM calls WHERE expires <= $1 \
-                          AND state IN ('done', 'dead', 'in_doubt', 'dropped') LIMIT $2)";
-            let expire = sqlx::query(expire).bind(tx.now).bind(AT_ONCE);
-            Ok(expire.execute(&mut *tx.connection).await?.rows_affected())
-        }
-        .boxed()
-    }
-}
-
-/// Gives calls to the workers that were being made for a caller when their gateway died, where the gateway knows the account.
-/// The reply is how many there were.
-pub(super) struct Adopt;
-
-impl Operation for Adopt {
-    type Reply = u64;
-
-    fn run<'a>(&'a self, tx: &'a mut Tx<'_>) -> BoxFuture<'a, Result<u64, SqlError>> {
-        async move {
-            let abandoned = "SELECT id, client FROM calls WHERE state = 'running' AND client IS NOT NULL \
-                             AND lease_until <= $1 AND request IS NOT NULL LIMIT $2";
-            let rows = sqlx::query(abandoned).bind(tx.now).bind(AT_ONCE).fetch_all(&mut *tx.connection).await?;
-            let mut number = 0;
-            for found in rows {
-                let (id, client): (String, String) = (found.try_get("id")?, found.try_get("client")?);
-                let lane = format!("call {id}");
-                let adopt = "UPDATE calls SET state = 'queued', lane = $1, holder = NULL WHERE id = $2 AND state = 'running' \
-                             AND lease_until <= $3";
-                let adopt = sqlx::query(adopt).bind(&lane).bind(&id).bind(tx.now);
-                if adopt.execute(&mut *tx.connection).await?.rows_affected() == 1 {
-                    let join = sqlx::query(JOIN_LANE).bind(&lane).bind(&client).bind(tx.now);
-                    join.execute(&mut *tx.connection).await?;
-                    number += 1;
-                }
-            }
-            Ok(number)
-        }
-        .boxed()
-    }
-}
-
-/// What a store was left with by the process that had it before: nobody holds anything. Times that lie ahead are from a clock
-/// that was set back since.
-pub(super) struct Release;
-
-impl Operation for Release {
-    type Reply = ();
-
-    fn run<'a>(&'a self, tx: &'a mut Tx<'_>) -> BoxFuture<'a, Result<(), SqlError>> {
-        async move {
-            for statement in [
-                "UPDATE calls SET lease_until = $1 WHERE state = 'running' AND lease_until > $1",
-                "UPDATE calls SET lease_until = $1, holder = NULL WHERE state = 'queued' AND holder IS NOT NULL",
-                "UPDATE lanes SET holder = NULL, due = $1 WHERE holder IS NOT NULL",
-                "UPDATE callbacks SET holder = NULL, due = $1 WHERE holder IS NOT NULL",
-            ] {
-                sqlx::query(statement).bind(tx.now).execute(&mut *tx.connection).await?;
-            }
-            let far = tx.now.saturating_add(super::LONGEST_PAUSE_MS);
-            for statement in
-                ["UPDATE lanes SET due = $1 WHERE due > $2", "UPDATE callbacks SET due = $1 WHERE due > $2"]
-            {
-                sqlx::query(statement).bind(tx.now).bind(far).execute(&mut *tx.connection).await?;
-            }
-            Ok(())
         }
         .boxed()
     }

@@ -85,7 +85,7 @@ impl Postgres {
         let mut connection = self.pool.acquire().await?;
         self.prepare(&mut connection).await?;
         let mut transaction = Connection::begin(&mut *connection).await?;
-        let mut tx = Tx { connection: &mut transaction, dialect: Dialect::Postgres, now: self.clock.now() };
+        let mut tx = Tx { connection: &mut transaction, dialect: Dialect::Postgres, now: self.clock.now(), began: 0 };
         let reply = operation.run(&mut tx).await?;
         transaction.commit().await?;
         Ok(reply)

@@ -19,8 +19,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     Clock, Error,
     backend::{Backend, Dialect, Operation, Tx},
-    change::Release,
     schema,
+    upkeep::Release,
 };
 
 const FILE: &str = "store.sqlite";
@@ -39,6 +39,8 @@ pub(super) struct Sqlite {
     queue: mpsc::Sender<Box<dyn Waiting>>,
     readers: AnyPool,
     clock: Clock,
+    /// When it was opened.
+    began: i64,
     /// Held until the store is dropped, where this process writes for a gateway.
     _lock: Option<File>,
 }
@@ -61,10 +63,10 @@ impl Sqlite {
         made.map_err(|error| unusable(&error))?;
         let mut writer = connect(&path).await.map_err(|error| unusable(&error))?;
         schema::migrate(&mut writer, Dialect::Sqlite, &path.display().to_string()).await?;
+        let began = clock.now();
         if gateway {
             let mut tx = writer.begin().await.map_err(|error| unusable(&error))?;
-            let now = clock.now();
-            Release.run(&mut Tx { connection: &mut tx, dialect: Dialect::Sqlite, now }).await?;
+            Release.run(&mut Tx { connection: &mut tx, dialect: Dialect::Sqlite, now: began, began }).await?;
             tx.commit().await?;
         }
         let readers = AnyPoolOptions::new()
@@ -74,8 +76,8 @@ impl Sqlite {
             .connect_lazy(&url(&path))
             .map_err(|error| unusable(&error))?;
         let (queue, waiting) = mpsc::channel(WAITING);
-        tokio::spawn(Writer { path, connection: Some(writer), clock: clock.clone() }.run(waiting));
-        Ok(Self { queue, readers, clock, _lock: lock })
+        tokio::spawn(Writer { path, connection: Some(writer), clock: clock.clone(), began }.run(waiting));
+        Ok(Self { queue, readers, clock, began, _lock: lock })
     }
 }
 
@@ -125,7 +127,8 @@ impl Backend for Sqlite {
 
     async fn read<O: Operation>(&self, operation: O) -> Result<O::Reply, Error> {
         let mut connection = self.readers.acquire().await?;
-        let mut tx = Tx { connection: &mut connection, dialect: Dialect::Sqlite, now: self.clock.now() };
+        let mut tx =
+            Tx { connection: &mut connection, dialect: Dialect::Sqlite, now: self.clock.now(), began: self.began };
         Ok(operation.run(&mut tx).await?)
     }
 
@@ -172,39 +175,61 @@ struct Writer {
     /// None after an error, until it is opened again.
     connection: Option<AnyConnection>,
     clock: Clock,
+    began: i64,
 }
 
 impl Writer {
     async fn run(mut self, mut waiting: mpsc::Receiver<Box<dyn Waiting>>) {
         let mut together = Vec::with_capacity(TOGETHER);
         while waiting.recv_many(&mut together, TOGETHER).await > 0 {
-            if self.commit(&mut together).await.is_ok() {
-                together.drain(..).for_each(|operation| operation.answer(Ok(())));
-                continue;
-            }
-            for operation in together.drain(..) {
-                let mut alone = vec![operation];
-                let ended = self.commit(&mut alone).await.map_err(Error::from);
-                alone.into_iter().for_each(|operation| operation.answer(ended.clone()));
+            match self.commit(&mut together).await {
+                Ok(()) => together.drain(..).for_each(|operation| operation.answer(Ok(()))),
+                // Each would wait as long again, with its caller.
+                Err(Failed::ToBegin(error)) => {
+                    let error = Error::from(error);
+                    together.drain(..).for_each(|operation| operation.answer(Err(error.clone())));
+                }
+                Err(Failed::Within(_)) => {
+                    for operation in together.drain(..) {
+                        let mut alone = vec![operation];
+                        let ended = self.commit(&mut alone).await.map_err(Error::from);
+                        alone.into_iter().for_each(|operation| operation.answer(ended.clone()));
+                    }
+                }
             }
         }
     }
 
     /// Runs operations in one transaction.
-    async fn commit(&mut self, operations: &mut [Box<dyn Waiting>]) -> Result<(), SqlError> {
+    async fn commit(&mut self, operations: &mut [Box<dyn Waiting>]) -> Result<(), Failed> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => connect(&self.path).await?,
+            None => connect(&self.path).await.map_err(Failed::ToBegin)?,
         };
         let now = self.clock.now();
         // Dropped where it fails: its transaction is rolled back with the connection.
-        sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut connection).await?;
-        let mut tx = Tx { connection: &mut connection, dialect: Dialect::Sqlite, now };
+        sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut connection).await.map_err(Failed::ToBegin)?;
+        let mut tx = Tx { connection: &mut connection, dialect: Dialect::Sqlite, now, began: self.began };
         for operation in operations {
-            operation.run(&mut tx).await?;
+            operation.run(&mut tx).await.map_err(Failed::Within)?;
         }
-        sqlx::raw_sql("COMMIT").execute(&mut connection).await?;
+        sqlx::raw_sql("COMMIT").execute(&mut connection).await.map_err(Failed::Within)?;
         self.connection = Some(connection);
         Ok(())
+    }
+}
+
+/// Why a transaction failed.
+enum Failed {
+    /// The file cannot be opened or written, or another process has it: that is so for every operation.
+    ToBegin(SqlError),
+    Within(SqlError),
+}
+
+impl From<Failed> for Error {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::ToBegin(error) | Failed::Within(error) => error.into(),
+        }
     }
 }

@@ -3,6 +3,7 @@
 mod contract;
 mod file_faults;
 mod postgres;
+mod model;
 mod sqlite;
 
 use std::{path::Path, time::Duration};
