@@ -10,7 +10,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     call::{
-        Service,
+        OpenKeys, Service,
         auth::clients::{self, Clients},
     },
     config::Config,
@@ -35,6 +35,7 @@ struct Kept {
     login_throttle: Arc<LoginThrottle>,
     requests: Arc<ConcurrencyLimit>,
     memory: Option<Arc<Memory>>,
+    open_keys: Arc<OpenKeys>,
     stop: CancellationToken,
 }
 
@@ -73,7 +74,7 @@ pub async fn build(config: Config, stop: CancellationToken) -> Result<Arc<Site>,
     }
     // The log comes last: of what cannot start it should have nothing.
     let begin = |config: &Config| Log::open(&config.log);
-    assemble(config, odoo, store, begin, None, Kept { metrics, stop, ..Kept::default() })
+    assemble(config, odoo, store, begin, Kept { metrics, stop, ..Kept::default() })
 }
 
 /// The same gateway with another configuration. The sections of [`Config::kept_until_restart`] must be the same.
@@ -98,9 +99,10 @@ pub fn rebuild(site: &Site, config: Config) -> Result<Arc<Site>, Error> {
         login_throttle: calls.login_throttle.clone(),
         requests: site.requests.clone(),
         memory: Some(calls.memory.clone()),
+        open_keys: calls.open_keys.clone(),
         stop: site.proxy.stop(),
     };
-    let site = assemble(config, odoo, calls.store.clone(), log, Some(&calls.clients), kept)?;
+    let site = assemble(config, odoo, calls.store.clone(), log, kept)?;
     // From here on, this configuration counts.
     site.calls.odoo.limit().apply();
     Ok(site)
@@ -121,11 +123,10 @@ fn assemble(
     odoo: Arc<Odoo>,
     store: Arc<Store>,
     log: impl FnOnce(&Config) -> Result<Log, log::Error>,
-    before: Option<&Clients>,
     kept: Kept,
 ) -> Result<Arc<Site>, Error> {
-    let Kept { tasks, metrics, refused_lines, login_throttle, requests, memory, stop } = kept;
-    let clients = Clients::load_after(before, &config.clients)?;
+    let Kept { tasks, metrics, refused_lines, login_throttle, requests, memory, open_keys, stop } = kept;
+    let clients = Clients::load(&config.clients)?;
     let hooks = Hooks::load(&config.hooks)?;
     let files = Arc::new(Fetcher::build(&config.files)?);
     let rules = &config.policy.rules;
@@ -151,6 +152,7 @@ fn assemble(
         files,
         log,
         store,
+        open_keys,
         metrics,
         refused_lines,
         memory,

@@ -8,12 +8,16 @@
 mod answered;
 pub mod auth;
 mod authenticated;
+mod claim;
 mod docket;
+mod ended;
 mod error;
 mod hidden;
+mod idempotency;
 mod incoming;
 mod lease;
 mod message;
+mod open_keys;
 mod outcome;
 mod parsed;
 mod planned;
@@ -27,9 +31,11 @@ mod stored;
 pub use self::{
     answered::Answered,
     error::Error,
+    idempotency::Scope,
     incoming::{Attempt, By, Incoming, Presented},
     lease::Lease,
     message::Call,
+    open_keys::OpenKeys,
     outcome::Outcome,
     planner::plan_call,
     service::Service,

@@ -39,6 +39,10 @@ pub enum Class {
     /// The delivery was taken before, and is being worked on.
     UnderWay,
     BadRequest,
+    /// Another call with the same key is being worked on.
+    Conflict,
+    /// The key was used for another request.
+    Unprocessable,
     Forbidden,
     NotFound,
     MethodNotAllowed,

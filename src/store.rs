@@ -33,7 +33,7 @@ use self::{
     callback::{ClaimCallback, EndCallback},
     change::{Changed, Pause, Retry},
     clock::millis,
-    look::{Depths, Find, List},
+    look::{Depths, Find, FindKey, List},
     postgres::Postgres,
     sqlite::Sqlite,
     upkeep::{Adopt, Expire},
@@ -43,7 +43,7 @@ pub use self::{
     callback::Untold,
     clock::Clock,
     error::Error,
-    look::{Depth, Filter},
+    look::{Depth, Filter, KnownKey},
     postgres::AdvisoryLocks,
 };
 
@@ -172,6 +172,14 @@ impl Store {
     /// The store does not answer.
     pub async fn find(&self, id: Uuid) -> Result<Option<StoredCall>, Error> {
         self.read(Find { id }).await
+    }
+
+    /// What is known of a caller's key, without its outcome.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn find_key(&self, caller: &str, key: &str) -> Result<Option<KnownKey>, Error> {
+        self.read(FindKey { caller: caller.to_owned(), key: key.to_owned() }).await
     }
 
     /// Calls of a filter, the oldest first, behind the one with this `seq`; without their outcomes.

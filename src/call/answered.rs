@@ -16,6 +16,8 @@ pub struct Answered {
     pub outcome: Outcome,
     /// It goes to the sender of a hook, who reads nothing but the status.
     pub is_of_hook: bool,
+    /// It is the recorded answer to the first call with the same key.
+    pub is_replay: bool,
     /// A session that Odoo rotated during the call.
     pub cookie: Option<HeaderValue>,
 }
@@ -24,7 +26,7 @@ impl Answered {
     /// The answer to a request that never became a call, or whose call has no answer of its own.
     pub fn refusal(call_id: Uuid, error: &Error) -> Self {
         let outcome = Outcome::refused(error);
-        Self { call_id, envelope_id: Value::Null, outcome, is_of_hook: false, cookie: None }
+        Self { call_id, envelope_id: Value::Null, outcome, is_of_hook: false, is_replay: false, cookie: None }
     }
 }
 

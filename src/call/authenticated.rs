@@ -6,11 +6,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::time;
 
 use super::{
     Error, Service,
     auth::{self, Delivery, Shown, clients::Client, clients::is_within, is_json},
+    claim::{replayed, too_slow},
     docket::{Docket, Stopped},
+    idempotency::Scope,
     incoming::{Incoming, Presented},
     message::{Envelope, weigh},
 };
@@ -30,6 +33,8 @@ pub(super) struct Authenticated<'s> {
     pub(super) body: &'s Bytes,
     /// What the body takes once it is parsed.
     pub(super) weight: Weight,
+    /// The signed delivery that the call is.
+    pub(super) delivery: Option<Delivery>,
     credential: Credential,
     policy: Arc<Policy>,
     /// The flow of the fair queue that it belongs to.
@@ -59,7 +64,7 @@ impl<'s> Authenticated<'s> {
     pub(super) async fn of(service: &'s Service, incoming: &'s Incoming) -> Result<Self, Stopped> {
         let shown = prove(service, incoming);
         let client = shown.as_ref().ok().and_then(Shown::client).as_deref().map(str::to_owned);
-        let mut docket = Docket { who: Who { client, caller: None }, ..Docket::default() };
+        let docket = Docket { who: Who { client, caller: None }, ..Docket::default() };
         let body = match &incoming.body {
             Ok(body) => body,
             Err(error) => return Err(docket.stop(error.clone())),
@@ -73,8 +78,7 @@ impl<'s> Authenticated<'s> {
             Ok(admitted) => admitted,
             Err(error) => return Err(stop_stranger(docket, incoming, error)),
         };
-        docket.delivery = delivery;
-        Ok(Self { service, incoming, docket, body, weight, credential, policy, flow, attempt, _share: share })
+        Ok(Self { service, incoming, docket, body, weight, delivery, credential, policy, flow, attempt, _share: share })
     }
 
     /// Whether who calls is known without Odoo: a client with its key or signature, the operator, or a credential that Odoo has
@@ -163,11 +167,22 @@ async fn admit(service: &Service, shown: Shown<'_>, incoming: &Incoming) -> Resu
     };
     client.policy.decide(Touch::Route(incoming.route))?;
     if let Some(delivery) = &delivery {
-        delivery.take(incoming.id).await?;
+        refuse_known(service, client, delivery).await?;
     }
     let (credential, policy) = (client.credential.clone(), client.policy.clone());
     let flow = Flow::client(&client.name);
     Ok(Admitted { credential, policy, flow, delivery, attempt: None, share })
+}
+
+/// Refuses a delivery that the store knows already, before its template is run. Whoever has seen one can send it again.
+async fn refuse_known(service: &Service, client: &Client, delivery: &Delivery) -> Result<(), Error> {
+    let scope = Scope::Client(client.name.to_string()).to_string();
+    let patience = service.config.limits.call_timeout;
+    let known = time::timeout(patience, service.store.find_key(&scope, &delivery.key())).await;
+    match known.map_err(|_| too_slow())?? {
+        Some(known) if !known.may_be_taken_over => Err(replayed(known.id, known.state)),
+        _ => Ok(()),
+    }
 }
 
 /// The same of a caller with a credential of Odoo's.

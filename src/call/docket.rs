@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Error, auth::Delivery};
+use super::{Error, claim::Claim};
 use crate::{
     log::{Entry, Who},
     plan::Warning,
@@ -14,8 +14,8 @@ pub(super) struct Docket {
     pub(super) who: Who,
     /// The `id` of the caller's envelope.
     pub(super) envelope_id: Value,
-    /// The signed delivery that the call is: kept where the call was done, given back where nothing was written.
-    pub(super) delivery: Option<Delivery>,
+    /// The call in the store, where it has a key: its end is kept.
+    pub(super) claim: Option<Claim>,
     /// What the plan warned of, for a refusal.
     pub(super) warnings: Vec<Warning>,
     /// The call in the log, once it has been received.

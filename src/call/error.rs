@@ -6,6 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::auth;
 use crate::{
@@ -70,6 +71,16 @@ pub enum Error {
     Log(#[from] log::Error),
     #[error(transparent)]
     Store(#[from] store::Error),
+    #[error("{place} cannot be an idempotency key: {problem}; send 1 to 255 visible characters of ASCII")]
+    InvalidKey { place: String, problem: &'static str },
+    #[error("this client must send an idempotency key with every call that writes, as the header `Idempotency-Key`")]
+    KeyRequired,
+    #[error("the idempotency key was used for another request, call {of}; send a new key with another request")]
+    KeyReused { of: Uuid },
+    #[error(
+        "the call with this idempotency key, {of}, has not ended in the time that this one may take; send it again later"
+    )]
+    KeyInProgress { of: Uuid },
     /// Another gateway may have the call by now.
     #[error(
         "this gateway has lost the right to make the call, since the store did not answer for too long; nothing was written"
@@ -153,6 +164,10 @@ impl Error {
             Self::Log(log::Error::Full { .. }) => Code::LogFull,
             Self::Log(_) => Code::LogFailed,
             Self::Store(error) => error.code(),
+            Self::InvalidKey { .. } => Code::InvalidKey,
+            Self::KeyRequired => Code::KeyRequired,
+            Self::KeyReused { .. } => Code::KeyReused,
+            Self::KeyInProgress { .. } => Code::KeyInProgress,
             Self::LeaseLost => Code::LeaseLost,
             Self::HiddenValues(_) => Code::HiddenValues,
             Self::Internal => Code::Internal,

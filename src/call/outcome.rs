@@ -146,6 +146,12 @@ impl Outcome {
         }
     }
 
+    /// What the log keeps of the answer: the content of the envelope's member.
+    pub(super) fn logged(&self) -> Value {
+        // JSON can be read of whatever is JSON.
+        serde_json::to_value(self.member().1).unwrap_or_default()
+    }
+
     /// As it is kept, to be answered again byte for byte.
     pub fn to_bytes(&self) -> Vec<u8> {
         // JSON can be written of whatever was JSON.

@@ -6,18 +6,27 @@
 use std::{sync::Arc, time::Instant};
 
 use super::{
+    Error,
     authenticated::Authenticated,
+    claim::{self, Verdict},
     docket::{Docket, Stopped},
+    ended::Ended,
+    idempotency::{self, Asked, Scope},
+    incoming::Incoming,
     lease::Lease,
     message::{Call, Envelope, take_domain},
-    parsed::{Asked, Parsed},
+    parsed::{self, Parsed},
 };
 use crate::{
+    config,
     fetch::CallFiles,
     key_texts::mask_keys,
     log::{self, Arrived, Entry, Received},
+    memory,
     odoo::{self, Trace},
     plan::Noted,
+    store::Earlier,
+    wire::BodyError,
 };
 
 /// Above this size in memory, a body is parsed twice rather than copied for the log.
@@ -35,6 +44,14 @@ pub(super) struct Recorded<'s> {
     pub(super) files: CallFiles,
     /// The right to make it, where it is in the store.
     pub(super) lease: Option<Arc<Lease>>,
+    /// What earlier attempts to make it may have done.
+    pub(super) earlier: Option<Earlier>,
+}
+
+/// What becomes of a call that is in the log.
+pub(super) enum Step<'s> {
+    Make(Recorded<'s>),
+    Ended(Box<Docket>, Ended),
 }
 
 /// A call that is in the log.
@@ -54,24 +71,34 @@ impl<'s> Recorded<'s> {
         arrived: &Arrived,
         started: Instant,
         trace: &Arc<Trace>,
-    ) -> Result<Self, Stopped> {
-        if authenticated.is_proven() {
-            let mut logged = Logged::of(Parsed::of(authenticated).await?, arrived, started).await?;
-            return match logged.authenticated.identify(trace).await {
-                Ok(caller) => {
-                    logged.entry.runs_as(shown(&caller));
-                    Ok(logged.runs_as(caller))
-                }
-                Err(error) => Err(close(logged.authenticated, logged.entry).stop(error)),
+    ) -> Result<Step<'s>, Stopped> {
+        if !authenticated.is_proven() {
+            let caller = match authenticated.identify(trace).await {
+                Ok(caller) => caller,
+                Err(error) => return Err(authenticated.stop_stranger(error)),
             };
+            authenticated.docket.who.caller = Some(shown(&caller));
+            let logged = Logged::of(Parsed::of(authenticated).await?, arrived, started).await?;
+            return logged.claimed_by_user(caller).await;
         }
-        match authenticated.identify(trace).await {
-            Ok(caller) => {
-                authenticated.docket.who.caller = Some(shown(&caller));
-                let logged = Logged::of(Parsed::of(authenticated).await?, arrived, started).await?;
-                Ok(logged.runs_as(caller))
+        let mut logged = Logged::of(Parsed::of(authenticated).await?, arrived, started).await?;
+        let client = logged.authenticated.docket.who.client.clone();
+        // What a client has sent before is answered again without a word to Odoo.
+        if let Some(client) = &client {
+            match logged.claim(Scope::Client(client.clone())).await {
+                Ok(None) => {}
+                Ok(Some(ended)) => return Ok(logged.ended(ended)),
+                Err(error) => return Err(close(logged.authenticated, logged.entry).stop(error)),
             }
-            Err(error) => Err(authenticated.stop_stranger(error)),
+        }
+        let caller = match logged.authenticated.identify(trace).await {
+            Ok(caller) => caller,
+            Err(error) => return Err(close(logged.authenticated, logged.entry).stop(error)),
+        };
+        logged.entry.runs_as(shown(&caller));
+        match client {
+            Some(_) => Ok(Step::Make(logged.runs_as(caller))),
+            None => logged.claimed_by_user(caller).await,
         }
     }
 
@@ -83,7 +110,7 @@ impl<'s> Recorded<'s> {
 
 impl<'s> Logged<'s> {
     async fn of(parsed: Parsed<'s>, arrived: &Arrived, started: Instant) -> Result<Self, Stopped> {
-        let Parsed { authenticated, asked: Asked { model, mut vals, sent } } = parsed;
+        let Parsed { authenticated, asked: parsed::Asked { model, mut vals, sent } } = parsed;
         let Authenticated { service, incoming, weight, body, .. } = authenticated;
         let is_read_again = incoming.hook.is_none() && weight.parsed > READ_AGAIN;
         let logged = vals.as_mut().ok().map(|vals| if is_read_again { std::mem::take(vals) } else { vals.clone() });
@@ -104,12 +131,52 @@ impl<'s> Logged<'s> {
         }
     }
 
+    /// Claims the call in the store for a user with a credential of Odoo's, who is known only now.
+    async fn claimed_by_user(mut self, caller: odoo::Caller) -> Result<Step<'s>, Stopped> {
+        let scope = Scope::of_user(&caller, self.authenticated.service.odoo.database());
+        match self.claim(scope).await {
+            Ok(None) => Ok(Step::Make(self.runs_as(caller))),
+            Ok(Some(ended)) => Ok(self.ended(ended)),
+            Err(error) => Err(close(self.authenticated, self.entry).stop(error)),
+        }
+    }
+
+    /// Claims the call in the store where it has a key. An end where it has been made before.
+    async fn claim(&mut self, scope: Scope) -> Result<Option<Ended>, Error> {
+        let Authenticated { service, incoming, body, delivery, docket, .. } = &mut self.authenticated;
+        let rules = match &scope {
+            Scope::Client(name) => service.clients.by_name(name).map(|client| &client.idempotency),
+            Scope::User { .. } => None,
+        };
+        let sent = match &incoming.hook {
+            Some(_) if delivery.is_none() && may_have_key(incoming, rules) => Some(Envelope::foreign(body)?),
+            _ => None,
+        };
+        let asked = Asked { incoming, model: &self.call.model, vals: &self.call.vals, sent: sent.as_ref() };
+        let Some(key) = idempotency::key(asked, delivery.as_ref(), rules)? else { return Ok(None) };
+        memory::take(body.len()).map_err(BodyError::from)?;
+        match claim::claim(service, asked, &scope, &key).await? {
+            Verdict::Ended(ended) => Ok(Some(ended)),
+            Verdict::Make(claim) => {
+                docket.claim = Some(claim);
+                Ok(None)
+            }
+        }
+    }
+
+    fn ended(self, ended: Ended) -> Step<'s> {
+        Step::Ended(Box::new(close(self.authenticated, self.entry)), ended)
+    }
+
     fn runs_as(self, caller: odoo::Caller) -> Recorded<'s> {
         let Self { authenticated, call, mut entry } = self;
         entry.note_credential(caller.credential().secret().clone());
         let files = CallFiles::new(authenticated.service.files.clone());
-        let lease = authenticated.incoming.by.attempt().map(|attempt| attempt.lease.clone());
-        Recorded { authenticated, call, entry, caller, noted: Noted::default(), files, lease }
+        let attempt = authenticated.incoming.by.attempt().map(|attempt| (attempt.lease.clone(), attempt.earlier));
+        let claimed = || authenticated.docket.claim.as_ref().map(|claim| (claim.lease.clone(), claim.earlier));
+        let (lease, earlier) = attempt.or_else(claimed).unzip();
+        let earlier = earlier.flatten();
+        Recorded { authenticated, call, entry, caller, noted: Noted::default(), files, lease, earlier }
     }
 }
 
@@ -125,4 +192,10 @@ fn shown(caller: &odoo::Caller) -> log::Caller {
         uid: caller.identity().uid,
         login: mask_keys(&caller.identity().login).into_owned(),
     }
+}
+
+/// Whether a call may have a key at all; if not, what was sent need not be parsed once more.
+fn may_have_key(incoming: &Incoming, rules: Option<&config::Idempotency>) -> bool {
+    let has_rules = rules.is_some_and(|rules| *rules != config::Idempotency::default());
+    has_rules || idempotency::has_header(&incoming.presented)
 }

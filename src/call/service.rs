@@ -3,7 +3,7 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use futures_util::FutureExt;
+use futures_util::{FutureExt, future};
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
@@ -13,12 +13,13 @@ use super::{
     auth::clients::Clients,
     authenticated::Authenticated,
     docket::{Docket, Stopped},
-    recorded::Recorded,
+    ended::Ended,
+    open_keys::OpenKeys,
+    recorded::{Recorded, Step},
 };
 use crate::{
     config::Config,
-    errors::{Code, Retry},
-    execute::Done,
+    errors::Code,
     fetch::Fetcher,
     hook::Hooks,
     limits::{LoginThrottle, RateLimits, RefusedLines, network},
@@ -47,6 +48,8 @@ pub struct Service {
     pub log: Log,
     /// Keys, and calls that are queued.
     pub store: Arc<Store>,
+    /// The calls with a key that this process makes.
+    pub open_keys: Arc<OpenKeys>,
     pub metrics: Arc<Metrics>,
     /// How many refused requests may still have lines of their own in the log.
     pub refused_lines: Arc<RefusedLines>,
@@ -83,15 +86,12 @@ async fn make(service: Arc<Service>, incoming: Incoming) -> Answered {
     let arrived = arrived(&incoming);
     let trace = Arc::<Trace>::default();
     let (docket, done) = carry_out(&service, &incoming, &arrived, started, &trace).await;
-    let Docket { who, envelope_id, delivery, warnings, entry } = docket;
+    let Docket { who, envelope_id, claim, warnings, entry } = docket;
     let done = done.map_err(|error| service.as_client_account(&who, error));
-    if let Some(delivery) = delivery {
-        match &done {
-            // Nothing was written, so the sender may send it again.
-            Err(error) if error.retry() != Retry::Unsafe => delivery.give_back().await,
-            _ => delivery.keep(),
-        }
-    }
+    let repeat_of = match &done {
+        Ok(Ended::Known { of, .. }) => Some(*of),
+        _ => None,
+    };
     let (mut outcome, finished) = settle(done, warnings, &trace);
     let is_refused_at_once = entry.is_none() && outcome.state != State::Done;
     service.metrics.call(arrived.route.name(), finished.state.as_str(), finished.error, started.elapsed());
@@ -99,17 +99,29 @@ async fn make(service: Arc<Service>, incoming: Incoming) -> Answered {
         // Anyone can cause this, as fast as a network carries it, and so can a caller with a key that was revoked.
         service.login_throttle.refuse(network(arrived.address)).await;
     }
-    let logged = match entry {
-        Some(entry) => entry.finish(finished).await,
-        None if is_refused_at_once && !service.refused_lines.take() => Ok(()),
-        None => service.log.refuse(&arrived, &who, started, finished).await,
+    let logged = async {
+        match entry {
+            Some(mut entry) => {
+                entry.repeats(repeat_of);
+                entry.finish(finished).await
+            }
+            None if is_refused_at_once && !service.refused_lines.take() => Ok(()),
+            None => service.log.refuse(&arrived, &who, started, finished).await,
+        }
     };
+    let kept = async {
+        if let Some(claim) = claim {
+            claim.end(&service.store, &outcome).await;
+        }
+    };
+    let (logged, ()) = future::join(logged, kept).await;
     if let Err(error) = logged {
         // The call has been carried out or refused; that is still the truth, though the log lacks it.
         tracing::error!(call = %arrived.id, %error, "the end of a call is not in the log");
         outcome.warn(Code::NotLogged, format!("the end of this call is not in the gateway's log: {error}"));
     }
-    Answered { call_id: incoming.id, envelope_id, outcome, is_of_hook, cookie: incoming.rotated.get() }
+    let is_replay = repeat_of.is_some();
+    Answered { call_id: incoming.id, envelope_id, outcome, is_of_hook, is_replay, cookie: incoming.rotated.get() }
 }
 
 /// The stages of a call. A panic would be a mistake of ours; it must not cost the call its line in the log.
@@ -119,18 +131,19 @@ async fn carry_out(
     arrived: &Arrived,
     started: Instant,
     trace: &Arc<Trace>,
-) -> (Docket, Result<Done, Error>) {
+) -> (Docket, Result<Ended, Error>) {
     let recorded = async {
         let authenticated = Authenticated::of(service, incoming).await?;
         Recorded::of(authenticated, arrived, started, trace).await
     };
     let mut recorded = match AssertUnwindSafe(recorded).catch_unwind().await {
-        Ok(Ok(recorded)) => recorded,
+        Ok(Ok(Step::Make(recorded))) => recorded,
+        Ok(Ok(Step::Ended(docket, ended))) => return (*docket, Ok(ended)),
         Ok(Err(Stopped { docket, error })) => return (docket, Err(error)),
         Err(_) => return (Docket::default(), Err(Error::Internal)),
     };
     let done = AssertUnwindSafe(Box::pin(recorded.carry_out())).catch_unwind().await;
-    (recorded.close(), done.unwrap_or(Err(Error::Internal)))
+    (recorded.close(), done.unwrap_or(Err(Error::Internal)).map(Ended::Made))
 }
 
 fn arrived(incoming: &Incoming) -> Arrived {
@@ -165,18 +178,21 @@ impl Service {
 }
 
 /// The outcome of a call, and what the log keeps of it. A refusal answers the warnings that were noted before it.
-fn settle(done: Result<Done, Error>, noted: Vec<plan::Warning>, trace: &Trace) -> (Outcome, Finished) {
+fn settle(done: Result<Ended, Error>, noted: Vec<plan::Warning>, trace: &Trace) -> (Outcome, Finished) {
     let odoo: Vec<OdooCall> = trace.take().into_iter().map(odoo_call).collect();
     let (outcome, result, message, detail) = match done {
-        Ok(done) => {
+        Ok(Ended::Known { outcome, .. }) => {
+            let logged = outcome.logged();
+            (outcome, logged, String::new(), None)
+        }
+        Ok(Ended::Made(done)) => {
             let message = done.message.clone();
             let (outcome, logged) = Outcome::done(done, log::written_records(&odoo));
             (outcome, logged, message, None)
         }
         Err(error) => {
             let outcome = Outcome { records: log::written_records(&odoo), ..Outcome::refused_with(&error, noted) };
-            #[expect(clippy::expect_used, reason = "the content of a refusal is a JSON value already")]
-            let logged = serde_json::to_value(outcome.member().1).expect("JSON");
+            let logged = outcome.logged();
             (outcome, logged, error.sentence(), error.detail())
         }
     };

@@ -69,6 +69,19 @@ codes! {
             "only of `odoo-gateway replay`: the log has hidden values of the call that Odoo would get; give them \
              with `--edit`",
             "";
+        InvalidKey = "invalid_key", BadRequest, No,
+            "what stands in the place of an idempotency key is empty, stands twice, is longer than 255 characters, or has other \
+             characters than the visible ones of ASCII",
+            "`Idempotency-Key: order-17`";
+        KeyRequired = "key_required", BadRequest, No,
+            "the client's `[client.idempotency] required` wants a key with every call that writes",
+            "send one as `Idempotency-Key`";
+        KeyReused = "key_reused", Unprocessable, No,
+            "the idempotency key was used for another request of this caller",
+            "a key stands for one request: send a new one";
+        KeyInProgress = "key_in_progress", Conflict, Safe,
+            "the first call with this idempotency key has not ended in the time that this one may take",
+            "send it again with the same key";
         NestedTooDeep = "nested_too_deep", BadRequest, No,
             "the body is nested deeper than `[limits] json_depth`",
             "";

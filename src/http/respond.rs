@@ -22,6 +22,7 @@ use crate::{
 };
 
 const CALL_ID: HeaderName = HeaderName::from_static("gateway-call-id");
+const IDEMPOTENT_REPLAY: HeaderName = HeaderName::from_static("idempotent-replay");
 const ATOMICITY: HeaderName = HeaderName::from_static("gateway-atomicity");
 const RETRY_AFTER_SECONDS: u16 = 5;
 
@@ -49,6 +50,9 @@ pub fn answer(answered: Answered) -> Response {
     if may_pass && retry == Some(Retry::Safe) {
         headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS.into());
     }
+    if answered.is_replay {
+        headers.insert(IDEMPOTENT_REPLAY, HeaderValue::from_static("true"));
+    }
     if let Some(cookie) = answered.cookie {
         headers.append(header::SET_COOKIE, cookie);
     }
@@ -74,6 +78,8 @@ pub fn status(class: Class) -> StatusCode {
             StatusCode::OK
         }
         Class::BadRequest => StatusCode::BAD_REQUEST,
+        Class::Conflict => StatusCode::CONFLICT,
+        Class::Unprocessable => StatusCode::UNPROCESSABLE_ENTITY,
         Class::Forbidden => StatusCode::FORBIDDEN,
         Class::NotFound => StatusCode::NOT_FOUND,
         Class::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,

@@ -91,6 +91,38 @@ impl Operation for Find {
     }
 }
 
+/// What is known of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KnownKey {
+    pub id: Uuid,
+    pub state: State,
+    /// Nobody holds its call any more, or it is in doubt: whoever repeats it may take it over.
+    pub may_be_taken_over: bool,
+}
+
+/// What is known of a caller's key.
+pub(super) struct FindKey {
+    pub(super) caller: String,
+    pub(super) key: String,
+}
+
+impl Operation for FindKey {
+    type Reply = Option<KnownKey>;
+
+    fn run<'a>(&'a self, tx: &'a mut Tx<'_>) -> BoxFuture<'a, Result<Option<KnownKey>, SqlError>> {
+        async move {
+            let find = "SELECT id, state, lease_until FROM calls WHERE caller = $1 AND idempotency_key = $2";
+            let find = sqlx::query(find).bind(&self.caller).bind(&self.key);
+            let Some(found) = find.fetch_optional(&mut *tx.connection).await? else { return Ok(None) };
+            let (state, lease_until): (String, i64) = (found.try_get("state")?, found.try_get("lease_until")?);
+            let state = row::state(&state)?;
+            let is_free = matches!(state, State::Running | State::InDoubt) && lease_until <= tx.now;
+            Ok(Some(KnownKey { id: row::id(&found, "id")?, state, may_be_taken_over: is_free }))
+        }
+        .boxed()
+    }
+}
+
 /// A page of calls, the oldest first, without their outcomes.
 pub(super) struct List {
     pub(super) filter: Filter,

@@ -41,6 +41,7 @@ pub struct Client {
     expires: Option<Timestamp>,
     addresses: Vec<IpNet>,
     limit: RateLimit,
+    pub(in crate::call) idempotency: config::Idempotency,
 }
 
 /// Why a client's secrets cannot be had.
@@ -59,21 +60,8 @@ pub enum Unusable {
 impl Clients {
     /// Reads the secrets from where the configuration says they are.
     pub fn load(entries: &[config::Client]) -> Result<Self, Unusable> {
-        Self::load_after(None, entries)
-    }
-
-    /// The same after a change of the configuration: a delivery that was taken before is known again.
-    pub fn load_after(before: Option<&Self>, entries: &[config::Client]) -> Result<Self, Unusable> {
-        let client = |entry: &config::Client| {
-            let mut client = Client::load(entry)?;
-            let known = before.and_then(|before| before.by_name(&entry.name)).and_then(|known| known.verifier.as_ref());
-            if let (Some(verifier), Some(known)) = (&mut client.verifier, known) {
-                verifier.remember(known);
-            }
-            Ok(client)
-        };
         let by_key = entries.iter().enumerate().filter_map(|(place, entry)| Some((entry.key_sha256?, place)));
-        Ok(Self { by_key: by_key.collect(), all: entries.iter().map(client).collect::<Result<_, _>>()? })
+        Ok(Self { by_key: by_key.collect(), all: entries.iter().map(Client::load).collect::<Result<_, _>>()? })
     }
 
     /// The client with this key.
@@ -114,6 +102,7 @@ impl Client {
             expires: entry.expires,
             addresses: entry.rules.addresses.clone(),
             limit: RateLimit::new(&entry.rules),
+            idempotency: entry.idempotency.clone(),
         })
     }
 

@@ -1,37 +1,25 @@
 //! Signed requests: whether a body was signed with the client's secret, lately, and comes for the first time.
 //!
 //! What is compared are MACs over the body as it came, byte for byte, in constant time. No scheme signs the URL, so a delivery
-//! is taken once for its client, at whichever route or hook it comes first; one that came to nothing may come again. How each
-//! scheme signs is in `way`.
+//! is taken once for its client, at whichever route or hook it comes first; one that came to nothing may come again. That is its
+//! key in the store ([`Delivery::key`]), so it is known after a restart, too. How each scheme signs is in `way`.
 
 #[cfg(test)]
 mod tests;
 mod way;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use base64::Engine;
 use http::{HeaderMap, HeaderName};
 use jiff::Timestamp;
-use moka::{future::Cache, policy::EvictionPolicy};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use self::way::{BASE64, Way};
 use crate::config::{Algorithm, Hmac, Signature};
-
-/// So many deliveries are known again. Only those with a right signature are kept.
-const DELIVERIES: u64 = 100_000;
-/// Times are compared by whole seconds.
-const EDGE: Duration = Duration::from_secs(2);
 
 /// Why a request is not taken for the client's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -59,25 +47,12 @@ pub(in crate::call) struct Verifier {
     /// That of the secret, and while it is being replaced of the one before.
     keys: Vec<hmac::Key>,
     tolerance: Duration,
-    taken: Taken,
-}
-
-/// The deliveries that were taken.
-type Taken = Cache<[u8; 32], Call>;
-
-/// What a delivery became.
-#[derive(Debug, Clone)]
-struct Call {
-    id: Uuid,
-    is_done: Arc<AtomicBool>,
 }
 
 /// A delivery with a right signature.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(in crate::call) struct Delivery {
-    taken: Taken,
     digest: [u8; 32],
-    is_done: Arc<AtomicBool>,
 }
 
 impl Verifier {
@@ -107,22 +82,7 @@ impl Verifier {
             Ok(hmac::Key::new(algorithm, &bytes))
         };
         let keys = secrets.iter().map(key).collect::<Result<_, _>>()?;
-        let tolerance = signature.tolerance;
-        // A time may be as far ahead as behind.
-        let taken = Cache::builder()
-            .max_capacity(DELIVERIES)
-            .time_to_live(tolerance * 2 + EDGE)
-            // The latest are the ones to be known again.
-            .eviction_policy(EvictionPolicy::lru())
-            .build();
-        Ok(Self { way, keys, tolerance, taken })
-    }
-
-    /// Knows the deliveries again that another one has taken, unless they are to be known for another time.
-    pub(in crate::call) fn remember(&mut self, other: &Self) {
-        if self.tolerance == other.tolerance {
-            self.taken = other.taken.clone();
-        }
+        Ok(Self { way, keys, tolerance: signature.tolerance })
     }
 
     /// Whether the client has sent this body. What is known of its time is looked at only when that is sure.
@@ -152,33 +112,18 @@ impl Verifier {
             Some(id) => digest.update(id),
             None => claim.signed.iter().for_each(|part| digest.update(part)),
         }
-        Ok(Delivery { taken: self.taken.clone(), digest: digest.finalize().into(), is_done: Arc::default() })
+        Ok(Delivery { digest: digest.finalize().into() })
     }
 }
 
 impl Delivery {
-    /// Takes it as this call, unless it has been taken.
-    pub(in crate::call) async fn take(&self, call: Uuid) -> Result<(), Refused> {
-        let call = Call { id: call, is_done: self.is_done.clone() };
-        let entry = self.taken.entry(self.digest).or_insert(call).await;
-        if entry.is_fresh() {
-            return Ok(());
-        }
-        let Call { id: of, is_done } = entry.into_value();
-        Err(Refused::Replayed { of, is_done: is_done.load(Relaxed) })
+    /// The key that it has in the store, for its client. No key that a caller sends has a blank in it.
+    pub(in crate::call) fn key(&self) -> String {
+        format!("delivery {}", const_hex::encode(self.digest))
     }
 
-    /// The delivery was done, or its outcome is unknown: it stays taken.
-    pub(in crate::call) fn keep(&self) {
-        self.is_done.store(true, Relaxed);
-    }
-
-    /// Nothing was written: the delivery may come again.
-    pub(in crate::call) async fn give_back(&self) {
-        // By now it may have been taken by another call.
-        if self.taken.get(&self.digest).await.is_some_and(|taken| Arc::ptr_eq(&taken.is_done, &self.is_done)) {
-            self.taken.invalidate(&self.digest).await;
-        }
+    pub(in crate::call) fn digest(&self) -> [u8; 32] {
+        self.digest
     }
 }
 

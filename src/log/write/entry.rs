@@ -5,6 +5,7 @@ use std::{borrow::Cow, sync::Arc, time::Instant};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::{
     content::Part,
@@ -37,6 +38,7 @@ pub struct Entry {
     announced: Announced,
     model: String,
     who: Who,
+    repeat_of: Option<Uuid>,
     _open: OpenCall,
 }
 
@@ -89,7 +91,18 @@ impl Log {
         let open = self.inner.open.open(arrived.id);
         let announced = Announced::HandedOver(self.writer().submit(body, Purpose::Announce).await?);
         let model = model.into_owned();
-        Ok(Entry { log: self.clone(), arrived, started, kept, secrets, announced, model, who, _open: open })
+        Ok(Entry {
+            log: self.clone(),
+            arrived,
+            started,
+            kept,
+            secrets,
+            announced,
+            model,
+            who,
+            repeat_of: None,
+            _open: open,
+        })
     }
 
     /// Records a call that was refused before it was received.
@@ -103,7 +116,8 @@ impl Log {
         started: Instant,
         finished: Finished,
     ) -> Result<(), Error> {
-        let end = End { arrived, received: None, model: None, who, started, kept: self.kept(arrived.route) };
+        let end =
+            End { arrived, received: None, model: None, who, started, kept: self.kept(arrived.route), repeat_of: None };
         let line = self.ended(end, finished, &mut Secrets::default()).await?;
         self.record(Body::new(Event::CallRefused, &line)).await
     }
@@ -139,6 +153,7 @@ impl Log {
             error: finished.error,
             message,
             warnings: finished.warnings,
+            repeat_of: end.repeat_of,
             duration_ms: milliseconds(end.started.elapsed()),
             records,
             result,
@@ -155,9 +170,15 @@ struct End<'e> {
     who: &'e Who,
     started: Instant,
     kept: Kept,
+    repeat_of: Option<Uuid>,
 }
 
 impl Entry {
+    /// Notes that the call was answered with the outcome of another one, which had the same key.
+    pub fn repeats(&mut self, first: Option<Uuid>) {
+        self.repeat_of = first;
+    }
+
     /// Sets the Odoo user of the call, where it was unknown when the call was received. Later lines include it.
     pub fn runs_as(&mut self, caller: record::Caller) {
         self.who.caller = Some(caller);
@@ -222,6 +243,7 @@ impl Entry {
             who: &self.who,
             started: self.started,
             kept: self.kept,
+            repeat_of: self.repeat_of,
         };
         let line = self.log.ended(end, finished, &mut self.secrets).await?;
         let event = if received.is_some() { Event::CallFinished } else { Event::CallRefused };

@@ -211,6 +211,9 @@ pub(in crate::log) struct FinishedLine<'r> {
     pub message: Option<Value>,
     #[serde(skip_serializing_if = "is_none")]
     pub warnings: usize,
+    /// The first call with the same key, whose outcome was answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeat_of: Option<Uuid>,
     pub duration_ms: f64,
     /// The records that were written, by model.
     #[serde(skip_serializing_if = "Map::is_empty")]
