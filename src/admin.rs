@@ -91,10 +91,12 @@ impl Private {
 
 async fn ready(calls: &Service) -> Response {
     let log = calls.log.check();
-    let odoo = calls.odoo.readiness().await;
+    let (odoo, store) = tokio::join!(calls.odoo.readiness(), calls.store.check());
     let is_ready = log.is_ok() && odoo.is_ok();
     let body = json!({
         "ready": is_ready,
+        // Calls without a key are served without it, so that a store that all gateways share does not take all of them away.
+        "store": store.map_or_else(|error| error.to_string(), |()| "answers".to_owned()),
         "log": log.map_or_else(|error| error.to_string(), |()| "writable".to_owned()),
         "odoo": odoo.map_or_else(|error| json!(error.for_operator()), |release| json!(release)),
     });

@@ -12,6 +12,7 @@ use std::{collections::BTreeMap, error::Error as _, net::IpAddr, sync::Arc, time
 use bytes::{Bytes, BytesMut};
 use bytesize::ByteSize;
 use http::{StatusCode, header};
+use ipnet::IpNet;
 use parking_lot::Mutex;
 use reqwest::Url;
 use tokio::time::{self, Instant};
@@ -101,7 +102,7 @@ pub enum Error {
 
 /// The files cannot be fetched at all.
 #[derive(Debug, thiserror::Error)]
-#[error("[files] cannot be used: {0}")]
+#[error("a client for other hosts than Odoo cannot be set up: {0}")]
 pub struct Unusable(#[from] reqwest::Error);
 
 impl Fetcher {
@@ -111,16 +112,7 @@ impl Fetcher {
         if config.allow.is_empty() {
             return Ok(Self { config: config.clone(), client: None });
         }
-        let resolver = PublicResolver { allow_private: config.allow_private.clone().into() };
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .dns_resolver(Arc::new(resolver))
-            .connect_timeout(CONNECT)
-            .pool_idle_timeout(POOL_IDLE)
-            .user_agent(concat!("odoo-gateway/", env!("CARGO_PKG_VERSION")))
-            .build()?;
+        let client = public_client(&config.allow_private)?;
         Ok(Self { config: config.clone(), client: Some(client) })
     }
 
@@ -135,12 +127,7 @@ impl Fetcher {
         if !self.config.allows(url) {
             return Err(Error::NotAllowed { host: host(url) });
         }
-        let literal = url.host_str().and_then(|host| host.trim_matches(['[', ']']).parse::<IpAddr>().ok());
-        // The resolver is asked for names alone.
-        match literal.filter(|address| !is_allowed(*address, &self.config.allow_private)) {
-            Some(_) => Err(Error::NotPublic { host: host(url) }),
-            None => Ok(()),
-        }
+        if is_reachable(url, &self.config.allow_private) { Ok(()) } else { Err(Error::NotPublic { host: host(url) }) }
     }
 
     /// The content of a file.
@@ -209,6 +196,31 @@ impl Fetcher {
         }
         Ok(content.freeze())
     }
+}
+
+/// A client that connects to public addresses alone, and to those that the operator names; it follows no redirect.
+///
+/// # Errors
+/// TLS cannot be set up.
+pub fn public_client(allow_private: &[IpNet]) -> Result<reqwest::Client, Unusable> {
+    let resolver = PublicResolver { allow_private: allow_private.into() };
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .dns_resolver(Arc::new(resolver))
+        .connect_timeout(CONNECT)
+        .pool_idle_timeout(POOL_IDLE)
+        .user_agent(concat!("odoo-gateway/", env!("CARGO_PKG_VERSION")))
+        .build()?;
+    Ok(client)
+}
+
+/// Whether the host of a URL may be connected to, as far as the URL tells: an address is judged here, and a name by the
+/// resolver of [`public_client`].
+pub fn is_reachable(url: &Url, allow_private: &[IpNet]) -> bool {
+    let literal = url.host_str().and_then(|host| host.trim_matches(['[', ']']).parse::<IpAddr>().ok());
+    literal.is_none_or(|address| is_allowed(address, allow_private))
 }
 
 impl Error {

@@ -12,6 +12,7 @@ pub mod cli;
 mod config;
 mod control;
 mod current;
+mod deliver;
 mod errors;
 mod execute;
 mod fetch;

@@ -1,10 +1,12 @@
 //! What bounds callers: how many connections and requests are open at a time, how often one caller may call (rate limit), how
-//! many credentials an address may try (login throttle), and how many refused requests have lines of their own in the log.
+//! many credentials an address may try (login throttle), how often something is begun each second (pace), and how many refused requests have lines of their own in the log.
 //!
-//! It knows neither calls nor HTTP. Everything here answers at once; only a throttled login waits, for a moment.
+//! It knows neither calls nor HTTP. Everything here answers at once; only a throttled login waits, for a
+//! moment, and what keeps a pace ([`Pace`]).
 
 mod concurrency;
 mod login_throttle;
+mod pace;
 mod rate_limit;
 mod refused_lines;
 mod token_bucket;
@@ -12,6 +14,7 @@ mod token_bucket;
 pub use self::{
     concurrency::{ConcurrencyLimit, Exceeded, Most, Permit, network},
     login_throttle::{LoginAttempt, LoginThrottle},
+    pace::Pace,
     rate_limit::{RateLimit, RateLimits, Share},
     refused_lines::RefusedLines,
 };

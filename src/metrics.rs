@@ -1,7 +1,9 @@
 //! What the gateway counts, in the text form that Prometheus reads.
 //!
-//! Every label has a small set of values, all of them the gateway's own words: routes, states, error codes. What a caller
-//! sends is never one. Gauges are read when somebody asks.
+//! Every label has a small set of values, all of them the gateway's own words, routes, states, error codes, or the names of
+//! clients, which are the operator's. What a caller sends is never one. Gauges are read when somebody asks.
+
+mod queue;
 
 use std::{
     net::IpAddr,
@@ -21,6 +23,8 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 use tokio::time::Instant;
+
+pub use self::queue::{Found, Queue};
 
 /// From a call that a cache answers to one that waits for a slow Odoo, in seconds.
 const TIMES: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 120.0];
@@ -84,6 +88,8 @@ pub struct Metrics {
     reloads: Family<OutcomeLabel, Counter>,
     reloaded: Gauge,
     gauges: Gauges,
+    /// Of queued calls.
+    pub queue: Queue,
     turned: Mutex<Option<Instant>>,
 }
 
@@ -123,6 +129,7 @@ impl Default for Metrics {
         let started = Gauge::<f64, AtomicU64>::default();
         started.set(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |now| now.as_secs_f64()));
         registry.register_with_unit("start_time", "When it was started", Unit::Seconds, started);
+        let queue = Queue::register(&mut registry);
         let metrics = Self {
             registry: Registry::default(),
             calls: Family::default(),
@@ -136,6 +143,7 @@ impl Default for Metrics {
             reloads: Family::default(),
             reloaded: Gauge::default(),
             gauges: Gauges::default(),
+            queue,
             turned: Mutex::default(),
         };
         let Self {

@@ -9,6 +9,7 @@
 //! SQLite is for one gateway, PostgreSQL for several. Operations are written once for both (`backend`).
 
 mod accept;
+mod arrivals;
 mod attempt;
 mod backend;
 mod call;
@@ -23,11 +24,13 @@ mod schema;
 mod sqlite;
 mod upkeep;
 
-use std::{path::Path, sync::Once, time::Duration};
+use std::{collections::BTreeSet, path::Path, sync::Once, time::Duration};
 
+use tokio::time;
 use uuid::Uuid;
 
 use self::{
+    arrivals::Arrivals,
     attempt::{Callback, Claim, Extend, Finish},
     backend::{Backend, Operation},
     callback::{ClaimCallback, EndCallback},
@@ -50,6 +53,8 @@ pub use self::{
 /// No retry waits longer than this.
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 const LONGEST_PAUSE_MS: i64 = 3_600_000;
+/// How long a check waits.
+const CHECK: Duration = Duration::from_secs(2);
 
 /// How long the store keeps things.
 #[derive(Debug, Clone, Copy)]
@@ -67,6 +72,7 @@ pub struct Spans {
 pub struct Store {
     place: PlaceOfStore,
     spans: Spans,
+    arrivals: Arrivals,
 }
 
 #[derive(Debug)]
@@ -82,7 +88,11 @@ impl Store {
     /// Another gateway has it, it is of a newer version, or cannot be read or written.
     pub async fn in_folder(folder: &Path, spans: Spans, clock: Clock) -> Result<Self, Error> {
         drivers();
-        Ok(Self { place: PlaceOfStore::Sqlite(Sqlite::open(folder, clock, true).await?), spans })
+        Ok(Self {
+            place: PlaceOfStore::Sqlite(Sqlite::open(folder, clock, true).await?),
+            spans,
+            arrivals: Arrivals::default(),
+        })
     }
 
     /// The same file, beside the gateway that may have it: for the command line.
@@ -92,7 +102,7 @@ impl Store {
     pub async fn beside_gateway(folder: &Path, spans: Spans) -> Result<Self, Error> {
         drivers();
         let place = Sqlite::open(folder, Clock::of_this_machine(), false).await?;
-        Ok(Self { place: PlaceOfStore::Sqlite(place), spans })
+        Ok(Self { place: PlaceOfStore::Sqlite(place), spans, arrivals: Arrivals::default() })
     }
 
     /// A PostgreSQL that several gateways share. It is not reached yet, and need not be there yet.
@@ -101,7 +111,7 @@ impl Store {
     /// The URL is none of a PostgreSQL.
     pub fn shared(url: &str, spans: Spans, clock: Clock) -> Result<Self, Error> {
         drivers();
-        Ok(Self { place: PlaceOfStore::Postgres(Postgres::at(url, clock)?), spans })
+        Ok(Self { place: PlaceOfStore::Postgres(Postgres::at(url, clock)?), spans, arrivals: Arrivals::default() })
     }
 
     /// The locks of records that gateways share, in a session of their own; none where there is one gateway. Must be called
@@ -135,7 +145,17 @@ impl Store {
     /// The store does not answer; nothing was kept.
     pub async fn accept(&self, call: NewCall, takes_over: bool) -> Result<Accepted, Error> {
         let lease = millis(self.spans.lease);
-        self.write(accept::Accept { call, holder: Uuid::new_v4(), lease, takes_over }).await
+        let client = call.client.clone();
+        let accepted = self.write(accept::Accept { call, holder: Uuid::new_v4(), lease, takes_over }).await?;
+        if let (Accepted::New(None), Some(client)) = (&accepted, client) {
+            self.arrivals.note(client);
+        }
+        Ok(accepted)
+    }
+
+    /// Waits for queued calls that this process stores, and gives their clients. For one task alone.
+    pub async fn arrivals(&self) -> BTreeSet<String> {
+        self.arrivals.next().await
     }
 
     /// Takes the first call of a lane of this client that is due, if there is one.
@@ -164,6 +184,15 @@ impl Store {
         let for_at_most = millis(self.spans.callback);
         let callback = callback.map(|(client, body)| Callback { client, body, for_at_most });
         self.write(Finish { ticket: ticket.clone(), end, keep: millis(self.spans.keep), callback }).await
+    }
+
+    /// Whether it answers, within a short time.
+    ///
+    /// # Errors
+    /// It does not.
+    pub async fn check(&self) -> Result<(), Error> {
+        let found = time::timeout(CHECK, self.find(Uuid::nil())).await;
+        found.unwrap_or_else(|_| Err(Error::Unavailable(format!("no answer within {} s", CHECK.as_secs())))).map(drop)
     }
 
     /// One call, with its outcome.

@@ -2,6 +2,7 @@
 //!
 //! It looks at a request and at the configuration alone; whether Odoo accepts a credential of its own, Odoo says later.
 
+mod callback;
 pub mod clients;
 mod error;
 mod headers;

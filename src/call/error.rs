@@ -86,6 +86,18 @@ pub enum Error {
         "this gateway has lost the right to make the call, since the store did not answer for too long; nothing was written"
     )]
     LeaseLost,
+    /// A queued call that is given up, since nothing came of it in time.
+    #[error(
+        "the call could not be delivered within the {} h of [delivery] max_age{}; nothing was written",
+        max_age.as_secs_f64() / 3600.0,
+        last.map(|code| format!(", at last for `{}`", code.as_str())).unwrap_or_default()
+    )]
+    TooOld { max_age: Duration, last: Option<Code> },
+    /// A queued call that is given up, since the gateway ended whenever it made it.
+    #[error(
+        "the gateway has ended {unfinished} times while it made this call, which is made no more; look into Odoo whether it was done"
+    )]
+    Poison { unfinished: u32 },
     /// A recorded call that cannot be made again as it stands in the log.
     #[error(
         "parts of its payload were hidden in the log ({}); give them with --edit, since they still read ***",
@@ -169,6 +181,8 @@ impl Error {
             Self::KeyReused { .. } => Code::KeyReused,
             Self::KeyInProgress { .. } => Code::KeyInProgress,
             Self::LeaseLost => Code::LeaseLost,
+            Self::TooOld { .. } => Code::TooOld,
+            Self::Poison { .. } => Code::Poison,
             Self::HiddenValues(_) => Code::HiddenValues,
             Self::Internal => Code::Internal,
         }

@@ -21,6 +21,7 @@ use crate::{
     app,
     control::Posted,
     current::{self, Current},
+    deliver,
     http::{Public, serve::server::Server},
 };
 
@@ -53,6 +54,7 @@ pub(super) async fn run(file: PathBuf) -> anyhow::Result<ExitCode> {
         let current = current.clone();
         async move { current.keep(hangup, seen).await }
     });
+    let delivered = deliver::start(&current, stop.clone())?;
     keep_watchdog_quiet();
     // Before anybody can read the addresses and ask for a reload, which systemd must be told of later.
     let _ = sd_notify::notify(&[NotifyState::Ready]);
@@ -71,6 +73,11 @@ pub(super) async fn run(file: PathBuf) -> anyhow::Result<ExitCode> {
     };
     let ((), (), deadline) = tokio::join!(served, administered, deadline);
 
+    // What the workers have begun is brought to an end, and nothing more is begun.
+    let is_delivered = time::timeout_at(deadline, delivered.wait()).await.is_ok();
+    if !is_delivered {
+        tracing::error!(workers = delivered.len(), "queued calls were still being delivered when the drain was over");
+    }
     // Calls whose callers have hung up may still be running.
     site.calls.tasks.close();
     let is_drained = time::timeout_at(deadline, site.calls.tasks.wait()).await.is_ok();
@@ -79,7 +86,7 @@ pub(super) async fn run(file: PathBuf) -> anyhow::Result<ExitCode> {
     }
     posted.remove();
     site.calls.log.close().await;
-    Ok(if is_drained { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if is_drained && is_delivered { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// A socket that systemd has opened, else one of our own.

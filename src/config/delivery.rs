@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use ipnet::IpNet;
 use reqwest::Url;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de::Error as _};
@@ -43,6 +44,8 @@ pub struct Delivery {
     /// How many calls may be queued in all.
     pub queue: NonZeroU64,
     pub queue_per_client: NonZeroU64,
+    /// The networks besides public ones in which a `callback_url` may be.
+    pub allow_private: Vec<IpNet>,
 }
 
 /// What a new record of a call with a key is known by.

@@ -348,6 +348,13 @@ codes! {
         QueueFull = "queue_full", Unavailable, Safe,
             "as many calls are queued as `[delivery] queue` allows, or `queue_per_client` for this client",
             "";
+        TooOld = "too_old", GatewayTimeout, No,
+            "only of a queued call: it could not be delivered within `[delivery] max_age`; the message has the last reason, and \
+             nothing was written",
+            "`odoo-gateway queue retry` has it tried again";
+        Poison = "poison", Internal, Unsafe,
+            "only of a queued call: the gateway ended five times while it made the call, and makes it no more",
+            "look into Odoo whether it was done; please report it with the call's id";
         TooBusy = "too_busy", Unavailable, Safe,
             "as many calls wait for Odoo as `[upstream] queue` allows and no other caller has more of them, or \
              this one waited for `queue_timeout`; as many requests are under way as `[limits] requests` or \

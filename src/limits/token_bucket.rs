@@ -27,6 +27,12 @@ impl TokenBucket {
         *state = (if is_taken { left - 1.0 } else { left }, now);
         is_taken
     }
+
+    /// Puts a token back.
+    pub(super) fn put(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.0 = (state.0 + 1.0).min(self.burst);
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Error,
+    callback::Callback,
     signature::{NoKey, Verifier},
 };
 use crate::{
@@ -37,6 +38,8 @@ pub struct Client {
     pub credential: Credential,
     pub policy: Arc<Policy>,
     pub(in crate::call) verifier: Option<Verifier>,
+    /// Where it is told how its queued calls ended.
+    pub callback: Option<Callback>,
     is_revoked: bool,
     expires: Option<Timestamp>,
     addresses: Vec<IpNet>,
@@ -55,6 +58,8 @@ pub enum Unusable {
     Empty { client: String, whose: String },
     #[error("[[client]] `{client}`: the secret of its signatures {source}")]
     NoKey { client: String, source: NoKey },
+    #[error("[[client]] `{client}`: the secret of its callback {source}")]
+    NoCallbackKey { client: String, source: NoKey },
 }
 
 impl Clients {
@@ -93,11 +98,17 @@ impl Client {
             let secrets = signature.secrets.iter().map(secret).collect::<Result<Vec<_>, _>>()?;
             Verifier::new(signature, &secrets).map_err(|source| Unusable::NoKey { client: entry.name.clone(), source })
         });
+        let callback = entry.callback.as_ref().map(|callback| {
+            let secret = read(&entry.name, &callback.secret, || "the secret of its callback".to_owned())?;
+            Callback::new(&callback.url, &secret)
+                .map_err(|source| Unusable::NoCallbackKey { client: entry.name.clone(), source })
+        });
         Ok(Self {
             name: entry.name.as_str().into(),
             credential,
             policy: Arc::new(entry.rules.policy.clone()),
             verifier: verifier.transpose()?,
+            callback: callback.transpose()?,
             is_revoked: entry.is_revoked,
             expires: entry.expires,
             addresses: entry.rules.addresses.clone(),
