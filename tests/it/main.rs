@@ -45,6 +45,7 @@ mod outcomes;
 mod passing;
 mod payloads;
 mod policy;
+mod queue;
 mod races;
 mod recorded;
 mod redaction;

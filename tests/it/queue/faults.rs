@@ -1,0 +1,107 @@
+//! Gateways that are killed, hang, or come back late.
+
+use std::{sync::Arc, time::Duration};
+
+use odoo_gateway::store::{Filter, State, Store};
+use tokio::{sync::Notify, time};
+
+use super::{SPANS, Shop, an_hour_ago, create, folder_with, with_shop};
+use crate::support::{
+    fault::{Fault, FaultProxy},
+    gateway::Gateway,
+    odoo::odoo,
+    poll_for,
+};
+
+const PARTNER: &str = "res.partner";
+
+#[tokio::test]
+async fn a_call_that_ended_its_gateway_five_times_is_given_up_without_another_try() {
+    let odoo = odoo().await;
+    let (config, key) = with_shop(odoo, &odoo.url, "", "");
+    let folder = folder_with(&config, &odoo.key);
+    let (clock, call) = (an_hour_ago(), create("k", PARTNER, "poison"));
+    let store = Store::in_folder(&folder.path().join("delivery"), SPANS, clock.clone()).await.unwrap();
+    store.accept(call.clone(), false).await.unwrap();
+    for _ in 0..5 {
+        assert!(store.claim("shop").await.unwrap().is_some());
+        clock.set(clock.now() + 30_000);
+    }
+    drop(store);
+    let shop = Shop::with(Gateway::again(folder).unwrap(), key).await;
+    shop.until(call.id, State::Dead).await;
+    let dead = shop.find(call.id).await;
+    assert_eq!((dead.error.as_deref(), dead.attempts), (Some("poison"), 6));
+    assert!(shop.gateway().log().is_empty(), "it was tried");
+    let outcome = String::from_utf8(dead.outcome.unwrap()).unwrap();
+    assert!(outcome.contains("has ended 5 times while it made this call"), "{outcome}");
+}
+
+#[tokio::test]
+async fn a_call_that_is_too_old_is_given_up_until_a_person_has_it_tried_again() {
+    let odoo = odoo().await;
+    let (config, key) = with_shop(odoo, &odoo.url, "[delivery]\nmax_age = \"30m\"", "");
+    let folder = folder_with(&config, &odoo.key);
+    let call = create("k", PARTNER, "too old");
+    let store = Store::in_folder(&folder.path().join("delivery"), SPANS, an_hour_ago()).await.unwrap();
+    store.accept(call.clone(), false).await.unwrap();
+    drop(store);
+    let shop = Shop::with(Gateway::again(folder).unwrap(), key).await;
+    shop.until(call.id, State::Dead).await;
+    assert_eq!(shop.find(call.id).await.error.as_deref(), Some("too_old"));
+    // A person may have it tried after all.
+    let dead = Filter { states: vec![State::Dead], ..Filter::default() };
+    assert_eq!(shop.store.retry(&dead).await.unwrap(), 1);
+    shop.until(call.id, State::Done).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_whose_lease_has_ended_records_nothing() {
+    let odoo = odoo().await;
+    let proxy = FaultProxy::before(odoo).await;
+    let (reached, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let hold = (reached.clone(), release.clone());
+    proxy.run(move |_, rpc| match rpc {
+        "res.partner/create" => Fault::Hold { reached: hold.0.clone(), release: hold.1.clone() },
+        _ => Fault::Pass,
+    });
+    let shop = Shop::before(odoo, &proxy.url, "[delivery]\nlease = \"3s\"", "").await;
+    let id = shop.queue("k", PARTNER, "late").await;
+    reached.notified().await;
+    shop.gateway().signal("STOP");
+    let mut other = None;
+    poll_for(async || {
+        other = shop.store.claim("shop").await.unwrap();
+        other.is_some()
+    })
+    .await;
+    shop.gateway().signal("CONT");
+    release.notify_one();
+    poll_for(async || shop.metric("odoo_gateway_queue_attempts_total{end=\"lost\"}").await == 1.0).await;
+    let (found, other) = (shop.find(id).await, other.unwrap());
+    assert_eq!((found.state, found.attempts, found.is_held), (State::Queued, 2, true));
+    assert_eq!(other.earlier.unwrap().unfinished, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_brings_to_an_end_what_was_begun_and_begins_nothing_more() {
+    let odoo = odoo().await;
+    let proxy = FaultProxy::before(odoo).await;
+    let (reached, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let hold = (reached.clone(), release.clone());
+    proxy.run(move |_, rpc| match rpc {
+        "res.partner/create" => Fault::Hold { reached: hold.0.clone(), release: hold.1.clone() },
+        _ => Fault::Pass,
+    });
+    let mut shop = Shop::before(odoo, &proxy.url, "", "").await;
+    let ids = [shop.queue("k", PARTNER, "1").await, shop.queue("k", PARTNER, "2").await];
+    reached.notified().await;
+    let gateway = shop.gateway.take().unwrap();
+    gateway.terminate();
+    time::sleep(Duration::from_millis(200)).await;
+    release.notify_one();
+    let (status, said, _folder) = gateway.ended().await;
+    assert_eq!(status, Some(0), "{said}");
+    assert_eq!((shop.state(ids[0]).await, shop.state(ids[1]).await), (State::Done, State::Queued));
+    assert_eq!(shop.find(ids[1]).await.attempts, 0);
+}
