@@ -126,7 +126,7 @@ impl Client {
     ///
     /// # Errors
     /// It has been revoked, or its time is over.
-    pub(in crate::call) fn check_term(&self) -> Result<(), Error> {
+    pub fn check_term(&self) -> Result<(), Error> {
         if self.is_revoked {
             return Err(Error::ClientRevoked(self.name.clone()));
         }
