@@ -17,6 +17,7 @@ mod cluster;
 mod conformance;
 mod credentials;
 mod errors;
+mod exactly_once;
 mod fairness;
 mod fetched;
 mod files;
