@@ -10,7 +10,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     call::{
-        OpenKeys, Service,
+        AnsweredBefore, OpenKeys, Service,
         auth::clients::{self, Clients},
     },
     config::Config,
@@ -152,6 +152,7 @@ fn assemble(
         files,
         log,
         store,
+        answered_before: AnsweredBefore::default(),
         open_keys,
         metrics,
         refused_lines,

@@ -6,6 +6,7 @@
 //! knows neither connections nor statuses. It may import execute, hook, plan, log, limits, odoo and what stands below them.
 
 mod answered;
+mod answered_before;
 pub mod auth;
 mod authenticated;
 mod claim;
@@ -30,6 +31,7 @@ mod stored;
 
 pub use self::{
     answered::Answered,
+    answered_before::AnsweredBefore,
     error::Error,
     idempotency::Scope,
     incoming::{Attempt, By, Incoming, Presented},

@@ -36,7 +36,7 @@ use self::{
     callback::{ClaimCallback, EndCallback},
     change::{Changed, Pause, Retry},
     clock::millis,
-    look::{Depths, Find, FindKey, List},
+    look::{Depths, Find, FindKey, List, Outcomes},
     postgres::Postgres,
     sqlite::Sqlite,
     upkeep::{Adopt, Expire},
@@ -46,7 +46,7 @@ pub use self::{
     callback::Untold,
     clock::Clock,
     error::Error,
-    look::{Depth, Filter, KnownKey},
+    look::{Depth, Filter, KnownKey, OutcomeCursor},
     postgres::AdvisoryLocks,
 };
 
@@ -217,6 +217,19 @@ impl Store {
     /// The store does not answer.
     pub async fn list(&self, filter: Filter, after: i64, most: u32) -> Result<Vec<StoredCall>, Error> {
         self.read(List { filter, after, most }).await
+    }
+
+    /// Where the outcomes of calls begin that have ended since this time of the store.
+    pub fn outcomes_from(&self, since: i64) -> OutcomeCursor {
+        (since.saturating_add(millis(self.spans.keep)), 0)
+    }
+
+    /// Outcomes of calls that were done or refused for good, behind a cursor, each with the cursor behind it.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn outcomes(&self, after: OutcomeCursor, most: u32) -> Result<Vec<(OutcomeCursor, Vec<u8>)>, Error> {
+        self.read(Outcomes { after, most }).await
     }
 
     /// How many calls each client has, of those that have any or are paused.

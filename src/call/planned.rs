@@ -144,6 +144,9 @@ impl<'r, 's> Planned<'r, 's> {
             recorded.entry.announced().await?;
         }
         let settling = recorded.settling();
+        if let Some(earlier) = settling.earlier {
+            recorded.authenticated.service.know_answers_since(earlier.since).await?;
+        }
         loop {
             // Where other gateways may have taken its locks, the plan may be out of date. The call's deadline ends this.
             while waits && recorded.caller.confirm_locks().await.map_err(plan::Error::from)? == Taken::Anew {

@@ -10,6 +10,7 @@ use tracing::Instrument;
 
 use super::{
     Answered, Error, Incoming, Outcome,
+    answered_before::AnsweredBefore,
     auth::clients::Clients,
     authenticated::Authenticated,
     docket::{Docket, Stopped},
@@ -48,6 +49,8 @@ pub struct Service {
     pub log: Log,
     /// Keys, and calls that are queued.
     pub store: Arc<Store>,
+    /// What is known of the answers of earlier processes.
+    pub answered_before: AnsweredBefore,
     /// The calls with a key that this process makes.
     pub open_keys: Arc<OpenKeys>,
     pub metrics: Arc<Metrics>,

@@ -2,8 +2,8 @@
 
 mod contract;
 mod file_faults;
-mod postgres;
 mod model;
+mod postgres;
 mod sqlite;
 
 use std::{path::Path, time::Duration};
