@@ -19,6 +19,7 @@ mod clock;
 mod error;
 mod look;
 mod postgres;
+mod query;
 mod row;
 mod schema;
 mod sqlite;

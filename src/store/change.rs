@@ -3,13 +3,14 @@
 //! Each operation changes a bounded number of calls, says how many, and goes on behind the last of them when it is repeated.
 
 use futures_util::{FutureExt, future::BoxFuture};
-use sqlx::{Any, Error as SqlError, QueryBuilder, Row, any::AnyRow};
+use sqlx::{Error as SqlError, Row, any::AnyRow};
 
 use super::{
     accept::JOIN_LANE,
     backend::{Operation, Tx},
     call::State,
     look::Filter,
+    query::Query,
 };
 
 /// So many calls are changed in one transaction.
@@ -126,10 +127,10 @@ async fn leave(tx: &mut Tx<'_>, lane: &str, number: u64) -> Result<(), SqlError>
 
 /// The next calls of a filter that are in one of the states.
 async fn chosen(tx: &mut Tx<'_>, filter: &Filter, states: &str, after: i64) -> Result<Vec<AnyRow>, SqlError> {
-    let mut query = QueryBuilder::<Any>::new("SELECT seq, id, client, state, lane FROM calls WHERE ");
+    let mut query = Query::new("SELECT seq, id, client, state, lane FROM calls WHERE ");
     filter.conditions(&mut query);
-    query.push(format!(" AND state IN {states} AND seq > ")).push_bind(after);
-    query.push(" ORDER BY seq LIMIT ").push_bind(AT_ONCE);
+    query.push(" AND state IN ").push(states).push(" AND seq > ").bind_number(after);
+    query.push(" ORDER BY seq LIMIT ").bind_number(AT_ONCE);
     query.build().fetch_all(&mut *tx.connection).await
 }
 

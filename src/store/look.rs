@@ -1,12 +1,13 @@
 //! Looking at calls in the store: one by its id, many by a filter with a cursor, and how many there are.
 
 use futures_util::{FutureExt, future::BoxFuture};
-use sqlx::{Any, Error as SqlError, QueryBuilder, Row};
+use sqlx::{Error as SqlError, Row};
 use uuid::Uuid;
 
 use super::{
     backend::{Operation, Tx},
     call::{State, StoredCall},
+    query::Query,
     row::{self, STORED},
 };
 
@@ -29,20 +30,19 @@ pub struct Filter {
 
 impl Filter {
     /// Adds the conditions behind a `WHERE`.
-    pub(super) fn conditions(&self, query: &mut QueryBuilder<Any>) {
+    pub(super) fn conditions(&self, query: &mut Query) {
         query.push("1 = 1");
         if !self.ids.is_empty() {
             query.push(" AND calls.id IN (");
-            let mut ids = query.separated(", ");
-            for id in &self.ids {
-                ids.push_bind(id.to_string());
+            for (place, id) in self.ids.iter().enumerate() {
+                query.push(if place == 0 { "" } else { ", " }).bind_text(id.to_string());
             }
             query.push(")");
         }
         if !self.states.is_empty() {
             // As literals, so that the partial indexes serve.
             let states: Vec<String> = self.states.iter().map(|state| format!("'{}'", state.as_str())).collect();
-            query.push(format!(" AND calls.state IN ({})", states.join(", ")));
+            query.push(&format!(" AND calls.state IN ({})", states.join(", ")));
         }
         let texts = [
             (" AND calls.client = ", &self.client),
@@ -53,11 +53,11 @@ impl Filter {
         ];
         for (condition, text) in texts {
             if let Some(text) = text {
-                query.push(condition).push_bind(text.clone());
+                query.push(condition).bind_text(text);
             }
         }
         if let Some(before) = self.before {
-            query.push(" AND calls.accepted < ").push_bind(before);
+            query.push(" AND calls.accepted < ").bind_number(before);
         }
         if self.is_blocked {
             query.push(
@@ -78,11 +78,11 @@ impl Operation for Find {
 
     fn run<'a>(&'a self, tx: &'a mut Tx<'_>) -> BoxFuture<'a, Result<Option<StoredCall>, SqlError>> {
         async move {
-            let mut query = QueryBuilder::<Any>::new("SELECT ");
+            let mut query = Query::new("SELECT ");
             query
                 .push(STORED)
                 .push(", calls.outcome FROM calls LEFT JOIN lanes ON lanes.lane = calls.lane WHERE calls.id = ");
-            query.push_bind(self.id.to_string());
+            query.bind_text(self.id.to_string());
             let Some(found) = query.build().fetch_optional(&mut *tx.connection).await? else { return Ok(None) };
             let outcome = found.try_get("outcome")?;
             row::stored(&found, outcome).map(Some)
@@ -166,11 +166,11 @@ impl Operation for List {
 
     fn run<'a>(&'a self, tx: &'a mut Tx<'_>) -> BoxFuture<'a, Result<Vec<StoredCall>, SqlError>> {
         async move {
-            let mut query = QueryBuilder::<Any>::new("SELECT ");
+            let mut query = Query::new("SELECT ");
             query.push(STORED).push(" FROM calls LEFT JOIN lanes ON lanes.lane = calls.lane WHERE ");
             self.filter.conditions(&mut query);
-            query.push(" AND calls.seq > ").push_bind(self.after);
-            query.push(" ORDER BY calls.seq LIMIT ").push_bind(i64::from(self.most));
+            query.push(" AND calls.seq > ").bind_number(self.after);
+            query.push(" ORDER BY calls.seq LIMIT ").bind_number(i64::from(self.most));
             let rows = query.build().fetch_all(&mut *tx.connection).await?;
             rows.iter().map(|found| row::stored(found, None)).collect()
         }
