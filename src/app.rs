@@ -10,7 +10,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     call::{
-        AnsweredBefore, OpenKeys, Service,
+        AnsweredBefore, OpenKeys, QueueRoom, Service,
         auth::clients::{self, Clients},
     },
     config::Config,
@@ -36,6 +36,7 @@ struct Kept {
     requests: Arc<ConcurrencyLimit>,
     memory: Option<Arc<Memory>>,
     open_keys: Arc<OpenKeys>,
+    room: Arc<QueueRoom>,
     stop: CancellationToken,
 }
 
@@ -100,6 +101,7 @@ pub fn rebuild(site: &Site, config: Config) -> Result<Arc<Site>, Error> {
         requests: site.requests.clone(),
         memory: Some(calls.memory.clone()),
         open_keys: calls.open_keys.clone(),
+        room: calls.room.clone(),
         stop: site.proxy.stop(),
     };
     let site = assemble(config, odoo, calls.store.clone(), log, kept)?;
@@ -125,7 +127,7 @@ fn assemble(
     log: impl FnOnce(&Config) -> Result<Log, log::Error>,
     kept: Kept,
 ) -> Result<Arc<Site>, Error> {
-    let Kept { tasks, metrics, refused_lines, login_throttle, requests, memory, open_keys, stop } = kept;
+    let Kept { tasks, metrics, refused_lines, login_throttle, requests, memory, open_keys, room, stop } = kept;
     let clients = Clients::load(&config.clients)?;
     let hooks = Hooks::load(&config.hooks)?;
     let files = Arc::new(Fetcher::build(&config.files)?);
@@ -154,6 +156,7 @@ fn assemble(
         store,
         answered_before: AnsweredBefore::default(),
         open_keys,
+        room,
         metrics,
         refused_lines,
         memory,

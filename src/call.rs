@@ -23,6 +23,8 @@ mod outcome;
 mod parsed;
 mod planned;
 mod planner;
+mod queue_room;
+mod queued;
 mod recorded;
 mod replan;
 mod service;
@@ -30,7 +32,7 @@ mod settling;
 mod stored;
 
 pub use self::{
-    answered::Answered,
+    answered::{Accepted, Answered},
     answered_before::AnsweredBefore,
     error::Error,
     idempotency::Scope,
@@ -40,6 +42,7 @@ pub use self::{
     open_keys::OpenKeys,
     outcome::Outcome,
     planner::plan_call,
+    queue_room::QueueRoom,
     service::Service,
     stored::{StoredRequest, Unreadable},
 };

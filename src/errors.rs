@@ -38,6 +38,8 @@ pub enum Class {
     Taken,
     /// The delivery was taken before, and is being worked on.
     UnderWay,
+    /// The call was accepted, and will be made later.
+    Accepted,
     BadRequest,
     /// Another call with the same key is being worked on.
     Conflict,

@@ -59,6 +59,12 @@ pub struct Hook {
     pub model: String,
     /// The filter, which was compiled once to check it.
     code: Arc<str>,
+    /// What of its client's rules it has otherwise.
+    pub delivery: Option<config::Mode>,
+    pub when_down: Option<config::WhenDown>,
+    pub ordering: Option<config::Ordering>,
+    /// A filter over what the template makes: deliveries with the same value go one after another.
+    ordering_key: Option<Arc<str>>,
 }
 
 /// Within a configuration, hooks are told apart by their paths.
@@ -77,6 +83,8 @@ pub enum Unusable {
     Unreadable { path: String, file: PathBuf, source: std::io::Error },
     #[error("[[hook]] `{path}`: {}:{source}", file.display())]
     Mistaken { path: String, file: PathBuf, source: Mistake },
+    #[error("[[hook]] `{path}`: `ordering_key`: {source}")]
+    OrderingKey { path: String, source: Mistake },
 }
 
 /// Why a template made no call of a body.
@@ -160,13 +168,24 @@ impl Hooks {
             let code = std::fs::read_to_string(&file);
             let code =
                 code.map_err(|source| Unusable::Unreadable { path: path.clone(), file: file.clone(), source })?;
-            Template::compile(&code).map_err(|source| Unusable::Mistaken { path, file, source })?;
+            Template::compile(&code).map_err(|source| Unusable::Mistaken {
+                path: path.clone(),
+                file: file.clone(),
+                source,
+            })?;
+            if let Some(key) = &entry.ordering_key {
+                Template::compile(key).map_err(|source| Unusable::OrderingKey { path, source })?;
+            }
             let hook = Hook {
                 name: entry.name.clone(),
                 client: entry.client.clone(),
                 route: entry.route,
                 model: entry.model.clone(),
                 code: code.into(),
+                delivery: entry.delivery,
+                when_down: entry.when_down,
+                ordering: entry.ordering,
+                ordering_key: entry.ordering_key.as_deref().map(Into::into),
             };
             Ok((entry.name.clone(), Arc::new(hook)))
         };
@@ -190,28 +209,26 @@ impl Hook {
     /// # Errors
     /// The template gives none, fails, or takes more memory or time than it may; or all slots are busy.
     pub async fn vals(self: &Arc<Self>, sent: Sent) -> Result<Map<String, Value>, Error> {
-        let place = time::timeout(TIME_LIMIT, SLOTS.acquire()).await;
-        let place = place.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)?;
-        let (code, run) = (self.code.clone(), Arc::new(Run::default()));
-        let this_run = run.clone();
-        let made = tokio::task::spawn_blocking(move || {
-            let made = worker::run(&code, &sent, &this_run);
-            drop(place);
-            made
-        });
-        // A worker ends itself in time. One that cannot is killed, since it would keep its slot.
-        let made = time::timeout(TIME_LIMIT + GRACE, made).await.map_err(|_| {
-            run.end();
-            Error::Endless
-        })?;
-        let made = made.map_err(|_| Error::Failed("it broke down".to_owned()))??;
-        let size = made.iter().map(String::len).sum();
-        let parsed = made.iter().map(|result| memory::weigh(result.as_bytes()).in_call(0)).sum::<usize>();
-        memory::take(parsed.saturating_add(size)).map_err(|full| match full {
-            Full::Now { .. } => Error::Busy,
-            Full::Always { .. } => Error::TooMuch,
-        })?;
-        read(&made)
+        read(&run(self.code.clone(), sent).await?)
+    }
+
+    pub fn has_ordering_key(&self) -> bool {
+        self.ordering_key.is_some()
+    }
+
+    /// The value that orders a delivery, of what the template made of it: null where nothing does.
+    ///
+    /// # Errors
+    /// Those of [`Hook::vals`], or there are several values.
+    pub async fn ordering_key(&self, vals: &Map<String, Value>) -> Result<Value, Error> {
+        let Some(code) = self.ordering_key.clone() else { return Ok(Value::Null) };
+        let body = serde_json::to_vec(vals).unwrap_or_default();
+        let made = run(code, Sent { body: Bytes::from(body), headers: BTreeMap::new() }).await?;
+        match &made[..] {
+            [] => Ok(Value::Null),
+            [one] => serde_json::from_str(one).map_err(|error| Error::Failed(error.to_string())),
+            _ => Err(Error::Failed("`ordering_key` gives several values".to_owned())),
+        }
     }
 
     /// Runs the template like [`Hook::vals`], and blocks this thread.
@@ -221,6 +238,32 @@ impl Hook {
     pub fn vals_here(&self, sent: &Sent) -> Result<Map<String, Value>, Error> {
         read(&worker::run(&self.code, sent, &Run::default())?)
     }
+}
+
+/// Runs a filter in a worker process, within the limits of memory and time.
+async fn run(code: Arc<str>, sent: Sent) -> Result<Vec<String>, Error> {
+    let place = time::timeout(TIME_LIMIT, SLOTS.acquire()).await;
+    let place = place.map_err(|_| Error::Busy)?.map_err(|_| Error::Busy)?;
+    let run = Arc::new(Run::default());
+    let this_run = run.clone();
+    let made = tokio::task::spawn_blocking(move || {
+        let made = worker::run(&code, &sent, &this_run);
+        drop(place);
+        made
+    });
+    // A worker ends itself in time. One that cannot is killed, since it would keep its slot.
+    let made = time::timeout(TIME_LIMIT + GRACE, made).await.map_err(|_| {
+        run.end();
+        Error::Endless
+    })?;
+    let made = made.map_err(|_| Error::Failed("it broke down".to_owned()))??;
+    let size = made.iter().map(String::len).sum();
+    let parsed = made.iter().map(|result| memory::weigh(result.as_bytes()).in_call(0)).sum::<usize>();
+    memory::take(parsed.saturating_add(size)).map_err(|full| match full {
+        Full::Now { .. } => Error::Busy,
+        Full::Always { .. } => Error::TooMuch,
+    })?;
+    Ok(made)
 }
 
 /// Reads the `vals` from a template's results.

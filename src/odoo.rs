@@ -226,6 +226,11 @@ impl Odoo {
         self.auth.has_accepted(credential)
     }
 
+    /// Whether the circuit breaker is open: connections fail one after another, and calls fail at once.
+    pub fn is_down(&self) -> bool {
+        self.limit.breaker().is_open()
+    }
+
     /// Odoo has accepted this credential, which belongs to the user with this id.
     pub async fn note_accepted(&self, credential: Fingerprint, uid: i64) {
         self.auth.note_accepted(credential, uid).await;

@@ -32,7 +32,7 @@ use uuid::Uuid;
 
 use self::{
     arrivals::Arrivals,
-    attempt::{Callback, Claim, Extend, Finish},
+    attempt::{Callback, Claim, Extend, Finish, GiveBack},
     backend::{Backend, Operation},
     callback::{ClaimCallback, EndCallback},
     change::{Changed, Pause, Retry},
@@ -185,6 +185,15 @@ impl Store {
         let for_at_most = millis(self.spans.callback);
         let callback = callback.map(|(client, body)| Callback { client, body, for_at_most });
         self.write(Finish { ticket: ticket.clone(), end, keep: millis(self.spans.keep), callback }).await
+    }
+
+    /// Gives back a call that was taken over, by an attempt that wrote nothing: what attempts before it may have done is as it was.
+    /// `sent_until` is when these can have sent something, at the latest. False where the call is no longer this holder's.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn give_back(&self, ticket: &Ticket, sent_until: i64) -> Result<bool, Error> {
+        self.write(GiveBack { ticket: ticket.clone(), sent_until }).await
     }
 
     /// Whether it answers, within a short time.

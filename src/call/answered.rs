@@ -18,15 +18,34 @@ pub struct Answered {
     pub is_of_hook: bool,
     /// It is the recorded answer to the first call with the same key.
     pub is_replay: bool,
+    /// It was accepted to be made later.
+    pub accepted: Option<Accepted>,
     /// A session that Odoo rotated during the call.
     pub cookie: Option<HeaderValue>,
+}
+
+/// A call that was accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accepted {
+    /// Its id in the store, by which its caller may ask for its end.
+    pub call: Uuid,
+    /// Its caller has preferred that.
+    pub is_preferred: bool,
 }
 
 impl Answered {
     /// The answer to a request that never became a call, or whose call has no answer of its own.
     pub fn refusal(call_id: Uuid, error: &Error) -> Self {
         let outcome = Outcome::refused(error);
-        Self { call_id, envelope_id: Value::Null, outcome, is_of_hook: false, is_replay: false, cookie: None }
+        Self {
+            call_id,
+            envelope_id: Value::Null,
+            outcome,
+            is_of_hook: false,
+            is_replay: false,
+            accepted: None,
+            cookie: None,
+        }
     }
 }
 

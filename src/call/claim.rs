@@ -2,7 +2,8 @@
 //!
 //! What must stay true:
 //! - Of calls with one key, one is made at a time. Whoever repeats it waits for its end, for as long as its own time lasts.
-//! - An end that may be followed by another try (`safe`) frees the key. Every other end is kept, and answered again.
+//! - An end that may be followed by another try (`safe`) frees the key, unless an attempt before may have written. Every other end
+//!   is kept, and answered again.
 //! - An end of which nobody knows whether it was done is given to whoever repeats the key: that call finds out what became of it
 //!   before it writes.
 //! - Where the store does not answer, a call with a key is refused before anything is sent; one without a key does not ask it.
@@ -22,7 +23,6 @@ use super::{
 };
 use crate::{
     errors::Retry,
-    log,
     store::{self, Accepted, Earlier, End, NewCall, Place, State, Ticket},
 };
 
@@ -31,6 +31,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How long the store may take to keep an end before the answer goes out without it.
 const END: Duration = Duration::from_secs(10);
+/// How long the store may take to accept a call into the queue.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// How often an end is tried that the store did not take.
 const TRIES: u32 = 12;
 /// The longest name of a model that is stored beside a call; a caller may send any text.
@@ -42,8 +44,20 @@ pub(super) struct Claim {
     pub(super) lease: Arc<Lease>,
     /// What attempts before this one may have done.
     pub(super) earlier: Option<Earlier>,
+    /// When these can have sent something, at the latest, by the clock of the store.
+    sent_until: i64,
     is_delivery: bool,
     _open: OpenKey,
+}
+
+/// What is kept of a call's end.
+#[derive(Debug, Clone)]
+enum Kept {
+    End(End),
+    /// This attempt wrote nothing, and what the ones before it did is not known.
+    AsBefore {
+        sent_until: i64,
+    },
 }
 
 /// What becomes of a call with a key.
@@ -58,17 +72,24 @@ pub(super) enum Verdict {
 /// # Errors
 /// The key was used for something else, its call has not ended in time, the delivery was taken before, or the store does not
 /// answer.
-pub(super) async fn claim(service: &Service, asked: Asked<'_>, scope: &Scope, key: &Key) -> Result<Verdict, Error> {
+pub(super) async fn claim(
+    service: &Service,
+    asked: Asked<'_>,
+    scope: &Scope,
+    key: &Key,
+    may_be_queued: bool,
+) -> Result<Verdict, Error> {
     let patience = service.config.limits.call_timeout;
     let until = asked.incoming.began + (patience - patience / 10);
     let call = new_call(asked, scope, Some(key), Place::AtOnce);
     let mut pause = FIRST_PAUSE;
     loop {
         let since = Instant::now();
-        let claimed = |ticket: Ticket, earlier| {
+        let claimed = |ticket: Ticket, earlier: Option<Earlier>| {
             let open = service.open_keys.open(ticket.id);
             let lease = Arc::new(Lease::keep(service.store.clone(), ticket, since));
-            Ok(Verdict::Make(Claim { lease, earlier, is_delivery: key.is_delivery, _open: open }))
+            let sent_until = service.store.now().saturating_sub(earlier.map_or(0, since_last));
+            Ok(Verdict::Make(Claim { lease, earlier, sent_until, is_delivery: key.is_delivery, _open: open }))
         };
         let accepted = time::timeout_at(until, service.store.accept(call.clone(), true)).await;
         let (id, state) = match accepted.map_err(|_| too_slow())?? {
@@ -81,6 +102,9 @@ pub(super) async fn claim(service: &Service, asked: Asked<'_>, scope: &Scope, ke
                 return Err(replayed(id, state));
             }
             Accepted::Closed { id, outcome, .. } => return Ok(Verdict::Ended(known(id, &outcome)?)),
+            Accepted::Open { id, state: state @ State::Queued } if may_be_queued => {
+                return Ok(Verdict::Ended(Ended::Queued { id, state, is_repeat: true, is_preferred: false }));
+            }
             Accepted::Open { id, state } => (id, state),
         };
         tracing::debug!(call = %asked.incoming.id, first = %id, state = state.as_str(), "the call with this key has not ended");
@@ -147,7 +171,7 @@ impl Claim {
     /// Keeps the end of the call. Where the store does not take it, that is tried again for a while, and the lease is kept.
     pub(super) async fn end(self, store: &Arc<store::Store>, outcome: &Outcome) {
         let end = self.end_of(outcome);
-        let Err(error) = finish(store, self.lease.ticket(), end.clone()).await else { return };
+        let Err(error) = keep(store, self.lease.ticket(), end.clone()).await else { return };
         tracing::error!(call = %self.lease.ticket().id, %error, "the end of a call with a key is not in the store");
         let store = store.clone();
         tokio::spawn(async move {
@@ -155,30 +179,48 @@ impl Claim {
             for _ in 0..TRIES {
                 time::sleep(pause).await;
                 pause *= 2;
-                if finish(&store, self.lease.ticket(), end.clone()).await.is_ok() {
+                if keep(&store, self.lease.ticket(), end.clone()).await.is_ok() {
                     return;
                 }
             }
         });
     }
 
-    fn end_of(&self, outcome: &Outcome) -> End {
-        let kept = || outcome.to_bytes();
-        match outcome.error {
-            Some(refusal) if refusal.retry == Retry::Unsafe => {
-                End::InDoubt { outcome: kept(), error: refusal.code.as_str().to_owned() }
-            }
-            Some(refusal) if refusal.retry == Retry::Safe => End::Free,
-            // Nothing was written, so its sender may send it again.
-            Some(_) if self.is_delivery => End::Free,
-            _ if outcome.state == log::State::InDoubt => End::InDoubt { outcome: kept(), error: String::new() },
-            _ => End::Done { outcome: kept() },
+    /// Frees the key, since nothing was written and the call is made otherwise.
+    pub(super) async fn free(self, store: &store::Store) {
+        if let Err(error) = keep(store, self.lease.ticket(), Kept::End(End::Free)).await {
+            tracing::warn!(call = %self.lease.ticket().id, %error, "the key of a call could not be freed");
         }
+    }
+
+    fn end_of(&self, outcome: &Outcome) -> Kept {
+        let in_doubt = |error: &str| End::InDoubt { outcome: outcome.to_bytes(), error: error.to_owned() };
+        let Some(refusal) = outcome.error else { return Kept::End(End::Done { outcome: outcome.to_bytes() }) };
+        Kept::End(match refusal.retry {
+            Retry::Unsafe => in_doubt(refusal.code.as_str()),
+            Retry::Safe if self.earlier.is_some() => return Kept::AsBefore { sent_until: self.sent_until },
+            Retry::Safe => End::Free,
+            // Attempts before this one may have done what this one was refused.
+            Retry::No if self.earlier.is_some() => in_doubt(refusal.code.as_str()),
+            // Nothing was written, so its sender may send it again.
+            Retry::No if self.is_delivery => End::Free,
+            Retry::No => End::Done { outcome: outcome.to_bytes() },
+        })
     }
 }
 
-async fn finish(store: &store::Store, ticket: &Ticket, end: End) -> Result<(), store::Error> {
-    match time::timeout(END, store.finish(ticket, end, None)).await {
+fn since_last(earlier: Earlier) -> i64 {
+    i64::try_from(earlier.since_last.as_millis()).unwrap_or(i64::MAX)
+}
+
+async fn keep(store: &store::Store, ticket: &Ticket, kept: Kept) -> Result<(), store::Error> {
+    let kept = async {
+        match kept {
+            Kept::End(end) => store.finish(ticket, end, None).await,
+            Kept::AsBefore { sent_until } => store.give_back(ticket, sent_until).await,
+        }
+    };
+    match time::timeout(END, kept).await {
         Ok(Ok(true)) => Ok(()),
         Ok(Ok(false)) => {
             tracing::warn!(call = %ticket.id, "the lease of a call had ended, so that its end is not kept beside its key");

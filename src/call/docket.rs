@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Error, claim::Claim};
+use super::{Error, claim::Claim, queued::Fallback};
 use crate::{
     log::{Entry, Who},
     plan::Warning,
@@ -16,6 +16,8 @@ pub(super) struct Docket {
     pub(super) envelope_id: Value,
     /// The call in the store, where it has a key: its end is kept.
     pub(super) claim: Option<Claim>,
+    /// The call is queued where Odoo turns out to be away.
+    pub(super) fallback: Option<Box<Fallback>>,
     /// What the plan warned of, for a refusal.
     pub(super) warnings: Vec<Warning>,
     /// The call in the log, once it has been received.

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::Outcome;
-use crate::execute::Done;
+use crate::{execute::Done, store};
 
 /// The end of a call that was not refused.
 pub(super) enum Ended {
@@ -11,4 +11,13 @@ pub(super) enum Ended {
     Made(Done),
     /// It was made before under the same key, and this is what was answered.
     Known { of: Uuid, outcome: Outcome },
+    /// It is in the queue, or a call with the same key is under way.
+    Queued {
+        id: Uuid,
+        state: store::State,
+        /// It was accepted before, under the same key.
+        is_repeat: bool,
+        /// Its caller prefers that.
+        is_preferred: bool,
+    },
 }

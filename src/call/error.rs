@@ -81,6 +81,10 @@ pub enum Error {
         "the call with this idempotency key, {of}, has not ended in the time that this one may take; send it again later"
     )]
     KeyInProgress { of: Uuid },
+    #[error(
+        "only a client whose Odoo account stands in this gateway's configuration can have a call made later (`Prefer: respond-async`), since the gateway keeps no credential"
+    )]
+    AsyncNeedsClient,
     /// Another gateway may have the call by now.
     #[error(
         "this gateway has lost the right to make the call, since the store did not answer for too long; nothing was written"
@@ -180,6 +184,7 @@ impl Error {
             Self::KeyRequired => Code::KeyRequired,
             Self::KeyReused { .. } => Code::KeyReused,
             Self::KeyInProgress { .. } => Code::KeyInProgress,
+            Self::AsyncNeedsClient => Code::AsyncNeedsClient,
             Self::LeaseLost => Code::LeaseLost,
             Self::TooOld { .. } => Code::TooOld,
             Self::Poison { .. } => Code::Poison,

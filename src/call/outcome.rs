@@ -7,6 +7,7 @@ mod in_part;
 
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value, value::RawValue};
+use uuid::Uuid;
 
 use self::in_part::{Failures, each};
 use super::Error;
@@ -15,8 +16,11 @@ use crate::{
     execute::{Atomicity, Content, Done},
     key_texts::mask_keys,
     log::State,
-    plan,
+    plan, store,
 };
+
+/// The sentence of a call that was accepted.
+pub(super) const ACCEPTED: &str = "The call is accepted and will be made";
 
 /// What came of a call.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -110,6 +114,16 @@ impl Outcome {
             logged.insert("warnings".to_owned(), warnings.collect());
         }
         (outcome, Value::Object(logged))
+    }
+
+    /// Of a call that was accepted, and will be made later or is under way.
+    pub(super) fn accepted(call: Uuid, state: store::State) -> Self {
+        let told = serde_json::json!({"call": call, "state": state.as_str()});
+        // JSON can be written of whatever is JSON.
+        let result = serde_json::value::to_raw_value(&told).unwrap_or_else(|_| RawValue::NULL.to_owned());
+        let body = Body::Done { result, messages: ACCEPTED.to_owned() };
+        let (state, class) = (State::Queued, Class::Accepted);
+        Self { state, class, error: None, atomicity: None, records: Map::new(), warnings: Vec::new(), body }
     }
 
     /// Of a call that was refused, or whose end is not known.

@@ -16,6 +16,7 @@ use super::{
     lease::Lease,
     message::{Call, Envelope, take_domain},
     parsed::{self, Parsed},
+    queued::{self, Fallback, Wish},
 };
 use crate::{
     config,
@@ -153,9 +154,23 @@ impl<'s> Logged<'s> {
             _ => None,
         };
         let asked = Asked { incoming, model: &self.call.model, vals: &self.call.vals, sent: sent.as_ref() };
-        let Some(key) = idempotency::key(asked, delivery.as_ref(), rules)? else { return Ok(None) };
+        let key = idempotency::key(asked, delivery.as_ref(), rules)?;
+        let wish = queued::wish(service, asked, &scope)?;
+        if key.is_none() && wish == Wish::Never {
+            return Ok(None);
+        }
+        // What the store is given is held until the call has ended.
         memory::take(body.len()).map_err(BodyError::from)?;
-        match claim::claim(service, asked, &scope, &key).await? {
+        match wish {
+            Wish::Now { is_preferred } => {
+                let accepted = queued::accept(service, &mut self.entry, asked, &scope, key.as_ref(), is_preferred);
+                return accepted.await.map(Some);
+            }
+            Wish::IfAway => docket.fallback = Some(Box::new(Fallback::new(asked, &scope, key.as_ref()))),
+            Wish::Never => {}
+        }
+        let Some(key) = key else { return Ok(None) };
+        match claim::claim(service, asked, &scope, &key, queued::may_be_queued(wish, incoming)).await? {
             Verdict::Ended(ended) => Ok(Some(ended)),
             Verdict::Make(claim) => {
                 docket.claim = Some(claim);

@@ -9,13 +9,16 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use super::{
-    Answered, Error, Incoming, Outcome,
+    Accepted, Answered, Error, Incoming, Outcome,
     answered_before::AnsweredBefore,
     auth::clients::Clients,
     authenticated::Authenticated,
     docket::{Docket, Stopped},
     ended::Ended,
     open_keys::OpenKeys,
+    outcome::ACCEPTED,
+    queue_room::QueueRoom,
+    queued::{self, Fallback},
     recorded::{Recorded, Step},
 };
 use crate::{
@@ -53,6 +56,8 @@ pub struct Service {
     pub answered_before: AnsweredBefore,
     /// The calls with a key that this process makes.
     pub open_keys: Arc<OpenKeys>,
+    /// How many calls may still be queued.
+    pub room: Arc<QueueRoom>,
     pub metrics: Arc<Metrics>,
     /// How many refused requests may still have lines of their own in the log.
     pub refused_lines: Arc<RefusedLines>,
@@ -88,12 +93,22 @@ async fn make(service: Arc<Service>, incoming: Incoming) -> Answered {
     }
     let arrived = arrived(&incoming);
     let trace = Arc::<Trace>::default();
-    let (docket, done) = carry_out(&service, &incoming, &arrived, started, &trace).await;
-    let Docket { who, envelope_id, claim, warnings, entry } = docket;
+    let (mut docket, mut done) = carry_out(&service, &incoming, &arrived, started, &trace).await;
+    if let (Err(error), Some(fallback)) = (&done, docket.fallback.take())
+        && queued::is_away(error)
+        && docket.claim.as_ref().is_none_or(|claim| claim.earlier.is_none())
+    {
+        done = queue_instead(&service, &mut docket, *fallback).await.unwrap_or(done);
+    }
+    let Docket { who, envelope_id, claim, warnings, entry, .. } = docket;
     let done = done.map_err(|error| service.as_client_account(&who, error));
-    let repeat_of = match &done {
-        Ok(Ended::Known { of, .. }) => Some(*of),
-        _ => None,
+    let (repeat_of, accepted) = match &done {
+        Ok(Ended::Known { of, .. }) => (Some(*of), None),
+        Ok(Ended::Queued { id, is_repeat, is_preferred, .. }) => {
+            let accepted = Accepted { call: *id, is_preferred: *is_preferred };
+            (is_repeat.then_some(*id), Some(accepted))
+        }
+        _ => (None, None),
     };
     let (mut outcome, finished) = settle(done, warnings, &trace);
     let is_refused_at_once = entry.is_none() && outcome.state != State::Done;
@@ -124,7 +139,23 @@ async fn make(service: Arc<Service>, incoming: Incoming) -> Answered {
         outcome.warn(Code::NotLogged, format!("the end of this call is not in the gateway's log: {error}"));
     }
     let is_replay = repeat_of.is_some();
-    Answered { call_id: incoming.id, envelope_id, outcome, is_of_hook, is_replay, cookie: incoming.rotated.get() }
+    let cookie = incoming.rotated.get();
+    Answered { call_id: incoming.id, envelope_id, outcome, is_of_hook, is_replay, accepted, cookie }
+}
+
+/// Puts a call into the queue, since Odoo is away; none where that cannot be done either.
+async fn queue_instead(service: &Service, docket: &mut Docket, fallback: Fallback) -> Option<Result<Ended, Error>> {
+    let entry = docket.entry.as_mut()?;
+    if let Some(claim) = docket.claim.take() {
+        claim.free(&service.store).await;
+    }
+    match fallback.put(service, entry).await {
+        Ok(ended) => Some(Ok(ended)),
+        Err(error) => {
+            tracing::warn!(%error, "a call cannot be queued while Odoo is away");
+            None
+        }
+    }
 }
 
 /// The stages of a call. A panic would be a mistake of ours; it must not cost the call its line in the log.
@@ -187,6 +218,11 @@ fn settle(done: Result<Ended, Error>, noted: Vec<plan::Warning>, trace: &Trace) 
         Ok(Ended::Known { outcome, .. }) => {
             let logged = outcome.logged();
             (outcome, logged, String::new(), None)
+        }
+        Ok(Ended::Queued { id, state, .. }) => {
+            let outcome = Outcome::accepted(id, state);
+            let logged = outcome.logged();
+            (outcome, logged, ACCEPTED.to_owned(), None)
         }
         Ok(Ended::Made(done)) => {
             let message = done.message.clone();

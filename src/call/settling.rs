@@ -1,22 +1,37 @@
-//! What a call may do to find out the outcome of its writes, by the configuration and the entry of its client.
+//! What a call may do to find out the outcome of its writes, from the configuration and what the store knows of it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
 
 use super::recorded::Recorded;
-use crate::{execute::Settling, policy::Name};
+use crate::{
+    execute::{self, Settling},
+    store::Earlier,
+};
 
 impl Recorded<'_> {
     pub(super) fn settling(&self) -> Settling {
+        let service = self.authenticated.service;
+        let client = self.authenticated.docket.who.client.as_deref().and_then(|name| service.clients.by_name(name));
+        // A worker tries again later, and makes other calls meanwhile.
+        let waits = self.authenticated.incoming.by.attempt().is_none();
         Settling {
             deadline: self.caller.until(),
-            longest_request: self.authenticated.service.config.delivery.longest_request,
-            earlier: None,
-            safe_methods: self.safe_methods().to_vec(),
+            longest_request: service.config.delivery.longest_request,
+            earlier: self.earlier.map(|earlier| attempt_before(earlier, waits)),
+            safe_methods: client.map(|client| client.safe_methods.clone()).unwrap_or_default(),
         }
     }
+}
 
-    /// The methods that the client's entry names as safe to call again.
-    fn safe_methods(&self) -> &[Name] {
-        let name = self.authenticated.docket.who.client.as_deref();
-        let mut clients = self.authenticated.service.config.clients.iter();
-        clients.find(|client| Some(&*client.name) == name).map_or(&[], |client| &client.safe_methods)
-    }
+/// What the store knows of attempts before this one. Its times are those of its own clock; how long ago the last one can have sent
+/// something is measured, so that it holds by this machine's clock, too.
+fn attempt_before(earlier: Earlier, waits: bool) -> execute::Earlier {
+    let now = Timestamp::now();
+    let until = now.checked_sub(earlier.since_last).unwrap_or(now);
+    let between = Duration::from_millis(u64::try_from(earlier.last.saturating_sub(earlier.first)).unwrap_or_default());
+    let first = Timestamp::from_millisecond(earlier.first).unwrap_or(now);
+    let since = until.checked_sub(between).unwrap_or(until).min(first);
+    execute::Earlier { since, until, waits }
 }

@@ -120,7 +120,8 @@ fn standing(text: &str) -> Result<CallState, String> {
         "failed" => CallState::Failed,
         "in-doubt" | "in_doubt" => CallState::InDoubt,
         "running" => CallState::Running,
-        _ => return Err("a call is done, failed, in-doubt or running".to_owned()),
+        "queued" => CallState::Queued,
+        _ => return Err("a call is done, failed, in-doubt, running or queued".to_owned()),
     })
 }
 

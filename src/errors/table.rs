@@ -82,6 +82,10 @@ codes! {
         KeyInProgress = "key_in_progress", Conflict, Safe,
             "the first call with this idempotency key has not ended in the time that this one may take",
             "send it again with the same key";
+        AsyncNeedsClient = "async_needs_client", Forbidden, No,
+            "`Prefer: respond-async` with a credential of Odoo's: the gateway keeps none, so it can make later only what a \
+             `[[client]]` asks for",
+            "use a key of the gateway's";
         NestedTooDeep = "nested_too_deep", BadRequest, No,
             "the body is nested deeper than `[limits] json_depth`",
             "";

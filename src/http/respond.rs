@@ -15,13 +15,15 @@ use uuid::Uuid;
 
 use super::{request::destination::Refusal, serve::front::Malformed};
 use crate::{
-    call::{Answered, Error},
+    call::{Accepted, Answered, Error},
     errors::{Class, Retry},
     execute::Atomicity,
     wire::{Body, Response},
 };
 
 const CALL_ID: HeaderName = HeaderName::from_static("gateway-call-id");
+/// RFC 7240, section 3.
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 const IDEMPOTENT_REPLAY: HeaderName = HeaderName::from_static("idempotent-replay");
 const ATOMICITY: HeaderName = HeaderName::from_static("gateway-atomicity");
 const RETRY_AFTER_SECONDS: u16 = 5;
@@ -53,6 +55,14 @@ pub fn answer(answered: Answered) -> Response {
     if answered.is_replay {
         headers.insert(IDEMPOTENT_REPLAY, HeaderValue::from_static("true"));
     }
+    if let Some(Accepted { call, is_preferred }) = answered.accepted {
+        if let Ok(place) = HeaderValue::try_from(format!("/api/calls/{call}")) {
+            headers.insert(header::LOCATION, place);
+        }
+        if is_preferred {
+            headers.insert(PREFERENCE_APPLIED, HeaderValue::from_static("respond-async"));
+        }
+    }
     if let Some(cookie) = answered.cookie {
         headers.append(header::SET_COOKIE, cookie);
     }
@@ -77,6 +87,7 @@ pub fn status(class: Class) -> StatusCode {
         Class::Done | Class::Refused | Class::Unauthenticated | Class::Denied | Class::Taken | Class::UnderWay => {
             StatusCode::OK
         }
+        Class::Accepted => StatusCode::ACCEPTED,
         Class::BadRequest => StatusCode::BAD_REQUEST,
         Class::Conflict => StatusCode::CONFLICT,
         Class::Unprocessable => StatusCode::UNPROCESSABLE_ENTITY,

@@ -24,6 +24,7 @@ pub struct Summary {
     pub failed: usize,
     pub in_doubt: usize,
     pub running: usize,
+    pub queued: usize,
     /// When the last of them came in.
     pub last: Option<Timestamp>,
     /// In milliseconds, in no order.
@@ -46,6 +47,7 @@ impl Summary {
             CallState::Failed => self.failed += 1,
             CallState::InDoubt => self.in_doubt += 1,
             CallState::Running => self.running += 1,
+            CallState::Queued => self.queued += 1,
         }
         self.times.extend(call.duration_ms);
         self.last = self.last.max(Some(call.ts));

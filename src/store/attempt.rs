@@ -108,6 +108,28 @@ impl Operation for Extend {
     }
 }
 
+/// Gives back a call that is in no lane, by an attempt that wrote nothing.
+pub(super) struct GiveBack {
+    pub(super) ticket: Ticket,
+    /// When attempts before can have sent something, at the latest.
+    pub(super) sent_until: i64,
+}
+
+impl Operation for GiveBack {
+    type Reply = bool;
+
+    fn run<'a>(&'a self, tx: &'a mut Tx<'_>) -> BoxFuture<'a, Result<bool, SqlError>> {
+        async move {
+            let back = "UPDATE calls SET holder = NULL, lease_until = $1, last_attempt = $1, unfinished = 0 \
+                        WHERE id = $2 AND holder = $3 AND state = 'running'";
+            let back = sqlx::query(back).bind(self.sent_until.min(tx.now)).bind(self.ticket.id.to_string());
+            let back = back.bind(self.ticket.holder.to_string()).execute(&mut *tx.connection).await?;
+            Ok(back.rows_affected() == 1)
+        }
+        .boxed()
+    }
+}
+
 /// Ends an attempt. The reply is false where the call is no longer this holder's; then nothing is changed.
 pub(super) struct Finish {
     pub(super) ticket: Ticket,

@@ -77,6 +77,16 @@ impl Contacts {
         Self { gateway, key, other_key, template }
     }
 
+    /// Kills the gateway, and starts it again with what it left.
+    async fn after_kill(self) -> Self {
+        let odoo = odoo().await;
+        let Self { gateway, key, other_key, template } = self;
+        let whsec = format!("whsec_{}", STANDARD.encode(SECRET));
+        let variables = [("SECRET", SECRET), ("OLD_SECRET", OLD_SECRET), ("WHSEC", &whsec), ("ODOO_KEY", &odoo.key)];
+        let gateway = Gateway::again_with(gateway.kill(), &variables).unwrap();
+        Self { gateway, key, other_key, template }
+    }
+
     async fn deliver(&self, hook: &str, headers: HeaderMap, body: &str) -> Answer {
         deliver(&self.gateway, &format!("/hooks/{hook}"), headers, body).await
     }

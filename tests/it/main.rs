@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod abuse;
+mod accepted;
 mod bad_input;
 mod batching;
 mod browser;
@@ -24,6 +25,7 @@ mod files;
 mod front;
 mod hooks;
 mod http2;
+mod idempotency;
 mod identity;
 mod interface_log;
 mod joined;

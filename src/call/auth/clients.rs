@@ -21,7 +21,7 @@ use crate::{
     config::{self, Source},
     limits::{RateLimit, Share},
     odoo::Credential,
-    policy::Policy,
+    policy::{Name, Policy},
 };
 
 /// The clients, in the order of the configuration.
@@ -45,6 +45,11 @@ pub struct Client {
     addresses: Vec<IpNet>,
     limit: RateLimit,
     pub(in crate::call) idempotency: config::Idempotency,
+    pub(in crate::call) delivery: config::Mode,
+    pub(in crate::call) when_down: config::WhenDown,
+    pub(in crate::call) ordering: config::Ordering,
+    /// The methods that may be called again where it is not known whether they were called.
+    pub(in crate::call) safe_methods: Vec<Name>,
 }
 
 /// Why a client's secrets cannot be had.
@@ -114,6 +119,10 @@ impl Client {
             addresses: entry.rules.addresses.clone(),
             limit: RateLimit::new(&entry.rules),
             idempotency: entry.idempotency.clone(),
+            delivery: entry.delivery,
+            when_down: entry.when_down,
+            ordering: entry.ordering,
+            safe_methods: entry.safe_methods.clone(),
         })
     }
 

@@ -56,9 +56,9 @@ fn json(Statistics { all, routes, callers }: &Statistics) -> Value {
 
 fn facts(summary: &Summary) -> Value {
     let [p50, p95, p99] = summary.percentiles(PERCENTILES);
-    let Summary { calls, done, failed, in_doubt, running, last, .. } = summary;
+    let Summary { calls, done, failed, in_doubt, running, queued, last, .. } = summary;
     json!({
-        "calls": calls, "done": done, "failed": failed, "in_doubt": in_doubt, "running": running,
+        "calls": calls, "done": done, "failed": failed, "in_doubt": in_doubt, "running": running, "queued": queued,
         "p50_ms": p50, "p95_ms": p95, "p99_ms": p99, "last": last,
     })
 }

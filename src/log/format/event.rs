@@ -107,6 +107,8 @@ pub enum State {
     Failed,
     /// It is unknown whether it was done, or something of it is left in Odoo.
     InDoubt,
+    /// It was accepted into the queue; each attempt to deliver it is a call of its own.
+    Queued,
 }
 
 impl State {
@@ -116,6 +118,7 @@ impl State {
             Self::Done => "done",
             Self::Failed => "failed",
             Self::InDoubt => "in_doubt",
+            Self::Queued => "queued",
         }
     }
 
@@ -124,6 +127,7 @@ impl State {
         match name {
             "done" => Self::Done,
             "failed" => Self::Failed,
+            "queued" => Self::Queued,
             _ => Self::InDoubt,
         }
     }

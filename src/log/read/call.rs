@@ -24,6 +24,8 @@ pub enum CallState {
     InDoubt,
     /// The gateway is working on it.
     Running,
+    /// It was accepted into the queue.
+    Queued,
 }
 
 impl CallState {
@@ -33,6 +35,7 @@ impl CallState {
             Self::Failed => "failed",
             Self::InDoubt => "in doubt",
             Self::Running => "running",
+            Self::Queued => "queued",
         }
     }
 
@@ -41,6 +44,7 @@ impl CallState {
         match state {
             Some(State::Done) => Self::Done,
             Some(State::Failed) => Self::Failed,
+            Some(State::Queued) => Self::Queued,
             Some(State::InDoubt) | None => Self::InDoubt,
         }
     }

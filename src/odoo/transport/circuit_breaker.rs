@@ -65,6 +65,11 @@ impl CircuitBreaker {
         }
     }
 
+    /// Whether calls are refused at once.
+    pub fn is_open(&self) -> bool {
+        self.state.borrow().is_open()
+    }
+
     /// Whether the last connection was made.
     pub fn is_up(&self) -> bool {
         !self.state.borrow().has_failures()

@@ -68,6 +68,8 @@ pub enum NotReplayable {
     Repeated,
     #[error("the gateway is still working on it, or on a repetition of it")]
     Running,
+    #[error("it is in the queue, which delivers it; `odoo-gateway queue retry` has it tried again")]
+    Queued,
     #[error("it was refused before its payload was taken, so there is nothing to send; its caller can send it again")]
     NotKept,
     #[error("[log] {} keeps no payloads, so there is nothing to send", .0.name())]
@@ -236,6 +238,7 @@ fn check_states(root: &Call, call: &Call, is_free: bool) -> Result<(), NotReplay
         CallState::Running => Err(NotReplayable::Running),
         _ if is_any(CallState::Running) => Err(NotReplayable::Running),
         _ if is_free => Ok(()),
+        CallState::Queued => Err(NotReplayable::Queued),
         _ if root.state == CallState::Done || call.state == CallState::Done => Err(NotReplayable::Done),
         _ if root.is_repeated() => Err(NotReplayable::Repeated),
         CallState::InDoubt => Err(NotReplayable::InDoubt),

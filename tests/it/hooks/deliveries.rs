@@ -204,12 +204,21 @@ async fn a_delivery_waits_for_an_odoo_that_is_down() {
 }
 
 #[tokio::test]
-async fn a_delivery_that_may_have_been_done_is_not_done_again() {
+async fn a_delivery_whose_answer_was_lost_is_found_and_not_done_again() {
     let (contacts, proxy) = with_fault(false, Fault::ResetAfter).await;
     let (body, name) = contact();
-    assert_eq!(contacts.deliver_signed(&body).await, is(502, "odoo_no_answer"));
-    assert_eq!(contacts.gateway.log().last().unwrap()["state"], "in_doubt");
+    assert_eq!(contacts.deliver_signed(&body).await, is(200, "ok"));
     proxy.run(|_, _| Fault::Pass);
+    assert_eq!(contacts.deliver_signed(&body).await, is(200, "replayed"));
+    assert_eq!(contacts_named(&name).await, 1);
+}
+
+#[tokio::test]
+async fn a_delivery_is_known_when_the_gateway_was_killed_meanwhile() {
+    let contacts = Contacts::start().await;
+    let (body, name) = contact();
+    assert_eq!(contacts.deliver_signed(&body).await, is(200, "ok"));
+    let contacts = contacts.after_kill().await;
     assert_eq!(contacts.deliver_signed(&body).await, is(200, "replayed"));
     assert_eq!(contacts_named(&name).await, 1);
 }

@@ -130,6 +130,11 @@ impl Client {
         self.try_send("POST", &format!("/api/{route}"), HeaderMap::new(), Some(body)).await
     }
 
+    /// The same with headers.
+    pub(crate) async fn try_send_to(&self, path: &str, headers: HeaderMap, body: String) -> reqwest::Result<Answer> {
+        self.try_send("POST", path, headers, Some(body)).await
+    }
+
     async fn try_send(
         &self,
         method: &str,

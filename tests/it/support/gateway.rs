@@ -70,7 +70,12 @@ impl Gateway {
 
     /// With the configuration and the log of a gateway that has stopped; or what it says instead of starting.
     pub(crate) fn again(folder: TempDir) -> Result<Self, String> {
-        Self::in_folder(folder, &[])
+        Self::again_with(folder, &[])
+    }
+
+    /// The same with variables in its environment.
+    pub(crate) fn again_with(folder: TempDir, variables: &[(&str, &str)]) -> Result<Self, String> {
+        Self::in_folder(folder, variables)
     }
 
     /// The same as systemd starts it, on a listening socket that systemd has opened.
