@@ -30,6 +30,7 @@ mod replan;
 mod service;
 mod settling;
 mod stored;
+mod stored_calls;
 
 pub use self::{
     answered::{Accepted, Answered},
@@ -45,4 +46,5 @@ pub use self::{
     queue_room::QueueRoom,
     service::Service,
     stored::{StoredRequest, Unreadable},
+    stored_calls::Asking,
 };

@@ -9,6 +9,7 @@ mod passed;
 mod request;
 pub mod respond;
 pub mod serve;
+mod stored_calls;
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -125,6 +126,7 @@ async fn serve(site: &Arc<Site>, address: IpAddr, request: http::Request<Incomin
                 Ok(Destination::Hook(hook)) => {
                     return calls::answer_request(site, hook.route, Some(hook), address, request, share).await;
                 }
+                Ok(Destination::Call(id)) => return stored_calls::answer(site, id, address, &request).await,
                 Ok(Destination::Passed(path)) => return pass_on(site, path, address, request, share).await,
                 Err(refusal) => refusal,
             }

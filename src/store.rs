@@ -187,15 +187,6 @@ impl Store {
         self.write(Finish { ticket: ticket.clone(), end, keep: millis(self.spans.keep), callback }).await
     }
 
-    /// Gives back a call that was taken over, by an attempt that wrote nothing: what attempts before it may have done is as it was.
-    /// `sent_until` is when these can have sent something, at the latest. False where the call is no longer this holder's.
-    ///
-    /// # Errors
-    /// The store does not answer.
-    pub async fn give_back(&self, ticket: &Ticket, sent_until: i64) -> Result<bool, Error> {
-        self.write(GiveBack { ticket: ticket.clone(), sent_until }).await
-    }
-
     /// Whether it answers, within a short time.
     ///
     /// # Errors
@@ -203,6 +194,15 @@ impl Store {
     pub async fn check(&self) -> Result<(), Error> {
         let found = time::timeout(CHECK, self.find(Uuid::nil())).await;
         found.unwrap_or_else(|_| Err(Error::Unavailable(format!("no answer within {} s", CHECK.as_secs())))).map(drop)
+    }
+
+    /// Gives back a call that was taken over, by an attempt that wrote nothing: what attempts before it may have done is as it was.
+    /// `sent_until` is when these can have sent something, at the latest. False where the call is no longer this holder's.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn give_back(&self, ticket: &Ticket, sent_until: i64) -> Result<bool, Error> {
+        self.write(GiveBack { ticket: ticket.clone(), sent_until }).await
     }
 
     /// One call, with its outcome.

@@ -170,7 +170,10 @@ async fn admit(service: &Service, shown: Shown<'_>, incoming: &Incoming) -> Resu
         refuse_known(service, client, delivery).await?;
     }
     let (credential, policy) = (client.credential.clone(), client.policy.clone());
-    let flow = Flow::client(&client.name);
+    let flow = match incoming.by.attempt() {
+        Some(_) => Flow::queue(&client.name),
+        None => Flow::client(&client.name),
+    };
     Ok(Admitted { credential, policy, flow, delivery, attempt: None, share })
 }
 

@@ -90,6 +90,11 @@ pub enum Error {
         "this gateway has lost the right to make the call, since the store did not answer for too long; nothing was written"
     )]
     LeaseLost,
+    /// There is none, or it is another caller's.
+    #[error(
+        "the store has no call with this id of yours: a call that has no idempotency key and is not queued is in the log alone, and an end is kept for `[delivery] keep`"
+    )]
+    UnknownCall,
     /// A queued call that is given up, since nothing came of it in time.
     #[error(
         "the call could not be delivered within the {} h of [delivery] max_age{}; nothing was written",
@@ -186,6 +191,7 @@ impl Error {
             Self::KeyInProgress { .. } => Code::KeyInProgress,
             Self::AsyncNeedsClient => Code::AsyncNeedsClient,
             Self::LeaseLost => Code::LeaseLost,
+            Self::UnknownCall => Code::UnknownCall,
             Self::TooOld { .. } => Code::TooOld,
             Self::Poison { .. } => Code::Poison,
             Self::HiddenValues(_) => Code::HiddenValues,
@@ -202,6 +208,13 @@ impl Error {
             Self::Incomplete(_) => Retry::Unsafe,
             error => error.code().retry(),
         }
+    }
+
+    /// After how many seconds it may be sent again, where somebody has said so.
+    pub(super) fn retry_after(&self) -> Option<u32> {
+        // Rounded up: it is not asked before.
+        let after = self.odoo()?.retry_after()?;
+        u32::try_from(after.as_millis().div_ceil(1000)).ok()
     }
 
     /// What it means for HTTP.
@@ -285,7 +298,7 @@ impl Error {
     }
 
     /// The sentence as it is told: no text in it has the form of a key.
-    pub(super) fn sentence(&self) -> String {
+    pub fn sentence(&self) -> String {
         mask_keys(&self.to_string()).into_owned()
     }
 

@@ -47,6 +47,9 @@ pub struct Outcome {
 pub struct Refusal {
     pub code: Code,
     pub retry: Retry,
+    /// After so many seconds, where Odoo or what stands before it has said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<u32>,
 }
 
 /// Something that was asked for and not done, as the caller is told.
@@ -152,7 +155,7 @@ impl Outcome {
         Self {
             state: if retry == Retry::Unsafe { State::InDoubt } else { State::Failed },
             class: error.class(),
-            error: Some(Refusal { code: error.code(), retry }),
+            error: Some(Refusal { code: error.code(), retry, after: error.retry_after() }),
             atomicity: None,
             records: Map::new(),
             warnings,

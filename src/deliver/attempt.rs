@@ -15,7 +15,7 @@ use super::{
 use crate::{
     call::{self, Attempt, Lease, Outcome, Service, StoredRequest, Unreadable},
     errors::Code,
-    store::{self, Claimed, End, State, Ticket},
+    store::{self, Claimed, Earlier, End, State, Ticket},
 };
 
 /// How long the store is asked to take the end of an attempt.
@@ -41,7 +41,11 @@ pub(super) async fn make(shared: &Shared, service: &Arc<Service>, claimed: Claim
         Some(ended) => ended,
         None => {
             let outcome = carry_out(service, &claimed, lease.clone()).await;
-            let next = retry::next(&outcome, tried, chance());
+            let next = match retry::next(&outcome, tried, chance()) {
+                // An attempt before this one may have done what this one was refused.
+                Next::Dead if unsettled(&claimed).is_some() => Next::InDoubt,
+                next => next,
+            };
             let is_away = outcome.error.is_some_and(|refusal| retry::is_away(refusal.code));
             if is_away {
                 pass.was_not_answered()
@@ -83,6 +87,11 @@ fn given_up(claimed: &Claimed, tried: Tried) -> Option<Ended> {
     None
 }
 
+/// What attempts before this one may have done; none where all of them have ended with a word of their own, and wrote nothing.
+fn unsettled(claimed: &Claimed) -> Option<Earlier> {
+    claimed.earlier.filter(|earlier| earlier.unfinished > 0)
+}
+
 async fn carry_out(service: &Arc<Service>, claimed: &Claimed, lease: Arc<Lease>) -> Outcome {
     let request = match StoredRequest::of_bytes(&claimed.request) {
         Ok(request) => request,
@@ -96,6 +105,7 @@ async fn carry_out(service: &Arc<Service>, claimed: &Claimed, lease: Arc<Lease>)
         }
     };
     let attempt = Attempt::of(claimed, &request, lease);
+    let attempt = Attempt { earlier: unsettled(claimed), ..attempt };
     match service.start(request.into_incoming(attempt), ()).await {
         Ok(answered) => answered.outcome,
         Err(error) => {

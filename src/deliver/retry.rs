@@ -89,7 +89,8 @@ pub(super) fn next(outcome: &Outcome, tried: Tried, chance: f64) -> Next {
         return Next::Dead;
     }
     let longest = if is_away(refusal.code) { LONGEST_WHILE_AWAY } else { LONGEST };
-    let after = pause(tried.attempts, longest, chance);
+    let asked = Duration::from_secs(refusal.after.unwrap_or_default().into());
+    let after = pause(tried.attempts, longest, chance).max(asked);
     if tried.age.saturating_add(after) > tried.max_age { Next::TooOld } else { Next::Again { after } }
 }
 
@@ -190,6 +191,9 @@ mod tests {
         let pauses = [1, 2, 3, 10, 11, 40, u32::MAX].map(|attempts| seconds(attempts, 1.0));
         assert_eq!(pauses, [1.0, 2.0, 4.0, 512.0, 900.0, 900.0, 900.0]);
         assert_eq!((seconds(3, 0.25), seconds(3, 0.0)), (1.0, 0.05));
+        let mut busy = outcome(Code::OdooOverloaded, Class::Unavailable, Retry::Safe);
+        busy.error.as_mut().unwrap().after = Some(120);
+        assert_eq!(next(&busy, FRESH, 0.5), Next::Again { after: Duration::from_secs(120) }, "Odoo has said when");
         let away = Tried { attempts: 20, age: Duration::ZERO, max_age: Duration::MAX };
         let unreachable = outcome(Code::OdooUnreachable, Class::BadGateway, Retry::Safe);
         assert_eq!(next(&unreachable, away, 1.0), Next::Again { after: LONGEST_WHILE_AWAY });

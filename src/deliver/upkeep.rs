@@ -18,6 +18,7 @@ const TICK: Duration = Duration::from_millis(500);
 /// How often the store is counted through, and a part of the time that this may take.
 const COUNT: Duration = Duration::from_secs(2);
 const COUNT_PART: u32 = 20;
+const LONGEST_COUNT: Duration = Duration::from_secs(60);
 /// How often old calls are deleted.
 const EXPIRE: Duration = Duration::from_secs(60);
 /// So many portions of them at a time.
@@ -51,13 +52,13 @@ impl Upkeep {
         loop {
             let service = current.site().calls.clone();
             if Instant::now() >= count_at {
-                let began = Instant::now();
                 let looked = self.look(&service).await;
                 service.metrics.queue.store(looked.is_ok());
-                if let Err(error) = looked {
+                let took = looked.unwrap_or_else(|error| {
                     tracing::warn!(%error, "queued calls cannot be counted");
-                }
-                count_at = Instant::now() + COUNT.max(began.elapsed() * COUNT_PART);
+                    Duration::ZERO
+                });
+                count_at = Instant::now() + (took * COUNT_PART).clamp(COUNT, LONGEST_COUNT);
             }
             if Instant::now() >= expire_at {
                 if let Err(error) = expire(&service).await {
@@ -72,9 +73,12 @@ impl Upkeep {
         }
     }
 
-    async fn look(&self, service: &Arc<Service>) -> Result<(), Error> {
+    /// How long it took to count through the store.
+    async fn look(&self, service: &Arc<Service>) -> Result<Duration, Error> {
         while service.store.adopt().await? > 0 {}
+        let began = Instant::now();
         let depths = service.store.depths().await?;
+        let took = began.elapsed();
         let now = service.store.now();
         service.metrics.queue.found(depths.iter().map(|depth| found(depth, now)).collect());
         let mut with_calls = BTreeSet::new();
@@ -84,7 +88,7 @@ impl Upkeep {
             }
         }
         *self.clients.lock() = with_calls;
-        Ok(())
+        Ok(took)
     }
 
     /// Whether calls of this queue may be claimed. One that has stopped by itself is let go on where its reason may be gone.

@@ -98,8 +98,12 @@ codes! {
         NotFound = "not_found", NotFound, No,
             "no such route, and nothing that `[proxy]` passes on",
             "`POST /api/drop_data`";
+        UnknownCall = "unknown_call", NotFound, No,
+            "only of `/api/calls/ID`: the store has no such call of this caller; one that has no idempotency key and is not \
+             queued is in the log alone, and an end is kept for `[delivery] keep`",
+            "ask with the credential that made the call";
         WrongHttpMethod = "method_not_allowed", MethodNotAllowed, No,
-            "a route of the interface was not called by POST; or CONNECT or TRACE",
+            "a route of the interface was not called by POST, or `/api/calls/ID` not by GET; or CONNECT or TRACE",
             "`GET /api/create_data`";
         DatabaseService = "database_service", Forbidden, No,
             "Odoo's JSON-RPC service `db` was called through `[proxy]`, which passes it on only where `pass` names \

@@ -26,7 +26,8 @@ const CALL_ID: HeaderName = HeaderName::from_static("gateway-call-id");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 const IDEMPOTENT_REPLAY: HeaderName = HeaderName::from_static("idempotent-replay");
 const ATOMICITY: HeaderName = HeaderName::from_static("gateway-atomicity");
-const RETRY_AFTER_SECONDS: u16 = 5;
+/// Where Odoo says nothing else.
+const RETRY_AFTER_SECONDS: u32 = 5;
 
 /// Answers a call.
 pub fn answer(answered: Answered) -> Response {
@@ -50,7 +51,8 @@ pub fn answer(answered: Answered) -> Response {
     let may_pass =
         matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS);
     if may_pass && retry == Some(Retry::Safe) {
-        headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS.into());
+        let after = outcome.error.and_then(|refusal| refusal.after);
+        headers.insert(header::RETRY_AFTER, after.unwrap_or(RETRY_AFTER_SECONDS).into());
     }
     if answered.is_replay {
         headers.insert(IDEMPOTENT_REPLAY, HeaderValue::from_static("true"));
@@ -129,6 +131,9 @@ pub(super) fn refusal(refusal: Refusal) -> Response {
     match refusal {
         Refusal::OnlyPost => {
             headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
+        }
+        Refusal::OnlyGet => {
+            headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
         }
         // What follows on the connection may be part of what was refused.
         Refusal::Framing | Refusal::Host => {

@@ -43,6 +43,8 @@ use crate::{
 const POOL_IDLE: Duration = Duration::from_secs(30);
 /// The maximum number of characters of a page's title in an error.
 const TITLE: usize = 80;
+/// Nobody waits longer before another try.
+const LONGEST_AFTER: Duration = Duration::from_secs(3600);
 
 /// The HTTP client and the address of Odoo.
 #[derive(Debug)]
@@ -221,13 +223,14 @@ impl Transport {
             return no_answer(Why::Encoded(String::from_utf8_lossy(coding.as_bytes()).into_owned()));
         }
         let session_cookie = session_cookie(response.headers());
+        let after = retry_after(response.headers());
         let is_page =
             response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
         let body = self.body(response, effect).await?;
         match status.as_u16() {
-            429 => Err(Error::Overloaded { status: 429 }),
+            429 => Err(Error::Overloaded { status: 429, after }),
             // Some proxies also answer 503 when Odoo goes away in the middle of a call, so for a write the outcome is unknown.
-            503 if effect == Effect::Read => Err(Error::Overloaded { status: 503 }),
+            503 if effect == Effect::Read => Err(Error::Overloaded { status: 503, after }),
             502..=504 => no_answer(Why::Status(status.as_u16())),
             // Odoo answers with a page when it has no such database; the protocols recognise that by the status.
             404 => Ok(Response { status, session_cookie, body }),
@@ -297,6 +300,13 @@ fn root_cause(error: &reqwest::Error) -> String {
         Some(_) => cause.to_string(),
         None => "no reason given".to_owned(),
     }
+}
+
+/// The time that a `Retry-After` in seconds says (RFC 9110, section 10.2.3), up to an hour. A date is not looked at: the clocks may
+/// differ.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds: u64 = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds).min(LONGEST_AFTER))
 }
 
 /// The session cookie. Odoo 19 sends it twice, and the last one counts.

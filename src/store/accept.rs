@@ -47,7 +47,7 @@ impl Operation for Accept {
             }
             if self.insert(tx).await? {
                 let ticket = match &self.call.place {
-                    Place::AtOnce => Some(Ticket { id: self.call.id, holder: self.holder, lane: None }),
+                    Place::AtOnce => Some(Ticket::new(self.call.id, self.holder, None, None, tx.now)),
                     Place::Lane(lane) => {
                         let client = self.call.client.as_deref().unwrap_or_default();
                         let join = sqlx::query(JOIN_LANE).bind(lane).bind(client).bind(tx.now);
@@ -106,7 +106,7 @@ impl Accept {
         let is_free = known.lease_until <= tx.now && matches!(known.state, State::Running | State::InDoubt);
         if is_free && self.takes_over && self.take_over(tx, &known).await? {
             let earlier = earlier(&found, tx)?;
-            let ticket = Ticket { id: known.id, holder: self.holder, lane: None };
+            let ticket = Ticket::new(known.id, self.holder, None, earlier.as_ref(), tx.now);
             return Ok(Some(match earlier {
                 Some(earlier) => Accepted::TakenOver { ticket, earlier },
                 None => Accepted::New(Some(ticket)),

@@ -62,13 +62,14 @@ impl Operation for Claim {
             begin.execute(&mut *tx.connection).await?;
             let accepted: i64 = head.try_get("accepted")?;
             let request: Option<Vec<u8>> = head.try_get("request")?;
+            let earlier = earlier(&head, tx)?;
             Ok(Some(Claimed {
-                ticket: Ticket { id, holder: self.holder, lane: Some(lane) },
+                ticket: Ticket::new(id, self.holder, Some(lane), earlier.as_ref(), tx.now),
                 client: self.client.clone(),
                 request: request.unwrap_or_default(),
                 accepted,
                 age: Duration::from_millis(u64::try_from(tx.now.saturating_sub(accepted)).unwrap_or_default()),
-                earlier: earlier(&head, tx)?,
+                earlier,
             }))
         }
         .boxed()
@@ -87,7 +88,7 @@ impl Operation for Extend {
 
     fn run<'a>(&'a self, tx: &'a mut Tx<'_>) -> BoxFuture<'a, Result<bool, SqlError>> {
         async move {
-            let Ticket { id, holder, lane } = &self.ticket;
+            let Ticket { id, holder, lane, .. } = &self.ticket;
             let until = tx.now.saturating_add(self.lease);
             if let Some(lane) = lane {
                 let lane =
@@ -120,9 +121,10 @@ impl Operation for GiveBack {
 
     fn run<'a>(&'a self, tx: &'a mut Tx<'_>) -> BoxFuture<'a, Result<bool, SqlError>> {
         async move {
-            let back = "UPDATE calls SET holder = NULL, lease_until = $1, last_attempt = $1, unfinished = 0 \
-                        WHERE id = $2 AND holder = $3 AND state = 'running'";
-            let back = sqlx::query(back).bind(self.sent_until.min(tx.now)).bind(self.ticket.id.to_string());
+            let back = "UPDATE calls SET holder = NULL, lease_until = $1, last_attempt = $1, unfinished = $2 \
+                        WHERE id = $3 AND holder = $4 AND state = 'running'";
+            let back = sqlx::query(back).bind(self.sent_until.min(tx.now)).bind(self.ticket.unfinished);
+            let back = back.bind(self.ticket.id.to_string());
             let back = back.bind(self.ticket.holder.to_string()).execute(&mut *tx.connection).await?;
             Ok(back.rows_affected() == 1)
         }
@@ -150,14 +152,15 @@ pub(super) struct Callback {
 }
 
 const CLOSE: &str = "UPDATE calls SET state = $1, outcome = $2, error = $3, request = CASE WHEN $4 = 1 THEN request ELSE NULL END, \
-                     holder = NULL, lease_until = $5, unfinished = 0, closed = $6, expires = $7 WHERE id = $8 AND holder = $9";
+                     holder = NULL, lease_until = $5, unfinished = $6, closed = $7, \
+                     expires = $8 WHERE id = $9 AND holder = $10";
 
 impl Operation for Finish {
     type Reply = bool;
 
     fn run<'a>(&'a self, tx: &'a mut Tx<'_>) -> BoxFuture<'a, Result<bool, SqlError>> {
         async move {
-            let Ticket { id, holder, lane } = &self.ticket;
+            let Ticket { id, holder, lane, .. } = &self.ticket;
             let leaves = !matches!(self.end, End::Again { .. });
             let due = match &self.end {
                 End::Again { after, .. } => tx.now.saturating_add(millis(*after)),
@@ -174,9 +177,13 @@ impl Operation for Finish {
                     free.bind(id.to_string()).bind(holder.to_string()).execute(&mut *tx.connection).await?
                 }
                 End::Again { error, .. } => {
-                    let again = "UPDATE calls SET state = $1, error = $2, holder = NULL, unfinished = 0 WHERE id = $3 AND holder = $4";
+                    // It wrote nothing itself: what attempts before it may have done is as it was.
+                    let again = "UPDATE calls SET state = $1, error = $2, holder = NULL, unfinished = $3, lease_until = $4, \
+                                 last_attempt = CASE WHEN $3 > 0 THEN $4 ELSE last_attempt END WHERE id = $5 AND holder = $6";
                     let state = if lane.is_some() { State::Queued } else { State::Running };
-                    let again = sqlx::query(again).bind(state.as_str()).bind(error);
+                    let Ticket { unfinished, sent_until, .. } = &self.ticket;
+                    let sent_until = if *unfinished > 0 { *sent_until } else { tx.now };
+                    let again = sqlx::query(again).bind(state.as_str()).bind(error).bind(*unfinished).bind(sent_until);
                     again.bind(id.to_string()).bind(holder.to_string()).execute(&mut *tx.connection).await?
                 }
                 End::Done { outcome } => self.close(tx, State::Done, outcome, None).await?,
@@ -206,12 +213,19 @@ impl Finish {
         error: Option<&str>,
     ) -> Result<sqlx::any::AnyQueryResult, SqlError> {
         let keeps_request = state != State::Done;
+        let unfinished = match state {
+            State::Dead => self.ticket.unfinished,
+            // Nobody knows what this attempt has done either.
+            State::InDoubt => self.ticket.unfinished.max(1),
+            _ => 0,
+        };
         let close = sqlx::query(CLOSE)
             .bind(state.as_str())
             .bind(outcome.to_vec())
             .bind(error.map(str::to_owned))
             .bind(i64::from(keeps_request))
             .bind(tx.now)
+            .bind(unfinished)
             .bind(tx.now)
             .bind(tx.now.saturating_add(self.keep))
             .bind(self.ticket.id.to_string())

@@ -6,6 +6,8 @@ use std::{fmt, time::Duration};
 
 use uuid::Uuid;
 
+use super::clock::millis;
+
 /// A call that is to be stored.
 #[derive(Clone)]
 pub struct NewCall {
@@ -48,6 +50,19 @@ pub struct Ticket {
     /// Unique for each time that a call is taken.
     pub(super) holder: Uuid,
     pub(super) lane: Option<String>,
+    /// How many attempts before this one have ended without a word: what they have done is to be found out, now or by the next
+    /// attempt.
+    pub(super) unfinished: i64,
+    /// When they can have sent something, at the latest.
+    pub(super) sent_until: i64,
+}
+
+impl Ticket {
+    pub(super) fn new(id: Uuid, holder: Uuid, lane: Option<String>, earlier: Option<&Earlier>, now: i64) -> Self {
+        let unfinished = earlier.map_or(0, |earlier| earlier.unfinished.into());
+        let sent_until = earlier.map_or(now, |earlier| now.saturating_sub(millis(earlier.since_last)));
+        Self { id, holder, lane, unfinished, sent_until }
+    }
 }
 
 /// What earlier attempts of a call may have done.
@@ -130,7 +145,7 @@ pub enum End {
     Done { outcome: Vec<u8> },
     /// Nothing was written, and nothing is kept: the key is free again. Only for a call that was made at once.
     Free,
-    /// A queued call is tried again after this time. `counts` says that the attempt reached an end of its own.
+    /// A queued call is tried again after this time.
     Again { after: Duration, error: String },
     /// A queued call is given up; the request is kept for a person.
     Dead { outcome: Vec<u8>, error: String },

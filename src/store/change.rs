@@ -55,7 +55,8 @@ impl Operation for Retry {
                 let join = sqlx::query(JOIN_LANE).bind(&lane).bind(&client).bind(AT_ANY_TIME);
                 join.execute(&mut *tx.connection).await?;
                 let again = "UPDATE calls SET state = 'queued', lane = $1, outcome = NULL, closed = NULL, expires = NULL, \
-                             accepted = $2 WHERE id = $3 AND state = 'dead' AND request IS NOT NULL";
+                             unfinished = CASE WHEN unfinished > 0 THEN 1 ELSE 0 END, accepted = $2 \
+                             WHERE id = $3 AND state = 'dead' AND request IS NOT NULL";
                 let again = sqlx::query(again).bind(&lane).bind(tx.now).bind(&id).execute(&mut *tx.connection).await?;
                 if again.rows_affected() == 0 {
                     // It was changed a moment ago.

@@ -62,7 +62,8 @@ impl Failures {
     /// Whether the whole request may be sent again: what was written would be written twice.
     pub(super) fn refusal(&self) -> Refusal {
         let is_some_written = self.failed.len() < self.of;
-        Refusal { code: Code::RecordsRefused, retry: if is_some_written { Retry::Unsafe } else { self.retry } }
+        let retry = if is_some_written { Retry::Unsafe } else { self.retry };
+        Refusal { code: Code::RecordsRefused, retry, after: None }
     }
 
     /// The state of the whole request: something of it is in Odoo, or nothing.
@@ -71,7 +72,7 @@ impl Failures {
     }
 
     pub(super) fn to_json(&self) -> Value {
-        let Refusal { code, retry } = self.refusal();
+        let Refusal { code, retry, .. } = self.refusal();
         json!({"code": code, "retry": retry.as_str(), "records": self.failed})
     }
 }

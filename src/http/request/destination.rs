@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bytesize::ByteSize;
 use http::Method;
+use uuid::Uuid;
 
 use crate::{
     config::{DATABASE_MANAGER, Pass, Proxy},
@@ -17,6 +18,8 @@ use crate::{
 };
 
 const API: &str = "/api/";
+/// Before the id of a call that the store may have.
+const CALLS: &str = "/api/calls/";
 /// The same as Odoo's database manager by XML-RPC; by JSON-RPC it is a matter of the body (`proxy/databases.rs`).
 const DATABASE_SERVICES: [&str; 2] = ["/xmlrpc/db", "/xmlrpc/2/db"];
 
@@ -26,6 +29,8 @@ pub(in crate::http) enum Destination {
     Api(Route),
     /// That of a sender with a payload of its own.
     Hook(Arc<Hook>),
+    /// What became of a call.
+    Call(Uuid),
     /// Passed on to Odoo.
     Passed(Path),
 }
@@ -37,6 +42,8 @@ pub(in crate::http) enum Refusal {
     NotFound,
     #[error("this route takes POST only")]
     OnlyPost,
+    #[error("what became of a call is asked by GET")]
+    OnlyGet,
     /// A path that may lead elsewhere than it reads.
     #[error(
         "the path has `.` or `..` as a segment, a backslash or a control character, encoded or not; or no slash before it"
@@ -60,7 +67,7 @@ fn served() -> String {
     let [first @ .., last] = Route::ALL.map(Route::name);
     let routes = first.join(", ");
     format!(
-        "the gateway serves POST {API}{routes} and {last}, and passes on what its [proxy] section says; by default that is /web/session/"
+        "the gateway serves POST {API}{routes} and {last} and GET {CALLS}ID, and passes on what its [proxy] section says; by default that is /web/session/"
     )
 }
 
@@ -68,7 +75,7 @@ impl Refusal {
     pub(in crate::http) fn code(self) -> Code {
         match self {
             Self::NotFound => Code::NotFound,
-            Self::OnlyPost | Self::Method => Code::WrongHttpMethod,
+            Self::OnlyPost | Self::OnlyGet | Self::Method => Code::WrongHttpMethod,
             Self::Path => Code::InvalidPath,
             Self::UrlTooLong(_) => Code::UrlTooLong,
             Self::Host => Code::InvalidHost,
@@ -88,6 +95,14 @@ pub(in crate::http) fn of(method: &Method, raw: &str, proxy: &Proxy, hooks: &Hoo
     if let Some(route) = raw.strip_prefix(API).and_then(Route::named) {
         return if method == Method::POST { Ok(Destination::Api(route)) } else { Err(Refusal::OnlyPost) };
     }
+    if let Some(id) = raw.strip_prefix(CALLS) {
+        let id = hyphenated(id).ok_or(Refusal::NotFound)?;
+        return if matches!(*method, Method::GET | Method::HEAD) {
+            Ok(Destination::Call(id))
+        } else {
+            Err(Refusal::OnlyGet)
+        };
+    }
     let path = Path::read(raw).ok_or(Refusal::Path)?;
     // An Odoo that still has the addon would take a call that is spelt otherwise, past this gateway's log.
     let readings = [Some(path.trimmed()), path.behind_language().map(|path| path.trim_end_matches('/'))];
@@ -97,6 +112,11 @@ pub(in crate::http) fn of(method: &Method, raw: &str, proxy: &Proxy, hooks: &Hoo
         return Err(Refusal::NotFound);
     }
     Ok(Destination::Passed(path))
+}
+
+/// An id in the form in which the gateway says one, and in no other.
+fn hyphenated(text: &str) -> Option<Uuid> {
+    Uuid::parse_str(text).ok().filter(|id| id.to_string() == text)
 }
 
 fn is_passed(path: &Path, proxy: &Proxy) -> bool {
@@ -163,6 +183,19 @@ mod tests {
         }
         check(Method::CONNECT, "/", Err(Refusal::Method));
         check(Method::TRACE, "/web/session/check", Err(Refusal::Method));
+    }
+
+    #[test]
+    fn the_state_of_a_call_is_asked_by_get_with_its_id_as_it_was_told() {
+        let id = "018f0000-0000-7000-8000-00000000000a";
+        let call = || Ok(Destination::Call(id.parse().unwrap()));
+        check(Method::GET, &format!("/api/calls/{id}"), call());
+        check(Method::HEAD, &format!("/api/calls/{id}"), call());
+        check(Method::POST, &format!("/api/calls/{id}"), Err(Refusal::OnlyGet));
+        check(Method::DELETE, &format!("/api/calls/{id}"), Err(Refusal::OnlyGet));
+        for other in [id.replace('-', ""), id.to_uppercase(), format!("{id}/"), "7".to_owned(), String::new()] {
+            check(Method::GET, &format!("/api/calls/{other}"), Err(Refusal::NotFound));
+        }
     }
 
     #[test]

@@ -56,8 +56,9 @@ pub enum Error {
     )]
     EarlierAttempt { wait: Duration },
     /// Odoo, or a proxy in front of it, refused the request before working on it.
+    /// `after` is the time after which it wants to be asked again, where it says one.
     #[error("Odoo is overloaded (HTTP {status})")]
-    Overloaded { status: u16 },
+    Overloaded { status: u16, after: Option<Duration> },
     /// Odoo, or a proxy in front of it, redirects the request; it was not worked on.
     #[error("Odoo answers with a redirect; [upstream] url must be the address at which it serves itself")]
     Redirected { to: String },
@@ -293,6 +294,15 @@ impl Error {
             | Self::AnswerNeedsTooMuch { effect: Effect::Write, .. } => Retry::Unsafe,
             Self::Fault(fault) => fault.retry(),
             _ => Retry::No,
+        }
+    }
+
+    /// After which time the same call may be sent again, where somebody has said so.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Overloaded { after, .. } => *after,
+            Self::EarlierAttempt { wait } => Some(*wait),
+            _ => None,
         }
     }
 

@@ -27,6 +27,8 @@ pub enum Flow {
     Gateway,
     /// A `[[client]]`, by its name. Several clients may act as the same user of Odoo.
     Client(Fingerprint),
+    /// The queued calls of a `[[client]]`: they are behind all others.
+    Queue(Fingerprint),
     /// A user of Odoo, by id.
     User(i64),
     /// A caller that is not known yet: an address, or a network of addresses.
@@ -39,10 +41,20 @@ impl Flow {
         Self::Client(Fingerprint::of_text(name))
     }
 
+    /// The flow of the queued calls of the `[[client]]` with this name.
+    pub fn queue(name: &str) -> Self {
+        Self::Queue(Fingerprint::of_text(name))
+    }
+
+    /// Whether nobody waits for its calls.
+    pub(in crate::odoo) fn is_of_queue(self) -> bool {
+        matches!(self, Self::Queue(_))
+    }
+
     /// The flow after the user is known: that of a client stays, any other becomes the user's.
     #[must_use]
     pub(in crate::odoo) fn or_user(self, uid: i64) -> Self {
-        if matches!(self, Self::Client(_)) { self } else { Self::User(uid) }
+        if matches!(self, Self::Client(_) | Self::Queue(_)) { self } else { Self::User(uid) }
     }
 }
 

@@ -1,11 +1,14 @@
 //! Order, outages, pace, and what is to be seen of a queue.
 
-use std::{net::TcpListener, time::Instant};
+use std::{net::TcpListener, sync::Arc, time::Instant};
 
 use odoo_gateway::store::{Filter, State};
+use serde_json::json;
+use tokio::sync::Notify;
 
 use super::Shop;
 use crate::support::{
+    client::Client,
     fault::{Fault, FaultProxy},
     odoo::odoo,
     poll_for,
@@ -103,6 +106,36 @@ async fn calls_are_begun_at_the_rate_of_the_configuration() {
     let took = began.elapsed().as_secs_f64();
     assert!((2.4..6.0).contains(&took), "{took}");
     assert_eq!(shop.made(odoo, PARTNER).await.len(), 13);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_begun_while_callers_wait_for_odoo() {
+    let odoo = odoo().await;
+    let proxy = FaultProxy::before(odoo).await;
+    let shop = Shop::before(odoo, &proxy.url, "max_in_flight = 1", "").await;
+    let client = Client::with_header(shop.gateway(), "x-api-key", &shop.key);
+    let country = json!({"payload": {"limit": 1, "search_field": ["code"]}});
+    client.call("search_data", "res.country", country.clone()).await;
+    let (reached, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let hold = (reached.clone(), release.clone());
+    proxy.run(move |number, _| match number {
+        0 => Fault::Hold { reached: hold.0.clone(), release: hold.1.clone() },
+        _ => Fault::Pass,
+    });
+    let search = async || client.call("search_data", "res.country", country.clone()).await;
+    let other = json!({"payload": {"limit": 1, "search_field": ["name"]}});
+    let waits = async || client.call("search_data", "res.currency", other.clone()).await;
+    let watch = async {
+        reached.notified().await;
+        poll_for(async || shop.metric("odoo_gateway_odoo_waiting").await == 1.0).await;
+        let id = shop.queue("k", PARTNER, "later").await;
+        poll_for(async || shop.metric("odoo_gateway_queue_calls{client=\"shop\",state=\"queued\"}").await == 1.0).await;
+        assert_eq!(shop.find(id).await.attempts, 0);
+        release.notify_one();
+        id
+    };
+    let (_, _, id) = futures_util::future::join3(search(), waits(), watch).await;
+    shop.until(id, State::Done).await;
 }
 
 #[tokio::test]

@@ -3,10 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use odoo_gateway::store::{Filter, State, Store};
+use serde_json::json;
+use sqlx::Connection;
 use tokio::{sync::Notify, time};
+use uuid::Uuid;
 
 use super::{SPANS, Shop, an_hour_ago, create, folder_with, with_shop};
 use crate::support::{
+    client::Client,
     fault::{Fault, FaultProxy},
     gateway::Gateway,
     odoo::odoo,
@@ -18,9 +22,10 @@ const PARTNER: &str = "res.partner";
 #[tokio::test]
 async fn a_call_that_ended_its_gateway_five_times_is_given_up_without_another_try() {
     let odoo = odoo().await;
-    let (config, key) = with_shop(odoo, &odoo.url, "", "");
+    let (config, key) = with_shop(odoo, &odoo.url, "[delivery]\nlongest_request = \"2s\"", "");
     let folder = folder_with(&config, &odoo.key);
-    let (clock, call) = (an_hour_ago(), create("k", PARTNER, "poison"));
+    let name = format!("poison {}", Uuid::new_v4());
+    let (clock, call) = (an_hour_ago(), create("k", PARTNER, &name));
     let store = Store::in_folder(&folder.path().join("delivery"), SPANS, clock.clone()).await.unwrap();
     store.accept(call.clone(), false).await.unwrap();
     for _ in 0..5 {
@@ -35,6 +40,10 @@ async fn a_call_that_ended_its_gateway_five_times_is_given_up_without_another_tr
     assert!(shop.gateway().log().is_empty(), "it was tried");
     let outcome = String::from_utf8(dead.outcome.unwrap()).unwrap();
     assert!(outcome.contains("has ended 5 times while it made this call"), "{outcome}");
+    // Where a person has it tried again, it is found out first what the five have done.
+    assert_eq!(shop.store.retry(&Filter { ids: vec![call.id], ..Filter::default() }).await.unwrap(), 1);
+    shop.until(call.id, State::Done).await;
+    assert_eq!(odoo.search_count(PARTNER, json!([["name", "=", name]])).await, json!(1));
 }
 
 #[tokio::test]
@@ -53,6 +62,26 @@ async fn a_call_that_is_too_old_is_given_up_until_a_person_has_it_tried_again() 
     let dead = Filter { states: vec![State::Dead], ..Filter::default() };
     assert_eq!(shop.store.retry(&dead).await.unwrap(), 1);
     shop.until(call.id, State::Done).await;
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_for_a_while_is_asked_again() {
+    let odoo = odoo().await;
+    let shop = Shop::before(odoo, &odoo.url, "", "").await;
+    let file = shop.gateway().config_file().with_file_name("delivery").join("store.sqlite");
+    sqlx::any::install_default_drivers();
+    let mut other = sqlx::AnyConnection::connect(&format!("sqlite://{}", file.display())).await.unwrap();
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    let is_up = async || shop.metric("odoo_gateway_store_up").await == 1.0;
+    poll_for(async || !is_up().await).await;
+    // Nobody who waits for an answer is kept from one.
+    let client = Client::with_header(shop.gateway(), "x-api-key", &shop.key);
+    let made = client.call("create_data", PARTNER, json!({"payload": {"name": format!("{} live", shop.run)}})).await;
+    assert_eq!(made["is_success"], true, "{made}");
+    sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
+    let id = shop.queue("k", PARTNER, "queued").await;
+    shop.until(id, State::Done).await;
+    poll_for(is_up).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

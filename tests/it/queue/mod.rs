@@ -3,7 +3,9 @@
 mod callbacks;
 mod deliver;
 mod faults;
+mod outage;
 mod pauses;
+mod status;
 
 use std::{fs, time::Duration};
 

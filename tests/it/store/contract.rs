@@ -12,6 +12,7 @@ pub(super) async fn holds(store: &Store, clock: &Clock) {
     a_key_is_taken_over_when_its_holder_is_gone(store, clock).await;
     a_lane_goes_one_after_another_and_others_beside_it(store, clock).await;
     a_worker_that_comes_back_late_changes_nothing(store, clock).await;
+    what_an_attempt_without_an_end_has_done_is_to_be_found_out_until_the_call_is_done(store, clock).await;
     calls_are_retried_and_dropped_by_filter(store).await;
     a_paused_client_is_not_claimed(store).await;
     ends_are_told_once(store, clock).await;
@@ -123,6 +124,29 @@ async fn a_worker_that_comes_back_late_changes_nothing(store: &Store, clock: &Cl
     assert!(!store.finish(&late.ticket, End::Done { outcome: Vec::new() }, None).await.unwrap());
     assert!(store.claim("shop").await.unwrap().is_none());
     assert!(store.finish(&next.ticket, End::Done { outcome: Vec::new() }, None).await.unwrap());
+}
+
+async fn what_an_attempt_without_an_end_has_done_is_to_be_found_out_until_the_call_is_done(
+    store: &Store,
+    clock: &Clock,
+) {
+    let call = queued("unsettled");
+    store.accept(call.clone(), true).await.unwrap();
+    store.claim("shop").await.unwrap().unwrap();
+    for end in [
+        End::Again { after: Duration::ZERO, error: "odoo_unreachable".to_owned() },
+        End::Dead { outcome: b"no".to_vec(), error: "no_match".to_owned() },
+        End::Again { after: Duration::ZERO, error: "settling".to_owned() },
+    ] {
+        clock.set(clock.now() + 30_001);
+        store.retry(&Filter { ids: vec![call.id], ..Filter::default() }).await.unwrap();
+        let claimed = store.claim("shop").await.unwrap().unwrap();
+        assert_eq!(claimed.earlier.unwrap().unfinished, 1, "{end:?}");
+        assert!(store.finish(&claimed.ticket, end, None).await.unwrap());
+    }
+    let claimed = store.claim("shop").await.unwrap().unwrap();
+    assert_eq!(claimed.earlier.unwrap().unfinished, 1);
+    assert!(store.finish(&claimed.ticket, End::Done { outcome: Vec::new() }, None).await.unwrap());
 }
 
 async fn calls_are_retried_and_dropped_by_filter(store: &Store) {

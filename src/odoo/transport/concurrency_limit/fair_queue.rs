@@ -3,7 +3,8 @@
 //! A flow is the unit of fairness ([`Flow`]); each waiting flow has a FIFO queue of its own. A permit that becomes free goes to
 //! the waiting flow that holds the fewest permits, and among equals to the flow whose turn is longest ago (round robin). So a
 //! caller with many connections and a caller with a single connection alternate. Calls that have begun to write have queues of
-//! their own: while both kinds wait, permits go alternately to a begun and to a new call, to the begun one first.
+//! their own: while both kinds wait, permits go alternately to a begun and to a new call, to the begun one first. Of both kinds,
+//! calls that are delivered from the queue of the store come after those of callers who wait.
 //!
 //! Invariants: no waiter exists while a permit is free. A permit that is granted to a dropped future goes to the next waiter.
 //! No lock is held across an await, or while a permit is sent or dropped.
@@ -222,11 +223,12 @@ impl RoundRobin {
         self.len += 1;
     }
 
-    /// The first waiter of the flow that holds the fewest permits. The flow goes to the end of the order.
+    /// The first waiter of the flow that holds the fewest permits; of queued calls, only where no other flow waits. The flow goes
+    /// to the end of the order.
     fn pop(&mut self, held: &HashMap<Flow, usize>) -> Option<(Flow, Waiter)> {
         let holds = |flow: &Flow| held.get(flow).copied().unwrap_or(0);
         // `min_by_key` gives the first of several equals.
-        let next = (0..self.order.len()).min_by_key(|at| holds(&self.order[*at]))?;
+        let next = (0..self.order.len()).min_by_key(|at| (self.order[*at].is_of_queue(), holds(&self.order[*at])))?;
         let flow = self.order.remove(next)?;
         let queue = self.queues.get_mut(&flow)?;
         let waiter = queue.pop_front();

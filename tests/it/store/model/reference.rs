@@ -28,6 +28,8 @@ pub(super) struct Call {
     pub(super) lease_until: i64,
     pub(super) attempts: u32,
     pub(super) unfinished: u32,
+    /// How many attempts before the last one had ended without a word, and when they can have sent something.
+    before: (u32, i64),
     first: Option<i64>,
     last: Option<i64>,
     outcome: Option<Vec<u8>>,
@@ -48,7 +50,9 @@ impl Call {
         })
     }
 
-    fn begin(&mut self, ticket: &Ticket, now: i64) {
+    fn begin(&mut self, ticket: &Ticket, now: i64, began: i64) {
+        let since = self.earlier(now, began).map_or(0, |earlier| millis(earlier.since_last));
+        self.before = (self.unfinished, now - since);
         self.holder = Some(ticket.clone());
         self.lease_until = now + millis(SPANS.lease);
         self.attempts += 1;
@@ -62,7 +66,11 @@ impl Call {
         self.outcome = outcome;
         self.holder = None;
         self.lease_until = now;
-        self.unfinished = 0;
+        self.unfinished = match state {
+            State::Dead => self.before.0,
+            State::InDoubt => self.before.0.max(1),
+            _ => 0,
+        };
         self.expires = Some(now + millis(SPANS.keep));
     }
 }
@@ -108,13 +116,14 @@ impl Reference {
                 lease_until: 0,
                 attempts: 0,
                 unfinished: 0,
+                before: (0, 0),
                 first: None,
                 last: None,
                 outcome: None,
                 expires: None,
             };
             if let Some(ticket) = ticket {
-                call.begin(ticket, now);
+                call.begin(ticket, now, self.began);
             }
             self.calls.insert(new.id, call);
             if let Some(lane) = lane {
@@ -131,7 +140,7 @@ impl Reference {
             };
             assert_eq!(Some(*earlier), call.earlier(now, self.began));
             (call.state, call.outcome, call.expires) = (State::Running, None, None);
-            call.begin(ticket, now);
+            call.begin(ticket, now, self.began);
         } else if let Some(outcome) = &call.outcome {
             assert_eq!(*reply, Accepted::Closed { id: *id, state: call.state, outcome: outcome.clone() });
         } else {
@@ -170,7 +179,7 @@ impl Reference {
         assert_eq!(self.first_of(&lane), Some(ticket.id), "the order of lane {lane}");
         let call = self.calls.get_mut(&ticket.id).unwrap();
         assert_eq!(earlier, call.earlier(now, self.began));
-        call.begin(ticket, now);
+        call.begin(ticket, now, self.began);
         let lane = self.lanes.get_mut(&lane).unwrap();
         (lane.holder, lane.due) = (Some(ticket.clone()), now + millis(SPANS.lease));
     }
@@ -209,7 +218,11 @@ impl Reference {
                 self.calls.remove(&ticket.id);
             }
             End::Again { after, .. } => {
-                (call.holder, call.unfinished) = (None, 0);
+                (call.holder, call.unfinished) = (None, call.before.0);
+                call.lease_until = now;
+                if call.before.0 > 0 {
+                    (call.lease_until, call.last) = (call.before.1, Some(call.before.1));
+                }
                 due += millis(after);
             }
             End::Done { outcome } => call.close(State::Done, Some(outcome), now),
@@ -233,6 +246,7 @@ impl Reference {
             }
             match call.state {
                 State::Dead => {
+                    call.unfinished = call.unfinished.min(1);
                     let lane = call.lane.clone().unwrap_or_else(|| format!("call {id}"));
                     (call.state, call.outcome, call.expires) = (State::Queued, None, None);
                     call.lane = Some(lane.clone());

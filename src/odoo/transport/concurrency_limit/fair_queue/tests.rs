@@ -64,6 +64,22 @@ async fn callers_that_wait_are_served_round_robin_and_each_in_its_own_order() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn queued_calls_come_after_those_of_callers_who_wait() {
+    let queue = FairQueue::new(1);
+    let held = queue.acquire(NEW, user(1), later()).await.unwrap();
+    let order = RefCell::new(Vec::new());
+    let serve = async |flow: Flow| {
+        let permit = queue.acquire(NEW, flow, later()).await.unwrap();
+        order.borrow_mut().push(flow);
+        drop(permit);
+    };
+    let (delivered, live) = (Flow::queue("shop"), Flow::client("shop"));
+    let waiting = [delivered, user(1), delivered, live, user(1)].map(serve);
+    future::join(future::join_all(waiting), async { drop(held) }).await;
+    assert_eq!(*order.borrow(), [live, user(1), user(1), delivered, delivered]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_holds_no_place_goes_before_who_holds_some() {
     let queue = FairQueue::new(3);
     let held =
