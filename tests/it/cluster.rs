@@ -2,6 +2,8 @@
 //!
 //! `ODOO_GATEWAY_TEST_ROUNDS` is the number of rounds of upserts through both.
 
+mod exactly_once;
+
 use std::{
     collections::HashMap,
     env,
@@ -13,6 +15,7 @@ use std::{
 };
 
 use futures_util::future;
+use http::HeaderMap;
 use serde_json::{Value, json};
 use tokio::{sync::Notify, task::JoinHandle};
 use uuid::Uuid;
@@ -78,16 +81,24 @@ async fn without_their_postgresql_gateways_start_and_make_plain_calls_and_refuse
     let (_gateway, client) = shared(&postgres, &odoo.url, odoo, "");
     let name = unique("plain");
     assert_eq!(outcome(&client.post("create_data", create(&name)).await), "ok");
-    let key = unique("key");
+    let mut keyed = HeaderMap::new();
+    keyed.insert("idempotency-key", "one".parse().unwrap());
+    let keyed = async || client.send("POST", "/api/create_data", keyed.clone(), Some(create(&name))).await;
     let begun = Instant::now();
+    let refused = keyed().await;
+    assert_eq!((refused.status, outcome(&refused).as_str()), (503, "store_unavailable"), "{refused:?}");
+    let key = unique("key");
     let refused = client.post("create_update_data", upsert(&key)).await;
     assert_eq!((refused.status, outcome(&refused).as_str()), (503, "store_unavailable"), "{refused:?}");
     let error = refused.json["error"]["data"]["retry"].as_str();
     assert_eq!(error.or(refused.json["result"]["error"]["retry"].as_str()), Some("safe"), "{refused:?}");
-    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(40), "{:?}", begun.elapsed());
     assert_eq!(of_ref(odoo, &key).await, 0);
     postgres.start_again().await;
     assert_eq!(outcome(&client.post("create_update_data", upsert(&key)).await), "ok");
+    assert_eq!(outcome(&keyed().await), "ok");
+    assert_eq!(keyed().await.headers["idempotent-replay"], "true");
+    assert_eq!(odoo.search_count("res.partner", json!([["name", "=", name]])).await, 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

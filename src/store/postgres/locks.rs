@@ -34,6 +34,8 @@ const STRIPES: u64 = 4096;
 /// The pauses between two attempts to take a lock. An Odoo write takes some ten milliseconds.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(64);
+/// The same of the one gateway that comes next.
+const LONGEST_OF_NEXT: Duration = Duration::from_millis(8);
 /// How long a call waits for a PostgreSQL that does not answer, as while it restarts.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -86,7 +88,8 @@ impl AdvisoryLocks {
                     until.min(*unanswered_until.get_or_insert_with(|| Instant::now() + PATIENCE))
                 }
             };
-            let again = Instant::now() + pauses.next();
+            let longest = if place.is_some() { LONGEST_OF_NEXT } else { LONGEST_PAUSE };
+            let again = Instant::now() + pauses.next().min(longest);
             if again >= end {
                 return Err(why_not);
             }
