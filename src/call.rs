@@ -36,7 +36,6 @@ pub use self::{
     answered::{Accepted, Answered},
     answered_before::AnsweredBefore,
     error::Error,
-    idempotency::Scope,
     incoming::{Attempt, By, Incoming, Presented},
     lease::Lease,
     message::Call,

@@ -102,3 +102,51 @@ async fn extend(store: &Store, ticket: &Ticket, held: &Mutex<Held>) -> Result<()
     *held.lock() = if is_ours { Held::Since(asked) } else { Held::Lost };
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::store::{Accepted, Clock, NewCall, Place, Spans};
+
+    fn call() -> NewCall {
+        NewCall {
+            id: Uuid::now_v7(),
+            caller: "client shop".to_owned(),
+            client: None,
+            key: Some("k".to_owned()),
+            digest: [1; 32],
+            route: "create_data".to_owned(),
+            model: "res.partner".to_owned(),
+            request: Vec::new(),
+            place: Place::AtOnce,
+        }
+    }
+
+    #[tokio::test]
+    async fn no_write_is_begun_for_a_call_that_somebody_else_has_by_now() {
+        let folder = tempfile::tempdir().unwrap();
+        let span = Duration::from_secs(86_400);
+        let spans = Spans { lease: Duration::from_millis(300), keep: span, callback: span };
+        let clock = Clock::virtual_at(1_800_000_000_000);
+        let store = Arc::new(Store::in_folder(folder.path(), spans, clock.clone()).await.unwrap());
+        let since = Instant::now();
+        let ticket = match store.accept(call(), true).await.unwrap() {
+            Accepted::New(ticket) => ticket,
+            _ => None,
+        };
+        let ticket = ticket.unwrap();
+        let lease = Lease::keep(store.clone(), ticket, since);
+        lease.check().await.unwrap();
+        clock.set(clock.now() + 10_000);
+        assert!(matches!(store.accept(call(), true).await.unwrap(), Accepted::TakenOver { .. }));
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !lease.is_lost() {
+            assert!(Instant::now() < deadline, "the heartbeat does not tell");
+            tokio::task::yield_now().await;
+        }
+        let refused = lease.check().await.unwrap_err();
+        assert_eq!((refused.code().as_str(), refused.retry().as_str()), ("lease_lost", "safe"));
+    }
+}

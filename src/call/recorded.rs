@@ -51,7 +51,7 @@ pub(super) struct Recorded<'s> {
 
 /// What becomes of a call that is in the log.
 pub(super) enum Step<'s> {
-    Make(Recorded<'s>),
+    Make(Box<Recorded<'s>>),
     Ended(Box<Docket>, Ended),
 }
 
@@ -98,7 +98,7 @@ impl<'s> Recorded<'s> {
         };
         logged.entry.runs_as(shown(&caller));
         match client {
-            Some(_) => Ok(Step::Make(logged.runs_as(caller))),
+            Some(_) => Ok(Step::Make(Box::new(logged.runs_as(caller)))),
             None => logged.claimed_by_user(caller).await,
         }
     }
@@ -136,7 +136,7 @@ impl<'s> Logged<'s> {
     async fn claimed_by_user(mut self, caller: odoo::Caller) -> Result<Step<'s>, Stopped> {
         let scope = Scope::of_user(&caller, self.authenticated.service.odoo.database());
         match self.claim(scope).await {
-            Ok(None) => Ok(Step::Make(self.runs_as(caller))),
+            Ok(None) => Ok(Step::Make(Box::new(self.runs_as(caller)))),
             Ok(Some(ended)) => Ok(self.ended(ended)),
             Err(error) => Err(close(self.authenticated, self.entry).stop(error)),
         }

@@ -10,9 +10,10 @@ use uuid::Uuid;
 
 use crate::support::{
     client::{Answer, Client, outcome},
-    fault::FaultProxy,
+    fault::{Fault, FaultProxy},
     gateway::{Gateway, new_client},
     odoo::odoo,
+    poll_for,
 };
 
 /// A gateway before nobody, so that nothing is delivered; and a client of it.
@@ -64,7 +65,11 @@ async fn a_call_is_accepted_before_odoo_is_asked_anything() {
     assert_eq!(header("location"), format!("/api/calls/{id}"));
     assert_eq!((header("preference-applied"), header("gateway-call-id")), ("respond-async".to_owned(), id.clone()));
     let line = gateway.lines().into_iter().find(|line| line["event"] == "call.finished" && line["id"] == id).unwrap();
-    assert_eq!((&line["state"], &line["client"], line.get("odoo")), (&json!("queued"), &json!("shop"), None), "{line}");
+    assert_eq!(
+        (&line["state"], &line["client"], &line["odoo"]),
+        (&json!("queued"), &json!("shop"), &json!([])),
+        "{line}"
+    );
     let rows = stored(&gateway, "id, client, route, model, lane").await;
     assert_eq!(rows, [[&*id, "shop", "create_data", "res.partner", &format!("call {id}")]]);
     let request: Vec<u8> = {
@@ -193,4 +198,56 @@ async fn a_call_is_answered_at_once_while_odoo_is_there() {
     let answer = send(&client, "/api/create_data", &[("idempotency-key", "k")], &contact(&name)).await;
     assert_eq!((answer.status, outcome(&answer)), (200, "ok".to_owned()));
     assert_eq!(odoo.search_count("res.partner", json!([["name", "=", name]])).await, 1);
+}
+
+#[tokio::test]
+async fn an_accepted_call_is_delivered_and_its_key_is_then_answered_with_the_outcome() {
+    let odoo = odoo().await;
+    let (key, entry) = new_client("shop");
+    let config = format!("{entry}odoo_login = \"{}\"\nodoo_key_env = \"ODOO_KEY\"\n", odoo.login);
+    let gateway = Gateway::before_with(&odoo.url, &odoo.database, &config, &[("ODOO_KEY", &odoo.key)]);
+    let client = Client::with_header(&gateway, "x-api-key", &key);
+    let name = format!("delivered {}", Uuid::new_v4());
+    let headers = [("prefer", "respond-async"), ("idempotency-key", "k-1")];
+    let accepted = send(&client, "/api/create_data", &headers, &contact(&name)).await;
+    assert_eq!(accepted.status, 202, "{accepted:?}");
+    let mut last = accepted;
+    poll_for(async || {
+        last = send(&client, "/api/create_data", &headers, &contact(&name)).await;
+        assert!(last.headers.contains_key("idempotent-replay"), "{last:?}");
+        last.status == 200
+    })
+    .await;
+    let id = last.json["result"]["result"]["id"].as_i64().unwrap();
+    let found = odoo.call("res.partner", "search", json!([[["name", "=", name]]]), json!({})).await.unwrap();
+    assert_eq!(found, json!([id]));
+    // A caller that waits gets it, too.
+    let waits = send(&client, "/api/create_data", &headers[1..], &contact(&name)).await;
+    assert_eq!((waits.status, &waits.json), (200, &last.json));
+}
+
+#[tokio::test]
+async fn a_call_that_was_queued_while_odoo_was_away_is_delivered_once_when_it_is_back() {
+    let odoo = odoo().await;
+    let proxy = FaultProxy::before(odoo).await;
+    let (key, entry) = new_client("shop");
+    let login = &odoo.login;
+    let config =
+        format!("retries = 0\n{entry}odoo_login = \"{login}\"\nodoo_key_env = \"ODOO_KEY\"\nwhen_down = \"queue\"\n");
+    let gateway = Gateway::before_with(&proxy.url, &odoo.database, &config, &[("ODOO_KEY", &odoo.key)]);
+    let client = Client::with_header(&gateway, "x-api-key", &key);
+    proxy.run(|_, _| Fault::BadGateway);
+    let names: Vec<String> = (0..3).map(|_| format!("away {}", Uuid::new_v4())).collect();
+    for name in &names {
+        let answer = send(&client, "/api/create_data", &[], &contact(name)).await;
+        assert_eq!(answer.status, 202, "{answer:?}");
+    }
+    proxy.run(|_, _| Fault::Pass);
+    for name in &names {
+        poll_for(async || odoo.search_count("res.partner", json!([["name", "=", name]])).await == 1).await;
+    }
+    poll_for(async || stored(&gateway, "state").await.iter().all(|row| row[0] == "done")).await;
+    for name in &names {
+        assert_eq!(odoo.search_count("res.partner", json!([["name", "=", name]])).await, 1);
+    }
 }

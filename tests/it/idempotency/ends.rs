@@ -44,9 +44,10 @@ async fn a_refusal_for_good_is_kept_and_one_that_may_pass_frees_the_key() {
     let (gateway, key) = shop(odoo, &proxy.url, AT_ONCE, "");
     let (client, name) = (caller(&gateway, &key), unique());
     let conflict = r#"{"name": "psycopg2.errors.SerializationFailure", "message": "could not serialize", "debug": ""}"#;
+    let refusal = r#"{"name": "odoo.exceptions.UserError", "message": "made to fail", "debug": ""}"#;
     for (fault, code, is_kept) in [
         (Fault::Answer { status: "409 CONFLICT", body: conflict.to_owned() }, "conflict", false),
-        (Fault::Refuse, "user_error", true),
+        (Fault::Answer { status: "422 UNPROCESSABLE ENTITY", body: refusal.to_owned() }, "user_error", true),
     ] {
         proxy.run(move |_, rpc| if rpc == "res.partner/create" { fault.clone() } else { Fault::Pass });
         let refused = create(&client, code, &contact(&name)).await;
@@ -121,6 +122,34 @@ async fn what_a_killed_gateway_has_sent_is_found_when_its_caller_repeats_the_key
         .await;
         assert_eq!(contacts_named(&name).await, 1, "{reaches_odoo}");
     }
+}
+
+/// The gateway has the account of a client, so its workers find out what became of the call; who repeats it waits for that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_killed_gateway_has_sent_for_a_client_is_found_by_its_workers() {
+    let odoo = odoo().await;
+    let (proxy, reached, release) = holding().await;
+    let (gateway, key) = shop(odoo, &proxy.url, AT_ONCE, "");
+    let (client, name) = (caller(&gateway, &key), unique());
+    let body = contact(&name);
+    let headers = http::HeaderMap::from_iter([("idempotency-key".parse().unwrap(), "k-1".parse().unwrap())]);
+    let sent = tokio::spawn(async move { client.try_send_to("/api/create_data", headers, body).await.is_err() });
+    reached.notified().await;
+    let folder = gateway.kill();
+    release.notify_one();
+    poll_for(async || contacts_named(&name).await == 1).await;
+    assert!(sent.await.unwrap());
+    let gateway = Gateway::again_with(folder, &[("ODOO_KEY", &odoo.key)]).unwrap();
+    let client = caller(&gateway, &key);
+    poll_for(async || {
+        let answer = create(&client, "k-1", &contact(&name)).await;
+        assert!(answer.json.to_string().contains("\"retry\":\"safe\"") || outcome(&answer) == "ok", "{answer:?}");
+        outcome(&answer) == "ok"
+    })
+    .await;
+    let known = create(&client, "k-1", &contact(&name)).await;
+    assert!(is_replay(&known), "{known:?}");
+    assert_eq!(contacts_named(&name).await, 1);
 }
 
 #[tokio::test]

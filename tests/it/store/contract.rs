@@ -10,6 +10,7 @@ use super::{BEGIN, call, queued};
 pub(super) async fn holds(store: &Store, clock: &Clock) {
     a_key_is_known_again_with_its_outcome(store).await;
     a_key_is_taken_over_when_its_holder_is_gone(store, clock).await;
+    what_is_given_back_is_as_it_was_before(store, clock).await;
     a_lane_goes_one_after_another_and_others_beside_it(store, clock).await;
     a_worker_that_comes_back_late_changes_nothing(store, clock).await;
     what_an_attempt_without_an_end_has_done_is_to_be_found_out_until_the_call_is_done(store, clock).await;
@@ -50,6 +51,25 @@ async fn a_key_is_known_again_with_its_outcome(store: &Store) {
     let freed = self::ticket(store.accept(call(Some("k2"), Place::AtOnce), true).await.unwrap());
     assert!(store.finish(&freed, End::Free, None).await.unwrap());
     assert!(matches!(store.accept(call(Some("k2"), Place::AtOnce), true).await.unwrap(), Accepted::New(Some(_))));
+}
+
+/// An attempt that wrote nothing does not put off the time after which nothing of the one before can appear.
+async fn what_is_given_back_is_as_it_was_before(store: &Store, clock: &Clock) {
+    let first = call(Some("given back"), Place::AtOnce);
+    ticket(store.accept(first.clone(), true).await.unwrap());
+    let again = call(Some("given back"), Place::AtOnce);
+    clock.set(clock.now() + 40_000);
+    for since_last in [10, 20] {
+        let taken = store.accept(again.clone(), true).await.unwrap();
+        let Accepted::TakenOver { ticket, earlier } = taken else { panic!("{taken:?}") };
+        assert_eq!((ticket.id, earlier.since_last), (first.id, Duration::from_secs(since_last)));
+        let sent_until = store.now() - i64::try_from(earlier.since_last.as_millis()).unwrap();
+        clock.set(clock.now() + 10_000);
+        assert!(store.give_back(&ticket, sent_until).await.unwrap());
+        assert!(!store.give_back(&ticket, sent_until).await.unwrap(), "it is nobody's any more");
+    }
+    let taken = ticket(store.accept(again, true).await.unwrap());
+    assert!(store.finish(&taken, End::Done { outcome: b"done".to_vec() }, None).await.unwrap());
 }
 
 async fn a_key_is_taken_over_when_its_holder_is_gone(store: &Store, clock: &Clock) {
