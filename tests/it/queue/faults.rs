@@ -1,6 +1,12 @@
 //! Gateways that are killed, hang, or come back late.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use odoo_gateway::store::{Filter, State, Store};
 use serde_json::json;
@@ -42,7 +48,9 @@ async fn a_call_that_ended_its_gateway_five_times_is_given_up_without_another_tr
     assert!(outcome.contains("has ended 5 times while it made this call"), "{outcome}");
     // Where a person has it tried again, it is found out first what the five have done.
     assert_eq!(shop.store.retry(&Filter { ids: vec![call.id], ..Filter::default() }).await.unwrap(), 1);
-    shop.until(call.id, State::Done).await;
+    poll_for(async || shop.find(call.id).await.state.is_closed()).await;
+    let found = shop.find(call.id).await;
+    assert_eq!(found.state, State::Done, "{}", String::from_utf8_lossy(&found.outcome.unwrap_or_default()));
     assert_eq!(odoo.search_count(PARTNER, json!([["name", "=", name]])).await, json!(1));
 }
 
@@ -62,6 +70,43 @@ async fn a_call_that_is_too_old_is_given_up_until_a_person_has_it_tried_again() 
     let dead = Filter { states: vec![State::Dead], ..Filter::default() };
     assert_eq!(shop.store.retry(&dead).await.unwrap(), 1);
     shop.until(call.id, State::Done).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_with_a_key_that_its_gateway_left_behind_is_brought_to_its_end() {
+    let odoo = odoo().await;
+    let proxy = FaultProxy::before(odoo).await;
+    let (reached, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let hold = (reached.clone(), release.clone());
+    let is_first = AtomicBool::new(true);
+    proxy.run(move |_, rpc| match rpc {
+        "res.partner/create" if is_first.swap(false, Relaxed) => {
+            Fault::Hold { reached: hold.0.clone(), release: hold.1.clone() }
+        }
+        _ => Fault::Pass,
+    });
+    let mut shop = Shop::before(odoo, &proxy.url, "[delivery]\nlongest_request = \"3s\"\nlease = \"3s\"", "").await;
+    let body = json!({"model": PARTNER, "vals": {"payload": {"name": format!("{} left", shop.run)}}}).to_string();
+    let post = async |shop: &Shop| {
+        let client = Client::with_header(shop.gateway(), "x-api-key", &shop.key)
+            .and("idempotency-key", &shop.run.replace(' ', "-"));
+        client.try_post("create_data", body.clone()).await
+    };
+    tokio::select! {
+        answer = post(&shop) => panic!("{answer:?}"),
+        () = reached.notified() => {}
+    }
+    shop.kill_and_restart();
+    // Odoo does it after all.
+    release.notify_one();
+    let all = async || shop.store.list(Filter::default(), 0, 10).await.unwrap();
+    poll_for(async || all().await.iter().all(|call| call.state == State::Done)).await;
+    let calls = all().await;
+    assert_eq!(calls.len(), 1, "{calls:?}");
+    assert!(calls[0].attempts > 1, "{calls:?}");
+    assert_eq!(shop.made(odoo, PARTNER).await, ["left"]);
+    let again = post(&shop).await.unwrap();
+    assert_eq!((again.status, again.headers["idempotent-replay"].to_str().unwrap()), (200, "true"), "{again:?}");
 }
 
 #[tokio::test]

@@ -30,7 +30,7 @@ fn load() -> (Duration, u32) {
 
 impl Shop {
     /// Kills the gateway, and starts it again; gives the most memory that it held.
-    fn kill_and_restart(&mut self) -> usize {
+    pub(super) fn kill_and_restart(&mut self) -> usize {
         let killed = self.gateway.take().unwrap();
         let (_, most) = killed.memory();
         self.gateway = Some(Gateway::again(killed.kill()).unwrap());
