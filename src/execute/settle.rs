@@ -158,7 +158,8 @@ impl Settler<'_> {
         let sending = Sending { since: self.caller.odoo_time(earlier.since), above: None };
         let gone_by = Timestamp::now().duration_since(earlier.until).unsigned_abs();
         let left = self.settling.longest_request.saturating_sub(gone_by);
-        let deadline = if earlier.waits { self.settling.deadline } else { Instant::now() };
+        let deadline =
+            if earlier.waits { self.settling.deadline } else { Instant::now() + self.settling.longest_request };
         let looking = Looking { deadline, appears_until: Instant::now() + left, was_done: false };
         match self.created(rpc, how, sending, looking).await {
             Outcome::Done(ids) => Ok(Some(ids)),
