@@ -332,6 +332,17 @@ mod tests {
     use super::*;
     use crate::{config::Config, errors::Retry};
 
+    #[test]
+    fn a_retry_after_is_read_in_seconds_and_bounded() {
+        let after = |value: &'static str| {
+            let header = (header::RETRY_AFTER, HeaderValue::from_static(value));
+            retry_after(&HeaderMap::from_iter([header])).map(|after| after.as_secs())
+        };
+        assert_eq!([after("120"), after(" 7 "), after("999999")], [Some(120), Some(7), Some(3600)]);
+        assert_eq!([after("-1"), after("Wed, 21 Oct 2026 07:28:00 GMT"), after("")], [None, None, None]);
+        assert_eq!(retry_after(&HeaderMap::new()), None);
+    }
+
     #[tokio::test]
     async fn what_has_no_form_in_http_is_known_not_to_have_been_sent() {
         let text = "[upstream]\nurl = \"http://127.0.0.1:9\"\ndatabase = \"d\"";

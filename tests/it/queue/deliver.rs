@@ -96,10 +96,8 @@ async fn calls_are_begun_at_the_rate_of_the_configuration() {
     for number in 0..13 {
         ids.push(shop.queue(&format!("lane {number}"), PARTNER, &number.to_string()).await);
     }
-    poll_for(async || {
-        shop.store.list(Filter { states: vec![State::Done], ..Filter::default() }, 0, 20).await.unwrap().len() > 0
-    })
-    .await;
+    let done = Filter { states: vec![State::Done], ..Filter::default() };
+    poll_for(async || !shop.store.list(done.clone(), 0, 20).await.unwrap().is_empty()).await;
     let began = Instant::now();
     shop.until_closed(&ids).await;
     // The first has ended, twelve more are begun a quarter of a second apart.
