@@ -27,11 +27,10 @@ async fn mend_times(tx: &mut Tx<'_>) -> Result<(), SqlError> {
     Ok(())
 }
 
-/// Deletes calls whose time is over. Before, a call that only its caller can make again, and whose gateway is gone, is in doubt: so
-/// that a person sees it, and that it ends. The reply is how many were deleted.
+/// Deletes calls whose time is over. Before, a call that only its caller can make again, and whose gateway has said nothing for an
+/// hour, is in doubt: so that a person sees it, and that it ends. The reply is how many were deleted.
 pub(super) struct Expire {
     /// Milliseconds.
-    pub(super) lease: i64,
     pub(super) keep: i64,
 }
 
@@ -45,7 +44,7 @@ impl Operation for Expire {
         async move {
             mend_times(tx).await?;
             let abandoned = sqlx::query(ABANDONED).bind(tx.now).bind(tx.now.saturating_add(self.keep));
-            abandoned.bind(tx.now.saturating_sub(self.lease)).execute(&mut *tx.connection).await?;
+            abandoned.bind(tx.now.saturating_sub(LONGEST_PAUSE_MS)).execute(&mut *tx.connection).await?;
             let expire = "DELETE FROM calls WHERE seq IN (SELECT seq FROM calls WHERE expires <= $1 \
                           AND state IN ('done', 'dead', 'in_doubt', 'dropped') LIMIT $2)";
             let expire = sqlx::query(expire).bind(tx.now).bind(AT_ONCE);

@@ -47,3 +47,8 @@ fn seeds(usual: u64) -> std::ops::Range<u64> {
 async fn random_histories_lose_nothing_and_write_nothing_twice() {
     run(seeds(150), Ground::sqlite).await;
 }
+
+#[tokio::test]
+async fn random_histories_do_the_same_in_a_postgresql() {
+    run(seeds(8), Ground::postgres).await;
+}

@@ -3,7 +3,10 @@
 use odoo_gateway::store::{Clock, Store};
 use sqlx::{AnyConnection, Connection, Row};
 
-use crate::store::{BEGIN, SPANS};
+use crate::{
+    store::{BEGIN, SPANS},
+    support::postgres::Postgres,
+};
 
 /// A place for a store.
 pub(in crate::store) struct Ground {
@@ -12,6 +15,7 @@ pub(in crate::store) struct Ground {
 
 enum Place {
     Sqlite(tempfile::TempDir),
+    Postgres(Postgres),
 }
 
 /// Statements on these tables can be made to fail.
@@ -26,17 +30,34 @@ impl Ground {
         Self { place: Place::Sqlite(folder.unwrap()) }.with_faults().await
     }
 
+    /// A PostgreSQL of its own.
+    pub(in crate::store) async fn postgres() -> Self {
+        Self { place: Place::Postgres(Postgres::start().await) }.with_faults().await
+    }
+
     /// Makes the tables, and what lets statements fail.
     async fn with_faults(self) -> Self {
-        drop(self.open(&Clock::virtual_at(BEGIN)).await);
+        let store = self.open(&Clock::virtual_at(BEGIN)).await;
+        // A PostgreSQL gets its tables when it is first asked.
+        store.depths().await.unwrap();
+        drop(store);
         let mut raw = self.raw().await;
         sqlx::raw_sql("CREATE TABLE faults (place TEXT)").execute(&mut raw).await.unwrap();
+        if matches!(self.place, Place::Postgres(_)) {
+            let fail = "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF EXISTS (SELECT 1 FROM faults \
+                        WHERE place = TG_ARGV[0]) THEN RAISE 'a fault'; END IF; \
+                        IF TG_OP = 'DELETE' THEN RETURN OLD; END IF; RETURN NEW; END $$";
+            sqlx::raw_sql(fail).execute(&mut raw).await.unwrap();
+        }
         for at in FAULTS {
             let (table, what) = at.split_once(' ').unwrap();
             let trigger = match &self.place {
                 Place::Sqlite(_) => format!(
                     "CREATE TRIGGER fault_{table}_{what} BEFORE {what} ON {table} WHEN EXISTS (SELECT 1 FROM faults \
                      WHERE place = '{at}') BEGIN SELECT RAISE(ABORT, 'a fault'); END"
+                ),
+                Place::Postgres(_) => format!(
+                    "CREATE TRIGGER fault_{table}_{what} BEFORE {what} ON {table} FOR EACH ROW EXECUTE FUNCTION fail('{at}')"
                 ),
             };
             sqlx::raw_sql(sqlx::AssertSqlSafe(trigger)).execute(&mut raw).await.unwrap();
@@ -47,6 +68,7 @@ impl Ground {
     pub(in crate::store) async fn open(&self, clock: &Clock) -> Store {
         match &self.place {
             Place::Sqlite(folder) => Store::in_folder(folder.path(), SPANS, clock.clone()).await.unwrap(),
+            Place::Postgres(postgres) => Store::shared(&postgres.url(), SPANS, clock.clone()).unwrap(),
         }
     }
 
@@ -56,6 +78,7 @@ impl Ground {
                 let path = folder.path().join("store.sqlite");
                 AnyConnection::connect(&format!("sqlite://{}", path.display())).await.unwrap()
             }
+            Place::Postgres(postgres) => AnyConnection::connect(&postgres.url()).await.unwrap(),
         }
     }
 

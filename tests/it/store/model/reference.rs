@@ -315,7 +315,7 @@ impl Reference {
             call.lease_until = if call.lease_until > far { now } else { call.lease_until };
         }
         self.lanes.values_mut().filter(|lane| lane.due > far).for_each(|lane| lane.due = now);
-        let abandoned = now - millis(SPANS.lease);
+        let abandoned = now - LONGEST_PAUSE;
         for call in self.calls.values_mut() {
             if call.state == State::Running && call.client.is_none() && call.lease_until <= abandoned {
                 (call.state, call.holder) = (State::InDoubt, None);

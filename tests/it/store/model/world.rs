@@ -153,6 +153,7 @@ impl<'g> World<'g> {
     }
 
     /// What the store replied; nothing where a statement was made to fail.
+    #[track_caller]
     fn unless_failed<T>(&self, reply: Result<T, Error>, tally: &mut Tally) -> Option<T> {
         match reply {
             Ok(reply) => Some(reply),
