@@ -21,7 +21,7 @@ use crate::{
     log::{NotSettled, Settlement},
     memory::Memory,
     metrics::Reading,
-    operations::replay::ReplayRequest,
+    operations::{queue::depths_to_json, replay::ReplayRequest},
     wire::{Response, collect},
 };
 
@@ -45,8 +45,8 @@ impl Front for Private {
         Rules { tls: None, limits: self.current.site().calls.config.limits.clone(), trusted: Vec::new() }
     }
 
-    /// Answers `/health` (this process), `/ready` (the log takes lines, Odoo answers), `/metrics` and, to the operator,
-    /// `/replay` and `/settle`.
+    /// Answers `/health` (this process), `/ready` (the log takes lines, Odoo answers), `/metrics`, `/queue` (how many calls wait) and,
+    /// to the operator, `/replay` and `/settle`.
     async fn answer(&self, peer: IpAddr, request: http::Request<Incoming>) -> Response {
         let site = self.current.site();
         let calls = &site.calls;
@@ -54,9 +54,14 @@ impl Front for Private {
             (&Method::GET, "/health") => respond::json_response(StatusCode::OK, &json!({"status": "pass"})),
             (&Method::GET, "/ready") => ready(calls).await,
             (&Method::GET, "/metrics") => self.metrics(&site),
+            (&Method::GET, "/queue") => queue(calls).await,
             (&Method::POST, "/replay") => replay(calls, &self.posted, peer, request).await,
             (&Method::POST, "/settle") => settle(calls, &self.posted, request).await,
-            _ => refusal(StatusCode::NOT_FOUND, "not_found", "there are GET /health, GET /ready and GET /metrics"),
+            _ => refusal(
+                StatusCode::NOT_FOUND,
+                "not_found",
+                "there are GET /health, GET /ready, GET /metrics and GET /queue",
+            ),
         }
     }
 
@@ -101,6 +106,13 @@ async fn ready(calls: &Service) -> Response {
         "odoo": odoo.map_or_else(|error| json!(error.for_operator()), |release| json!(release)),
     });
     respond::json_response(if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &body)
+}
+
+async fn queue(calls: &Service) -> Response {
+    match calls.store.depths().await {
+        Ok(depths) => respond::json_response(StatusCode::OK, &depths_to_json(&depths, calls.store.now())),
+        Err(error) => refusal(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", &error.to_string()),
+    }
 }
 
 async fn replay(calls: &Arc<Service>, posted: &Posted, address: IpAddr, request: http::Request<Incoming>) -> Response {

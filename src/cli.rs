@@ -1,4 +1,4 @@
-//! The command line: `odoo-gateway serve`, `check`, `client …`, `hook test`, `log …` and `replay`.
+//! The command line: `odoo-gateway serve`, `check`, `client …`, `hook test`, `log …`, `queue …` and `replay`.
 //!
 //! Data goes to standard output, everything else to standard error. Exit status 0 is success, 1 a failure, 2 a mistake in
 //! the command line itself.
@@ -7,11 +7,12 @@ mod check;
 mod client;
 mod hook;
 mod log;
+mod queue;
 mod replay;
 mod serve;
 mod terminal;
 
-use std::{io::IsTerminal, path::PathBuf, pin::Pin, process::ExitCode, time::Duration};
+use std::{env, fs, io::IsTerminal, path::PathBuf, pin::Pin, process::ExitCode, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
@@ -49,6 +50,9 @@ enum Command {
     /// Look at the interface log, whether the gateway runs or not
     #[command(subcommand)]
     Log(log::Command),
+    /// Look at calls that are queued or have an idempotency key, whether the gateway runs or not
+    #[command(subcommand)]
+    Queue(queue::Command),
     /// Send recorded calls again
     Replay(replay::Args),
     /// Callers that the gateway knows by a key of its own or by their signature
@@ -102,6 +106,20 @@ fn words(error: &anyhow::Error) -> String {
     })
 }
 
+/// The user of this system, before `sudo` where that was used.
+fn user() -> String {
+    let id = rustix::process::getuid().as_raw();
+    let known = || {
+        // name:password:uid:…
+        let users = fs::read_to_string("/etc/passwd").ok()?;
+        let mut users = users.lines().map(|line| line.split(':'));
+        users
+            .find_map(|mut user| Some((user.next()?, user.nth(1)?)).filter(|(_, uid)| *uid == id.to_string()))
+            .map(|(name, _)| name.to_owned())
+    };
+    env::var("SUDO_USER").ok().or_else(known).unwrap_or_else(|| format!("user {id}"))
+}
+
 fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     let run = |command: Pin<Box<dyn Future<Output = anyhow::Result<ExitCode>>>>| {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -114,6 +132,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => run(Box::pin(serve::run(args.config))),
         Command::Check(args) => run(Box::pin(async move { check::run(&args.config).await })),
         Command::Log(command) => run(Box::pin(log::run(command))),
+        Command::Queue(command) => run(Box::pin(queue::run(command))),
         Command::Replay(args) => run(Box::pin(replay::run(args))),
         Command::Client(command) => run(Box::pin(client::run(command))),
         Command::Hook(command) => run(Box::pin(hook::run(command))),

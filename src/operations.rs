@@ -7,6 +7,7 @@
 
 pub mod calls;
 pub mod gateway;
+pub mod queue;
 #[cfg(test)]
 mod recorded;
 pub mod replay;

@@ -35,9 +35,9 @@ use self::{
     attempt::{Callback, Claim, Extend, Finish, GiveBack},
     backend::{Backend, Operation},
     callback::{ClaimCallback, EndCallback},
-    change::{Changed, Pause, Retry},
+    change::{Changed, Pause, Retry, Settle},
     clock::millis,
-    look::{Depths, Find, FindKey, List, Outcomes},
+    look::{Count, Depths, Find, FindKey, List, Outcomes},
     postgres::Postgres,
     sqlite::Sqlite,
     upkeep::{Adopt, Expire},
@@ -96,10 +96,15 @@ impl Store {
         })
     }
 
+    /// Whether a gateway has made a file in this folder.
+    pub fn is_in(folder: &Path) -> bool {
+        Sqlite::is_in(folder)
+    }
+
     /// The same file, beside the gateway that may have it: for the command line.
     ///
     /// # Errors
-    /// It is of a newer version, or cannot be read or written.
+    /// There is none yet, it is of a newer version, or cannot be read or written.
     pub async fn beside_gateway(folder: &Path, spans: Spans) -> Result<Self, Error> {
         drivers();
         let place = Sqlite::open(folder, Clock::of_this_machine(), false).await?;
@@ -268,6 +273,23 @@ impl Store {
         self.all_of(|after| change::Drop { filter: filter.clone(), after, keep }).await
     }
 
+    /// How many calls of a filter there are in each state that has any.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn count(&self, filter: Filter) -> Result<Vec<(State, u64)>, Error> {
+        self.read(Count { filter }).await
+    }
+
+    /// Closes a call in doubt as a person has found out: it was done, and is answered with this outcome; or it was not, and its key
+    /// is free. False where it is not in doubt.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn settle(&self, id: Uuid, outcome: Option<Vec<u8>>) -> Result<bool, Error> {
+        self.write(Settle { id, outcome, keep: millis(self.spans.keep) }).await
+    }
+
     /// Pauses the queue of a client for a reason, or lets it go on. Whether it was otherwise before.
     ///
     /// # Errors
@@ -277,12 +299,12 @@ impl Store {
     }
 
     /// Deletes some calls whose time is over. How many; none when all are deleted. A call that only its caller can make again, and
-    /// whose gateway is gone, is in doubt from now on.
+    /// whose gateway has said nothing for an hour, is in doubt from now on.
     ///
     /// # Errors
     /// The store does not answer.
     pub async fn expire(&self) -> Result<u64, Error> {
-        self.write(Expire { lease: millis(self.spans.lease), keep: millis(self.spans.keep) }).await
+        self.write(Expire { keep: millis(self.spans.keep) }).await
     }
 
     /// Gives the workers some calls that were being made for a caller when their gateway died. How many.

@@ -6,7 +6,7 @@
 mod in_part;
 
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
-use serde_json::{Map, Value, value::RawValue};
+use serde_json::{Map, Value, json, value::RawValue};
 use uuid::Uuid;
 
 use self::in_part::{Failures, each};
@@ -169,6 +169,22 @@ impl Outcome {
         serde_json::to_value(self.member().1).unwrap_or_default()
     }
 
+    /// Of a call of which a person has found out that it was done: what it was to answer is not known.
+    pub fn settled(model: &str, ids: &[i64]) -> Self {
+        let records = Map::from_iter((!ids.is_empty()).then(|| (model.to_owned(), Value::from(ids))));
+        let result = serde_json::value::to_raw_value(&json!({"settled": true, "ids": ids})).unwrap_or_default();
+        let messages = "a person found in Odoo that this call was done".to_owned();
+        Self {
+            state: State::Done,
+            class: Class::Done,
+            error: None,
+            atomicity: None,
+            records,
+            warnings: Vec::new(),
+            body: Body::Done { result, messages },
+        }
+    }
+
     /// As it is kept, to be answered again byte for byte.
     pub fn to_bytes(&self) -> Vec<u8> {
         // JSON can be written of whatever was JSON.
@@ -237,8 +253,6 @@ impl Warning {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::limits;
 

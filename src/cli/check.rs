@@ -11,7 +11,11 @@ use crate::{
     http::serve::tls,
     log::{self, Filter, Log},
     odoo::{self, Caller, Capacity, NO_PROXY_MODE, Odoo, Origin, RotatedCookie},
-    operations::calls::{Calls, Query},
+    operations::{
+        calls::{Calls, Query},
+        queue::{self, Queue},
+    },
+    store::Depth,
 };
 
 /// Prints a line for each thing looked at; fails if one of them does.
@@ -31,6 +35,7 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
         Err(error) => report.line("tls", Err::<&str, _>(error)),
     }
     report.line("log", interface_log(&config.log).await);
+    report.line("store", delivery_store(&config).await);
     let clients = Clients::load(&config.clients);
     if let Err(error) = &clients {
         report.line("clients", Err::<&str, _>(error));
@@ -85,6 +90,27 @@ async fn interface_log(config: &config::Log) -> Result<String, log::Error> {
     Ok(match in_doubt.len() {
         0 => state,
         calls => format!("{state}; {calls} calls in it are in doubt, see `odoo-gateway log ls --in-doubt`"),
+    })
+}
+
+/// Whether the store can be used.
+async fn delivery_store(config: &Config) -> Result<String, queue::Error> {
+    let place = match &config.cluster.url {
+        Some(_) => "the PostgreSQL of [cluster] url".to_owned(),
+        None => config.delivery.directory.display().to_string(),
+    };
+    let queue = match Queue::open(config).await {
+        Ok(queue) => queue,
+        Err(queue::Error::None(_)) => return Ok(format!("{place} is made by the first start")),
+        Err(error) => return Err(error),
+    };
+    let depths = queue.depths().await?;
+    let sum = |of: fn(&Depth) -> u64| depths.iter().map(of).sum::<u64>();
+    Ok(match (sum(|depth| depth.queued), sum(|depth| depth.dead + depth.in_doubt)) {
+        (0, 0) => format!("{place} answers; nothing waits"),
+        (queued, parked) => format!(
+            "{place} answers; {queued} calls are queued, {parked} wait for a person, see `odoo-gateway queue ls`"
+        ),
     })
 }
 

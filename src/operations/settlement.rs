@@ -1,13 +1,19 @@
 //! Closing a call in doubt.
 //!
-//! One process writes the log: the gateway that runs records the settlement, or this process where none does.
+//! One process writes the log: the gateway that runs records the settlement, or this process where none does. The store is told, too:
+//! a key of a call that was done is answered with what is known now, and one of a call that was not is free again.
 
 use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::gateway::{self, RunningGateway};
+use super::{
+    calls::Calls,
+    gateway::{self, RunningGateway},
+    queue::{self, Queue},
+};
 use crate::{
+    call::Outcome,
     config::Config,
     log::{self, Log, NotSettled, Settlement},
 };
@@ -27,6 +33,9 @@ pub enum Error {
     Log(log::Error),
     #[error(transparent)]
     Gateway(#[from] gateway::Error),
+    /// The log has it, and the store of keys does not.
+    #[error("it is settled in the log, but its idempotency key is as it was; settle it with `queue drop` or again")]
+    Store(#[source] queue::Error),
 }
 
 /// Records that a call was done, or was not. The line is on disk when this comes back.
@@ -34,11 +43,38 @@ pub enum Error {
 /// # Errors
 /// The call is not in doubt, the log cannot be used, or the gateway that writes it cannot be reached.
 pub async fn settle(config: &Config, settlement: Settlement) -> Result<(), Error> {
+    let told = settlement.clone();
     if log::is_in_use(&config.log.directory) {
-        by_gateway(config, settlement).await
+        by_gateway(config, settlement).await?;
     } else {
-        here(config, settlement).await
+        here(config, settlement).await?;
     }
+    in_store(config, &told).await
+}
+
+/// Closes the call in the store of keys, where it is in doubt there, too.
+async fn in_store(config: &Config, settlement: &Settlement) -> Result<(), Error> {
+    let queue = match Queue::open(config).await {
+        Ok(queue) => queue,
+        Err(queue::Error::None(_)) => return Ok(()),
+        Err(error) => return Err(Error::Store(error)),
+    };
+    // What is in doubt may be an attempt of a queued call, which has an id of its own.
+    let ids = [Some(settlement.id), accepted(config, settlement.id).await];
+    for id in ids.into_iter().flatten() {
+        let Some(call) = queue.one(id).await.map_err(Error::Store)? else { continue };
+        let outcome = settlement.is_done.then(|| Outcome::settled(&call.model, &settlement.records).to_bytes());
+        queue.settle(id, outcome).await.map_err(Error::Store)?;
+    }
+    Ok(())
+}
+
+/// The accepted call that this one is an attempt of, as the log tells.
+async fn accepted(config: &Config, id: Uuid) -> Option<Uuid> {
+    let calls = Calls::open(&config.log.directory).ok()?;
+    let call = calls.one(&id.to_string()).await.ok()?;
+    let lines = calls.lines(&call).await.ok()?;
+    lines.iter().find_map(|line| line["attempt_of"].as_str()?.parse().ok())
 }
 
 async fn here(config: &Config, settlement: Settlement) -> Result<(), Error> {
@@ -68,6 +104,7 @@ mod tests {
     use crate::{
         log::{CallState, State},
         operations::recorded::Recorded,
+        store::{Accepted, Clock, End, NewCall, Place, Spans, Store},
     };
 
     fn done(id: Uuid) -> Settlement {
@@ -96,5 +133,52 @@ mod tests {
         let (running, _entry) = recorded.begin(None, json!({"payload": {}}), None).await;
         let refused = settle(&recorded.config, done(running)).await.unwrap_err();
         assert!(matches!(refused, Error::Gateway(gateway::Error::NoControl(_))));
+    }
+
+    fn keyed(id: Uuid, key: &str) -> NewCall {
+        NewCall {
+            id,
+            caller: "client webshop".to_owned(),
+            client: Some("webshop".to_owned()),
+            key: Some(key.to_owned()),
+            digest: [1; 32],
+            route: "create_data".to_owned(),
+            model: "res.partner".to_owned(),
+            request: b"{}".to_vec(),
+            place: Place::AtOnce,
+        }
+    }
+
+    #[tokio::test]
+    async fn the_key_of_a_settled_call_is_answered_or_free() {
+        let recorded = Recorded::new();
+        let spans = Spans {
+            lease: Duration::from_secs(30),
+            keep: Duration::from_secs(86_400),
+            callback: Duration::from_secs(86_400),
+        };
+        let folder = &recorded.config.delivery.directory;
+        let store = Store::in_folder(folder, spans, Clock::of_this_machine()).await.unwrap();
+        let mut ids = Vec::new();
+        for key in ["done", "not done"] {
+            let (id, entry) = recorded.begin(Some("webshop"), json!({"payload": {}}), None).await;
+            drop(entry);
+            let Accepted::New(Some(ticket)) = store.accept(keyed(id, key), true).await.unwrap() else {
+                panic!("{key}")
+            };
+            let end = End::InDoubt { outcome: b"{}".to_vec(), error: "outcome_unknown".to_owned() };
+            assert!(store.finish(&ticket, end, None).await.unwrap());
+            ids.push(id);
+        }
+        recorded.stop().await;
+        settle(&recorded.config, done(ids[0])).await.unwrap();
+        let not_done =
+            Settlement { is_done: false, records: Vec::new(), why: Some("looked".to_owned()), ..done(ids[1]) };
+        settle(&recorded.config, not_done).await.unwrap();
+        let again = store.accept(keyed(Uuid::now_v7(), "done"), true).await.unwrap();
+        let Accepted::Closed { id, outcome, .. } = again else { panic!("{again:?}") };
+        let outcome = Outcome::of_bytes(&outcome).unwrap();
+        assert_eq!((id, outcome.records["res.partner"].clone()), (ids[0], json!([17])));
+        assert!(matches!(store.accept(keyed(Uuid::now_v7(), "not done"), true).await.unwrap(), Accepted::New(Some(_))));
     }
 }

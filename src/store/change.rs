@@ -4,6 +4,7 @@
 
 use futures_util::{FutureExt, future::BoxFuture};
 use sqlx::{Error as SqlError, Row, any::AnyRow};
+use uuid::Uuid;
 
 use super::{
     accept::JOIN_LANE,
@@ -160,6 +161,40 @@ impl Operation for Pause {
                 None => sqlx::query("DELETE FROM pauses WHERE client = $1").bind(&self.client),
             };
             Ok(change.execute(&mut *tx.connection).await?.rows_affected() == 1)
+        }
+        .boxed()
+    }
+}
+
+/// Closes a call of which it was not known whether it was done, as a person has found out. The reply is false where that was known,
+/// or where a gateway makes the call.
+pub(super) struct Settle {
+    pub(super) id: Uuid,
+    /// What it is answered with from now on, where it was done. Where it was not, its key is free again.
+    pub(super) outcome: Option<Vec<u8>>,
+    /// Milliseconds.
+    pub(super) keep: i64,
+}
+
+const SETTLE: &str = "UPDATE calls SET state = $1, outcome = $2, error = NULL, request = NULL, holder = NULL, closed = $3, expires = $4, \
+                      idempotency_key = CASE WHEN $5 = 1 THEN idempotency_key ELSE NULL END \
+                      WHERE id = $6 AND (state = 'in_doubt' OR (state = 'running' AND lease_until <= $3))";
+
+impl Operation for Settle {
+    type Reply = bool;
+
+    fn run<'a>(&'a self, tx: &'a mut Tx<'_>) -> BoxFuture<'a, Result<bool, SqlError>> {
+        async move {
+            let is_done = self.outcome.is_some();
+            let state = if is_done { State::Done } else { State::Dropped };
+            let settle = sqlx::query(SETTLE)
+                .bind(state.as_str())
+                .bind(self.outcome.clone())
+                .bind(tx.now)
+                .bind(tx.now.saturating_add(self.keep))
+                .bind(i64::from(is_done))
+                .bind(self.id.to_string());
+            Ok(settle.execute(&mut *tx.connection).await?.rows_affected() == 1)
         }
         .boxed()
     }

@@ -22,6 +22,8 @@ pub struct Filter {
     /// The code of the last error.
     pub error: Option<String>,
     pub lane: Option<String>,
+    /// The idempotency key.
+    pub key: Option<String>,
     /// Accepted before this time of the store.
     pub before: Option<i64>,
     /// Only calls that wait for another one of their lane.
@@ -50,6 +52,7 @@ impl Filter {
             (" AND calls.route = ", &self.route),
             (" AND calls.error = ", &self.error),
             (" AND calls.lane = ", &self.lane),
+            (" AND calls.idempotency_key = ", &self.key),
         ];
         for (condition, text) in texts {
             if let Some(text) = text {
@@ -173,6 +176,30 @@ impl Operation for List {
             query.push(" ORDER BY calls.seq LIMIT ").bind_number(i64::from(self.most));
             let rows = query.build().fetch_all(&mut *tx.connection).await?;
             rows.iter().map(|found| row::stored(found, None)).collect()
+        }
+        .boxed()
+    }
+}
+
+/// How many calls of a filter there are in each state.
+pub(super) struct Count {
+    pub(super) filter: Filter,
+}
+
+impl Operation for Count {
+    type Reply = Vec<(State, u64)>;
+
+    fn run<'a>(&'a self, tx: &'a mut Tx<'_>) -> BoxFuture<'a, Result<Vec<(State, u64)>, SqlError>> {
+        async move {
+            let mut query = Query::new("SELECT calls.state, COUNT(*) FROM calls WHERE ");
+            self.filter.conditions(&mut query);
+            query.push(" GROUP BY calls.state ORDER BY calls.state");
+            let rows = query.build().fetch_all(&mut *tx.connection).await?;
+            let count = |found: &sqlx::any::AnyRow| {
+                let (called, number): (String, i64) = (found.try_get(0)?, found.try_get(1)?);
+                Ok((row::state(&called)?, u64::try_from(number).unwrap_or_default()))
+            };
+            rows.iter().map(count).collect()
         }
         .boxed()
     }

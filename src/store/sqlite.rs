@@ -46,6 +46,11 @@ pub(super) struct Sqlite {
 }
 
 impl Sqlite {
+    /// Whether there is a file in this folder.
+    pub(super) fn is_in(folder: &Path) -> bool {
+        folder.join(FILE).exists()
+    }
+
     /// Opens the file in this folder, or makes it. As a `gateway`, no other one may have it open.
     ///
     /// # Errors
@@ -55,11 +60,15 @@ impl Sqlite {
             at: folder.join(FILE).display().to_string(),
             why: why.to_string(),
         };
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| unusable(&error))?;
-        let lock = if gateway { Some(lock(folder)?) } else { None };
         let path = folder.join(FILE);
-        // Its side files get the mode of the file.
-        let made = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let lock = if gateway {
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| unusable(&error))?;
+            Some(lock(folder)?)
+        } else {
+            None
+        };
+        // Its side files get the mode of the file. A gateway alone makes it, so that it is the gateway's user's.
+        let made = OpenOptions::new().write(true).create(gateway).truncate(false).mode(0o600).open(&path);
         made.map_err(|error| unusable(&error))?;
         let mut writer = connect(&path).await.map_err(|error| unusable(&error))?;
         schema::migrate(&mut writer, Dialect::Sqlite, &path.display().to_string()).await?;

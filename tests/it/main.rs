@@ -49,6 +49,7 @@ mod passing;
 mod payloads;
 mod policy;
 mod queue;
+mod queue_commands;
 mod races;
 mod recorded;
 mod redaction;

@@ -1,11 +1,11 @@
 //! `log settle`: records the outcome of a call in doubt, which an operator has looked up in Odoo.
 
-use std::{env, fs, io::Write, process::ExitCode};
+use std::{io::Write, process::ExitCode};
 
 use clap::{Args, builder::NonEmptyStringValueParser};
 
 use super::{Configured, calls, show::the_one};
-use crate::{config::Config, log::Settlement, operations::settlement};
+use crate::{cli::user, config::Config, log::Settlement, operations::settlement};
 
 #[derive(Debug, Args)]
 #[command(
@@ -44,18 +44,4 @@ impl Settle {
         writeln!(out, "{} {} {}: settled as {words}", call.id, call.route, call.model)?;
         Ok(ExitCode::SUCCESS)
     }
-}
-
-/// The user of this system, before `sudo` where that was used.
-fn user() -> String {
-    let id = rustix::process::getuid().as_raw();
-    let known = || {
-        // name:password:uid:…
-        let users = fs::read_to_string("/etc/passwd").ok()?;
-        let mut users = users.lines().map(|line| line.split(':'));
-        users
-            .find_map(|mut user| Some((user.next()?, user.nth(1)?)).filter(|(_, uid)| *uid == id.to_string()))
-            .map(|(name, _)| name.to_owned())
-    };
-    env::var("SUDO_USER").ok().or_else(known).unwrap_or_else(|| format!("user {id}"))
 }

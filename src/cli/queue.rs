@@ -1,0 +1,272 @@
+//! `odoo-gateway queue`: the store of keys and queued calls, for people. The rules are in [`crate::operations::queue`].
+
+mod change;
+mod pauses;
+mod show;
+mod stats;
+
+use std::{
+    io::{self, BufWriter, Write},
+    process::ExitCode,
+};
+
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{Configured, terminal};
+use crate::{
+    config::{self, Config},
+    operations::queue::Queue,
+    route::Route,
+    store::{Filter, State, StoredCall},
+};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// List calls, the oldest first: those that wait, and those that wait for a person
+    Ls(Ls),
+    /// Show one call: state, attempts, lane and answer
+    Show(show::Show),
+    /// Have dead calls tried again, in their order, and waiting ones without delay
+    Retry(change::Retry),
+    /// Take calls out of the queue for good; their idempotency keys are free again
+    Drop(change::Drop),
+    /// Let the calls of a client wait
+    Pause(pauses::Pause),
+    /// Let the calls of a client go on
+    Resume(pauses::Resume),
+    /// Count the calls of each client, with the oldest age and blocked keys
+    Stats(stats::Stats),
+}
+
+pub(super) async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let code = match command {
+        Command::Ls(args) => args.run(&mut out).await,
+        Command::Show(args) => args.run(&mut out).await,
+        Command::Retry(args) => args.run(&mut out).await,
+        Command::Drop(args) => args.run(&mut out).await,
+        Command::Pause(args) => args.run(&mut out).await,
+        Command::Resume(args) => args.run(&mut out).await,
+        Command::Stats(args) => args.run(&mut out).await,
+    }?;
+    out.flush()?;
+    Ok(code)
+}
+
+async fn open(configured: &Configured) -> anyhow::Result<Queue> {
+    Ok(Queue::open(&Config::load(&configured.config)?).await?)
+}
+
+/// Which calls are meant.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Which calls")]
+struct Which {
+    /// The name of a [[client]]
+    #[arg(long)]
+    client: Option<String>,
+    /// An Odoo model, such as sale.order
+    #[arg(long)]
+    model: Option<String>,
+    /// One of the routes, such as create_data
+    #[arg(long, value_parser = route)]
+    route: Option<Route>,
+    /// running, queued, done, dead, in-doubt or dropped; may be given several times
+    #[arg(long, value_parser = state)]
+    state: Vec<State>,
+    /// The code of the last error, such as no_match
+    #[arg(long)]
+    error: Option<String>,
+    /// An idempotency key
+    #[arg(long)]
+    key: Option<String>,
+    /// An ordering key, as `queue show` tells it
+    #[arg(long)]
+    lane: Option<String>,
+    /// Accepted longer ago than this, such as 90m or 3d
+    #[arg(long, value_name = "SPAN", value_parser = age)]
+    older_than: Option<i64>,
+    /// Only calls that wait for an earlier one of their ordering key
+    #[arg(long)]
+    blocked: bool,
+}
+
+impl Which {
+    fn is_any(&self) -> bool {
+        let Self { client, model, route, state, error, key, lane, older_than, blocked } = self;
+        let texts = [client, model, error, key, lane];
+        texts.iter().any(|text| text.is_some())
+            || route.is_some()
+            || !state.is_empty()
+            || older_than.is_some()
+            || *blocked
+    }
+
+    fn filter(&self, ids: &[Uuid], now: i64) -> Filter {
+        let Self { client, model, route, state, error, key, lane, older_than, blocked } = self.clone();
+        Filter {
+            ids: ids.to_vec(),
+            states: state,
+            client,
+            model,
+            route: route.map(|route| route.name().to_owned()),
+            error,
+            lane,
+            key,
+            before: older_than.map(|age| now.saturating_sub(age)),
+            is_blocked: blocked,
+        }
+    }
+}
+
+fn route(text: &str) -> Result<Route, String> {
+    let name = text.strip_prefix("/api/").unwrap_or(text);
+    Route::ALL.into_iter().find(|route| route.name() == name).ok_or_else(|| {
+        let known = Route::ALL.map(|route| route.name());
+        format!("the routes are {}", known.join(", "))
+    })
+}
+
+fn state(text: &str) -> Result<State, String> {
+    State::named(&text.replace('-', "_"))
+        .ok_or_else(|| "a call is running, queued, done, dead, in-doubt or dropped".to_owned())
+}
+
+/// Milliseconds.
+fn age(text: &str) -> Result<i64, String> {
+    let span = config::days(text).map_err(|_| format!("`{text}` is no span of time; give 90m, 2h or 3d"))?;
+    i64::try_from(span.as_millis()).map_err(|_| "that is longer than time can be counted".to_owned())
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  odoo-gateway queue ls --state dead --client webshop\n  odoo-gateway queue ls --blocked --older-than 1h --json"
+)]
+pub(super) struct Ls {
+    #[command(flatten)]
+    configured: Configured,
+    #[command(flatten)]
+    which: Which,
+    /// At most so many
+    #[arg(short = 'n', long, default_value_t = 50)]
+    limit: usize,
+    /// All of them
+    #[arg(long, conflicts_with = "limit")]
+    all: bool,
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+impl Ls {
+    async fn run(self, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+        let queue = open(&self.configured).await?;
+        let mut filter = self.which.filter(&[], queue.now());
+        if filter.states.is_empty() {
+            // What has ended well is the log's.
+            filter.states = vec![State::Running, State::Queued, State::Dead, State::InDoubt];
+        }
+        let calls = queue.calls(&filter, (!self.all).then_some(self.limit)).await?;
+        if self.json {
+            for call in &calls {
+                writeln!(out, "{}", facts(call))?;
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
+        if calls.is_empty() {
+            eprintln!("no call in the store is like that");
+            return Ok(ExitCode::SUCCESS);
+        }
+        let now = queue.now();
+        let head = ["ID", "STATE", "AGE", "TRY", "CLIENT", "MODEL", "ERROR"];
+        write!(out, "{}", terminal::table(&head, &[2, 3], calls.iter().map(|call| row(call, now))))?;
+        out.flush()?;
+        if !self.all && calls.len() == self.limit {
+            eprintln!("{} calls; -n or --all shows more", calls.len());
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Within 100 columns.
+fn row(call: &StoredCall, now: i64) -> Vec<String> {
+    vec![
+        call.id.to_string(),
+        if call.is_held { "held" } else { call.state.as_str() }.to_owned(),
+        span(now.saturating_sub(call.accepted)),
+        call.attempts.to_string(),
+        cut(call.client.as_deref().unwrap_or_default(), 9),
+        cut(&call.model, 13),
+        cut(call.error.as_deref().unwrap_or_default(), 16),
+    ]
+}
+
+fn cut(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// An age or a delay in its largest unit.
+fn span(millis: i64) -> String {
+    let seconds = millis.max(0) / 1000;
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m", seconds / 60),
+        3600..172_800 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+/// A call as JSON, without its outcome.
+fn facts(call: &StoredCall) -> Value {
+    let time = |millis: i64| Timestamp::from_millisecond(millis).map(|time| time.to_string()).ok();
+    json!({
+        "id": call.id.to_string(), "state": call.state.as_str(), "held": call.is_held, "attempts": call.attempts,
+        "client": call.client, "caller": call.caller, "key": call.key, "route": call.route, "model": call.model,
+        "lane": call.lane, "error": call.error, "accepted": time(call.accepted), "due": call.due.and_then(time),
+        "last_attempt": call.last_attempt.and_then(time), "closed": call.closed.and_then(time),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_the_list_has_100_columns_at_most() {
+        let call = StoredCall {
+            seq: 1,
+            id: Uuid::nil(),
+            caller: "client a-very-long-name".to_owned(),
+            client: Some("a-very-long-name".to_owned()),
+            key: None,
+            route: "create_data".to_owned(),
+            model: "a.very.long.model.name".to_owned(),
+            lane: None,
+            state: State::InDoubt,
+            attempts: 123,
+            error: Some("a_very_long_code_of_an_error".to_owned()),
+            accepted: 0,
+            closed: None,
+            last_attempt: None,
+            due: None,
+            is_held: false,
+            outcome: None,
+        };
+        let head = ["ID", "STATE", "AGE", "TRY", "CLIENT", "MODEL", "ERROR"];
+        let listed = terminal::table(&head, &[2, 3], [row(&call, 365 * 86_400_000)]);
+        assert!(listed.lines().all(|line| line.chars().count() <= 100), "{listed}");
+    }
+
+    #[test]
+    fn ages_are_told_in_their_largest_unit() {
+        let told = [0, 59_999, 60_000, 7_200_000, 3 * 86_400_000, -5].map(span);
+        assert_eq!(told, ["0s", "59s", "1m", "2h", "3d", "0s"]);
+        assert_eq!((age("90m"), age("3d")), (Ok(5_400_000), Ok(259_200_000)));
+        assert!(age("soon").unwrap_err().contains("is no span of time"));
+    }
+}

@@ -1,0 +1,49 @@
+//! `queue pause` and `queue resume`: the queue of one client. Its calls are accepted meanwhile.
+
+use std::{io::Write, process::ExitCode};
+
+use clap::{Args, builder::NonEmptyStringValueParser};
+
+use super::{Configured, open, terminal};
+use crate::cli::user;
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Pause {
+    /// The name of a [[client]]
+    client: String,
+    #[command(flatten)]
+    configured: Configured,
+    /// Why, for those who look at `queue stats`
+    #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
+    why: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Resume {
+    /// The name of a [[client]]
+    client: String,
+    #[command(flatten)]
+    configured: Configured,
+}
+
+impl Pause {
+    pub(super) async fn run(self, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+        let queue = open(&self.configured).await?;
+        let by = user();
+        let why = self.why.unwrap_or_else(|| format!("paused by {by}"));
+        let is_new = queue.pause(&self.client, &why, &by).await?;
+        let words = if is_new { "is paused" } else { "was paused already" };
+        writeln!(out, "the queue of `{}` {words}", terminal::plain(&self.client))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Resume {
+    pub(super) async fn run(self, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+        let queue = open(&self.configured).await?;
+        let was_paused = queue.resume(&self.client, &user()).await?;
+        let words = if was_paused { "goes on" } else { "was not paused" };
+        writeln!(out, "the queue of `{}` {words}", terminal::plain(&self.client))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

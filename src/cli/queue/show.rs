@@ -1,0 +1,44 @@
+//! `queue show`: one call of the store. Its payload is not shown: the log has it, with what is secret hidden.
+
+use std::{io::Write, process::ExitCode};
+
+use anyhow::anyhow;
+use clap::Args;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{Configured, facts, open, span, terminal};
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Show {
+    /// The call's id
+    id: Uuid,
+    #[command(flatten)]
+    configured: Configured,
+    /// As one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Show {
+    pub(super) async fn run(self, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+        let queue = open(&self.configured).await?;
+        let call = queue.one(self.id).await?.ok_or_else(|| anyhow!("the store has no call {}", self.id))?;
+        let mut facts = facts(&call);
+        let outcome = call.outcome.as_deref().map(|kept| serde_json::from_slice::<Value>(kept).unwrap_or_default());
+        if self.json {
+            facts["outcome"] = json!(outcome);
+            writeln!(out, "{facts}")?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        for (name, value) in facts.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            writeln!(out, "{:<13} {}", name.replace('_', " "), terminal::plain(&value))?;
+        }
+        writeln!(out, "{:<13} {}", "age", span(queue.now().saturating_sub(call.accepted)))?;
+        if let Some(outcome) = outcome {
+            writeln!(out, "\n{}", terminal::pretty(&outcome))?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
