@@ -19,7 +19,7 @@ use super::{
     idempotency::{Asked, Key, Scope},
     lease::Lease,
     open_keys::OpenKey,
-    stored::StoredRequest,
+    stored::stored,
 };
 use crate::{
     errors::Retry,
@@ -127,7 +127,7 @@ pub(super) fn new_call(asked: Asked<'_>, scope: &Scope, key: Option<&Key>, place
     let incoming = asked.incoming;
     let (client, request) = match scope {
         Scope::Client(client) => {
-            let request = StoredRequest::new(incoming, client, asked.model, asked.vals).to_bytes();
+            let request = stored(incoming, client, asked.model, asked.vals);
             (Some(client.clone()), request)
         }
         // Nobody but the caller has the credential, so nobody else can make it again.

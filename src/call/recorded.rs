@@ -52,7 +52,7 @@ pub(super) struct Recorded<'s> {
 /// What becomes of a call that is in the log.
 pub(super) enum Step<'s> {
     Make(Box<Recorded<'s>>),
-    Ended(Box<Docket>, Ended),
+    Ended(Box<(Docket, Ended)>),
 }
 
 /// A call that is in the log.
@@ -159,8 +159,8 @@ impl<'s> Logged<'s> {
         if key.is_none() && wish == Wish::Never {
             return Ok(None);
         }
-        // What the store is given is held until the call has ended.
-        memory::take(body.len()).map_err(BodyError::from)?;
+        // What the store is given, twice where it may be asked several times.
+        memory::take(body.len().saturating_mul(2)).map_err(BodyError::from)?;
         match wish {
             Wish::Now { is_preferred } => {
                 let accepted = queued::accept(service, &mut self.entry, asked, &scope, key.as_ref(), is_preferred);
@@ -180,7 +180,7 @@ impl<'s> Logged<'s> {
     }
 
     fn ended(self, ended: Ended) -> Step<'s> {
-        Step::Ended(Box::new(close(self.authenticated, self.entry)), ended)
+        Step::Ended(Box::new((close(self.authenticated, self.entry), ended)))
     }
 
     fn runs_as(self, caller: odoo::Caller) -> Recorded<'s> {

@@ -172,7 +172,10 @@ async fn carry_out(
     };
     let mut recorded = match AssertUnwindSafe(recorded).catch_unwind().await {
         Ok(Ok(Step::Make(recorded))) => recorded,
-        Ok(Ok(Step::Ended(docket, ended))) => return (*docket, Ok(ended)),
+        Ok(Ok(Step::Ended(ended))) => {
+            let (docket, ended) = *ended;
+            return (docket, Ok(ended));
+        }
         Ok(Err(Stopped { docket, error })) => return (docket, Err(error)),
         Err(_) => return (Docket::default(), Err(Error::Internal)),
     };
