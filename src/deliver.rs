@@ -12,6 +12,7 @@
 
 mod attempt;
 mod callback;
+mod chance;
 mod gate;
 mod retry;
 mod schedule;

@@ -7,15 +7,15 @@ use uuid::Uuid;
 
 use super::{
     Shared, callback,
+    chance::chance,
     gate::Pass,
     retry::{self, Next, Stop, Tried},
     stops,
-    worker::chance,
 };
 use crate::{
     call::{self, Attempt, Lease, Outcome, Service, StoredRequest, Unreadable},
     errors::Code,
-    store::{self, Claimed, Earlier, End, State, Ticket},
+    store::{self, Claimed, Earlier, End, Ticket},
 };
 
 /// How long the store is asked to take the end of an attempt.
@@ -162,15 +162,5 @@ async fn record(service: &Arc<Service>, ticket: &Ticket, end: End, told: Option<
         }
         tracing::warn!(call = %ticket.id, %error, "the end of an attempt could not be recorded yet");
         time::sleep(RECORDING_PAUSE.mul_f64(0.5 + chance() / 2.0)).await;
-    }
-}
-
-/// The state that a call has after this end; none where it is still open.
-pub(super) fn closed(end: &End) -> Option<(State, &[u8])> {
-    match end {
-        End::Done { outcome } => Some((State::Done, outcome)),
-        End::Dead { outcome, .. } => Some((State::Dead, outcome)),
-        End::InDoubt { outcome, .. } => Some((State::InDoubt, outcome)),
-        End::Free | End::Again { .. } => None,
     }
 }

@@ -14,11 +14,11 @@ use serde_json::json;
 use tokio::time::{self, Instant};
 use uuid::Uuid;
 
-use super::{Shared, attempt::closed, retry, worker::chance};
+use super::{Shared, chance::chance, retry};
 use crate::{
     call::{Outcome, Service, auth::clients::Client},
     fetch,
-    store::{End, Untold},
+    store::{End, State, Untold},
 };
 
 /// How long a receiver has for its answer.
@@ -59,6 +59,16 @@ pub(super) fn body(service: &Service, client: &str, id: Uuid, end: &End) -> Opti
         "data": {"call": id, "state": state.as_str(), "answer": {name: content}},
     });
     Some((client.to_owned(), body.to_string().into_bytes()))
+}
+
+/// The state that a call has after this end; none where it is still open.
+fn closed(end: &End) -> Option<(State, &[u8])> {
+    match end {
+        End::Done { outcome } => Some((State::Done, outcome)),
+        End::Dead { outcome, .. } => Some((State::Dead, outcome)),
+        End::InDoubt { outcome, .. } => Some((State::InDoubt, outcome)),
+        End::Free | End::Again { .. } => None,
+    }
 }
 
 impl Teller {

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::{self, Instant};
 
-use super::{Shared, attempt, gate::Pass, retry, schedule::Turn};
+use super::{Shared, attempt, chance::chance, gate::Pass, retry, schedule::Turn};
 use crate::{call::Service, store::Claimed};
 
 /// How long live calls that wait are given way before they are looked at again.
@@ -85,10 +85,4 @@ impl Worker {
         self.shared.schedule.may_have_calls(&client);
         drop(turn);
     }
-}
-
-/// A random number between 0 and 1.
-pub(super) fn chance() -> f64 {
-    use tower::util::rng::{HasherRng, Rng};
-    HasherRng::<std::collections::hash_map::RandomState>::new().next_f64()
 }
