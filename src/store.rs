@@ -18,6 +18,8 @@ mod change;
 mod clock;
 mod error;
 mod look;
+#[cfg(test)]
+mod plans;
 mod postgres;
 mod query;
 mod row;

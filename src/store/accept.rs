@@ -175,3 +175,7 @@ pub(super) fn earlier(found: &AnyRow, tx: &Tx<'_>) -> Result<Option<Earlier>, Sq
         since_last: Duration::from_millis(u64::try_from(now.saturating_sub(may_have_sent)).unwrap_or_default()),
     }))
 }
+
+/// The statements of this file that look for rows, for a look at how SQLite carries them out.
+#[cfg(test)]
+pub(super) const STATEMENTS: [&str; 3] = [FIND, TAKE_OVER, JOIN_LANE];

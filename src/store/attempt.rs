@@ -247,3 +247,7 @@ async fn release(tx: &mut Tx<'_>, lane: &str, holder: Uuid, leaves: bool, due: i
     }
     Ok(true)
 }
+
+/// The statements of this file that look for rows, for a look at how SQLite carries them out.
+#[cfg(test)]
+pub(super) const STATEMENTS: [&str; 4] = [CLAIM_SQLITE, HEAD, BEGIN, CLOSE];

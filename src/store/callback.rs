@@ -86,3 +86,7 @@ impl Operation for EndCallback {
         .boxed()
     }
 }
+
+/// The statements of this file that look for rows, for a look at how SQLite carries them out.
+#[cfg(test)]
+pub(super) const STATEMENTS: [&str; 1] = [CLAIM_SQLITE];

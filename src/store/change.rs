@@ -199,3 +199,7 @@ impl Operation for Settle {
         .boxed()
     }
 }
+
+/// The statements of this file that look for rows, for a look at how SQLite carries them out.
+#[cfg(test)]
+pub(super) const STATEMENTS: [&str; 3] = [TAKE_OUT, DROP, SETTLE];

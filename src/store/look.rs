@@ -225,7 +225,8 @@ pub(super) struct Depths;
 
 const DEPTHS: &str = "SELECT client, 'queued' AS what, COUNT(*) AS number, MIN(accepted) AS oldest FROM calls \
                       WHERE state = 'queued' GROUP BY client \
-                      UNION ALL SELECT client, state, COUNT(*), 0 FROM calls WHERE state IN ('dead', 'in_doubt') GROUP BY client, state \
+                      UNION ALL SELECT client, 'dead', COUNT(*), 0 FROM calls WHERE state = 'dead' GROUP BY client \
+                      UNION ALL SELECT client, 'in_doubt', COUNT(*), 0 FROM calls WHERE state = 'in_doubt' GROUP BY client \
                       UNION ALL SELECT client, 'blocked', COUNT(*), 0 FROM lanes WHERE depth > 1 AND holder IS NULL AND due > $1 \
                       GROUP BY client";
 
@@ -260,3 +261,7 @@ impl Operation for Depths {
         .boxed()
     }
 }
+
+/// The statements of this file that look for rows, for a look at how SQLite carries them out.
+#[cfg(test)]
+pub(super) const STATEMENTS: [&str; 2] = [DEPTHS, OUTCOMES];

@@ -7,21 +7,21 @@ use sqlx::{Error as SqlError, Row};
 use super::{
     LONGEST_PAUSE_MS,
     accept::JOIN_LANE,
-    backend::{Operation, Tx},
+    backend::{Dialect, Operation, Tx},
 };
 
 /// So many calls are changed in one transaction.
 const AT_ONCE: i64 = 500;
 
 /// Times later than any lease and any pause are from before the clock was set back.
-const FAR_LEASES: &str =
-    "UPDATE calls SET lease_until = $1 WHERE state IN ('running', 'in_doubt') AND lease_until > $2";
+const FAR_RUNNING: &str = "UPDATE calls SET lease_until = $1 WHERE state = 'running' AND lease_until > $2";
+const FAR_IN_DOUBT: &str = "UPDATE calls SET lease_until = $1 WHERE state = 'in_doubt' AND lease_until > $2";
 const FAR_LANES: &str = "UPDATE lanes SET due = $1 WHERE due > $2";
 const FAR_CALLBACKS: &str = "UPDATE callbacks SET due = $1 WHERE due > $2";
 
 async fn mend_times(tx: &mut Tx<'_>) -> Result<(), SqlError> {
     let far = tx.now.saturating_add(LONGEST_PAUSE_MS);
-    for statement in [FAR_LEASES, FAR_LANES, FAR_CALLBACKS] {
+    for statement in [FAR_RUNNING, FAR_IN_DOUBT, FAR_LANES, FAR_CALLBACKS] {
         sqlx::query(statement).bind(tx.now).bind(far).execute(&mut *tx.connection).await?;
     }
     Ok(())
@@ -37,17 +37,21 @@ pub(super) struct Expire {
 const ABANDONED: &str = "UPDATE calls SET state = 'in_doubt', error = 'outcome_unknown', holder = NULL, closed = $1, expires = $2 \
                          WHERE state = 'running' AND client IS NULL AND lease_until <= $3";
 
+const EXPIRE: &str = "DELETE FROM calls WHERE seq IN (SELECT seq FROM calls WHERE expires <= $1 \
+                      AND state IN ('done', 'dead', 'in_doubt', 'dropped') LIMIT $2)";
+
 impl Operation for Expire {
     type Reply = u64;
 
     fn run<'a>(&'a self, tx: &'a mut Tx<'_>) -> BoxFuture<'a, Result<u64, SqlError>> {
         async move {
-            mend_times(tx).await?;
+            // The clock of a process never goes back, that of a PostgreSQL may.
+            if tx.dialect == Dialect::Postgres {
+                mend_times(tx).await?;
+            }
             let abandoned = sqlx::query(ABANDONED).bind(tx.now).bind(tx.now.saturating_add(self.keep));
             abandoned.bind(tx.now.saturating_sub(LONGEST_PAUSE_MS)).execute(&mut *tx.connection).await?;
-            let expire = "DELETE FROM calls WHERE seq IN (SELECT seq FROM calls WHERE expires <= $1 \
-                          AND state IN ('done', 'dead', 'in_doubt', 'dropped') LIMIT $2)";
-            let expire = sqlx::query(expire).bind(tx.now).bind(AT_ONCE);
+            let expire = sqlx::query(EXPIRE).bind(tx.now).bind(AT_ONCE);
             Ok(expire.execute(&mut *tx.connection).await?.rows_affected())
         }
         .boxed()
@@ -58,14 +62,15 @@ impl Operation for Expire {
 /// The reply is how many there were.
 pub(super) struct Adopt;
 
+const LEFT_BEHIND: &str = "SELECT id, client, lane FROM calls WHERE state = 'running' AND client IS NOT NULL \
+                             AND lease_until <= $1 AND request IS NOT NULL LIMIT $2";
+
 impl Operation for Adopt {
     type Reply = u64;
 
     fn run<'a>(&'a self, tx: &'a mut Tx<'_>) -> BoxFuture<'a, Result<u64, SqlError>> {
         async move {
-            let abandoned = "SELECT id, client, lane FROM calls WHERE state = 'running' AND client IS NOT NULL \
-                             AND lease_until <= $1 AND request IS NOT NULL LIMIT $2";
-            let rows = sqlx::query(abandoned).bind(tx.now).bind(AT_ONCE).fetch_all(&mut *tx.connection).await?;
+            let rows = sqlx::query(LEFT_BEHIND).bind(tx.now).bind(AT_ONCE).fetch_all(&mut *tx.connection).await?;
             let mut number = 0;
             for found in rows {
                 let (id, client): (String, String) = (found.try_get("id")?, found.try_get("client")?);
@@ -96,7 +101,8 @@ impl Operation for Release {
     fn run<'a>(&'a self, tx: &'a mut Tx<'_>) -> BoxFuture<'a, Result<(), SqlError>> {
         async move {
             for statement in [
-                "UPDATE calls SET lease_until = $1 WHERE state IN ('running', 'in_doubt') AND lease_until > $1",
+                "UPDATE calls SET lease_until = $1 WHERE state = 'running' AND lease_until > $1",
+                "UPDATE calls SET lease_until = $1 WHERE state = 'in_doubt' AND lease_until > $1",
                 "UPDATE calls SET lease_until = $1, holder = NULL WHERE state = 'queued' AND holder IS NOT NULL",
                 "UPDATE lanes SET holder = NULL, due = $1 WHERE holder IS NOT NULL",
                 "UPDATE callbacks SET holder = NULL, due = $1 WHERE holder IS NOT NULL",
@@ -108,3 +114,7 @@ impl Operation for Release {
         .boxed()
     }
 }
+
+/// The statements of upkeep, for a look at how SQLite carries them out.
+#[cfg(test)]
+pub(super) const STATEMENTS: [&str; 6] = [FAR_RUNNING, FAR_IN_DOUBT, FAR_CALLBACKS, ABANDONED, EXPIRE, LEFT_BEHIND];

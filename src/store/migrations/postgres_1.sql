@@ -25,8 +25,11 @@ CREATE TABLE calls (
 );
 CREATE UNIQUE INDEX calls_key ON calls (caller, idempotency_key) WHERE idempotency_key IS NOT NULL;
 CREATE INDEX calls_lane ON calls (lane, seq) WHERE state = 'queued';
-CREATE INDEX calls_client ON calls (client, seq) WHERE state = 'queued';
-CREATE INDEX calls_parked ON calls (state, seq) WHERE state IN ('dead', 'in_doubt', 'running');
+CREATE INDEX calls_client ON calls (client, accepted, state) WHERE state = 'queued';
+-- One for each state: SQLite does not see that one state of a list is within a longer list.
+CREATE INDEX calls_running ON calls (lease_until) WHERE state = 'running';
+CREATE INDEX calls_dead ON calls (client, state) WHERE state = 'dead';
+CREATE INDEX calls_in_doubt ON calls (client, state) WHERE state = 'in_doubt';
 CREATE INDEX calls_expires ON calls (expires) WHERE expires IS NOT NULL;
 
 -- An ordering key with open calls. `due` is when its first call may be taken, and while it is held the end of the lease.

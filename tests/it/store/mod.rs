@@ -2,6 +2,7 @@
 
 mod contract;
 mod file_faults;
+mod large;
 mod model;
 mod postgres;
 mod sqlite;

@@ -308,13 +308,12 @@ impl Reference {
         joins.len() as u64
     }
 
-    /// Closes what nobody can make again, deletes what is old, and mends times that lie too far ahead. How many were deleted.
-    pub(super) fn expire(&mut self, now: i64) -> u64 {
-        let far = now + LONGEST_PAUSE;
-        for call in self.calls.values_mut().filter(|call| matches!(call.state, State::Running | State::InDoubt)) {
-            call.lease_until = if call.lease_until > far { now } else { call.lease_until };
+    /// Closes what nobody can make again, deletes what is old, and mends times that lie too far ahead of a clock that may jump. How
+    /// many were deleted.
+    pub(super) fn expire(&mut self, now: i64, mends: bool) -> u64 {
+        if mends {
+            self.mend(now);
         }
-        self.lanes.values_mut().filter(|lane| lane.due > far).for_each(|lane| lane.due = now);
         let abandoned = now - LONGEST_PAUSE;
         for call in self.calls.values_mut() {
             if call.state == State::Running && call.client.is_none() && call.lease_until <= abandoned {
@@ -325,6 +324,14 @@ impl Reference {
         let before = self.calls.len();
         self.calls.retain(|_, call| call.expires.is_none_or(|expires| expires > now));
         (before - self.calls.len()) as u64
+    }
+
+    fn mend(&mut self, now: i64) {
+        let far = now + LONGEST_PAUSE;
+        for call in self.calls.values_mut().filter(|call| matches!(call.state, State::Running | State::InDoubt)) {
+            call.lease_until = if call.lease_until > far { now } else { call.lease_until };
+        }
+        self.lanes.values_mut().filter(|lane| lane.due > far).for_each(|lane| lane.due = now);
     }
 
     /// One gateway takes the place anew: the process that had it is gone.
