@@ -214,7 +214,7 @@ impl Odoo {
     /// Notes records that a call was answered with by an earlier process, so that they are not taken for those of a create whose
     /// answer was lost.
     pub fn note_created(&self, model: &str, ids: &[i64]) {
-        self.created.note(model, ids);
+        self.created.note_earlier(model, ids);
     }
 
     pub fn database(&self) -> &str {

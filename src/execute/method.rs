@@ -51,6 +51,7 @@ async fn call_one(settler: Settler<'_>, rpc: Rpc, on: On) -> Result<Value, odoo:
         On::Whichever => caller.call_method(rpc).await,
         On::Model => caller.call(&rpc).await,
     };
+    settler.decide_method(&rpc).await?;
     if !settler.is_safe(&rpc) {
         return call(rpc).await;
     }

@@ -21,7 +21,7 @@ mod looks;
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
@@ -29,7 +29,7 @@ use self::{compare::Written, looks::Looking};
 use super::failed::is_lost;
 use crate::{
     errors::Retry,
-    odoo::{Caller, Error as OdooError, Rpc, Sending, Unsettled, Why},
+    odoo::{Caller, Effect, Error as OdooError, Rpc, Sending, Unsettled, Why},
     policy::Name,
 };
 
@@ -53,7 +53,7 @@ pub struct Earlier {
     pub since: Timestamp,
     /// When it may have sent something for the last time.
     pub until: Timestamp,
-    /// Whether the call waits until nothing of it can appear any more, rather than to be tried again later.
+    /// Whether a caller waits for the call, so that its deadline ends the looking. A worker looks for as long as it takes.
     pub waits: bool,
 }
 
@@ -86,6 +86,8 @@ enum Outcome {
     NotDone,
     /// Why it is not known.
     Unknown(String),
+    /// Odoo could not be asked.
+    Unread(OdooError),
 }
 
 /// Finds out the outcomes of one call's writes.
@@ -128,6 +130,7 @@ impl Settler<'_> {
         match self.outcome(rpc, how, sending, &lost).await {
             Outcome::Done(ids) => return Ok(Sent::found(ids)),
             Outcome::Unknown(why) => return Err(self.unsettled(rpc, sending, why, lost).await),
+            Outcome::Unread(error) => return Err(self.unsettled(rpc, sending, unread(&error), lost).await),
             Outcome::NotDone => {
                 tracing::info!(model = %rpc.model, method = %rpc.method, "a write whose answer was lost was not done, and is sent again")
             }
@@ -144,33 +147,52 @@ impl Settler<'_> {
                 Err(self.unsettled(rpc, sending, why, lost).await)
             }
             Outcome::Unknown(why) => Err(self.unsettled(rpc, sending, why, lost).await),
+            Outcome::Unread(error) => Err(self.unsettled(rpc, sending, unread(&error), lost).await),
         }
     }
 
-    /// The records that an earlier attempt has created, if it has.
+    /// The records that an earlier attempt has created, none of an update that it has done; `None` where it has not done it, or where
+    /// it does no harm to write once more.
     ///
     /// # Errors
     /// It may still be at work, or it cannot be found out.
     async fn of_earlier(&self, rpc: &Rpc, how: How<'_>, earlier: Earlier) -> Result<Option<Vec<i64>>, OdooError> {
-        if !rpc.creates() {
-            return Ok(None);
-        }
-        let sending = Sending { since: self.caller.odoo_time(earlier.since), above: None };
+        let longest = self.settling.longest_request;
+        let until = earlier.until.saturating_add(SignedDuration::try_from(longest).unwrap_or_default());
+        let until = until.ok().map(|until| self.caller.odoo_time(until));
+        let sending = Sending { since: self.caller.odoo_time(earlier.since), until, above: None };
         let gone_by = Timestamp::now().duration_since(earlier.until).unsigned_abs();
-        let left = self.settling.longest_request.saturating_sub(gone_by);
-        let deadline =
-            if earlier.waits { self.settling.deadline } else { Instant::now() + self.settling.longest_request };
-        let looking = Looking { deadline, appears_until: Instant::now() + left, was_done: false };
-        match self.created(rpc, how, sending, looking).await {
+        let appears_until = Instant::now() + longest.saturating_sub(gone_by);
+        let deadline = if earlier.waits { self.settling.deadline } else { Instant::now() + longest };
+        let looking = Looking { deadline, appears_until, was_done: false };
+        let outcome = match rpc.method.as_str() {
+            _ if rpc.creates() => self.created(rpc, how, sending, looking).await,
+            "write" | "web_save" | "web_save_multi" if creates_lines(rpc) => self.updated(rpc, sending, looking).await,
+            _ => Outcome::NotDone,
+        };
+        match outcome {
             Outcome::Done(ids) => Ok(Some(ids)),
             Outcome::NotDone => Ok(None),
-            Outcome::Unknown(_) if !left.is_zero() => Err(OdooError::EarlierAttempt { wait: left }),
-            Outcome::Unknown(why) => {
-                let lost = Why::Broken("the gateway ended before".to_owned());
-                let lost = OdooError::NoAnswer { effect: rpc.effect, why: lost };
-                Err(self.unsettled(rpc, sending, why, lost).await)
-            }
+            // Nothing was sent now; what the earlier attempt has done can be looked for later.
+            Outcome::Unread(error) => Err(error),
+            Outcome::Unknown(_) if Instant::now() < appears_until => Err(OdooError::EarlierAttempt { wait: longest }),
+            // This call's plan was made of the records as they are.
+            Outcome::Unknown(_) if !rpc.creates() => Ok(None),
+            Outcome::Unknown(why) => Err(self.unsettled(rpc, sending, why, abandoned(rpc)).await),
         }
+    }
+
+    /// Refuses a method that an earlier attempt may have called, unless it may be called again.
+    ///
+    /// # Errors
+    /// It is not known whether it was called.
+    pub(super) async fn decide_method(&self, rpc: &Rpc) -> Result<(), OdooError> {
+        let Some(earlier) = self.settling.earlier.filter(|_| rpc.effect == Effect::Write && !self.is_safe(rpc)) else {
+            return Ok(());
+        };
+        let sending = Sending { since: self.caller.odoo_time(earlier.since), until: None, above: None };
+        let why = "nothing tells whether a method was called".to_owned();
+        Err(self.unsettled(rpc, sending, why, abandoned(rpc)).await)
     }
 
     /// Whether a method may be called again where it is not known whether it was called. A message is posted twice then.
@@ -211,6 +233,16 @@ impl Settler<'_> {
     }
 }
 
+/// How the answer was lost to an earlier attempt.
+fn abandoned(rpc: &Rpc) -> OdooError {
+    OdooError::NoAnswer { effect: rpc.effect, why: Why::Broken("the gateway ended".to_owned()) }
+}
+
+/// Whether an update has lines that it creates.
+fn creates_lines(rpc: &Rpc) -> bool {
+    rpc.args.first().is_some_and(|(_, values)| compare::creates_lines(values))
+}
+
 /// The values of the records that a create makes.
 fn new_records(rpc: &Rpc) -> Vec<&Map<String, Value>> {
     match rpc.args.first() {
@@ -244,6 +276,6 @@ fn may_pass(error: &OdooError) -> bool {
     error.retry() == Retry::Safe
 }
 
-fn unread(error: &OdooError) -> Outcome {
-    Outcome::Unknown(format!("Odoo could not be asked: {error}"))
+fn unread(error: &OdooError) -> String {
+    format!("Odoo could not be asked for it: {error}")
 }

@@ -131,10 +131,18 @@ impl CreatedRecords {
         Sought { records: self.clone(), model: model.to_owned(), fingerprints }
     }
 
-    /// Notes records that belong to a call which an earlier process, or another way than an RPC of this one, has answered.
-    pub(in crate::odoo) fn note(&self, model: &str, ids: &[i64]) {
+    /// Notes records that an earlier process has answered a call with. They bound nothing: Odoo may have been restored since.
+    pub(in crate::odoo) fn note_earlier(&self, model: &str, ids: &[i64]) {
         let mut table = self.0.lock();
         table.note(model, ids);
+        table.keep_small();
+    }
+
+    /// Notes records that a call is answered with.
+    fn note(&self, model: &str, ids: &[i64]) {
+        let mut table = self.0.lock();
+        table.note(model, ids);
+        table.bound(model, ids);
         table.keep_small();
     }
 
@@ -186,6 +194,7 @@ impl Sought {
             ids.push(*own);
         }
         table.note(&self.model, &ids);
+        table.bound(&self.model, &ids);
         table.keep_small();
         table.seek_no_more(&self.model, &self.fingerprints);
         self.fingerprints.clear();
@@ -203,9 +212,15 @@ impl Drop for Sought {
 
 impl Table {
     fn note(&mut self, model: &str, ids: &[i64]) {
-        let Some(highest) = ids.iter().copied().max() else { return };
+        if ids.is_empty() {
+            return;
+        }
         let model = self.models.entry(model.to_owned()).or_default();
         self.ids += ids.iter().filter(|id| model.known.insert(**id)).count();
+    }
+
+    fn bound(&mut self, model: &str, ids: &[i64]) {
+        let (Some(highest), Some(model)) = (ids.iter().copied().max(), self.models.get_mut(model)) else { return };
         let highest = model.highest.map_or(highest, |(known, _)| known.max(highest));
         model.highest = Some((highest, Instant::now()));
     }
@@ -259,6 +274,8 @@ mod tests {
         assert_eq!(sought.take(&[vec![7, 8]]), Some(vec![8]));
         assert_eq!(records.look("m", 0), Look { known: vec![7, 8], known_above: 0 });
         assert_eq!((records.look("m", 7).known, records.bound("m")), (vec![8], Some(8)));
+        records.note_earlier("m", &[9]);
+        assert_eq!((records.look("m", 7).known, records.bound("m")), (vec![8, 9], Some(8)));
     }
 
     #[tokio::test]

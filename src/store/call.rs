@@ -70,7 +70,8 @@ impl Ticket {
 pub struct Earlier {
     /// How many there were.
     pub attempts: u32,
-    /// How many of them ended without a word: a call that kills its worker must not be tried for ever.
+    /// How many of them ended without a word: what they have done is not known until the call has ended, however often it is tried in
+    /// between. A call that kills its worker must not be tried for ever.
     pub unfinished: u32,
     /// When the first began: nothing of this call was written before.
     pub first: i64,

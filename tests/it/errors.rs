@@ -21,7 +21,7 @@ use tokio::{
 use crate::support::{
     client::Client,
     fault::{Fault, FaultProxy, exception},
-    gateway::Gateway,
+    gateway::{CHANGED, Gateway, SETTLES_AT_ONCE},
     odoo::odoo,
 };
 
@@ -78,16 +78,17 @@ async fn an_odoo_that_is_overloaded_silent_or_speaks_nonsense_is_told_by_the_sta
 async fn a_write_whose_answer_is_lost_is_not_to_be_repeated_blindly() {
     let odoo = odoo().await;
     let proxy = FaultProxy::before(odoo).await;
-    let gateway = Gateway::before(&proxy.url, &odoo.database, "");
+    let gateway = Gateway::before(&proxy.url, &odoo.database, SETTLES_AT_ONCE);
     let client = Client::with_session(&gateway).await;
     proxy.run(|_, rpc| if rpc.ends_with("/create") { Fault::ResetAfter } else { Fault::Pass });
     let name = format!("lost {}", uuid::Uuid::new_v4());
-    let body = json!({"model": "res.partner", "vals": {"payload": {"name": name}}}).to_string();
+    let payload = json!({"name": name, "website": CHANGED});
+    let body = json!({"model": "res.partner", "vals": {"payload": payload}}).to_string();
     let answer = client.post("create_data", body).await;
     let data = &answer.json["error"]["data"];
     assert_eq!(
         (answer.status, &data["code"], &data["retry"]),
-        (502, &json!("odoo_no_answer"), &json!("unsafe")),
+        (504, &json!("outcome_unknown"), &json!("unsafe")),
         "{answer:?}"
     );
     assert_eq!((&data["left"][0]["model"], &data["left"][0]["fate"]), (&json!("res.partner"), &json!("unknown")));
@@ -261,11 +262,11 @@ fn every_code_is_tested() {
 async fn a_write_that_a_proxy_answers_with_503_may_have_been_done() {
     let odoo = odoo().await;
     let proxy = FaultProxy::before(odoo).await;
-    let gateway = Gateway::before(&proxy.url, &odoo.database, "");
+    let gateway = Gateway::before(&proxy.url, &odoo.database, SETTLES_AT_ONCE);
     let client = Client::with_session(&gateway).await;
     let busy = Fault::Answer { status: "503 Service Unavailable", body: "upstream connect error or reset".to_owned() };
     proxy.run(move |_, rpc| if rpc.ends_with("/create") { busy.clone() } else { Fault::Pass });
     let answer = client.post("create_data", r#"{"model": "res.partner", "vals": {"payload": {"name": "busy"}}}"#).await;
-    assert_eq!((answer.status, &answer.json["error"]["data"]["retry"]), (502, &json!("unsafe")), "{answer:?}");
+    assert_eq!((answer.status, &answer.json["error"]["data"]["retry"]), (504, &json!("unsafe")), "{answer:?}");
     assert!(!answer.headers.contains_key("retry-after"));
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::support::{
     client::{Answer, Client},
     fault::{Fault, FaultProxy},
-    gateway::{Gateway, PROGRAM, new_client, run_in},
+    gateway::{CHANGED, Gateway, PROGRAM, SETTLES_AT_ONCE, new_client, run_in},
     odoo::odoo,
 };
 
@@ -314,10 +314,10 @@ async fn a_call_is_run_again_with_a_changed_payload_while_no_gateway_runs() {
 async fn a_call_whose_outcome_is_unknown_is_in_doubt_and_repeated_by_force_only() {
     let odoo = odoo().await;
     let proxy = FaultProxy::before(odoo).await;
-    let (gateway, webshop) = with_client(&proxy.url, "").await;
+    let (gateway, webshop) = with_client(&proxy.url, SETTLES_AT_ONCE).await;
     proxy.run(|_, rpc| if rpc.contains("/create") { Fault::ResetAfter } else { Fault::Pass });
     let name = unique("doubt");
-    let lost = create(&webshop, json!({"name": name})).await;
+    let lost = create(&webshop, json!({"name": name, "website": CHANGED})).await;
     assert_eq!(lost.json["error"]["data"]["retry"], "unsafe", "{lost:?}");
     proxy.run(|_, _| Fault::Pass);
     let listed = gateway.run_json(&["log", "ls", "--in-doubt", "--json"]);
@@ -370,9 +370,9 @@ async fn nobody_but_the_operator_has_the_gateway_make_calls_again() {
 async fn a_repetition_whose_outcome_is_unknown_is_not_repeated_in_its_turn() {
     let odoo = odoo().await;
     let proxy = FaultProxy::before(odoo).await;
-    let (gateway, webshop) = with_client(&proxy.url, "").await;
+    let (gateway, webshop) = with_client(&proxy.url, SETTLES_AT_ONCE).await;
     let (name, code) = (unique("twice"), Uuid::new_v4().to_string());
-    let failed = create(&webshop, json!({"name": name, "parent_id": {"ref": code}})).await;
+    let failed = create(&webshop, json!({"name": name, "website": CHANGED, "parent_id": {"ref": code}})).await;
     odoo.create("res.partner", json!({"name": "parent", "ref": code})).await;
     proxy.run(|_, rpc| if rpc.contains("/create") { Fault::ResetAfter } else { Fault::Pass });
     let (status, told, _) = gateway.run(&["replay", "--failed", "--since", "1h"]);

@@ -7,7 +7,7 @@ use crate::{
     support::{
         client::Client,
         fault::{Fault, FaultProxy},
-        gateway::Gateway,
+        gateway::{CHANGED, Gateway, SETTLES_AT_ONCE},
         odoo::{Odoo, odoo},
     },
     undo::FAULTS,
@@ -92,20 +92,53 @@ async fn one_bad_record_among_many_costs_few_calls_and_leaves_the_others() {
 }
 
 #[tokio::test]
-async fn records_whose_answer_was_lost_are_unknown_and_never_sent_again() {
+async fn records_whose_answer_was_lost_and_that_are_not_found_are_unknown_and_never_sent_again() {
     let odoo = odoo().await;
     let proxy = FaultProxy::before(odoo).await;
-    let gateway = Gateway::before(&proxy.url, &odoo.database, "");
+    let gateway = Gateway::before(&proxy.url, &odoo.database, SETTLES_AT_ONCE);
     let (client, mark) = (Client::with_session(&gateway).await, mark());
     proxy.run(|_, rpc| if rpc.ends_with("/create") { Fault::ResetAfter } else { Fault::Pass });
     // Two kinds of records: the second kind goes by itself, after the first was lost.
-    let payload = json!([{"name": format!("{mark} 0")}, {"name": format!("{mark} 1")}, {"name": format!("{mark} 2"), "ref": "x"}]);
+    let record = |n: u8| json!({"name": format!("{mark} {n}"), "website": CHANGED});
+    let payload = json!([record(0), record(1), {"name": format!("{mark} 2"), "ref": "x", "website": CHANGED}]);
     let body = json!({"model": "res.partner", "vals": {"payload": payload}}).to_string();
     let answer = client.post("create_data", body).await;
     let error = &answer.json["error"]["data"];
-    assert_eq!((answer.status, &error["retry"]), (502, &json!("unsafe")), "{answer:?}");
+    assert_eq!((answer.status, &error["retry"]), (504, &json!("unsafe")), "{answer:?}");
     assert_eq!(odoo.search_count("res.partner", named(&mark)).await, 3);
     assert_eq!(proxy.seen().iter().filter(|rpc| rpc.ends_with("/create")).count(), 2, "{:?}", proxy.seen());
+}
+
+#[tokio::test]
+async fn records_whose_answer_was_lost_are_found_each_and_sent_again_where_none_of_them_is_there() {
+    let odoo = odoo().await;
+    let proxy = FaultProxy::before(odoo).await;
+    let gateway = Gateway::before(&proxy.url, &odoo.database, SETTLES_AT_ONCE);
+    let client = Client::with_session(&gateway).await;
+    for (fault, is_atomic, creates) in [
+        (Fault::ResetAfter, false, 1),
+        (Fault::ResetAfter, true, 1),
+        (Fault::ResetBefore, false, 2),
+        (Fault::ResetBefore, true, 2),
+    ] {
+        let (mark, count) = (mark(), std::sync::atomic::AtomicUsize::new(0));
+        let script = fault.clone();
+        proxy.run(move |_, rpc| {
+            let is_first = rpc.ends_with("/create") && count.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0;
+            if is_first { script.clone() } else { Fault::Pass }
+        });
+        // Two of them are equal.
+        let names: Vec<String> = [0, 1, 1, 2].iter().map(|n| format!("{mark} {n}")).collect();
+        let payload: Vec<Value> = names.iter().map(|name| json!({"name": name})).collect();
+        let answer = client.call("create_data", "res.partner", json!({"payload": payload, "atomic": is_atomic})).await;
+        let ids: Vec<Value> =
+            answer["result"].as_array().unwrap().iter().map(|one| one["result"]["id"].clone()).collect();
+        let read = odoo.call("res.partner", "read", json!([ids, ["name"]]), json!({})).await.unwrap();
+        let read: Vec<&str> = read.as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect();
+        assert_eq!(read, names, "{fault:?} {answer}");
+        assert_eq!(odoo.search_count("res.partner", named(&mark)).await, 4, "{fault:?}");
+        assert_eq!(proxy.seen().iter().filter(|rpc| rpc.ends_with("/create")).count(), creates, "{fault:?}");
+    }
 }
 
 #[tokio::test]
@@ -263,7 +296,7 @@ async fn every_failure_of_every_rpc_is_told_of_each_record() {
     let odoo = odoo().await;
     let proxy = FaultProxy::before(odoo).await;
     // What is repeated would not fail; here every failure must come to its end.
-    let gateway = Gateway::before(&proxy.url, &odoo.database, "retries = 0");
+    let gateway = Gateway::before(&proxy.url, &odoo.database, &format!("retries = 0\n{SETTLES_AT_ONCE}"));
     let client = Client::with_session(&gateway).await;
     let run = async |script: Script| {
         let u = mark();

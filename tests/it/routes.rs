@@ -7,7 +7,7 @@ use crate::support::{
     case,
     client::Client,
     fault::{Fault, FaultProxy, exception},
-    gateway::{Gateway, new_client},
+    gateway::{CHANGED, Gateway, SETTLES_AT_ONCE, new_client},
     odoo::{Odoo, odoo, odoo_14},
 };
 
@@ -269,13 +269,14 @@ async fn the_warnings_of_a_refusal_stand_in_the_log() {
 async fn warnings_travel_with_an_odoo_that_does_not_answer_too() {
     let odoo = odoo().await;
     let proxy = FaultProxy::before(odoo).await;
-    let gateway = Gateway::before(&proxy.url, &odoo.database, "");
+    let gateway = Gateway::before(&proxy.url, &odoo.database, SETTLES_AT_ONCE);
     let client = Client::with_key(&gateway).await;
     proxy.run(|_, rpc| if rpc.ends_with("/create") { Fault::ResetAfter } else { Fault::Pass });
-    let body = json!({"model": "res.partner", "vals": {"payload": {"name": unique("lost"), "naem": "x"}}});
+    let payload = json!({"name": unique("lost"), "naem": "x", "website": CHANGED});
+    let body = json!({"model": "res.partner", "vals": {"payload": payload}});
     let answer = client.post("create_data", body.to_string()).await;
     let data = &answer.json["error"]["data"];
-    assert_eq!((answer.status, &data["warnings"][0]["path"]), (502, &json!("payload.naem")), "{answer:?}");
+    assert_eq!((answer.status, &data["warnings"][0]["path"]), (504, &json!("payload.naem")), "{answer:?}");
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::support::{
     client::{Client, http},
     fault::{Fault, FaultProxy},
-    gateway::{Gateway, run_in},
+    gateway::{CHANGED, Gateway, SETTLES_AT_ONCE, run_in},
     odoo::odoo,
     segments::{grades, verify},
 };
@@ -17,13 +17,14 @@ use crate::support::{
 async fn in_doubt(count: usize) -> (FaultProxy, Gateway, Vec<String>) {
     let odoo = odoo().await;
     let proxy = FaultProxy::before(odoo).await;
-    let gateway = Gateway::before(&proxy.url, &odoo.database, "batch = false");
+    let gateway = Gateway::before(&proxy.url, &odoo.database, &format!("batch = false\n{SETTLES_AT_ONCE}"));
     let client = Client::with_bearer(&gateway).await;
     proxy.run(|_, rpc| if rpc.contains("/create") { Fault::ResetAfter } else { Fault::Pass });
     let mut ids = Vec::new();
     for number in 0..count {
         let name = format!("doubt {number} {}", Uuid::new_v4());
-        let body = json!({"model": "res.partner", "vals": {"payload": {"name": name}}}).to_string();
+        let payload = json!({"name": name, "website": CHANGED});
+        let body = json!({"model": "res.partner", "vals": {"payload": payload}}).to_string();
         let lost = client.post("create_data", body).await;
         assert_eq!(lost.json["error"]["data"]["retry"], "unsafe", "{lost:?}");
         ids.push(lost.headers["gateway-call-id"].to_str().unwrap().to_owned());

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::support::{
     client::Client,
     fault::{Fault, FaultProxy},
-    gateway::Gateway,
+    gateway::{Gateway, SETTLES_AT_ONCE},
     odoo::{Odoo, odoo},
 };
 
@@ -340,7 +340,7 @@ async fn bench() -> Bench<'static> {
     let odoo = odoo().await;
     let proxy = FaultProxy::before(odoo).await;
     // What is repeated would not fail; here every failure must come to its end.
-    let gateway = Gateway::before(&proxy.url, &odoo.database, "retries = 0");
+    let gateway = Gateway::before(&proxy.url, &odoo.database, &format!("retries = 0\n{SETTLES_AT_ONCE}"));
     let client = Client::with_session(&gateway).await;
     Bench { odoo, proxy, gateway, client }
 }

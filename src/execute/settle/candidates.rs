@@ -90,6 +90,9 @@ impl<'s> Search<'s> {
             Some(above) => domain.push(json!(["id", ">", above])),
             None => domain.push(json!(["create_date", ">=", odoo_time(self.sending.since, DOUBTFUL)])),
         }
+        if let Some(until) = self.sending.until.filter(|_| self.sending.above.is_none()) {
+            domain.push(json!(["create_date", "<=", odoo_time(until, -DOUBTFUL)]));
+        }
         domain.extend(left_out(&self.known()));
         let page = Page { limit: Some(self.most), order: Some("id desc".to_owned()), ..Page::default() };
         let rpc = Rpc::search_read(self.model, Value::Array(domain), json!(self.fields), page).reaching_all();
@@ -117,12 +120,15 @@ impl<'s> Search<'s> {
         seen.rows.into_iter().filter_map(candidate).collect()
     }
 
-    /// Whether the user sees records of the model that it has created, so that one that is not found is not there. A record rule
-    /// may hide them.
-    pub(super) async fn sees_own(&self) -> Result<bool, OdooError> {
+    /// Whether the user sees records of the model: such as it has created itself, else any. Where it sees none, a record rule may
+    /// hide one that is not found.
+    pub(super) async fn sees_any(&self) -> Result<bool, OdooError> {
         let own = json!([["create_uid", "=", self.caller.identity().uid]]);
-        let page = Page { limit: Some(1), order: Some("id desc".to_owned()), ..Page::default() };
-        let rpc = Rpc::search_read(self.model, own, json!(["id"]), page).reaching_all();
+        Ok(self.finds(own).await? || self.finds(json!([])).await?)
+    }
+
+    async fn finds(&self, domain: Value) -> Result<bool, OdooError> {
+        let rpc = Rpc::search_read(self.model, domain, json!(["id"]), Page::first(1)).reaching_all();
         Ok(!ids_of(&self.caller.call(&rpc.with_context("active_test", false)).await?).is_empty())
     }
 

@@ -7,7 +7,7 @@ use super::{
     Outcome, Settler,
     compare::{Likeness, Written},
     looks::Looking,
-    may_pass, unread,
+    may_pass,
 };
 use crate::{
     execute::undo::ids_of,
@@ -24,7 +24,7 @@ impl Settler<'_> {
     pub(super) async fn updated(&self, rpc: &Rpc, sending: Sending, looking: Looking) -> Outcome {
         let schema = match self.caller.schema(&rpc.model).await {
             Ok(schema) => schema,
-            Err(error) => return unread(&error),
+            Err(error) => return Outcome::Unread(error),
         };
         let changes = changes(rpc);
         let written: Vec<(i64, Written)> =
@@ -42,7 +42,7 @@ impl Settler<'_> {
                 Ok(false) if is_last => return Outcome::NotDone,
                 Ok(false) => None,
                 Err(error) if may_pass(&error) => Some(error),
-                Err(error) => return unread(&error),
+                Err(error) => return Outcome::Unread(error),
             };
             if !looks.again().await {
                 return not_yet(problem);
@@ -88,7 +88,7 @@ impl Settler<'_> {
                 Ok(_) if is_last => return Outcome::NotDone,
                 Ok(_) => None,
                 Err(error) if may_pass(&error) => Some(error),
-                Err(error) => return unread(&error),
+                Err(error) => return Outcome::Unread(error),
             };
             if !looks.again().await {
                 return not_yet(problem);
@@ -121,7 +121,7 @@ fn changes(rpc: &Rpc) -> Vec<(i64, &Map<String, Value>)> {
 
 fn not_yet(problem: Option<OdooError>) -> Outcome {
     match problem {
-        Some(error) => unread(&error),
+        Some(error) => Outcome::Unread(error),
         None => Outcome::Unknown(
             "its records are as before, and that may change until [delivery] longest_request has passed".to_owned(),
         ),

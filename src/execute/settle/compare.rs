@@ -149,6 +149,15 @@ fn is_plain(kind: &Kind, value: &Value) -> bool {
     }
 }
 
+/// Whether the values of one record, or of each of several, have a command that creates a record.
+pub(super) fn creates_lines(values: &Value) -> bool {
+    match values {
+        Value::Object(values) => values.values().any(creates),
+        Value::Array(records) => records.iter().any(creates_lines),
+        _ => false,
+    }
+}
+
 /// Whether a value has a command that creates a record: `[0, …, {values}]`, at whatever depth.
 fn creates(value: &Value) -> bool {
     let Value::Array(items) = value else { return false };

@@ -6,7 +6,7 @@ use super::{
     candidates::{Candidate, Search},
     compare::{Likeness, Written},
     looks::Looking,
-    may_pass, new_records, unread,
+    may_pass, new_records,
 };
 use crate::{
     execute::undo::ids_of,
@@ -32,7 +32,7 @@ impl Settler<'_> {
     pub(super) async fn created(&self, rpc: &Rpc, how: How<'_>, sending: Sending, looking: Looking) -> Outcome {
         let schema = match self.caller.schema(&rpc.model).await {
             Ok(schema) => schema,
-            Err(error) => return unread(&error),
+            Err(error) => return Outcome::Unread(error),
         };
         let written: Vec<Written> =
             new_records(rpc).into_iter().map(|values| Written::of(self.caller, &schema, values)).collect();
@@ -52,11 +52,11 @@ impl Settler<'_> {
                 Ok(Some(outcome)) => return outcome,
                 Ok(None) => None,
                 Err(error) if may_pass(&error) => Some(error),
-                Err(error) => return unread(&error),
+                Err(error) => return Outcome::Unread(error),
             };
             if !looks.again().await {
                 return match problem {
-                    Some(error) => unread(&error),
+                    Some(error) => Outcome::Unread(error),
                     None => Outcome::Unknown(
                         "no new record has its values, and one may appear until [delivery] longest_request has passed"
                             .to_owned(),
@@ -168,9 +168,11 @@ impl Quest<'_> {
                 alike.join(", ")
             )));
         }
-        Ok(match search.sees_own().await? {
+        Ok(match search.sees_any().await? {
             true => Outcome::NotDone,
-            false => Outcome::Unknown("this user may not see the records that it creates".to_owned()),
+            false => Outcome::Unknown(
+                "this user sees no record of the model, and may not see those that it creates".to_owned(),
+            ),
         })
     }
 }

@@ -17,6 +17,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub struct Sending {
     /// By Odoo's clock.
     pub since: Timestamp,
+    /// After this time, by Odoo's clock, it can create nothing; none where it is yet to be sent.
+    pub until: Option<Timestamp>,
     /// The records that it creates have higher ids than this one, where one is known.
     pub above: Option<i64>,
 }
@@ -24,7 +26,7 @@ pub struct Sending {
 impl Caller {
     /// The moment, before a create of the model is sent.
     pub fn sending(&self, model: &str) -> Sending {
-        Sending { since: self.odoo_time(Timestamp::now()), above: self.odoo.created.bound(model) }
+        Sending { since: self.odoo_time(Timestamp::now()), until: None, above: self.odoo.created.bound(model) }
     }
 
     /// A time of the gateway's clock, by Odoo's.

@@ -22,6 +22,11 @@ use super::{
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_odoo-gateway");
 
+/// Where an answer was lost, what is not found at once is not there. A record with [`CHANGED`] is not found: its outcome stays unknown.
+pub(crate) const SETTLES_AT_ONCE: &str = "[delivery]\nlongest_request = \"100ms\"";
+/// The address of a website of a contact, which Odoo changes (14-19): it puts a scheme before it.
+pub(crate) const CHANGED: &str = "changed.example/x";
+
 /// A gateway that runs until it is stopped or dropped.
 pub(crate) struct Gateway {
     pub(crate) url: String,
