@@ -13,6 +13,7 @@ mod answered;
 mod failed;
 mod leftover;
 mod many;
+mod marker;
 mod method;
 mod run;
 mod search;
@@ -27,6 +28,7 @@ use serde_json::{Map, Value, json};
 use self::settle::Settler;
 pub use self::{
     leftover::Incomplete,
+    marker::Marker,
     settle::{Earlier, Settling},
 };
 use crate::{
@@ -128,6 +130,9 @@ async fn save(settler: Settler<'_>, write: Write, warnings: &mut Vec<Warning>) -
     let Write { steps, lines_before, answer, reads_back } = write;
     let main = run::run(settler, steps, lines_before).await?;
     let created = main.as_ref().and_then(|main| main.created);
+    if let (Some(id), Some(marker), Answer::Created { wanted }) = (created, &settler.settling.marker, &answer) {
+        warnings.extend(marker.give(caller, &wanted.model, id).await);
+    }
     let reads_back = reads_back && main.as_ref().is_none_or(|main| main.is_read);
     let records = match main.map(|main| main.answer).filter(|_| reads_back) {
         Some(Value::Array(records)) => match answer.wanted() {

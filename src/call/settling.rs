@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use super::recorded::Recorded;
 use crate::{
-    execute::{self, Settling},
+    config,
+    execute::{self, Marker, Settling},
     store::Earlier,
 };
 
@@ -20,8 +21,19 @@ impl Recorded<'_> {
             deadline: self.caller.until(),
             longest_request: service.config.delivery.longest_request,
             earlier: self.earlier.map(|earlier| attempt_before(earlier, waits)),
+            marker: self.marker(),
             safe_methods: client.map(|client| client.safe_methods.clone()).unwrap_or_default(),
         }
+    }
+}
+
+impl Recorded<'_> {
+    /// What marks the new record of a call that is in the store. The records of a list have one call, so they have none.
+    fn marker(&self) -> Option<Marker> {
+        let is_wanted = self.authenticated.service.config.delivery.marker == config::Marker::ExternalId;
+        let is_one = self.call.vals.get("payload").is_some_and(serde_json::Value::is_object);
+        let lease = self.lease.as_ref().filter(|_| is_wanted && is_one)?;
+        Some(Marker::of_call(lease.ticket().id))
     }
 }
 

@@ -455,6 +455,10 @@ codes! {
             "the record was written, but `result_field` could not be read; only where it is read by a call of its own \
              (before Odoo 17, files, references)",
             "";
+        MarkerNotWritten = "marker_not_written", Refused, No,
+            "the record was written, but not the external id that `[delivery] marker` gives it, as a rule because the client may \
+             not write `ir.model.data`, or its user may not in Odoo; the record is found by its values alone",
+            "";
         OdooAsksBack = "odoo_asks_back", Refused, No,
             "the method answered an action, such as a wizard that asks for more: it may have done nothing yet. The action is \
              in the result; `payload.then` answers it. Told where strict, too, since the method was called",

@@ -26,7 +26,7 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use self::{compare::Written, looks::Looking};
-use super::failed::is_lost;
+use super::{failed::is_lost, marker::Marker};
 use crate::{
     errors::Retry,
     odoo::{Caller, Effect, Error as OdooError, Rpc, Sending, Unsettled, Why},
@@ -44,6 +44,8 @@ pub struct Settling {
     pub earlier: Option<Earlier>,
     /// The methods that may be called again where the answer was lost.
     pub safe_methods: Vec<Name>,
+    /// What the new record is known by, besides its values.
+    pub marker: Option<Marker>,
 }
 
 /// An earlier attempt of a call.

@@ -43,6 +43,8 @@ pub enum WarningCode {
     SearchKeyNotWritten,
     /// The record was written, and could not be read afterwards.
     ResultNotRead,
+    /// The record was written without the external id that marks it as this call's.
+    MarkerNotWritten,
     /// The method answered an action, such as a wizard that asks for more.
     OdooAsksBack,
     /// Lines that were there and are not in the list were removed.
@@ -63,6 +65,7 @@ impl WarningCode {
             Self::ArchivedMatch => Code::ArchivedMatch,
             Self::SearchKeyNotWritten => Code::SearchKeyNotWritten,
             Self::ResultNotRead => Code::ResultNotRead,
+            Self::MarkerNotWritten => Code::MarkerNotWritten,
             Self::OdooAsksBack => Code::OdooAsksBack,
             Self::LinesRemoved => Code::LinesRemoved,
         }
@@ -79,6 +82,7 @@ impl WarningCode {
             | Self::ArchivedMatch
             | Self::SearchKeyNotWritten
             | Self::ResultNotRead
+            | Self::MarkerNotWritten
             | Self::OdooAsksBack
             | Self::LinesRemoved => false,
         }

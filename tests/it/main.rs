@@ -40,6 +40,7 @@ mod log_place;
 mod lookup_cache;
 mod lookups;
 mod many;
+mod marker;
 mod named_values;
 mod not_written;
 mod operations;

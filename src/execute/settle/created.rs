@@ -34,6 +34,11 @@ impl Settler<'_> {
             Ok(schema) => schema,
             Err(error) => return Outcome::Unread(error),
         };
+        if let (Some(marker), How::Batched | How::Keyed(_)) = (&self.settling.marker, how)
+            && let Ok(Some(id)) = marker.record(self.caller, &rpc.model).await
+        {
+            return Outcome::Done(vec![id]);
+        }
         let written: Vec<Written> =
             new_records(rpc).into_iter().map(|values| Written::of(self.caller, &schema, values)).collect();
         let search = match written.iter().all(Written::is_telling) && !written.is_empty() {
