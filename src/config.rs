@@ -35,7 +35,7 @@ use toml::{
 
 pub use self::{
     client::Client,
-    delivery::{Callback, Cluster, Delivery, Idempotency, Marker, Mode, Ordering, WhenDown},
+    delivery::{Cluster, Delivery, Idempotency, Marker, Mode, Ordering, WhenDown},
     files::Files,
     front::{DATABASE_MANAGER, Limits, Pass, Proxy, Server, Tls},
     hook::Hook,

@@ -81,7 +81,7 @@ pub struct Store {
 #[derive(Debug)]
 enum PlaceOfStore {
     Sqlite(Sqlite),
-    Postgres(Postgres),
+    Postgres(Box<Postgres>),
 }
 
 impl Store {
@@ -119,7 +119,11 @@ impl Store {
     /// The URL is none of a PostgreSQL.
     pub fn shared(url: &str, spans: Spans, clock: Clock) -> Result<Self, Error> {
         drivers();
-        Ok(Self { place: PlaceOfStore::Postgres(Postgres::at(url, clock)?), spans, arrivals: Arrivals::default() })
+        Ok(Self {
+            place: PlaceOfStore::Postgres(Box::new(Postgres::at(url, clock)?)),
+            spans,
+            arrivals: Arrivals::default(),
+        })
     }
 
     /// The locks of records that gateways share, in a session of their own; none where there is one gateway. Must be called

@@ -163,9 +163,8 @@ mod tests {
         for key in ["done", "not done"] {
             let (id, entry) = recorded.begin(Some("webshop"), json!({"payload": {}}), None).await;
             drop(entry);
-            let Accepted::New(Some(ticket)) = store.accept(keyed(id, key), true).await.unwrap() else {
-                panic!("{key}")
-            };
+            let accepted = store.accept(keyed(id, key), true).await.unwrap();
+            let Accepted::New(Some(ticket)) = accepted else { unreachable!("{accepted:?}") };
             let end = End::InDoubt { outcome: b"{}".to_vec(), error: "outcome_unknown".to_owned() };
             assert!(store.finish(&ticket, end, None).await.unwrap());
             ids.push(id);
@@ -176,7 +175,7 @@ mod tests {
             Settlement { is_done: false, records: Vec::new(), why: Some("looked".to_owned()), ..done(ids[1]) };
         settle(&recorded.config, not_done).await.unwrap();
         let again = store.accept(keyed(Uuid::now_v7(), "done"), true).await.unwrap();
-        let Accepted::Closed { id, outcome, .. } = again else { panic!("{again:?}") };
+        let Accepted::Closed { id, outcome, .. } = again else { unreachable!("{again:?}") };
         let outcome = Outcome::of_bytes(&outcome).unwrap();
         assert_eq!((id, outcome.records["res.partner"].clone()), (ids[0], json!([17])));
         assert!(matches!(store.accept(keyed(Uuid::now_v7(), "not done"), true).await.unwrap(), Accepted::New(Some(_))));

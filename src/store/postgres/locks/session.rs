@@ -183,8 +183,11 @@ struct Lost {
 struct Operation {
     number: i32,
     stripe: Stripe,
-    ask: Option<(Option<Place>, oneshot::Sender<Result<Attempt, String>>)>,
+    ask: Option<Waiter>,
 }
+
+/// The place of an answer, and the one who waits for it.
+type Waiter = (Option<Place>, oneshot::Sender<Result<Attempt, String>>);
 
 impl Operation {
     fn release(what: What, stripe: Stripe) -> Self {
