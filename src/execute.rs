@@ -29,7 +29,7 @@ use self::settle::Settler;
 pub use self::{
     leftover::Incomplete,
     marker::Marker,
-    settle::{Earlier, Settling},
+    settle::{Earlier, Right, Settling},
 };
 use crate::{
     odoo::{Caller, Rpc},

@@ -5,6 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio::{
     task::JoinHandle,
@@ -12,7 +13,10 @@ use tokio::{
 };
 
 use super::Error;
-use crate::store::{self, Store, Ticket};
+use crate::{
+    execute::Right,
+    store::{self, Store, Ticket},
+};
 
 /// A part of the lease: it is extended so often, and a store that does not answer is asked again three times as often.
 const BEATS: u32 = 3;
@@ -67,6 +71,12 @@ impl Lease {
         }
         let known = *self.held.lock();
         if is_within(&known) { Ok(()) } else { Err(Error::LeaseLost) }
+    }
+}
+
+impl Right for Lease {
+    fn lasts(&self) -> BoxFuture<'_, bool> {
+        Box::pin(async move { self.check().await.is_ok() })
     }
 }
 

@@ -1,13 +1,13 @@
 //! What a call may do to find out the outcome of its writes, from the configuration and what the store knows of it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
 use super::recorded::Recorded;
 use crate::{
     config,
-    execute::{self, Marker, Settling},
+    execute::{self, Marker, Right, Settling},
     store::Earlier,
 };
 
@@ -23,6 +23,7 @@ impl Recorded<'_> {
             earlier: self.earlier.map(|earlier| attempt_before(earlier, waits)),
             marker: self.marker(),
             safe_methods: client.map(|client| client.safe_methods.clone()).unwrap_or_default(),
+            right: self.lease.clone().map(|lease| lease as Arc<dyn Right>),
         }
     }
 }

@@ -8,6 +8,7 @@
 //! What must stay true:
 //! - A create is never sent again unless it is certain that the first one did nothing.
 //! - A record that another call was answered with, or that may have been there before, is never taken for this call's.
+//! - After a wait, nothing is written for a call that another gateway may make by then ([`Right`]).
 //! - Nothing that succeeds costs an RPC more. Each wait ends with the call's deadline.
 //!
 //! `created` finds out about creates, `changed` about updates and deletions. `compare` holds the values of records against each
@@ -19,8 +20,9 @@ mod compare;
 mod created;
 mod looks;
 
-use std::time::Duration;
+use std::{fmt, sync::Arc, time::Duration};
 
+use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
@@ -46,6 +48,14 @@ pub struct Settling {
     pub safe_methods: Vec<Name>,
     /// What the new record is known by, besides its values.
     pub marker: Option<Marker>,
+    /// The right to make the call, where another gateway may take it. It is asked for again before a write that comes after a wait.
+    pub right: Option<Arc<dyn Right>>,
+}
+
+/// The right to make a call.
+pub trait Right: fmt::Debug + Send + Sync {
+    /// Whether it lasts. Where that cannot be known it does not.
+    fn lasts(&self) -> BoxFuture<'_, bool>;
 }
 
 /// An earlier attempt of a call.
@@ -115,10 +125,11 @@ impl Settler<'_> {
     /// # Errors
     /// Odoo or the policy refuses, or it cannot be found out whether it was done.
     pub(super) async fn send(&self, rpc: &Rpc, how: How<'_>) -> Result<Sent, OdooError> {
-        if let Some(earlier) = self.settling.earlier
-            && let Some(ids) = self.of_earlier(rpc, how, earlier).await?
-        {
-            return Ok(Sent::found(ids));
+        if let Some(earlier) = self.settling.earlier {
+            if let Some(ids) = self.of_earlier(rpc, how, earlier).await? {
+                return Ok(Sent::found(ids));
+            }
+            self.check_right().await?;
         }
         let sending = self.caller.sending(&rpc.model);
         let sent = match how {
@@ -134,6 +145,7 @@ impl Settler<'_> {
             Outcome::Unknown(why) => return Err(self.unsettled(rpc, sending, why, lost).await),
             Outcome::Unread(error) => return Err(self.unsettled(rpc, sending, unread(&error), lost).await),
             Outcome::NotDone => {
+                self.check_right().await?;
                 tracing::info!(model = %rpc.model, method = %rpc.method, "a write whose answer was lost was not done, and is sent again")
             }
         }
@@ -150,6 +162,14 @@ impl Settler<'_> {
             }
             Outcome::Unknown(why) => Err(self.unsettled(rpc, sending, why, lost).await),
             Outcome::Unread(error) => Err(self.unsettled(rpc, sending, unread(&error), lost).await),
+        }
+    }
+
+    /// Before a write that comes after a wait, in which another gateway may have taken the call.
+    async fn check_right(&self) -> Result<(), OdooError> {
+        match &self.settling.right {
+            Some(right) if !right.lasts().await => Err(OdooError::RightLost),
+            _ => Ok(()),
         }
     }
 

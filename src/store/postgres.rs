@@ -35,7 +35,7 @@ pub(super) struct Postgres {
     pool: AnyPool,
     clock: Clock,
     /// For the session of the locks, which is no connection of the pool.
-    options: PgConnectOptions,
+    options: Box<PgConnectOptions>,
     /// Whether the tables are there.
     is_ready: Mutex<bool>,
     read_at: SyncMutex<Option<Instant>>,
@@ -58,13 +58,13 @@ impl Postgres {
             .idle_timeout(Duration::from_secs(60))
             .connect_lazy(url)
             .map_err(unusable)?;
-        let options = url.parse().map_err(unusable)?;
+        let options = Box::new(url.parse().map_err(unusable)?);
         Ok(Self { pool, clock, options, is_ready: Mutex::new(false), read_at: SyncMutex::new(None) })
     }
 
     /// The locks that gateways share. Must be called within a runtime.
     pub(super) fn locks(&self) -> AdvisoryLocks {
-        AdvisoryLocks::new(self.options.clone())
+        AdvisoryLocks::new((*self.options).clone())
     }
 
     async fn run<O: Operation>(&self, operation: &O) -> Result<O::Reply, Error> {

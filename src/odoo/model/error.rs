@@ -55,6 +55,11 @@ pub enum Error {
         .wait.as_secs_f32().ceil()
     )]
     EarlierAttempt { wait: Duration },
+    /// Another gateway may make this call by now: nothing was written.
+    #[error(
+        "the gateway could not extend its right to make this call, so that another one may make it; nothing was written, send it again"
+    )]
+    RightLost,
     /// Odoo, or a proxy in front of it, refused the request before working on it.
     /// `after` is the time after which it wants to be asked again, where it says one.
     #[error("Odoo is overloaded (HTTP {status})")]
@@ -255,6 +260,7 @@ impl Error {
             Self::NoAnswer { .. } => Code::OdooNoAnswer,
             Self::OutcomeUnknown(_) => Code::OutcomeUnknown,
             Self::EarlierAttempt { .. } => Code::EarlierAttempt,
+            Self::RightLost => Code::LeaseLost,
             Self::Overloaded { .. } => Code::OdooOverloaded,
             Self::Fault(fault) => fault.code(),
             Self::UnknownModel(_) => Code::UnknownModel,
@@ -285,6 +291,7 @@ impl Error {
             | Self::OutOfTime
             | Self::KeyBusy
             | Self::EarlierAttempt { .. }
+            | Self::RightLost
             | Self::LocksUnavailable { .. }
             | Self::Overloaded { .. }
             | Self::NoAnswer { effect: Effect::Read, .. } => Retry::Safe,

@@ -66,12 +66,15 @@ pub(super) enum Message {
     Release(What, Stripe, Session),
 }
 
+/// Where the answer to an attempt goes.
+type Reply = oneshot::Sender<Result<Attempt, String>>;
+
 /// An attempt to take a lock.
 pub(super) struct Ask {
     pub(super) stripe: Stripe,
     pub(super) trial: Trial,
     /// Dropped where the caller has gone; then what was taken is released.
-    pub(super) reply: oneshot::Sender<Result<Attempt, String>>,
+    pub(super) reply: Reply,
 }
 
 pub(super) enum Trial {
@@ -183,11 +186,8 @@ struct Lost {
 struct Operation {
     number: i32,
     stripe: Stripe,
-    ask: Option<Waiter>,
+    ask: Option<(Option<Place>, Reply)>,
 }
-
-/// The place of an answer, and the one who waits for it.
-type Waiter = (Option<Place>, oneshot::Sender<Result<Attempt, String>>);
 
 impl Operation {
     fn release(what: What, stripe: Stripe) -> Self {
