@@ -195,9 +195,11 @@ impl Settler<'_> {
         match outcome {
             Outcome::Done(ids) => Ok(Some(ids)),
             Outcome::NotDone => Ok(None),
+            Outcome::Unknown(_) | Outcome::Unread(OdooError::OutOfTime) if Instant::now() < appears_until => {
+                Err(OdooError::EarlierAttempt { wait: longest })
+            }
             // Nothing was sent now; what the earlier attempt has done can be looked for later.
             Outcome::Unread(error) => Err(error),
-            Outcome::Unknown(_) if Instant::now() < appears_until => Err(OdooError::EarlierAttempt { wait: longest }),
             // This call's plan was made of the records as they are.
             Outcome::Unknown(_) if !rpc.creates() => Ok(None),
             Outcome::Unknown(why) => Err(self.unsettled(rpc, sending, why, abandoned(rpc)).await),

@@ -320,7 +320,7 @@ async fn killed_within_a_create(more: &str, is_late: bool) -> (FaultProxy, Gatew
     let (reached, release) = (Arc::<Notify>::default(), Arc::<Notify>::default());
     let hold = Fault::Hold { reached: reached.clone(), release: release.clone() };
     proxy.run(move |_, rpc| if rpc.ends_with("/create") { hold.clone() } else { Fault::Pass });
-    let body = json!({"model": "res.partner", "vals": {"payload": {"name": name, "color": 3}}}).to_string();
+    let body = json!({"model": "res.partner", "vals": {"payload": {"name": name}}}).to_string();
     let (first, sent) = (client(&gateway), body.clone());
     let call = tokio::spawn(async move { first.try_post("create_data", sent).await.map(|_| ()) });
     reached.notified().await;
