@@ -54,7 +54,7 @@ pub struct Delivery {
 pub enum Marker {
     /// The values that were written.
     None,
-    /// An external id of its own, `__gateway__.<key>`.
+    /// An external id of its own, `__gateway__.call_<id>`.
     ExternalId,
 }
 
