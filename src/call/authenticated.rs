@@ -177,7 +177,7 @@ async fn admit(service: &Service, shown: Shown<'_>, incoming: &Incoming) -> Resu
     Ok(Admitted { credential, policy, flow, delivery, attempt: None, share })
 }
 
-/// Refuses a delivery that the store knows already, before its template is run. Whoever has seen one can send it again.
+/// Refuses a delivery that the store knows already, before its template is run. Anyone who has seen a delivery can send it again.
 async fn refuse_known(service: &Service, client: &Client, delivery: &Delivery) -> Result<(), Error> {
     let scope = Scope::Client(client.name.to_string()).to_string();
     let patience = service.config.limits.call_timeout;

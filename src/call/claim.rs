@@ -1,10 +1,10 @@
 //! A call with a key is claimed in the store before anything is planned, and its end is kept there.
 //!
 //! What must stay true:
-//! - Of calls with one key, one is made at a time. Whoever repeats it waits for its end, for as long as its own time lasts.
+//! - Of calls with one key, one is made at a time. A repetition waits for its end, until its own deadline.
 //! - An end that may be followed by another try (`safe`) frees the key, unless an attempt before may have written. Every other end
 //!   is kept, and answered again.
-//! - An end of which nobody knows whether it was done is given to whoever repeats the key: that call finds out what became of it
+//! - A call in doubt is taken over by the next call with its key, which finds out what became of it
 //!   before it writes.
 //! - Where the store does not answer, a call with a key is refused before anything is sent; one without a key does not ask it.
 

@@ -1,4 +1,4 @@
-//! The calls with a key that this process makes: whoever repeats one waits for its end here, instead of asking the store for it.
+//! The calls with a key that this process makes: a repetition waits for the end here, instead of asking the store for it.
 
 use std::sync::Arc;
 

@@ -90,7 +90,7 @@ impl Teller {
                 }
                 Ok(None) => LOOK.mul_f64(0.5 + chance() / 2.0),
                 Err(_) => {
-                    // That the store is away is said by those who need it first.
+                    // The workers say that the store is away.
                     failures += 1;
                     LOOK + retry::pause(failures, LONGEST / 60, chance())
                 }

@@ -215,7 +215,7 @@ impl Finish {
         let keeps_request = state != State::Done;
         let unfinished = match state {
             State::Dead => self.ticket.unfinished,
-            // Nobody knows what this attempt has done either.
+            // It is not known what this attempt has done either.
             State::InDoubt => self.ticket.unfinished.max(1),
             _ => 0,
         };

@@ -99,7 +99,7 @@ impl Operation for Find {
 pub struct KnownKey {
     pub id: Uuid,
     pub state: State,
-    /// Nobody holds its call any more, or it is in doubt: whoever repeats it may take it over.
+    /// Nobody holds its call any more, or it is in doubt: a repetition may take it over.
     pub may_be_taken_over: bool,
 }
 

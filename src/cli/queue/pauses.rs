@@ -13,7 +13,7 @@ pub(in crate::cli) struct Pause {
     client: String,
     #[command(flatten)]
     configured: Configured,
-    /// Why, for those who look at `queue stats`
+    /// The reason, which `queue stats` shows
     #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
     why: Option<String>,
 }
