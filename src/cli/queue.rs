@@ -176,7 +176,8 @@ impl Ls {
             return Ok(ExitCode::SUCCESS);
         }
         if calls.is_empty() {
-            eprintln!("no call in the store is like that");
+            let ended = if self.which.state.is_empty() { "; --state done lists those that have ended" } else { "" };
+            eprintln!("no call in the store is like that{ended}");
             return Ok(ExitCode::SUCCESS);
         }
         let now = queue.now();
@@ -199,7 +200,7 @@ fn row(call: &StoredCall, now: i64) -> Vec<String> {
         call.attempts.to_string(),
         cut(call.client.as_deref().unwrap_or_default(), 9),
         cut(&call.model, 13),
-        cut(call.error.as_deref().unwrap_or_default(), 16),
+        cut(call.error.as_deref().unwrap_or_default(), 15),
     ]
 }
 
