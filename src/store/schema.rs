@@ -1,21 +1,32 @@
 //! The tables of the store, and how a store of an older version becomes one of this version.
 //!
 //! A migration never changes once it was released; what changes is a further one. A store that has one which this version does not
-//! know is of a newer gateway, and is refused.
+//! know is of a newer gateway, and is refused. The statements are those of SQLite; what PostgreSQL calls otherwise is replaced.
 
 use std::borrow::Cow;
 
 use futures_util::{FutureExt, future::BoxFuture};
 use sqlx::{
-    AnyConnection, SqlSafeStr,
+    AnyConnection, AssertSqlSafe, SqlSafeStr,
     migrate::{Migration, MigrationType, Migrator},
 };
 
 use super::{Error, backend::Dialect};
 
-/// The versions with their statements on SQLite and on PostgreSQL.
-const VERSIONS: [(i64, &str, &str); 1] =
-    [(1, include_str!("migrations/sqlite_1.sql"), include_str!("migrations/postgres_1.sql"))];
+/// The versions with their statements.
+const VERSIONS: [(i64, &str); 1] = [(1, include_str!("migrations/1.sql"))];
+
+/// What SQLite calls a type, and what PostgreSQL does.
+const TYPES: [(&str, &str); 2] =
+    [("INTEGER PRIMARY KEY AUTOINCREMENT", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"), (" BLOB", " BYTEA")];
+
+fn in_dialect(statements: &str, dialect: Dialect) -> String {
+    let statements = statements.to_owned();
+    match dialect {
+        Dialect::Sqlite => statements,
+        Dialect::Postgres => TYPES.iter().fold(statements, |all, (sqlite, postgres)| all.replace(sqlite, postgres)),
+    }
+}
 
 /// Brings the store to this version.
 ///
@@ -26,8 +37,8 @@ pub(super) fn migrate<'c>(
     dialect: Dialect,
     at: &'c str,
 ) -> BoxFuture<'c, Result<(), Error>> {
-    let migrations = VERSIONS.iter().map(|(version, sqlite, postgres)| {
-        let statements = dialect.pick(sqlite, postgres).into_sql_str();
+    let migrations = VERSIONS.iter().map(|(version, statements)| {
+        let statements = AssertSqlSafe(in_dialect(statements, dialect)).into_sql_str();
         Migration::new(*version, Cow::Borrowed("tables"), MigrationType::Simple, statements, false)
     });
     let mut migrator = Migrator::with_migrations(migrations.collect());

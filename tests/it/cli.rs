@@ -207,7 +207,10 @@ async fn the_admin_listener_tells_health_and_readiness_and_nothing_else() {
     assert_eq!(gateway.get_admin("/health").await, (200, json!({"status": "pass"})));
     assert_eq!(
         gateway.get_admin("/ready").await,
-        (200, json!({"ready": true, "log": "writable", "odoo": {"version": "19.0", "edition": "community"}}))
+        (
+            200,
+            json!({"ready": true, "store": "answers", "log": "writable", "odoo": {"version": "19.0", "edition": "community"}})
+        )
     );
     assert_eq!(gateway.get_admin("/api/create_data").await.0, 404);
     assert_eq!(Client::nobody(&gateway).send("GET", "/ready", Default::default(), None::<String>).await.status, 404);
