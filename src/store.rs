@@ -241,8 +241,8 @@ impl Store {
     }
 
     /// Where the outcomes of calls begin that have ended since this time of the store.
-    pub fn outcomes_from(&self, since: i64) -> OutcomeCursor {
-        (since.saturating_add(millis(self.spans.keep)), 0)
+    pub fn outcomes_from(since: i64) -> OutcomeCursor {
+        (since, 0)
     }
 
     /// Outcomes of calls that were done or refused for good, behind a cursor, each with the cursor behind it.

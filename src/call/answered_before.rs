@@ -13,6 +13,7 @@ use super::{Error, Outcome, Service};
 use crate::{
     log::{self, Archive, Filter},
     odoo::Odoo,
+    store::Store,
 };
 
 /// The log is read so much further back than it has to be, so that the next call in line finds it read.
@@ -44,7 +45,7 @@ impl Service {
     }
 
     async fn note_of_store(&self, since: Timestamp) -> Result<(), Error> {
-        let mut after = self.store.outcomes_from(since.as_millisecond());
+        let mut after = Store::outcomes_from(since.as_millisecond());
         loop {
             let outcomes = self.store.outcomes(after, AT_ONCE).await?;
             let Some((last, _)) = outcomes.last() else { return Ok(()) };

@@ -143,6 +143,7 @@ pub(super) fn new_call(asked: Asked<'_>, scope: &Scope, key: Option<&Key>, place
         model: asked.model.chars().take(MODEL).collect(),
         request,
         place,
+        keep: key.and_then(|key| key.known_for),
     }
 }
 

@@ -12,7 +12,7 @@
 mod digest;
 mod place;
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use http::HeaderMap;
 use serde_json::{Map, Value};
@@ -57,6 +57,8 @@ pub(super) struct Key {
     pub(super) digest: [u8; 32],
     /// It is the identity of a signed delivery: its sender knows nothing of keys.
     pub(super) is_delivery: bool,
+    /// How long it is known, where that is not the time of all others.
+    pub(super) known_for: Option<Duration>,
 }
 
 /// The call that a key is looked for in.
@@ -92,7 +94,12 @@ pub(super) fn key(
     };
     // One that was seen by others must not be answered to them either, so it is taken whatever it asks for.
     if let Some(delivery) = delivery {
-        return Ok(Some(Key { text: delivery.key(), digest: delivery.digest(), is_delivery: true }));
+        return Ok(Some(Key {
+            text: delivery.key(),
+            digest: delivery.digest(),
+            is_delivery: true,
+            known_for: delivery.known_for(),
+        }));
     }
     if !asked.may_write() {
         return Ok(None);
@@ -102,13 +109,18 @@ pub(super) fn key(
             Some(rules) if rules.derived => {
                 let digest = digest::of(asked);
                 // No key that is sent has a blank in it.
-                Ok(Some(Key { text: format!("derived {}", const_hex::encode(digest)), digest, is_delivery: false }))
+                Ok(Some(Key {
+                    text: format!("derived {}", const_hex::encode(digest)),
+                    digest,
+                    is_delivery: false,
+                    known_for: None,
+                }))
             }
             Some(rules) if rules.required => Err(Error::KeyRequired),
             _ => Ok(None),
         };
     };
-    Ok(Some(Key { text, digest: digest::of(asked), is_delivery: false }))
+    Ok(Some(Key { text, digest: digest::of(asked), is_delivery: false, known_for: None }))
 }
 
 /// Whether a request has one of the headers that are keys for every caller.

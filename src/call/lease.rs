@@ -131,6 +131,7 @@ mod tests {
             model: "res.partner".to_owned(),
             request: Vec::new(),
             place: Place::AtOnce,
+            keep: None,
         }
     }
 

@@ -146,6 +146,7 @@ mod tests {
             model: "res.partner".to_owned(),
             request: b"{}".to_vec(),
             place: Place::AtOnce,
+            keep: None,
         }
     }
 

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{
     backend::{Operation, Tx},
     call::{Accepted, Earlier, NewCall, Place, State, Ticket},
+    clock::millis,
     row,
 };
 
@@ -23,8 +24,8 @@ pub(super) struct Accept {
 }
 
 const INSERT: &str = "INSERT INTO calls (id, caller, client, idempotency_key, digest, route, model, lane, state, request, \
-                      attempts, unfinished, holder, lease_until, first_attempt, last_attempt, accepted) \
-                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
+                      attempts, unfinished, holder, lease_until, first_attempt, last_attempt, accepted, keep) \
+                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) \
                       ON CONFLICT DO NOTHING";
 
 const FIND: &str = "SELECT id, digest, state, lane, holder, lease_until, outcome, attempts, unfinished, first_attempt, \
@@ -90,7 +91,8 @@ impl Accept {
             .bind(if is_held { tx.now.saturating_add(self.lease) } else { 0 })
             .bind(is_held.then_some(tx.now))
             .bind(is_held.then_some(tx.now))
-            .bind(tx.now);
+            .bind(tx.now)
+            .bind(call.keep.map(millis));
         Ok(insert.execute(&mut *tx.connection).await?.rows_affected() == 1)
     }
 

@@ -153,7 +153,7 @@ pub(super) struct Callback {
 
 const CLOSE: &str = "UPDATE calls SET state = $1, outcome = $2, error = $3, request = CASE WHEN $4 = 1 THEN request ELSE NULL END, \
                      holder = NULL, lease_until = $5, unfinished = $6, closed = $7, \
-                     expires = $8 WHERE id = $9 AND holder = $10";
+                     expires = $7 + COALESCE(keep, $8) WHERE id = $9 AND holder = $10";
 
 impl Operation for Finish {
     type Reply = bool;
@@ -227,7 +227,7 @@ impl Finish {
             .bind(tx.now)
             .bind(unfinished)
             .bind(tx.now)
-            .bind(tx.now.saturating_add(self.keep))
+            .bind(self.keep)
             .bind(self.ticket.id.to_string())
             .bind(self.ticket.holder.to_string());
         close.execute(&mut *tx.connection).await

@@ -25,6 +25,8 @@ pub struct NewCall {
     /// What is needed to make the call again. It may hold what the log hides, so it is kept only while the call is open.
     pub request: Vec<u8>,
     pub place: Place,
+    /// How long its outcome is kept, where that is not the time of all others.
+    pub keep: Option<Duration>,
 }
 
 impl fmt::Debug for NewCall {

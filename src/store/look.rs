@@ -126,29 +126,28 @@ impl Operation for FindKey {
     }
 }
 
-/// Where a page of outcomes begins: behind the one that expires then and has this `seq`.
+/// Where a page of outcomes begins: behind the one that was closed then and has this `seq`.
 pub type OutcomeCursor = (i64, i64);
 
-/// The outcomes of calls that have ended for good, the first to expire first, each with the cursor behind it. All are kept for the
-/// same time, so that those which ended since a time are those which expire from a time on.
+/// The outcomes of calls that have ended for good, in the order in which they ended, each with the cursor behind it.
 pub(super) struct Outcomes {
     pub(super) after: OutcomeCursor,
     pub(super) most: u32,
 }
 
-const OUTCOMES: &str = "SELECT expires, seq, outcome FROM calls WHERE expires IS NOT NULL AND expires >= $1 \
-                        AND (expires > $1 OR seq > $2) AND state = 'done' AND outcome IS NOT NULL ORDER BY expires, seq LIMIT $3";
+const OUTCOMES: &str = "SELECT closed, seq, outcome FROM calls WHERE state = 'done' AND closed >= $1 \
+                        AND (closed > $1 OR seq > $2) AND outcome IS NOT NULL ORDER BY closed, seq LIMIT $3";
 
 impl Operation for Outcomes {
     type Reply = Vec<(OutcomeCursor, Vec<u8>)>;
 
     fn run<'a>(&'a self, tx: &'a mut Tx<'_>) -> BoxFuture<'a, Result<Self::Reply, SqlError>> {
         async move {
-            let (expires, seq) = self.after;
-            let query = sqlx::query(OUTCOMES).bind(expires).bind(seq).bind(i64::from(self.most));
+            let (closed, seq) = self.after;
+            let query = sqlx::query(OUTCOMES).bind(closed).bind(seq).bind(i64::from(self.most));
             let rows = query.fetch_all(&mut *tx.connection).await?;
             let outcome = |found: &sqlx::any::AnyRow| {
-                Ok(((found.try_get("expires")?, found.try_get("seq")?), found.try_get("outcome")?))
+                Ok(((found.try_get("closed")?, found.try_get("seq")?), found.try_get("outcome")?))
             };
             rows.iter().map(outcome).collect()
         }

@@ -26,6 +26,7 @@ fn queued(client: &str, lane: &str, model: &str) -> NewCall {
         model: model.to_owned(),
         request: b"{}".to_vec(),
         place: Place::Lane(format!("{client} {lane}")),
+        keep: None,
     }
 }
 

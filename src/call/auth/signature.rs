@@ -21,6 +21,9 @@ use uuid::Uuid;
 use self::way::{BASE64, Way};
 use crate::config::{Algorithm, Hmac, Signature};
 
+/// Times are compared by whole seconds.
+const EDGE: Duration = Duration::from_secs(2);
+
 /// Why a request is not taken for the client's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
@@ -53,6 +56,8 @@ pub(in crate::call) struct Verifier {
 #[derive(Debug, Clone, Copy)]
 pub(in crate::call) struct Delivery {
     digest: [u8; 32],
+    /// How long it is known again, where its sender gives it no identity: later the same content is another delivery.
+    known_for: Option<Duration>,
 }
 
 impl Verifier {
@@ -108,11 +113,13 @@ impl Verifier {
             }
         }
         let mut digest = Sha256::new();
+        // A time may be as far ahead as behind.
+        let known_for = claim.id.is_none().then(|| self.tolerance * 2 + EDGE);
         match claim.id {
             Some(id) => digest.update(id),
             None => claim.signed.iter().for_each(|part| digest.update(part)),
         }
-        Ok(Delivery { digest: digest.finalize().into() })
+        Ok(Delivery { digest: digest.finalize().into(), known_for })
     }
 }
 
@@ -124,6 +131,10 @@ impl Delivery {
 
     pub(in crate::call) fn digest(&self) -> [u8; 32] {
         self.digest
+    }
+
+    pub(in crate::call) fn known_for(&self) -> Option<Duration> {
+        self.known_for
     }
 }
 

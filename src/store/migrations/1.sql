@@ -21,7 +21,8 @@ CREATE TABLE calls (
     last_attempt BIGINT,
     accepted BIGINT NOT NULL,
     closed BIGINT,
-    expires BIGINT
+    expires BIGINT,
+    keep BIGINT
 );
 CREATE UNIQUE INDEX calls_key ON calls (caller, idempotency_key) WHERE idempotency_key IS NOT NULL;
 CREATE INDEX calls_lane ON calls (lane, seq) WHERE state = 'queued';
@@ -30,6 +31,7 @@ CREATE INDEX calls_client ON calls (client, accepted, state) WHERE state = 'queu
 CREATE INDEX calls_running ON calls (lease_until) WHERE state = 'running';
 CREATE INDEX calls_dead ON calls (client, state) WHERE state = 'dead';
 CREATE INDEX calls_in_doubt ON calls (client, state) WHERE state = 'in_doubt';
+CREATE INDEX calls_done ON calls (closed, seq) WHERE state = 'done';
 CREATE INDEX calls_expires ON calls (expires) WHERE expires IS NOT NULL;
 
 -- An ordering key with open calls. `due` is when its first call may be taken, and while it is held the end of the lease.

@@ -130,6 +130,7 @@ fn create(lane: &str, model: &str, name: &str) -> NewCall {
         model: model.to_owned(),
         request: request.to_string().into_bytes(),
         place: Place::Lane(lane.to_owned()),
+        keep: None,
     }
 }
 

@@ -43,10 +43,10 @@ async fn a_key_is_known_again_with_its_outcome(store: &Store) {
     assert_eq!(again, Accepted::Closed { id: first.id, state: State::Done, outcome: b"done".to_vec() });
     let found = store.find(first.id).await.unwrap().unwrap();
     assert_eq!((found.state, found.outcome, found.attempts), (State::Done, Some(b"done".to_vec()), 1));
-    let outcomes = store.outcomes(store.outcomes_from(store.now()), 10).await.unwrap();
+    let outcomes = store.outcomes(Store::outcomes_from(store.now()), 10).await.unwrap();
     assert_eq!(outcomes.iter().map(|(_, outcome)| &outcome[..]).collect::<Vec<_>>(), [b"done"]);
     assert_eq!(store.outcomes(outcomes[0].0, 10).await.unwrap(), []);
-    assert_eq!(store.outcomes(store.outcomes_from(store.now() + 1), 10).await.unwrap(), []);
+    assert_eq!(store.outcomes(Store::outcomes_from(store.now() + 1), 10).await.unwrap(), []);
 
     let freed = self::ticket(store.accept(call(Some("k2"), Place::AtOnce), true).await.unwrap());
     assert!(store.finish(&freed, End::Free, None).await.unwrap());

@@ -37,6 +37,7 @@ fn call(key: Option<&str>, place: Place) -> NewCall {
         model: "res.partner".to_owned(),
         request: b"{\"name\": \"x\"}".to_vec(),
         place,
+        keep: None,
     }
 }
 
