@@ -5,7 +5,7 @@
 //! some writes arrive long after they were sent. Workers follow the rules of a delivery: no write without a lease, and none where an
 //! earlier write of that call may still arrive. Invariants: no call is written twice, none that was accepted is lost, the calls of a
 //! lane are taken in their order, no lane is blocked for ever. A failure names its seed; `STORE_SEED` runs that one alone, and
-//! `STORE_SEEDS` so many.
+//! `STORE_SEEDS` so many, from `STORE_FIRST` on.
 
 pub(super) mod ground;
 mod reference;
@@ -39,7 +39,10 @@ fn seeds(usual: u64) -> std::ops::Range<u64> {
     let given = |name: &str| std::env::var(name).ok().map(|value| value.parse::<u64>().unwrap());
     match given("STORE_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..given("STORE_SEEDS").unwrap_or(usual),
+        None => {
+            let first = given("STORE_FIRST").unwrap_or(0);
+            first..first + given("STORE_SEEDS").unwrap_or(usual)
+        }
     }
 }
 

@@ -187,6 +187,7 @@ impl<'g> World<'g> {
             model: "res.partner".to_owned(),
             request: b"{}".to_vec(),
             place,
+            keep: None,
         };
         let takes_over = self.rng.bool();
         let reply = self.store().accept(call.clone(), takes_over).await;
@@ -311,9 +312,11 @@ impl<'g> World<'g> {
         assert_eq!(times.len(), 1, "call {id} was written twice");
     }
 
-    /// How an attempt ends of which it is not known whether it wrote.
+    /// How an attempt ends where it is not known whether the call was written. One that has sent a write itself is not tried again
+    /// before a person has looked.
     fn unclear(&mut self, at: usize) -> End {
-        match self.holds[at].in_lane && self.rng.u8(0..4) > 0 {
+        let Hold { in_lane, has_sent, .. } = self.holds[at];
+        match in_lane && !has_sent && self.rng.u8(0..4) > 0 {
             true => again(60),
             false => End::InDoubt { outcome: b"?".to_vec(), error: "outcome_unknown".to_owned() },
         }
