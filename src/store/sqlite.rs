@@ -14,7 +14,10 @@ use std::{
 
 use futures_util::{FutureExt, future::BoxFuture};
 use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection, Error as SqlError, any::AnyPoolOptions};
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{self, Instant},
+};
 
 use super::{
     Clock, Error,
@@ -32,6 +35,8 @@ const TOGETHER: usize = 512;
 /// Other processes, such as `sqlite3`, may hold the file for so long.
 const BUSY: Duration = Duration::from_secs(5);
 const READERS: u32 = 3;
+/// How long a lock of another process is waited for.
+const LOCKED: Duration = Duration::from_secs(1);
 
 /// A store in a file.
 #[derive(Debug)]
@@ -63,7 +68,7 @@ impl Sqlite {
         let path = folder.join(FILE);
         let lock = if gateway {
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| unusable(&error))?;
-            Some(lock(folder)?)
+            Some(lock(folder).await?)
         } else {
             None
         };
@@ -90,15 +95,20 @@ impl Sqlite {
     }
 }
 
-/// Keeps a second gateway out, for as long as the file is open.
-fn lock(folder: &Path) -> Result<File, Error> {
+/// Keeps a second gateway out, for as long as the file is open. A process that is being replaced, or one that it has just started,
+/// may have the lock for a moment.
+async fn lock(folder: &Path) -> Result<File, Error> {
     let path = folder.join(LOCK);
     let unusable = |error: std::io::Error| Error::Unusable { at: path.display().to_string(), why: error.to_string() };
     let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(unusable)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::InUse(folder.join(FILE))),
-        Err(TryLockError::Error(error)) => Err(unusable(error)),
+    let until = Instant::now() + LOCKED;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if Instant::now() < until => time::sleep(LOCKED / 20).await,
+            Err(TryLockError::WouldBlock) => return Err(Error::InUse(folder.join(FILE))),
+            Err(TryLockError::Error(error)) => return Err(unusable(error)),
+        }
     }
 }
 
