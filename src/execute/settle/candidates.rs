@@ -20,7 +20,7 @@ const DOUBTFUL: SignedDuration = SignedDuration::from_mins(5);
 /// The user that Odoo's modules create records as where the caller's own rights do not reach (14-19).
 const SYSTEM: i64 = 1;
 /// The records that one search looks through, beside those that are looked for.
-const MOST: u64 = 1_000;
+const MOST: u64 = 10_000;
 /// The most ids that a search names to leave them out.
 const MOST_LEFT_OUT: usize = 2_000;
 
