@@ -91,10 +91,10 @@ async fn a_gateway_whose_lock_was_deleted_leaves_the_folder_to_the_next_one() {
     let verified = verify(&folder);
     assert_eq!((&verified["sound"], grades(&verified)), (&json!(false), vec!["lost"]), "{verified}");
 
-    // The second one, with the same configuration and folder.
+    // The second one, with the same configuration and folder; its store is another one, which the first does not hold.
     let shared = tempfile::tempdir().unwrap();
     let config = fs::read_to_string(folder.join("gateway.toml")).unwrap();
-    let directory = format!("[log]\ndirectory = {:?}", folder.join("log"));
+    let directory = format!("[delivery]\ndirectory = \"delivery\"\n[log]\ndirectory = {:?}", folder.join("log"));
     fs::write(shared.path().join("gateway.toml"), config.replacen("[log]", &directory, 1)).unwrap();
     let second = Gateway::again(shared).unwrap();
     refused_calls(&second, 3).await;
