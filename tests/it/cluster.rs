@@ -146,7 +146,7 @@ async fn a_call_that_lost_its_lock_before_its_first_write_finds_what_another_gat
 async fn a_suspended_gateway_keeps_its_lock_and_a_killed_one_does_not() {
     let (odoo, postgres) = (odoo().await, Postgres::start().await);
     let proxy = FaultProxy::before(odoo).await;
-    let limits = "[limits]\ncall_timeout = \"3s\"";
+    let limits = "[limits]\ncall_timeout = \"8s\"";
     let (holder, holder_client) = shared(&postgres, &proxy.url, odoo, "[limits]\ncall_timeout = \"40s\"");
     let (_other, other_client) = shared(&postgres, &odoo.url, odoo, limits);
     let (reached, release) = (Arc::<Notify>::default(), Arc::<Notify>::default());
