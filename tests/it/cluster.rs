@@ -146,7 +146,7 @@ async fn a_call_that_lost_its_lock_before_its_first_write_finds_what_another_gat
 async fn a_suspended_gateway_keeps_its_lock_and_a_killed_one_does_not() {
     let (odoo, postgres) = (odoo().await, Postgres::start().await);
     let proxy = FaultProxy::before(odoo).await;
-    let limits = "[limits]\ncall_timeout = \"8s\"";
+    let limits = "[limits]\ncall_timeout = \"4s\"";
     let (holder, holder_client) = shared(&postgres, &proxy.url, odoo, "[limits]\ncall_timeout = \"40s\"");
     let (_other, other_client) = shared(&postgres, &odoo.url, odoo, limits);
     let (reached, release) = (Arc::<Notify>::default(), Arc::<Notify>::default());
@@ -160,12 +160,20 @@ async fn a_suspended_gateway_keeps_its_lock_and_a_killed_one_does_not() {
     let slow = spawn(&holder_client, upsert(&key));
     reached.notified().await;
     holder.signal("STOP");
-    let refused = other_client.post("create_update_data", upsert(&key)).await;
-    assert_eq!((refused.status, outcome(&refused).as_str()), (503, "key_busy"), "{refused:?}");
+    poll_for(async || {
+        let refused = other_client.post("create_update_data", upsert(&key)).await;
+        // A PostgreSQL that the machine leaves no time may not answer at first; then nothing is written, either.
+        assert!(
+            refused.status == 503 && ["key_busy", "store_unavailable"].contains(&&*outcome(&refused)),
+            "{refused:?}"
+        );
+        outcome(&refused) == "key_busy"
+    })
+    .await;
     holder.signal("CONT");
     release.notify_one();
     assert_eq!(outcome(&slow.await.unwrap()), "ok");
-    assert_eq!(outcome(&other_client.post("create_update_data", upsert(&key)).await), "ok");
+    poll_for(async || outcome(&other_client.post("create_update_data", upsert(&key)).await) == "ok").await;
     assert_eq!(of_ref(odoo, &key).await, 1);
 
     let key = unique("key");
@@ -176,8 +184,12 @@ async fn a_suspended_gateway_keeps_its_lock_and_a_killed_one_does_not() {
     reached.notified().await;
     drop(holder.kill());
     assert!(dying.await.unwrap());
-    let answer = other_client.post("create_update_data", upsert(&key)).await;
-    assert_eq!(outcome(&answer), "ok", "{answer:?}");
+    poll_for(async || {
+        let answer = other_client.post("create_update_data", upsert(&key)).await;
+        assert!(answer.status == 200 || answer.json.to_string().contains("\"retry\":\"safe\""), "{answer:?}");
+        outcome(&answer) == "ok"
+    })
+    .await;
     release.notify_one();
     assert_eq!(of_ref(odoo, &key).await, 1);
 }
