@@ -125,12 +125,21 @@ fn next(rest: &mut &[Value], record: &Map<String, Value>) -> bool {
                 "!=" => own != *value,
                 "in" => value.as_array().unwrap().contains(&own),
                 "not in" => !value.as_array().unwrap().contains(&own),
-                ">=" => own.as_str() >= value.as_str(),
-                "<=" => own.as_str() <= value.as_str(),
-                ">" => own.as_str() > value.as_str(),
+                ">=" => !is_less(&own, value),
+                "<" => is_less(&own, value),
+                "<=" => !is_less(value, &own),
+                ">" => is_less(value, &own),
                 other => panic!("the stub does not know {other}"),
             }
         }
+    }
+}
+
+/// Compares numbers, and texts such as times.
+fn is_less(one: &Value, other: &Value) -> bool {
+    match (one.as_i64(), other.as_i64()) {
+        (Some(one), Some(other)) => one < other,
+        _ => one.as_str() < other.as_str(),
     }
 }
 
