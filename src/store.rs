@@ -64,7 +64,7 @@ const CHECK: Duration = Duration::from_secs(2);
 pub struct Spans {
     /// Of a claim, until another gateway may take it.
     pub lease: Duration,
-    /// Of a key with its outcome, and of what waits for a person.
+    /// Of a key with its outcome, and of a call that is dead or in doubt.
     pub keep: Duration,
     /// Of the end of a call that a client cannot be told.
     pub callback: Duration,

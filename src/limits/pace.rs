@@ -1,4 +1,4 @@
-//! How often something is begun each second, by somebody who waits for the next time.
+//! A pace: so many beginnings a second, and each caller waits for the next one.
 
 use std::{num::NonZeroU32, time::Duration};
 

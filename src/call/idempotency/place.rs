@@ -31,7 +31,7 @@ pub(super) fn in_header(headers: &HeaderMap, name: &HeaderName) -> Result<Option
 /// nothing is there, or null.
 ///
 /// # Errors
-/// What stands there is no text and no integer, or cannot be a key.
+/// The value is neither a text nor an integer, or it cannot be a key.
 pub(super) fn in_body(asked: Asked<'_>, path: &str) -> Result<Option<String>, Error> {
     let invalid = |problem| Error::InvalidKey { place: format!("`{path}` of the body"), problem };
     let found = match asked.sent {

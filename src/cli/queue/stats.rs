@@ -1,4 +1,4 @@
-//! `queue stats`: how many calls each client has in the store, how old the oldest is, and what waits for a person.
+//! `queue stats`: how many calls each client has in the store, how old the oldest is, and how many calls a person must look at.
 
 use std::{io::Write, process::ExitCode};
 

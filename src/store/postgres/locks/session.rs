@@ -182,7 +182,7 @@ struct Lost {
     until: Instant,
 }
 
-/// One row of the statement, and who waits for it.
+/// One row of the statement, with the place of its answer.
 struct Operation {
     number: i32,
     stripe: Stripe,
