@@ -36,7 +36,7 @@ pub use self::{
     answered::{Accepted, Answered},
     answered_before::AnsweredBefore,
     error::Error,
-    incoming::{Attempt, By, Incoming, Presented},
+    incoming::{Attempt, By, Incoming, Presented, ToHook},
     lease::Lease,
     message::Call,
     open_keys::OpenKeys,

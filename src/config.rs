@@ -38,7 +38,7 @@ pub use self::{
     delivery::{Cluster, Delivery, Idempotency, Marker, Mode, Ordering, WhenDown},
     files::Files,
     front::{DATABASE_MANAGER, Limits, Pass, Proxy, Server, Tls},
-    hook::Hook,
+    hook::{Accept, Hook},
     log::{Kept, Log, OnFailure, days},
     policy::{OwnCredentials, Rules},
     signature::{Algorithm, Encoding, Hmac, Part, Scheme, Signature},
@@ -208,7 +208,7 @@ impl Config {
             *file = folder.join(&file);
         }
         config.clients.iter_mut().for_each(|client| client.relative_to(folder));
-        config.hooks.iter_mut().for_each(|hook| hook.template = folder.join(&hook.template));
+        config.hooks.iter_mut().for_each(|hook| hook.relative_to(folder));
         Ok(config)
     }
 
@@ -230,8 +230,8 @@ impl Config {
     pub fn files(&self) -> Vec<PathBuf> {
         let tls = [&self.tls.certificate, &self.tls.key, &self.tls.client_ca, &self.upstream.ca];
         let secrets = self.clients.iter().flat_map(Client::files);
-        let templates = self.hooks.iter().map(|hook| &hook.template);
-        tls.into_iter().flatten().chain(secrets).chain(templates).cloned().collect()
+        let of_hooks = self.hooks.iter().flat_map(Hook::files);
+        tls.into_iter().flatten().chain(secrets).cloned().chain(of_hooks).collect()
     }
 
     pub(crate) fn parse(text: &str, path: &Path) -> Result<Self, Error> {

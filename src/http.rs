@@ -124,7 +124,8 @@ async fn serve(site: &Arc<Site>, address: IpAddr, request: http::Request<Incomin
                     return calls::answer_request(site, route, None, address, request, share).await;
                 }
                 Ok(Destination::Hook(hook)) => {
-                    return calls::answer_request(site, hook.route, Some(hook), address, request, share).await;
+                    return calls::answer_request(site, hook.entry.route, Some((hook, None)), address, request, share)
+                        .await;
                 }
                 Ok(Destination::Call(id)) => return stored_calls::answer(site, id, address, &request).await,
                 Ok(Destination::Passed(path)) => return pass_on(site, path, address, request, share).await,

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use tokio::time;
 
 use super::{
@@ -18,6 +19,7 @@ use super::{
     message::{Envelope, weigh},
 };
 use crate::{
+    hook::RequestLine,
     limits::{LoginAttempt, Share, network},
     log::Who,
     memory::Weight,
@@ -122,32 +124,39 @@ fn stop_stranger(mut docket: Docket, incoming: &Incoming, error: Error) -> Stopp
     docket.stop(error)
 }
 
+/// What of a request may prove who sends it.
+#[derive(Clone, Copy)]
+struct Came<'r> {
+    line: &'r RequestLine,
+    headers: &'r HeaderMap,
+}
+
 /// Who it is, as far as what is presented tells.
 fn prove<'s>(service: &'s Service, incoming: &Incoming) -> Result<Shown<'s>, Error> {
     let clients = &service.clients;
     let client = |name: &str| clients.by_name(name).ok_or(auth::Error::UnknownClient);
-    let (headers, named) = match &incoming.presented {
+    let (came, named) = match &incoming.presented {
         Presented::Client(name) => return Ok(Shown::Trusted(client(name)?)),
-        Presented::Headers { headers, client } => (headers, client),
+        Presented::Headers { line, headers, client } => (Came { line, headers }, client),
     };
     let signed = |client: &'s Client| -> Result<Shown<'s>, Error> {
         let verifier = client.verifier.as_ref().ok_or(auth::Error::UnknownClient)?;
         let body = incoming.body.as_ref().map_err(|error| Error::Body(error.clone()))?;
-        Ok(Shown::Signed(client, verifier.verify(headers, body)?))
+        Ok(Shown::Signed(client, verifier.verify(came.line, came.headers, body)?))
     };
     match (&incoming.hook, named) {
-        (Some(hook), _) => {
-            let client = client(&hook.client)?;
+        (Some(to), _) => {
+            let client = client(&to.hook.entry.client)?;
             if client.verifier.is_some() {
                 return signed(client);
             }
-            match auth::shown(headers, clients)? {
+            match auth::shown(came.headers, clients)? {
                 Shown::Client(shown) if shown.name == client.name => Ok(Shown::Client(shown)),
                 _ => Err(auth::Error::UnknownClient.into()),
             }
         }
         (None, Some(name)) => signed(client(name)?),
-        (None, None) => Ok(auth::shown(headers, clients)?),
+        (None, None) => Ok(auth::shown(came.headers, clients)?),
     }
 }
 

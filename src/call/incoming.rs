@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::lease::Lease;
 use crate::{
-    hook::Hook,
+    hook::{Hook, RequestLine, Sent},
     odoo::{RotatedCookie, TraceParent},
     route::Route,
     store::Earlier,
@@ -21,8 +21,8 @@ pub struct Incoming {
     /// The call's id, in the log and in the answer.
     pub id: Uuid,
     pub route: Route,
-    /// The hook by which it came: its template makes the call of the body.
-    pub hook: Option<Arc<Hook>>,
+    /// The hook by which it came: its template makes the call of what was sent.
+    pub hook: Option<ToHook>,
     pub presented: Presented,
     pub by: By,
     pub address: IpAddr,
@@ -35,10 +35,17 @@ pub struct Incoming {
     pub rotated: RotatedCookie,
 }
 
+/// A delivery to a hook.
+pub struct ToHook {
+    pub hook: Arc<Hook>,
+    /// What came, where the gateway has kept it; else it is what is presented, and the body.
+    pub kept: Option<Sent>,
+}
+
 /// What proves who calls.
 pub enum Presented {
-    /// The headers of a request. `client` is the name in the URL of the client whose signature they have.
-    Headers { headers: HeaderMap, client: Option<String> },
+    /// Line and headers of a request. `client` is the name in the URL of the client whose signature it has.
+    Headers { line: RequestLine, headers: HeaderMap, client: Option<String> },
     /// The name of a `[[client]]` that the call is made for. Only the gateway and its operator can present that.
     Client(String),
 }

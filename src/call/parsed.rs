@@ -1,5 +1,6 @@
 //! The second stage: what is asked. Of a hook, its template makes the call of what its sender sent.
 
+use bytes::Bytes;
 use http::HeaderMap;
 use serde_json::{Map, Value};
 
@@ -8,11 +9,11 @@ use super::{
     auth::clients::Client,
     authenticated::Authenticated,
     docket::Stopped,
-    incoming::Presented,
+    incoming::{Incoming, Presented, ToHook},
     message::{Call, Envelope},
 };
 use crate::{
-    hook::{self, Hook, Sent},
+    hook::{self, Made, Sent, SentBody},
     memory,
     wire::BodyError,
 };
@@ -60,23 +61,34 @@ async fn take_apart(authenticated: &mut Authenticated<'_>) -> Result<Asked, Erro
             let Call { model, vals } = call?;
             Ok(Asked { model, vals: Ok(vals), sent: None })
         }
-        Some(hook) => by_template(service, hook, body, &incoming.presented).await,
+        Some(to) => {
+            let sent = sent(service, to, incoming, body);
+            let shown = sent.to_json(match &sent.body {
+                SentBody::Json(json) => Envelope::foreign(json)?,
+                SentBody::Unreadable { .. } => Value::Null,
+            });
+            let made = match &sent.body {
+                SentBody::Json(_) => to.hook.calls(to.hook.input(&sent)).await,
+                SentBody::Unreadable { why, .. } => Err(hook::Error::Unreadable(why.clone())),
+            };
+            let made = made.map(|made| match made {
+                Made::One(call) => call.vals,
+                Made::Ignored(_) | Made::Several(_) => Map::new(),
+            });
+            Ok(Asked { model: to.hook.entry.model.clone(), vals: made, sent: Some(shown) })
+        }
     }
 }
 
-async fn by_template(
-    service: &Service,
-    hook: &std::sync::Arc<Hook>,
-    body: &bytes::Bytes,
-    presented: &Presented,
-) -> Result<Asked, Error> {
-    let signed = service.clients.by_name(&hook.client).and_then(Client::signature_header);
-    let none = HeaderMap::new();
-    let headers = match presented {
-        Presented::Headers { headers, .. } => headers,
-        Presented::Client(_) => &none,
-    };
-    let sent = Sent::new(body.clone(), headers, signed);
-    let shown = sent.to_json(Envelope::foreign(body)?);
-    Ok(Asked { model: hook.model.clone(), vals: hook.vals(sent).await, sent: Some(shown) })
+/// What came to a hook.
+fn sent(service: &Service, to: &ToHook, incoming: &Incoming, body: &Bytes) -> Sent {
+    let (hook, none) = (&to.hook, HeaderMap::new());
+    match (&to.kept, &incoming.presented) {
+        (Some(kept), _) => kept.clone(),
+        (None, Presented::Headers { line, headers, .. }) => {
+            let signed = service.clients.by_name(&hook.entry.client).and_then(Client::signature_header);
+            Sent::new(hook.entry.path.written(), line, headers, signed, hook.read(headers, body))
+        }
+        (None, Presented::Client(_)) => Sent { body: hook.read(&none, body), ..Sent::of_json(&Value::Null) },
+    }
 }

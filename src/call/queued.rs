@@ -26,7 +26,7 @@ use super::{
     stored::StoredRequest,
 };
 use crate::{
-    config::{Mode, Ordering, WhenDown},
+    config::{Accept, Mode, Ordering, WhenDown},
     hook::Hook,
     log::Entry,
     store::{Accepted, NewCall, Place, State},
@@ -66,9 +66,12 @@ pub(super) struct Fallback {
 impl Rules {
     fn of(client: &Client, hook: Option<&Hook>) -> Self {
         Self {
-            mode: hook.and_then(|hook| hook.delivery).unwrap_or(client.delivery),
-            when_down: hook.and_then(|hook| hook.when_down).unwrap_or(client.when_down),
-            ordering: hook.and_then(|hook| hook.ordering).unwrap_or(client.ordering),
+            mode: hook.map_or(client.delivery, |hook| match hook.entry.accept {
+                Accept::Store => Mode::Async,
+                Accept::Answer => Mode::Sync,
+            }),
+            when_down: hook.and_then(|hook| hook.entry.when_down).unwrap_or(client.when_down),
+            ordering: client.ordering,
         }
     }
 }
@@ -93,7 +96,7 @@ pub(super) fn wish(service: &Service, asked: Asked<'_>, scope: &Scope) -> Result
     let Some(client) = client else {
         return if is_preferred { Err(Error::AsyncNeedsClient) } else { Ok(Wish::Never) };
     };
-    Ok(match Rules::of(client, asked.incoming.hook.as_deref()) {
+    Ok(match Rules::of(client, asked.incoming.hook.as_ref().map(|to| &*to.hook)) {
         _ if is_preferred => Wish::Now { is_preferred },
         Rules { mode: Mode::Async, .. } => Wish::Now { is_preferred },
         Rules { when_down: WhenDown::Queue, .. } if service.odoo.is_down() => Wish::Now { is_preferred },
@@ -129,7 +132,7 @@ pub(super) async fn accept(
         Scope::User { .. } => None,
     };
     let client = client.ok_or(Error::AsyncNeedsClient)?;
-    let hook = asked.incoming.hook.as_ref();
+    let hook = asked.incoming.hook.as_ref().map(|to| &to.hook);
     let lane = lane(client, hook, asked.model, asked.vals, asked.incoming.id).await?;
     let call = claim::new_call(asked, scope, key, Place::Lane(lane));
     let is_delivery = key.is_some_and(|key| key.is_delivery);
@@ -168,7 +171,7 @@ impl Fallback {
     pub(super) fn new(asked: Asked<'_>, scope: &Scope, key: Option<&Key>) -> Self {
         Self {
             call: claim::new_call(asked, scope, key, Place::AtOnce),
-            hook: asked.incoming.hook.clone(),
+            hook: asked.incoming.hook.as_ref().map(|to| to.hook.clone()),
             is_delivery: key.is_some_and(|key| key.is_delivery),
         }
     }
@@ -199,10 +202,7 @@ async fn lane(
     if Rules::of(client, hook.map(|hook| &**hook)).ordering == Ordering::None {
         return Ok(own());
     }
-    let (of, key) = match hook {
-        Some(hook) if hook.has_ordering_key() => (format!("hook {}", hook.name), hook.ordering_key(vals).await?),
-        _ => (model.to_owned(), by_search_key(vals)),
-    };
+    let (of, key) = (model.to_owned(), by_search_key(vals));
     Ok(match key {
         Value::Null => own(),
         key => named(&client.name, &of, &key),

@@ -184,7 +184,7 @@ async fn carry_out(
 }
 
 fn arrived(incoming: &Incoming) -> Arrived {
-    let hook = incoming.hook.as_ref().map(|hook| hook.name.clone());
+    let hook = incoming.hook.as_ref().map(|to| to.hook.name().to_owned());
     let attempt = incoming.by.attempt();
     Arrived {
         id: incoming.id,

@@ -64,7 +64,7 @@ pub(super) fn stored(incoming: &Incoming, client: &str, model: &str, vals: &Map<
         client,
         model,
         vals,
-        hook: incoming.hook.as_ref().map(|hook| &*hook.name),
+        hook: incoming.hook.as_ref().map(|to| to.hook.name()),
         address: incoming.address,
         size: incoming.body.as_ref().map_or(0, Bytes::len),
     };

@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use bytes::Bytes;
 use clap::{Args, Subcommand};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{Configured, terminal, words};
@@ -19,7 +19,7 @@ use crate::{
     call::{self, Call, auth::clients::Clients},
     config::Config,
     fetch::{CallFiles, Fetcher},
-    hook::{Hook, Hooks, Sent},
+    hook::{Hook, Hooks, Made, MadeCall, RequestLine, Sent, SentBody},
     odoo::{Caller, Odoo, Origin, RotatedCookie},
     plan::{Noted, Warning},
 };
@@ -47,33 +47,51 @@ pub(super) struct Test {
 pub(super) async fn run(Command::Test(args): Command) -> anyhow::Result<ExitCode> {
     let config = Config::load(&args.configured.config)?;
     let name = args.name.strip_prefix("/hooks/").unwrap_or(&args.name);
-    let entry = config.hooks.iter().find(|hook| hook.name == name);
+    let entry = config.hooks.iter().find(|hook| hook.name() == name);
     let Some(entry) = entry else {
-        let paths: Vec<String> = config.hooks.iter().map(|hook| hook.path()).collect();
+        let paths: Vec<String> = config.hooks.iter().map(|hook| hook.path.written()).collect();
         bail!("there is no [[hook]] `{name}`; there are: {}", paths.join(", "));
     };
     let hooks = Hooks::load(std::slice::from_ref(entry))?;
     let hook = hooks.named(name).context("the hook is gone")?;
     let body = read(&args.body)?;
-    serde_json::from_slice::<Value>(&body).with_context(|| format!("`{}` is no JSON", args.body.display()))?;
-    let vals = hook.vals(Sent::new(body, &args.headers.into_iter().collect::<HeaderMap>(), None)).await?;
-    let (done, plan_or_refusal) = match planned(&config, hook, &vals).await {
-        Ok((plan, warnings)) => (true, json!({"plan": plan, "warnings": warnings})),
-        Err(error) => (false, json!({"refused": words(&error)})),
-    };
-    let mut shown = json!({"route": hook.route.name(), "model": hook.model, "vals": vals});
-    for (key, value) in plan_or_refusal.as_object().into_iter().flatten() {
-        shown[key] = value.clone();
+    let headers = args.headers.into_iter().collect::<HeaderMap>();
+    let line = RequestLine::post(&entry.path.written());
+    let sent = Sent::new(entry.path.written(), &line, &headers, None, hook.read(&headers, &body));
+    if let SentBody::Unreadable { why, .. } = &sent.body {
+        bail!("`{}` cannot be read: {why}", args.body.display());
     }
-    writeln!(std::io::stdout(), "{}", terminal::pretty(&shown))?;
-    Ok(if done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let calls = match hook.calls(hook.input(&sent)).await? {
+        Made::Ignored(why) => {
+            writeln!(std::io::stdout(), "{}", terminal::pretty(&json!({"ignored": why})))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Made::One(call) => vec![call],
+        Made::Several(calls) => calls,
+    };
+    let mut code = ExitCode::SUCCESS;
+    for call in calls {
+        let mut shown = json!({"route": call.route.name(), "model": call.model, "vals": call.vals});
+        match planned(&config, hook, call).await {
+            Ok((plan, warnings)) => {
+                shown["plan"] = plan;
+                shown["warnings"] = warnings.into();
+            }
+            Err(error) => {
+                shown["refused"] = words(&error).into();
+                code = ExitCode::FAILURE;
+            }
+        }
+        writeln!(std::io::stdout(), "{}", terminal::pretty(&shown))?;
+    }
+    Ok(code)
 }
 
 /// The plan as the hook's client would have it; that looks things up in Odoo.
-async fn planned(config: &Config, hook: &Hook, vals: &Map<String, Value>) -> anyhow::Result<(Value, Vec<Value>)> {
-    let entry = config.clients.iter().find(|client| client.name == hook.client).context("the client is gone")?;
+async fn planned(config: &Config, hook: &Hook, made: MadeCall) -> anyhow::Result<(Value, Vec<Value>)> {
+    let entry = config.clients.iter().find(|client| client.name == hook.entry.client).context("the client is gone")?;
     let clients = Clients::load(std::slice::from_ref(entry))?;
-    let client = clients.by_name(&hook.client).context("the client is gone")?;
+    let client = clients.by_name(&hook.entry.client).context("the client is gone")?;
     let odoo = Arc::new(Odoo::build(&config.upstream, &config.lookup_cache, Arc::default())?);
     let until = Instant::now() + config.limits.call_timeout;
     let (credential, policy) = (client.credential.clone(), client.policy.clone());
@@ -81,11 +99,11 @@ async fn planned(config: &Config, hook: &Hook, vals: &Map<String, Value>) -> any
     let caller = Caller::identify(&odoo, credential, policy, trace, rotated, Origin::default(), until).await;
     let caller = caller.map_err(|error| anyhow::anyhow!(error.for_operator()))?;
     // The plan is shown, so nothing is locked and no file is fetched for it.
-    let mut vals = vals.clone();
+    let MadeCall { route, model, mut vals } = made;
     vals.insert("dry_run".to_owned(), Value::Bool(true));
-    let call = Call { model: hook.model.clone(), vals };
+    let call = Call { model, vals };
     let files = CallFiles::new(Arc::new(Fetcher::build(&config.files)?));
-    let plan = call::plan_call(config, &files, &caller, hook.route, &call, &Noted::default()).await?;
+    let plan = call::plan_call(config, &files, &caller, route, &call, &Noted::default()).await?;
     Ok((plan.render(&caller), plan.warnings.iter().map(Warning::to_json).collect()))
 }
 

@@ -244,6 +244,9 @@ codes! {
             "the template takes more than 256 MiB of memory on this body, calls itself without end, or does not \
              end within 10 s; the log has what was sent",
             "";
+        HookBody = "hook_body", Refused, No,
+            "the body is not of the form that the hook expects; the log has what was sent",
+            "`body`";
         HookTemplate = "hook_template", Refused, No,
             "the template fails, or gives no object with `payload`; the log has what was sent",
             "";

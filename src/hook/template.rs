@@ -1,20 +1,40 @@
 //! A jq filter, compiled once and run by jaq.
 
+use std::sync::Arc;
+
 use jaq_core::{
     Compiler, Ctx, Vars, compile, data,
     load::{self, Arena, File, Loader},
     unwrap_valr,
 };
 use jaq_json::{Val, read};
+use serde::{Deserialize, Serialize};
 
-use super::{Error, Sent};
+use super::{
+    Error,
+    input::{Input, VARIABLES},
+};
 
 /// Filters that would reveal something of this machine, or act on this process.
 const FORBIDDEN: [&str; 5] = ["env", "halt", "halt_error", "debug", "stderr"];
-const HEADERS: &str = "$headers";
-
 type Filter = jaq_core::Filter<data::JustLut<Val>>;
 
+/// The text of a filter that compiles.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(super) struct Code {
+    main: Arc<str>,
+}
+
+/// What a filter came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Ran {
+    /// Its results as JSON, two at most.
+    Results(Vec<String>),
+    /// It says that the delivery is to be ignored, for this reason.
+    Ignored(String),
+}
+
+/// A compiled filter.
 pub(super) struct Template(Filter);
 
 /// Why a filter does not compile, with its line: `3: …`.
@@ -25,8 +45,24 @@ pub struct Mistake {
     what: String,
 }
 
+impl Code {
+    /// # Errors
+    /// It does not compile.
+    pub(super) fn compiled(text: &str) -> Result<Self, Mistake> {
+        let code = Self { main: text.into() };
+        Template::compile(&code).map(|_| code)
+    }
+}
+
+impl std::fmt::Debug for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Code")
+    }
+}
+
 impl Template {
-    pub(super) fn compile(code: &str) -> Result<Self, Mistake> {
+    pub(super) fn compile(code: &Code) -> Result<Self, Mistake> {
+        let code = &*code.main;
         let is_allowed = |name: &str| !FORBIDDEN.contains(&name);
         let defs = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs()).filter(|def| is_allowed(def.name));
         let funs = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs()).filter(|fun| is_allowed(fun.0));
@@ -50,7 +86,9 @@ impl Template {
                 _ => mistake(code, "a template cannot have others in it".to_owned()),
             }
         })?;
-        let filter = Compiler::default().with_funs(funs).with_global_vars([HEADERS]).compile(modules);
+        let variables = VARIABLES.map(|name| format!("${name}"));
+        let filter =
+            Compiler::default().with_funs(funs).with_global_vars(variables.iter().map(String::as_str)).compile(modules);
         let filter = filter.map_err(|errors| {
             match errors.into_iter().next().and_then(|(_, errors)| errors.into_iter().next()) {
                 Some((name, kind)) => mistake(name, undefined(name, &kind)),
@@ -65,18 +103,21 @@ impl Template {
     ///
     /// # Errors
     /// The body is not JSON, or the filter fails.
-    pub(super) fn run(&self, sent: &Sent) -> Result<Vec<String>, Error> {
+    pub(super) fn run(&self, input: &Input) -> Result<Ran, Error> {
         let failed = |what: &dyn std::fmt::Display| Error::Failed(what.to_string().chars().take(300).collect());
-        let body = read::parse_single(&sent.body).map_err(|error| failed(&error))?;
-        let text = |text: &String| Val::from(text.clone());
-        let headers = Val::obj(sent.headers.iter().map(|(name, value)| (text(name), text(value))).collect());
-        let context = Ctx::<data::JustLut<Val>>::new(&self.0.lut, Vars::new([headers]));
+        let body = read::parse_single(&input.body).map_err(|error| failed(&error))?;
+        let variables = VARIABLES.iter().map(|name| match input.variables.get(name) {
+            Some(value) => read::parse_single(value.to_string().as_bytes()).map_err(|error| failed(&error)),
+            None => Ok(Val::Null),
+        });
+        let variables = variables.collect::<Result<Vec<_>, _>>()?;
+        let context = Ctx::<data::JustLut<Val>>::new(&self.0.lut, Vars::new(variables));
         let mut results = Vec::new();
         for result in self.0.id.run((context, body)).map(unwrap_valr).take(2) {
             let result = result.map_err(|error| failed(&error))?;
             results.push(result.to_string());
         }
-        Ok(results)
+        Ok(Ran::Results(results))
     }
 }
 
@@ -93,16 +134,16 @@ impl std::fmt::Debug for Template {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use serde_json::{Value, json};
 
     use super::*;
 
     fn run(code: &str, body: &str) -> Result<Vec<Value>, Error> {
-        let headers = BTreeMap::from([("x-topic".to_owned(), "orders/create".to_owned())]);
-        let body = body.to_owned().into();
-        let results = Template::compile(code).unwrap().run(&Sent { body, headers })?;
+        let input = Input { body: body.to_owned().into(), variables: Default::default() };
+        let input = input.with("headers", json!({"x-topic": "orders/create"}));
+        let Ran::Results(results) = Template::compile(&Code { main: code.into() }).unwrap().run(&input)? else {
+            panic!("ignored")
+        };
         Ok(results.iter().map(|result| serde_json::from_str(result).unwrap()).collect())
     }
 
@@ -142,7 +183,7 @@ mod tests {
             ("", "1: term is due"),
             ("import \"x\" as x; .", "1: a template cannot have others in it"),
         ] {
-            assert_eq!(Template::compile(code).unwrap_err().to_string(), mistake, "{code}");
+            assert_eq!(Code::compiled(code).unwrap_err().to_string(), mistake, "{code}");
         }
     }
 }

@@ -3,11 +3,10 @@
 //!
 //! A worker is this program, started again. It limits its own address space, has an empty environment, and runs one
 //! template at a time. Requests and answers are frames: a length of four bytes, big-endian, and as many bytes. A
-//! request is three frames (the code, the headers as a JSON object, the body), an answer is a byte for its kind and one
-//! frame. Idle workers are kept for the next call, with the templates that they have compiled.
+//! request is three frames (the code and the variables as JSON, the body), an answer is a byte for its kind and one frame. Idle workers are kept for the next call, with the templates that they have compiled.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     io::{self, Read, Write},
     os::unix::process::{CommandExt, ExitStatusExt},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
@@ -19,7 +18,11 @@ use std::{
 use parking_lot::Mutex;
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, setrlimit};
 
-use super::{Error, Sent, template::Template};
+use super::{
+    Error,
+    input::Input,
+    template::{Code, Ran, Template},
+};
 
 /// The subcommand that starts a worker.
 pub const COMMAND: &str = "hook-worker";
@@ -47,6 +50,8 @@ static IDLE: Mutex<Vec<Worker>> = Mutex::new(Vec::new());
 enum Kind {
     /// The results, one JSON value a line.
     Results = b'r',
+    /// The delivery is to be ignored, with the reason.
+    Ignored = b'i',
     /// The template failed, with its message.
     Failed = b'f',
     /// The template did not end in time, and the worker ends.
@@ -120,7 +125,7 @@ impl Run {
 ///
 /// # Errors
 /// The template fails, or takes more than it may; or no worker can be started.
-pub(super) fn run(code: &str, sent: &Sent, run: &Run) -> Result<Vec<String>, Error> {
+pub(super) fn run(code: &Code, input: &Input, run: &Run) -> Result<Ran, Error> {
     let no_worker = |error: io::Error| {
         tracing::error!(%error, "no process can be started for a hook's template");
         Error::Busy
@@ -132,14 +137,18 @@ pub(super) fn run(code: &str, sent: &Sent, run: &Run) -> Result<Vec<String>, Err
         if !run.enter(&worker) {
             return Err(Error::Endless);
         }
-        let answer = worker.call(code, sent);
+        let answer = worker.call(code, input);
         if !run.leave() {
             return Err(Error::Endless);
         }
         match answer {
             Ok((Kind::Results, results)) => {
                 worker.keep();
-                return Ok(results.lines().map(str::to_owned).collect());
+                return Ok(Ran::Results(results.lines().map(str::to_owned).collect()));
+            }
+            Ok((Kind::Ignored, why)) => {
+                worker.keep();
+                return Ok(Ran::Ignored(why));
             }
             Ok((Kind::Failed, words)) => {
                 worker.keep();
@@ -186,15 +195,16 @@ impl Worker {
     ///
     /// # Errors
     /// The worker ends before it has answered.
-    fn call(&mut self, code: &str, sent: &Sent) -> io::Result<(Kind, String)> {
-        write_frame(&mut self.to, code.as_bytes())?;
-        write_frame(&mut self.to, &serde_json::to_vec(&sent.headers)?)?;
-        write_frame(&mut self.to, &sent.body)?;
+    fn call(&mut self, code: &Code, input: &Input) -> io::Result<(Kind, String)> {
+        write_frame(&mut self.to, &serde_json::to_vec(code)?)?;
+        write_frame(&mut self.to, &serde_json::to_vec(&input.variables)?)?;
+        write_frame(&mut self.to, &input.body)?;
         self.to.flush()?;
         let mut kind = [0];
         self.from.read_exact(&mut kind)?;
         let kind = match kind[0] {
             b'r' => Kind::Results,
+            b'i' => Kind::Ignored,
             b'f' => Kind::Failed,
             b'e' => Kind::Endless,
             other => return Err(io::Error::other(format!("an answer of the kind {other}"))),
@@ -211,14 +221,14 @@ impl Worker {
 pub fn serve() -> io::Result<()> {
     limit_memory()?;
     let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());
-    let mut compiled: HashMap<String, Arc<Template>> = HashMap::new();
+    let mut compiled: HashMap<Code, Arc<Template>> = HashMap::new();
     loop {
-        let code = match read_frame(&mut input, MAX_RESULT) {
+        let code: Code = match read_frame(&mut input, MAX_RESULT) {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
-            code => String::from_utf8(code?).map_err(io::Error::other)?,
+            code => serde_json::from_slice(&code?)?,
         };
-        let headers: BTreeMap<String, String> = serde_json::from_slice(&read_frame(&mut input, MAX_RESULT)?)?;
-        let body = read_frame(&mut input, usize::MAX)?.into();
+        let variables = serde_json::from_slice(&read_frame(&mut input, MAX_RESULT)?)?;
+        let asked = Input { body: read_frame(&mut input, usize::MAX)?.into(), variables };
         let template = match compiled.get(&code) {
             Some(template) => template.clone(),
             None => {
@@ -230,10 +240,11 @@ pub fn serve() -> io::Result<()> {
             }
         };
         let (answer, answered) = mpsc::channel();
-        let run = move || drop(answer.send(template.run(&Sent { body, headers })));
+        let run = move || drop(answer.send(template.run(&asked)));
         thread::Builder::new().stack_size(STACK_SIZE).spawn(run)?;
         let (kind, text) = match answered.recv_timeout(TIME_LIMIT) {
-            Ok(Ok(results)) => (Kind::Results, results.join("\n")),
+            Ok(Ok(Ran::Results(results))) => (Kind::Results, results.join("\n")),
+            Ok(Ok(Ran::Ignored(why))) => (Kind::Ignored, why),
             Ok(Err(error)) => (Kind::Failed, failure(error)),
             Err(mpsc::RecvTimeoutError::Disconnected) => (Kind::Failed, "it broke down".to_owned()),
             Err(mpsc::RecvTimeoutError::Timeout) => (Kind::Endless, String::new()),

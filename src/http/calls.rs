@@ -6,13 +6,14 @@ use http::header;
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use percent_encoding::percent_decode_str;
+use secrecy::SecretString;
 use tokio::time::{self, Instant};
 use uuid::Uuid;
 
 use super::{Share, Site, request::origin, respond, serve::connection::Guarded};
 use crate::{
-    call::{self, Answered, By, Presented, Service},
-    hook::Hook,
+    call::{self, Answered, By, Presented, Service, ToHook},
+    hook::{Hook, RequestLine},
     odoo::RotatedCookie,
     route::Route,
     wire::{BodyError, Response, collect},
@@ -22,12 +23,19 @@ use crate::{
 pub(super) async fn answer_request(
     site: &Arc<Site>,
     route: Route,
-    hook: Option<Arc<Hook>>,
+    to_hook: Option<(Arc<Hook>, Option<SecretString>)>,
     address: IpAddr,
     request: http::Request<Incoming>,
     share: &Share,
 ) -> Response {
     let (head, body) = request.into_parts();
+    let (hook, token) = to_hook.unzip();
+    let line = RequestLine {
+        method: head.method.clone(),
+        target: head.uri.path_and_query().map_or_else(String::new, |target| target.as_str().to_owned()),
+        token: token.flatten(),
+        origin: origin::origin(&head),
+    };
     let client = head.uri.query().and_then(named_client);
     let headers = head.headers;
     let coding = headers.get(header::CONTENT_ENCODING).filter(|coding| *coding != "identity");
@@ -39,10 +47,10 @@ pub(super) async fn answer_request(
     let incoming = call::Incoming {
         id: Uuid::now_v7(),
         route,
-        hook,
+        hook: hook.map(|hook| ToHook { hook, kept: None }),
         address,
         traceparent: origin::traceparent(&headers),
-        presented: Presented::Headers { headers, client },
+        presented: Presented::Headers { line, headers, client },
         by: By::Caller,
         body,
         began: Instant::now(),

@@ -19,7 +19,10 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use self::way::{BASE64, Way};
-use crate::config::{Algorithm, Hmac, Signature};
+use crate::{
+    config::{Algorithm, Hmac, Signature},
+    hook::RequestLine,
+};
 
 /// Times are compared by whole seconds.
 const EDGE: Duration = Duration::from_secs(2);
@@ -91,8 +94,13 @@ impl Verifier {
     }
 
     /// Whether the client has sent this body. What is known of its time is looked at only when that is sure.
-    pub(in crate::call) fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<Delivery, Refused> {
-        let claim = self.way.claim(headers, body)?;
+    pub(in crate::call) fn verify(
+        &self,
+        line: &RequestLine,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<Delivery, Refused> {
+        let claim = self.way.claim(line, headers, body)?;
         // Every MAC with every key, whichever is right.
         let mut is_right = false;
         for key in &self.keys {

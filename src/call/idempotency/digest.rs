@@ -9,7 +9,7 @@ use super::Asked;
 /// template does not make another delivery.
 pub(super) fn of(asked: Asked<'_>) -> [u8; 32] {
     let mut hash = Sha256::new();
-    let hook = asked.incoming.hook.as_ref().map_or("", |hook| &*hook.name);
+    let hook = asked.incoming.hook.as_ref().map_or("", |to| to.hook.name());
     for text in [asked.incoming.route.name(), hook, asked.model] {
         feed_text(&mut hash, text);
     }

@@ -18,6 +18,13 @@ pub(in crate::http) fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
     trusted.iter().any(|range| range.contains(&address))
 }
 
+/// Scheme, host and port at which a sender reached the gateway, as far as the request tells.
+pub(in crate::http) fn origin(head: &http::request::Parts) -> String {
+    let named = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = head.uri.authority().map(http::uri::Authority::as_str).or(named).unwrap_or_default();
+    format!("{}://{host}", head.uri.scheme_str().unwrap_or("http"))
+}
+
 /// Who has sent a request that came from `peer`: the last one named that is no trusted proxy itself.
 pub(in crate::http) fn address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let mut client = peer.to_canonical();

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    hook::{self, Hooks, Sent},
+    hook::{self, Hooks, Made, Sent},
     log::{self, Archive, Call, CallState, Event, RecordedRoute, has_missing_content},
     operations::calls::{Calls, line_of},
     route::Route,
@@ -93,6 +93,10 @@ pub enum NotReplayable {
     UnknownClient(String),
     #[error("it came by the hook `{0}`, which the configuration has no more")]
     UnknownHook(String),
+    #[error("the template of its hook ignores what was sent: {0}")]
+    Ignored(String),
+    #[error("the template of its hook makes {0} calls of what was sent; let its sender send it again")]
+    Several(usize),
     #[error(transparent)]
     Unusable(hook::Unusable),
     #[error(transparent)]
@@ -216,11 +220,15 @@ impl Draft {
 
 /// What the template of a hook makes of what was sent, now.
 fn by_template(config: &Config, name: &str, sent: &Value) -> Result<Value, NotReplayable> {
-    let entry = config.hooks.iter().find(|hook| hook.name == name);
+    let entry = config.hooks.iter().find(|hook| hook.name() == name);
     let entry = entry.ok_or_else(|| NotReplayable::UnknownHook(name.to_owned()))?;
     let hooks = Hooks::load(std::slice::from_ref(entry)).map_err(NotReplayable::Unusable)?;
     let hook = hooks.named(name).ok_or_else(|| NotReplayable::UnknownHook(name.to_owned()))?;
-    Ok(Value::Object(hook.vals_here(&Sent::of_json(sent))?))
+    match hook.calls_here(&hook.input(&Sent::of_json(sent)))? {
+        Made::One(call) => Ok(Value::Object(call.vals)),
+        Made::Ignored(why) => Err(NotReplayable::Ignored(why)),
+        Made::Several(calls) => Err(NotReplayable::Several(calls.len())),
+    }
 }
 
 /// The call that this one repeats, or this one; this one, too, where the other is not in the log any more.

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     call::{self, By, Presented},
+    hook::RequestLine,
     odoo::RotatedCookie,
     route::Route,
 };
@@ -44,7 +45,7 @@ impl ReplayRequest {
                     Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?))
                 };
                 let headers = self.headers.into_iter().map(header).collect::<Option<HeaderMap>>()?;
-                Presented::Headers { headers, client: None }
+                Presented::Headers { line: RequestLine::post(""), headers, client: None }
             }
         };
         let body = json!({"model": self.model, "vals": self.vals}).to_string();

@@ -21,7 +21,7 @@ fn verifier(lines: &str, secrets: &[&str]) -> Result<Verifier, NoKey> {
 
 /// What a verifier of one secret makes of a request.
 fn verify(lines: &str, secret: &str, sent: &[(&str, &str)], body: &[u8]) -> Result<Delivery, Refused> {
-    verifier(lines, &[secret]).unwrap().verify(&headers(sent), body)
+    verifier(lines, &[secret]).unwrap().verify(&RequestLine::post("/hooks/x"), &headers(sent), body)
 }
 
 fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
@@ -204,7 +204,7 @@ fn either_of_two_secrets_signs_and_what_is_no_base64_is_none_of_standard_webhook
     for (secret, is_right) in [("new", true), ("old", true), ("older", false)] {
         let signature = format!("sha256={}", sign(secret.as_bytes(), &[b"{}"]));
         let sent = headers(&[("X-Hub-Signature-256", &signature)]);
-        assert_eq!(verifier_of_two.verify(&sent, b"{}").is_ok(), is_right, "{secret}");
+        assert_eq!(verifier_of_two.verify(&RequestLine::post("/hooks/x"), &sent, b"{}").is_ok(), is_right, "{secret}");
     }
     let is_key = |secret: &str| verifier("scheme = \"standard-webhooks\"", &[secret]).is_ok();
     assert!(is_key(WHSEC) && is_key(WHSEC.trim_start_matches("whsec_")));
@@ -216,7 +216,10 @@ fn a_body_is_the_same_delivery_as_often_as_it_comes() {
     let verifier = verifier("scheme = \"github\"", &["secret"]).unwrap();
     let key = |body: &[u8]| {
         let signature = format!("sha256={}", sign(b"secret", &[body]));
-        verifier.verify(&headers(&[("X-Hub-Signature-256", &signature)]), body).unwrap().key()
+        verifier
+            .verify(&RequestLine::post("/hooks/x"), &headers(&[("X-Hub-Signature-256", &signature)]), body)
+            .unwrap()
+            .key()
     };
     assert_eq!(key(b"{}"), key(b"{}"));
     assert_ne!(key(b"{}"), key(b"{} "));
@@ -232,7 +235,7 @@ fn the_same_id_with_a_new_time_is_the_same_delivery() {
         let mac = hexadecimal(&sign(&key, &[id.as_bytes(), b".", time.as_bytes(), b".{}"])).unwrap();
         let signature = format!("v1,{}", BASE64.encode(mac));
         let sent = [("webhook-id", id), ("webhook-timestamp", &*time), ("webhook-signature", &*signature)];
-        verifier.verify(&headers(&sent), b"{}").unwrap()
+        verifier.verify(&RequestLine::post("/hooks/x"), &headers(&sent), b"{}").unwrap()
     };
     assert_eq!(delivery("msg_1", -60).key(), delivery("msg_1", 0).key());
     assert_ne!(delivery("msg_1", 0).key(), delivery("msg_2", 0).key());

@@ -9,7 +9,10 @@ use base64::{
 use http::{HeaderMap, HeaderName};
 
 use super::Refused;
-use crate::config::{Algorithm, Encoding, Hmac, Part, Scheme};
+use crate::{
+    config::{Algorithm, Encoding, Hmac, Part, Scheme},
+    hook::RequestLine,
+};
 
 pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
@@ -57,7 +60,12 @@ impl Way {
         }
     }
 
-    pub(super) fn claim<'h>(&'h self, headers: &'h HeaderMap, body: &'h [u8]) -> Result<Claim<'h>, Refused> {
+    pub(super) fn claim<'h>(
+        &'h self,
+        _line: &'h RequestLine,
+        headers: &'h HeaderMap,
+        body: &'h [u8],
+    ) -> Result<Claim<'h>, Refused> {
         match self {
             Self::StandardWebhooks => standard_webhooks(headers, body),
             Self::Stripe => stripe(headers, body),

@@ -1,0 +1,103 @@
+//! What came to a hook, as its template sees it and as log and store keep it: method, path, query, headers and body, without
+//! credentials and signatures.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use serde_json::{Map, Value, json};
+
+use super::request::RequestLine;
+use crate::key_texts::mask_keys;
+
+/// Parts of the names of headers and of members of the query that hold a credential or a signature: `x-webhook-key`, `x-auth`,
+/// `x-gitlab-token`. Templates do not need them, and what a template sees is logged.
+const HIDDEN: [&str; 11] =
+    ["key", "auth", "token", "secret", "signature", "hmac", "passw", "cookie", "credential", "session", "login"];
+/// Headers whose names have such a part and hold no secret: they identify a delivery.
+const SHOWN: [&str; 2] = ["idempotency-key", "x-idempotency-key"];
+
+/// A delivery as a template sees it and the log keeps it.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    pub method: String,
+    /// The path of the hook, without a token.
+    pub path: String,
+    pub query: Map<String, Value>,
+    pub headers: BTreeMap<String, String>,
+    pub body: SentBody,
+}
+
+/// The body of a delivery.
+#[derive(Debug, Clone)]
+pub enum SentBody {
+    /// JSON, as it came or as it was converted to.
+    Json(Bytes),
+    /// It is not of the form that it should have: the text, and why it cannot be read.
+    Unreadable { text: String, why: String },
+}
+
+impl Sent {
+    /// `path` is that of the hook. `signed` is the header that holds the signature, where the sender uses a header of its own.
+    pub fn new(
+        path: String,
+        line: &RequestLine,
+        headers: &HeaderMap,
+        signed: Option<&HeaderName>,
+        body: SentBody,
+    ) -> Self {
+        let shown = headers
+            .iter()
+            .filter(|(name, _)| !is_hidden(name.as_str()) && **name != header::HOST && Some(*name) != signed);
+        let text = |(name, value): (&HeaderName, &HeaderValue)| {
+            Some((name.as_str().to_owned(), mask_keys(value.to_str().ok()?).into_owned()))
+        };
+        let query = line.query().into_iter().filter(|(name, _)| !is_hidden(&name.to_ascii_lowercase()));
+        Self {
+            method: line.method.to_string(),
+            path,
+            query: query.collect(),
+            headers: shown.filter_map(text).collect(),
+            body,
+        }
+    }
+
+    /// Converts it to `{"method", "path", "query", "headers", "body"}`. `body` is the parsed body.
+    pub fn to_json(&self, body: Value) -> Value {
+        let headers = self.headers.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str())));
+        let mut sent = json!({"method": self.method, "path": self.path, "headers": headers.collect::<Map<_, _>>()});
+        if !self.query.is_empty() {
+            sent["query"] = Value::Object(self.query.clone());
+        }
+        match &self.body {
+            SentBody::Json(_) => sent["body"] = body,
+            SentBody::Unreadable { text, why } => sent["unreadable"] = json!({"text": text, "why": why}),
+        }
+        sent
+    }
+
+    /// Converts it back from [`Self::to_json`].
+    pub fn of_json(sent: &Value) -> Self {
+        let headers = sent["headers"].as_object().into_iter().flatten();
+        let headers = headers.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let body = match &sent["unreadable"] {
+            Value::Object(unreadable) => SentBody::Unreadable {
+                text: unreadable.get("text").map(text).unwrap_or_default(),
+                why: unreadable.get("why").map(text).unwrap_or_default(),
+            },
+            _ => SentBody::Json(Bytes::from(sent["body"].to_string())),
+        };
+        Self {
+            method: sent["method"].as_str().unwrap_or("POST").to_owned(),
+            path: text(&sent["path"]),
+            query: sent["query"].as_object().cloned().unwrap_or_default(),
+            headers: headers.collect(),
+            body,
+        }
+    }
+}
+
+fn is_hidden(name: &str) -> bool {
+    HIDDEN.iter().any(|part| name.contains(part)) && !SHOWN.contains(&name)
+}
