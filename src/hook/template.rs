@@ -1,9 +1,14 @@
 //! A jq filter, compiled once and run by jaq.
 
+mod digests;
+mod failure;
 mod functions;
+mod need;
 mod numbers;
 mod place;
+mod result;
 mod scene;
+mod times;
 
 use std::sync::Arc;
 
@@ -13,6 +18,7 @@ use jaq_core::{
 };
 use jaq_json::{Val, read};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use self::{
     place::{Place, offset_in},
@@ -106,25 +112,30 @@ impl Template {
     /// # Errors
     /// The body is not JSON, or the filter fails.
     pub(super) fn run(&self, input: &Input) -> Result<Ran, Error> {
-        let failed = |what: &dyn std::fmt::Display| Error::Failed(what.to_string().chars().take(300).collect());
-        let body = read::parse_single(&input.body).map_err(|error| failed(&error))?;
-        let variables = VARIABLES.iter().map(|name| match input.variables.get(name) {
-            Some(value) => read::parse_single(value.to_string().as_bytes()).map_err(|error| failed(&error)),
-            None => Ok(Val::Null),
-        });
-        let variables = variables.collect::<Result<Vec<_>, _>>()?;
+        let (body, variables) = values(input)?;
+        let secret = input.variables.get("secret").and_then(Value::as_str);
         let scene = Scene::new(&self.0.lut);
         let context = Ctx::<Kind>::new(&scene, Vars::new(variables));
         let mut results = Vec::new();
         for result in self.0.id.run((context, body)).take(2) {
             match scene.result(result) {
-                Ok(result) => results.push(result.to_string()),
+                Ok(result) => results.push(result::json(&result).map_err(Error::Failed)?),
                 Err(End::Ignored(why)) => return Ok(Ran::Ignored(why)),
-                Err(End::Failed(error)) => return Err(failed(&error)),
+                Err(End::Failed(error)) => return Err(Error::Failed(failure::words(error, secret))),
             }
         }
         Ok(Ran::Results(results))
     }
+}
+
+/// What a filter sees, as its values.
+fn values(input: &Input) -> Result<(Val, Vec<Val>), Error> {
+    let value = |json: &[u8]| read::parse_single(json).map_err(|error| Error::Failed(error.to_string()));
+    let variable = |name| match input.variables.get(name) {
+        Some(variable) => value(variable.to_string().as_bytes()),
+        None => Ok(Val::Null),
+    };
+    Ok((value(&input.body)?, VARIABLES.iter().copied().map(variable).collect::<Result<_, _>>()?))
 }
 
 fn undefined(name: &str, kind: &compile::Undefined) -> String {
