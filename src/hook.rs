@@ -14,7 +14,11 @@ mod sent;
 mod template;
 mod worker;
 
-use std::{collections::HashMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use serde_json::Value;
 
@@ -65,7 +69,7 @@ impl Eq for Hook {}
 pub enum Unusable {
     #[error("[[hook]] `{path}`: cannot read the template `{}`: {source}", file.display())]
     Unreadable { path: String, file: PathBuf, source: std::io::Error },
-    #[error("[[hook]] `{path}`: {}:{source}", file.display())]
+    #[error("[[hook]] `{path}`: {}", source.of(file))]
     Mistaken { path: String, file: PathBuf, source: Mistake },
     #[error("[[hook]] `{path}`: `{key}`: {source}")]
     Expression { path: String, key: &'static str, source: Mistake },
@@ -111,6 +115,19 @@ impl Error {
     }
 }
 
+/// The files of the modules that the filters of these entries include, whether or not they can be read.
+pub fn module_files(entries: &[config::Hook]) -> Vec<PathBuf> {
+    let of_entry = |entry: &config::Hook| {
+        let folder = entry.template.parent().unwrap_or(Path::new("."));
+        let template = std::fs::read_to_string(&entry.template).unwrap_or_default();
+        let fetch = entry.fetch.as_ref().map(|fetch| &fetch.url);
+        let expressions = [&entry.delivery_id, &entry.key, &entry.only_if_newer, &entry.handshake, &entry.respond];
+        let expressions = expressions.into_iter().flatten().chain(fetch);
+        expressions.chain([&template]).flat_map(|text| template::files(text, folder)).collect::<Vec<_>>()
+    };
+    entries.iter().flat_map(of_entry).collect()
+}
+
 impl Hooks {
     /// Reads the templates and expressions, and compiles them once.
     ///
@@ -140,10 +157,14 @@ impl Hook {
             file: file.clone(),
             source,
         })?;
-        let template =
-            Code::compiled(&code).map_err(|source| Unusable::Mistaken { path: path.clone(), file, source })?;
+        let folder = file.parent().unwrap_or(Path::new("."));
+        let template = Code::compiled(&code, folder).map_err(|source| Unusable::Mistaken {
+            path: path.clone(),
+            file: file.clone(),
+            source,
+        })?;
         let expression = |key: &'static str, code: Option<&String>| {
-            let compiled = code.map(|code| Code::compiled(code)).transpose();
+            let compiled = code.map(|code| Code::compiled(code, folder)).transpose();
             compiled.map_err(|source| Unusable::Expression { path: path.clone(), key, source })
         };
         Ok(Self {
