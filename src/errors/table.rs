@@ -250,6 +250,14 @@ codes! {
         HookTemplate = "hook_template", Refused, No,
             "the template fails, or gives no object with `payload`; the log has what was sent",
             "";
+        HookFetchFailed = "hook_fetch_failed", BadGateway, Safe,
+            "what `[hook.fetch]` names is not to be had now: no connection, no answer in time, 408, 425, 429 or 5xx, no \
+             memory left; nothing was written",
+            "";
+        HookFetchRefused = "hook_fetch_refused", Refused, No,
+            "what `[hook.fetch]` names is not among the URLs of its `allow`, leads to an address that is not public, \
+             or is nothing that can be taken (404, 401, too large, of another form than its content type says)",
+            "";
     }
     Payload {
         RecordsRefused = "records_refused", Refused, Unsafe|No|Safe,
