@@ -212,6 +212,22 @@ impl Hook {
         }
     }
 
+    /// What orders the event among those of its key; none where the hook has no `only_if_newer`.
+    ///
+    /// # Errors
+    /// The expression fails.
+    pub async fn version(&self, input: &Input) -> Result<Option<Value>, Error> {
+        match &self.only_if_newer {
+            Some(code) => expression("only_if_newer", code, input).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether the template sees what came of its calls (`$results`), so that it is to be run again after each.
+    pub fn sees_results(&self) -> bool {
+        true
+    }
+
     /// The value that orders the delivery; none where the hook has no `key`, and null where nothing orders this one.
     ///
     /// # Errors
