@@ -49,6 +49,7 @@ pub struct Hook {
     pub entry: config::Hook,
     /// The filter, which was compiled once to check it.
     template: Code,
+    sees_results: bool,
     delivery_id: Option<Code>,
     key: Option<Code>,
     only_if_newer: Option<Code>,
@@ -181,6 +182,7 @@ impl Hook {
             compiled.map_err(|source| Unusable::Expression { path: path.clone(), key, source })
         };
         Ok(Self {
+            sees_results: template.uses("results"),
             template,
             delivery_id: expression("delivery_id", entry.delivery_id.as_ref())?,
             key: expression("key", entry.key.as_ref())?,
@@ -248,7 +250,7 @@ impl Hook {
 
     /// Whether the template sees what came of its calls (`$results`), so that it is to be run again after each.
     pub fn sees_results(&self) -> bool {
-        true
+        self.sees_results
     }
 
     /// The value that orders the delivery; none where the hook has no `key`, and null where nothing orders this one.

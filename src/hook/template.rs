@@ -49,18 +49,19 @@ impl Code {
         let code = Self::read(text, folder)?;
         Template::compile(&code).map(|_| code)
     }
+
+    /// Whether the filter uses this variable, without its dollar.
+    pub(super) fn uses(&self, variable: &str) -> bool {
+        let others: Vec<_> = VARIABLES.into_iter().filter(|name| *name != variable).collect();
+        compile(self, &others).is_err()
+    }
 }
 
 impl Template {
     /// # Errors
     /// It does not compile.
     pub(super) fn compile(code: &Code) -> Result<Self, Mistake> {
-        let arena = Arena::default();
-        let modules = code.load(&arena)?;
-        let variables = VARIABLES.map(|name| format!("${name}"));
-        let compiler = Compiler::default().with_funs(functions::funs());
-        let filter = compiler.with_global_vars(variables.iter().map(String::as_str)).compile(modules);
-        filter.map(Self).map_err(|errors| code.undefined(&errors))
+        compile(code, &VARIABLES).map(Self)
     }
 
     /// Runs the filter and returns its results as JSON. One result is expected, so no more than two are made. It is
@@ -83,6 +84,15 @@ impl Template {
         }
         Ok(Ran::Results(results))
     }
+}
+
+fn compile(code: &Code, variables: &[&str]) -> Result<Filter, Mistake> {
+    let arena = Arena::default();
+    let modules = code.load(&arena)?;
+    let variables: Vec<String> = variables.iter().map(|name| format!("${name}")).collect();
+    let compiler = Compiler::default().with_funs(functions::funs());
+    let filter = compiler.with_global_vars(variables.iter().map(String::as_str)).compile(modules);
+    filter.map_err(|errors| code.undefined(&errors))
 }
 
 /// What a filter sees, as its values.

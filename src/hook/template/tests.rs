@@ -381,6 +381,7 @@ fn definitions_come_from_modules_in_the_folder_of_the_template() {
     let code = r#"include "names"; import "money" as money; {name: full, total: (.total | money::cents)}"#;
     let code = Code::compiled(code, folder.path()).unwrap();
     // What was read is kept: a worker has no files.
+    assert!(!code.uses("results") && !code.uses("headers"));
     folder.close().unwrap();
     let input = Input { body: br#"{"first": "Ann", "total": 250}"#[..].into(), variables: Default::default() };
     let ran = Template::compile(&code).unwrap().run(&input);
@@ -441,4 +442,14 @@ fn the_files_of_modules_are_known_also_where_they_cannot_be_read() {
     assert_eq!(found("module {}; include \"a\"; include \"../x\"; {include: \"y\"}"), expected);
     assert_eq!(found(". | \"include\" as $x | $x"), [] as [std::path::PathBuf; 0]);
     assert_eq!(found("include"), [] as [std::path::PathBuf; 0]);
+}
+
+#[test]
+fn a_filter_tells_which_variables_it_uses_in_a_module_too() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("done.jq"), "def order: $results[0].id;").unwrap();
+    let code = Code::compiled("include \"done\"; [{vals: {}, model: $vars.model}, {vals: {id: order}}]", folder.path())
+        .unwrap();
+    assert!(code.uses("results") && code.uses("vars") && !code.uses("headers"));
+    assert!(!compiled("1 as $results | $results").unwrap().uses("results"));
 }
