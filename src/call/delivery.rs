@@ -129,11 +129,7 @@ impl Read {
             Value::Null
         });
         let (shown, input) = (sent.to_json(parsed), hook.input(&sent));
-        let identity = match incoming.by {
-            By::Caller => identity::of(&hook, &input, &sent, signed).await,
-            // What the gateway has taken is known.
-            By::Operator { .. } | By::Queue(_) | By::Step(_) => Ok(None),
-        };
+        let identity = identity::of(&hook, &input, &sent, signed).await;
         if let Err(hook::Error::Busy) = identity {
             return Err(hook::Error::Busy.into());
         }

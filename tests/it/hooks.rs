@@ -2,7 +2,11 @@
 
 mod deliveries;
 mod examples;
+mod order;
 mod refusals;
+mod several;
+mod shop;
+mod stored;
 
 use std::io::Write;
 
