@@ -15,7 +15,11 @@ mod sent;
 mod template;
 mod worker;
 
-use std::{collections::HashMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use serde_json::Value;
 
@@ -45,6 +49,7 @@ pub struct Hook {
     pub entry: config::Hook,
     /// The filter, which was compiled once to check it.
     template: Code,
+    sees_results: bool,
     delivery_id: Option<Code>,
     key: Option<Code>,
     only_if_newer: Option<Code>,
@@ -67,7 +72,7 @@ impl Eq for Hook {}
 pub enum Unusable {
     #[error("[[hook]] `{path}`: cannot read the template `{}`: {source}", file.display())]
     Unreadable { path: String, file: PathBuf, source: std::io::Error },
-    #[error("[[hook]] `{path}`: {}:{source}", file.display())]
+    #[error("[[hook]] `{path}`: {}", source.of(file))]
     Mistaken { path: String, file: PathBuf, source: Mistake },
     #[error("[[hook]] `{path}`: `{key}`: {source}")]
     Expression { path: String, key: &'static str, source: Mistake },
@@ -124,6 +129,19 @@ impl Error {
     }
 }
 
+/// The files of the modules that the filters of these entries include, whether or not they can be read.
+pub fn module_files(entries: &[config::Hook]) -> Vec<PathBuf> {
+    let of_entry = |entry: &config::Hook| {
+        let folder = entry.template.parent().unwrap_or(Path::new("."));
+        let template = std::fs::read_to_string(&entry.template).unwrap_or_default();
+        let fetch = entry.fetch.as_ref().map(|fetch| &fetch.url);
+        let expressions = [&entry.delivery_id, &entry.key, &entry.only_if_newer, &entry.handshake, &entry.respond];
+        let expressions = expressions.into_iter().flatten().chain(fetch);
+        expressions.chain([&template]).flat_map(|text| template::files(text, folder)).collect::<Vec<_>>()
+    };
+    entries.iter().flat_map(of_entry).collect()
+}
+
 impl Hooks {
     /// Reads the templates and expressions, and compiles them once.
     ///
@@ -153,13 +171,18 @@ impl Hook {
             file: file.clone(),
             source,
         })?;
-        let template =
-            Code::compiled(&code).map_err(|source| Unusable::Mistaken { path: path.clone(), file, source })?;
+        let folder = file.parent().unwrap_or(Path::new("."));
+        let template = Code::compiled(&code, folder).map_err(|source| Unusable::Mistaken {
+            path: path.clone(),
+            file: file.clone(),
+            source,
+        })?;
         let expression = |key: &'static str, code: Option<&String>| {
-            let compiled = code.map(|code| Code::compiled(code)).transpose();
+            let compiled = code.map(|code| Code::compiled(code, folder)).transpose();
             compiled.map_err(|source| Unusable::Expression { path: path.clone(), key, source })
         };
         Ok(Self {
+            sees_results: template.uses("results"),
             template,
             delivery_id: expression("delivery_id", entry.delivery_id.as_ref())?,
             key: expression("key", entry.key.as_ref())?,
@@ -227,7 +250,7 @@ impl Hook {
 
     /// Whether the template sees what came of its calls (`$results`), so that it is to be run again after each.
     pub fn sees_results(&self) -> bool {
-        true
+        self.sees_results
     }
 
     /// The value that orders the delivery; none where the hook has no `key`, and null where nothing orders this one.
