@@ -22,7 +22,7 @@ pub use self::{
     calls::{Made, MadeCall},
     input::Input,
     request::RequestLine,
-    sent::{Sent, SentBody},
+    sent::{Hidden, Sent, SentBody},
     template::Mistake,
     worker::{COMMAND, serve},
 };

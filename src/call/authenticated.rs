@@ -11,7 +11,7 @@ use tokio::time;
 
 use super::{
     Error, Service,
-    auth::{self, Delivery, Shown, clients::Client, clients::is_within, is_json},
+    auth::{self, Delivery, Identity, Shown, clients::Client, clients::is_within, is_json},
     claim::{replayed, too_slow},
     docket::{Docket, Stopped},
     idempotency::Scope,
@@ -175,8 +175,8 @@ async fn admit(service: &Service, shown: Shown<'_>, incoming: &Incoming) -> Resu
         Shown::Signed(client, delivery) => (client, Some(delivery), Some(client.admit(address)?)),
     };
     client.policy.decide(Touch::Route(incoming.route))?;
-    if let Some(delivery) = &delivery {
-        refuse_known(service, client, delivery).await?;
+    if let Some(identity) = delivery.as_ref().and_then(Delivery::identity) {
+        refuse_known(service, client, identity).await?;
     }
     let (credential, policy) = (client.credential.clone(), client.policy.clone());
     let flow = match incoming.by.attempt() {
@@ -187,10 +187,10 @@ async fn admit(service: &Service, shown: Shown<'_>, incoming: &Incoming) -> Resu
 }
 
 /// Refuses a delivery that the store knows already, before its template is run. Anyone who has seen a delivery can send it again.
-async fn refuse_known(service: &Service, client: &Client, delivery: &Delivery) -> Result<(), Error> {
+async fn refuse_known(service: &Service, client: &Client, identity: Identity) -> Result<(), Error> {
     let scope = Scope::Client(client.name.to_string()).to_string();
     let patience = service.config.limits.call_timeout;
-    let known = time::timeout(patience, service.store.find_key(&scope, &delivery.key())).await;
+    let known = time::timeout(patience, service.store.find_key(&scope, &identity.key())).await;
     match known.map_err(|_| too_slow())?? {
         Some(known) if !known.may_be_taken_over => Err(replayed(known.id, known.state)),
         _ => Ok(()),

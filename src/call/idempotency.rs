@@ -94,11 +94,11 @@ pub(super) fn key(
     };
     // One that was seen by others must not be answered to them either, so it is taken whatever it asks for.
     if let Some(delivery) = delivery {
-        return Ok(Some(Key {
-            text: delivery.key(),
-            digest: delivery.digest(),
+        return Ok(delivery.identity().map(|identity| Key {
+            text: identity.key(),
+            digest: identity.digest(),
             is_delivery: true,
-            known_for: delivery.known_for(),
+            known_for: identity.known_for(),
         }));
     }
     if !asked.may_write() {

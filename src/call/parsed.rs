@@ -86,8 +86,8 @@ fn sent(service: &Service, to: &ToHook, incoming: &Incoming, body: &Bytes) -> Se
     match (&to.kept, &incoming.presented) {
         (Some(kept), _) => kept.clone(),
         (None, Presented::Headers { line, headers, .. }) => {
-            let signed = service.clients.by_name(&hook.entry.client).and_then(Client::signature_header);
-            Sent::new(hook.entry.path.written(), line, headers, signed, hook.read(headers, body))
+            let hidden = service.clients.by_name(&hook.entry.client).map(Client::hidden).unwrap_or_default();
+            Sent::new(hook.entry.path.written(), line, headers, hidden, hook.read(headers, body))
         }
         (None, Presented::Client(_)) => Sent { body: hook.read(&none, body), ..Sent::of_json(&Value::Null) },
     }
