@@ -15,5 +15,5 @@ pub use self::{
 };
 pub(super) use self::{
     headers::{Shown, is_json, shown},
-    signature::{Delivery, Identity},
+    signature::Delivery,
 };

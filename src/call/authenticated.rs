@@ -11,7 +11,7 @@ use tokio::time;
 
 use super::{
     Error, Service,
-    auth::{self, Delivery, Identity, Shown, clients::Client, clients::is_within, is_json},
+    auth::{self, Delivery, Shown, clients::Client, clients::is_within, is_json},
     claim::{replayed, too_slow},
     docket::{Docket, Stopped},
     idempotency::Scope,
@@ -25,6 +25,7 @@ use crate::{
     memory::Weight,
     odoo::{self, Credential, Error as OdooError, Flow, Origin, Trace},
     policy::{Policy, Touch},
+    route::Route,
 };
 
 /// A caller that is served.
@@ -33,7 +34,7 @@ pub(super) struct Authenticated<'s> {
     pub(super) incoming: &'s Incoming,
     pub(super) docket: Docket,
     pub(super) body: &'s Bytes,
-    /// What the body takes once it is parsed.
+    /// What the body takes once it is parsed; nothing where it is that of a hook.
     pub(super) weight: Weight,
     /// The signed delivery that the call is.
     pub(super) delivery: Option<Delivery>,
@@ -71,7 +72,12 @@ impl<'s> Authenticated<'s> {
             Ok(body) => body,
             Err(error) => return Err(docket.stop(error.clone())),
         };
-        let weight = match weigh(body, &service.config.limits) {
+        // The body of a hook may be of any form, and is read within bounds of its own (`hook/body`).
+        let weight = match incoming.hook {
+            Some(_) => Ok(Weight::default()),
+            None => weigh(body, &service.config.limits),
+        };
+        let weight = match weight {
             Ok(weight) => weight,
             Err(error) => return Err(docket.stop(error)),
         };
@@ -107,6 +113,14 @@ impl<'s> Authenticated<'s> {
             attempt.was_wrong();
         }
         Ok(caller?)
+    }
+
+    /// Whether the caller may call another route than the one that it came by.
+    ///
+    /// # Errors
+    /// Its policy denies it.
+    pub(super) fn may_call(&self, route: Route) -> Result<(), Error> {
+        Ok(self.policy.decide(Touch::Route(route))?)
     }
 
     /// Ends the call of a stranger: of its body, nothing but the id is looked at.
@@ -166,31 +180,32 @@ async fn admit(service: &Service, shown: Shown<'_>, incoming: &Incoming) -> Resu
     let (client, delivery, share) = match shown {
         Shown::Own(credential) => return admit_own(service, credential, incoming).await,
         Shown::Trusted(client) => {
-            if incoming.by.attempt().is_some() {
+            if incoming.by.is_queued() {
                 client.check_term()?;
             }
             (client, None, None)
         }
         Shown::Client(client) => (client, None, Some(client.admit(address)?)),
-        Shown::Signed(client, delivery) => (client, Some(delivery), Some(client.admit(address)?)),
+        Shown::Signed(client, delivery) => (client, delivery, Some(client.admit(address)?)),
     };
     client.policy.decide(Touch::Route(incoming.route))?;
-    if let Some(identity) = delivery.as_ref().and_then(Delivery::identity) {
-        refuse_known(service, client, identity).await?;
+    // What identifies a delivery to a hook may stand in its body, which is read later.
+    if let (Some(delivery), None) = (&delivery, &incoming.hook) {
+        refuse_known(service, &client.name, &delivery.key()).await?;
     }
     let (credential, policy) = (client.credential.clone(), client.policy.clone());
-    let flow = match incoming.by.attempt() {
-        Some(_) => Flow::queue(&client.name),
-        None => Flow::client(&client.name),
+    let flow = match incoming.by.is_queued() {
+        true => Flow::queue(&client.name),
+        false => Flow::client(&client.name),
     };
     Ok(Admitted { credential, policy, flow, delivery, attempt: None, share })
 }
 
-/// Refuses a delivery that the store knows already, before its template is run. Anyone who has seen a delivery can send it again.
-async fn refuse_known(service: &Service, client: &Client, identity: Identity) -> Result<(), Error> {
-    let scope = Scope::Client(client.name.to_string()).to_string();
+/// Refuses a delivery that the store knows already. Anyone who has seen a delivery can send it again.
+pub(super) async fn refuse_known(service: &Service, client: &str, key: &str) -> Result<(), Error> {
+    let scope = Scope::Client(client.to_owned()).to_string();
     let patience = service.config.limits.call_timeout;
-    let known = time::timeout(patience, service.store.find_key(&scope, &identity.key())).await;
+    let known = time::timeout(patience, service.store.find_key(&scope, key)).await;
     match known.map_err(|_| too_slow())?? {
         Some(known) if !known.may_be_taken_over => Err(replayed(known.id, known.state)),
         _ => Ok(()),

@@ -132,8 +132,8 @@ impl Client {
         self.verifier.as_ref().map(Verifier::hidden).unwrap_or_default()
     }
 
-    /// The secret that it signs with; none where it has a key of its own, or signs with a private key.
-    pub fn signing_secret(&self) -> Option<&SecretString> {
+    /// The first of the secrets of its signatures; none where it has a key of its own, or signs with a private key.
+    pub fn first_secret(&self) -> Option<&SecretString> {
         self.verifier.as_ref().and_then(Verifier::secret)
     }
 

@@ -2,7 +2,7 @@
 //!
 //! What is compared are MACs and signatures over the request as it came, byte for byte, in constant time; or a token, which proves
 //! who sends and not what. A delivery is taken once for its client, at whichever route or hook it comes first; one that came to
-//! nothing may come again. That is its key in the store ([`Identity::key`]), so it is known after a restart, too.
+//! nothing may come again. That is its key in the store ([`Delivery::key`]), so it is known after a restart, too.
 //!
 //! `way` reads what a request claims, `text` puts together what is signed, `in_body` knows the schemes whose signature is within
 //! the body, `token` and `keys` compare, `sign` does what a sender does.
@@ -46,15 +46,9 @@ pub(in crate::call) struct Verifier {
     public_url: Option<String>,
 }
 
-/// A delivery that its client has sent.
+/// A delivery with a right signature, and what tells it from others.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::call) struct Delivery {
-    identity: Option<Identity>,
-}
-
-/// What tells a delivery from others.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::call) struct Identity {
     digest: [u8; 32],
     /// How long it is known again, where its sender gives it no identity: later the same content is another delivery.
     known_for: Option<Duration>,
@@ -106,16 +100,17 @@ impl Verifier {
         self.keys.secret()
     }
 
-    /// Whether the client has sent this body. What is known of its time is looked at only when that is sure.
+    /// Whether the client has sent this body. What is known of its time is looked at only when that is sure. A token gives no delivery:
+    /// it proves no content, so that two equal bodies are two deliveries.
     pub(in crate::call) fn verify(
         &self,
         line: &RequestLine,
         headers: &HeaderMap,
         body: &[u8],
-    ) -> Result<Delivery, Refused> {
+    ) -> Result<Option<Delivery>, Refused> {
         if let Way::Token(token) = &self.way {
             token::check(token, &self.keys, line, headers)?;
-            return Ok(Delivery { identity: None });
+            return Ok(None);
         }
         let origin = self.origin(line);
         let claims = self.way.claims(&text::Request { origin, line, headers, body })?;
@@ -136,11 +131,11 @@ impl Verifier {
                 return Err(Refused::Stale { age, tolerance: self.tolerance });
             }
         }
-        Ok(Delivery { identity: Some(self.identity(&claims)) })
+        Ok(Some(self.delivery(&claims)))
     }
 
     /// The id that the sender signs, else a hash of the content, without the time: attempts are signed anew.
-    fn identity(&self, claims: &[Claim<'_>]) -> Identity {
+    fn delivery(&self, claims: &[Claim<'_>]) -> Delivery {
         let mut digest = Sha256::new();
         let mut known_for = None;
         for claim in claims {
@@ -153,7 +148,7 @@ impl Verifier {
                 }
             }
         }
-        Identity { digest: digest.finalize().into(), known_for }
+        Delivery { digest: digest.finalize().into(), known_for }
     }
 
     /// What the sender calls, before the path.
@@ -163,13 +158,6 @@ impl Verifier {
 }
 
 impl Delivery {
-    /// None of a delivery that a token came with: it proves no content, so that two equal bodies are two deliveries.
-    pub(in crate::call) fn identity(&self) -> Option<Identity> {
-        self.identity
-    }
-}
-
-impl Identity {
     /// The key that it has in the store, for its client. No key that a caller sends has a blank in it.
     pub(in crate::call) fn key(&self) -> String {
         format!("delivery {}", const_hex::encode(self.digest))
