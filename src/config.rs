@@ -41,7 +41,7 @@ pub use self::{
     hook::{Accept, BodyForm, Hook, SameContent},
     log::{Kept, Log, OnFailure, days},
     policy::{OwnCredentials, Rules},
-    signature::{Algorithm, Encoding, Hmac, Part, Scheme, Signature},
+    signature::{Algorithm, Encoding, Form, Padding, Part, Parts, Proof, Scheme, SecretEncoding, Signature, Token},
     source::Source,
 };
 use crate::policy::Name;

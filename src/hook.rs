@@ -28,7 +28,7 @@ pub use self::{
     fetch::NotFetched,
     input::Input,
     request::RequestLine,
-    sent::{Sent, SentBody},
+    sent::{Hidden, Sent, SentBody},
     template::Mistake,
     worker::{COMMAND, serve},
 };

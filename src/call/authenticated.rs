@@ -186,7 +186,7 @@ async fn admit(service: &Service, shown: Shown<'_>, incoming: &Incoming) -> Resu
             (client, None, None)
         }
         Shown::Client(client) => (client, None, Some(client.admit(address)?)),
-        Shown::Signed(client, delivery) => (client, Some(delivery), Some(client.admit(address)?)),
+        Shown::Signed(client, delivery) => (client, delivery, Some(client.admit(address)?)),
     };
     client.policy.decide(Touch::Route(incoming.route))?;
     // What identifies a delivery to a hook may stand in its body, which is read later.

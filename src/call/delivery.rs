@@ -195,8 +195,8 @@ fn sent(service: &Service, to: &ToHook, incoming: &Incoming, body: &Bytes) -> Re
     Ok(match (&to.kept, &incoming.presented) {
         (Some(kept), _) => kept.clone(),
         (None, Presented::Headers { line, headers, .. }) => {
-            let signed = service.clients.by_name(&hook.entry.client).and_then(Client::signature_header);
-            Sent::new(hook.entry.path.written(), line, headers, signed, hook.read(headers, body, limits)?)
+            let hidden = service.clients.by_name(&hook.entry.client).map(Client::hidden).unwrap_or_default();
+            Sent::new(hook.entry.path.written(), line, headers, hidden, hook.read(headers, body, limits)?)
         }
         (None, Presented::Client(_)) => Sent { body: hook.read(&none, body, limits)?, ..Sent::of_json(&Value::Null) },
     })

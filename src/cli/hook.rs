@@ -19,7 +19,7 @@ use crate::{
     call::{self, Call, auth::clients::Clients},
     config::Config,
     fetch::{CallFiles, Fetcher},
-    hook::{Hook, Hooks, Made, MadeCall, RequestLine, Sent, SentBody},
+    hook::{Hidden, Hook, Hooks, Made, MadeCall, RequestLine, Sent, SentBody},
     odoo::{Caller, Odoo, Origin, RotatedCookie},
     plan::{Noted, Warning},
 };
@@ -57,7 +57,13 @@ pub(super) async fn run(Command::Test(args): Command) -> anyhow::Result<ExitCode
     let body = read(&args.body)?;
     let headers = args.headers.into_iter().collect::<HeaderMap>();
     let line = RequestLine::post(&entry.path.written());
-    let sent = Sent::new(entry.path.written(), &line, &headers, None, hook.read(&headers, &body, &config.limits)?);
+    let sent = Sent::new(
+        entry.path.written(),
+        &line,
+        &headers,
+        Hidden::default(),
+        hook.read(&headers, &body, &config.limits)?,
+    );
     if let SentBody::Unreadable { why, .. } = &sent.body {
         bail!("`{}` cannot be read: {why}", args.body.display());
     }
