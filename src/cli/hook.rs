@@ -57,7 +57,7 @@ pub(super) async fn run(Command::Test(args): Command) -> anyhow::Result<ExitCode
     let body = read(&args.body)?;
     let headers = args.headers.into_iter().collect::<HeaderMap>();
     let line = RequestLine::post(&entry.path.written());
-    let sent = Sent::new(entry.path.written(), &line, &headers, None, hook.read(&headers, &body));
+    let sent = Sent::new(entry.path.written(), &line, &headers, None, hook.read(&headers, &body, &config.limits)?);
     if let SentBody::Unreadable { why, .. } = &sent.body {
         bail!("`{}` cannot be read: {why}", args.body.display());
     }
