@@ -10,13 +10,16 @@ mod calls;
 mod fetch;
 mod input;
 mod request;
+mod respond;
 mod run;
 mod sent;
 mod template;
 mod worker;
 
-use std::{collections::HashMap, path::PathBuf, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, path::PathBuf, sync::Arc};
 
+use percent_encoding::percent_decode_str;
+use secrecy::SecretString;
 use serde_json::Value;
 
 pub use self::{
@@ -24,6 +27,7 @@ pub use self::{
     fetch::NotFetched,
     input::Input,
     request::RequestLine,
+    respond::Reply,
     sent::{Sent, SentBody},
     template::Mistake,
     worker::{COMMAND, serve},
@@ -35,9 +39,19 @@ use self::{
 };
 use crate::{config, errors};
 
+/// What stands before the names of hooks in their paths.
+const PREFIX: &str = "/hooks/";
+
 /// The hooks of a configuration, by name.
 #[derive(Debug, Default)]
 pub struct Hooks(HashMap<String, Arc<Hook>>);
+
+/// A hook that a path leads to, and the segment of the path that is a secret.
+#[derive(Debug)]
+pub struct Place<'h> {
+    pub hook: &'h Arc<Hook>,
+    pub token: Option<SecretString>,
+}
 
 #[derive(Debug)]
 pub struct Hook {
@@ -139,9 +153,29 @@ impl Hooks {
         self.0.get(name)
     }
 
-    /// The hook at this path, compared as it is spelt.
-    pub fn at(&self, path: &str) -> Option<&Arc<Hook>> {
-        self.named(path.strip_prefix("/hooks/")?)
+    /// The hook at this path, compared as it is spelt, with a slash at its end or not. One that wants a token is at no path
+    /// without one.
+    pub fn at(&self, path: &str) -> Option<Place<'_>> {
+        let name = path.strip_prefix(PREFIX)?;
+        let name = name.strip_suffix('/').unwrap_or(name);
+        if let Some(hook) = self.named(name).filter(|hook| !hook.entry.path.has_token) {
+            return Some(Place { hook, token: None });
+        }
+        let (name, token) = name.rsplit_once('/')?;
+        let hook = self.named(name).filter(|hook| hook.entry.path.has_token && !token.is_empty())?;
+        Some(Place { hook, token: Some(percent_decode_str(token).decode_utf8_lossy().into_owned().into()) })
+    }
+
+    /// A path as it may be logged: what may be the token of a hook is hidden, where the path is misspelt as well.
+    pub fn without_token<'p>(&self, path: &'p str) -> Cow<'p, str> {
+        let has_tokens = || self.0.values().any(|hook| hook.entry.path.has_token);
+        let decoded = percent_decode_str(path).decode_utf8_lossy();
+        let Some((before, behind)) = decoded.split_once(PREFIX).filter(|_| has_tokens()) else { return path.into() };
+        let Some((name, _)) = behind.trim_end_matches('/').rsplit_once('/') else { return path.into() };
+        if self.named(behind).is_some_and(|hook| !hook.entry.path.has_token) {
+            return path.into();
+        }
+        format!("{before}{PREFIX}{name}/***").into()
     }
 }
 

@@ -38,6 +38,8 @@ pub struct Client {
     pub credential: Credential,
     pub policy: Arc<Policy>,
     pub(in crate::call) verifier: Option<Verifier>,
+    /// The secret that signs now, for answers that its sender wants to be signed with it.
+    signing_secret: Option<SecretString>,
     /// Where it is told how its queued calls ended.
     pub callback: Option<Callback>,
     is_revoked: bool,
@@ -98,9 +100,11 @@ impl Client {
             // A key has no blanks; a password may.
             Credential::LoginKey { login, key: secret.expose_secret().trim().into() }
         };
+        let mut signing_secret = None;
         let verifier = entry.signature.as_ref().map(|signature| {
             let secret = |source| read(&entry.name, source, || "the secret of its signatures".to_owned());
             let secrets = signature.secrets.iter().map(secret).collect::<Result<Vec<_>, _>>()?;
+            signing_secret = secrets.first().cloned();
             Verifier::new(signature, &secrets).map_err(|source| Unusable::NoKey { client: entry.name.clone(), source })
         });
         let callback = entry.callback.as_ref().map(|callback| {
@@ -113,6 +117,7 @@ impl Client {
             credential,
             policy: Arc::new(entry.rules.policy.clone()),
             verifier: verifier.transpose()?,
+            signing_secret,
             callback: callback.transpose()?,
             is_revoked: entry.is_revoked,
             expires: entry.expires,
@@ -124,6 +129,11 @@ impl Client {
             ordering: entry.ordering,
             safe_methods: entry.safe_methods.clone(),
         })
+    }
+
+    /// The first of the secrets of its signatures.
+    pub fn first_secret(&self) -> Option<&SecretString> {
+        self.signing_secret.as_ref()
     }
 
     /// The header with its signature, where the configuration names one.
