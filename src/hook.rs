@@ -24,7 +24,7 @@ use serde_json::Value;
 
 pub use self::{
     calls::{Made, MadeCall},
-    fetch::NotFetched,
+    fetch::{NotFetched, Unready},
     input::Input,
     request::RequestLine,
     respond::Reply,
@@ -33,6 +33,7 @@ pub use self::{
     worker::{COMMAND, serve},
 };
 use self::{
+    fetch::Fetching,
     run::run,
     template::{Code, Ran},
     worker::{Run, TIME_LIMIT},
@@ -64,7 +65,7 @@ pub struct Hook {
     only_if_newer: Option<Code>,
     handshake: Option<Code>,
     respond: Option<Code>,
-    fetch: Option<Code>,
+    fetch: Option<Fetching>,
 }
 
 /// Within a configuration, hooks are told apart by their paths.
@@ -85,6 +86,8 @@ pub enum Unusable {
     Mistaken { path: String, file: PathBuf, source: Mistake },
     #[error("[[hook]] `{path}`: `{key}`: {source}")]
     Expression { path: String, key: &'static str, source: Mistake },
+    #[error("[[hook]] `{path}`: [hook.fetch]: {source}")]
+    Unready { path: String, source: Unready },
 }
 
 /// Why a template made no call of a body.
@@ -193,6 +196,10 @@ impl Hook {
             let compiled = code.map(|code| Code::compiled(code)).transpose();
             compiled.map_err(|source| Unusable::Expression { path: path.clone(), key, source })
         };
+        let fetch = entry.fetch.as_ref().zip(expression("fetch.url", entry.fetch.as_ref().map(|fetch| &fetch.url))?);
+        let fetch = fetch.map(|(entry, url)| {
+            Fetching::load(url, entry).map_err(|source| Unusable::Unready { path: path.clone(), source })
+        });
         Ok(Self {
             template,
             delivery_id: expression("delivery_id", entry.delivery_id.as_ref())?,
@@ -200,7 +207,7 @@ impl Hook {
             only_if_newer: expression("only_if_newer", entry.only_if_newer.as_ref())?,
             handshake: expression("handshake", entry.handshake.as_ref())?,
             respond: expression("respond", entry.respond.as_ref())?,
-            fetch: expression("fetch.url", entry.fetch.as_ref().map(|fetch| &fetch.url))?,
+            fetch: fetch.transpose()?,
             entry: entry.clone(),
         })
     }

@@ -103,7 +103,7 @@ impl Asked {
         let path = self.hook.entry.path.written();
         let input = self.hook.input(&Sent::unhidden(path, &self.line, &self.headers, body));
         let client = site.calls.clients.by_name(&self.hook.entry.client);
-        let secret = client.and_then(|client| client.first_secret());
+        let secret = client.and_then(|client| client.signing_secret());
         Ok(input.with("secret", secret.map_or(Value::Null, |secret| Value::from(secret.expose_secret()))))
     }
 }

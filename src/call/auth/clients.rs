@@ -132,7 +132,7 @@ impl Client {
     }
 
     /// The first of the secrets of its signatures.
-    pub fn first_secret(&self) -> Option<&SecretString> {
+    pub fn signing_secret(&self) -> Option<&SecretString> {
         self.signing_secret.as_ref()
     }
 
