@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    errors::Code,
+    errors::{Class, Code},
     fetch::Fetcher,
     hook::Hooks,
     limits::{LoginThrottle, RateLimits, RefusedLines, network},
@@ -115,6 +115,7 @@ async fn make(service: Arc<Service>, incoming: Incoming) -> Answered {
     };
     let (mut outcome, finished) = settle(done, warnings, &trace);
     let is_refused_at_once = entry.is_none() && outcome.state != State::Done;
+    let is_taken = !is_refused_at_once || outcome.class == Class::Taken;
     if let (State::Done, Some((hook, key, version))) = (outcome.state, newest)
         && let Err(error) = service.store.note_newest(&hook, &key, version).await
     {
@@ -149,7 +150,7 @@ async fn make(service: Arc<Service>, incoming: Incoming) -> Answered {
     }
     let is_replay = repeat_of.is_some();
     let cookie = incoming.rotated.get();
-    Answered { call_id: incoming.id, envelope_id, outcome, is_of_hook, is_replay, accepted, cookie }
+    Answered { call_id: incoming.id, envelope_id, outcome, is_of_hook, is_taken, is_replay, accepted, cookie }
 }
 
 /// Puts a call into the queue, since Odoo is away; none where that cannot be done either.

@@ -1,7 +1,11 @@
 //! Hooks and signed requests: what a sender can rely on, and what nobody else can do in its name.
 
+mod answers;
+mod bodies;
 mod deliveries;
 mod examples;
+mod fetched;
+mod places;
 mod order;
 mod refusals;
 mod several;
