@@ -60,6 +60,7 @@ fn arrived() -> Arrived {
         replay_of: None,
         attempt_of: None,
         attempt: None,
+        step: None,
     }
 }
 

@@ -195,6 +195,7 @@ fn arrived(incoming: &Incoming) -> Arrived {
         replay_of: incoming.by.replay_of(),
         attempt_of: attempt.map(|attempt| attempt.of),
         attempt: attempt.map(|attempt| attempt.number),
+        step: None,
     }
 }
 

@@ -71,7 +71,7 @@ pub(super) struct Which {
     /// An Odoo model, such as sale.order
     #[arg(long)]
     model: Option<String>,
-    /// done, failed, in-doubt or running
+    /// done, failed, in-doubt, running, queued or ignored
     #[arg(long, value_parser = standing)]
     pub(super) state: Option<CallState>,
     /// A part of a client's name or of a login
@@ -80,6 +80,12 @@ pub(super) struct Which {
     /// An error code, such as no_match
     #[arg(long)]
     error: Option<String>,
+    /// The name of the hook that they came by
+    #[arg(long, value_name = "NAME")]
+    hook: Option<String>,
+    /// A delivery, by its sender's id for it or by the id of the call that was accepted: with its attempts and repetitions
+    #[arg(long, value_name = "ID")]
+    delivery: Option<String>,
     /// The id of a record that was written; best with --model
     #[arg(long, value_name = "ID")]
     record: Option<i64>,
@@ -99,8 +105,10 @@ pub(super) struct Which {
 
 impl Which {
     pub(super) fn filter(&self) -> Filter {
-        let Self { route, model, state, caller, error, record, since, until, text, in_doubt } = self.clone();
-        Filter { route, model, state, caller, error, record, since, until, text, in_doubt }
+        let Self { route, model, state, caller, error, hook, delivery, record, since, until, text, in_doubt } =
+            self.clone();
+        let hook = hook.map(|name| name.strip_prefix("/hooks/").unwrap_or(&name).to_owned());
+        Filter { route, model, state, caller, error, hook, delivery, record, since, until, text, in_doubt }
     }
 }
 
@@ -121,7 +129,8 @@ fn standing(text: &str) -> Result<CallState, String> {
         "in-doubt" | "in_doubt" => CallState::InDoubt,
         "running" => CallState::Running,
         "queued" => CallState::Queued,
-        _ => return Err("a call is done, failed, in-doubt, running or queued".to_owned()),
+        "ignored" => CallState::Ignored,
+        _ => return Err("a call is done, failed, in-doubt, running, queued or ignored".to_owned()),
     })
 }
 

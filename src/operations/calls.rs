@@ -265,6 +265,44 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_ignored_call_has_not_failed_and_is_counted_by_itself() {
+        let recorded = Recorded::new();
+        let ignored = recorded.call(State::Ignored).await;
+        let failed = recorded.call(State::Failed).await;
+        let calls = recorded.calls();
+        let of = async |state| {
+            let filter = Filter { state: Some(state), ..Filter::default() };
+            ids(&calls.page(Query { filter, ..Query::default() }).await.unwrap().calls)
+        };
+        assert_eq!(of(crate::log::CallState::Failed).await, [failed]);
+        assert_eq!(of(crate::log::CallState::Ignored).await, [ignored]);
+        let all = calls.statistics(Filter::default()).await.unwrap().all;
+        assert_eq!((all.calls, all.failed, all.ignored), (2, 1, 1));
+    }
+
+    #[tokio::test]
+    async fn the_calls_of_a_delivery_are_found_by_either_of_its_ids() {
+        let recorded = Recorded::new();
+        let delivery = recorded.delivered(None, "evt_1", State::Queued).await;
+        let first = recorded.delivered(Some((delivery, 1)), "evt_1", State::Done).await;
+        let second = recorded.delivered(Some((delivery, 2)), "evt_1", State::Failed).await;
+        recorded.delivered(None, "evt_12", State::Queued).await;
+        recorded.call(State::Done).await;
+        let calls = recorded.calls();
+        let found = async |filter| calls.page(Query { filter, ..Query::default() }).await.unwrap().calls;
+        for identity in ["evt_1".to_owned(), delivery.to_string()] {
+            let filter = Filter { delivery: Some(identity), ..Filter::default() };
+            assert_eq!(ids(&found(filter).await), [second, first, delivery]);
+        }
+        let of_hook = found(Filter { hook: Some("shop".to_owned()), ..Filter::default() }).await;
+        assert_eq!(of_hook.len(), 4);
+        let second = &of_hook[1];
+        assert_eq!((&*second.hook, &*second.delivery_id), ("shop", "evt_1"));
+        assert_eq!((second.attempt_of, second.attempt, second.step), (Some(delivery), 1, 2));
+        assert!(found(Filter { hook: Some("sho".to_owned()), ..Filter::default() }).await.is_empty());
+    }
+
+    #[tokio::test]
     async fn statistics_count_by_route_and_caller() {
         let recorded = Recorded::new();
         recorded.call(State::Done).await;

@@ -63,6 +63,7 @@ impl Recorded {
             replay_of,
             attempt_of: None,
             attempt: None,
+            step: None,
         };
         let who = Who { client: client.map(str::to_owned), caller: None };
         let vals: Map<String, Value> = vals.as_object().cloned().unwrap();
@@ -89,6 +90,29 @@ impl Recorded {
         id
     }
 
+    /// A call by the hook `shop`, or one step of such a delivery.
+    pub(super) async fn delivered(&self, step_of: Option<(Uuid, u32)>, delivery_id: &str, state: State) -> Uuid {
+        let id = Uuid::now_v7();
+        let arrived = Arrived {
+            id,
+            route: Route::CreateData,
+            hook: Some("shop".to_owned()),
+            address: Ipv4Addr::LOCALHOST.into(),
+            size: 2,
+            replay_of: None,
+            attempt_of: step_of.map(|(delivery, _)| delivery),
+            attempt: step_of.map(|_| 1),
+            step: step_of.map(|(_, step)| step),
+        };
+        let who = Who { client: Some("webshop".to_owned()), caller: None };
+        let sent = Some(json!({"method": "POST", "path": "/hooks/shop", "headers": {}, "body": {"id": delivery_id}}));
+        let received = Received { model: "res.partner", vals: Map::new(), sent, who };
+        let mut entry = self.log.receive(arrived, received, Instant::now()).await.unwrap();
+        entry.delivery_id(delivery_id);
+        end(entry, state).await;
+        id
+    }
+
     /// A request that was passed on.
     pub(super) async fn pass(&self) -> Uuid {
         let (id, address) = (Uuid::now_v7(), Ipv4Addr::LOCALHOST.into());
@@ -102,7 +126,7 @@ impl Recorded {
 }
 
 pub(super) async fn end(entry: Entry, state: State) {
-    let error = (state != State::Done).then_some("odoo_error");
+    let error = matches!(state, State::Failed | State::InDoubt).then_some("odoo_error");
     let result = json!({"is_success": state == State::Done});
     let message = "as it went".to_owned();
     entry

@@ -25,6 +25,7 @@ pub struct Summary {
     pub in_doubt: usize,
     pub running: usize,
     pub queued: usize,
+    pub ignored: usize,
     /// When the last of them came in.
     pub last: Option<Timestamp>,
     /// In milliseconds, in no order.
@@ -48,6 +49,7 @@ impl Summary {
             CallState::InDoubt => self.in_doubt += 1,
             CallState::Running => self.running += 1,
             CallState::Queued => self.queued += 1,
+            CallState::Ignored => self.ignored += 1,
         }
         self.times.extend(call.duration_ms);
         self.last = self.last.max(Some(call.ts));

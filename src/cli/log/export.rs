@@ -68,6 +68,11 @@ struct Row {
     records: String,
     replay_of: String,
     message: String,
+    hook: String,
+    delivery_id: String,
+    attempt_of: String,
+    step: Option<u32>,
+    repeat_of: String,
 }
 
 impl Row {
@@ -86,6 +91,11 @@ impl Row {
             records: no_formula(&records.join(" ")),
             replay_of: call.replay_of.map(|id| id.to_string()).unwrap_or_default(),
             message: no_formula(&call.message),
+            hook: call.hook.clone(),
+            delivery_id: no_formula(&call.delivery_id),
+            attempt_of: call.attempt_of.map(|id| id.to_string()).unwrap_or_default(),
+            step: (call.step > 0).then_some(call.step),
+            repeat_of: call.repeat_of.map(|id| id.to_string()).unwrap_or_default(),
         }
     }
 }

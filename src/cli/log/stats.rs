@@ -29,17 +29,17 @@ impl Stats {
             return Ok(ExitCode::SUCCESS);
         }
         let Statistics { all, routes, callers } = &statistics;
-        let counts = ["CALLS", "DONE", "FAILED", "IN DOUBT", "P50 MS", "P95 MS", "P99 MS", "LAST"];
+        let counts = ["CALLS", "DONE", "FAILED", "IN DOUBT", "IGNORED", "P50 MS", "P95 MS", "P99 MS", "LAST"];
         let head: Vec<&str> = ["ROUTE", "MODEL"].into_iter().chain(counts).collect();
         let rows = routes
             .iter()
             .map(|((route, model), summary)| [vec![route.to_string(), model.clone()], cells(summary)].concat());
         let rows: Vec<_> = rows.chain([[vec!["all".to_owned(), String::new()], cells(all)].concat()]).collect();
-        writeln!(out, "{}", terminal::table(&head, &[2, 3, 4, 5, 6, 7, 8], rows))?;
+        writeln!(out, "{}", terminal::table(&head, &[2, 3, 4, 5, 6, 7, 8, 9], rows))?;
         let head: Vec<&str> = ["CALLER"].into_iter().chain(counts).collect();
         let name = |name: &str| if name.is_empty() { "(nobody)".to_owned() } else { name.to_owned() };
         let rows = callers.iter().map(|(caller, summary)| [vec![name(caller)], cells(summary)].concat());
-        write!(out, "{}", terminal::table(&head, &[1, 2, 3, 4, 5, 6, 7], rows))?;
+        write!(out, "{}", terminal::table(&head, &[1, 2, 3, 4, 5, 6, 7, 8], rows))?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -56,16 +56,16 @@ fn json(Statistics { all, routes, callers }: &Statistics) -> Value {
 
 fn facts(summary: &Summary) -> Value {
     let [p50, p95, p99] = summary.percentiles(PERCENTILES);
-    let Summary { calls, done, failed, in_doubt, running, queued, last, .. } = summary;
+    let Summary { calls, done, failed, in_doubt, running, queued, ignored, last, .. } = summary;
     json!({
         "calls": calls, "done": done, "failed": failed, "in_doubt": in_doubt, "running": running, "queued": queued,
-        "p50_ms": p50, "p95_ms": p95, "p99_ms": p99, "last": last,
+        "ignored": ignored, "p50_ms": p50, "p95_ms": p95, "p99_ms": p99, "last": last,
     })
 }
 
 fn cells(summary: &Summary) -> Vec<String> {
-    let Summary { calls, done, failed, in_doubt, last, .. } = summary;
-    let counts = [calls, done, failed, in_doubt].map(ToString::to_string);
+    let Summary { calls, done, failed, in_doubt, ignored, last, .. } = summary;
+    let counts = [calls, done, failed, in_doubt, ignored].map(ToString::to_string);
     let times = summary.percentiles(PERCENTILES).map(|ms| ms.map(|ms| format!("{ms:.1}")).unwrap_or_default());
     counts.into_iter().chain(times).chain([last.map(terminal::local).unwrap_or_default()]).collect()
 }

@@ -109,6 +109,8 @@ pub enum State {
     InDoubt,
     /// It was accepted into the queue; each attempt to deliver it is a call of its own.
     Queued,
+    /// Nothing of it is in Odoo, since there was nothing to do. The reason is its `message`.
+    Ignored,
 }
 
 impl State {
@@ -119,6 +121,7 @@ impl State {
             Self::Failed => "failed",
             Self::InDoubt => "in_doubt",
             Self::Queued => "queued",
+            Self::Ignored => "ignored",
         }
     }
 
@@ -128,6 +131,7 @@ impl State {
             "done" => Self::Done,
             "failed" => Self::Failed,
             "queued" => Self::Queued,
+            "ignored" => Self::Ignored,
             _ => Self::InDoubt,
         }
     }
@@ -136,6 +140,15 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_state_is_read_as_it_is_written() {
+        for state in [State::Done, State::Failed, State::InDoubt, State::Queued, State::Ignored] {
+            assert_eq!(State::read(state.as_str()), state);
+            assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
+        }
+        assert_eq!(State::read("teleported"), State::InDoubt);
+    }
 
     #[test]
     fn every_event_is_found_by_its_name() {

@@ -19,7 +19,7 @@ use crate::log::format::event::{Event, State};
 
 const FOLDER: &str = "index";
 /// Must change whenever [`Index`] does.
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 /// A listing shows this many characters of a message.
 const MESSAGE: usize = 160;
 
@@ -66,6 +66,14 @@ pub(in crate::log) struct Row {
     pub(in crate::log) ms: f64,
     pub(in crate::log) records: Vec<(u32, i64)>,
     pub(in crate::log) replay_of: Option<u128>,
+    pub(in crate::log) hook: u32,
+    pub(in crate::log) delivery_id: u32,
+    pub(in crate::log) attempt_of: Option<u128>,
+    /// 0 where the call is no attempt.
+    pub(in crate::log) attempt: u32,
+    /// 0 where the call is not one of several.
+    pub(in crate::log) step: u32,
+    pub(in crate::log) repeat_of: Option<u128>,
     /// In the last line of a call, the number of its first line.
     pub(in crate::log) received: Option<u64>,
     /// In a line that was carried forward, the number of the original line.
@@ -101,6 +109,16 @@ struct Members<'l> {
     #[serde(default)]
     records: HashMap<String, Vec<i64>>,
     replay_of: Option<Uuid>,
+    #[serde(borrow)]
+    hook: Option<Cow<'l, str>>,
+    #[serde(borrow)]
+    delivery_id: Option<Cow<'l, str>>,
+    attempt_of: Option<Uuid>,
+    #[serde(default)]
+    attempt: u32,
+    #[serde(default)]
+    step: u32,
+    repeat_of: Option<Uuid>,
     received: Option<u64>,
     carried_from: Option<u64>,
     #[serde(borrow)]
@@ -246,6 +264,12 @@ impl Making {
             ms: members.duration_ms.unwrap_or_default(),
             records,
             replay_of: members.replay_of.map(|id| id.as_u128()),
+            hook: self.number(&members.hook.unwrap_or_default()),
+            delivery_id: self.number(&members.delivery_id.unwrap_or_default()),
+            attempt_of: members.attempt_of.map(|id| id.as_u128()),
+            attempt: members.attempt,
+            step: members.step,
+            repeat_of: members.repeat_of.map(|id| id.as_u128()),
             received: members.received,
             carried_from: members.carried_from,
         };

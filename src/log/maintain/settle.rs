@@ -46,6 +46,8 @@ pub enum NotSettled {
     Failed,
     #[error("it is not in doubt: it was accepted into the queue, and its attempts are calls of their own")]
     Queued,
+    #[error("it is not in doubt: there was nothing to do, and nothing of it is in Odoo")]
+    Ignored,
     #[error("it was settled already, by {by} at {ts}")]
     Settled { by: String, ts: Timestamp },
     #[error("it is not in doubt any more: it was repeated with success")]
@@ -112,6 +114,7 @@ impl Log {
             CallState::Done => Err(NotSettled::Done),
             CallState::Failed => Err(NotSettled::Failed),
             CallState::Queued => Err(NotSettled::Queued),
+            CallState::Ignored => Err(NotSettled::Ignored),
             _ if call.is_repeated() => Err(NotSettled::Repeated),
             _ if is_open(call.id) || call.repeated_by.iter().any(|again| is_open(again.id)) => Err(NotSettled::Running),
             CallState::InDoubt | CallState::Running => Ok(()),

@@ -26,6 +26,8 @@ pub enum CallState {
     Running,
     /// It was accepted into the queue.
     Queued,
+    /// There was nothing to do.
+    Ignored,
 }
 
 impl CallState {
@@ -36,6 +38,7 @@ impl CallState {
             Self::InDoubt => "in doubt",
             Self::Running => "running",
             Self::Queued => "queued",
+            Self::Ignored => "ignored",
         }
     }
 
@@ -45,6 +48,7 @@ impl CallState {
             Some(State::Done) => Self::Done,
             Some(State::Failed) => Self::Failed,
             Some(State::Queued) => Self::Queued,
+            Some(State::Ignored) => Self::Ignored,
             Some(State::InDoubt) | None => Self::InDoubt,
         }
     }
@@ -88,6 +92,24 @@ pub struct Call {
     pub records: Vec<(String, i64)>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replay_of: Option<Uuid>,
+    /// The hook that it came by.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub hook: String,
+    /// What its sender calls the delivery; empty where that is unknown.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub delivery_id: String,
+    /// The accepted call that it is an attempt of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempt_of: Option<Uuid>,
+    /// The number of the attempt, from 1; 0 where it is none.
+    #[serde(skip_serializing_if = "is_none")]
+    pub attempt: u32,
+    /// Its place among the calls of a delivery, from 1; 0 where it is not one of several.
+    #[serde(skip_serializing_if = "is_none")]
+    pub step: u32,
+    /// The first call with the same key, whose outcome was answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeat_of: Option<Uuid>,
     /// Its repetitions, the latest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub repeated_by: Vec<Repetition>,
@@ -131,7 +153,7 @@ fn is_none(count: &u32) -> bool {
 }
 
 fn is_repeated(repetitions: &[Repetition]) -> bool {
-    repetitions.iter().any(|repetition| repetition.state == CallState::Done)
+    repetitions.iter().any(|repetition| matches!(repetition.state, CallState::Done | CallState::Ignored))
 }
 
 /// A line, with the index that has its texts.
@@ -205,6 +227,24 @@ impl<'i> View<'i> {
         }
     }
 
+    pub(in crate::log) fn hook(&self) -> &'i str {
+        self.first.index.word(self.first.row.hook)
+    }
+
+    /// What its sender calls the delivery. Only the last line has it.
+    pub(in crate::log) fn delivery_id(&self) -> &'i str {
+        self.end().index.word(self.end().row.delivery_id)
+    }
+
+    /// Whether the call is of the delivery with this identity, its sender's or the id under which it was accepted.
+    pub(in crate::log) fn is_of_delivery(&self, identity: &str) -> bool {
+        let has_id = |id: Uuid| {
+            let ids = [Some(self.first.row.id), self.first.row.attempt_of, self.end().row.repeat_of];
+            ids.contains(&Some(id.as_u128()))
+        };
+        self.delivery_id() == identity || identity.parse().is_ok_and(has_id)
+    }
+
     pub(in crate::log) fn error(&self) -> &'i str {
         self.end().index.word(self.end().row.error)
     }
@@ -246,6 +286,12 @@ impl<'i> View<'i> {
             address: first.index.word(first.row.address).to_owned(),
             records: self.records().map(|(model, id)| (model.to_owned(), id)).collect(),
             replay_of: first.row.replay_of.map(Uuid::from_u128),
+            hook: self.hook().to_owned(),
+            delivery_id: self.delivery_id().to_owned(),
+            attempt_of: first.row.attempt_of.map(Uuid::from_u128),
+            attempt: first.row.attempt,
+            step: first.row.step,
+            repeat_of: end.row.repeat_of.map(Uuid::from_u128),
             repeated_by: self.repetitions.to_vec(),
             settled: self.settled.map(|line| line.settled()),
             positions: self.positions().collect(),

@@ -15,6 +15,10 @@ pub struct Filter {
     /// A part of a client's name or of a login.
     pub caller: Option<String>,
     pub error: Option<String>,
+    /// The hook that they came by.
+    pub hook: Option<String>,
+    /// A delivery's identity: its sender's, or the id under which it was accepted. Its attempts and repetitions match, too.
+    pub delivery: Option<String>,
     /// The id of a record that was written.
     pub record: Option<i64>,
     pub since: Option<Timestamp>,
@@ -40,6 +44,8 @@ impl Filter {
             && self.state.is_none_or(|state| state == call.state)
             && self.caller.as_deref().is_none_or(has)
             && is(&self.error, call.error())
+            && is(&self.hook, call.hook())
+            && self.delivery.as_deref().is_none_or(|identity| call.is_of_delivery(identity))
             && self.record.is_none_or(|record| {
                 call.records()
                     .any(|(model, id)| id == record && self.model.as_deref().is_none_or(|wanted| wanted == model))

@@ -25,6 +25,8 @@ use crate::{
 
 /// Model names are truncated to this many characters, since a caller may send any text.
 const MODEL: usize = 256;
+/// As many characters of what a sender calls its delivery are kept.
+const DELIVERY_ID: usize = 256;
 
 /// A call that is in the log and has not ended.
 #[derive(Debug)]
@@ -39,6 +41,7 @@ pub struct Entry {
     model: String,
     who: Who,
     repeat_of: Option<Uuid>,
+    delivery_id: Option<String>,
     _open: OpenCall,
 }
 
@@ -58,7 +61,7 @@ impl Log {
     pub async fn receive(&self, arrived: Arrived, received: Received<'_>, started: Instant) -> Result<Entry, Error> {
         let Received { model, vals, sent, who } = received;
         let kept = self.kept(arrived.route);
-        let model = short(model);
+        let model = short(model, MODEL);
         let mut secrets = Secrets::default();
         secrets.note_name(arrived.route.name());
         secrets.note_name(&*model);
@@ -101,6 +104,7 @@ impl Log {
             model,
             who,
             repeat_of: None,
+            delivery_id: None,
             _open: open,
         })
     }
@@ -116,8 +120,8 @@ impl Log {
         started: Instant,
         finished: Finished,
     ) -> Result<(), Error> {
-        let end =
-            End { arrived, received: None, model: None, who, started, kept: self.kept(arrived.route), repeat_of: None };
+        let kept = self.kept(arrived.route);
+        let end = End { arrived, received: None, model: None, who, started, kept, repeat_of: None, delivery_id: None };
         let line = self.ended(end, finished, &mut Secrets::default()).await?;
         self.record(Body::new(Event::CallRefused, &line)).await
     }
@@ -153,6 +157,7 @@ impl Log {
             error: finished.error,
             message,
             warnings: finished.warnings,
+            delivery_id: end.delivery_id,
             repeat_of: end.repeat_of,
             duration_ms: milliseconds(end.started.elapsed()),
             records,
@@ -171,12 +176,18 @@ struct End<'e> {
     started: Instant,
     kept: Kept,
     repeat_of: Option<Uuid>,
+    delivery_id: Option<&'e str>,
 }
 
 impl Entry {
     /// Notes that the call was answered with the outcome of another one, which had the same key.
     pub fn repeats(&mut self, first: Option<Uuid>) {
         self.repeat_of = first;
+    }
+
+    /// Notes what its sender calls the delivery. The last line includes it, cut after 256 characters.
+    pub fn delivery_id(&mut self, id: &str) {
+        self.delivery_id = Some(short(id, DELIVERY_ID).into_owned());
     }
 
     /// Sets the Odoo user of the call, where it was unknown when the call was received. Later lines include it.
@@ -244,6 +255,7 @@ impl Entry {
             started: self.started,
             kept: self.kept,
             repeat_of: self.repeat_of,
+            delivery_id: self.delivery_id.as_deref(),
         };
         let line = self.log.ended(end, finished, &mut self.secrets).await?;
         let event = if received.is_some() { Event::CallFinished } else { Event::CallRefused };
@@ -262,10 +274,11 @@ fn without_rows(mut result: Value) -> Value {
     result
 }
 
-fn short(model: &str) -> Cow<'_, str> {
-    match model.char_indices().nth(MODEL) {
-        Some((end, _)) => Cow::Owned(format!("{}…", &model[..end])),
-        None => Cow::Borrowed(model),
+/// A text of a caller's, cut after so many characters.
+fn short(text: &str, most: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
     }
 }
 
@@ -297,6 +310,7 @@ mod tests {
             replay_of: None,
             attempt_of: None,
             attempt: None,
+            step: None,
         }
     }
 

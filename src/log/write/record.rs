@@ -36,6 +36,9 @@ pub struct Arrived {
     /// The number of the attempt, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempt: Option<u32>,
+    /// Of a delivery that makes several calls: the place of this one, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<u32>,
 }
 
 /// What is asked and by whom, of a call that is about to be processed. Its payload is not redacted yet.
@@ -43,7 +46,8 @@ pub struct Arrived {
 pub struct Received<'c> {
     pub model: &'c str,
     pub vals: Map<String, Value>,
-    /// What the sender of a hook sent and the template turned into `vals`. These are empty where the template failed.
+    /// What the sender of a hook sent and the template turned into `vals`. These are empty where the template failed or has
+    /// not been run.
     pub sent: Option<Value>,
     pub who: Who,
 }
@@ -211,6 +215,9 @@ pub(in crate::log) struct FinishedLine<'r> {
     pub message: Option<Value>,
     #[serde(skip_serializing_if = "is_none")]
     pub warnings: usize,
+    /// What its sender calls the delivery, the same in all of its attempts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivery_id: Option<&'r str>,
     /// The first call with the same key, whose outcome was answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repeat_of: Option<Uuid>,
