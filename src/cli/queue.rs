@@ -15,7 +15,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Configured, terminal};
+use super::{
+    Configured,
+    terminal::{self, cut},
+};
 use crate::{
     config::{self, Config},
     operations::queue::Queue,
@@ -202,13 +205,6 @@ fn row(call: &StoredCall, now: i64) -> Vec<String> {
         cut(&call.model, 13),
         cut(call.error.as_deref().unwrap_or_default(), 15),
     ]
-}
-
-fn cut(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.to_owned();
-    }
-    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
 }
 
 /// An age or a delay in its largest unit.

@@ -1,5 +1,6 @@
 //! Hooks and signed requests: what a sender can rely on, and what nobody else can do in its name.
 
+mod bench;
 mod deliveries;
 mod examples;
 mod refusals;
