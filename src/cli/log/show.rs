@@ -187,7 +187,7 @@ fn who(call: &Call, caller: &Value) -> String {
 }
 
 /// An RPC as it would be called: `model.method(ids) {arguments}`.
-fn rpc_words(rpc: &Value) -> String {
+pub(in crate::cli) fn rpc_words(rpc: &Value) -> String {
     let text = |member: &str| rpc[member].as_str().unwrap_or_default();
     let mut words = format!("{}.{}", text("model"), text("method"));
     if rpc["ids"].is_array() {

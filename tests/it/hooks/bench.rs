@@ -1,6 +1,11 @@
 //! What an author of a hook and an operator see of deliveries: the log, and `hook test`.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -8,7 +13,7 @@ use tempfile::TempDir;
 use super::{SECRET, by_github, contact, contacts_named, deliver, headers, is, outcome};
 use crate::support::{
     client::Answer,
-    gateway::Gateway,
+    gateway::{Gateway, PROGRAM},
     odoo::{Odoo, odoo},
 };
 
@@ -33,7 +38,7 @@ impl Bench {
         let at = |name: &str| folder.path().join(name).display().to_string();
         let config = format!(
             "[[client]]\nname = \"shop\"\nodoo_login = \"{}\"\nodoo_key_file = \"{}\"\n\
-             routes = [\"create_data\", \"create_update_data\"]\nmodels = {{ allow = [\"res.partner\"] }}\n\
+             routes = [\"create_data\", \"create_update_data\"]\nmodels = {{ allow = [\"res.partner\", \"res.country\"] }}\n\
              [client.signature]\nscheme = \"github\"\nsecret_file = \"{}\"\n\
              [[hook]]\npath = \"/hooks/shop\"\nclient = \"shop\"\nroute = \"create_data\"\nmodel = \"res.partner\"\n\
              accept = \"answer\"\ndelivery_id = '$headers[\"x-event-id\"]'\ntemplate = \"{}\"\n{more}\n",
@@ -69,6 +74,16 @@ impl Bench {
     }
 }
 
+/// A process that does not outlive its test.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 fn id(answer: &Answer) -> String {
     answer.headers["gateway-call-id"].to_str().unwrap().to_owned()
 }
@@ -90,4 +105,95 @@ async fn the_log_shows_the_hook_and_what_was_sent_to_it_without_its_secrets() {
         assert!(shown.contains(part), "{part}: {shown}");
     }
     assert!(!shown.contains("s3cret") && !shown.contains("x-hub-signature"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_hook_is_tried_on_a_file_and_shows_calls_plan_and_what_would_be_refused() {
+    let template = "{payload: {name, country_id: {code: .country}, nickname}}";
+    let bench = Bench::start(template, "").await;
+    let name = contact().1;
+    let good = bench.file("good.json", &json!({"name": name, "country": "BE"}).to_string());
+    let event = ["--header", "X-Event-Id: evt_7"];
+    let tried = |file: &str| {
+        let args = [&["hook", "test", "shop", "--json", "--body", file][..], &event].concat();
+        let (status, out, said) = bench.gateway.run(&args);
+        (status, serde_json::from_str::<Value>(&out).unwrap_or_else(|_| panic!("{out}{said}")))
+    };
+    // `nickname` is no field of contacts, and hooks are strict.
+    let (status, shown) = tried(&good);
+    assert_eq!((status, &shown["hook"], &shown["delivery_id"]), (Some(1), &json!("shop"), &json!("evt_7")));
+    let refused = &shown["calls"][0]["refused"];
+    assert_eq!((&refused["code"], &refused["path"]), (&json!("unknown_field"), &json!("payload.nickname")), "{shown}");
+
+    let template = "{payload: {name, country_id: {code: .country}}}";
+    fs::write(bench.path().join("shop.jq"), template).unwrap();
+    let (status, shown) = tried(&good);
+    let call = &shown["calls"][0];
+    assert_eq!(
+        (status, &call["route"], &call["vals"]["payload"]["name"]),
+        (Some(0), &json!("create_data"), &json!(name))
+    );
+    assert_eq!((&call["plan"]["calls"][0]["method"], &call["warnings"]), (&json!("create"), &json!([])), "{shown}");
+    assert_eq!(contacts_named(&name).await, json!(0));
+    let told = bench.shown(&[&["hook", "test", "/hooks/shop", "--body", &good][..], &event].concat());
+    for part in
+        ["\nplan\n", "found  res.country.code = \"BE\" -> [", "1. res.partner.create {", "hook        /hooks/shop"]
+    {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+
+    let missing = bench.file("missing.json", &json!({"name": name, "country": "??"}).to_string());
+    let (status, shown) = tried(&missing);
+    assert_eq!((status, &shown["calls"][0]["refused"]["code"]), (Some(1), &json!("no_match")), "{shown}");
+    let (status, shown) = tried(&bench.file("no.json", "{bad"));
+    assert_eq!((status, &shown["refused"]["code"]), (Some(1), &json!("hook_body")), "{shown}");
+    let (status, out, said) = bench.gateway.run(&["hook", "test", "shop"]);
+    assert!(status == Some(1) && said.contains("give what is to be tried: --body FILE"), "{out}{said}");
+}
+
+#[tokio::test]
+async fn a_hook_is_tried_on_what_was_sent_to_it() {
+    let bench = Bench::start("{payload: {name, comment: $headers[\"x-topic\"]}}", "").await;
+    let (first, second) = (contact(), contact());
+    let done = bench.deliver("evt_1", &first.0).await;
+    bench.deliver("evt_2", &second.0).await;
+    fs::write(bench.path().join("shop.jq"), "{payload: {name, comment: $query.source}}").unwrap();
+    let id = id(&done);
+    let of_call = bench.gateway.run_json(&["hook", "test", "shop", "--call", &id[16..], "--json"]).remove(0);
+    let payload = &of_call["calls"][0]["vals"]["payload"];
+    assert_eq!(*payload, json!({"name": first.1, "comment": "web"}), "{of_call}");
+    assert_eq!((&of_call["of_call"], &of_call["delivery_id"]), (&json!(id), &json!("evt_1")));
+    let args = ["hook", "test", "shop", "--last", "--query", "source=fair", "--header", "x-event-id: evt_3", "--json"];
+    let last = bench.gateway.run_json(&args).remove(0);
+    assert_eq!(last["calls"][0]["vals"]["payload"], json!({"name": second.1, "comment": "fair"}), "{last}");
+    assert_eq!(last["delivery_id"], "evt_3");
+    assert_eq!(contacts_named(&second.1).await, json!(1));
+}
+
+#[tokio::test]
+async fn a_hook_is_tried_again_when_its_template_or_the_body_changes() {
+    let bench = Bench::start("{payload: {name}}", "").await;
+    let body = bench.file("body.json", r#"{"name": "one"}"#);
+    let mut watch = Command::new(PROGRAM)
+        .args(["hook", "test", "shop", "--watch", "--json", "--body", &body, "--config"])
+        .arg(bench.gateway.config_file())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(watch.stdout.take().unwrap()).lines();
+    let _watch = Killed(watch);
+    let (send, shown) = std::sync::mpsc::channel();
+    std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| send.send(line)));
+    let next = || -> Value {
+        let line = shown.recv_timeout(std::time::Duration::from_secs(30)).expect("a run in time");
+        serde_json::from_str::<Value>(&line).unwrap()["calls"][0]["vals"]["payload"].take()
+    };
+    assert_eq!(next(), json!({"name": "one"}));
+    fs::write(&body, r#"{"name": "another"}"#).unwrap();
+    assert_eq!(next(), json!({"name": "another"}));
+    // A mistake does not end it.
+    fs::write(bench.path().join("shop.jq"), "{payload: {").unwrap();
+    fs::write(bench.path().join("shop.jq"), "{payload: {name: \"fixed\"}}").unwrap();
+    assert_eq!(next(), json!({"name": "fixed"}));
 }
