@@ -10,7 +10,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     call::{
-        AnsweredBefore, OpenKeys, QueueRoom, Service,
+        AnsweredBefore, OpenKeys, QueueRoom, Service, Turns,
         auth::clients::{self, Clients},
     },
     config::Config,
@@ -36,6 +36,7 @@ struct Kept {
     requests: Arc<ConcurrencyLimit>,
     memory: Option<Arc<Memory>>,
     open_keys: Arc<OpenKeys>,
+    turns: Turns,
     room: Arc<QueueRoom>,
     stop: CancellationToken,
 }
@@ -101,6 +102,7 @@ pub fn rebuild(site: &Site, config: Config) -> Result<Arc<Site>, Error> {
         requests: site.requests.clone(),
         memory: Some(calls.memory.clone()),
         open_keys: calls.open_keys.clone(),
+        turns: calls.turns.clone(),
         room: calls.room.clone(),
         stop: site.proxy.stop(),
     };
@@ -127,7 +129,7 @@ fn assemble(
     log: impl FnOnce(&Config) -> Result<Log, log::Error>,
     kept: Kept,
 ) -> Result<Arc<Site>, Error> {
-    let Kept { tasks, metrics, refused_lines, login_throttle, requests, memory, open_keys, room, stop } = kept;
+    let Kept { tasks, metrics, refused_lines, login_throttle, requests, memory, open_keys, turns, room, stop } = kept;
     let clients = Clients::load(&config.clients)?;
     let hooks = Hooks::load(&config.hooks)?;
     let files = Arc::new(Fetcher::build(&config.files)?);
@@ -151,6 +153,7 @@ fn assemble(
         rate_limits,
         login_throttle,
         hooks,
+        turns,
         files,
         log,
         store,

@@ -10,12 +10,14 @@ mod answered_before;
 pub mod auth;
 mod authenticated;
 mod claim;
+mod delivery;
 mod docket;
 mod ended;
 mod error;
 mod hidden;
 mod idempotency;
 mod incoming;
+mod lane;
 mod lease;
 mod message;
 mod open_keys;
@@ -36,7 +38,8 @@ pub use self::{
     answered::{Accepted, Answered},
     answered_before::AnsweredBefore,
     error::Error,
-    incoming::{Attempt, By, Incoming, Presented, ToHook},
+    incoming::{Attempt, By, Incoming, Presented, Step, ToHook},
+    lane::Turns,
     lease::Lease,
     message::Call,
     open_keys::OpenKeys,

@@ -7,6 +7,7 @@
 
 mod body;
 mod calls;
+mod fetch;
 mod input;
 mod request;
 mod run;
@@ -20,6 +21,7 @@ use serde_json::Value;
 
 pub use self::{
     calls::{Made, MadeCall},
+    fetch::NotFetched,
     input::Input,
     request::RequestLine,
     sent::{Sent, SentBody},
@@ -83,6 +85,8 @@ pub enum Error {
     Expression { key: &'static str, why: String },
     #[error("the body cannot be read: {0}")]
     Unreadable(String),
+    #[error("what `[hook.fetch]` names {0}")]
+    Fetch(#[from] NotFetched),
     #[error(
         "the template of this hook must give an object with `payload` in it, one with `vals`, or a list of such, not {0}"
     )]
@@ -105,9 +109,16 @@ impl Error {
             Self::NoPayload => errors::Code::NoPayload,
             Self::Failed(_) | Self::Expression { .. } | Self::NotVals(_) => errors::Code::HookTemplate,
             Self::Unreadable(_) => errors::Code::HookBody,
+            Self::Fetch(NotFetched::Failed(_)) => errors::Code::HookFetchFailed,
+            Self::Fetch(NotFetched::Refused(_)) => errors::Code::HookFetchRefused,
             Self::Busy => errors::Code::TooBusy,
             Self::Endless | Self::TooMuch => errors::Code::HookLimits,
         }
+    }
+
+    /// Whether the same delivery may succeed at another time.
+    pub fn is_retryable(&self) -> bool {
+        self.code().retry() == errors::Retry::Safe
     }
 }
 
@@ -199,6 +210,22 @@ impl Hook {
                 why: format!("it gives {}, not a text or number", crate::plan::kind_of(&other)),
             }),
         }
+    }
+
+    /// What orders the event among those of its key; none where the hook has no `only_if_newer`.
+    ///
+    /// # Errors
+    /// The expression fails.
+    pub async fn version(&self, input: &Input) -> Result<Option<Value>, Error> {
+        match &self.only_if_newer {
+            Some(code) => expression("only_if_newer", code, input).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether the template sees what came of its calls (`$results`), so that it is to be run again after each.
+    pub fn sees_results(&self) -> bool {
+        true
     }
 
     /// The value that orders the delivery; none where the hook has no `key`, and null where nothing orders this one.

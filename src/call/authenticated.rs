@@ -25,6 +25,7 @@ use crate::{
     memory::Weight,
     odoo::{self, Credential, Error as OdooError, Flow, Origin, Trace},
     policy::{Policy, Touch},
+    route::Route,
 };
 
 /// A caller that is served.
@@ -109,6 +110,14 @@ impl<'s> Authenticated<'s> {
         Ok(caller?)
     }
 
+    /// Whether the caller may call another route than the one that it came by.
+    ///
+    /// # Errors
+    /// Its policy denies it.
+    pub(super) fn may_call(&self, route: Route) -> Result<(), Error> {
+        Ok(self.policy.decide(Touch::Route(route))?)
+    }
+
     /// Ends the call of a stranger: of its body, nothing but the id is looked at.
     pub(super) fn stop_stranger(self, error: Error) -> Stopped {
         stop_stranger(self.docket, self.incoming, error)
@@ -166,7 +175,7 @@ async fn admit(service: &Service, shown: Shown<'_>, incoming: &Incoming) -> Resu
     let (client, delivery, share) = match shown {
         Shown::Own(credential) => return admit_own(service, credential, incoming).await,
         Shown::Trusted(client) => {
-            if incoming.by.attempt().is_some() {
+            if incoming.by.is_queued() {
                 client.check_term()?;
             }
             (client, None, None)
@@ -175,22 +184,23 @@ async fn admit(service: &Service, shown: Shown<'_>, incoming: &Incoming) -> Resu
         Shown::Signed(client, delivery) => (client, Some(delivery), Some(client.admit(address)?)),
     };
     client.policy.decide(Touch::Route(incoming.route))?;
-    if let Some(delivery) = &delivery {
-        refuse_known(service, client, delivery).await?;
+    // What identifies a delivery to a hook may stand in its body, which is read later.
+    if let (Some(delivery), None) = (&delivery, &incoming.hook) {
+        refuse_known(service, &client.name, &delivery.key()).await?;
     }
     let (credential, policy) = (client.credential.clone(), client.policy.clone());
-    let flow = match incoming.by.attempt() {
-        Some(_) => Flow::queue(&client.name),
-        None => Flow::client(&client.name),
+    let flow = match incoming.by.is_queued() {
+        true => Flow::queue(&client.name),
+        false => Flow::client(&client.name),
     };
     Ok(Admitted { credential, policy, flow, delivery, attempt: None, share })
 }
 
-/// Refuses a delivery that the store knows already, before its template is run. Anyone who has seen a delivery can send it again.
-async fn refuse_known(service: &Service, client: &Client, delivery: &Delivery) -> Result<(), Error> {
-    let scope = Scope::Client(client.name.to_string()).to_string();
+/// Refuses a delivery that the store knows already. Anyone who has seen a delivery can send it again.
+pub(super) async fn refuse_known(service: &Service, client: &str, key: &str) -> Result<(), Error> {
+    let scope = Scope::Client(client.to_owned()).to_string();
     let patience = service.config.limits.call_timeout;
-    let known = time::timeout(patience, service.store.find_key(&scope, &delivery.key())).await;
+    let known = time::timeout(patience, service.store.find_key(&scope, key)).await;
     match known.map_err(|_| too_slow())?? {
         Some(known) if !known.may_be_taken_over => Err(replayed(known.id, known.state)),
         _ => Ok(()),

@@ -47,6 +47,8 @@ pub(super) struct Claim {
     /// When these can have sent something, at the latest, by the clock of the store.
     sent_until: i64,
     is_delivery: bool,
+    /// Some calls of its delivery are done, so that another attempt goes on from there.
+    pub(super) has_progress: bool,
     _open: OpenKey,
 }
 
@@ -89,7 +91,11 @@ pub(super) async fn claim(
             let open = service.open_keys.open(ticket.id);
             let lease = Arc::new(Lease::keep(service.store.clone(), ticket, since));
             let sent_until = service.store.now().saturating_sub(earlier.map_or(0, since_last));
-            Ok(Verdict::Make(Claim { lease, earlier, sent_until, is_delivery: key.is_delivery, _open: open }))
+            let has_progress = lease.ticket().progress().is_some();
+            // What came of the calls before is known; only an attempt that ended without a word may have begun another one.
+            let earlier = earlier.filter(|earlier| !has_progress || earlier.unfinished > 0);
+            let is_delivery = key.is_delivery;
+            Ok(Verdict::Make(Claim { lease, earlier, sent_until, is_delivery, has_progress, _open: open }))
         };
         let accepted = time::timeout_at(until, service.store.accept(call.clone(), true)).await;
         let (id, state) = match accepted.map_err(|_| too_slow())?? {
@@ -127,7 +133,7 @@ pub(super) fn new_call(asked: Asked<'_>, scope: &Scope, key: Option<&Key>, place
     let incoming = asked.incoming;
     let (client, request) = match scope {
         Scope::Client(client) => {
-            let request = stored(incoming, client, asked.model, asked.vals);
+            let request = stored(asked, client);
             (Some(client.clone()), request)
         }
         // Nobody but the caller has the credential, so nobody else can make it again.
@@ -139,11 +145,15 @@ pub(super) fn new_call(asked: Asked<'_>, scope: &Scope, key: Option<&Key>, place
         client,
         key: key.map(|key| key.text.clone()),
         digest: key.map_or([0; 32], |key| key.digest),
-        route: incoming.route.name().to_owned(),
+        route: asked.route.name().to_owned(),
         model: asked.model.chars().take(MODEL).collect(),
         request,
         place,
         keep: key.and_then(|key| key.known_for),
+        delivery: asked.delivery.map(|delivery| store::Delivery {
+            hook: delivery.hook.name().to_owned(),
+            id: delivery.identity.as_ref().and_then(|identity| identity.id.clone()),
+        }),
     }
 }
 
@@ -159,9 +169,13 @@ pub(super) fn known(id: uuid::Uuid, outcome: &[u8]) -> Result<Ended, Error> {
     Ok(Ended::Known { of: id, outcome })
 }
 
-/// A delivery that comes again. One that was accepted is as good as done for its sender.
+/// A delivery that comes again. One that was accepted is as good as done for its sender; one in doubt is not.
 pub(super) fn replayed(of: uuid::Uuid, state: State) -> Error {
-    Refused::Replayed { of, is_done: state != State::Running }.into()
+    match state {
+        State::InDoubt => Error::DeliveryInDoubt { of },
+        State::Running => Refused::Replayed { of, is_done: false }.into(),
+        State::Queued | State::Done | State::Dead | State::Dropped => Refused::Replayed { of, is_done: true }.into(),
+    }
 }
 
 pub(super) fn too_slow() -> store::Error {
@@ -199,6 +213,8 @@ impl Claim {
         let Some(refusal) = outcome.error else { return Kept::End(End::Done { outcome: outcome.to_bytes() }) };
         Kept::End(match refusal.retry {
             Retry::Unsafe => in_doubt(refusal.code.as_str()),
+            // The calls that are done stay done, and are not made again.
+            Retry::Safe | Retry::No if self.has_progress => return Kept::AsBefore { sent_until: self.sent_until },
             Retry::Safe if self.earlier.is_some() => return Kept::AsBefore { sent_until: self.sent_until },
             Retry::Safe => End::Free,
             // Attempts before this one may have done what this one was refused.

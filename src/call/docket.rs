@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Error, claim::Claim, queued::Fallback};
+use super::{Error, claim::Claim, lane::Turn, queued::Fallback};
 use crate::{
     log::{Entry, Who},
     plan::Warning,
@@ -20,6 +20,10 @@ pub(super) struct Docket {
     pub(super) fallback: Option<Box<Fallback>>,
     /// What the plan warned of, for a refusal.
     pub(super) warnings: Vec<Warning>,
+    /// The turn of a delivery among those with the same key.
+    pub(super) turn: Option<Turn>,
+    /// Hook, key and version of an event that is noted where it was done.
+    pub(super) newest: Option<(String, String, f64)>,
     /// The call in the log, once it has been received.
     pub(super) entry: Option<Entry>,
 }

@@ -9,6 +9,10 @@ use crate::{execute::Done, store};
 pub(super) enum Ended {
     /// It was carried out.
     Made(Done),
+    /// A delivery with nothing to do, for this reason.
+    Ignored(String),
+    /// A delivery of several calls.
+    Several(Outcome),
     /// It was made before under the same key, and this is what was answered.
     Known { of: Uuid, outcome: Outcome },
     /// It is in the queue, or a call with the same key is under way.

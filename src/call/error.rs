@@ -85,6 +85,16 @@ pub enum Error {
         "only a client whose Odoo account stands in this gateway's configuration can have a call made later (`Prefer: respond-async`), since the gateway keeps no credential"
     )]
     AsyncNeedsClient,
+    /// A delivery that comes again, of which nobody knows yet whether it was done.
+    #[error(
+        "it is not known whether this delivery, taken as call {of}, was done; it is found out, or a person looks into Odoo"
+    )]
+    DeliveryInDoubt { of: Uuid },
+    /// The configuration has it no more.
+    #[error("there is no [[hook]] `{0}` any more, by which this delivery came; put it back, or drop the delivery")]
+    UnknownHook(String),
+    #[error("deliveries with the same key have not ended in the time that this one may take; send it again later")]
+    LaneBusy,
     /// Another gateway may have the call by now.
     #[error(
         "this gateway has lost the right to make the call, since the store did not answer for too long; nothing was written"
@@ -191,6 +201,9 @@ impl Error {
             Self::KeyInProgress { .. } => Code::KeyInProgress,
             Self::AsyncNeedsClient => Code::AsyncNeedsClient,
             Self::LeaseLost => Code::LeaseLost,
+            Self::DeliveryInDoubt { .. } => Code::DeliveryInDoubt,
+            Self::UnknownHook(_) => Code::UnknownHook,
+            Self::LaneBusy => Code::LaneBusy,
             Self::UnknownCall => Code::UnknownCall,
             Self::TooOld { .. } => Code::TooOld,
             Self::Poison { .. } => Code::Poison,

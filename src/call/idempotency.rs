@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Error,
-    auth::Delivery,
+    delivery::{Delivery, identity::Identity},
     incoming::{By, Incoming, Presented},
 };
 use crate::{config, odoo, route::Route};
@@ -65,17 +65,23 @@ pub(super) struct Key {
 #[derive(Clone, Copy)]
 pub(super) struct Asked<'c> {
     pub(super) incoming: &'c Incoming,
+    pub(super) route: Route,
     pub(super) model: &'c str,
     pub(super) vals: &'c Map<String, Value>,
-    /// What the sender of a hook sent.
-    pub(super) sent: Option<&'c Value>,
+    /// The delivery that it is made of.
+    pub(super) delivery: Option<&'c Delivery>,
 }
 
 impl Asked<'_> {
+    /// What the sender of a hook sent.
+    fn sent(&self) -> Option<&Value> {
+        self.delivery.map(|delivery| &delivery.shown["body"])
+    }
+
     /// Whether it may write, as far as what is asked tells.
     pub(super) fn may_write(&self) -> bool {
         let is_dry_run = !matches!(self.vals.get("dry_run"), None | Some(Value::Null | Value::Bool(false)));
-        self.incoming.route != Route::SearchData && !is_dry_run
+        self.route != Route::SearchData && !is_dry_run
     }
 }
 
@@ -85,7 +91,7 @@ impl Asked<'_> {
 /// What stands in the place of a key cannot be one, or the client must have one and has none.
 pub(super) fn key(
     asked: Asked<'_>,
-    delivery: Option<&Delivery>,
+    identity: Option<&Identity>,
     rules: Option<&config::Idempotency>,
 ) -> Result<Option<Key>, Error> {
     let headers = match (&asked.incoming.by, &asked.incoming.presented) {
@@ -93,13 +99,8 @@ pub(super) fn key(
         _ => return Ok(None),
     };
     // One that was seen by others must not be answered to them either, so it is taken whatever it asks for.
-    if let Some(delivery) = delivery {
-        return Ok(Some(Key {
-            text: delivery.key(),
-            digest: delivery.digest(),
-            is_delivery: true,
-            known_for: delivery.known_for(),
-        }));
+    if let Some(Identity { key, digest, known_for, .. }) = identity {
+        return Ok(Some(Key { text: key.clone(), digest: *digest, is_delivery: true, known_for: *known_for }));
     }
     if !asked.may_write() {
         return Ok(None);
@@ -121,16 +122,6 @@ pub(super) fn key(
         };
     };
     Ok(Some(Key { text, digest: digest::of(asked), is_delivery: false, known_for: None }))
-}
-
-/// Whether a request has one of the headers that are keys for every caller.
-pub(super) fn has_header(presented: &Presented) -> bool {
-    match presented {
-        Presented::Headers { headers, .. } => {
-            [place::IDEMPOTENCY_KEY, place::WEBHOOK_ID].iter().any(|name| headers.contains_key(name))
-        }
-        Presented::Client(_) => false,
-    }
 }
 
 /// The key that the caller gives.

@@ -60,6 +60,24 @@ pub enum By {
     Operator { replay_of: Option<Uuid>, is_hidden: bool },
     /// A worker, for the client that had the call accepted.
     Queue(Attempt),
+    /// The gateway, for a delivery whose template made several calls.
+    Step(Step),
+}
+
+/// One call of a delivery of several.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// The delivery, in the log.
+    pub of: Uuid,
+    /// The attempt to make the delivery, where it is in the queue.
+    pub attempt: Option<u32>,
+    /// Its place among the calls, from 1.
+    pub number: u32,
+    pub hook: String,
+    /// What attempts before this one may have done of this call.
+    pub earlier: Option<Earlier>,
+    /// The right to make it, where the delivery is in the store.
+    pub lease: Option<Arc<Lease>>,
 }
 
 /// An attempt to make a call of the queue.
@@ -86,7 +104,7 @@ impl By {
     /// The recorded call that it repeats.
     pub fn replay_of(&self) -> Option<Uuid> {
         match self {
-            Self::Caller | Self::Queue(_) => None,
+            Self::Caller | Self::Queue(_) | Self::Step(_) => None,
             Self::Operator { replay_of, .. } => *replay_of,
         }
     }
@@ -95,7 +113,33 @@ impl By {
     pub fn attempt(&self) -> Option<&Attempt> {
         match self {
             Self::Queue(attempt) => Some(attempt),
-            Self::Caller | Self::Operator { .. } => None,
+            Self::Caller | Self::Operator { .. } | Self::Step(_) => None,
+        }
+    }
+
+    /// The call of a delivery that it is.
+    pub fn step(&self) -> Option<&Step> {
+        match self {
+            Self::Step(step) => Some(step),
+            Self::Caller | Self::Operator { .. } | Self::Queue(_) => None,
+        }
+    }
+
+    /// Whether a worker makes it, that makes other calls while this one waits.
+    pub fn is_queued(&self) -> bool {
+        match self {
+            Self::Queue(_) => true,
+            Self::Step(step) => step.attempt.is_some(),
+            Self::Caller | Self::Operator { .. } => false,
+        }
+    }
+
+    /// The right to make a call of the store, and what attempts before may have done, where it was accepted before.
+    pub fn taken(&self) -> (Option<Arc<Lease>>, Option<Earlier>) {
+        match self {
+            Self::Queue(attempt) => (Some(attempt.lease.clone()), attempt.earlier),
+            Self::Step(step) => (step.lease.clone(), step.earlier),
+            Self::Caller | Self::Operator { .. } => (None, None),
         }
     }
 

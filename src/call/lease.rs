@@ -132,6 +132,7 @@ mod tests {
             request: Vec::new(),
             place: Place::AtOnce,
             keep: None,
+            delivery: None,
         }
     }
 

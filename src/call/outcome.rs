@@ -129,6 +129,55 @@ impl Outcome {
         Self { state, class, error: None, atomicity: None, records: Map::new(), warnings: Vec::new(), body }
     }
 
+    /// Of a delivery with nothing to do, for this reason.
+    pub(super) fn ignored(why: &str) -> Self {
+        let why = mask_keys(why);
+        let result = serde_json::value::to_raw_value(&json!({"ignored": why})).unwrap_or_default();
+        let body = Body::Done { result, messages: format!("ignored: {why}") };
+        let (state, class) = (State::Ignored, Class::Done);
+        Self { state, class, error: None, atomicity: None, records: Map::new(), warnings: Vec::new(), body }
+    }
+
+    /// Of a delivery whose calls are all done, with what came of each.
+    pub(super) fn several(results: Value, records: Map<String, Value>) -> Self {
+        let number = results.as_array().map_or(0, Vec::len);
+        let result = serde_json::value::to_raw_value(&results).unwrap_or_default();
+        let body = Body::Done { result, messages: format!("{number} calls done") };
+        let (state, class) = (State::Done, Class::Done);
+        Self { state, class, error: None, atomicity: None, records, warnings: Vec::new(), body }
+    }
+
+    /// Of a delivery that this outcome of one of its calls has stopped: `number` is the call's place, from 1.
+    pub(super) fn of_delivery(mut self, number: usize, all: usize) -> Self {
+        let how_far = json!({"call": number, "of": all, "done": number.saturating_sub(1)});
+        match &mut self.body {
+            Body::Done { .. } => {}
+            Body::InPart { error, .. } => error["delivery"] = how_far,
+            Body::Refused(content) => content["error"]["delivery"] = how_far,
+            Body::Failed(content) => content["data"]["delivery"] = how_far,
+        }
+        self
+    }
+
+    /// The result of a call that was carried out; null of any other.
+    pub(super) fn result(&self) -> Value {
+        match &self.body {
+            Body::Done { result, .. } | Body::InPart { result, .. } => {
+                serde_json::from_str(result.get()).unwrap_or_default()
+            }
+            Body::Refused(_) | Body::Failed(_) => Value::Null,
+        }
+    }
+
+    /// The sentence of the answer.
+    pub(super) fn sentence(&self) -> &str {
+        match &self.body {
+            Body::Done { messages, .. } | Body::InPart { messages, .. } => messages,
+            Body::Refused(content) => content["messages"].as_str().unwrap_or_default(),
+            Body::Failed(content) => content["message"].as_str().unwrap_or_default(),
+        }
+    }
+
     /// Of a call that was refused, or whose end is not known.
     pub fn refused(error: &Error) -> Self {
         Self::refused_with(error, Vec::new())

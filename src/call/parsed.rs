@@ -1,22 +1,16 @@
-//! The second stage: what is asked. Of a hook, its template makes the call of what its sender sent.
+//! The second stage: what is asked. Of a hook, its template makes the calls of what its sender sent.
 
-use bytes::Bytes;
-use http::HeaderMap;
 use serde_json::{Map, Value};
 
 use super::{
-    Error, Service,
-    auth::clients::Client,
-    authenticated::Authenticated,
+    Error,
+    authenticated::{Authenticated, refuse_known},
+    delivery::{Delivery, FirstCall, Read},
     docket::Stopped,
-    incoming::{Incoming, Presented, ToHook},
+    incoming::{By, ToHook},
     message::{Call, Envelope},
 };
-use crate::{
-    hook::{self, Made, Sent, SentBody},
-    memory,
-    wire::BodyError,
-};
+use crate::{memory, route::Route, wire::BodyError};
 
 /// A call, by a caller that is served.
 pub(super) struct Parsed<'s> {
@@ -24,13 +18,13 @@ pub(super) struct Parsed<'s> {
     pub(super) asked: Asked,
 }
 
-/// What is asked. A template that fails has taken the body all the same, so that the call can be run again when the template is
-/// mended.
+/// What is asked.
 pub(super) struct Asked {
+    pub(super) route: Route,
     pub(super) model: String,
-    pub(super) vals: Result<Map<String, Value>, hook::Error>,
-    /// What the sender of a hook sent.
-    pub(super) sent: Option<Value>,
+    pub(super) vals: Map<String, Value>,
+    /// The delivery that it is made of. Without a call of its own, model and values are those of none.
+    pub(super) delivery: Option<Delivery>,
 }
 
 impl<'s> Parsed<'s> {
@@ -47,7 +41,7 @@ impl<'s> Parsed<'s> {
 }
 
 async fn take_apart(authenticated: &mut Authenticated<'_>) -> Result<Asked, Error> {
-    let Authenticated { service, incoming, body, weight, docket, .. } = authenticated;
+    let Authenticated { incoming, body, weight, docket, .. } = authenticated;
     if let Err(full) = memory::take(weight.in_call(body.len())) {
         if incoming.hook.is_none() {
             docket.envelope_id = Envelope::id_of(body)?;
@@ -59,36 +53,22 @@ async fn take_apart(authenticated: &mut Authenticated<'_>) -> Result<Asked, Erro
             let Envelope { id, call } = Envelope::read(body);
             docket.envelope_id = id;
             let Call { model, vals } = call?;
-            Ok(Asked { model, vals: Ok(vals), sent: None })
+            Ok(Asked { route: incoming.route, model, vals, delivery: None })
         }
-        Some(to) => {
-            let sent = sent(service, to, incoming, body);
-            let shown = sent.to_json(match &sent.body {
-                SentBody::Json(json) => Envelope::foreign(json)?,
-                SentBody::Unreadable { .. } => Value::Null,
-            });
-            let made = match &sent.body {
-                SentBody::Json(_) => to.hook.calls(to.hook.input(&sent)).await,
-                SentBody::Unreadable { why, .. } => Err(hook::Error::Unreadable(why.clone())),
-            };
-            let made = made.map(|made| match made {
-                Made::One(call) => call.vals,
-                Made::Ignored(_) | Made::Several(_) => Map::new(),
-            });
-            Ok(Asked { model: to.hook.entry.model.clone(), vals: made, sent: Some(shown) })
-        }
+        Some(to) => delivered(authenticated, to).await,
     }
 }
 
-/// What came to a hook.
-fn sent(service: &Service, to: &ToHook, incoming: &Incoming, body: &Bytes) -> Sent {
-    let (hook, none) = (&to.hook, HeaderMap::new());
-    match (&to.kept, &incoming.presented) {
-        (Some(kept), _) => kept.clone(),
-        (None, Presented::Headers { line, headers, .. }) => {
-            let signed = service.clients.by_name(&hook.entry.client).and_then(Client::signature_header);
-            Sent::new(hook.entry.path.written(), line, headers, signed, hook.read(headers, body))
-        }
-        (None, Presented::Client(_)) => Sent { body: hook.read(&none, body), ..Sent::of_json(&Value::Null) },
+async fn delivered(authenticated: &Authenticated<'_>, to: &ToHook) -> Result<Asked, Error> {
+    let Authenticated { service, incoming, body, delivery: signed, .. } = authenticated;
+    let read = Read::of(service, to, incoming, body, signed.as_ref()).await?;
+    if let (By::Caller, Some(identity)) = (&incoming.by, read.identity()) {
+        refuse_known(service, &to.hook.entry.client, &identity.key).await?;
     }
+    let until = incoming.began + service.config.limits.call_timeout;
+    let (delivery, FirstCall { route, model, vals }) = read.run(incoming, until).await?;
+    if route != incoming.route {
+        authenticated.may_call(route)?;
+    }
+    Ok(Asked { route, model, vals, delivery: Some(delivery) })
 }

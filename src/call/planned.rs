@@ -14,7 +14,6 @@ use crate::{
     execute::{self, Content, Done},
     odoo::{self, Caller, Taken},
     plan::{self, NamedId, Plan},
-    route::Route,
 };
 
 /// A recorded call with its plan.
@@ -49,13 +48,9 @@ impl Recorded<'_> {
         self.entry.note_fields(self.caller.schemas_seen());
     }
 
-    fn route(&self) -> Route {
-        self.authenticated.incoming.route
-    }
-
     async fn plan_anew(&self) -> Result<Plan, Error> {
         let (config, noted) = (&self.authenticated.service.config, &self.noted);
-        let anew = plan_once(config, &self.files, &self.caller, self.route(), &self.call, noted).await;
+        let anew = plan_once(config, &self.files, &self.caller, self.route, &self.call, noted).await;
         self.without_hidden(anew)
     }
 
@@ -126,8 +121,7 @@ impl<'r, 's> Planned<'r, 's> {
     async fn of(recorded: &'r mut Recorded<'s>) -> Result<Self, Error> {
         let config = &recorded.authenticated.service.config;
         let plan =
-            plan_call(config, &recorded.files, &recorded.caller, recorded.route(), &recorded.call, &recorded.noted)
-                .await;
+            plan_call(config, &recorded.files, &recorded.caller, recorded.route, &recorded.call, &recorded.noted).await;
         let plan = recorded.without_hidden(plan)?;
         recorded.note_plan(&plan).await?;
         Ok(Self { recorded, plan })
@@ -167,7 +161,7 @@ impl<'r, 's> Planned<'r, 's> {
                 executed
             };
             let refused = match executed {
-                Err(execute::Error::Refused(error)) if recorded.route().row().may_be_replanned => error,
+                Err(execute::Error::Refused(error)) if recorded.route.row().may_be_replanned => error,
                 executed => {
                     let mut done = executed?;
                     explain_each(&recorded.caller, &mut done, &named_ids).await;

@@ -3,18 +3,9 @@
 //! A call is accepted once its line is in the log and its row in the store, both on disk, and before Odoo is asked anything. Only
 //! a `[[client]]` can have that: of other callers nobody but themselves has the credential. Searches and dry runs are answered at
 //! once whatever is preferred, since there is nothing to deliver; RFC 7240, section 2, lets a preference be ignored.
-//!
-//! The calls of a lane are delivered one after another. By default a lane is a client, a model and a search key; a call without a
-//! search key has a lane of its own, and so has every call with `ordering = "none"`. Lists that name their keys go one after
-//! another for a whole model.
-
-use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName};
-use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 use tokio::time;
-use uuid::Uuid;
 
 use super::{
     Error, Service,
@@ -23,18 +14,16 @@ use super::{
     ended::Ended,
     idempotency::{Asked, Key, Scope},
     incoming::{By, Incoming, Presented},
-    stored::StoredRequest,
+    lane,
 };
 use crate::{
-    config::{Accept, Mode, Ordering, WhenDown},
+    config::{Accept, Mode, WhenDown},
     hook::Hook,
     log::Entry,
     store::{Accepted, NewCall, Place, State},
 };
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
-/// A lane with a longer name is known by its hash.
-const LONGEST: usize = 200;
 
 /// Whether a call is to be queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,14 +41,12 @@ pub(super) enum Wish {
 struct Rules {
     mode: Mode,
     when_down: WhenDown,
-    ordering: Ordering,
 }
 
 /// A call that is queued where Odoo turns out to be away.
 #[derive(Debug)]
 pub(super) struct Fallback {
     call: NewCall,
-    hook: Option<Arc<Hook>>,
     is_delivery: bool,
 }
 
@@ -71,7 +58,6 @@ impl Rules {
                 Accept::Answer => Mode::Sync,
             }),
             when_down: hook.and_then(|hook| hook.entry.when_down).unwrap_or(client.when_down),
-            ordering: client.ordering,
         }
     }
 }
@@ -132,9 +118,7 @@ pub(super) async fn accept(
         Scope::User { .. } => None,
     };
     let client = client.ok_or(Error::AsyncNeedsClient)?;
-    let hook = asked.incoming.hook.as_ref().map(|to| &to.hook);
-    let lane = lane(client, hook, asked.model, asked.vals, asked.incoming.id).await?;
-    let call = claim::new_call(asked, scope, key, Place::Lane(lane));
+    let call = claim::new_call(asked, scope, key, Place::Lane(lane::of(client, asked)));
     let is_delivery = key.is_some_and(|key| key.is_delivery);
     put(service, entry, call, is_delivery, is_preferred).await
 }
@@ -168,10 +152,10 @@ async fn put(
 }
 
 impl Fallback {
-    pub(super) fn new(asked: Asked<'_>, scope: &Scope, key: Option<&Key>) -> Self {
+    pub(super) fn new(client: &Client, asked: Asked<'_>, scope: &Scope, key: Option<&Key>) -> Self {
+        let lane = lane::of(client, asked);
         Self {
-            call: claim::new_call(asked, scope, key, Place::AtOnce),
-            hook: asked.incoming.hook.as_ref().map(|to| to.hook.clone()),
+            call: claim::new_call(asked, scope, key, Place::Lane(lane)),
             is_delivery: key.is_some_and(|key| key.is_delivery),
         }
     }
@@ -181,63 +165,7 @@ impl Fallback {
     /// # Errors
     /// As those of [`accept`].
     pub(super) async fn put(self, service: &Service, entry: &mut Entry) -> Result<Ended, Error> {
-        let Self { mut call, hook, is_delivery } = self;
-        let request = StoredRequest::of_bytes(&call.request).map_err(|_| Error::Internal)?;
-        let client = service.clients.by_name(&request.client).ok_or(Error::AsyncNeedsClient)?;
-        let lane = lane(client, hook.as_ref(), &request.model, &request.vals, call.id).await?;
-        call.place = Place::Lane(lane);
-        put(service, entry, call, is_delivery, false).await
-    }
-}
-
-/// The lane of a call: calls of the same lane are made one after another.
-async fn lane(
-    client: &Client,
-    hook: Option<&Arc<Hook>>,
-    model: &str,
-    vals: &Map<String, Value>,
-    id: Uuid,
-) -> Result<String, Error> {
-    let own = || format!("call {id}");
-    if Rules::of(client, hook.map(|hook| &**hook)).ordering == Ordering::None {
-        return Ok(own());
-    }
-    let (of, key) = (model.to_owned(), by_search_key(vals));
-    Ok(match key {
-        Value::Null => own(),
-        key => named(&client.name, &of, &key),
-    })
-}
-
-/// What orders a call where nothing else is said; null where nothing does.
-fn by_search_key(vals: &Map<String, Value>) -> Value {
-    match vals.get("search_key") {
-        Some(Value::Object(key)) if !key.is_empty() => sorted(&Value::Object(key.clone())),
-        // A list of records, each with its own values.
-        Some(Value::Array(names)) if !names.is_empty() => json!("*"),
-        _ => Value::Null,
-    }
-}
-
-fn named(client: &str, of: &str, key: &Value) -> String {
-    let name = format!("{client}/{of}/{}", sorted(key));
-    if name.len() <= LONGEST {
-        return name;
-    }
-    let start: String = name.chars().take(LONGEST / 4).collect();
-    format!("{start}… {}", const_hex::encode(Sha256::digest(name)))
-}
-
-/// The same value, with the keys of its objects in order.
-fn sorted(value: &Value) -> Value {
-    match value {
-        Value::Array(items) => items.iter().map(sorted).collect(),
-        Value::Object(members) => {
-            let mut members: Vec<(&String, Value)> = members.iter().map(|(key, value)| (key, sorted(value))).collect();
-            members.sort_unstable_by_key(|(key, _)| *key);
-            members.into_iter().map(|(key, value)| (key.clone(), value)).collect()
-        }
-        value => value.clone(),
+        put(service, entry, self.call, self.is_delivery, false).await
     }
 }
 
@@ -283,23 +211,5 @@ mod tests {
             }
             assert_eq!(prefers_async(&headers), expected, "{values:?}");
         }
-    }
-
-    #[test]
-    fn calls_with_the_same_search_key_have_the_same_lane_in_whatever_order_its_keys_stand() {
-        let lane = |vals: Value| {
-            let key = by_search_key(vals.as_object().unwrap());
-            (key != Value::Null).then(|| named("shop", "res.partner", &key))
-        };
-        let one = lane(json!({"search_key": {"ref": "A", "company_id": {"name": "B", "id": 1}}}));
-        assert_eq!(one.as_deref(), Some(r#"shop/res.partner/{"company_id":{"id":1,"name":"B"},"ref":"A"}"#));
-        assert_eq!(one, lane(json!({"search_key": {"company_id": {"id": 1, "name": "B"}, "ref": "A"}, "payload": {}})));
-        assert_ne!(one, lane(json!({"search_key": {"ref": "B"}})));
-        for without in [json!({"payload": {}}), json!({"search_key": {}}), json!({"search_key": []})] {
-            assert_eq!(lane(without.clone()), None, "{without}");
-        }
-        let (long, other) = ("x".repeat(300), "x".repeat(301));
-        let long = lane(json!({"search_key": {"ref": long}})).unwrap();
-        assert!(long.len() < 130 && Some(long) != lane(json!({"search_key": {"ref": other}})));
     }
 }

@@ -9,23 +9,26 @@ use super::{
     Error,
     authenticated::Authenticated,
     claim::{self, Verdict},
+    delivery::{Delivery, Todo, identity::Identity, several::Several},
     docket::{Docket, Stopped},
     ended::Ended,
     idempotency::{self, Asked, Scope},
-    incoming::Incoming,
+    incoming::By,
+    lane,
     lease::Lease,
     message::{Call, Envelope, take_domain},
     parsed::{self, Parsed},
     queued::{self, Fallback, Wish},
 };
 use crate::{
-    config,
     fetch::CallFiles,
+    hook::MadeCall,
     key_texts::mask_keys,
     log::{self, Arrived, Entry, Received},
     memory,
     odoo::{self, Trace},
     plan::Noted,
+    route::Route,
     store::Earlier,
     wire::BodyError,
 };
@@ -36,6 +39,7 @@ const READ_AGAIN: usize = 1 << 20;
 /// A call that is in the log, with the user of Odoo that it runs as.
 pub(super) struct Recorded<'s> {
     pub(super) authenticated: Authenticated<'s>,
+    pub(super) route: Route,
     pub(super) call: Call,
     pub(super) entry: Entry,
     pub(super) caller: odoo::Caller,
@@ -52,13 +56,16 @@ pub(super) struct Recorded<'s> {
 /// What becomes of a call that is in the log.
 pub(super) enum Step<'s> {
     Make(Box<Recorded<'s>>),
+    Several(Box<(Docket, Several<'s>)>),
     Ended(Box<(Docket, Ended)>),
 }
 
 /// A call that is in the log.
 struct Logged<'s> {
     authenticated: Authenticated<'s>,
+    route: Route,
     call: Call,
+    delivery: Option<Delivery>,
     entry: Entry,
 }
 
@@ -92,6 +99,17 @@ impl<'s> Recorded<'s> {
                 Err(error) => return Err(close(logged.authenticated, logged.entry).stop(error)),
             }
         }
+        match logged.take_turn().await {
+            Ok(None) => {}
+            Ok(Some(ended)) => return Ok(logged.ended(ended)),
+            Err(error) => return Err(close(logged.authenticated, logged.entry).stop(error)),
+        }
+        if let Some(delivery) = &mut logged.delivery
+            && let Todo::Several(calls) = &mut delivery.todo
+        {
+            let calls = std::mem::take(calls);
+            return Ok(logged.several(calls));
+        }
         let caller = match logged.authenticated.identify(trace).await {
             Ok(caller) => caller,
             Err(error) => return Err(close(logged.authenticated, logged.entry).stop(error)),
@@ -111,23 +129,30 @@ impl<'s> Recorded<'s> {
 
 impl<'s> Logged<'s> {
     async fn of(parsed: Parsed<'s>, arrived: &Arrived, started: Instant) -> Result<Self, Stopped> {
-        let Parsed { authenticated, asked: parsed::Asked { model, mut vals, sent } } = parsed;
+        let Parsed { authenticated, asked: parsed::Asked { route, model, mut vals, delivery } } = parsed;
         let Authenticated { service, incoming, weight, body, .. } = authenticated;
         let is_read_again = incoming.hook.is_none() && weight.parsed > READ_AGAIN;
-        let logged = vals.as_mut().ok().map(|vals| if is_read_again { std::mem::take(vals) } else { vals.clone() });
+        let logged = if is_read_again { std::mem::take(&mut vals) } else { vals.clone() };
         let who = authenticated.docket.who.clone();
-        let received = Received { model: &model, vals: logged.unwrap_or_default(), sent, who };
-        let entry = match service.log.receive(arrived.clone(), received, started).await {
-            Ok(entry) => entry,
+        let sent = delivery.as_ref().and_then(|delivery| delivery.logged(incoming));
+        let received = Received { model: &model, vals: logged, sent, who };
+        let arrived = Arrived { route, ..arrived.clone() };
+        let entry = match service.log.receive(arrived, received, started).await {
+            Ok(mut entry) => {
+                if let Some(id) = delivery.as_ref().and_then(Delivery::id) {
+                    entry.delivery_id(id);
+                }
+                entry
+            }
             Err(error) => return Err(authenticated.docket.stop(error)),
         };
         let call = match is_read_again {
             true => Envelope::read(body).call,
-            false => vals.map(|vals| Call { model, vals }).map_err(Into::into),
+            false => Ok(Call { model, vals }),
         };
         let weighed = call.and_then(|call| take_domain(&call.vals, &service.config.limits).map(|()| call));
         match weighed {
-            Ok(call) => Ok(Self { authenticated, call, entry }),
+            Ok(call) => Ok(Self { authenticated, route, call, delivery, entry }),
             Err(error) => Err(close(authenticated, entry).stop(error)),
         }
     }
@@ -144,18 +169,26 @@ impl<'s> Logged<'s> {
 
     /// Claims the call in the store where it has a key. An end where it has been made before.
     async fn claim(&mut self, scope: Scope) -> Result<Option<Ended>, Error> {
-        let Authenticated { service, incoming, body, delivery, docket, .. } = &mut self.authenticated;
+        let Authenticated { service, incoming, body, delivery: signed, docket, .. } = &mut self.authenticated;
         let rules = match &scope {
             Scope::Client(name) => service.clients.by_name(name).map(|client| &client.idempotency),
             Scope::User { .. } => None,
         };
-        let sent = match &incoming.hook {
-            Some(_) if delivery.is_none() && may_have_key(incoming, rules) => Some(Envelope::foreign(body)?),
-            _ => None,
+        let delivery = self.delivery.as_ref();
+        if let Some(Delivery { todo: Todo::Nothing(why), .. }) = delivery {
+            return Ok(Some(Ended::Ignored(why.clone())));
+        }
+        let Call { model, vals } = &self.call;
+        let asked = Asked { incoming, route: self.route, model, vals, delivery };
+        let identity = match delivery {
+            Some(delivery) => delivery.identity.clone(),
+            None => signed.as_ref().map(Identity::of_signed),
         };
-        let asked = Asked { incoming, model: &self.call.model, vals: &self.call.vals, sent: sent.as_ref() };
-        let key = idempotency::key(asked, delivery.as_ref(), rules)?;
+        let key = idempotency::key(asked, identity.as_ref(), rules)?;
         let wish = queued::wish(service, asked, &scope)?;
+        if let (Some(Delivery { todo: Todo::Failed(error), .. }), Wish::Never | Wish::IfAway) = (delivery, wish) {
+            return Err(error.clone().into());
+        }
         if key.is_none() && wish == Wish::Never {
             return Ok(None);
         }
@@ -166,7 +199,13 @@ impl<'s> Logged<'s> {
                 let accepted = queued::accept(service, &mut self.entry, asked, &scope, key.as_ref(), is_preferred);
                 return accepted.await.map(Some);
             }
-            Wish::IfAway => docket.fallback = Some(Box::new(Fallback::new(asked, &scope, key.as_ref()))),
+            Wish::IfAway => {
+                let client = match &scope {
+                    Scope::Client(name) => service.clients.by_name(name),
+                    Scope::User { .. } => None,
+                };
+                docket.fallback = client.map(|client| Box::new(Fallback::new(client, asked, &scope, key.as_ref())));
+            }
             Wish::Never => {}
         }
         let Some(key) = key else { return Ok(None) };
@@ -183,15 +222,47 @@ impl<'s> Logged<'s> {
         Step::Ended(Box::new((close(self.authenticated, self.entry), ended)))
     }
 
+    /// Waits for the deliveries of the same key that go before, where the store does not order them. An end where a newer event of
+    /// the key was done.
+    async fn take_turn(&mut self) -> Result<Option<Ended>, Error> {
+        let Self { authenticated, call, delivery: Some(delivery), .. } = self else { return Ok(None) };
+        let Authenticated { service, incoming, docket, .. } = authenticated;
+        if let (By::Caller, Some(lane)) = (&incoming.by, lane::of_delivery(delivery, &call.model, &call.vals)) {
+            let until = incoming.began + service.config.limits.call_timeout;
+            docket.turn = Some(service.turns.take(&lane, until).await?);
+        }
+        if let Some(why) = delivery.is_outdated(service).await? {
+            return Ok(Some(Ended::Ignored(why)));
+        }
+        docket.newest = delivery.ordered().map(|(key, version)| (delivery.hook.name().to_owned(), key, version));
+        Ok(None)
+    }
+
+    fn several(self, calls: Vec<MadeCall>) -> Step<'s> {
+        let Self { authenticated, delivery, entry, .. } = self;
+        let incoming = authenticated.incoming;
+        let (lease, earlier) = taken(&authenticated);
+        let docket = close(authenticated, entry);
+        match delivery {
+            Some(delivery) => Step::Several(Box::new((docket, Several { incoming, delivery, calls, lease, earlier }))),
+            None => Step::Ended(Box::new((docket, Ended::Ignored(String::new())))),
+        }
+    }
+
     fn runs_as(self, caller: odoo::Caller) -> Recorded<'s> {
-        let Self { authenticated, call, mut entry } = self;
+        let Self { authenticated, route, call, mut entry, .. } = self;
         entry.note_credential(caller.credential().secret().clone());
         let files = CallFiles::new(authenticated.service.files.clone());
-        let attempt = authenticated.incoming.by.attempt().map(|attempt| (attempt.lease.clone(), attempt.earlier));
-        let claimed = || authenticated.docket.claim.as_ref().map(|claim| (claim.lease.clone(), claim.earlier));
-        let (lease, earlier) = attempt.or_else(claimed).unzip();
-        let earlier = earlier.flatten();
-        Recorded { authenticated, call, entry, caller, noted: Noted::default(), files, lease, earlier }
+        let (lease, earlier) = taken(&authenticated);
+        Recorded { authenticated, route, call, entry, caller, noted: Noted::default(), files, lease, earlier }
+    }
+}
+
+/// The right to make a call of the store, and what attempts before may have done.
+fn taken(authenticated: &Authenticated<'_>) -> (Option<Arc<Lease>>, Option<Earlier>) {
+    match &authenticated.docket.claim {
+        Some(claim) => (Some(claim.lease.clone()), claim.earlier),
+        None => authenticated.incoming.by.taken(),
     }
 }
 
@@ -207,10 +278,4 @@ fn shown(caller: &odoo::Caller) -> log::Caller {
         uid: caller.identity().uid,
         login: mask_keys(&caller.identity().login).into_owned(),
     }
-}
-
-/// Whether a call may have a key at all; if not, what was sent need not be parsed once more.
-fn may_have_key(incoming: &Incoming, rules: Option<&config::Idempotency>) -> bool {
-    let has_rules = rules.is_some_and(|rules| *rules != config::Idempotency::default());
-    has_rules || idempotency::has_header(&incoming.presented)
 }

@@ -15,6 +15,7 @@ use super::{
     authenticated::Authenticated,
     docket::{Docket, Stopped},
     ended::Ended,
+    lane::Turns,
     open_keys::OpenKeys,
     outcome::ACCEPTED,
     queue_room::QueueRoom,
@@ -56,6 +57,8 @@ pub struct Service {
     pub answered_before: AnsweredBefore,
     /// The calls with a key that this process makes.
     pub open_keys: Arc<OpenKeys>,
+    /// The turns of deliveries that are made within their requests.
+    pub turns: Turns,
     /// How many calls may still be queued.
     pub room: Arc<QueueRoom>,
     pub metrics: Arc<Metrics>,
@@ -96,11 +99,11 @@ async fn make(service: Arc<Service>, incoming: Incoming) -> Answered {
     let (mut docket, mut done) = carry_out(&service, &incoming, &arrived, started, &trace).await;
     if let (Err(error), Some(fallback)) = (&done, docket.fallback.take())
         && queued::is_away(error)
-        && docket.claim.as_ref().is_none_or(|claim| claim.earlier.is_none())
+        && docket.claim.as_ref().is_none_or(|claim| claim.earlier.is_none() && !claim.has_progress)
     {
         done = queue_instead(&service, &mut docket, *fallback).await.unwrap_or(done);
     }
-    let Docket { who, envelope_id, claim, warnings, entry, .. } = docket;
+    let Docket { who, envelope_id, claim, warnings, entry, newest, turn, .. } = docket;
     let done = done.map_err(|error| service.as_client_account(&who, error));
     let (repeat_of, accepted) = match &done {
         Ok(Ended::Known { of, .. }) => (Some(*of), None),
@@ -112,6 +115,11 @@ async fn make(service: Arc<Service>, incoming: Incoming) -> Answered {
     };
     let (mut outcome, finished) = settle(done, warnings, &trace);
     let is_refused_at_once = entry.is_none() && outcome.state != State::Done;
+    if let (State::Done, Some((hook, key, version))) = (outcome.state, newest)
+        && let Err(error) = service.store.note_newest(&hook, &key, version).await
+    {
+        tracing::error!(call = %arrived.id, %error, "the store does not know that this event was done, so that an older one is not ignored");
+    }
     service.metrics.call(arrived.route.name(), finished.state.as_str(), finished.error, started.elapsed());
     if is_refused_at_once {
         // Anyone can cause this, as fast as a network carries it, and so can a caller with a key that was revoked.
@@ -133,6 +141,7 @@ async fn make(service: Arc<Service>, incoming: Incoming) -> Answered {
         }
     };
     let (logged, ()) = future::join(logged, kept).await;
+    drop(turn);
     if let Err(error) = logged {
         // The call has been carried out or refused; that is still the truth, though the log lacks it.
         tracing::error!(call = %arrived.id, %error, "the end of a call is not in the log");
@@ -160,7 +169,7 @@ async fn queue_instead(service: &Service, docket: &mut Docket, fallback: Fallbac
 
 /// The stages of a call. A panic would be a mistake of ours; it must not cost the call its line in the log.
 async fn carry_out(
-    service: &Service,
+    service: &Arc<Service>,
     incoming: &Incoming,
     arrived: &Arrived,
     started: Instant,
@@ -172,6 +181,14 @@ async fn carry_out(
     };
     let mut recorded = match AssertUnwindSafe(recorded).catch_unwind().await {
         Ok(Ok(Step::Make(recorded))) => recorded,
+        Ok(Ok(Step::Several(several))) => {
+            let (mut docket, several) = *several;
+            let (done, has_progress) = several.make(service).await;
+            if let Some(claim) = &mut docket.claim {
+                claim.has_progress |= has_progress;
+            }
+            return (docket, done);
+        }
         Ok(Ok(Step::Ended(ended))) => {
             let (docket, ended) = *ended;
             return (docket, Ok(ended));
@@ -180,22 +197,29 @@ async fn carry_out(
         Err(_) => return (Docket::default(), Err(Error::Internal)),
     };
     let done = AssertUnwindSafe(Box::pin(recorded.carry_out())).catch_unwind().await;
-    (recorded.close(), done.unwrap_or(Err(Error::Internal)).map(Ended::Made))
+    let done = match done.unwrap_or(Err(Error::Internal)) {
+        Ok(done) => Ok(Ended::Made(done)),
+        Err(Error::Plan(error @ plan::Error::NotWhen { .. })) => Ok(Ended::Ignored(error.to_string())),
+        Err(error) => Err(error),
+    };
+    (recorded.close(), done)
 }
 
 fn arrived(incoming: &Incoming) -> Arrived {
     let hook = incoming.hook.as_ref().map(|to| to.hook.name().to_owned());
-    let attempt = incoming.by.attempt();
+    let (attempt, step) = (incoming.by.attempt(), incoming.by.step());
     Arrived {
         id: incoming.id,
         route: incoming.route,
-        hook: hook.or_else(|| attempt.and_then(|attempt| attempt.hook.clone())),
+        hook: hook
+            .or_else(|| attempt.and_then(|attempt| attempt.hook.clone()))
+            .or_else(|| step.map(|step| step.hook.clone())),
         address: incoming.address,
         size: incoming.body.as_ref().map_or(0, Bytes::len),
         replay_of: incoming.by.replay_of(),
-        attempt_of: attempt.map(|attempt| attempt.of),
-        attempt: attempt.map(|attempt| attempt.number),
-        step: None,
+        attempt_of: attempt.map(|attempt| attempt.of).or_else(|| step.map(|step| step.of)),
+        attempt: attempt.map(|attempt| attempt.number).or_else(|| step.and_then(|step| step.attempt)),
+        step: step.map(|step| step.number),
     }
 }
 
@@ -222,6 +246,15 @@ fn settle(done: Result<Ended, Error>, noted: Vec<plan::Warning>, trace: &Trace) 
         Ok(Ended::Known { outcome, .. }) => {
             let logged = outcome.logged();
             (outcome, logged, String::new(), None)
+        }
+        Ok(Ended::Ignored(why)) => {
+            let outcome = Outcome::ignored(&why);
+            let logged = outcome.logged();
+            (outcome, logged, why, None)
+        }
+        Ok(Ended::Several(outcome)) => {
+            let (logged, message) = (outcome.logged(), outcome.sentence().to_owned());
+            (outcome, logged, message, None)
         }
         Ok(Ended::Queued { id, state, .. }) => {
             let outcome = Outcome::accepted(id, state);

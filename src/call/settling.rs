@@ -16,7 +16,7 @@ impl Recorded<'_> {
         let service = self.authenticated.service;
         let client = self.authenticated.docket.who.client.as_deref().and_then(|name| service.clients.by_name(name));
         // A worker tries again later, and makes other calls meanwhile.
-        let waits = self.authenticated.incoming.by.attempt().is_none();
+        let waits = !self.authenticated.incoming.by.is_queued();
         Settling {
             deadline: self.caller.until(),
             longest_request: service.config.delivery.longest_request,
@@ -34,7 +34,11 @@ impl Recorded<'_> {
         let is_wanted = self.authenticated.service.config.delivery.marker == config::Marker::ExternalId;
         let is_one = self.call.vals.get("payload").is_some_and(serde_json::Value::is_object);
         let lease = self.lease.as_ref().filter(|_| is_wanted && is_one)?;
-        Some(Marker::of_call(lease.ticket().id))
+        let id = lease.ticket().id;
+        Some(match self.authenticated.incoming.by.step() {
+            Some(step) => Marker::of_step(id, step.number),
+            None => Marker::of_call(id),
+        })
     }
 }
 

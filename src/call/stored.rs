@@ -1,7 +1,7 @@
 //! A call as the store keeps it, for as long as it is open: all that is needed to make it without its caller.
 //!
 //! It has no credential: it is made with the Odoo account that the configuration gives to its `[[client]]`. Of a hook, it has what
-//! the template made, so that a later change of the template does not change what was accepted.
+//! came: a template that was mended makes of it what it should have made.
 
 use std::{fmt, net::IpAddr, sync::Arc};
 
@@ -12,17 +12,20 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
-    incoming::{Attempt, By, Incoming, Presented},
+    Error,
+    idempotency::Asked,
+    incoming::{Attempt, By, Incoming, Presented, ToHook},
     lease::Lease,
 };
 use crate::{
+    hook::{Hooks, Sent},
     odoo::RotatedCookie,
     route::Route,
     store::{Claimed, Earlier},
 };
 
 /// The form of what is stored. A gateway reads the forms of earlier versions.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A call that is made by and by, or again, without its caller. It holds values that the log hides, so it has no `Debug` of them.
 #[derive(Clone, PartialEq, Deserialize)]
@@ -32,10 +35,14 @@ pub struct StoredRequest {
     /// The `[[client]]` that it is made for.
     pub client: String,
     pub model: String,
+    #[serde(default)]
     pub vals: Map<String, Value>,
     /// The hook that it came by.
     #[serde(default)]
     pub hook: Option<String>,
+    /// What came to the hook, in the place of `vals`.
+    #[serde(default)]
+    pub sent: Option<Value>,
     /// The address that it came from.
     pub address: IpAddr,
     /// The size of the body that came, in bytes.
@@ -49,22 +56,27 @@ struct Written<'c> {
     route: Route,
     client: &'c str,
     model: &'c str,
-    vals: &'c Map<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vals: Option<&'c Map<String, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hook: Option<&'c str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sent: Option<&'c Value>,
     address: IpAddr,
     size: usize,
 }
 
 /// A call as it stands in the store.
-pub(super) fn stored(incoming: &Incoming, client: &str, model: &str, vals: &Map<String, Value>) -> Vec<u8> {
+pub(super) fn stored(asked: Asked<'_>, client: &str) -> Vec<u8> {
+    let Asked { incoming, route, model, vals, delivery } = asked;
     let written = Written {
         version: VERSION,
-        route: incoming.route,
+        route,
         client,
         model,
-        vals,
-        hook: incoming.hook.as_ref().map(|to| to.hook.name()),
+        vals: delivery.is_none().then_some(vals),
+        hook: delivery.map(|delivery| delivery.hook.name()),
+        sent: delivery.map(|delivery| &delivery.shown),
         address: incoming.address,
         size: incoming.body.as_ref().map_or(0, Bytes::len),
     };
@@ -98,13 +110,22 @@ impl StoredRequest {
     }
 
     /// An attempt to make it: a call of its own in the log.
-    pub fn into_incoming(self, attempt: Attempt) -> Incoming {
-        let Self { route, client, model, vals, address, .. } = self;
-        let body = serde_json::to_vec(&serde_json::json!({"model": model, "vals": vals})).unwrap_or_default();
-        Incoming {
+    ///
+    /// # Errors
+    /// The configuration has its hook no more.
+    pub fn into_incoming(self, attempt: Attempt, hooks: &Hooks) -> Result<Incoming, Error> {
+        let Self { route, client, model, vals, hook, sent, address, .. } = self;
+        let (hook, body) = match (hook, sent) {
+            (Some(name), Some(sent)) => {
+                let hook = hooks.named(&name).ok_or(Error::UnknownHook(name))?.clone();
+                (Some(ToHook { hook, kept: Some(Sent::of_json(&sent)) }), Vec::new())
+            }
+            _ => (None, serde_json::to_vec(&serde_json::json!({"model": model, "vals": vals})).unwrap_or_default()),
+        };
+        Ok(Incoming {
             id: Uuid::now_v7(),
             route,
-            hook: None,
+            hook,
             presented: Presented::Client(client),
             by: By::Queue(attempt),
             address,
@@ -112,7 +133,7 @@ impl StoredRequest {
             body: Ok(Bytes::from(body)),
             began: Instant::now(),
             rotated: RotatedCookie::default(),
-        }
+        })
     }
 }
 
@@ -165,9 +186,16 @@ mod tests {
     #[test]
     fn a_call_is_read_back_from_the_store_as_it_was_accepted() {
         let vals = json!({"payload": {"b": 0.1, "a": [9_007_199_254_740_993_i64, null, "\u{0}é"]}});
-        let bytes = stored(&incoming(), "shop", "res.partner", vals.as_object().unwrap());
+        let incoming = incoming();
+        let vals = vals.as_object().unwrap();
+        let asked = Asked { incoming: &incoming, route: incoming.route, model: "res.partner", vals, delivery: None };
+        let bytes = stored(asked, "shop");
         let again = StoredRequest::of_bytes(&bytes).unwrap();
-        assert_eq!(serde_json::to_string(&again.vals).unwrap(), vals.to_string(), "in the same order");
+        assert_eq!(
+            serde_json::to_string(&again.vals).unwrap(),
+            serde_json::to_string(vals).unwrap(),
+            "in the same order"
+        );
         let StoredRequest { route, client, model, hook, address, size, .. } = &again;
         assert_eq!((*route, &**client, &**model), (Route::CreateData, "shop", "res.partner"));
         assert_eq!((hook, *address, *size), (&None, IpAddr::from([127, 0, 0, 1]), 2));
@@ -177,7 +205,7 @@ mod tests {
     #[test]
     fn a_call_of_a_newer_version_is_not_guessed_at() {
         let newer = format!("{{\"version\": {}}}", VERSION + 1);
-        assert!(matches!(StoredRequest::of_bytes(newer.as_bytes()), Err(Unreadable::Newer(2))));
+        assert!(matches!(StoredRequest::of_bytes(newer.as_bytes()), Err(Unreadable::Newer(3))));
         assert!(matches!(StoredRequest::of_bytes(b"{}"), Err(Unreadable::Broken(_))));
     }
 }

@@ -252,6 +252,7 @@ mod tests {
             last_attempt: None,
             due: None,
             is_held: false,
+            delivery: None,
             outcome: None,
         };
         let head = ["ID", "STATE", "AGE", "TRY", "CLIENT", "MODEL", "ERROR"];

@@ -233,6 +233,9 @@ pub(super) fn check(hooks: &[Hook], clients: &[Client]) -> Result<(), String> {
         if hook.when.as_ref().is_some_and(|when| !when.is_array()) {
             return Err(format!("[[hook]] `{path}`: `when` must be a domain, such as [[\"state\", \"=\", \"draft\"]]"));
         }
+        if hook.accept == Accept::Store && hook.route == Route::SearchData {
+            return Err(format!("[[hook]] `{path}`: the answer of `search_data` needs accept = \"answer\""));
+        }
         if hook.accept == Accept::Store && hook.when_down.is_some() {
             return Err(format!(
                 "[[hook]] `{path}`: `when_down` belongs to accept = \"answer\": with \"store\", every delivery is queued"

@@ -106,7 +106,14 @@ async fn carry_out(service: &Arc<Service>, claimed: &Claimed, lease: Arc<Lease>)
     };
     let attempt = Attempt::of(claimed, &request, lease);
     let attempt = Attempt { earlier: unsettled(claimed), ..attempt };
-    match service.start(request.into_incoming(attempt), ()).await {
+    let incoming = match request.into_incoming(attempt, &service.hooks) {
+        Ok(incoming) => incoming,
+        Err(error) => {
+            tracing::warn!(call = %claimed.ticket.id, %error, "a delivery cannot be made");
+            return Outcome::refused(&error);
+        }
+    };
+    match service.start(incoming, ()).await {
         Ok(answered) => answered.outcome,
         Err(error) => {
             tracing::error!(call = %claimed.ticket.id, %error, "an attempt failed inside the gateway");

@@ -237,9 +237,16 @@ codes! {
             "";
     }
     Hooks {
-        NoPayload = "no_payload", Taken, No,
-            "the template gives nothing for this body: there is nothing to do",
+        DeliveryInDoubt = "delivery_in_doubt", UnderWay, Safe,
+            "this delivery was taken before, and it is not known whether it was done",
+            "look into Odoo, then `odoo-gateway log settle`";
+        NotWhen = "not_when", Refused, No,
+            "the records that were found do not match `when`, so that the call changes nothing: it is answered as done, and \
+             `ignored` in the log",
             "";
+        NoPayload = "no_payload", Refused, No,
+            "the template gives nothing for this body, and no reason to ignore it",
+            "`ignore(\"why\")` in the template, where there is nothing to do";
         HookLimits = "hook_limits", Refused, No,
             "the template takes more than 256 MiB of memory on this body, calls itself without end, or does not \
              end within 10 s; the log has what was sent",
@@ -249,6 +256,14 @@ codes! {
             "`body`";
         HookTemplate = "hook_template", Refused, No,
             "the template fails, or gives no object with `payload`; the log has what was sent",
+            "";
+        HookFetchFailed = "hook_fetch_failed", BadGateway, Safe,
+            "what `[hook.fetch]` names is not to be had now: no connection, no answer in time, 408, 425, 429 or 5xx, no \
+             memory left; nothing was written",
+            "";
+        HookFetchRefused = "hook_fetch_refused", Refused, No,
+            "what `[hook.fetch]` names is not among the URLs of its `allow`, leads to an address that is not public, \
+             or is nothing that can be taken (404, 401, too large, of another form than its content type says)",
             "";
     }
     Payload {
@@ -352,6 +367,13 @@ codes! {
             "the store of keys and queued calls, or of the locks that gateways share, cannot be read or written now; \
              nothing was written in Odoo",
             "";
+        LaneBusy = "lane_busy", Unavailable, Safe,
+            "deliveries with the same `key` have not ended in the time that this one may take; nothing was written",
+            "";
+        UnknownHook = "unknown_hook", Unavailable, Safe,
+            "a delivery that was stored came by a hook that the configuration has no more: it is tried again until \
+             `[delivery] max_age`",
+            "put the hook back, or drop the delivery: `odoo-gateway queue drop`";
         LeaseLost = "lease_lost", Unavailable, Safe,
             "the gateway could not extend its right to make the call (`[delivery] lease`), so that another one may make \
              it; nothing was written",

@@ -25,6 +25,11 @@ impl Marker {
         Self(ExternalId { module: MODULE.to_owned(), name: format!("call_{}", id.simple()) })
     }
 
+    /// That of a call of a delivery of several, by its place among them.
+    pub fn of_step(delivery: Uuid, number: u32) -> Self {
+        Self(ExternalId { module: MODULE.to_owned(), name: format!("call_{}_{number}", delivery.simple()) })
+    }
+
     /// The record of the model that has it.
     ///
     /// # Errors

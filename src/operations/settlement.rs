@@ -147,6 +147,7 @@ mod tests {
             request: b"{}".to_vec(),
             place: Place::AtOnce,
             keep: None,
+            delivery: None,
         }
     }
 

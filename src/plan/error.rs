@@ -50,6 +50,8 @@ pub enum Error {
     NotRelational { parameter: &'static str, model: String, name: String },
     #[error("Parameter 'search_key' in 'vals' not found!")]
     NoSearchKey,
+    #[error("{} of `{model}` does not match `when`, so that nothing was changed", records(ids))]
+    NotWhen { model: String, ids: Vec<i64> },
     #[error(
         "`search_key.xml_id` cannot be given to a new record: Odoo does not let this user make external ids, which its \
          administrator can (group Access Rights)"
@@ -111,6 +113,7 @@ impl Error {
             Self::UnknownField { .. } => Code::UnknownField,
             Self::NotRelational { .. } => Code::NotRelational,
             Self::NoSearchKey => Code::MissingParameter,
+            Self::NotWhen { .. } => Code::NotWhen,
             Self::NoExternalIds => Code::AccessError,
             Self::NoMethod => Code::MissingParameter,
             Self::NoPayload(_) => Code::MissingParameter,
@@ -146,6 +149,7 @@ impl Error {
             Self::Circular { .. } | Self::NotFoundAfterwards { .. } => Some("auto_create"),
             Self::LinesDiffer { .. } => Some("payload"),
             Self::NoSearchKey => Some("search_key"),
+            Self::NotWhen { .. } => Some("when"),
             Self::NoExternalIds => Some("search_key.xml_id"),
             Self::NoMethod | Self::PrivateMethod { .. } => Some("payload.method"),
             Self::NoPayload(_) => Some("payload"),
@@ -175,6 +179,7 @@ impl Error {
             | Self::UnknownField { .. }
             | Self::NotRelational { .. }
             | Self::NoSearchKey
+            | Self::NotWhen { .. }
             | Self::NoExternalIds
             | Self::NoMethod
             | Self::NoPayload(_)
@@ -204,6 +209,7 @@ impl Error {
             Self::NotFoundAfterwards { .. }
             | Self::WrongKind { .. }
             | Self::NoSearchKey
+            | Self::NotWhen { .. }
             | Self::NoExternalIds
             | Self::NoMethod
             | Self::NoPayload(_)
@@ -236,6 +242,7 @@ impl Error {
             | Self::BadMode { .. }
             | Self::WrongKind { .. }
             | Self::NoSearchKey
+            | Self::NotWhen { .. }
             | Self::NoExternalIds
             | Self::NoMethod
             | Self::NoPayload(_)
@@ -268,6 +275,7 @@ impl Error {
             | Self::UnknownField { .. }
             | Self::NotRelational { .. }
             | Self::NoSearchKey
+            | Self::NotWhen { .. }
             | Self::NoExternalIds
             | Self::NoMethod
             | Self::NoPayload(_)
@@ -303,6 +311,7 @@ impl Error {
             | Self::NotFoundAfterwards { .. }
             | Self::LinesDiffer { .. }
             | Self::NoSearchKey
+            | Self::NotWhen { .. }
             | Self::NoExternalIds
             | Self::NoMethod
             | Self::NoPayload(_)
@@ -382,4 +391,10 @@ pub(super) fn place(path: &mut String, number: usize) {
             return;
         }
     }
+}
+
+/// `record 7`, or `records 7, 8`.
+fn records(ids: &[i64]) -> String {
+    let listed: Vec<String> = ids.iter().take(10).map(i64::to_string).collect();
+    format!("record{} {}", if ids.len() == 1 { "" } else { "s" }, listed.join(", "))
 }

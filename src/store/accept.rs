@@ -24,12 +24,13 @@ pub(super) struct Accept {
 }
 
 const INSERT: &str = "INSERT INTO calls (id, caller, client, idempotency_key, digest, route, model, lane, state, request, \
-                      attempts, unfinished, holder, lease_until, first_attempt, last_attempt, accepted, keep) \
-                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) \
+                      attempts, unfinished, holder, lease_until, first_attempt, last_attempt, accepted, keep, hook, \
+                      delivery_id) \
+                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) \
                       ON CONFLICT DO NOTHING";
 
 const FIND: &str = "SELECT id, digest, state, lane, holder, lease_until, outcome, attempts, unfinished, first_attempt, \
-                    last_attempt FROM calls WHERE caller = $1 AND idempotency_key = $2";
+                    last_attempt, progress FROM calls WHERE caller = $1 AND idempotency_key = $2";
 
 const TAKE_OVER: &str = "UPDATE calls SET state = 'running', holder = $1, lease_until = $2, attempts = attempts + 1, \
                          unfinished = unfinished + 1, last_attempt = $3, closed = NULL, expires = NULL, outcome = NULL, \
@@ -92,7 +93,9 @@ impl Accept {
             .bind(is_held.then_some(tx.now))
             .bind(is_held.then_some(tx.now))
             .bind(tx.now)
-            .bind(call.keep.map(millis));
+            .bind(call.keep.map(millis))
+            .bind(call.delivery.as_ref().map(|delivery| delivery.hook.clone()))
+            .bind(call.delivery.as_ref().and_then(|delivery| delivery.id.clone()));
         Ok(insert.execute(&mut *tx.connection).await?.rows_affected() == 1)
     }
 
@@ -108,7 +111,8 @@ impl Accept {
         let is_free = known.lease_until <= tx.now && matches!(known.state, State::Running | State::InDoubt);
         if is_free && self.takes_over && self.take_over(tx, &known).await? {
             let earlier = earlier(&found, tx)?;
-            let ticket = Ticket::new(known.id, self.holder, None, earlier.as_ref(), tx.now);
+            let ticket = Ticket::new(known.id, self.holder, None, earlier.as_ref(), tx.now)
+                .with_progress(found.try_get("progress")?);
             return Ok(Some(match earlier {
                 Some(earlier) => Accepted::TakenOver { ticket, earlier },
                 None => Accepted::New(Some(ticket)),

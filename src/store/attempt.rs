@@ -33,7 +33,7 @@ const CLAIM_POSTGRES: &str = "UPDATE lanes SET due = $1, holder = $2 WHERE lane 
                               AND due <= $4 ORDER BY due LIMIT 1 FOR UPDATE SKIP LOCKED) \
                               AND NOT EXISTS (SELECT 1 FROM pauses WHERE client = $3) RETURNING lane";
 
-const HEAD: &str = "SELECT id, request, accepted, attempts, unfinished, first_attempt, last_attempt, lease_until FROM calls \
+const HEAD: &str = "SELECT id, request, accepted, attempts, unfinished, first_attempt, last_attempt, lease_until, progress FROM calls \
                     WHERE lane = $1 AND state = 'queued' ORDER BY seq LIMIT 1";
 
 const BEGIN: &str = "UPDATE calls SET holder = $1, lease_until = $2, attempts = attempts + 1, unfinished = unfinished + 1, \
@@ -64,7 +64,8 @@ impl Operation for Claim {
             let request: Option<Vec<u8>> = head.try_get("request")?;
             let earlier = earlier(&head, tx)?;
             Ok(Some(Claimed {
-                ticket: Ticket::new(id, self.holder, Some(lane), earlier.as_ref(), tx.now),
+                ticket: Ticket::new(id, self.holder, Some(lane), earlier.as_ref(), tx.now)
+                    .with_progress(head.try_get("progress")?),
                 client: self.client.clone(),
                 request: request.unwrap_or_default(),
                 accepted,
@@ -152,6 +153,7 @@ pub(super) struct Callback {
 }
 
 const CLOSE: &str = "UPDATE calls SET state = $1, outcome = $2, error = $3, request = CASE WHEN $4 = 1 THEN request ELSE NULL END, \
+                     progress = CASE WHEN $4 = 1 THEN progress ELSE NULL END, \
                      holder = NULL, lease_until = $5, unfinished = $6, closed = $7, \
                      expires = $7 + COALESCE(keep, $8) WHERE id = $9 AND holder = $10";
 

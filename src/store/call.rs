@@ -2,7 +2,7 @@
 //!
 //! Times are milliseconds since 1970 by the clock of the store ([`super::Clock`]), never by a caller's.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use uuid::Uuid;
 
@@ -27,6 +27,16 @@ pub struct NewCall {
     pub place: Place,
     /// How long its outcome is kept, where that is not the time of all others.
     pub keep: Option<Duration>,
+    /// The delivery that it is, where it came by a hook.
+    pub delivery: Option<Delivery>,
+}
+
+/// A delivery to a hook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    pub hook: String,
+    /// What its sender calls it.
+    pub id: Option<String>,
 }
 
 impl fmt::Debug for NewCall {
@@ -57,13 +67,25 @@ pub struct Ticket {
     pub(super) unfinished: i64,
     /// When they can have sent something, at the latest.
     pub(super) sent_until: i64,
+    /// What came of the calls of a delivery that are done.
+    progress: Option<Arc<[u8]>>,
 }
 
 impl Ticket {
     pub(super) fn new(id: Uuid, holder: Uuid, lane: Option<String>, earlier: Option<&Earlier>, now: i64) -> Self {
         let unfinished = earlier.map_or(0, |earlier| earlier.unfinished.into());
         let sent_until = earlier.map_or(now, |earlier| now.saturating_sub(millis(earlier.since_last)));
-        Self { id, holder, lane, unfinished, sent_until }
+        Self { id, holder, lane, unfinished, sent_until, progress: None }
+    }
+
+    pub(super) fn with_progress(mut self, progress: Option<Vec<u8>>) -> Self {
+        self.progress = progress.map(Arc::from);
+        self
+    }
+
+    /// What came of the calls of a delivery that attempts before this one have done.
+    pub fn progress(&self) -> Option<&[u8]> {
+        self.progress.as_deref()
     }
 }
 
@@ -209,6 +231,7 @@ pub struct StoredCall {
     pub due: Option<i64>,
     /// A worker has it now.
     pub is_held: bool,
+    pub delivery: Option<Delivery>,
     pub outcome: Option<Vec<u8>>,
 }
 

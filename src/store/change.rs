@@ -83,7 +83,7 @@ pub(super) struct Drop {
 const TAKE_OUT: &str = "UPDATE lanes SET holder = CASE WHEN due <= $1 THEN NULL ELSE holder END WHERE lane = $2 \
                         AND (due <= $1 OR NOT EXISTS (SELECT 1 FROM calls WHERE calls.id = $3 AND calls.holder = lanes.holder))";
 
-const DROP: &str = "UPDATE calls SET state = 'dropped', idempotency_key = NULL, request = NULL, outcome = NULL, holder = NULL, \
+const DROP: &str = "UPDATE calls SET state = 'dropped', idempotency_key = NULL, request = NULL, outcome = NULL, progress = NULL, holder = NULL, \
                     closed = $1, expires = $2 WHERE id = $3 AND state = $4";
 
 impl Operation for Drop {

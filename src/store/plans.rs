@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 
-use super::{Clock, Spans, Store, accept, attempt, callback, change, look, upkeep};
+use super::{Clock, Spans, Store, accept, attempt, callback, change, look, progress, upkeep};
 
 #[tokio::test]
 async fn every_statement_of_a_call_uses_an_index() {
@@ -18,6 +18,7 @@ async fn every_statement_of_a_call_uses_an_index() {
         &callback::STATEMENTS,
         &change::STATEMENTS,
         &look::STATEMENTS,
+        &progress::STATEMENTS,
         &upkeep::STATEMENTS,
     ];
     for statement in statements.concat() {

@@ -3,12 +3,12 @@
 use sqlx::{Error as SqlError, Row, any::AnyRow};
 use uuid::Uuid;
 
-use super::call::{State, StoredCall};
+use super::call::{Delivery, State, StoredCall};
 
 /// The columns of [`stored`], with the lane's beside the call's.
 pub(super) const STORED: &str = "calls.seq, calls.id, calls.caller, calls.client, calls.idempotency_key, calls.route, calls.model, \
                                  calls.lane, calls.state, calls.attempts, calls.error, calls.accepted, calls.closed, \
-                                 calls.last_attempt, calls.holder, lanes.due";
+                                 calls.last_attempt, calls.holder, calls.hook, calls.delivery_id, lanes.due";
 
 pub(super) fn id(row: &AnyRow, column: &str) -> Result<Uuid, SqlError> {
     let text: String = row.try_get(column)?;
@@ -29,6 +29,11 @@ pub(super) fn stored(row: &AnyRow, outcome: Option<Vec<u8>>) -> Result<StoredCal
     let state = state(&called)?;
     let holder: Option<String> = row.try_get("holder")?;
     let due: Option<i64> = row.try_get("due")?;
+    let hook: Option<String> = row.try_get("hook")?;
+    let delivery = match hook {
+        Some(hook) => Some(Delivery { hook, id: row.try_get("delivery_id")? }),
+        None => None,
+    };
     Ok(StoredCall {
         seq: row.try_get("seq")?,
         id: id(row, "id")?,
@@ -46,6 +51,7 @@ pub(super) fn stored(row: &AnyRow, outcome: Option<Vec<u8>>) -> Result<StoredCal
         last_attempt: row.try_get("last_attempt")?,
         due: due.filter(|_| state == State::Queued),
         is_held: holder.is_some(),
+        delivery,
         outcome,
     })
 }

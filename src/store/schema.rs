@@ -14,7 +14,7 @@ use sqlx::{
 use super::{Error, backend::Dialect};
 
 /// The versions with their statements.
-const VERSIONS: [(i64, &str); 1] = [(1, include_str!("migrations/1.sql"))];
+const VERSIONS: [(i64, &str); 2] = [(1, include_str!("migrations/1.sql")), (2, include_str!("migrations/2.sql"))];
 
 /// What SQLite calls a type, and what PostgreSQL does.
 const TYPES: [(&str, &str); 2] =

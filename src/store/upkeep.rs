@@ -40,6 +40,10 @@ const ABANDONED: &str = "UPDATE calls SET state = 'in_doubt', error = 'outcome_u
 const EXPIRE: &str = "DELETE FROM calls WHERE seq IN (SELECT seq FROM calls WHERE expires <= $1 \
                       AND state IN ('done', 'dead', 'in_doubt', 'dropped') LIMIT $2)";
 
+/// After so long, an older event of its key does not come any more.
+const EXPIRE_NEWEST: &str = "DELETE FROM newest WHERE (hook, event_key) IN (SELECT hook, event_key FROM newest \
+                             WHERE changed <= $1 LIMIT $2)";
+
 impl Operation for Expire {
     type Reply = u64;
 
@@ -51,6 +55,8 @@ impl Operation for Expire {
             }
             let abandoned = sqlx::query(ABANDONED).bind(tx.now).bind(tx.now.saturating_add(self.keep));
             abandoned.bind(tx.now.saturating_sub(LONGEST_PAUSE_MS)).execute(&mut *tx.connection).await?;
+            let newest = sqlx::query(EXPIRE_NEWEST).bind(tx.now.saturating_sub(self.keep)).bind(AT_ONCE);
+            newest.execute(&mut *tx.connection).await?;
             let expire = sqlx::query(EXPIRE).bind(tx.now).bind(AT_ONCE);
             Ok(expire.execute(&mut *tx.connection).await?.rows_affected())
         }
@@ -117,4 +123,5 @@ impl Operation for Release {
 
 /// The statements of upkeep, for a look at how SQLite carries them out.
 #[cfg(test)]
-pub(super) const STATEMENTS: [&str; 6] = [FAR_RUNNING, FAR_IN_DOUBT, FAR_CALLBACKS, ABANDONED, EXPIRE, LEFT_BEHIND];
+pub(super) const STATEMENTS: [&str; 7] =
+    [FAR_RUNNING, FAR_IN_DOUBT, FAR_CALLBACKS, ABANDONED, EXPIRE, EXPIRE_NEWEST, LEFT_BEHIND];

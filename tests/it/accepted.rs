@@ -142,7 +142,7 @@ async fn a_hook_is_queued_as_its_template_made_it_and_in_the_order_that_it_says(
     template.write_all(b"{payload: {name, ref: .customer}}").unwrap();
     let more = format!(
         "[[hook]]\npath = \"/hooks/orders\"\nclient = \"shop\"\nroute = \"create_data\"\nmodel = \"res.partner\"\n\
-         template = \"{}\"\ndelivery = \"async\"\nordering_key = \".payload.ref\"\n",
+         template = \"{}\"\nkey = \".customer\"\n",
         template.path().display()
     );
     let (gateway, client) = before_nobody("", &more).await;

@@ -67,7 +67,7 @@ impl Contacts {
                 "{entry}odoo_login = \"{}\"\nodoo_key_env = \"ODOO_KEY\"\nroutes = [\"create_data\"]\n\
                  models = {{ allow = [\"res.partner\"] }}\n{signature}\
                  [[hook]]\npath = \"/hooks/{name}\"\nclient = \"{name}\"\nroute = \"create_data\"\n\
-                 model = \"res.partner\"\ntemplate = \"{}\"\n",
+                 model = \"res.partner\"\ntemplate = \"{}\"\naccept = \"answer\"\n",
                 odoo.login,
                 template.path().display()
             );

@@ -27,6 +27,7 @@ fn queued(client: &str, lane: &str, model: &str) -> NewCall {
         request: b"{}".to_vec(),
         place: Place::Lane(format!("{client} {lane}")),
         keep: None,
+        delivery: None,
     }
 }
 

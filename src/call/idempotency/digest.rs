@@ -10,10 +10,12 @@ use super::Asked;
 pub(super) fn of(asked: Asked<'_>) -> [u8; 32] {
     let mut hash = Sha256::new();
     let hook = asked.incoming.hook.as_ref().map_or("", |to| to.hook.name());
-    for text in [asked.incoming.route.name(), hook, asked.model] {
+    for text in
+        [asked.incoming.route.name(), hook, asked.incoming.hook.as_ref().map_or(asked.model, |to| &to.hook.entry.model)]
+    {
         feed_text(&mut hash, text);
     }
-    match asked.sent {
+    match asked.sent() {
         Some(sent) => feed(&mut hash, sent),
         None => {
             hash.update(b"{");

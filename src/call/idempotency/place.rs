@@ -34,7 +34,7 @@ pub(super) fn in_header(headers: &HeaderMap, name: &HeaderName) -> Result<Option
 /// The value is neither a text nor an integer, or it cannot be a key.
 pub(super) fn in_body(asked: Asked<'_>, path: &str) -> Result<Option<String>, Error> {
     let invalid = |problem| Error::InvalidKey { place: format!("`{path}` of the body"), problem };
-    let found = match asked.sent {
+    let found = match asked.sent() {
         Some(sent) => within(sent, path.split('.')),
         None => {
             let mut segments = path.strip_prefix("params.").unwrap_or(path).split('.');

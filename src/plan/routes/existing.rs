@@ -1,12 +1,15 @@
 //! Existing records: those that a search key finds, and the lines of records.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 
 use crate::{
     odoo::{self, Caller, Named, Page, Rpc},
     plan::{
-        Error,
+        Error, domain,
         lookup::Filter,
+        name_limits,
         old_lines::{self, OldFields, OldRecord},
         policy_check::denied,
         rows,
@@ -61,6 +64,30 @@ pub(crate) async fn lines_of(
     // Lines are created in the order in which they were sent, so their ids are in that order.
     lines.sort_unstable();
     Ok(lines)
+}
+
+/// Which of these records match a domain, archived ones too.
+///
+/// # Errors
+/// The domain has a field that the model lacks or the policy denies, or the RPC fails.
+pub(super) async fn matching(caller: &Caller, model: &str, ids: &[i64], when: &[Value]) -> Result<HashSet<i64>, Error> {
+    const PATH: &str = "when";
+    let domain = Value::Array(when.to_vec());
+    name_limits::check_domain(&domain, PATH)?;
+    let domain = with_schemas(caller, |schemas| {
+        let mut domain = domain.clone();
+        domain::convert(schemas, model, &mut domain, PATH)?;
+        schemas.domain(model, &domain, PATH)?;
+        Ok(domain)
+    })
+    .await?;
+    let mut terms = vec![json!(["id", "in", ids])];
+    terms.extend(domain.as_array().cloned().unwrap_or_default());
+    let page = Page { order: Some("id".to_owned()), ..Page::default() };
+    let rpc = Rpc::search_read(model, Value::Array(terms), json!(["id"]), page).reaching_all();
+    let rpc = rpc.with_context("active_test", false);
+    let found = rows::records(&rpc, caller.call_again(&rpc).await?)?;
+    Ok(rows::ids(&rpc, &found)?.into_iter().collect())
 }
 
 /// The search key with its values as Odoo compares them, after the policy's checks.

@@ -32,6 +32,7 @@ use crate::{
         lookup::{Filter, record_locks},
         policy_check::denied,
         steps::Step,
+        wording,
     },
     policy::Touch,
 };
@@ -103,6 +104,9 @@ async fn plan(caller: &Caller, asked: Asked<'_>, kind: Kind) -> Result<Plan, Err
     let listed = Listed::read(asked.vals, kind.has_search_key())?;
     let common = Asked { vals: &listed.common, ..asked };
     let mut common = Vals::read(caller, common, kind.parameters())?;
+    if common.when.is_some() {
+        return Err(wording::wrong("when", "left out of a list of records", &listed.common["when"]));
+    }
     caller.policy().decide(Touch::Model(model)).map_err(denied("model"))?;
     let filter = Filter::of(compat);
     let (records, questions, wanted) = read_all(caller, model, &common, &listed, (filter, asked.files)).await?;

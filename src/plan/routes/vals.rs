@@ -19,7 +19,7 @@ use crate::{
 /// The parameters that every route reads; below, those that each kind of route reads besides.
 const ALWAYS: [&str; 5] = ["payload", "strict", "dry_run", "batch", "context"];
 pub(super) const CREATE: [&str; 3] = ["auto_create", "result_field", "atomic"];
-pub(super) const UPDATE: [&str; 4] = ["search_key", "auto_create", "result_field", "atomic"];
+pub(super) const UPDATE: [&str; 5] = ["search_key", "auto_create", "result_field", "atomic", "when"];
 pub(super) const SEARCH: [&str; 0] = [];
 pub(super) const CALL: [&str; 1] = ["search_key"];
 pub(super) const DELETE: [&str; 1] = ["search_key"];
@@ -39,6 +39,8 @@ pub(super) struct Vals<'a> {
     /// Borrowed from what was sent, since it may be large.
     pub(super) payload: Cow<'a, Map<String, Value>>,
     search_key: Map<String, Value>,
+    /// A domain that a record which is found must match to be changed.
+    pub(super) when: Option<Vec<Value>>,
     pub(super) auto_create: AutoCreate,
     /// The plan is shown, and not executed.
     pub(super) dry_run: bool,
@@ -71,6 +73,7 @@ impl<'a> Vals<'a> {
             auto_create: AutoCreate::read(vals.get("auto_create"))?,
             dry_run: flag(vals, "dry_run")?.unwrap_or(false),
             search_key: search_key.into_owned(),
+            when: domain(vals, "when")?,
             result_field: field_list::parse(vals.get("result_field").unwrap_or(&Value::Null))
                 .map_err(|source| Error::FieldList { parameter: "result_field", source })?,
             warnings,
@@ -82,6 +85,7 @@ impl<'a> Vals<'a> {
         Self {
             payload: Cow::Borrowed(payload),
             search_key: Map::new(),
+            when: None,
             auto_create: AutoCreate::default(),
             dry_run: self.dry_run,
             result_field: Vec::new(),
@@ -119,6 +123,15 @@ pub(super) fn flag(vals: &Map<String, Value>, name: &str) -> Result<Option<bool>
         None | Some(Value::Null) => Ok(None),
         Some(Value::Bool(flag)) => Ok(Some(*flag)),
         Some(other) => Err(wrong(name, "true or false", other)),
+    }
+}
+
+/// Reads a domain parameter; `None` where it is not given.
+fn domain(vals: &Map<String, Value>, name: &str) -> Result<Option<Vec<Value>>, Error> {
+    match vals.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Array(terms)) => Ok(Some(terms.clone()).filter(|terms| !terms.is_empty())),
+        Some(other) => Err(wrong(name, "a domain, such as [[\"state\", \"=\", \"draft\"]]", other)),
     }
 }
 

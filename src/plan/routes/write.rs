@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{
     company,
-    existing::{Found, find, lines_of},
+    existing::{self, Found, find, lines_of},
     locked::{Scope, resolve_under_locks},
     new_record::{self, KeyValues},
     vals::{self, Vals},
@@ -59,7 +59,9 @@ pub async fn update_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
     let key = vals.search_key()?;
     let mut request = Request::read(caller, model, vals, Some(key), (asked.compat, asked.files)).await?;
     let has_lines = request.draft.has_lines();
-    let (found, resolved) = request.find_and_resolve(caller, has_lines).await?;
+    let has_lock = has_lines || request.vals.when.is_some();
+    let (mut found, resolved) = request.find_and_resolve(caller, has_lock).await?;
+    request.keep_matching(caller, &mut found).await?;
     if found.records.is_empty() {
         let but = found.but_archived();
         let message = format!("no record of `{model}` matches `search_key`; nothing was updated{but}");
@@ -80,7 +82,8 @@ pub async fn create_update_data(caller: &Caller, asked: Asked<'_>) -> Result<Pla
     let vals = Vals::read(caller, asked, &vals::UPDATE)?;
     let key = vals.search_key()?;
     let mut request = Request::read(caller, model, vals, Some(key), (asked.compat, asked.files)).await?;
-    let (found, resolved) = request.find_and_resolve(caller, true).await?;
+    let (mut found, resolved) = request.find_and_resolve(caller, true).await?;
+    request.keep_matching(caller, &mut found).await?;
     request.note_several(caller, &found)?;
     let target = match found.records.is_empty() {
         true => request.new_record(caller, &found).await?,
@@ -160,6 +163,21 @@ impl<'r> Request<'r> {
         let questions = std::mem::take(&mut self.questions);
         let scope = Scope { filter: self.filter, company: self.company, auto_create, is_dry_run: *dry_run };
         resolve_under_locks(caller, scope, questions, locks, warnings, find).await
+    }
+
+    /// Leaves out the records that do not match `when`.
+    ///
+    /// # Errors
+    /// None of those that were found does ([`Error::NotWhen`]), or the domain cannot be searched for.
+    async fn keep_matching(&self, caller: &Caller, found: &mut Found) -> Result<(), Error> {
+        let Some(when) = self.vals.when.as_deref().filter(|_| !found.records.is_empty()) else { return Ok(()) };
+        let ids: Vec<i64> = found.records.iter().map(|record| record.id).collect();
+        let matching = existing::matching(caller, self.model, &ids, when).await?;
+        found.records.retain(|record| matching.contains(&record.id));
+        if found.records.is_empty() {
+            return Err(Error::NotWhen { model: self.model.to_owned(), ids });
+        }
+        Ok(())
     }
 
     /// Warns where a key matches more records than it names, and no rule says how many may be written.

@@ -76,7 +76,7 @@ async fn with_all_routes() -> (Gateway, NamedTempFile) {
     for hook in ["one", "two"] {
         more += &format!(
             "[[hook]]\npath = \"/hooks/{hook}\"\nclient = \"signed\"\nroute = \"create_update_data\"\nmodel = \"res.partner\"\n\
-             template = \"{}\"\n",
+             template = \"{}\"\naccept = \"answer\"\n",
             template.path().display()
         );
     }

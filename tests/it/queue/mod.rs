@@ -131,6 +131,7 @@ fn create(lane: &str, model: &str, name: &str) -> NewCall {
         request: request.to_string().into_bytes(),
         place: Place::Lane(lane.to_owned()),
         keep: None,
+        delivery: None,
     }
 }
 

@@ -38,6 +38,7 @@ fn call(key: Option<&str>, place: Place) -> NewCall {
         request: b"{\"name\": \"x\"}".to_vec(),
         place,
         keep: None,
+        delivery: None,
     }
 }
 

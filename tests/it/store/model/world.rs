@@ -188,6 +188,7 @@ impl<'g> World<'g> {
             request: b"{}".to_vec(),
             place,
             keep: None,
+            delivery: None,
         };
         let takes_over = self.rng.bool();
         let reply = self.store().accept(call.clone(), takes_over).await;
