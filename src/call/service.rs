@@ -26,7 +26,7 @@ use crate::{
     config::Config,
     errors::Code,
     fetch::Fetcher,
-    hook::Hooks,
+    hook::{Captures, Hooks},
     limits::{LoginThrottle, RateLimits, RefusedLines, network},
     log::{self, Arrived, Failure, Finished, Log, OdooCall, State, Who, milliseconds},
     memory::{self, Memory},
@@ -48,6 +48,8 @@ pub struct Service {
     pub rate_limits: RateLimits,
     pub login_throttle: Arc<LoginThrottle>,
     pub hooks: Hooks,
+    /// What comes to hooks and is kept for a look.
+    pub captures: Captures,
     /// Fetches files that payloads name by their URL.
     pub files: Arc<Fetcher>,
     pub log: Log,

@@ -56,6 +56,7 @@ pub(super) async fn answer_request(
         began: Instant::now(),
         rotated: RotatedCookie::default(),
     };
+    site.calls.capture(&incoming).await;
     answer(&site.calls, incoming, share.clone()).await
 }
 
