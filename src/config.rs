@@ -38,7 +38,7 @@ pub use self::{
     delivery::{Cluster, Delivery, Idempotency, Marker, Mode, Ordering, WhenDown},
     files::Files,
     front::{DATABASE_MANAGER, Limits, Pass, Proxy, Server, Tls},
-    hook::{Accept, Hook, SameContent},
+    hook::{Accept, BodyForm, Hook, SameContent},
     log::{Kept, Log, OnFailure, days},
     policy::{OwnCredentials, Rules},
     signature::{Algorithm, Encoding, Hmac, Part, Scheme, Signature},

@@ -95,6 +95,8 @@ pub enum Error {
     NotVals(String),
     #[error("the templates of this gateway's hooks are busy; come back in a moment")]
     Busy,
+    #[error("the calls under way fill the memory that [limits] bodies allows; come back in a moment")]
+    NoRoom,
     #[error("the template of this hook did not end within {} s", TIME_LIMIT.as_secs())]
     Endless,
     #[error(
@@ -113,7 +115,7 @@ impl Error {
             Self::Unreadable(_) => errors::Code::HookBody,
             Self::Fetch(NotFetched::Failed(_)) => errors::Code::HookFetchFailed,
             Self::Fetch(NotFetched::Refused(_)) => errors::Code::HookFetchRefused,
-            Self::Busy => errors::Code::TooBusy,
+            Self::Busy | Self::NoRoom => errors::Code::TooBusy,
             Self::Endless | Self::TooMuch => errors::Code::HookLimits,
         }
     }

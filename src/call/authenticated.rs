@@ -34,7 +34,7 @@ pub(super) struct Authenticated<'s> {
     pub(super) incoming: &'s Incoming,
     pub(super) docket: Docket,
     pub(super) body: &'s Bytes,
-    /// What the body takes once it is parsed.
+    /// What the body takes once it is parsed; nothing where it is that of a hook.
     pub(super) weight: Weight,
     /// The signed delivery that the call is.
     pub(super) delivery: Option<Delivery>,
@@ -72,7 +72,12 @@ impl<'s> Authenticated<'s> {
             Ok(body) => body,
             Err(error) => return Err(docket.stop(error.clone())),
         };
-        let weight = match weigh(body, &service.config.limits) {
+        // The body of a hook may be of any form, and is read within bounds of its own (`hook/body`).
+        let weight = match incoming.hook {
+            Some(_) => Ok(Weight::default()),
+            None => weigh(body, &service.config.limits),
+        };
+        let weight = match weight {
             Ok(weight) => weight,
             Err(error) => return Err(docket.stop(error)),
         };

@@ -19,9 +19,13 @@ impl Service {
             return;
         }
         let refused = prove(self, incoming).err().map(|error| error.to_string());
+        let unread = |why: String| SentBody::Unreadable { text: String::new(), why };
         let (body, size) = match &incoming.body {
-            Ok(body) => (hook.read(headers, body), body.len()),
-            Err(error) => (SentBody::Unreadable { text: String::new(), why: error.to_string() }, 0),
+            Ok(body) => {
+                let read = hook.read(headers, body, &self.config.limits);
+                (read.unwrap_or_else(|error| unread(error.to_string())), body.len())
+            }
+            Err(error) => (unread(error.to_string()), 0),
         };
         let signed = self.clients.by_name(&hook.entry.client).and_then(Client::signature_header);
         let sent = Sent::new(hook.entry.path.written(), line, headers, signed, body);

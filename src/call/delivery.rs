@@ -30,7 +30,9 @@ use super::{
 use crate::{
     config::Accept,
     hook::{self, Hook, Input, Made, MadeCall, Sent, SentBody},
+    memory,
     route::Route,
+    wire::BodyError,
 };
 
 /// A delivery that was read.
@@ -103,7 +105,7 @@ impl Read {
     /// Reads what came, and what identifies it. `signed` is what its signature says of it.
     ///
     /// # Errors
-    /// The templates are busy: nothing is known of it yet.
+    /// The templates are busy, or the body is too much: nothing is known of it yet.
     pub(super) async fn of(
         service: &Service,
         to: &ToHook,
@@ -112,7 +114,10 @@ impl Read {
         signed: Option<&auth::Delivery>,
     ) -> Result<Self, Error> {
         let hook = to.hook.clone();
-        let mut sent = sent(service, to, incoming, body);
+        let mut sent = sent(service, to, incoming, body)?;
+        if let SentBody::Json(json) = &sent.body {
+            memory::take(memory::weigh(json).in_call(0)).map_err(BodyError::from)?;
+        }
         let parsed = match &sent.body {
             SentBody::Json(json) => Envelope::foreign(json).map_err(|error| error.to_string()),
             SentBody::Unreadable { .. } => Ok(Value::Null),
@@ -189,14 +194,14 @@ impl Read {
 }
 
 /// What came to a hook.
-fn sent(service: &Service, to: &ToHook, incoming: &Incoming, body: &Bytes) -> Sent {
-    let (hook, none) = (&to.hook, HeaderMap::new());
-    match (&to.kept, &incoming.presented) {
+fn sent(service: &Service, to: &ToHook, incoming: &Incoming, body: &Bytes) -> Result<Sent, hook::Error> {
+    let (hook, none, limits) = (&to.hook, HeaderMap::new(), &service.config.limits);
+    Ok(match (&to.kept, &incoming.presented) {
         (Some(kept), _) => kept.clone(),
         (None, Presented::Headers { line, headers, .. }) => {
             let signed = service.clients.by_name(&hook.entry.client).and_then(Client::signature_header);
-            Sent::new(hook.entry.path.written(), line, headers, signed, hook.read(headers, body))
+            Sent::new(hook.entry.path.written(), line, headers, signed, hook.read(headers, body, limits)?)
         }
-        (None, Presented::Client(_)) => Sent { body: hook.read(&none, body), ..Sent::of_json(&Value::Null) },
-    }
+        (None, Presented::Client(_)) => Sent { body: hook.read(&none, body, limits)?, ..Sent::of_json(&Value::Null) },
+    })
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use serde_json::{Map, Value, json};
 
 use super::request::RequestLine;
@@ -38,7 +38,8 @@ pub enum SentBody {
 }
 
 impl Sent {
-    /// `path` is that of the hook. `signed` is the header that holds the signature, where the sender uses a header of its own.
+    /// `path` is that of the hook. `signed` is the header that holds the signature, where the sender uses a header of its own. A GET
+    /// without a body has its query as body, so that a template reads a form and a query alike.
     pub fn new(
         path: String,
         line: &RequestLine,
@@ -53,13 +54,14 @@ impl Sent {
             Some((name.as_str().to_owned(), mask_keys(value.to_str().ok()?).into_owned()))
         };
         let query = line.query().into_iter().filter(|(name, _)| !is_hidden(&name.to_ascii_lowercase()));
-        Self {
-            method: line.method.to_string(),
-            path,
-            query: query.collect(),
-            headers: shown.filter_map(text).collect(),
-            body,
-        }
+        let query: Map<String, Value> = query.collect();
+        let body = match body {
+            SentBody::Json(json) if line.method == Method::GET && *json == *b"null" && !query.is_empty() => {
+                SentBody::Json(Bytes::from(Value::Object(query.clone()).to_string()))
+            }
+            body => body,
+        };
+        Self { method: line.method.to_string(), path, query, headers: shown.filter_map(text).collect(), body }
     }
 
     /// Converts it to `{"method", "path", "query", "headers", "body"}`. `body` is the parsed body.

@@ -39,7 +39,7 @@ pub(super) async fn answer_request(
     let client = head.uri.query().and_then(named_client);
     let headers = head.headers;
     let coding = headers.get(header::CONTENT_ENCODING).filter(|coding| *coding != "identity");
-    let body = match coding {
+    let body = match coding.filter(|coding| hook.is_none() || !Hook::unpacks(coding)) {
         None => collect(body, &site.calls.config.limits, &site.calls.memory).await,
         // What is small packed may be large unpacked; Odoo does not unpack either.
         Some(coding) => Err(BodyError::Encoded(String::from_utf8_lossy(coding.as_bytes()).into_owned())),

@@ -14,7 +14,7 @@ use super::{
     test::Given,
 };
 use crate::{
-    config::{self, Config},
+    config::{self, Config, Limits},
     hook::{Hooks, RequestLine, Sent, SentBody},
     log::{Call, Event, Filter},
     operations::calls::{Calls, Query, line_of},
@@ -48,13 +48,13 @@ pub(super) enum Origin {
 /// It cannot be read, or is not in the log.
 pub(super) async fn taken(config: &Config, entry: &config::Hook, given: &Given) -> anyhow::Result<Sample> {
     if let Some(file) = &given.body {
-        return of_body(entry, given, read(file)?);
+        return of_body(&config.limits, entry, given, read(file)?);
     }
     if given.call.is_none() && !given.last {
         if given.method.as_ref().is_none_or(|method| *method == Method::POST) {
             bail!("give what is to be tried: --body FILE, --call ID or --last");
         }
-        return of_body(entry, given, Bytes::new());
+        return of_body(&config.limits, entry, given, Bytes::new());
     }
     let log = Calls::open(&config.log.directory).context("there is no log yet, or it cannot be read")?;
     let (call, sent) = match &given.call {
@@ -64,12 +64,12 @@ pub(super) async fn taken(config: &Config, entry: &config::Hook, given: &Given) 
     Ok(of_call(entry, given, call, &sent))
 }
 
-fn of_body(entry: &config::Hook, given: &Given, body: Bytes) -> anyhow::Result<Sample> {
+fn of_body(limits: &Limits, entry: &config::Hook, given: &Given, body: Bytes) -> anyhow::Result<Sample> {
     let hooks = Hooks::load(std::slice::from_ref(entry))?;
     let hook = hooks.named(entry.name()).context("the hook is gone")?;
     let headers: HeaderMap = given.headers.iter().cloned().collect();
     let line = line(entry, given.method.clone().unwrap_or(Method::POST), given.query.as_deref());
-    let sent = Sent::new(entry.path.written(), &line, &headers, None, hook.read(&headers, &body));
+    let sent = Sent::new(entry.path.written(), &line, &headers, None, hook.read(&headers, &body, limits)?);
     Ok(Sample { sent, line, headers, body, origin: Origin::File, has_hidden: false })
 }
 
