@@ -1,5 +1,6 @@
 //! `odoo-gateway hook`: what the author of a hook works with.
 
+mod captured;
 mod curl;
 mod sample;
 mod shown;
@@ -19,11 +20,14 @@ use crate::config::{self, Config};
 pub(super) enum Command {
     /// Show what a hook makes of a delivery: calls, plan and what Odoo would refuse. Nothing is written
     Test(test::Test),
+    /// Show what came to a hook while its `capture` was on
+    Captured(captured::Captured),
 }
 
 pub(super) async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Test(args) => args.run().await,
+        Command::Captured(args) => args.run(),
     }
 }
 

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     config::{self, Config, Limits},
-    hook::{Hooks, RequestLine, Sent, SentBody},
+    hook::{self, Hooks, RequestLine, Sent, SentBody},
     log::{Call, Event, Filter},
     operations::calls::{Calls, Query, line_of},
 };
@@ -40,6 +40,11 @@ pub(super) struct Sample {
 pub(super) enum Origin {
     File,
     Call(Box<Call>),
+    /// Captured then; why its sender had not proven who it is.
+    Captured {
+        ts: Timestamp,
+        refused: Option<String>,
+    },
 }
 
 /// The delivery that is meant.
@@ -57,11 +62,11 @@ pub(super) async fn taken(config: &Config, entry: &config::Hook, given: &Given) 
         return of_body(&config.limits, entry, given, Bytes::new());
     }
     let log = Calls::open(&config.log.directory).context("there is no log yet, or it cannot be read")?;
-    let (call, sent) = match &given.call {
+    let (origin, sent) = match &given.call {
         Some(part) => recorded(&log, part).await?,
-        None => last(&log, entry).await?,
+        None => last(config, &log, entry).await?,
     };
-    Ok(of_call(entry, given, call, &sent))
+    Ok(of_sent(entry, given, origin, &sent))
 }
 
 fn of_body(limits: &Limits, entry: &config::Hook, given: &Given, body: Bytes) -> anyhow::Result<Sample> {
@@ -73,7 +78,7 @@ fn of_body(limits: &Limits, entry: &config::Hook, given: &Given, body: Bytes) ->
     Ok(Sample { sent, line, headers, body, origin: Origin::File, has_hidden: false })
 }
 
-fn of_call(entry: &config::Hook, given: &Given, call: Call, json: &Value) -> Sample {
+fn of_sent(entry: &config::Hook, given: &Given, origin: Origin, json: &Value) -> Sample {
     let mut sent = Sent::of_json(json);
     for (name, value) in &given.headers {
         sent.headers.insert(name.as_str().to_owned(), value.to_str().unwrap_or_default().to_owned());
@@ -95,7 +100,7 @@ fn of_call(entry: &config::Hook, given: &Given, call: Call, json: &Value) -> Sam
         SentBody::Unreadable { text, .. } => Bytes::from(text.clone()),
     };
     let has_hidden = has_hidden(&json["body"]);
-    Sample { sent, line, headers, body, origin: Origin::Call(Box::new(call)), has_hidden }
+    Sample { sent, line, headers, body, origin, has_hidden }
 }
 
 fn line(entry: &config::Hook, method: Method, query: Option<&str>) -> RequestLine {
@@ -115,7 +120,7 @@ fn encoded(query: &Map<String, Value>) -> String {
 }
 
 /// A call of the log, and what was sent to it. An attempt has what was sent to the call that was accepted.
-async fn recorded(log: &Calls, part: &str) -> anyhow::Result<(Call, Value)> {
+async fn recorded(log: &Calls, part: &str) -> anyhow::Result<(Origin, Value)> {
     let mut call = the_one(log, part).await?;
     let mut sent = sent_to(log, &call).await?;
     if let (None, Some(accepted)) = (&sent, call.attempt_of) {
@@ -123,19 +128,31 @@ async fn recorded(log: &Calls, part: &str) -> anyhow::Result<(Call, Value)> {
         sent = sent_to(log, &call).await?;
     }
     let sent = sent.with_context(|| format!("the log has not kept what was sent to the call {}", call.id))?;
-    Ok((call, sent))
+    Ok((Origin::Call(Box::new(call)), sent))
 }
 
-/// The last delivery to this hook that the log has with its content.
-async fn last(log: &Calls, entry: &config::Hook) -> anyhow::Result<(Call, Value)> {
+/// The last delivery to this hook that the log has with its content, or the last request that was captured, whichever is later.
+async fn last(config: &Config, log: &Calls, entry: &config::Hook) -> anyhow::Result<(Origin, Value)> {
+    let captured = hook::captured(config, entry.name())?.pop();
+    let captured = captured.and_then(|record| Some((record["ts"].as_str()?.parse::<Timestamp>().ok()?, record)));
     let filter = Filter { hook: Some(entry.name().to_owned()), ..Filter::default() };
     let calls = log.page(Query { filter, limit: Some(RECENT), cursor: None }).await?.calls;
     for call in calls.into_iter().filter(|call| call.attempt_of.is_none()) {
+        if captured.as_ref().is_some_and(|(ts, _)| *ts > call.ts) {
+            break;
+        }
         if let Some(sent) = sent_to(log, &call).await? {
-            return Ok((call, sent));
+            return Ok((Origin::Call(Box::new(call)), sent));
         }
     }
-    bail!("the log has no delivery to `{}`; give --body FILE", entry.path.written())
+    match captured {
+        Some((ts, mut record)) => {
+            let why = record["why"].as_str().unwrap_or_default().to_owned();
+            let refused = (record["verified"] != true).then_some(why);
+            Ok((Origin::Captured { ts, refused }, record["sent"].take()))
+        }
+        None => bail!("the log has no delivery to `{}`; give --body FILE", entry.path.written()),
+    }
 }
 
 async fn sent_to(log: &Calls, call: &Call) -> anyhow::Result<Option<Value>> {
@@ -161,19 +178,18 @@ impl Origin {
                 let Call { id, ts, .. } = &**call;
                 format!("the call {id} of {}, {}", terminal::local(*ts), call.state.as_str())
             }
+            Self::Captured { ts, refused } => {
+                let proven = refused.as_ref().map_or("verified".to_owned(), |why| format!("not verified: {why}"));
+                format!("captured at {}, {proven}", terminal::local(*ts))
+            }
         }
     }
 
     pub(super) fn call(&self) -> Option<&Call> {
         match self {
-            Self::File => None,
+            Self::File | Self::Captured { .. } => None,
             Self::Call(call) => Some(call),
         }
-    }
-
-    /// When it came.
-    pub(super) fn ts(&self) -> Option<Timestamp> {
-        self.call().map(|call| call.ts)
     }
 }
 

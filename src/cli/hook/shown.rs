@@ -32,6 +32,14 @@ pub(super) fn json(entry: &config::Hook, sample: &Sample, tried: &Tried, signed:
         Some(Err(refusal)) => shown["key_refused"] = refused(refusal),
         None => {}
     }
+    match &tried.version {
+        Some(Ok(version)) => shown["version"] = version.clone(),
+        Some(Err(refusal)) => shown["version_refused"] = refused(refusal),
+        None => {}
+    }
+    if let Some(fetched) = &tried.fetched {
+        shown["fetched"] = fetched.clone();
+    }
     match &tried.end {
         End::Ignored(why) => shown["ignored"] = json!(why),
         End::Refused(refusal) => shown["refused"] = refused(refusal),
@@ -89,6 +97,11 @@ pub(super) fn text(entry: &config::Hook, sample: &Sample, tried: &Tried, signed:
         Some(Err(refusal)) => fact("ordered by", &reason(refusal)),
         None => {}
     }
+    match &tried.version {
+        Some(Ok(version)) => fact("version", &version.to_string()),
+        Some(Err(refusal)) => fact("version", &reason(refusal)),
+        None => {}
+    }
     match &tried.end {
         End::Ignored(why) => fact("ignored", why),
         End::Refused(refusal) => fact("refused", &reason(refusal)),
@@ -97,6 +110,9 @@ pub(super) fn text(entry: &config::Hook, sample: &Sample, tried: &Tried, signed:
                 text += &call_text(number, calls.len(), call);
             }
         }
+    }
+    if let Some(fetched) = &tried.fetched {
+        let _ = writeln!(text, "\nfetched\n{}", folded(&terminal::pretty(fetched)));
     }
     if let Some(signed) = signed {
         text += "\nsigned\n";

@@ -24,6 +24,10 @@ pub(super) struct Tried {
     pub(super) delivery_id: Option<Result<String, Refusal>>,
     /// What orders it, where the hook has a `key`.
     pub(super) key: Option<Result<Value, Refusal>>,
+    /// What tells newer events from older ones, where the hook has `only_if_newer`.
+    pub(super) version: Option<Result<Value, Refusal>>,
+    /// What was fetched for it.
+    pub(super) fetched: Option<Value>,
     pub(super) end: End,
 }
 
@@ -80,18 +84,36 @@ pub(super) async fn of(config: &Config, hooks: &Hooks, entry: &config::Hook, sam
     let hook = hooks.named(entry.name()).context("the hook is gone")?;
     if let SentBody::Unreadable { why, .. } = &sample.sent.body {
         let end = End::Refused(Error::Unreadable(why.clone()).into());
-        return Ok(Tried { delivery_id: None, key: None, end });
+        return Ok(Tried { fetched: None, delivery_id: None, key: None, version: None, end });
     }
     let input = hook.input(&sample.sent);
+    let until = Instant::now() + config.limits.call_timeout;
+    let fetched = match hook.fetched(&input, until).await {
+        Ok(fetched) => fetched,
+        Err(error) => {
+            return Ok(Tried {
+                fetched: None,
+                delivery_id: None,
+                key: None,
+                version: None,
+                end: End::Refused(error.into()),
+            });
+        }
+    };
+    let input = match &fetched {
+        Some(fetched) => input.with("fetched", fetched.clone()),
+        None => input,
+    };
     let delivery_id = hook.delivery_id(&input).await.map_err(Refusal::from).transpose();
     let key = hook.key(&input).await.map_err(Refusal::from).transpose();
+    let version = hook.version(&input).await.map_err(Refusal::from).transpose();
     let end = match made(hook, input).await {
         Ok(Made::Ignored(why)) => End::Ignored(why),
         Ok(Made::One(call)) => End::Calls(planned(config, entry, vec![call]).await?),
         Ok(Made::Several(calls)) => End::Calls(planned(config, entry, calls).await?),
         Err(refusal) => End::Refused(refusal),
     };
-    Ok(Tried { delivery_id, key, end })
+    Ok(Tried { fetched, delivery_id, key, version, end })
 }
 
 async fn made(hook: &Hook, input: Input) -> Result<Made, Refusal> {
