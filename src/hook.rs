@@ -7,6 +7,7 @@
 
 mod body;
 mod calls;
+mod capture;
 mod fetch;
 mod input;
 mod request;
@@ -29,6 +30,7 @@ use serde_json::Value;
 
 pub use self::{
     calls::{Made, MadeCall},
+    capture::{Came, Captures, captured, clear_captured},
     fetch::{NotFetched, Unready},
     input::Input,
     request::RequestLine,

@@ -153,7 +153,7 @@ impl Service {
 }
 
 /// Who it is, as far as what is presented tells.
-fn prove<'s>(service: &'s Service, incoming: &Incoming) -> Result<Shown<'s>, Error> {
+pub(super) fn prove<'s>(service: &'s Service, incoming: &Incoming) -> Result<Shown<'s>, Error> {
     let clients = &service.clients;
     let client = |name: &str| clients.by_name(name).ok_or(auth::Error::UnknownClient);
     let (came, named) = match &incoming.presented {

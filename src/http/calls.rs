@@ -66,6 +66,7 @@ pub(super) async fn answer_request(
         began: Instant::now(),
         rotated: RotatedCookie::default(),
     };
+    site.calls.capture(&incoming).await;
     let asked = Asked::of(&incoming);
     if let Some(passage) = passage
         && let Some(answered) = shake_hands(site, &incoming, asked.as_ref(), passage).await

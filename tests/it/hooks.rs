@@ -1,6 +1,7 @@
 //! Hooks and signed requests: what a sender can rely on, and what nobody else can do in its name.
 
 mod answers;
+mod bench;
 mod bodies;
 mod deliveries;
 mod examples;
