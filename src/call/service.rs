@@ -164,7 +164,16 @@ async fn make(service: Arc<Service>, incoming: Incoming) -> Answered {
         outcome.warn(Code::NotLogged, format!("the end of this call is not in the gateway's log: {error}"));
     }
     let cookie = incoming.rotated.get();
-    Answered { call_id: incoming.id, envelope_id, outcome, is_of_hook, is_taken, is_replay: is_repeat, accepted, cookie }
+    Answered {
+        call_id: incoming.id,
+        envelope_id,
+        outcome,
+        is_of_hook,
+        is_taken,
+        is_replay: is_repeat,
+        accepted,
+        cookie,
+    }
 }
 
 /// Puts a call into the queue, since Odoo is away; none where that cannot be done either.

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use http::{HeaderName, HeaderValue};
 
 use super::*;
+use crate::hook::Hidden;
 
 fn kept(line: &RequestLine, headers: &[(&'static str, &str)], body: SentBody) -> Value {
     let headers =
