@@ -8,6 +8,7 @@ mod pass_on;
 mod passed;
 mod request;
 pub mod respond;
+mod senders;
 pub mod serve;
 mod stored_calls;
 
@@ -64,9 +65,11 @@ impl Front for Public {
         }
     }
 
-    async fn answer(&self, peer: IpAddr, request: http::Request<Incoming>) -> Response {
+    async fn answer(&self, peer: IpAddr, mut request: http::Request<Incoming>) -> Response {
         let site = self.0.load_full();
-        let address = request::origin::address(peer, request.headers(), &site.calls.config.server.trusted_proxies);
+        let trusted = &site.calls.config.server.trusted_proxies;
+        let address = request::origin::address(peer, request.headers(), trusted);
+        request::origin::note(&mut request, peer, trusted);
         let limits = &site.calls.config.limits;
         let most = Most { all: limits.requests.get(), each: limits.requests_per_address.get() };
         let share = match site.requests.admit(Some(address), most) {
@@ -123,9 +126,9 @@ async fn serve(site: &Arc<Site>, address: IpAddr, request: http::Request<Incomin
                 Ok(Destination::Api(route)) => {
                     return calls::answer_request(site, route, None, address, request, share).await;
                 }
-                Ok(Destination::Hook(hook)) => {
-                    return calls::answer_request(site, hook.entry.route, Some((hook, None)), address, request, share)
-                        .await;
+                Ok(Destination::Hook(to)) => {
+                    let route = to.hook.entry.route;
+                    return calls::answer_request(site, route, Some(to), address, request, share).await;
                 }
                 Ok(Destination::Call(id)) => return stored_calls::answer(site, id, address, &request).await,
                 Ok(Destination::Passed(path)) => return pass_on(site, path, address, request, share).await,
@@ -133,5 +136,5 @@ async fn serve(site: &Arc<Site>, address: IpAddr, request: http::Request<Incomin
             }
         }
     };
-    Passage::new(site, address, &request).refuse(refusal.code(), respond::refusal(refusal)).await
+    Passage::new(site, address, &request).refuse(refusal.code(), respond::refusal(&refusal)).await
 }

@@ -8,11 +8,12 @@ use std::{
 
 use bytesize::ByteSize;
 use http::Method;
+use ipnet::IpNet;
 use jiff::fmt::serde::unsigned_duration::friendly::compact::optional as optional_duration;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::{Map, Value};
 
-use super::{client::Client, delivery::WhenDown, files::UrlPattern, source::Source};
+use super::{client::Client, delivery::WhenDown, files::UrlPattern, signature::Signature, source::Source};
 use crate::route::Route;
 
 const PREFIX: &str = "/hooks/";
@@ -128,6 +129,8 @@ pub struct Fetch {
     pub url: String,
     /// The URLs that may be fetched, redirects too.
     pub allow: Vec<UrlPattern>,
+    /// Addresses that are not public and may be reached all the same.
+    pub allow_private: Vec<IpNet>,
     /// The header with the credential and what stands before it there.
     pub header: http::HeaderName,
     pub prefix: String,
@@ -141,6 +144,8 @@ pub struct Fetch {
 struct WrittenFetch {
     url: String,
     allow: Vec<UrlPattern>,
+    #[serde(default)]
+    allow_private: Vec<IpNet>,
     header: Option<String>,
     prefix: Option<String>,
     secret_env: Option<String>,
@@ -167,6 +172,7 @@ impl TryFrom<WrittenFetch> for Fetch {
         Ok(Self {
             url: written.url,
             allow: written.allow,
+            allow_private: written.allow_private,
             header: header.parse().map_err(|_| format!("`{header}` is no name of a header"))?,
             prefix,
             secret: Source::one_of(written.secret_env, written.secret_file, "secret")?,
@@ -235,6 +241,19 @@ pub(super) fn check(hooks: &[Hook], clients: &[Client]) -> Result<(), String> {
         }
         if hook.accept == Accept::Store && hook.route == Route::SearchData {
             return Err(format!("[[hook]] `{path}`: the answer of `search_data` needs accept = \"answer\""));
+        }
+        let is_in_path = client.signature.as_ref().is_some_and(Signature::is_in_path);
+        if is_in_path != hook.path.has_token {
+            return Err(match is_in_path {
+                true => format!(
+                    "[[hook]] `{path}`: the client `{}` has its token in the path, so that the path must end with /{TOKEN}",
+                    client.name
+                ),
+                false => format!(
+                    "[[hook]] `{path}`: nothing compares its {TOKEN}: the client `{}` needs a [client.signature] with scheme = \"token\" and path = true",
+                    client.name
+                ),
+            });
         }
         if hook.accept == Accept::Store && hook.when_down.is_some() {
             return Err(format!(

@@ -16,8 +16,9 @@ use uuid::Uuid;
 use super::{request::destination::Refusal, serve::front::Malformed};
 use crate::{
     call::{Accepted, Answered, Error},
-    errors::{Class, Retry},
+    errors::{Class, Code, Retry},
     execute::Atomicity,
+    hook::Reply,
     wire::{Body, Response},
 };
 
@@ -33,7 +34,7 @@ const RETRY_AFTER_SECONDS: u32 = 5;
 pub fn answer(answered: Answered) -> Response {
     let outcome = &answered.outcome;
     let retry = outcome.error.map(|refusal| refusal.retry);
-    let status = if answered.is_of_hook { hook_status(outcome.class, retry) } else { status(outcome.class) };
+    let status = status_of(&answered);
     let mut response = json_response(status, &answered);
     let headers = response.headers_mut();
     name_in_log(headers, answered.call_id);
@@ -54,6 +55,14 @@ pub fn answer(answered: Answered) -> Response {
         let after = outcome.error.and_then(|refusal| refusal.after);
         headers.insert(header::RETRY_AFTER, after.unwrap_or(RETRY_AFTER_SECONDS).into());
     }
+    // RFC 7617, section 2: a sender with user and password in its URL may wait for this before it sends them.
+    let is_basic = matches!(
+        outcome.error.map(|refusal| refusal.code),
+        Some(Code::NoCredentials | Code::UnreadableCredential | Code::UnknownClient)
+    );
+    if status == StatusCode::UNAUTHORIZED && is_basic {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"odoo-gateway\""));
+    }
     if answered.is_replay {
         headers.insert(IDEMPOTENT_REPLAY, HeaderValue::from_static("true"));
     }
@@ -68,6 +77,22 @@ pub fn answer(answered: Answered) -> Response {
     if let Some(cookie) = answered.cookie {
         headers.append(header::SET_COOKIE, cookie);
     }
+    response
+}
+
+/// The status with which a call is answered.
+pub(super) fn status_of(answered: &Answered) -> StatusCode {
+    let outcome = &answered.outcome;
+    let retry = outcome.error.map(|refusal| refusal.retry);
+    if answered.is_of_hook { hook_status(outcome.class, retry) } else { status(outcome.class) }
+}
+
+/// The answer that an expression of a hook gives.
+pub(super) fn reply(id: Uuid, reply: Reply) -> Response {
+    let mut response = http::Response::new(full(reply.body));
+    *response.status_mut() = reply.status;
+    *response.headers_mut() = reply.headers;
+    name_in_log(response.headers_mut(), id);
     response
 }
 
@@ -123,7 +148,7 @@ pub fn hook_status(class: Class, retry: Option<Retry>) -> StatusCode {
 }
 
 /// The answer to a request that is for nothing that the gateway serves.
-pub(super) fn refusal(refusal: Refusal) -> Response {
+pub(super) fn refusal(refusal: &Refusal) -> Response {
     let code = refusal.code();
     let body = json!({"error": {"code": code, "message": refusal.to_string()}});
     let mut response = json_response(status(code.class()), &body);
@@ -134,6 +159,11 @@ pub(super) fn refusal(refusal: Refusal) -> Response {
         }
         Refusal::OnlyGet => {
             headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+        }
+        Refusal::HookMethod(hook) => {
+            if let Ok(methods) = HeaderValue::try_from(hook.methods()) {
+                headers.insert(header::ALLOW, methods);
+            }
         }
         // What follows on the connection may be part of what was refused.
         Refusal::Framing | Refusal::Host => {
