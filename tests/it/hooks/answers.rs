@@ -102,7 +102,7 @@ async fn handshakes_of_senders_are_answered_without_a_signature_and_deliveries_s
     let meta = "meta?hub.mode=subscribe&hub.verify_token=v1&hub.challenge=1158201444";
     hooks.ask("GET", meta, none(), "").await.is(200, PLAIN, "1158201444");
     let wrong = hooks.ask("GET", "meta?hub.verify_token=v2&hub.challenge=1", none(), "").await;
-    assert_eq!((wrong.status, &*wrong.code(), wrong.header(header::ALLOW)), (405, "wrong_http_method", "POST"));
+    assert_eq!((wrong.status, &*wrong.code(), wrong.header(header::ALLOW)), (405, "method_not_allowed", "POST"));
     assert_eq!(hooks.ask("HEAD", "trello", none(), "").await.status, 200);
     hooks.ask("POST", "graph?validationToken=Validation%3A+a%2Bb", none(), "").await.is(200, PLAIN, "Validation: a+b");
     let form = headers(&[("content-type", "application/x-www-form-urlencoded")]);
