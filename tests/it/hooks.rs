@@ -7,6 +7,7 @@ mod deliveries;
 mod examples;
 mod fetched;
 mod order;
+mod outage;
 mod places;
 mod refusals;
 mod several;
