@@ -6,6 +6,7 @@ mod order;
 mod refusals;
 mod several;
 mod shop;
+mod signatures;
 mod stored;
 
 use std::io::Write;
