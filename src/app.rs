@@ -15,7 +15,7 @@ use crate::{
     },
     config::Config,
     fetch::{self, Fetcher},
-    hook::{self, Hooks},
+    hook::{self, Captures, Hooks},
     http::{Site, serve::tls},
     limits::{ConcurrencyLimit, LoginThrottle, RateLimits, RefusedLines},
     log::{self, Log},
@@ -132,6 +132,7 @@ fn assemble(
     let Kept { tasks, metrics, refused_lines, login_throttle, requests, memory, open_keys, turns, room, stop } = kept;
     let clients = Clients::load(&config.clients)?;
     let hooks = Hooks::load(&config.hooks)?;
+    let captures = Captures::of(&config);
     let files = Arc::new(Fetcher::build(&config.files)?);
     let rules = &config.policy.rules;
     let (policy, rate_limits) = (Arc::new(rules.policy.clone()), RateLimits::new(rules));
@@ -153,6 +154,7 @@ fn assemble(
         rate_limits,
         login_throttle,
         hooks,
+        captures,
         turns,
         files,
         log,

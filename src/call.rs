@@ -9,6 +9,7 @@ mod answered;
 mod answered_before;
 pub mod auth;
 mod authenticated;
+mod captured;
 mod claim;
 mod delivery;
 mod docket;

@@ -36,9 +36,9 @@ use toml::{
 pub use self::{
     client::Client,
     delivery::{Cluster, Delivery, Idempotency, Marker, Mode, Ordering, WhenDown},
-    files::Files,
+    files::{Files, UrlPattern},
     front::{DATABASE_MANAGER, Limits, Pass, Proxy, Server, Tls},
-    hook::{Accept, BodyForm, Hook, SameContent},
+    hook::{Accept, BodyForm, Fetch, Hook, SameContent},
     log::{Kept, Log, OnFailure, days},
     policy::{OwnCredentials, Rules},
     signature::{Algorithm, Encoding, Form, Padding, Part, Parts, Proof, Scheme, SecretEncoding, Signature, Token},

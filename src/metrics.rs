@@ -3,6 +3,7 @@
 //! Every label has a small set of values, all of them the gateway's own words, routes, states, error codes, or the names of
 //! clients, which are the operator's. What a caller sends is never one. Gauges are read when somebody asks.
 
+mod deliveries;
 mod queue;
 
 use std::{
@@ -24,7 +25,10 @@ use prometheus_client::{
 };
 use tokio::time::Instant;
 
-pub use self::queue::{Found, Queue};
+pub use self::{
+    deliveries::{Delivered, Deliveries},
+    queue::{Found, Queue},
+};
 
 /// From a call that a cache answers to one that waits for a slow Odoo, in seconds.
 const TIMES: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 120.0];
@@ -90,6 +94,7 @@ pub struct Metrics {
     gauges: Gauges,
     /// Of queued calls.
     pub queue: Queue,
+    pub deliveries: Deliveries,
     turned: Mutex<Option<Instant>>,
 }
 
@@ -130,6 +135,7 @@ impl Default for Metrics {
         started.set(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |now| now.as_secs_f64()));
         registry.register_with_unit("start_time", "When it was started", Unit::Seconds, started);
         let queue = Queue::register(&mut registry);
+        let deliveries = Deliveries::register(&mut registry);
         let metrics = Self {
             registry: Registry::default(),
             calls: Family::default(),
@@ -144,6 +150,7 @@ impl Default for Metrics {
             reloaded: Gauge::default(),
             gauges: Gauges::default(),
             queue,
+            deliveries,
             turned: Mutex::default(),
         };
         let Self {

@@ -145,8 +145,15 @@ struct Came<'r> {
     headers: &'r HeaderMap,
 }
 
+impl Service {
+    /// Whether what is presented proves who has sent a request.
+    pub fn is_proven(&self, incoming: &Incoming) -> bool {
+        prove(self, incoming).is_ok()
+    }
+}
+
 /// Who it is, as far as what is presented tells.
-fn prove<'s>(service: &'s Service, incoming: &Incoming) -> Result<Shown<'s>, Error> {
+pub(super) fn prove<'s>(service: &'s Service, incoming: &Incoming) -> Result<Shown<'s>, Error> {
     let clients = &service.clients;
     let client = |name: &str| clients.by_name(name).ok_or(auth::Error::UnknownClient);
     let (came, named) = match &incoming.presented {

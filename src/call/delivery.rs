@@ -105,7 +105,7 @@ impl Read {
     /// Reads what came, and what identifies it. `signed` is what its signature says of it.
     ///
     /// # Errors
-    /// The templates are busy, or the body is too much: nothing is known of it yet.
+    /// The templates are busy, or there is no room for what the body is parsed into: nothing is known of it yet.
     pub(super) async fn of(
         service: &Service,
         to: &ToHook,
@@ -190,6 +190,9 @@ impl Read {
 }
 
 /// What came to a hook.
+///
+/// # Errors
+/// There is no room for what is made of the body.
 fn sent(service: &Service, to: &ToHook, incoming: &Incoming, body: &Bytes) -> Result<Sent, hook::Error> {
     let (hook, none, limits) = (&to.hook, HeaderMap::new(), &service.config.limits);
     Ok(match (&to.kept, &incoming.presented) {

@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use super::{
-    Accepted, Answered, Error, Incoming, Outcome,
+    Accepted, Answered, By, Error, Incoming, Outcome,
     answered_before::AnsweredBefore,
     auth::clients::Clients,
     authenticated::Authenticated,
@@ -24,13 +24,13 @@ use super::{
 };
 use crate::{
     config::Config,
-    errors::Code,
+    errors::{Class, Code},
     fetch::Fetcher,
-    hook::Hooks,
+    hook::{Captures, Hooks},
     limits::{LoginThrottle, RateLimits, RefusedLines, network},
     log::{self, Arrived, Failure, Finished, Log, OdooCall, State, Who, milliseconds},
     memory::{self, Memory},
-    metrics::Metrics,
+    metrics::{Delivered, Metrics},
     odoo::{self, Odoo, Trace},
     plan,
     policy::Policy,
@@ -48,6 +48,8 @@ pub struct Service {
     pub rate_limits: RateLimits,
     pub login_throttle: Arc<LoginThrottle>,
     pub hooks: Hooks,
+    /// What comes to hooks and is kept for a look.
+    pub captures: Captures,
     /// Fetches files that payloads name by their URL.
     pub files: Arc<Fetcher>,
     pub log: Log,
@@ -115,12 +117,26 @@ async fn make(service: Arc<Service>, incoming: Incoming) -> Answered {
     };
     let (mut outcome, finished) = settle(done, warnings, &trace);
     let is_refused_at_once = entry.is_none() && outcome.state != State::Done;
+    let is_taken = !is_refused_at_once || outcome.class == Class::Taken;
     if let (State::Done, Some((hook, key, version))) = (outcome.state, newest)
         && let Err(error) = service.store.note_newest(&hook, &key, version).await
     {
         tracing::error!(call = %arrived.id, %error, "the store does not know that this event was done, so that an older one is not ignored");
     }
     service.metrics.call(arrived.route.name(), finished.state.as_str(), finished.error, started.elapsed());
+    let is_repeat = repeat_of.is_some();
+    if let (Some(to), By::Caller) = (&incoming.hook, &incoming.by) {
+        let became = match outcome.state {
+            _ if is_refused_at_once => Delivered::Refused,
+            _ if is_repeat => Delivered::Repeated,
+            State::Queued => Delivered::Accepted,
+            State::Done => Delivered::Done,
+            State::Ignored => Delivered::Ignored,
+            State::Failed => Delivered::Failed,
+            State::InDoubt => Delivered::InDoubt,
+        };
+        service.metrics.deliveries.count(to.hook.name(), &to.hook.entry.client, became);
+    }
     if is_refused_at_once {
         // Anyone can cause this, as fast as a network carries it, and so can a caller with a key that was revoked.
         service.login_throttle.refuse(network(arrived.address)).await;
@@ -147,9 +163,17 @@ async fn make(service: Arc<Service>, incoming: Incoming) -> Answered {
         tracing::error!(call = %arrived.id, %error, "the end of a call is not in the log");
         outcome.warn(Code::NotLogged, format!("the end of this call is not in the gateway's log: {error}"));
     }
-    let is_replay = repeat_of.is_some();
     let cookie = incoming.rotated.get();
-    Answered { call_id: incoming.id, envelope_id, outcome, is_of_hook, is_replay, accepted, cookie }
+    Answered {
+        call_id: incoming.id,
+        envelope_id,
+        outcome,
+        is_of_hook,
+        is_taken,
+        is_replay: is_repeat,
+        accepted,
+        cookie,
+    }
 }
 
 /// Puts a call into the queue, since Odoo is away; none where that cannot be done either.

@@ -1,5 +1,7 @@
 //! `odoo-gateway check`: what an operator needs to know before the first call.
 
+mod hooks;
+
 use std::{fmt::Display, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
@@ -42,7 +44,12 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     }
     match Hooks::load(&config.hooks) {
         Ok(_) if config.hooks.is_empty() => {}
-        Ok(_) => report.line("hooks", Ok::<_, &str>(format!("{} with their templates", config.hooks.len()))),
+        Ok(_) => {
+            for hook in &config.hooks {
+                report.line("hook", Ok::<_, &str>(hooks::line(hook)));
+                hooks::notes(&config, hook).iter().for_each(|note| Report::note("hook", note));
+            }
+        }
         Err(error) => report.line("hooks", Err::<&str, _>(error)),
     }
     let odoo = match Odoo::build(&config.upstream, &config.lookup_cache, Arc::default()) {
@@ -207,6 +214,11 @@ impl Report {
                 println!("FAIL  {what:<14} {words}");
             }
         }
+    }
+
+    /// What may be meant, and may be a mistake.
+    fn note(what: &str, words: &str) {
+        println!("note  {what:<14} {words}");
     }
 
     fn exit_code(&self) -> ExitCode {

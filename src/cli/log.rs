@@ -207,15 +207,19 @@ impl Ls {
 
 /// A table with a line for each call.
 pub(super) fn list(calls: &[Call]) -> String {
-    let head = ["TIME", "ID", "ROUTE", "MODEL", "STATE", "ERROR", "MS", "CALLER", "RECORDS"];
-    terminal::table(&head, &[6], calls.iter().map(row))
+    let mut head = vec!["TIME", "ID", "ROUTE", "MODEL", "STATE", "ERROR", "MS", "CALLER", "RECORDS"];
+    let has_hooks = calls.iter().any(|call| !call.hook.is_empty());
+    if has_hooks {
+        head.extend(["HOOK", "DELIVERY"]);
+    }
+    terminal::table(&head, &[6], calls.iter().map(|call| row(call, has_hooks)))
 }
 
-fn row(call: &Call) -> Vec<String> {
+fn row(call: &Call, has_hooks: bool) -> Vec<String> {
     // A request that was passed on has no model, but a method and a path.
     let subject =
         if call.model.is_empty() && call.route == RecordedRoute::Passed { &call.message } else { &call.model };
-    vec![
+    let mut cells = vec![
         terminal::local(call.ts),
         call.id.to_string(),
         call.route.to_string(),
@@ -225,7 +229,19 @@ fn row(call: &Call) -> Vec<String> {
         call.duration_ms.map(|ms| format!("{ms:.1}")).unwrap_or_default(),
         call.caller().to_owned(),
         records(call),
-    ]
+    ];
+    if has_hooks {
+        cells.extend([call.hook.clone(), delivery(call)]);
+    }
+    cells
+}
+
+/// What the sender calls the delivery, shortened, and the place of the call in it.
+fn delivery(call: &Call) -> String {
+    const SHOWN: usize = 36;
+    let id = terminal::cut(&call.delivery_id, SHOWN);
+    let step = if call.step > 0 { format!("step {}", call.step) } else { String::new() };
+    [id, step].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 pub(super) fn state(call: &Call) -> String {

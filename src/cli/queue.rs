@@ -15,12 +15,15 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Configured, terminal};
+use super::{
+    Configured,
+    terminal::{self, cut},
+};
 use crate::{
     config::{self, Config},
     operations::queue::Queue,
     route::Route,
-    store::{Filter, State, StoredCall},
+    store::{Delivery, Filter, State, StoredCall},
 };
 
 #[derive(Debug, Subcommand)]
@@ -181,8 +184,7 @@ impl Ls {
             return Ok(ExitCode::SUCCESS);
         }
         let now = queue.now();
-        let head = ["ID", "STATE", "AGE", "TRY", "CLIENT", "MODEL", "ERROR"];
-        write!(out, "{}", terminal::table(&head, &[2, 3], calls.iter().map(|call| row(call, now))))?;
+        write!(out, "{}", list(&calls, now))?;
         out.flush()?;
         if !self.all && calls.len() == self.limit {
             eprintln!("{} calls; -n or --all shows more", calls.len());
@@ -191,24 +193,32 @@ impl Ls {
     }
 }
 
-/// Within 100 columns.
-fn row(call: &StoredCall, now: i64) -> Vec<String> {
+/// A table within 100 columns. Where deliveries to hooks are among the calls, these have their hook, behind a slash, and their
+/// sender's id.
+fn list(calls: &[StoredCall], now: i64) -> String {
+    let has_hooks = calls.iter().any(|call| call.delivery.is_some());
+    let (client, model, widths) = match has_hooks {
+        true => ("CLIENT /HOOK", "MODEL DELIVERY", [12, 14, 11]),
+        false => ("CLIENT", "MODEL", [9, 13, 15]),
+    };
+    let head = ["ID", "STATE", "AGE", "TRY", client, model, "ERROR"];
+    terminal::table(&head, &[2, 3], calls.iter().map(|call| row(call, now, widths)))
+}
+
+fn row(call: &StoredCall, now: i64, widths: [usize; 3]) -> Vec<String> {
+    let (from, what) = match &call.delivery {
+        Some(Delivery { hook, id }) => (format!("/{hook}"), id.as_deref().unwrap_or(&call.model)),
+        None => (call.client.clone().unwrap_or_default(), &*call.model),
+    };
     vec![
         call.id.to_string(),
         if call.is_held { "held" } else { call.state.as_str() }.to_owned(),
         span(now.saturating_sub(call.accepted)),
         call.attempts.to_string(),
-        cut(call.client.as_deref().unwrap_or_default(), 9),
-        cut(&call.model, 13),
-        cut(call.error.as_deref().unwrap_or_default(), 15),
+        cut(&from, widths[0]),
+        cut(what, widths[1]),
+        cut(call.error.as_deref().unwrap_or_default(), widths[2]),
     ]
-}
-
-fn cut(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.to_owned();
-    }
-    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
 }
 
 /// An age or a delay in its largest unit.
@@ -230,6 +240,8 @@ fn facts(call: &StoredCall) -> Value {
         "client": call.client, "caller": call.caller, "key": call.key, "route": call.route, "model": call.model,
         "lane": call.lane, "error": call.error, "accepted": time(call.accepted), "due": call.due.and_then(time),
         "last_attempt": call.last_attempt.and_then(time), "closed": call.closed.and_then(time),
+        "hook": call.delivery.as_ref().map(|delivery| &delivery.hook),
+        "delivery_id": call.delivery.as_ref().and_then(|delivery| delivery.id.as_ref()),
     })
 }
 
@@ -257,11 +269,15 @@ mod tests {
             due: None,
             is_held: false,
             delivery: None,
+            progress: None,
             outcome: None,
         };
-        let head = ["ID", "STATE", "AGE", "TRY", "CLIENT", "MODEL", "ERROR"];
-        let listed = terminal::table(&head, &[2, 3], [row(&call, 365 * 86_400_000)]);
-        assert!(listed.lines().all(|line| line.chars().count() <= 100), "{listed}");
+        let delivery = Delivery { hook: "a/very/deep/hook".to_owned(), id: Some("an-id-of-its-senders".to_owned()) };
+        let delivered = StoredCall { delivery: Some(delivery), ..call.clone() };
+        for calls in [&[call.clone()][..], &[call.clone(), delivered]] {
+            let listed = list(calls, 365 * 86_400_000);
+            assert!(listed.lines().all(|line| line.chars().count() <= 100), "{listed}");
+        }
     }
 
     #[test]

@@ -28,6 +28,14 @@ pub(super) fn plain_lines(text: &str) -> String {
     text.lines().map(|line| plain(line).into_owned()).collect::<Vec<_>>().join("\n")
 }
 
+/// A text of at most so many characters.
+pub(super) fn cut(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+}
+
 /// JSON to be read by a person. JSON escapes control characters by itself; what turns the direction of writing it does not.
 pub(super) fn pretty(value: &Value) -> String {
     plain_lines(&serde_json::to_string_pretty(value).unwrap_or_default())

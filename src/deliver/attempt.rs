@@ -15,6 +15,8 @@ use super::{
 use crate::{
     call::{self, Attempt, Lease, Outcome, Service, StoredRequest, Unreadable},
     errors::Code,
+    log,
+    metrics::Delivered,
     store::{self, Claimed, Earlier, End, Ticket},
 };
 
@@ -37,10 +39,10 @@ pub(super) async fn make(shared: &Shared, service: &Arc<Service>, claimed: Claim
     let tried = Tried { attempts, age: claimed.age, max_age };
     let ticket = claimed.ticket.clone();
     let lease = Arc::new(Lease::keep(service.store.clone(), ticket.clone(), asked));
-    let ended = match given_up(&claimed, tried) {
-        Some(ended) => ended,
+    let (hook, ended) = match given_up(&claimed, tried) {
+        Some(ended) => (StoredRequest::of_bytes(&claimed.request).ok().and_then(|request| request.hook), ended),
         None => {
-            let outcome = carry_out(service, &claimed, lease.clone()).await;
+            let (hook, outcome) = carry_out(service, &claimed, lease.clone()).await;
             let next = match retry::next(&outcome, tried, chance()) {
                 // An attempt before this one may have done what this one was refused.
                 Next::Dead if unsettled(&claimed).is_some() => Next::InDoubt,
@@ -52,7 +54,7 @@ pub(super) async fn make(shared: &Shared, service: &Arc<Service>, claimed: Claim
             } else {
                 pass.was_answered()
             }
-            Ended { outcome, next }
+            (hook, Ended { outcome, next })
         }
     };
     let client = &claimed.client;
@@ -65,11 +67,26 @@ pub(super) async fn make(shared: &Shared, service: &Arc<Service>, claimed: Claim
         }
         _ => shared.schedule.is_accepted(client),
     }
+    let became = became(&ended);
     let (end, counted) = end(ended, ticket.id, tried);
     let told = callback::body(service, client, ticket.id, &end);
     let is_ours = record(service, &ticket, end, told).await;
     service.metrics.queue.attempt(if is_ours { counted } else { "lost" });
+    if let (Some(hook), Some(became), true) = (hook, became, is_ours) {
+        service.metrics.deliveries.count(&hook, client, became);
+    }
     drop(lease);
+}
+
+/// What became of a delivery; none where it is tried again.
+fn became(ended: &Ended) -> Option<Delivered> {
+    match ended.next {
+        Next::Done if ended.outcome.state == log::State::Ignored => Some(Delivered::Ignored),
+        Next::Done => Some(Delivered::Done),
+        Next::Dead | Next::TooOld => Some(Delivered::Dead),
+        Next::InDoubt => Some(Delivered::InDoubt),
+        Next::Again { .. } | Next::Stop(_) => None,
+    }
 }
 
 /// A call that is not made again, whatever would come of it.
@@ -92,34 +109,38 @@ fn unsettled(claimed: &Claimed) -> Option<Earlier> {
     claimed.earlier.filter(|earlier| earlier.unfinished > 0)
 }
 
-async fn carry_out(service: &Arc<Service>, claimed: &Claimed, lease: Arc<Lease>) -> Outcome {
+/// The hook that the call came by, and its outcome.
+async fn carry_out(service: &Arc<Service>, claimed: &Claimed, lease: Arc<Lease>) -> (Option<String>, Outcome) {
     let request = match StoredRequest::of_bytes(&claimed.request) {
         Ok(request) => request,
         Err(error) => {
             tracing::error!(call = %claimed.ticket.id, %error, "a queued call cannot be read");
-            return Outcome::refused(&match error {
+            let error = match error {
                 // A gateway of that version may come back.
                 Unreadable::Newer(_) => call::Error::Store(store::Error::Unavailable(error.to_string())),
                 Unreadable::Broken(_) => call::Error::Internal,
-            });
+            };
+            return (None, Outcome::refused(&error));
         }
     };
+    let hook = request.hook.clone();
     let attempt = Attempt::of(claimed, &request, lease);
     let attempt = Attempt { earlier: unsettled(claimed), ..attempt };
     let incoming = match request.into_incoming(attempt, &service.hooks) {
         Ok(incoming) => incoming,
         Err(error) => {
             tracing::warn!(call = %claimed.ticket.id, %error, "a delivery cannot be made");
-            return Outcome::refused(&error);
+            return (hook, Outcome::refused(&error));
         }
     };
-    match service.start(incoming, ()).await {
+    let outcome = match service.start(incoming, ()).await {
         Ok(answered) => answered.outcome,
         Err(error) => {
             tracing::error!(call = %claimed.ticket.id, %error, "an attempt failed inside the gateway");
             Outcome::refused(&call::Error::Internal)
         }
-    }
+    };
+    (hook, outcome)
 }
 
 /// What the store is told, and how it is counted.

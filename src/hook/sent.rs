@@ -66,6 +66,15 @@ impl Sent {
         Self { method: line.method.to_string(), path, query, headers: shown.filter_map(text).collect(), body }
     }
 
+    /// With all that stands in the request, credentials too: for what is answered at once, and never kept.
+    pub fn unhidden(path: String, line: &RequestLine, headers: &HeaderMap, body: SentBody) -> Self {
+        let text = |(name, value): (&HeaderName, &HeaderValue)| {
+            Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+        };
+        let headers = headers.iter().filter_map(text).collect();
+        Self { method: line.method.to_string(), path, query: line.query(), headers, body }
+    }
+
     /// Converts it to `{"method", "path", "query", "headers", "body"}`. `body` is the parsed body.
     pub fn to_json(&self, body: Value) -> Value {
         let headers = self.headers.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str())));

@@ -4,6 +4,7 @@ use std::{collections::HashMap, path::Path, sync::Arc};
 
 use jiff::Timestamp;
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::{blocking, statistics::Statistics};
 use crate::log::{Archive, Call, Cursor, Error, Event, Filter, FollowPosition, Page};
@@ -35,6 +36,12 @@ pub enum NotOne {
     Several { part: String, calls: usize },
     #[error(transparent)]
     Log(#[from] Error),
+}
+
+/// Shortly before the time that an id of a call tells, so that a listing ends there.
+fn came_in(id: Uuid) -> Option<Timestamp> {
+    let (seconds, _) = id.get_timestamp()?.to_unix();
+    Timestamp::from_second(i64::try_from(seconds).ok()?.saturating_sub(60)).ok()
 }
 
 /// The line of a call that records this event.
@@ -76,6 +83,18 @@ impl Calls {
             }
         })
         .await
+    }
+
+    /// The call that was accepted or made first, its attempts or steps and its repetitions, the earliest first.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn delivery(&self, of: &Call) -> Result<Vec<Call>, Error> {
+        let root = of.attempt_of.or(of.repeat_of).unwrap_or(of.id);
+        let filter = Filter { delivery: Some(root.to_string()), since: came_in(root), ..Filter::default() };
+        let mut calls = self.page(Query { filter, ..Query::default() }).await?.calls;
+        calls.reverse();
+        Ok(calls)
     }
 
     /// The lines of a call, with large values put back into them; see [`Archive::lines`].
@@ -156,7 +175,6 @@ mod tests {
     use std::collections::HashSet;
 
     use serde_json::json;
-    use uuid::Uuid;
 
     use super::*;
     use crate::{
@@ -294,6 +312,8 @@ mod tests {
             let filter = Filter { delivery: Some(identity), ..Filter::default() };
             assert_eq!(ids(&found(filter).await), [second, first, delivery]);
         }
+        let one = calls.one(&second.to_string()).await.unwrap();
+        assert_eq!(ids(&calls.delivery(&one).await.unwrap()), [delivery, first, second]);
         let of_hook = found(Filter { hook: Some("shop".to_owned()), ..Filter::default() }).await;
         assert_eq!(of_hook.len(), 4);
         let second = &of_hook[1];

@@ -232,6 +232,8 @@ pub struct StoredCall {
     /// A worker has it now.
     pub is_held: bool,
     pub delivery: Option<Delivery>,
+    /// What came of the calls of a delivery that are done; only where one call is looked at.
+    pub progress: Option<Vec<u8>>,
     pub outcome: Option<Vec<u8>>,
 }
 

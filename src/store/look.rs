@@ -84,11 +84,12 @@ impl Operation for Find {
             let mut query = Query::new("SELECT ");
             query
                 .push(STORED)
-                .push(", calls.outcome FROM calls LEFT JOIN lanes ON lanes.lane = calls.lane WHERE calls.id = ");
+                .push(", calls.outcome, calls.progress FROM calls LEFT JOIN lanes ON lanes.lane = calls.lane WHERE calls.id = ");
             query.bind_text(self.id.to_string());
             let Some(found) = query.build().fetch_optional(&mut *tx.connection).await? else { return Ok(None) };
             let outcome = found.try_get("outcome")?;
-            row::stored(&found, outcome).map(Some)
+            let progress = found.try_get("progress")?;
+            Ok(Some(StoredCall { progress, ..row::stored(&found, outcome)? }))
         }
         .boxed()
     }

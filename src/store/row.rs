@@ -52,6 +52,7 @@ pub(super) fn stored(row: &AnyRow, outcome: Option<Vec<u8>>) -> Result<StoredCal
         due: due.filter(|_| state == State::Queued),
         is_held: holder.is_some(),
         delivery,
+        progress: None,
         outcome,
     })
 }

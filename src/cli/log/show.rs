@@ -1,14 +1,16 @@
 //! `log show`: one call, with the content of all its lines.
 
+pub(in crate::cli) mod sent;
+
 use std::{io::Write, process::ExitCode};
 
 use anyhow::anyhow;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{Configured, calls, state, terminal};
+use super::{Configured, calls, records, state, terminal};
 use crate::{
-    log::{self, Call, Event},
+    log::{self, Call, CallState, Event},
     operations::calls::{Calls, NotOne, line_of},
 };
 
@@ -29,12 +31,50 @@ impl Show {
         let call = the_one(&log, &self.id).await?;
         let lines = log.lines(&call).await?;
         if self.json {
-            writeln!(out, "{}", json!({"call": call, "lines": lines}))?;
+            let mut shown = json!({"call": call, "lines": lines});
+            if is_of_delivery(&call) {
+                shown["delivery"] = json!(log.delivery(&call).await?);
+            }
+            writeln!(out, "{shown}")?;
         } else {
             write(out, &call, &lines)?;
+            if is_of_delivery(&call) {
+                write_delivery(out, &call, &log.delivery(&call).await?)?;
+            }
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Whether other calls may be of the same delivery.
+fn is_of_delivery(call: &Call) -> bool {
+    call.attempt_of.is_some() || call.repeat_of.is_some() || call.state == CallState::Queued || !call.hook.is_empty()
+}
+
+/// The calls of a delivery in their order, where there are several.
+fn write_delivery(out: &mut impl Write, call: &Call, calls: &[Call]) -> std::io::Result<()> {
+    if calls.len() < 2 {
+        return Ok(());
+    }
+    writeln!(out, "\ndelivery")?;
+    for part in calls {
+        let mark = if part.id == call.id { '>' } else { ' ' };
+        let what = match (part.attempt_of, part.repeat_of) {
+            (Some(_), _) => attempt(part),
+            (None, Some(_)) => "repeated".to_owned(),
+            (None, None) => "accepted".to_owned(),
+        };
+        let told = [what, state(part), format!("{} {}", part.route, part.model), part.error.clone(), records(part)];
+        let told =
+            told.iter().filter(|word| !word.trim().is_empty()).map(String::as_str).collect::<Vec<_>>().join(", ");
+        writeln!(out, "{mark} {}  {}  {}", part.id, terminal::local(part.ts), terminal::plain(&told))?;
+    }
+    Ok(())
+}
+
+fn attempt(call: &Call) -> String {
+    let step = if call.step > 0 { format!("step {}, ", call.step) } else { String::new() };
+    format!("{step}attempt {}", call.attempt)
 }
 
 /// The call that is meant by its id or a part of it.
@@ -69,6 +109,9 @@ fn write(out: &mut impl Write, call: &Call, lines: &[Value]) -> std::io::Result<
     // Where the call was received before its Odoo user was known, the last line has it.
     let caller = lines.iter().map(|line| &line["caller"]).find(|caller| caller.is_object()).unwrap_or(&Value::Null);
     fact("caller", who(call, caller))?;
+    fact("hook", call.hook.clone())?;
+    fact("delivery", call.delivery_id.clone())?;
+    fact("attempt of", call.attempt_of.map(|id| format!("{id} ({})", attempt(call))).unwrap_or_default())?;
     let took = call.duration_ms.map(|ms| format!(" after {ms:.1} ms")).unwrap_or_default();
     fact("state", format!("{}{took}", state(call)))?;
     if let Some(log::Settled { ts, by, why }) = &call.settled {
@@ -79,8 +122,12 @@ fn write(out: &mut impl Write, call: &Call, lines: &[Value]) -> std::io::Result<
     fact("message", call.message.clone())?;
     let records = call.records.iter().map(|(model, id)| format!("{model} {id}")).collect::<Vec<_>>();
     fact("records", records.join(", "))?;
+    fact("outcome of", call.repeat_of.map(|id| format!("{id}, which had the same key")).unwrap_or_default())?;
     fact("repeats", call.replay_of.map(|id| id.to_string()).unwrap_or_default())?;
 
+    if let sent @ Value::Object(_) = of(Event::CallReceived, "sent") {
+        writeln!(out, "\nsent\n{}", sent::sent(sent))?;
+    }
     section(out, "payload", of(Event::CallReceived, "vals"))?;
     if let Some(hidden) = of(Event::CallReceived, "redacted").as_array() {
         let paths: Vec<&str> = hidden.iter().filter_map(Value::as_str).collect();
@@ -140,7 +187,7 @@ fn who(call: &Call, caller: &Value) -> String {
 }
 
 /// An RPC as it would be called: `model.method(ids) {arguments}`.
-fn rpc_words(rpc: &Value) -> String {
+pub(in crate::cli) fn rpc_words(rpc: &Value) -> String {
     let text = |member: &str| rpc[member].as_str().unwrap_or_default();
     let mut words = format!("{}.{}", text("model"), text("method"));
     if rpc["ids"].is_array() {

@@ -26,7 +26,9 @@ impl Show {
         let call = queue.one(self.id).await?.ok_or_else(|| anyhow!("the store has no call {}", self.id))?;
         let mut facts = facts(&call);
         let outcome = call.outcome.as_deref().map(|kept| serde_json::from_slice::<Value>(kept).unwrap_or_default());
+        let progress = call.progress.as_deref().and_then(|kept| serde_json::from_slice::<Value>(kept).ok());
         if self.json {
+            facts["progress"] = json!(progress);
             facts["outcome"] = json!(outcome);
             writeln!(out, "{facts}")?;
             return Ok(ExitCode::SUCCESS);
@@ -36,6 +38,14 @@ impl Show {
             writeln!(out, "{:<13} {}", name.replace('_', " "), terminal::plain(&value))?;
         }
         writeln!(out, "{:<13} {}", "age", span(queue.now().saturating_sub(call.accepted)))?;
+        if let Some(done) = progress.as_ref().and_then(Value::as_array) {
+            writeln!(out, "{:<13} {} calls of this delivery are done", "progress", done.len())?;
+            for (step, result) in (1..).zip(done) {
+                let word = |member: &str| result[member].as_str().unwrap_or_default().to_owned();
+                let told = format!("{} {} {} {}", word("route"), word("model"), result["ids"], word("state"));
+                writeln!(out, "  {step}. {}  {}", word("call"), terminal::plain(&told))?;
+            }
+        }
         if let Some(outcome) = outcome {
             writeln!(out, "\n{}", terminal::pretty(&outcome))?;
         }

@@ -1,0 +1,174 @@
+//! What came of a delivery, for a person and for programs.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::{
+    curl::Signed,
+    log::show::{rpc_words, sent::folded},
+    sample::Sample,
+    terminal,
+    tried::{End, Refusal, Tried, TriedCall},
+};
+use crate::config;
+
+/// As one JSON object.
+pub(super) fn json(entry: &config::Hook, sample: &Sample, tried: &Tried, signed: Option<&Signed>) -> Value {
+    let mut shown = json!({
+        "hook": entry.name(),
+        "of_call": sample.origin.call().map(|call| call.id),
+        "hidden": sample.has_hidden,
+        "delivery_id": null,
+        "key": null,
+    });
+    match &tried.delivery_id {
+        Some(Ok(id)) => shown["delivery_id"] = json!(id),
+        Some(Err(refusal)) => shown["delivery_id_refused"] = refused(refusal),
+        None => {}
+    }
+    match &tried.key {
+        Some(Ok(key)) => shown["key"] = key.clone(),
+        Some(Err(refusal)) => shown["key_refused"] = refused(refusal),
+        None => {}
+    }
+    match &tried.version {
+        Some(Ok(version)) => shown["version"] = version.clone(),
+        Some(Err(refusal)) => shown["version_refused"] = refused(refusal),
+        None => {}
+    }
+    if let Some(fetched) = &tried.fetched {
+        shown["fetched"] = fetched.clone();
+    }
+    match &tried.end {
+        End::Ignored(why) => shown["ignored"] = json!(why),
+        End::Refused(refusal) => shown["refused"] = refused(refusal),
+        End::Calls(calls) => shown["calls"] = calls.iter().map(call).collect(),
+    }
+    if let Some(signed) = signed {
+        let headers = signed
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str().to_owned(), Value::from(String::from_utf8_lossy(value.as_bytes()))));
+        shown["signed"] = json!({"headers": headers.collect::<serde_json::Map<_, _>>(), "curl": signed.curl});
+    }
+    shown
+}
+
+fn call(TriedCall { made, planned, noted }: &TriedCall) -> Value {
+    let mut shown = json!({"route": made.route.name(), "model": made.model, "vals": made.vals});
+    match planned {
+        Ok(planned) => {
+            shown["plan"] = planned.plan.clone();
+            shown["warnings"] = json!(planned.warnings);
+        }
+        Err(refusal) => {
+            shown["refused"] = refused(refusal);
+            shown["warnings"] = json!(noted);
+        }
+    }
+    shown
+}
+
+fn refused(Refusal { code, path, message }: &Refusal) -> Value {
+    json!({"code": code, "path": path, "message": message})
+}
+
+/// For a person.
+pub(super) fn text(entry: &config::Hook, sample: &Sample, tried: &Tried, signed: Option<&Signed>) -> String {
+    let mut text = String::new();
+    let mut fact = |name: &str, words: &str| {
+        if !words.is_empty() {
+            let _ = writeln!(text, "{name:<12}{}", terminal::plain(words));
+        }
+    };
+    fact("hook", &format!("{}, as the client {}", entry.path.written(), entry.client));
+    fact("sent", &sample.origin.words());
+    if sample.has_hidden {
+        fact("hidden", "values of what was sent are hidden in the log and read *** here");
+    }
+    match &tried.delivery_id {
+        Some(Ok(id)) => fact("delivery", id),
+        Some(Err(refusal)) => fact("delivery", &reason(refusal)),
+        None => {}
+    }
+    match &tried.key {
+        Some(Ok(key)) => fact("ordered by", &key.to_string()),
+        Some(Err(refusal)) => fact("ordered by", &reason(refusal)),
+        None => {}
+    }
+    match &tried.version {
+        Some(Ok(version)) => fact("version", &version.to_string()),
+        Some(Err(refusal)) => fact("version", &reason(refusal)),
+        None => {}
+    }
+    match &tried.end {
+        End::Ignored(why) => fact("ignored", why),
+        End::Refused(refusal) => fact("refused", &reason(refusal)),
+        End::Calls(calls) => {
+            for (number, call) in (1..).zip(calls) {
+                text += &call_text(number, calls.len(), call);
+            }
+        }
+    }
+    if let Some(fetched) = &tried.fetched {
+        let _ = writeln!(text, "\nfetched\n{}", folded(&terminal::pretty(fetched)));
+    }
+    if let Some(signed) = signed {
+        text += "\nsigned\n";
+        for (name, value) in &signed.headers {
+            let _ = writeln!(text, "  {name}: {}", terminal::plain(&String::from_utf8_lossy(value.as_bytes())));
+        }
+        let _ = writeln!(text, "\n{}", terminal::plain_lines(&signed.curl));
+    }
+    text
+}
+
+fn call_text(number: usize, of: usize, TriedCall { made, planned, noted }: &TriedCall) -> String {
+    let place = if of > 1 { format!("call {number} of {of}") } else { "call".to_owned() };
+    let mut text = format!("\n{place}: {} {}\n", made.route.name(), terminal::plain(&made.model));
+    let _ = writeln!(text, "{}", folded(&terminal::pretty(&Value::Object(made.vals.clone()))));
+    match planned {
+        Ok(planned) => {
+            text += "\nplan\n";
+            for lookup in planned.plan["lookups"].as_array().into_iter().flatten() {
+                let found = &lookup["ids"];
+                let asked = format!("{}.{} = {}", word(&lookup["model"]), word(&lookup["field"]), lookup["value"]);
+                let _ = writeln!(text, "  found  {} -> {found}", terminal::plain(&asked));
+            }
+            for (number, rpc) in (1..).zip(planned.plan["calls"].as_array().into_iter().flatten()) {
+                let _ = writeln!(text, "  {number}. {}", rpc_words(rpc));
+            }
+            for refused in planned.plan["refused"].as_array().into_iter().flatten() {
+                let told =
+                    format!("record {}: {}: {}", refused["record"], word(&refused["code"]), word(&refused["message"]));
+                let _ = writeln!(text, "  refused  {}", terminal::plain(&told));
+            }
+            text += &warnings(&planned.warnings);
+        }
+        Err(refusal) => {
+            let _ = writeln!(text, "\nrefused     {}", terminal::plain(&reason(refusal)));
+            text += &warnings(noted);
+        }
+    }
+    text
+}
+
+fn warnings(warnings: &[Value]) -> String {
+    let line = |warning: &Value| {
+        let place = warning["path"].as_str().filter(|path| !path.is_empty()).map(|path| format!(" at {path}"));
+        let told = format!("{}{}: {}", word(&warning["code"]), place.unwrap_or_default(), word(&warning["message"]));
+        format!("warning     {}\n", terminal::plain(&told))
+    };
+    warnings.iter().map(line).collect()
+}
+
+fn reason(Refusal { code, path, message }: &Refusal) -> String {
+    let code = code.map(|code| format!("{code}: ")).unwrap_or_default();
+    let place = path.as_ref().map(|path| format!(" (at {path})")).unwrap_or_default();
+    format!("{code}{message}{place}")
+}
+
+fn word(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}

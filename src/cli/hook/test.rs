@@ -1,0 +1,106 @@
+//! `hook test`: what a hook makes of a delivery. Nothing is written or logged.
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::Args;
+use http::{HeaderName, HeaderValue, Method};
+
+use super::{Configured, curl, entry, sample, shown, tried, watch};
+use crate::{config::Config, hook::Hooks};
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  odoo-gateway hook test shopify --body order.json --header 'X-Shopify-Topic: orders/create'\n  \
+                  odoo-gateway hook test shopify --last --watch\n  odoo-gateway hook test shopify --body order.json --sign"
+)]
+pub(in crate::cli) struct Test {
+    /// The hook: its path, or what of it stands behind /hooks/
+    name: String,
+    #[command(flatten)]
+    given: Given,
+    /// Also show the request as its sender would sign it, with a curl that sends it
+    #[arg(long)]
+    sign: bool,
+    /// Run again when the template, the body or the configuration changes
+    #[arg(long)]
+    watch: bool,
+    /// One JSON object a run
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    configured: Configured,
+}
+
+/// What is tried.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What is tried")]
+pub(super) struct Given {
+    /// A file with a body as the sender sends it; - is standard input
+    #[arg(long, value_name = "FILE", group = "sample")]
+    pub(super) body: Option<PathBuf>,
+    /// What was sent to a recorded call: its id, or a part of it that no other has
+    #[arg(long, value_name = "ID", group = "sample")]
+    pub(super) call: Option<String>,
+    /// The last delivery to this hook that was recorded
+    #[arg(long, group = "sample")]
+    pub(super) last: bool,
+    /// A header that the sender sends, as the template sees it in $headers; may be given several times
+    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header)]
+    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+    /// The method of the request, where it is no POST
+    #[arg(long)]
+    pub(super) method: Option<Method>,
+    /// The query of the request, as it stands behind the question mark
+    #[arg(long)]
+    pub(super) query: Option<String>,
+}
+
+impl Test {
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        if !self.watch {
+            return self.once().await;
+        }
+        loop {
+            let seen = watch::Seen::of(self.files());
+            if let Err(error) = self.once().await {
+                eprintln!("odoo-gateway: {}", super::words(&error));
+            }
+            let changed = seen.changed().await;
+            eprintln!("\n── {} has changed", changed.display());
+        }
+    }
+
+    async fn once(&self) -> anyhow::Result<ExitCode> {
+        let config = Config::load(&self.configured.config)?;
+        let entry = entry(&config, &self.name)?;
+        let sample = sample::taken(&config, entry, &self.given).await?;
+        let curl = if self.sign { Some(curl::signed(&config, entry, &sample)?) } else { None };
+        let hooks = Hooks::load(std::slice::from_ref(entry))?;
+        let tried = tried::of(&config, &hooks, entry, &sample).await?;
+        let mut out = io::stdout().lock();
+        if self.json {
+            writeln!(out, "{}", shown::json(entry, &sample, &tried, curl.as_ref()))?;
+        } else {
+            write!(out, "{}", shown::text(entry, &sample, &tried, curl.as_ref()))?;
+        }
+        out.flush()?;
+        Ok(if tried.is_refused() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    }
+
+    /// The files whose change has it run again.
+    fn files(&self) -> Vec<PathBuf> {
+        let named = Config::load(&self.configured.config).map(|config| config.files()).unwrap_or_default();
+        let body = self.given.body.iter().filter(|body| body.as_os_str() != "-").cloned();
+        [self.configured.config.clone()].into_iter().chain(body).chain(named).collect()
+    }
+}
+
+fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let pair =
+        text.split_once(':').and_then(|(name, value)| Some((name.trim().parse().ok()?, value.trim().parse().ok()?)));
+    pair.ok_or_else(|| "a header reads NAME: VALUE".to_owned())
+}
