@@ -12,6 +12,7 @@ mod places;
 mod refusals;
 mod several;
 mod shop;
+mod signatures;
 mod stored;
 
 use std::io::Write;
