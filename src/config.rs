@@ -36,12 +36,12 @@ use toml::{
 pub use self::{
     client::Client,
     delivery::{Cluster, Delivery, Idempotency, Marker, Mode, Ordering, WhenDown},
-    files::Files,
+    files::{Files, UrlPattern},
     front::{DATABASE_MANAGER, Limits, Pass, Proxy, Server, Tls},
-    hook::{Accept, BodyForm, Hook, SameContent},
+    hook::{Accept, BodyForm, Fetch, Hook, SameContent},
     log::{Kept, Log, OnFailure, days},
     policy::{OwnCredentials, Rules},
-    signature::{Algorithm, Encoding, Hmac, Part, Scheme, Signature},
+    signature::{Algorithm, Encoding, Form, Padding, Part, Parts, Proof, Scheme, SecretEncoding, Signature, Token},
     source::Source,
 };
 use crate::policy::Name;

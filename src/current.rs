@@ -22,6 +22,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::{
     app,
     config::{self, Config},
+    hook,
     http::Site,
 };
 
@@ -118,8 +119,11 @@ impl Current {
 pub fn read(file: &Path) -> (Marks, Result<Config, config::Error>) {
     let own = (file.to_owned(), mark(file));
     let config = Config::load(file);
-    let named = config.iter().flat_map(Config::files).map(|file| (file.clone(), mark(&file)));
-    (named.chain([own]).collect(), config)
+    let named: Marks = config.iter().flat_map(Config::files).map(|file| (file.clone(), mark(&file))).collect();
+    // Which modules a template includes is known when it is read, and its own mark was taken before.
+    let modules = config.iter().flat_map(|config| hook::module_files(&config.hooks));
+    let modules: Marks = modules.map(|file| (file.clone(), mark(&file))).collect();
+    (named.into_iter().chain(modules).chain([own]).collect(), config)
 }
 
 fn marks(files: &Marks) -> Marks {

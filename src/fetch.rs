@@ -234,12 +234,13 @@ impl Error {
 }
 
 /// Host and port of a URL, for a sentence.
-fn host(url: &Url) -> String {
+pub fn host(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
-fn failed(url: &Url, error: &reqwest::Error) -> Error {
+/// Why a host was not reached, or broke off.
+pub fn failed(url: &Url, error: &reqwest::Error) -> Error {
     let mut cause: Option<&dyn std::error::Error> = error.source();
     let mut reason = "no reason given".to_owned();
     while let Some(source) = cause {

@@ -11,35 +11,55 @@ mod capture;
 mod fetch;
 mod input;
 mod request;
+mod respond;
 mod run;
 mod sent;
 mod template;
 mod worker;
 
-use std::{collections::HashMap, path::PathBuf, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
+use percent_encoding::percent_decode_str;
+use secrecy::SecretString;
 use serde_json::Value;
 
 pub use self::{
     calls::{Made, MadeCall},
     capture::{Came, Captures, captured, clear_captured},
-    fetch::NotFetched,
+    fetch::{NotFetched, Unready},
     input::Input,
     request::RequestLine,
-    sent::{Sent, SentBody},
+    respond::Reply,
+    sent::{Hidden, Sent, SentBody},
     template::Mistake,
     worker::{COMMAND, serve},
 };
 use self::{
+    fetch::Fetching,
     run::run,
     template::{Code, Ran},
     worker::{Run, TIME_LIMIT},
 };
 use crate::{config, errors};
 
+/// What stands before the names of hooks in their paths.
+const PREFIX: &str = "/hooks/";
+
 /// The hooks of a configuration, by name.
 #[derive(Debug, Default)]
 pub struct Hooks(HashMap<String, Arc<Hook>>);
+
+/// A hook that a path leads to, and the segment of the path that is a secret.
+#[derive(Debug)]
+pub struct Place<'h> {
+    pub hook: &'h Arc<Hook>,
+    pub token: Option<SecretString>,
+}
 
 #[derive(Debug)]
 pub struct Hook {
@@ -47,12 +67,13 @@ pub struct Hook {
     pub entry: config::Hook,
     /// The filter, which was compiled once to check it.
     template: Code,
+    sees_results: bool,
     delivery_id: Option<Code>,
     key: Option<Code>,
     only_if_newer: Option<Code>,
     handshake: Option<Code>,
     respond: Option<Code>,
-    fetch: Option<Code>,
+    fetch: Option<Fetching>,
 }
 
 /// Within a configuration, hooks are told apart by their paths.
@@ -69,10 +90,12 @@ impl Eq for Hook {}
 pub enum Unusable {
     #[error("[[hook]] `{path}`: cannot read the template `{}`: {source}", file.display())]
     Unreadable { path: String, file: PathBuf, source: std::io::Error },
-    #[error("[[hook]] `{path}`: {}:{source}", file.display())]
+    #[error("[[hook]] `{path}`: {}", source.of(file))]
     Mistaken { path: String, file: PathBuf, source: Mistake },
     #[error("[[hook]] `{path}`: `{key}`: {source}")]
     Expression { path: String, key: &'static str, source: Mistake },
+    #[error("[[hook]] `{path}`: [hook.fetch]: {source}")]
+    Unready { path: String, source: Unready },
 }
 
 /// Why a template made no call of a body.
@@ -126,6 +149,19 @@ impl Error {
     }
 }
 
+/// The files of the modules that the filters of these entries include, whether or not they can be read.
+pub fn module_files(entries: &[config::Hook]) -> Vec<PathBuf> {
+    let of_entry = |entry: &config::Hook| {
+        let folder = entry.template.parent().unwrap_or(Path::new("."));
+        let template = std::fs::read_to_string(&entry.template).unwrap_or_default();
+        let fetch = entry.fetch.as_ref().map(|fetch| &fetch.url);
+        let expressions = [&entry.delivery_id, &entry.key, &entry.only_if_newer, &entry.handshake, &entry.respond];
+        let expressions = expressions.into_iter().flatten().chain(fetch);
+        expressions.chain([&template]).flat_map(|text| template::files(text, folder)).collect::<Vec<_>>()
+    };
+    entries.iter().flat_map(of_entry).collect()
+}
+
 impl Hooks {
     /// Reads the templates and expressions, and compiles them once.
     ///
@@ -141,9 +177,29 @@ impl Hooks {
         self.0.get(name)
     }
 
-    /// The hook at this path, compared as it is spelt.
-    pub fn at(&self, path: &str) -> Option<&Arc<Hook>> {
-        self.named(path.strip_prefix("/hooks/")?)
+    /// The hook at this path, compared as it is spelt, with a slash at its end or not. One that wants a token is at no path
+    /// without one.
+    pub fn at(&self, path: &str) -> Option<Place<'_>> {
+        let name = path.strip_prefix(PREFIX)?;
+        let name = name.strip_suffix('/').unwrap_or(name);
+        if let Some(hook) = self.named(name).filter(|hook| !hook.entry.path.has_token) {
+            return Some(Place { hook, token: None });
+        }
+        let (name, token) = name.rsplit_once('/')?;
+        let hook = self.named(name).filter(|hook| hook.entry.path.has_token && !token.is_empty())?;
+        Some(Place { hook, token: Some(percent_decode_str(token).decode_utf8_lossy().into_owned().into()) })
+    }
+
+    /// A path as it may be logged: what may be the token of a hook is hidden, where the path is misspelt as well.
+    pub fn without_token<'p>(&self, path: &'p str) -> Cow<'p, str> {
+        let has_tokens = || self.0.values().any(|hook| hook.entry.path.has_token);
+        let decoded = percent_decode_str(path).decode_utf8_lossy();
+        let Some((before, behind)) = decoded.split_once(PREFIX).filter(|_| has_tokens()) else { return path.into() };
+        let Some((name, _)) = behind.trim_end_matches('/').rsplit_once('/') else { return path.into() };
+        if self.named(behind).is_some_and(|hook| !hook.entry.path.has_token) {
+            return path.into();
+        }
+        format!("{before}{PREFIX}{name}/***").into()
     }
 }
 
@@ -155,20 +211,29 @@ impl Hook {
             file: file.clone(),
             source,
         })?;
-        let template =
-            Code::compiled(&code).map_err(|source| Unusable::Mistaken { path: path.clone(), file, source })?;
+        let folder = file.parent().unwrap_or(Path::new("."));
+        let template = Code::compiled(&code, folder).map_err(|source| Unusable::Mistaken {
+            path: path.clone(),
+            file: file.clone(),
+            source,
+        })?;
         let expression = |key: &'static str, code: Option<&String>| {
-            let compiled = code.map(|code| Code::compiled(code)).transpose();
+            let compiled = code.map(|code| Code::compiled(code, folder)).transpose();
             compiled.map_err(|source| Unusable::Expression { path: path.clone(), key, source })
         };
+        let fetch = entry.fetch.as_ref().zip(expression("fetch.url", entry.fetch.as_ref().map(|fetch| &fetch.url))?);
+        let fetch = fetch.map(|(entry, url)| {
+            Fetching::load(url, entry).map_err(|source| Unusable::Unready { path: path.clone(), source })
+        });
         Ok(Self {
+            sees_results: template.uses("results"),
             template,
             delivery_id: expression("delivery_id", entry.delivery_id.as_ref())?,
             key: expression("key", entry.key.as_ref())?,
             only_if_newer: expression("only_if_newer", entry.only_if_newer.as_ref())?,
             handshake: expression("handshake", entry.handshake.as_ref())?,
             respond: expression("respond", entry.respond.as_ref())?,
-            fetch: expression("fetch.url", entry.fetch.as_ref().map(|fetch| &fetch.url))?,
+            fetch: fetch.transpose()?,
             entry: entry.clone(),
         })
     }
@@ -229,7 +294,7 @@ impl Hook {
 
     /// Whether the template sees what came of its calls (`$results`), so that it is to be run again after each.
     pub fn sees_results(&self) -> bool {
-        true
+        self.sees_results
     }
 
     /// The value that orders the delivery; none where the hook has no `key`, and null where nothing orders this one.

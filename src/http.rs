@@ -8,6 +8,7 @@ mod pass_on;
 mod passed;
 mod request;
 pub mod respond;
+mod senders;
 pub mod serve;
 mod stored_calls;
 
@@ -123,9 +124,9 @@ async fn serve(site: &Arc<Site>, address: IpAddr, request: http::Request<Incomin
                 Ok(Destination::Api(route)) => {
                     return calls::answer_request(site, route, None, address, request, share).await;
                 }
-                Ok(Destination::Hook(hook)) => {
-                    return calls::answer_request(site, hook.entry.route, Some((hook, None)), address, request, share)
-                        .await;
+                Ok(Destination::Hook(to)) => {
+                    let route = to.hook.entry.route;
+                    return calls::answer_request(site, route, Some(to), address, request, share).await;
                 }
                 Ok(Destination::Call(id)) => return stored_calls::answer(site, id, address, &request).await,
                 Ok(Destination::Passed(path)) => return pass_on(site, path, address, request, share).await,
@@ -133,5 +134,5 @@ async fn serve(site: &Arc<Site>, address: IpAddr, request: http::Request<Incomin
             }
         }
     };
-    Passage::new(site, address, &request).refuse(refusal.code(), respond::refusal(refusal)).await
+    Passage::new(site, address, &request).refuse(refusal.code(), respond::refusal(&refusal)).await
 }

@@ -16,6 +16,8 @@ pub struct Answered {
     pub outcome: Outcome,
     /// It goes to the sender of a hook, who reads nothing but the status.
     pub is_of_hook: bool,
+    /// It was received, now or before: the log has it, and who has sent it is known.
+    pub is_taken: bool,
     /// It is the recorded answer to the first call with the same key.
     pub is_replay: bool,
     /// It was accepted to be made later.
@@ -42,6 +44,7 @@ impl Answered {
             envelope_id: Value::Null,
             outcome,
             is_of_hook: false,
+            is_taken: false,
             is_replay: false,
             accepted: None,
             cookie: None,

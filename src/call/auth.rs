@@ -8,7 +8,11 @@ mod error;
 mod headers;
 mod signature;
 
-pub use self::{error::Error, headers::session_of, signature::Refused};
+pub use self::{
+    error::Error,
+    headers::session_of,
+    signature::{NotSigned, Refused, Signed},
+};
 pub(super) use self::{
     headers::{Shown, is_json, shown},
     signature::Delivery,

@@ -145,6 +145,13 @@ struct Came<'r> {
     headers: &'r HeaderMap,
 }
 
+impl Service {
+    /// Whether what is presented proves who has sent a request.
+    pub fn is_proven(&self, incoming: &Incoming) -> bool {
+        prove(self, incoming).is_ok()
+    }
+}
+
 /// Who it is, as far as what is presented tells.
 pub(super) fn prove<'s>(service: &'s Service, incoming: &Incoming) -> Result<Shown<'s>, Error> {
     let clients = &service.clients;
@@ -186,7 +193,7 @@ async fn admit(service: &Service, shown: Shown<'_>, incoming: &Incoming) -> Resu
             (client, None, None)
         }
         Shown::Client(client) => (client, None, Some(client.admit(address)?)),
-        Shown::Signed(client, delivery) => (client, Some(delivery), Some(client.admit(address)?)),
+        Shown::Signed(client, delivery) => (client, delivery, Some(client.admit(address)?)),
     };
     client.policy.decide(Touch::Route(incoming.route))?;
     // What identifies a delivery to a hook may stand in its body, which is read later.

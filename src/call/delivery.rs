@@ -105,7 +105,7 @@ impl Read {
     /// Reads what came, and what identifies it. `signed` is what its signature says of it.
     ///
     /// # Errors
-    /// The templates are busy, or the body is too much: nothing is known of it yet.
+    /// The templates are busy, or there is no room for what the body is parsed into: nothing is known of it yet.
     pub(super) async fn of(
         service: &Service,
         to: &ToHook,
@@ -129,11 +129,7 @@ impl Read {
             Value::Null
         });
         let (shown, input) = (sent.to_json(parsed), hook.input(&sent));
-        let identity = match incoming.by {
-            By::Caller => identity::of(&hook, &input, &sent, signed).await,
-            // What the gateway has taken is known.
-            By::Operator { .. } | By::Queue(_) | By::Step(_) => Ok(None),
-        };
+        let identity = identity::of(&hook, &input, &sent, signed).await;
         if let Err(hook::Error::Busy) = identity {
             return Err(hook::Error::Busy.into());
         }
@@ -194,13 +190,16 @@ impl Read {
 }
 
 /// What came to a hook.
+///
+/// # Errors
+/// There is no room for what is made of the body.
 fn sent(service: &Service, to: &ToHook, incoming: &Incoming, body: &Bytes) -> Result<Sent, hook::Error> {
     let (hook, none, limits) = (&to.hook, HeaderMap::new(), &service.config.limits);
     Ok(match (&to.kept, &incoming.presented) {
         (Some(kept), _) => kept.clone(),
         (None, Presented::Headers { line, headers, .. }) => {
-            let signed = service.clients.by_name(&hook.entry.client).and_then(Client::signature_header);
-            Sent::new(hook.entry.path.written(), line, headers, signed, hook.read(headers, body, limits)?)
+            let hidden = service.clients.by_name(&hook.entry.client).map(Client::hidden).unwrap_or_default();
+            Sent::new(hook.entry.path.written(), line, headers, hidden, hook.read(headers, body, limits)?)
         }
         (None, Presented::Client(_)) => Sent { body: hook.read(&none, body, limits)?, ..Sent::of_json(&Value::Null) },
     })

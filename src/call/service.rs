@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    errors::Code,
+    errors::{Class, Code},
     fetch::Fetcher,
     hook::{Captures, Hooks},
     limits::{LoginThrottle, RateLimits, RefusedLines, network},
@@ -117,6 +117,7 @@ async fn make(service: Arc<Service>, incoming: Incoming) -> Answered {
     };
     let (mut outcome, finished) = settle(done, warnings, &trace);
     let is_refused_at_once = entry.is_none() && outcome.state != State::Done;
+    let is_taken = !is_refused_at_once || outcome.class == Class::Taken;
     if let (State::Done, Some((hook, key, version))) = (outcome.state, newest)
         && let Err(error) = service.store.note_newest(&hook, &key, version).await
     {
@@ -126,8 +127,8 @@ async fn make(service: Arc<Service>, incoming: Incoming) -> Answered {
     let is_repeat = repeat_of.is_some();
     if let (Some(to), By::Caller) = (&incoming.hook, &incoming.by) {
         let became = match outcome.state {
-            _ if is_refused_at_once => Delivered::Refused,
-            _ if is_repeat => Delivered::Repeated,
+            _ if !is_taken => Delivered::Refused,
+            _ if is_repeat || is_refused_at_once => Delivered::Repeated,
             State::Queued => Delivered::Accepted,
             State::Done => Delivered::Done,
             State::Ignored => Delivered::Ignored,
@@ -163,7 +164,16 @@ async fn make(service: Arc<Service>, incoming: Incoming) -> Answered {
         outcome.warn(Code::NotLogged, format!("the end of this call is not in the gateway's log: {error}"));
     }
     let cookie = incoming.rotated.get();
-    Answered { call_id: incoming.id, envelope_id, outcome, is_of_hook, is_replay: is_repeat, accepted, cookie }
+    Answered {
+        call_id: incoming.id,
+        envelope_id,
+        outcome,
+        is_of_hook,
+        is_taken,
+        is_replay: is_repeat,
+        accepted,
+        cookie,
+    }
 }
 
 /// Puts a call into the queue, since Odoo is away; none where that cannot be done either.

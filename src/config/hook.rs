@@ -8,6 +8,7 @@ use std::{
 
 use bytesize::ByteSize;
 use http::Method;
+use ipnet::IpNet;
 use jiff::fmt::serde::unsigned_duration::friendly::compact::optional as optional_duration;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::{Map, Value};
@@ -128,6 +129,8 @@ pub struct Fetch {
     pub url: String,
     /// The URLs that may be fetched, redirects too.
     pub allow: Vec<UrlPattern>,
+    /// Addresses that are not public and may be reached all the same.
+    pub allow_private: Vec<IpNet>,
     /// The header with the credential and what stands before it there.
     pub header: http::HeaderName,
     pub prefix: String,
@@ -141,6 +144,8 @@ pub struct Fetch {
 struct WrittenFetch {
     url: String,
     allow: Vec<UrlPattern>,
+    #[serde(default)]
+    allow_private: Vec<IpNet>,
     header: Option<String>,
     prefix: Option<String>,
     secret_env: Option<String>,
@@ -167,6 +172,7 @@ impl TryFrom<WrittenFetch> for Fetch {
         Ok(Self {
             url: written.url,
             allow: written.allow,
+            allow_private: written.allow_private,
             header: header.parse().map_err(|_| format!("`{header}` is no name of a header"))?,
             prefix,
             secret: Source::one_of(written.secret_env, written.secret_file, "secret")?,

@@ -34,10 +34,12 @@ use self::{
 use super::{Error, Hook, SentBody};
 use crate::config::{BodyForm, Limits};
 
+/// Why nothing is read where nothing came.
+const EMPTY: &str = "it is empty";
+
 impl Hook {
     /// Reads the body of a delivery: JSON, as it came or as it was converted to, or why it is none. `headers` say its form where
-    /// the hook does not, and how it is packed. An empty body is null; that of a form is an empty object, and that of a table an
-    /// empty list.
+    /// the hook does not, and how it is packed. An empty form is an empty object, and an empty table an empty list; no JSON is none.
     ///
     /// # Errors
     /// There is no room for what is made of it now.
@@ -79,7 +81,7 @@ pub(super) fn json(form: BodyForm, headers: &HeaderMap, body: &Bytes, bounds: &B
 /// JSON as it came, without a byte order mark, which Python's reader takes as well.
 fn as_json(body: &Bytes, content_type: &ContentType, bounds: &Bounds) -> Result<Bytes, Why> {
     if body.trim_ascii().is_empty() {
-        return Ok(Bytes::from_static(b"null"));
+        return Err(Why::unreadable(EMPTY));
     }
     let mut budget = Budget::new(bounds);
     // JSON is UTF-8 (RFC 8259, section 8.1), whatever charset is beside it; only what is none is read by that.

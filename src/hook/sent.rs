@@ -37,23 +37,25 @@ pub enum SentBody {
     Unreadable { text: String, why: String },
 }
 
+/// What of a request proves who sends it, and is kept from templates, log and store.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Hidden<'c> {
+    pub headers: &'c [HeaderName],
+    /// The name of a member of the query.
+    pub query: Option<&'c str>,
+}
+
 impl Sent {
-    /// `path` is that of the hook. `signed` is the header that holds the signature, where the sender uses a header of its own. A GET
-    /// without a body has its query as body, so that a template reads a form and a query alike.
-    pub fn new(
-        path: String,
-        line: &RequestLine,
-        headers: &HeaderMap,
-        signed: Option<&HeaderName>,
-        body: SentBody,
-    ) -> Self {
+    /// `path` is that of the hook. A GET without a body has its query as body, so that a template reads a form and a query alike.
+    pub fn new(path: String, line: &RequestLine, headers: &HeaderMap, hidden: Hidden<'_>, body: SentBody) -> Self {
         let shown = headers
             .iter()
-            .filter(|(name, _)| !is_hidden(name.as_str()) && **name != header::HOST && Some(*name) != signed);
+            .filter(|(name, _)| !is_hidden(name.as_str()) && **name != header::HOST && !hidden.headers.contains(name));
         let text = |(name, value): (&HeaderName, &HeaderValue)| {
             Some((name.as_str().to_owned(), mask_keys(value.to_str().ok()?).into_owned()))
         };
-        let query = line.query().into_iter().filter(|(name, _)| !is_hidden(&name.to_ascii_lowercase()));
+        let query = line.query().into_iter();
+        let query = query.filter(|(name, _)| !is_hidden(&name.to_ascii_lowercase()) && Some(&**name) != hidden.query);
         let query: Map<String, Value> = query.collect();
         let body = match body {
             SentBody::Json(json) if line.method == Method::GET && *json == *b"null" && !query.is_empty() => {
@@ -62,6 +64,15 @@ impl Sent {
             body => body,
         };
         Self { method: line.method.to_string(), path, query, headers: shown.filter_map(text).collect(), body }
+    }
+
+    /// With all that stands in the request, credentials too: for what is answered at once, and never kept.
+    pub fn unhidden(path: String, line: &RequestLine, headers: &HeaderMap, body: SentBody) -> Self {
+        let text = |(name, value): (&HeaderName, &HeaderValue)| {
+            Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+        };
+        let headers = headers.iter().filter_map(text).collect();
+        Self { method: line.method.to_string(), path, query: line.query(), headers, body }
     }
 
     /// Converts it to `{"method", "path", "query", "headers", "body"}`. `body` is the parsed body.

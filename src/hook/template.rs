@@ -1,35 +1,32 @@
 //! A jq filter, compiled once and run by jaq.
 
+mod code;
+mod digests;
+mod failure;
 mod functions;
+mod modules;
+mod need;
 mod numbers;
 mod place;
+mod result;
 mod scene;
+mod times;
 
-use std::sync::Arc;
+use std::path::Path;
 
-use jaq_core::{
-    Compiler, Ctx, Vars, compile,
-    load::{self, Arena, File, Loader},
-};
+use jaq_core::{Compiler, Ctx, Vars, load::Arena};
 use jaq_json::{Val, read};
-use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use self::{
-    place::{Place, offset_in},
-    scene::{End, Kind, Scene},
-};
+pub use self::code::Mistake;
+use self::scene::{End, Kind, Scene};
+pub(super) use self::{code::Code, modules::files};
 use super::{
     Error,
     input::{Input, VARIABLES},
 };
 
 type Filter = jaq_core::Filter<Kind>;
-
-/// The text of a filter that compiles.
-#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub(super) struct Code {
-    main: Arc<str>,
-}
 
 /// What a filter came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,61 +40,28 @@ pub(super) enum Ran {
 /// A compiled filter.
 pub(super) struct Template(Filter);
 
-/// Why a filter does not compile, with its place: `3:14: …`.
-#[derive(Debug, thiserror::Error)]
-#[error("{place}: {what}{}", place.shown())]
-pub struct Mistake {
-    place: Place,
-    what: String,
-}
-
 impl Code {
+    /// A filter whose modules are in this folder.
+    ///
     /// # Errors
-    /// It does not compile.
-    pub(super) fn compiled(text: &str) -> Result<Self, Mistake> {
-        let code = Self { main: text.into() };
+    /// It does not compile, or a module cannot be read.
+    pub(super) fn compiled(text: &str, folder: &Path) -> Result<Self, Mistake> {
+        let code = Self::read(text, folder)?;
         Template::compile(&code).map(|_| code)
     }
-}
 
-impl std::fmt::Debug for Code {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Code")
+    /// Whether the filter uses this variable, without its dollar.
+    pub(super) fn uses(&self, variable: &str) -> bool {
+        let others: Vec<_> = VARIABLES.into_iter().filter(|name| *name != variable).collect();
+        compile(self, &others).is_err()
     }
 }
 
 impl Template {
+    /// # Errors
+    /// It does not compile.
     pub(super) fn compile(code: &Code) -> Result<Self, Mistake> {
-        let code = &*code.main;
-        let arena = Arena::default();
-        let mistake =
-            |at: &str, what: String| Mistake { place: Place::of(code, offset_in(code, at).unwrap_or(0)), what };
-        let modules = Loader::new(functions::defs()).load(&arena, File { code, path: () }).map_err(|errors| {
-            let error = errors.into_iter().next().map(|(_, error)| error);
-            match error {
-                Some(load::Error::Lex(errors)) => match errors.first() {
-                    Some((expected, at)) => mistake(at, format!("{} is due", expected.as_str())),
-                    None => mistake(code, "it cannot be read".to_owned()),
-                },
-                Some(load::Error::Parse(errors)) => match errors.first() {
-                    Some((expected, at)) => mistake(at, format!("{} is due", expected.as_str())),
-                    None => mistake(code, "it cannot be read".to_owned()),
-                },
-                _ => mistake(code, "a template cannot have others in it".to_owned()),
-            }
-        })?;
-        let variables = VARIABLES.map(|name| format!("${name}"));
-        let filter = Compiler::default()
-            .with_funs(functions::funs())
-            .with_global_vars(variables.iter().map(String::as_str))
-            .compile(modules);
-        let filter = filter.map_err(|errors| {
-            match errors.into_iter().next().and_then(|(_, errors)| errors.into_iter().next()) {
-                Some((name, kind)) => mistake(name, undefined(name, &kind)),
-                None => mistake(code, "it cannot be compiled".to_owned()),
-            }
-        })?;
-        Ok(Self(filter))
+        compile(code, &VARIABLES).map(Self)
     }
 
     /// Runs the filter and returns its results as JSON. One result is expected, so no more than two are made. It is
@@ -106,35 +70,39 @@ impl Template {
     /// # Errors
     /// The body is not JSON, or the filter fails.
     pub(super) fn run(&self, input: &Input) -> Result<Ran, Error> {
-        let failed = |what: &dyn std::fmt::Display| Error::Failed(what.to_string().chars().take(300).collect());
-        let body = read::parse_single(&input.body).map_err(|error| failed(&error))?;
-        let variables = VARIABLES.iter().map(|name| match input.variables.get(name) {
-            Some(value) => read::parse_single(value.to_string().as_bytes()).map_err(|error| failed(&error)),
-            None => Ok(Val::Null),
-        });
-        let variables = variables.collect::<Result<Vec<_>, _>>()?;
+        let (body, variables) = values(input)?;
+        let secret = input.variables.get("secret").and_then(Value::as_str);
         let scene = Scene::new(&self.0.lut);
         let context = Ctx::<Kind>::new(&scene, Vars::new(variables));
         let mut results = Vec::new();
         for result in self.0.id.run((context, body)).take(2) {
             match scene.result(result) {
-                Ok(result) => results.push(result.to_string()),
+                Ok(result) => results.push(result::json(&result).map_err(Error::Failed)?),
                 Err(End::Ignored(why)) => return Ok(Ran::Ignored(why)),
-                Err(End::Failed(error)) => return Err(failed(&error)),
+                Err(End::Failed(error)) => return Err(Error::Failed(failure::words(error, secret))),
             }
         }
         Ok(Ran::Results(results))
     }
 }
 
-fn undefined(name: &str, kind: &compile::Undefined) -> String {
-    let shown: String = name.chars().take(60).collect();
-    match kind {
-        compile::Undefined::Filter(0) => format!("there is no function `{shown}` without arguments"),
-        compile::Undefined::Filter(1) => format!("there is no function `{shown}` with 1 argument"),
-        compile::Undefined::Filter(arguments) => format!("there is no function `{shown}` with {arguments} arguments"),
-        other => format!("there is no {} `{shown}`", other.as_str()),
-    }
+fn compile(code: &Code, variables: &[&str]) -> Result<Filter, Mistake> {
+    let arena = Arena::default();
+    let modules = code.load(&arena)?;
+    let variables: Vec<String> = variables.iter().map(|name| format!("${name}")).collect();
+    let compiler = Compiler::default().with_funs(functions::funs());
+    let filter = compiler.with_global_vars(variables.iter().map(String::as_str)).compile(modules);
+    filter.map_err(|errors| code.undefined(&errors))
+}
+
+/// What a filter sees, as its values.
+fn values(input: &Input) -> Result<(Val, Vec<Val>), Error> {
+    let value = |json: &[u8]| read::parse_single(json).map_err(|error| Error::Failed(error.to_string()));
+    let variable = |name| match input.variables.get(name) {
+        Some(variable) => value(variable.to_string().as_bytes()),
+        None => Ok(Val::Null),
+    };
+    Ok((value(&input.body)?, VARIABLES.iter().copied().map(variable).collect::<Result<_, _>>()?))
 }
 
 impl std::fmt::Debug for Template {

@@ -6,13 +6,22 @@ use http::header;
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use percent_encoding::percent_decode_str;
-use secrecy::SecretString;
 use tokio::time::{self, Instant};
 use uuid::Uuid;
 
-use super::{Share, Site, request::origin, respond, serve::connection::Guarded};
+use super::{
+    Share, Site,
+    passed::Passage,
+    request::{
+        destination::{Refusal, ToHook},
+        origin,
+    },
+    respond,
+    senders::Asked,
+    serve::connection::Guarded,
+};
 use crate::{
-    call::{self, Answered, By, Presented, Service, ToHook},
+    call::{self, Answered, By, Presented, Service},
     hook::{Hook, RequestLine},
     odoo::RotatedCookie,
     route::Route,
@@ -23,13 +32,14 @@ use crate::{
 pub(super) async fn answer_request(
     site: &Arc<Site>,
     route: Route,
-    to_hook: Option<(Arc<Hook>, Option<SecretString>)>,
+    to_hook: Option<ToHook>,
     address: IpAddr,
     request: http::Request<Incoming>,
     share: &Share,
 ) -> Response {
+    let passage = to_hook.as_ref().map(|_| Passage::new(site, address, &request));
     let (head, body) = request.into_parts();
-    let (hook, token) = to_hook.unzip();
+    let (hook, token) = to_hook.map(|to| (to.hook, to.token)).unzip();
     let line = RequestLine {
         method: head.method.clone(),
         target: head.uri.path_and_query().map_or_else(String::new, |target| target.as_str().to_owned()),
@@ -47,7 +57,7 @@ pub(super) async fn answer_request(
     let incoming = call::Incoming {
         id: Uuid::now_v7(),
         route,
-        hook: hook.map(|hook| ToHook { hook, kept: None }),
+        hook: hook.map(|hook| call::ToHook { hook, kept: None }),
         address,
         traceparent: origin::traceparent(&headers),
         presented: Presented::Headers { line, headers, client },
@@ -57,7 +67,48 @@ pub(super) async fn answer_request(
         rotated: RotatedCookie::default(),
     };
     site.calls.capture(&incoming).await;
-    answer(&site.calls, incoming, share.clone()).await
+    let asked = Asked::of(&incoming);
+    if let Some(passage) = passage
+        && let Some(answered) = shake_hands(site, &incoming, asked.as_ref(), passage).await
+    {
+        return answered;
+    }
+    let answered = made(&site.calls, incoming, share.clone()).await;
+    let reply = match asked {
+        Some(asked) => asked.respond(site, &answered).await,
+        None => None,
+    };
+    let id = answered.call_id;
+    held(&site.calls, reply.map_or_else(|| respond::answer(answered), |reply| respond::reply(id, reply)))
+}
+
+/// The answer to a request to a hook that is no delivery: a handshake, or one by a method that a delivery does not have.
+async fn shake_hands(
+    site: &Arc<Site>,
+    incoming: &call::Incoming,
+    asked: Option<&Asked>,
+    passage: Passage,
+) -> Option<Response> {
+    let hook = &incoming.hook.as_ref()?.hook;
+    if let Some(asked) = asked
+        && hook.has_handshake()
+        && !site.calls.is_proven(incoming)
+    {
+        match asked.handshake(site).await {
+            Ok(Some(reply)) => return Some(passage.handle(respond::reply(incoming.id, reply)).await),
+            Ok(None) => {}
+            Err(error) => {
+                let (code, response) = (error.code(), respond::refuse(passage.id(), &error));
+                return Some(passage.refuse(code, response).await);
+            }
+        }
+    }
+    let Presented::Headers { line, .. } = &incoming.presented else { return None };
+    if hook.delivers_by(&line.method) {
+        return None;
+    }
+    let refusal = Refusal::HookMethod(hook.clone());
+    Some(passage.refuse(refusal.code(), respond::refusal(&refusal)).await)
 }
 
 /// `?client=NAME`: whose signature a request has.
@@ -68,9 +119,15 @@ fn named_client(query: &str) -> Option<String> {
 
 /// Makes a call, and answers when it has ended or the caller's time is over. `kept` is dropped when the call has ended.
 pub async fn answer<K: Send + 'static>(calls: &Arc<Service>, incoming: call::Incoming, kept: K) -> Response {
+    let answered = made(calls, incoming, kept).await;
+    held(calls, respond::answer(answered))
+}
+
+/// Makes a call, until it has ended or the caller's time is over.
+async fn made<K: Send + 'static>(calls: &Arc<Service>, incoming: call::Incoming, kept: K) -> Answered {
     let (id, is_of_hook, rotated) = (incoming.id, incoming.hook.is_some(), incoming.rotated.clone());
     let patience = calls.config.limits.call_timeout;
-    let response = respond::answer(match time::timeout(patience, calls.start(incoming, kept)).await {
+    match time::timeout(patience, calls.start(incoming, kept)).await {
         Ok(Ok(answered)) => answered,
         Ok(Err(error)) => {
             tracing::error!(call = %id, %error, "a call failed inside the gateway");
@@ -80,7 +137,11 @@ pub async fn answer<K: Send + 'static>(calls: &Arc<Service>, incoming: call::Inc
             let refusal = Answered::refusal(id, &call::Error::StillRunning(patience));
             Answered { cookie: rotated.get(), is_of_hook, ..refusal }
         }
-    });
+    }
+}
+
+/// Counts the memory of an answer until it has gone out.
+fn held(calls: &Arc<Service>, response: Response) -> Response {
     // It is held until the caller has taken it.
     let size = usize::try_from(response.body().size_hint().lower()).unwrap_or(usize::MAX);
     let held = calls.memory.hold_anyway(size);

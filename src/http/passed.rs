@@ -42,11 +42,12 @@ pub(super) struct Passage {
 impl Passage {
     pub(super) fn new<B: hyper::body::Body>(site: &Arc<Site>, address: IpAddr, request: &Request<B>) -> Self {
         let cut = |text: &str| text.chars().take(PATH).collect();
+        let path = site.calls.hooks.without_token(request.uri().path());
         let passed = Passed {
             id: Uuid::now_v7(),
             method: cut(request.method().as_str()),
             // Somebody may have put a key there.
-            path: cut(&mask_keys(request.uri().path())),
+            path: cut(&mask_keys(&path)),
             address,
             size: usize::try_from(request.body().size_hint().lower()).unwrap_or(usize::MAX),
         };
@@ -104,6 +105,13 @@ impl Passage {
     pub(super) async fn refuse(self, code: Code, mut response: Response) -> Response {
         respond::name_in_log(response.headers_mut(), self.passed.id);
         self.tell(State::Failed, Some(code.as_str()), response.status(), 0).await;
+        response
+    }
+
+    /// The gateway itself has answered it: Odoo has no part in it.
+    pub(super) async fn handle(self, mut response: Response) -> Response {
+        respond::name_in_log(response.headers_mut(), self.passed.id);
+        self.tell(State::Done, None, response.status(), 0).await;
         response
     }
 

@@ -18,6 +18,7 @@ use crate::{
     call::{Accepted, Answered, Error},
     errors::{Class, Retry},
     execute::Atomicity,
+    hook::Reply,
     wire::{Body, Response},
 };
 
@@ -33,7 +34,7 @@ const RETRY_AFTER_SECONDS: u32 = 5;
 pub fn answer(answered: Answered) -> Response {
     let outcome = &answered.outcome;
     let retry = outcome.error.map(|refusal| refusal.retry);
-    let status = if answered.is_of_hook { hook_status(outcome.class, retry) } else { status(outcome.class) };
+    let status = status_of(&answered);
     let mut response = json_response(status, &answered);
     let headers = response.headers_mut();
     name_in_log(headers, answered.call_id);
@@ -68,6 +69,22 @@ pub fn answer(answered: Answered) -> Response {
     if let Some(cookie) = answered.cookie {
         headers.append(header::SET_COOKIE, cookie);
     }
+    response
+}
+
+/// The status with which a call is answered.
+pub(super) fn status_of(answered: &Answered) -> StatusCode {
+    let outcome = &answered.outcome;
+    let retry = outcome.error.map(|refusal| refusal.retry);
+    if answered.is_of_hook { hook_status(outcome.class, retry) } else { status(outcome.class) }
+}
+
+/// The answer that an expression of a hook gives.
+pub(super) fn reply(id: Uuid, reply: Reply) -> Response {
+    let mut response = http::Response::new(full(reply.body));
+    *response.status_mut() = reply.status;
+    *response.headers_mut() = reply.headers;
+    name_in_log(response.headers_mut(), id);
     response
 }
 
@@ -123,7 +140,7 @@ pub fn hook_status(class: Class, retry: Option<Retry>) -> StatusCode {
 }
 
 /// The answer to a request that is for nothing that the gateway serves.
-pub(super) fn refusal(refusal: Refusal) -> Response {
+pub(super) fn refusal(refusal: &Refusal) -> Response {
     let code = refusal.code();
     let body = json!({"error": {"code": code, "message": refusal.to_string()}});
     let mut response = json_response(status(code.class()), &body);
@@ -134,6 +151,11 @@ pub(super) fn refusal(refusal: Refusal) -> Response {
         }
         Refusal::OnlyGet => {
             headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+        }
+        Refusal::HookMethod(hook) => {
+            if let Ok(methods) = HeaderValue::try_from(hook.methods()) {
+                headers.insert(header::ALLOW, methods);
+            }
         }
         // What follows on the connection may be part of what was refused.
         Refusal::Framing | Refusal::Host => {

@@ -1,9 +1,17 @@
 //! Hooks and signed requests: what a sender can rely on, and what nobody else can do in its name.
 
+mod answers;
 mod bench;
+mod bodies;
 mod deliveries;
 mod examples;
+mod fetched;
+mod order;
+mod places;
 mod refusals;
+mod several;
+mod shop;
+mod stored;
 
 use std::io::Write;
 

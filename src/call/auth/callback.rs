@@ -21,9 +21,10 @@ impl Callback {
     /// The secret is not base64, behind `whsec_` or not.
     pub(super) fn new(url: &Url, secret: &SecretString) -> Result<Self, NoKey> {
         let text = secret.expose_secret().trim();
-        let bytes = STANDARD.decode(text.strip_prefix("whsec_").unwrap_or(text)).map_err(|_| NoKey)?;
+        let bytes =
+            STANDARD.decode(text.strip_prefix("whsec_").unwrap_or(text)).map_err(|_| NoKey::StandardWebhooks)?;
         if bytes.is_empty() {
-            return Err(NoKey);
+            return Err(NoKey::StandardWebhooks);
         }
         Ok(Self { url: url.clone(), key: hmac::Key::new(hmac::HMAC_SHA256, &bytes) })
     }

@@ -6,7 +6,7 @@
 
 use std::{collections::HashMap, env, fs, net::IpAddr, path::PathBuf, sync::Arc};
 
-use http::HeaderName;
+use http::HeaderMap;
 use ipnet::IpNet;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
@@ -15,10 +15,11 @@ use sha2::{Digest, Sha256};
 use super::{
     Error,
     callback::Callback,
-    signature::{NoKey, Verifier},
+    signature::{NoKey, NotSigned, Signed, Verifier},
 };
 use crate::{
     config::{self, Source},
+    hook::{Hidden, RequestLine},
     limits::{RateLimit, Share},
     odoo::Credential,
     policy::{Name, Policy},
@@ -61,7 +62,7 @@ pub enum Unusable {
     Unreadable { client: String, path: PathBuf, source: std::io::Error },
     #[error("[[client]] `{client}`: {whose} is empty")]
     Empty { client: String, whose: String },
-    #[error("[[client]] `{client}`: the secret of its signatures {source}")]
+    #[error("[[client]] `{client}`: the {} of its signatures {source}", source.whose())]
     NoKey { client: String, source: NoKey },
     #[error("[[client]] `{client}`: the secret of its callback {source}")]
     NoCallbackKey { client: String, source: NoKey },
@@ -126,9 +127,28 @@ impl Client {
         })
     }
 
-    /// The header with its signature, where the configuration names one.
-    pub(in crate::call) fn signature_header(&self) -> Option<&HeaderName> {
-        self.verifier.as_ref().and_then(Verifier::header)
+    /// What of its requests is a signature or a secret.
+    pub(in crate::call) fn hidden(&self) -> Hidden<'_> {
+        self.verifier.as_ref().map(Verifier::hidden).unwrap_or_default()
+    }
+
+    /// The first of the secrets of its signatures; none where it has a key of its own, or signs with a private key.
+    pub fn first_secret(&self) -> Option<&SecretString> {
+        self.verifier.as_ref().and_then(Verifier::secret)
+    }
+
+    /// Signs a request as it would; none where it does not sign.
+    ///
+    /// # Errors
+    /// Only the sender can sign, or the request lacks what is signed.
+    pub fn sign(
+        &self,
+        line: &RequestLine,
+        headers: &HeaderMap,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Option<Result<Signed, NotSigned>> {
+        self.verifier.as_ref().map(|verifier| verifier.sign(line, headers, body, now))
     }
 
     /// Whether it is served at all by now.

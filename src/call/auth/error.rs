@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 use http::HeaderName;
 use jiff::Timestamp;
 
-use super::signature::Refused;
+use super::signature::{Place, Refused};
 use crate::{
     errors::{Class, Code, Retry},
     limits,
@@ -73,10 +73,16 @@ impl Error {
             Self::Limited(limits::Error::RateLimited { .. }) => Code::RateLimited,
             Self::Limited(limits::Error::TooManyInFlight { .. }) => Code::TooManyInFlight,
             Self::Limited(limits::Error::TooManyAttempts) => Code::TooManyAttempts,
+            // User and password are told as those of any other caller, so that a sender is asked for them.
+            Self::Signature(Refused::Missing(Place::Basic)) => Code::NoCredentials,
+            Self::Signature(Refused::Malformed(Place::Basic)) => Code::UnreadableCredential,
+            Self::Signature(Refused::WrongToken(Place::Basic)) => Code::UnknownClient,
             Self::Signature(Refused::Missing(_)) => Code::SignatureMissing,
             Self::Signature(Refused::Malformed(_)) => Code::SignatureMalformed,
             Self::Signature(Refused::Stale { .. }) => Code::SignatureStale,
-            Self::Signature(Refused::Wrong) => Code::SignatureWrong,
+            Self::Signature(Refused::Wrong | Refused::WrongAt(_) | Refused::Uncovered | Refused::WrongToken(_)) => {
+                Code::SignatureWrong
+            }
             Self::Signature(Refused::Replayed { .. }) => Code::Replayed,
         }
     }

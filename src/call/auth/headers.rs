@@ -27,8 +27,8 @@ pub(in crate::call) enum Shown<'c> {
     Own(Credential),
     /// A key of the gateway's.
     Client(&'c Client),
-    /// A signature of a client's.
-    Signed(&'c Client, Delivery),
+    /// A signature or token of a client's. A token says nothing of what is delivered.
+    Signed(&'c Client, Option<Delivery>),
     /// The gateway or its operator acts for a client.
     Trusted(&'c Client),
 }

@@ -1,61 +1,52 @@
 //! Signed requests: whether a body was signed with the client's secret, lately, and comes for the first time.
 //!
-//! What is compared are MACs over the body as it came, byte for byte, in constant time. No scheme signs the URL, so a delivery
-//! is taken once for its client, at whichever route or hook it comes first; one that came to nothing may come again. That is its
-//! key in the store ([`Delivery::key`]), so it is known after a restart, too. How each scheme signs is in `way`.
+//! What is compared are MACs and signatures over the request as it came, byte for byte, in constant time; or a token, which proves
+//! who sends and not what. A delivery is taken once for its client, at whichever route or hook it comes first; one that came to
+//! nothing may come again. That is its key in the store ([`Delivery::key`]), so it is known after a restart, too.
+//!
+//! `way` reads what a request claims, `text` puts together what is signed, `in_body` knows the schemes whose signature is within
+//! the body, `token` and `keys` compare, `sign` does what a sender does.
 
+mod in_body;
+mod keys;
+mod refused;
+mod sign;
 #[cfg(test)]
 mod tests;
+mod text;
+mod token;
 mod way;
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
-use aws_lc_rs::hmac;
-use base64::Engine;
 use http::{HeaderMap, HeaderName};
 use jiff::Timestamp;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use sha2::{Digest, Sha256};
-use uuid::Uuid;
 
-use self::way::{BASE64, Way};
+use self::{keys::Keys, way::Way};
+pub use self::{
+    keys::NoKey,
+    refused::{Place, Refused},
+    sign::{NotSigned, Signed},
+};
 use crate::{
-    config::{Algorithm, Hmac, Signature},
-    hook::RequestLine,
+    config::{Signature, Token},
+    hook::{Hidden, RequestLine},
 };
 
 /// Times are compared by whole seconds.
 const EDGE: Duration = Duration::from_secs(2);
 
-/// Why a request is not taken for the client's.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    #[error("the request has no header `{0}`, which its signature needs")]
-    Missing(HeaderName),
-    #[error("the header `{0}` cannot be read: it stands twice, or is not of its form")]
-    Malformed(HeaderName),
-    #[error("the signature is {age} s away from now, further than the {} s that are allowed", tolerance.as_secs())]
-    Stale { age: i64, tolerance: Duration },
-    #[error("the signature is not that of this body: it was changed, or signed with another secret")]
-    Wrong,
-    #[error("this delivery has been taken already, as call {of}{}", if *is_done { "" } else { ", which goes on" })]
-    Replayed { of: Uuid, is_done: bool },
-}
-
-/// Why a secret signs nothing.
-#[derive(Debug, thiserror::Error)]
-#[error("is not base64, with or without `whsec_` before it")]
-pub struct NoKey;
-
 /// Knows the signatures of one client.
 pub(in crate::call) struct Verifier {
     way: Way,
-    /// That of the secret, and while it is being replaced of the one before.
-    keys: Vec<hmac::Key>,
+    keys: Keys,
     tolerance: Duration,
+    public_url: Option<String>,
 }
 
-/// A delivery with a right signature.
+/// A delivery with a right signature, and what tells it from others.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::call) struct Delivery {
     digest: [u8; 32],
@@ -63,71 +54,106 @@ pub(in crate::call) struct Delivery {
     known_for: Option<Duration>,
 }
 
+/// What a request says of its signature.
+struct Claim<'r> {
+    /// Any of them may be the right one.
+    signatures: Vec<Vec<u8>>,
+    /// In seconds since 1970.
+    time: Option<i64>,
+    /// What is signed.
+    signed: Vec<Piece<'r>>,
+    /// What a sender calls the delivery, if it does: the same in all attempts.
+    id: Option<Cow<'r, [u8]>>,
+}
+
+/// A piece of what is signed.
+struct Piece<'r> {
+    bytes: Cow<'r, [u8]>,
+    /// It is the same in all attempts of a sender, and other in another delivery: no time, no constant text.
+    is_content: bool,
+}
+
 impl Verifier {
-    /// The header with the signature, where the configuration names one.
-    pub(in crate::call) fn header(&self) -> Option<&HeaderName> {
-        self.way.header()
-    }
-
     pub(in crate::call) fn new(signature: &Signature, secrets: &[SecretString]) -> Result<Self, NoKey> {
-        let way = Way::of(&signature.scheme);
-        let algorithm = match &way {
-            Way::Hmac(Hmac { algorithm: Algorithm::Sha1, .. }) => hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
-            Way::Hmac(Hmac { algorithm: Algorithm::Sha512, .. }) => hmac::HMAC_SHA512,
-            _ => hmac::HMAC_SHA256,
-        };
-        let key = |secret: &SecretString| {
-            let text = secret.expose_secret();
-            let bytes = match way {
-                // Standard Webhooks 1.0.0, "Signature scheme": base64 behind `whsec_`.
-                Way::StandardWebhooks => {
-                    let text = text.trim();
-                    let bytes = BASE64.decode(text.strip_prefix("whsec_").unwrap_or(text)).map_err(|_| NoKey)?;
-                    if bytes.is_empty() { Err(NoKey) } else { Ok(bytes) }?
-                }
-                _ => text.as_bytes().to_vec(),
-            };
-            Ok(hmac::Key::new(algorithm, &bytes))
-        };
-        let keys = secrets.iter().map(key).collect::<Result<_, _>>()?;
-        Ok(Self { way, keys, tolerance: signature.tolerance })
+        Ok(Self {
+            way: Way::of(&signature.scheme),
+            keys: Keys::of(&signature.scheme, secrets)?,
+            tolerance: signature.tolerance,
+            public_url: signature.public_url.clone(),
+        })
     }
 
-    /// Whether the client has sent this body. What is known of its time is looked at only when that is sure.
+    /// What of a request is a signature or a secret: no template, log or store gets it.
+    pub(in crate::call) fn hidden(&self) -> Hidden<'_> {
+        let (headers, query): (&[HeaderName], _) = match &self.way {
+            Way::StandardWebhooks | Way::Mailgun | Way::Adyen => (&[], None),
+            Way::Parts(parts) => (&parts.headers, None),
+            Way::Token(Token::Header { name, .. }) => (std::slice::from_ref(name), None),
+            Way::Token(Token::Query(name)) => (&[], Some(name.as_str())),
+            Way::Token(Token::Path | Token::Basic) => (&[], None),
+        };
+        Hidden { headers, query }
+    }
+
+    /// The secret that signs now; none of public keys.
+    pub(in crate::call) fn secret(&self) -> Option<&SecretString> {
+        self.keys.secret()
+    }
+
+    /// Whether the client has sent this body. What is known of its time is looked at only when that is sure. A token gives no delivery:
+    /// it proves no content, so that two equal bodies are two deliveries.
     pub(in crate::call) fn verify(
         &self,
         line: &RequestLine,
         headers: &HeaderMap,
         body: &[u8],
-    ) -> Result<Delivery, Refused> {
-        let claim = self.way.claim(line, headers, body)?;
-        // Every MAC with every key, whichever is right.
-        let mut is_right = false;
-        for key in &self.keys {
-            let mut context = hmac::Context::with_key(key);
-            claim.signed.iter().for_each(|part| context.update(part));
-            let own = context.sign();
-            for mac in &claim.macs {
-                is_right |= aws_lc_rs::constant_time::verify_slices_are_equal(own.as_ref(), mac).is_ok();
-            }
+    ) -> Result<Option<Delivery>, Refused> {
+        if let Way::Token(token) = &self.way {
+            token::check(token, &self.keys, line, headers)?;
+            return Ok(None);
+        }
+        let origin = self.origin(line);
+        let claims = self.way.claims(&text::Request { origin, line, headers, body })?;
+        // Each of them, whichever is right.
+        let mut is_right = !claims.is_empty();
+        for claim in &claims {
+            is_right &= self.keys.have_signed(&claim.signed, &claim.signatures);
         }
         if !is_right {
-            return Err(Refused::Wrong);
+            return Err(match self.way.signs_url() {
+                true => Refused::WrongAt(origin.to_owned()),
+                false => Refused::Wrong,
+            });
         }
-        if let Some(time) = claim.time {
+        for time in claims.iter().filter_map(|claim| claim.time) {
             let age = Timestamp::now().as_second().saturating_sub(time);
             if age.unsigned_abs() > self.tolerance.as_secs() {
                 return Err(Refused::Stale { age, tolerance: self.tolerance });
             }
         }
+        Ok(Some(self.delivery(&claims)))
+    }
+
+    /// The id that the sender signs, else a hash of the content, without the time: attempts are signed anew.
+    fn delivery(&self, claims: &[Claim<'_>]) -> Delivery {
         let mut digest = Sha256::new();
-        // A time may be as far ahead as behind.
-        let known_for = claim.id.is_none().then(|| self.tolerance * 2 + EDGE);
-        match claim.id {
-            Some(id) => digest.update(id),
-            None => claim.signed.iter().for_each(|part| digest.update(part)),
+        let mut known_for = None;
+        for claim in claims {
+            match &claim.id {
+                Some(id) => digest.update(id),
+                None => {
+                    // A time may be as far ahead as behind.
+                    known_for = Some(self.tolerance * 2 + EDGE);
+                    claim.signed.iter().filter(|piece| piece.is_content).for_each(|piece| digest.update(&piece.bytes));
+                }
+            }
         }
-        Ok(Delivery { digest: digest.finalize().into(), known_for })
+        Delivery { digest: digest.finalize().into(), known_for }
+    }
+
+    /// What the sender calls, before the path.
+    fn origin<'r>(&'r self, line: &'r RequestLine) -> &'r str {
+        self.public_url.as_deref().unwrap_or(&line.origin)
     }
 }
 
@@ -141,6 +167,7 @@ impl Delivery {
         self.digest
     }
 
+    /// How long it is known, where its sender signs no id of it.
     pub(in crate::call) fn known_for(&self) -> Option<Duration> {
         self.known_for
     }

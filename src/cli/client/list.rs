@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     cli::{Configured, terminal},
-    config::{Client, Config, Scheme},
+    config::{Client, Config},
     operations::calls::Calls,
     policy::Policy,
 };
@@ -87,13 +87,7 @@ fn state(client: &Client) -> &'static str {
 
 /// By what it is known.
 fn shows(client: &Client) -> String {
-    let scheme = client.signature.as_ref().map(|signature| match signature.scheme {
-        Scheme::StandardWebhooks => "standard-webhooks",
-        Scheme::Shopify => "shopify",
-        Scheme::Github => "github",
-        Scheme::Stripe => "stripe",
-        Scheme::Hmac(_) => "hmac",
-    });
+    let scheme = client.signature.as_ref().map(|signature| &*signature.name);
     let key = client.key_sha256.map(|_| "key");
     key.into_iter().chain(scheme).collect::<Vec<_>>().join(", ")
 }

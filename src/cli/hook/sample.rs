@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     config::{self, Config, Limits},
-    hook::{self, Hooks, RequestLine, Sent, SentBody},
+    hook::{self, Hidden, Hooks, RequestLine, Sent, SentBody},
     log::{Call, Event, Filter},
     operations::calls::{Calls, Query, line_of},
 };
@@ -74,7 +74,7 @@ fn of_body(limits: &Limits, entry: &config::Hook, given: &Given, body: Bytes) ->
     let hook = hooks.named(entry.name()).context("the hook is gone")?;
     let headers: HeaderMap = given.headers.iter().cloned().collect();
     let line = line(entry, given.method.clone().unwrap_or(Method::POST), given.query.as_deref());
-    let sent = Sent::new(entry.path.written(), &line, &headers, None, hook.read(&headers, &body, limits)?);
+    let sent = Sent::new(entry.path.written(), &line, &headers, Hidden::default(), hook.read(&headers, &body, limits)?);
     Ok(Sample { sent, line, headers, body, origin: Origin::File, has_hidden: false })
 }
 

@@ -35,8 +35,8 @@ impl Why {
 pub(in crate::hook) struct Bounds {
     /// Of the body when it is unpacked, and of the JSON that is made of it.
     pub(in crate::hook) size: ByteSize,
-    pub(super) values: usize,
-    pub(super) depth: usize,
+    pub(in crate::hook) values: usize,
+    pub(in crate::hook) depth: usize,
 }
 
 impl Bounds {

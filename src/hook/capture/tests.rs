@@ -5,12 +5,13 @@ use std::net::Ipv4Addr;
 use http::{HeaderName, HeaderValue};
 
 use super::*;
+use crate::hook::Hidden;
 
 fn kept(line: &RequestLine, headers: &[(&'static str, &str)], body: SentBody) -> Value {
     let headers =
         headers.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()));
     let headers: HeaderMap = headers.collect();
-    let sent = Sent::new("/hooks/shop".to_owned(), line, &headers, None, body);
+    let sent = Sent::new("/hooks/shop".to_owned(), line, &headers, Hidden::default(), body);
     let address = Ipv4Addr::LOCALHOST.into();
     let refused = Some("no signature".to_owned());
     record(&Came { hook: "shop", line, headers: &headers, sent: &sent, size: 7, address, refused })

@@ -4,13 +4,13 @@
 //! cannot be read. Nothing here reads or changes anything outside of the filter's values.
 
 use jaq_core::{
-    Ctx, Error, Native, RunPtr, ValX, load,
+    Bind, Ctx, Error, Native, RunPtr, ValX, load,
     native::{self, Fun, bome, v},
 };
 use jaq_json::Val;
 use jaq_std::ValT;
 
-use super::{numbers, scene::Kind};
+use super::{digests, need, numbers, scene::Kind, times};
 
 /// Functions of jq that would reveal something of this machine, or act on this process.
 const FORBIDDEN: [&str; 7] = ["env", "halt", "halt_error", "debug", "debug_empty", "stderr", "stderr_empty"];
@@ -39,10 +39,30 @@ fn is_of_jq(name: &str) -> bool {
 }
 
 fn own() -> impl Iterator<Item = Fun<Kind>> {
-    let plain: [native::Filter<RunPtr<Kind>>; 3] = [
+    let plain: [native::Filter<RunPtr<Kind>>; 10] = [
         ("tonumber", v(0), |cv| bome(numbers::to_number(cv.1))),
         ("toboolean", v(0), |cv| bome(numbers::to_boolean(cv.1))),
         ("fromjson", v(0), |cv| bome(numbers::from_json(&cv.1))),
+        ("fromiso", v(0), |cv| bome(times::from_iso(&cv.1))),
+        ("odoo_datetime", v(0), |cv| bome(times::odoo_datetime(&cv.1))),
+        ("need", [Bind::Fun(())].into(), need::need),
+        // The last argument is taken first.
+        ("hmac", v(3), |mut cv| {
+            let (text, key, algorithm) = (cv.0.pop_var(), cv.0.pop_var(), cv.0.pop_var());
+            bome(digests::hmac(&algorithm, &key, &text, &digests::hex()))
+        }),
+        ("hmac", v(4), |mut cv| {
+            let (encoding, text, key, algorithm) = (cv.0.pop_var(), cv.0.pop_var(), cv.0.pop_var(), cv.0.pop_var());
+            bome(digests::hmac(&algorithm, &key, &text, &encoding))
+        }),
+        ("digest", v(2), |mut cv| {
+            let (text, algorithm) = (cv.0.pop_var(), cv.0.pop_var());
+            bome(digests::digest(&algorithm, &text, &digests::hex()))
+        }),
+        ("digest", v(3), |mut cv| {
+            let (encoding, text, algorithm) = (cv.0.pop_var(), cv.0.pop_var(), cv.0.pop_var());
+            bome(digests::digest(&algorithm, &text, &encoding))
+        }),
     ];
     // `ignore` ends a filter wherever it stands, so also within the path of an assignment.
     let ignore = Native::<Kind>::new(|mut cv| {

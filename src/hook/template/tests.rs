@@ -1,14 +1,20 @@
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::*;
+
+/// A filter in a folder with nothing in it.
+fn compiled(code: &str) -> Result<Code, Mistake> {
+    let folder = tempfile::tempdir().unwrap();
+    Code::compiled(code, folder.path())
+}
 
 fn run(code: &str, body: &str) -> Result<Vec<Value>, Error> {
     let input = Input { body: body.to_owned().into(), variables: Default::default() };
     let input = input.with("headers", json!({"x-topic": "orders/create"}));
-    let Ran::Results(results) = Template::compile(&Code { main: code.into() }).unwrap().run(&input)? else {
-        panic!("ignored")
-    };
-    Ok(results.iter().map(|result| serde_json::from_str(result).unwrap()).collect())
+    match Template::compile(&compiled(code).unwrap()).unwrap().run(&input)? {
+        Ran::Results(results) => Ok(results.iter().map(|result| serde_json::from_str(result).unwrap()).collect()),
+        Ran::Ignored(why) => Err(Error::Failed(why)),
+    }
 }
 
 #[test]
@@ -46,15 +52,14 @@ fn a_filter_sees_nothing_of_this_machine_and_its_mistakes_have_a_line() {
         ("{a:\n\t1", "2:3: closing brace is due\n 2 | \t1\n   | \t ^"),
         ("", "1:1: term is due\n 1 | \n   | ^"),
         ("\"ä\" | foo(1; 2)", "1:7: there is no function `foo` with 2 arguments\n 1 | \"ä\" | foo(1; 2)\n   |       ^"),
-        ("import \"x\" as x; .", "1:1: a template cannot have others in it\n 1 | import \"x\" as x; .\n   | ^"),
     ] {
-        assert_eq!(Code::compiled(code).unwrap_err().to_string(), mistake, "{code}");
+        assert_eq!(compiled(code).unwrap_err().to_string(), mistake, "{code}");
     }
 }
 
 fn ran(code: &str, body: &str) -> Result<Ran, Error> {
     let input = Input { body: body.to_owned().into(), variables: Default::default() };
-    Template::compile(&Code { main: code.into() }).unwrap().run(&input)
+    Template::compile(&compiled(code).unwrap()).unwrap().run(&input)
 }
 
 #[test]
@@ -102,7 +107,7 @@ fn ignore_needs_a_reason_and_no_error_of_a_sender_is_taken_for_it() {
         assert!(matches!(ran("error(.)", body), Err(Error::Failed(_))), "{body}");
     }
     for code in ["halt", "halt(0)", "ignore", "halt_error(1)", "\"x\" | halt_error"] {
-        assert!(Code::compiled(code).is_err(), "{code}");
+        assert!(compiled(code).is_err(), "{code}");
     }
 }
 
@@ -168,4 +173,283 @@ fn what_is_missing_is_an_empty_text_where_texts_are_joined() {
     assert_eq!(ran(r#"join(" ")"#, body), Ok(Ran::Results(vec![r#""Ann   7 true""#.to_owned()])));
     assert_eq!(ran(r#"join(", ")"#, "[]"), Ok(Ran::Results(vec![r#""""#.to_owned()])));
     assert_eq!(ran(r#"join(", ")"#, "[null, 1]"), Ok(Ran::Results(vec![r#"", 1""#.to_owned()])));
+}
+
+/// The one result of a filter, or its error.
+fn one(code: &str, body: &str) -> Result<Value, String> {
+    match ran(code, body) {
+        Ok(Ran::Results(results)) if results.len() == 1 => Ok(serde_json::from_str(&results[0]).unwrap()),
+        Ok(other) => Err(format!("{other:?}")),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[test]
+fn what_a_template_needs_is_there_or_named() {
+    let body =
+        r#"{"order": {"name": "S1", "note": null, "paid": false}, "lines": [{"sku": "A"}, {"qty": 1}], "odd key": 1}"#;
+    for (code, value) in [
+        ("need(.order.name)", json!("S1")),
+        ("need(.order.paid)", json!(false)),
+        ("need(.lines[0].sku)", json!("A")),
+        (".order | need(.name)", json!("S1")),
+        ("need(.order.name | ascii_downcase)", json!("s1")),
+        ("\"x\" as $x | need($x)", json!("x")),
+        ("need(.order.id // .order.name)", json!("S1")),
+        ("[need(.lines[0, 1])] | length", json!(2)),
+        ("try need(.x) catch .", json!(".x is missing")),
+        (r#"need(."odd key")"#, json!(1)),
+        ("[need(.lines[])] | length", json!(2)),
+    ] {
+        assert_eq!(one(code, body), Ok(value), "{code}");
+    }
+    for (code, told) in [
+        ("need(.order.id)", ".order.id is missing"),
+        ("need(.customer.email)", ".customer.email is missing"),
+        ("need(.order.note)", ".order.note is null"),
+        ("[need(.lines[].sku)]", ".lines[1].sku is missing"),
+        ("need(.lines[7])", ".lines[7] is missing"),
+        (r#"need(."an odd one".x)"#, r#".["an odd one"].x is missing"#),
+        (".order | need(.id)", ".id is missing"),
+        ("need($headers[\"x\"])", "`need` finds nothing"),
+        ("need(empty)", "`need` finds nothing"),
+        ("null | need(.)", ". is null"),
+        ("need(.order.name.first)", "cannot index"),
+        ("need(.order.name | tonumber)", "is not a number"),
+    ] {
+        let error = one(code, body).unwrap_err();
+        assert!(error.contains(told), "{code}: {error}");
+    }
+}
+
+#[test]
+fn a_text_is_signed_as_senders_want_it() {
+    // RFC 2202, case 2, and RFC 4231, case 2; NIST's examples of digests.
+    for (code, value) in [
+        (r#"hmac("sha1"; "Jefe"; "what do ya want for nothing?")"#, "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"),
+        (
+            r#"hmac("sha256"; "Jefe"; "what do ya want for nothing?")"#,
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+        ),
+        (
+            r#"hmac("sha256"; "Jefe"; "what do ya want for nothing?"; "base64")"#,
+            "W9zBRr9gdU5qBCQmCJV1x1oAPwidJzmDnexYuWTsOEM=",
+        ),
+        (r#"hmac("sha512"; "Jefe"; "what do ya want for nothing?"; "hex") | .[:16]"#, "164b7a7bfcf819e2"),
+        (
+            r#""SmVmZQ==" | @base64d as $key | hmac("sha1"; $key; "what do ya want for nothing?")"#,
+            "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79",
+        ),
+        (r#"digest("sha1"; "abc")"#, "a9993e364706816aba3e25717850c26c9cd0d89d"),
+        (r#"digest("sha256"; "abc")"#, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+        (r#"digest("sha512"; ""; "base64") | .[:8]"#, "z4PhNX7v"),
+    ] {
+        assert_eq!(one(code, "{}"), Ok(json!(value)), "{code}");
+    }
+    for (code, told) in [
+        (r#"hmac("md5"; "k"; "t")"#, r#"there is no algorithm "md5"; there are "sha1", "sha256" and "sha512""#),
+        (r#"hmac("sha256"; "k"; "t"; "rot13")"#, r#"there is no encoding "rot13""#),
+        (r#"hmac("sha256"; null; "t")"#, "the key of `hmac` is not a text"),
+        (r#"hmac("sha256"; "k"; null)"#, "cannot use null as string"),
+        (r#"digest("sha256"; 7)"#, "cannot use 7 as string"),
+    ] {
+        let error = one(code, "{}").unwrap_err();
+        assert!(error.contains(told), "{code}: {error}");
+    }
+}
+
+#[test]
+fn times_are_read_as_senders_write_them() {
+    for (time, seconds) in [
+        ("2026-03-04T10:00:00Z", json!(1_772_618_400)),
+        ("2026-03-04T10:00:00.500Z", json!(1_772_618_400.5)),
+        ("2026-03-04T10:00:00.1234567Z", json!(1_772_618_400.123_456_7)),
+        ("2026-03-04T17:00:00+07:00", json!(1_772_618_400)),
+        ("2026-03-04T17:00:00+0700", json!(1_772_618_400)),
+        ("2026-03-04T05:00:00.25-05:00", json!(1_772_618_400.25)),
+        ("2026-03-04 10:00:00 UTC", json!(1_772_618_400)),
+        ("2026-03-04 17:00:00 +0700", json!(1_772_618_400)),
+        ("2026-03-04T10:00:00", json!(1_772_618_400)),
+        ("2026-03-04T10:00", json!(1_772_618_400)),
+        (" 2026-03-04 ", json!(1_772_582_400)),
+        ("1969-12-31T23:59:58.5Z", json!(-1.5)),
+    ] {
+        assert_eq!(one("fromiso", &json!(time).to_string()), Ok(seconds), "{time}");
+    }
+    for time in [
+        json!(""),
+        json!("tomorrow"),
+        json!("2026-13-01"),
+        json!("2026-03-04T25:00:00Z"),
+        json!(1_772_618_400),
+        json!("1772618400"),
+        json!("20260304"),
+        json!(null),
+        json!("2026-03-04T10:00:00[Europe/Brussels]"),
+    ] {
+        let error = one("fromiso", &time.to_string()).unwrap_err();
+        assert!(error.contains("is not a time in ISO 8601"), "{time}: {error}");
+    }
+    for time in [
+        json!("2026-03-04T17:00:00.9+07:00"),
+        json!(1_772_618_400),
+        json!(1_772_618_400_999_i64),
+        json!("1772618400"),
+        json!("1772618400000"),
+        json!(1_772_618_400.75),
+    ] {
+        assert_eq!(one("odoo_datetime", &time.to_string()), Ok(json!("2026-03-04 10:00:00")), "{time}");
+    }
+    for time in [json!(null), json!(""), json!("now"), json!(1e300), json!([1])] {
+        let error = one("odoo_datetime", &time.to_string()).unwrap_err();
+        assert!(error.contains("is not a time"), "{time}: {error}");
+    }
+    assert_eq!(one("fromiso | todate", r#""2026-03-04T17:00:00+07:00""#), Ok(json!("2026-03-04T10:00:00Z")));
+}
+
+#[test]
+fn functions_of_jq_that_templates_rely_on_are_there() {
+    for (code, value) in [
+        (r#""Ann" | @base64 | [., @base64d]"#, json!(["QW5u", "Ann"])),
+        (r#""sha256=ab" | ltrimstr("sha256=")"#, json!("ab")),
+        (r#""order 17" | test("\\d+")"#, json!(true)),
+        (r#""order 17" | capture("(?<n>\\d+)").n | tonumber"#, json!(17)),
+        (r#"@text "\(1) \("a")""#, json!("1 a")),
+        (r#"@html "<b>\("<i>")</b>""#, json!("<b>&lt;i&gt;</b>")),
+        (r#"@uri "q=\("a b&c")""#, json!("q=a%20b%26c")),
+        (r#"{a: 1} | with_entries(.key |= ascii_upcase)"#, json!({"A": 1})),
+        (r#""a,b" | split(",")"#, json!(["a", "b"])),
+        (r#""x-1-y" | gsub("-"; " ")"#, json!("x 1 y")),
+        (
+            r#"[{k: 1, v: 2}, {k: 1, v: 3}] | group_by(.k) | map({k: .[0].k, v: map(.v) | add})"#,
+            json!([{"k": 1, "v": 5}]),
+        ),
+        (r#"1772618400 | todate"#, json!("2026-03-04T10:00:00Z")),
+        (r#""a" | IN("a", "b")"#, json!(true)),
+        (r#"[{id: 1}] | INDEX(.id)"#, json!({"1": {"id": 1}})),
+        (r#"[1, [2]] | map(toarray)"#, json!([[1], [2]])),
+        (r#"{a: null} | .a // "none""#, json!("none")),
+    ] {
+        assert_eq!(one(code, "null"), Ok(value), "{code}");
+    }
+    for name in [
+        "$ENV",
+        "env",
+        "input",
+        "inputs",
+        "debug",
+        "debug(1)",
+        "stderr",
+        "input_filename",
+        "$__prog_args",
+        "$__loc__",
+        "halt",
+        "input_line_number",
+        "get_search_list",
+        "debug_empty",
+        "stderr_empty",
+    ] {
+        assert!(compiled(name).is_err(), "{name}");
+    }
+}
+
+#[test]
+fn what_json_does_not_have_is_an_error_with_its_path() {
+    for (code, told) in [
+        ("{payload: {x: [0, (0 / 0)]}}", ".payload.x[1] is not a finite number, which JSON does not have"),
+        ("infinite", ". is not a finite number"),
+        ("{a: {(1): 2}}", ".a is an object with a key that is no text"),
+        ("{a: ([255] | tobytes)}", ".a is bytes"),
+        ("{a: (\"/w==\" | @base64d)}", ".a is a text that is not UTF-8"),
+    ] {
+        let error = one(code, "{}").unwrap_err();
+        assert!(error.contains(told), "{code}: {error}");
+    }
+}
+
+#[test]
+fn definitions_come_from_modules_in_the_folder_of_the_template() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("lib")).unwrap();
+    for (name, text) in [
+        ("names.jq", "include \"lib/texts\"; def full: [.first, .last] | clean;"),
+        ("lib/texts.jq", "def clean: join(\" \") | trim;"),
+        ("money.jq", "def cents: . / 100;"),
+    ] {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let code = r#"include "names"; import "money" as money; {name: full, total: (.total | money::cents)}"#;
+    let code = Code::compiled(code, folder.path()).unwrap();
+    // What was read is kept: a worker has no files.
+    assert!(!code.uses("results") && !code.uses("headers"));
+    folder.close().unwrap();
+    let input = Input { body: br#"{"first": "Ann", "total": 250}"#[..].into(), variables: Default::default() };
+    let ran = Template::compile(&code).unwrap().run(&input);
+    assert_eq!(ran, Ok(Ran::Results(vec![r#"{"name":"Ann","total":2.5}"#.to_owned()])));
+}
+
+#[test]
+fn a_mistake_in_a_module_names_its_file_and_nothing_outside_of_the_folder_is_read() {
+    let outer = tempfile::tempdir().unwrap();
+    let folder = outer.path().join("hooks");
+    std::fs::create_dir(&folder).unwrap();
+    for (name, text) in [
+        ("../outside.jq", "def secret: 1;"),
+        ("form.jq", "def a: 1;\ndef b: (;"),
+        ("name.jq", "def a: 1;\n  def b: foo;"),
+        ("circle.jq", "include \"back\";"),
+        ("back.jq", "include \"circle\";"),
+        ("large.jq", &format!("# {}", "x".repeat(1 << 20))),
+    ] {
+        std::fs::write(folder.join(name), text).unwrap();
+    }
+    std::os::unix::fs::symlink("../outside.jq", folder.join("link.jq")).unwrap();
+    let absolute = outer.path().join("outside").display().to_string();
+    for (name, told) in [
+        ("form", "form.jq:2:10: closing parenthesis is due"),
+        ("name", "name.jq:2:10: there is no function `foo` without arguments\n 2 |   def b: foo;\n   |          ^"),
+        ("../outside", "1:10: the module `../outside`: a module is a file in the folder of the template"),
+        ("./../outside", "a module is a file in the folder"),
+        (&*absolute, "a module is a file in the folder"),
+        ("link", "leads out of the folder of the template"),
+        ("nowhere", "cannot read `"),
+        ("circle", "circular include/import"),
+        ("large", "has more than 1048576 bytes"),
+    ] {
+        let told_so = Code::compiled(&format!("include \"{name}\"; ."), &folder).unwrap_err().to_string();
+        assert!(told_so.contains(told), "{name}: {told_so}");
+    }
+    let mistake = Code::compiled("include \"name\"; .", &folder).unwrap_err();
+    assert!(mistake.of(&folder.join("order.jq")).starts_with(&format!("{}:2:10: ", folder.join("name.jq").display())));
+    let mistake = Code::compiled("foo", &folder).unwrap_err();
+    assert!(mistake.of(&folder.join("order.jq")).starts_with(&format!("{}:1:1: ", folder.join("order.jq").display())));
+    for (code, told) in [
+        (r#"import "data" as $data; $data"#, "data cannot be imported"),
+        (r#"include "form" {search: "/etc"}; ."#, "nothing stands behind its name"),
+    ] {
+        let told_so = Code::compiled(code, &folder).unwrap_err().to_string();
+        assert!(told_so.contains(told), "{code}: {told_so}");
+    }
+}
+
+#[test]
+fn the_files_of_modules_are_known_also_where_they_cannot_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.jq"), "include \"b\"; import \"c\" as c; def x: 1;").unwrap();
+    std::fs::write(folder.path().join("b.jq"), "include \"a\"; def (").unwrap();
+    let found = |code| files(code, folder.path()).into_iter().collect::<Vec<_>>();
+    let expected = ["a.jq", "b.jq", "c.jq"].map(|name| folder.path().join(name));
+    assert_eq!(found("module {}; include \"a\"; include \"../x\"; {include: \"y\"}"), expected);
+    assert_eq!(found(". | \"include\" as $x | $x"), [] as [std::path::PathBuf; 0]);
+    assert_eq!(found("include"), [] as [std::path::PathBuf; 0]);
+}
+
+#[test]
+fn a_filter_tells_which_variables_it_uses_in_a_module_too() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("done.jq"), "def order: $results[0].id;").unwrap();
+    let code = Code::compiled("include \"done\"; [{vals: {}, model: $vars.model}, {vals: {id: order}}]", folder.path())
+        .unwrap();
+    assert!(code.uses("results") && code.uses("vars") && !code.uses("headers"));
+    assert!(!compiled("1 as $results | $results").unwrap().uses("results"));
 }

@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use bytesize::ByteSize;
 use http::Method;
+use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
 use crate::{
     config::{DATABASE_MANAGER, Pass, Proxy},
     errors::Code,
-    hook::{Hook, Hooks},
+    hook::{Hook, Hooks, Place},
     route::Route,
     wire::Path,
 };
@@ -28,15 +29,31 @@ pub(in crate::http) enum Destination {
     /// One of the addon's routes.
     Api(Route),
     /// That of a sender with a payload of its own.
-    Hook(Arc<Hook>),
+    Hook(ToHook),
     /// What became of a call.
     Call(Uuid),
     /// Passed on to Odoo.
     Passed(Path),
 }
 
+/// A hook, and the segment behind its path that is a secret of its sender.
+#[derive(Debug, Clone)]
+pub(in crate::http) struct ToHook {
+    pub(in crate::http) hook: Arc<Hook>,
+    pub(in crate::http) token: Option<SecretString>,
+}
+
+impl PartialEq for ToHook {
+    fn eq(&self, other: &Self) -> bool {
+        let token = |to: &Self| to.token.as_ref().map(|token| token.expose_secret().to_owned());
+        self.hook == other.hook && token(self) == token(other)
+    }
+}
+
+impl Eq for ToHook {}
+
 /// Why a request is for nothing that the gateway serves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(in crate::http) enum Refusal {
     #[error("{}", served())]
     NotFound,
@@ -44,6 +61,8 @@ pub(in crate::http) enum Refusal {
     OnlyPost,
     #[error("what became of a call is asked by GET")]
     OnlyGet,
+    #[error("this hook takes {} only", .0.methods())]
+    HookMethod(Arc<Hook>),
     /// A path that may lead elsewhere than it reads.
     #[error(
         "the path has `.` or `..` as a segment, a backslash or a control character, encoded or not; or no slash before it"
@@ -72,10 +91,10 @@ fn served() -> String {
 }
 
 impl Refusal {
-    pub(in crate::http) fn code(self) -> Code {
+    pub(in crate::http) fn code(&self) -> Code {
         match self {
             Self::NotFound => Code::NotFound,
-            Self::OnlyPost | Self::OnlyGet | Self::Method => Code::WrongHttpMethod,
+            Self::OnlyPost | Self::OnlyGet | Self::HookMethod(_) | Self::Method => Code::WrongHttpMethod,
             Self::Path => Code::InvalidPath,
             Self::UrlTooLong(_) => Code::UrlTooLong,
             Self::Host => Code::InvalidHost,
@@ -89,8 +108,9 @@ pub(in crate::http) fn of(method: &Method, raw: &str, proxy: &Proxy, hooks: &Hoo
     if matches!(*method, Method::CONNECT | Method::TRACE) {
         return Err(Refusal::Method);
     }
-    if let Some(hook) = hooks.at(raw) {
-        return if method == Method::POST { Ok(Destination::Hook(hook.clone())) } else { Err(Refusal::OnlyPost) };
+    if let Some(Place { hook, token }) = hooks.at(raw) {
+        let to = ToHook { hook: hook.clone(), token };
+        return if hook.takes(method) { Ok(Destination::Hook(to)) } else { Err(Refusal::HookMethod(hook.clone())) };
     }
     if let Some(route) = raw.strip_prefix(API).and_then(Route::named) {
         return if method == Method::POST { Ok(Destination::Api(route)) } else { Err(Refusal::OnlyPost) };

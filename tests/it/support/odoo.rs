@@ -14,7 +14,7 @@ use tokio::sync::OnceCell;
 static ODOO: LazyLock<Odoo> = LazyLock::new(|| Odoo::up(&[]));
 static ODOO_14: LazyLock<Odoo> = LazyLock::new(|| Odoo::up(&["--version", "14"]));
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Odoo {
     pub(crate) url: String,
     pub(crate) database: String,

@@ -1,75 +1,66 @@
-//! How each scheme signs: which headers say it, and what is signed.
+//! How each scheme signs: where the signature and its time are, and what is signed.
 //!
-//! Nothing is proven here; what a request claims is taken out of its headers, or is not of its form.
+//! Nothing is proven here; what a request claims is taken out of it, or is not of its form.
 
 use base64::{
     Engine,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 use http::{HeaderMap, HeaderName};
+use jiff::Timestamp;
 
-use super::Refused;
-use crate::{
-    config::{Algorithm, Encoding, Hmac, Part, Scheme},
-    hook::RequestLine,
+use super::{
+    Claim, Piece, Refused, in_body,
+    text::{self, Request},
 };
+use crate::config::{Encoding, Form, Part, Parts, Scheme, Token};
 
-pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &base64::alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
-/// A header with more signatures is refused.
-const MOST_SIGNATURES: usize = 16;
+const ANY_PADDING: GeneralPurposeConfig =
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::STANDARD, ANY_PADDING);
+pub(super) const BASE64_URL: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::URL_SAFE, ANY_PADDING);
+/// More signatures than these are not looked at.
+pub(super) const MOST_SIGNATURES: usize = 16;
 pub(super) const LONGEST_HEADER: usize = 4 << 10;
+/// A time with as many digits is in milliseconds: the seconds of the year 33658 have no fewer.
+const MILLISECONDS: usize = 13;
 
 /// How a scheme signs.
 pub(super) enum Way {
     StandardWebhooks,
-    Stripe,
-    Hmac(Hmac),
-}
-
-/// What a request says of its signature.
-pub(super) struct Claim<'h> {
-    /// Its MACs, any of which may be the right one.
-    pub(super) macs: Vec<Vec<u8>>,
-    /// In seconds since 1970.
-    pub(super) time: Option<i64>,
-    /// What is signed.
-    pub(super) signed: Vec<&'h [u8]>,
-    /// What a sender calls the delivery, if it does: the same in all attempts.
-    pub(super) id: Option<&'h [u8]>,
+    Mailgun,
+    Adyen,
+    Parts(Parts),
+    Token(Token),
 }
 
 impl Way {
     pub(super) fn of(scheme: &Scheme) -> Self {
         match scheme {
             Scheme::StandardWebhooks => Self::StandardWebhooks,
-            Scheme::Stripe => Self::Stripe,
-            Scheme::Shopify => Self::Hmac(over_body("x-shopify-hmac-sha256", Encoding::Base64, "")),
-            Scheme::Github => Self::Hmac(over_body("x-hub-signature-256", Encoding::Hex, "sha256=")),
-            Scheme::Hmac(hmac) => Self::Hmac(hmac.clone()),
+            Scheme::Mailgun => Self::Mailgun,
+            Scheme::Adyen => Self::Adyen,
+            Scheme::Parts(parts) => Self::Parts(parts.clone()),
+            Scheme::Token(token) => Self::Token(token.clone()),
         }
     }
 
-    /// The header with the signature, of a way that says which.
-    pub(super) fn header(&self) -> Option<&HeaderName> {
+    /// Whether the signature is one of the URL, too.
+    pub(super) fn signs_url(&self) -> bool {
         match self {
-            Self::StandardWebhooks | Self::Stripe => None,
-            Self::Hmac(hmac) => Some(&hmac.header),
+            Self::Parts(parts) => parts.signed.iter().any(|part| matches!(part, Part::Url | Part::DecodedUrl)),
+            _ => false,
         }
     }
 
-    pub(super) fn claim<'h>(
-        &'h self,
-        _line: &'h RequestLine,
-        headers: &'h HeaderMap,
-        body: &'h [u8],
-    ) -> Result<Claim<'h>, Refused> {
+    /// What a request claims. Each claim must be right.
+    pub(super) fn claims<'r>(&'r self, request: &Request<'r>) -> Result<Vec<Claim<'r>>, Refused> {
         match self {
-            Self::StandardWebhooks => standard_webhooks(headers, body),
-            Self::Stripe => stripe(headers, body),
-            Self::Hmac(hmac) => parts(hmac, headers, body),
+            Self::StandardWebhooks => Ok(vec![standard_webhooks(request.headers, request.body)?]),
+            Self::Mailgun => Ok(vec![in_body::mailgun(request.headers, request.body)?]),
+            Self::Adyen => in_body::adyen(request.body),
+            Self::Parts(parts) => Ok(vec![of_parts(parts, request)?]),
+            Self::Token(_) => Ok(Vec::new()),
         }
     }
 }
@@ -82,79 +73,110 @@ fn standard_webhooks<'h>(headers: &'h HeaderMap, body: &'h [u8]) -> Result<Claim
     let name = |what: &str| HeaderName::try_from(format!("{prefix}-{what}")).map_err(|_| Refused::Wrong);
     let (id, timestamp, signature) = (name("id")?, name("timestamp")?, name("signature")?);
     let (id, time, signatures) = (one(headers, &id)?, one(headers, &timestamp)?, one(headers, &signature)?);
-    let time = (time, seconds(time).ok_or(Refused::Malformed(timestamp))?);
+    let at = instant(time).ok_or_else(|| Refused::bad_header(&timestamp))?;
     let signatures = signatures.split_ascii_whitespace().filter_map(|text| text.strip_prefix("v1,"));
-    let macs = macs(signatures.filter_map(|text| BASE64.decode(text).ok()), signature)?;
-    let signed = vec![id.as_bytes(), b".", time.0.as_bytes(), b".", body];
-    Ok(Claim { macs, time: Some(time.1), signed, id: Some(id.as_bytes()) })
+    let signatures = some(signatures.filter_map(|text| BASE64.decode(text).ok()), &signature)?;
+    let piece = |bytes: &'h [u8], is_content| Piece { bytes: bytes.into(), is_content };
+    let signed = vec![
+        piece(id.as_bytes(), true),
+        piece(b".", false),
+        piece(time.as_bytes(), false),
+        piece(b".", false),
+        piece(body, true),
+    ];
+    Ok(Claim { signatures, time: Some(at), signed, id: Some(id.as_bytes().into()) })
 }
 
-/// docs.stripe.com/webhooks, "Verify manually": `t=TIME,v1=HEX`, several `v1` while a secret is replaced, over `TIME.BODY`;
-/// other schemes are to be ignored.
-fn stripe<'h>(headers: &'h HeaderMap, body: &'h [u8]) -> Result<Claim<'h>, Refused> {
-    const NAME: HeaderName = HeaderName::from_static("stripe-signature");
-    let pairs = || one(headers, &NAME).map(|value| value.split(',').filter_map(|pair| pair.trim().split_once('=')));
-    let mut times = pairs()?.filter(|(name, _)| *name == "t").map(|(_, time)| time);
-    let (Some(time), None) = (times.next(), times.next()) else { return Err(Refused::Malformed(NAME)) };
-    let at = seconds(time).ok_or(Refused::Malformed(NAME))?;
-    let macs = macs(pairs()?.filter(|(name, _)| *name == "v1").filter_map(|(_, mac)| hexadecimal(mac)), NAME)?;
-    Ok(Claim { macs, time: Some(at), signed: vec![time.as_bytes(), b".", body], id: None })
+fn of_parts<'r>(parts: &'r Parts, request: &Request<'r>) -> Result<Claim<'r>, Refused> {
+    let headers = request.headers;
+    let mut signatures = Vec::new();
+    let mut time: Option<(&str, &HeaderName)> = None;
+    let mut is_there = false;
+    for name in parts.headers.iter().filter(|name| headers.contains_key(*name)) {
+        is_there = true;
+        let value = one(headers, name)?;
+        let found = some(in_header(parts, value).filter_map(|text| decoded(parts.encoding, text)), name)?;
+        signatures.extend(found);
+        if let Form::Fields { timestamp: Some(field), .. } = &parts.form {
+            let mut times = named(&parts.form, value, field);
+            let (Some(found), None) = (times.next(), times.next()) else { return Err(Refused::bad_header(name)) };
+            time = Some((found, name));
+        }
+    }
+    if !is_there {
+        return Err(parts.headers.first().map_or(Refused::Wrong, Refused::no_header));
+    }
+    if let Some(name) = &parts.timestamp_header {
+        time = Some((one(headers, name)?, name));
+    }
+    let at = time.map(|(text, name)| instant(text).ok_or_else(|| Refused::bad_header(name))).transpose()?;
+    signatures.truncate(MOST_SIGNATURES);
+    let signed = text::of(parts, time.map(|(text, _)| text), request)?;
+    Ok(Claim { signatures, time: at, signed, id: None })
 }
 
-fn parts<'h>(hmac: &'h Hmac, headers: &'h HeaderMap, body: &'h [u8]) -> Result<Claim<'h>, Refused> {
-    let text = one(headers, &hmac.header)?;
-    let text = text.strip_prefix(&*hmac.prefix).ok_or_else(|| Refused::Malformed(hmac.header.clone()))?;
-    let mac = match hmac.encoding {
-        Encoding::Hex => hexadecimal(text),
-        Encoding::Base64 => BASE64.decode(text).ok(),
-    };
-    let macs = macs(mac.into_iter(), hmac.header.clone())?;
-    let time = hmac.timestamp_header.as_ref().map(|name| {
-        let text = one(headers, name)?;
-        Ok((text, seconds(text).ok_or_else(|| Refused::Malformed(name.clone()))?))
-    });
-    let time = time.transpose()?;
-    let part = |part: &'h Part| match part {
-        Part::Text(text) => text.as_bytes(),
-        Part::Timestamp => time.map_or(&b""[..], |(text, _)| text.as_bytes()),
-        Part::Body => body,
-    };
-    Ok(Claim { macs, time: time.map(|(_, at)| at), signed: hmac.signed.iter().map(part).collect(), id: None })
-}
-
-/// Shopify: shopify.dev/docs/apps/build/webhooks/subscribe/https, "Validate the origin". GitHub: docs.github.com, "Validating
-/// webhook deliveries".
-fn over_body(header: &'static str, encoding: Encoding, prefix: &str) -> Hmac {
-    Hmac {
-        header: HeaderName::from_static(header),
-        algorithm: Algorithm::Sha256,
-        encoding,
-        prefix: prefix.to_owned(),
-        timestamp_header: None,
-        signed: vec![Part::Body],
+/// The signatures within a header, encoded.
+fn in_header<'h>(parts: &'h Parts, value: &'h str) -> Box<dyn Iterator<Item = &'h str> + 'h> {
+    match &parts.form {
+        Form::Plain { prefix, separator: None } => Box::new(value.strip_prefix(&**prefix).into_iter()),
+        Form::Plain { prefix, separator: Some(separator) } => {
+            Box::new(value.split(&**separator).filter_map(|text| text.trim().strip_prefix(&**prefix)))
+        }
+        Form::Fields { signature, prefix, .. } => {
+            Box::new(named(&parts.form, value, signature).filter_map(|text| text.strip_prefix(&**prefix)))
+        }
     }
 }
 
+/// The values of this name within a header. Names that nobody asks for are to be ignored (docs.stripe.com/webhooks).
+fn named<'h>(form: &'h Form, value: &'h str, wanted: &'h str) -> Box<dyn Iterator<Item = &'h str> + 'h> {
+    let Form::Fields { separator, equals, .. } = form else { return Box::new(std::iter::empty()) };
+    let pairs = value.split(&**separator).filter_map(|pair| pair.trim().split_once(&**equals));
+    let values = pairs.filter(move |(name, _)| name.trim() == wanted).map(|(_, value)| value.trim().trim_matches('"'));
+    Box::new(values)
+}
+
 /// A header's value; that of one that stands twice is anybody's guess.
-fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<&'h str, Refused> {
+pub(super) fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<&'h str, Refused> {
     let mut values = headers.get_all(name).iter();
-    let value = values.next().ok_or_else(|| Refused::Missing(name.clone()))?;
+    let value = values.next().ok_or_else(|| Refused::no_header(name))?;
     let text = value.to_str().ok().map(str::trim).filter(|text| !text.is_empty() && text.len() <= LONGEST_HEADER);
-    text.filter(|_| values.next().is_none()).ok_or_else(|| Refused::Malformed(name.clone()))
+    text.filter(|_| values.next().is_none()).ok_or_else(|| Refused::bad_header(name))
 }
 
-fn macs(found: impl Iterator<Item = Vec<u8>>, name: HeaderName) -> Result<Vec<Vec<u8>>, Refused> {
-    let macs: Vec<_> = found.take(MOST_SIGNATURES).collect();
-    if macs.is_empty() { Err(Refused::Malformed(name)) } else { Ok(macs) }
+fn some(found: impl Iterator<Item = Vec<u8>>, name: &HeaderName) -> Result<Vec<Vec<u8>>, Refused> {
+    let found: Vec<_> = found.take(MOST_SIGNATURES).collect();
+    if found.is_empty() { Err(Refused::bad_header(name)) } else { Ok(found) }
 }
 
-fn seconds(text: &str) -> Option<i64> {
-    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+/// A time, in seconds since 1970: as seconds, as milliseconds, or in ISO 8601.
+pub(super) fn instant(text: &str) -> Option<i64> {
+    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return text.parse::<Timestamp>().ok().map(Timestamp::as_second);
+    }
+    let number: i64 = text.parse().ok()?;
+    Some(if text.len() == MILLISECONDS { number / 1000 } else { number })
+}
+
+pub(super) fn decoded(encoding: Encoding, text: &str) -> Option<Vec<u8>> {
+    let bytes = match encoding {
+        Encoding::Hex => hexadecimal(text),
+        Encoding::Base64 => BASE64.decode(text).ok(),
+        Encoding::Base64Url => BASE64_URL.decode(text).ok(),
+    };
+    bytes.filter(|bytes| !bytes.is_empty())
+}
+
+pub(super) fn encoded(encoding: Encoding, bytes: &[u8]) -> String {
+    match encoding {
+        Encoding::Hex => const_hex::encode(bytes),
+        Encoding::Base64 => BASE64.encode(bytes),
+        Encoding::Base64Url => BASE64_URL.encode(bytes),
+    }
 }
 
 pub(super) fn hexadecimal(text: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u8>> =
-        text.chars().map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
-    let digits = digits.filter(|digits| !digits.is_empty() && digits.len() % 2 == 0)?;
-    Some(digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+    // The library takes `0x` before the digits, too, which no sender means.
+    let is_plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_plain.then(|| const_hex::decode(text).ok()).flatten()
 }

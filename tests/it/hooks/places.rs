@@ -1,0 +1,68 @@
+//! Where hooks are: paths of any depth, with a slash at the end, with a secret in them, and the methods that they take.
+
+use http::{HeaderMap, header};
+use serde_json::{Value, json};
+
+use super::{CONTACT, SECRET, answers::Hooks, by_github, contact, contacts_named};
+
+#[tokio::test]
+async fn a_hook_is_at_its_path_of_any_depth_with_a_slash_at_its_end_or_not() {
+    let answer = "accept = \"answer\"";
+    let hooks = Hooks::start(CONTACT, &[("eu/shop/orders", answer), ("eu/shop", answer)]).await;
+    for path in ["eu/shop/orders", "eu/shop/orders/", "eu/shop", "eu/shop/"] {
+        let (body, name) = contact();
+        let told = hooks.deliver(path, "application/json", &body).await;
+        assert_eq!((told.status, contacts_named(&name).await), (200, json!(1)), "{path}: {}", told.text);
+    }
+    for path in ["eu", "eu/shop/order", "eu/shop/orders/x", "eu//shop", "eu%2Fshop", "eu/shop//", "%zz", "eu/shop/%00"]
+    {
+        let (body, _) = contact();
+        let told = hooks.deliver(path, "application/json", &body).await;
+        assert!(matches!(told.status, 400 | 404), "{path}: {}", told.status);
+    }
+}
+
+#[tokio::test]
+async fn a_secret_in_a_path_is_logged_nowhere() {
+    let hooks = Hooks::start(CONTACT, &[("erp/{token}", "accept = \"answer\"")]).await;
+    let (body, _) = contact();
+    for (path, status) in [
+        ("erp/tops3cret-1", 200),
+        ("erp/tops3cret-2/", 200),
+        ("erp", 404),
+        ("erp/", 404),
+        ("erp/tops3cret-3/more", 404),
+        ("epr/tops3cret-4", 404),
+        ("erp/%74ops3cret-5%2F", 200),
+    ] {
+        let (body, _) = contact();
+        let told = hooks.deliver(path, "application/json", &body).await;
+        assert_eq!(told.status, status, "{path}: {}", told.text);
+    }
+    let told = hooks.ask("PUT", "erp/tops3cret-6", by_github(SECRET, &body), body.clone()).await;
+    assert_eq!((told.status, told.header(header::ALLOW)), (405, "POST"));
+    let told = hooks.ask("POST", "erp/tops3cret-7?token=tops3cret-8", HeaderMap::new(), body).await;
+    assert_eq!(told.status, 401);
+    let log = hooks.gateway.log_text();
+    assert!(log.contains("/hooks/erp/***") && log.contains("/hooks/epr/***"), "{log}");
+    assert!(!log.contains("ops3cret"), "{log}");
+}
+
+#[tokio::test]
+async fn a_hook_takes_the_methods_that_it_lists_and_a_query_is_the_body_of_a_get() {
+    let keys = "accept = \"answer\"\nmethods = [\"GET\", \"PUT\"]";
+    let hooks = Hooks::start(CONTACT, &[("sms", keys)]).await;
+    let (_, name) = contact();
+    let query = name.replace(' ', "+");
+    let told = hooks.ask("GET", &format!("sms?name={query}"), by_github(SECRET, ""), "").await;
+    assert_eq!((told.status, contacts_named(&name).await), (200, json!(1)), "{}", told.text);
+    let (body, name) = contact();
+    let told = hooks.ask("PUT", "sms", by_github(SECRET, &body), body.clone()).await;
+    assert_eq!((told.status, contacts_named(&name).await), (200, json!(1)), "{}", told.text);
+    for method in ["POST", "DELETE", "OPTIONS", "HEAD"] {
+        let told = hooks.ask(method, "sms", by_github(SECRET, &body), body.clone()).await;
+        assert_eq!((told.status, told.header(header::ALLOW)), (405, "GET, PUT"), "{method}");
+    }
+    let line: Value = hooks.gateway.log().last().unwrap().clone();
+    assert_eq!(line["hook"], Value::Null, "a refused method is no call: {line}");
+}
