@@ -65,9 +65,11 @@ impl Front for Public {
         }
     }
 
-    async fn answer(&self, peer: IpAddr, request: http::Request<Incoming>) -> Response {
+    async fn answer(&self, peer: IpAddr, mut request: http::Request<Incoming>) -> Response {
         let site = self.0.load_full();
-        let address = request::origin::address(peer, request.headers(), &site.calls.config.server.trusted_proxies);
+        let trusted = &site.calls.config.server.trusted_proxies;
+        let address = request::origin::address(peer, request.headers(), trusted);
+        request::origin::note(&mut request, peer, trusted);
         let limits = &site.calls.config.limits;
         let most = Most { all: limits.requests.get(), each: limits.requests_per_address.get() };
         let share = match site.requests.admit(Some(address), most) {

@@ -4,6 +4,7 @@ use http::HeaderMap;
 
 use super::{
     Service,
+    auth::clients::Client,
     authenticated::prove,
     incoming::{Incoming, Presented, ToHook},
 };
@@ -36,7 +37,7 @@ impl Service {
             }
             Err(error) => (unread(error.to_string()), 0),
         };
-        let hidden = self.clients.by_name(&hook.entry.client).map(|client| client.hidden()).unwrap_or_default();
+        let hidden = self.clients.by_name(&hook.entry.client).map(Client::hidden).unwrap_or_default();
         let sent = Sent::new(hook.entry.path.written(), line, headers, hidden, body);
         let (hook, address) = (hook.name(), incoming.address);
         self.captures.keep(Came { hook, line, headers, sent: &sent, size, address, refused }).await;

@@ -13,7 +13,7 @@ use jiff::fmt::serde::unsigned_duration::friendly::compact::optional as optional
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::{Map, Value};
 
-use super::{client::Client, delivery::WhenDown, files::UrlPattern, source::Source};
+use super::{client::Client, delivery::WhenDown, files::UrlPattern, signature::Signature, source::Source};
 use crate::route::Route;
 
 const PREFIX: &str = "/hooks/";
@@ -241,6 +241,19 @@ pub(super) fn check(hooks: &[Hook], clients: &[Client]) -> Result<(), String> {
         }
         if hook.accept == Accept::Store && hook.route == Route::SearchData {
             return Err(format!("[[hook]] `{path}`: the answer of `search_data` needs accept = \"answer\""));
+        }
+        let is_in_path = client.signature.as_ref().is_some_and(Signature::is_in_path);
+        if is_in_path != hook.path.has_token {
+            return Err(match is_in_path {
+                true => format!(
+                    "[[hook]] `{path}`: the client `{}` has its token in the path, so that the path must end with /{TOKEN}",
+                    client.name
+                ),
+                false => format!(
+                    "[[hook]] `{path}`: nothing compares its {TOKEN}: the client `{}` needs a [client.signature] with scheme = \"token\" and path = true",
+                    client.name
+                ),
+            });
         }
         if hook.accept == Accept::Store && hook.when_down.is_some() {
             return Err(format!(

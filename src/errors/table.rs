@@ -197,14 +197,15 @@ codes! {
             "as many calls of this caller are under way as its `in_flight` allows",
             "come back when one has ended";
         SignatureMissing = "signature_missing", Unauthenticated, No,
-            "a header of the signature is not there",
+            "a header of the signature, or the token, is not there",
             "";
         SignatureMalformed = "signature_malformed", Unauthenticated, No,
             "a header of the signature stands twice or is not of its form",
             "";
         SignatureWrong = "signature_wrong", Unauthenticated, No,
-            "the signature is not that of this body",
-            "the body must come as it was signed; or another secret signed it";
+            "the signature is not that of this body, or the token another one",
+            "the body must come as it was signed; or another secret signed it. Of a signature over the URL, `public_url` \
+             must be what the sender calls";
         SignatureStale = "signature_stale", Unauthenticated, No,
             "its time is further from now than `tolerance`",
             "check the clocks";

@@ -44,7 +44,7 @@ pub(super) async fn answer_request(
         method: head.method.clone(),
         target: head.uri.path_and_query().map_or_else(String::new, |target| target.as_str().to_owned()),
         token: token.flatten(),
-        origin: origin::origin(&head),
+        origin: origin::origin(&head, site.tls.is_some()),
     };
     let client = head.uri.query().and_then(named_client);
     let headers = head.headers;

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::{request::destination::Refusal, serve::front::Malformed};
 use crate::{
     call::{Accepted, Answered, Error},
-    errors::{Class, Retry},
+    errors::{Class, Code, Retry},
     execute::Atomicity,
     hook::Reply,
     wire::{Body, Response},
@@ -54,6 +54,14 @@ pub fn answer(answered: Answered) -> Response {
     if may_pass && retry == Some(Retry::Safe) {
         let after = outcome.error.and_then(|refusal| refusal.after);
         headers.insert(header::RETRY_AFTER, after.unwrap_or(RETRY_AFTER_SECONDS).into());
+    }
+    // RFC 7617, section 2: a sender with user and password in its URL may wait for this before it sends them.
+    let is_basic = matches!(
+        outcome.error.map(|refusal| refusal.code),
+        Some(Code::NoCredentials | Code::UnreadableCredential | Code::UnknownClient)
+    );
+    if status == StatusCode::UNAUTHORIZED && is_basic {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"odoo-gateway\""));
     }
     if answered.is_replay {
         headers.insert(IDEMPOTENT_REPLAY, HeaderValue::from_static("true"));

@@ -10,7 +10,20 @@ use ipnet::IpNet;
 use crate::odoo::TraceParent;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// A request that a trusted proxy has sent.
+#[derive(Debug, Clone, Copy)]
+struct Proxied;
+
+/// Notes whether a trusted proxy has sent a request.
+pub(in crate::http) fn note<B>(request: &mut http::Request<B>, peer: IpAddr, trusted: &[IpNet]) {
+    if is_trusted(peer, trusted) {
+        request.extensions_mut().insert(Proxied);
+    }
+}
 
 /// Whether this address is a proxy that is believed.
 pub(in crate::http) fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
@@ -18,11 +31,26 @@ pub(in crate::http) fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
     trusted.iter().any(|range| range.contains(&address))
 }
 
-/// Scheme, host and port at which a sender reached the gateway, as far as the request tells.
-pub(in crate::http) fn origin(head: &http::request::Parts) -> String {
+/// Scheme, host and port at which a sender reached the gateway, as far as the request tells. The word of a trusted
+/// proxy counts: the first of several, which is what the sender has called. `is_tls` is that of the gateway's own listener.
+pub(in crate::http) fn origin(head: &http::request::Parts, is_tls: bool) -> String {
+    let is_proxied = head.extensions.get::<Proxied>().is_some();
+    let of_proxy = |name: &HeaderName, parameter: &str| {
+        let value = head.headers.get(name).filter(|_| is_proxied)?.to_str().ok()?.split(',').next()?.trim();
+        let value = match *name == header::FORWARDED {
+            true => {
+                let mut pairs = value.split(';').filter_map(|pair| pair.split_once('='));
+                pairs.find(|(name, _)| name.trim().eq_ignore_ascii_case(parameter))?.1.trim().trim_matches('"')
+            }
+            false => value,
+        };
+        Some(value).filter(|value| !value.is_empty())
+    };
     let named = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let host = head.uri.authority().map(http::uri::Authority::as_str).or(named).unwrap_or_default();
-    format!("{}://{host}", head.uri.scheme_str().unwrap_or("http"))
+    let own = || head.uri.authority().map(http::uri::Authority::as_str).or(named).unwrap_or_default();
+    let host = of_proxy(&FORWARDED_HOST, "").or_else(|| of_proxy(&header::FORWARDED, "host")).unwrap_or_else(own);
+    let scheme = of_proxy(&FORWARDED_PROTO, "").or_else(|| of_proxy(&header::FORWARDED, "proto"));
+    format!("{}://{host}", scheme.unwrap_or(if is_tls { "https" } else { "http" }))
 }
 
 /// Who has sent a request that came from `peer`: the last one named that is no trusted proxy itself.
@@ -93,6 +121,33 @@ mod tests {
         }
         let expected: IpAddr = expected.parse().unwrap();
         assert_eq!(address(peer.parse().unwrap(), &map, &trusted), expected, "{headers:?}");
+    }
+
+    #[test]
+    fn what_a_sender_calls_is_said_by_a_trusted_proxy_else_by_the_request() {
+        let own = [("host", "10.0.0.9:8080")];
+        let forwarded = [("x-forwarded-host", "hooks.example.com"), ("x-forwarded-proto", "https")];
+        let several = [("x-forwarded-host", "hooks.example.com, inner"), ("x-forwarded-proto", "https, http")];
+        let standard = [("forwarded", "for=1.1.1.1;host=\"hooks.example.com\";proto=https, host=inner")];
+        for (headers, is_proxied, is_tls, expected) in [
+            (&own[..0], true, true, "https://10.0.0.9:8080"),
+            (&own[..0], false, false, "http://10.0.0.9:8080"),
+            (&forwarded, true, false, "https://hooks.example.com"),
+            (&forwarded, false, true, "https://10.0.0.9:8080"),
+            (&forwarded[1..], true, false, "https://10.0.0.9:8080"),
+            (&several, true, false, "https://hooks.example.com"),
+            (&standard, true, false, "https://hooks.example.com"),
+            (&standard, false, false, "http://10.0.0.9:8080"),
+        ] {
+            let mut request = http::Request::builder().uri("/hooks/x");
+            for (name, value) in own.iter().chain(headers) {
+                request = request.header(*name, *value);
+            }
+            let mut request = request.body(()).unwrap();
+            let peer = IpAddr::from([10, 0, 0, if is_proxied { 1 } else { 2 }]);
+            note(&mut request, peer, &["10.0.0.1/32".parse().unwrap()]);
+            assert_eq!(origin(&request.into_parts().0, is_tls), expected, "{headers:?} {is_proxied} {is_tls}");
+        }
     }
 
     #[test]

@@ -5,8 +5,8 @@ use aws_lc_rs::{
     rand::SystemRandom,
     rsa,
     signature::{
-        ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA1_FOR_LEGACY_USE_ONLY,
-        RSA_PKCS1_SHA256, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RsaEncoding, RsaKeyPair,
+        ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PKCS1_SHA512,
+        RSA_PSS_SHA256, RsaEncoding, RsaKeyPair,
     },
 };
 
@@ -80,7 +80,6 @@ fn rsa_is_verified_in_each_algorithm_and_padding() {
     for (lines, encoding) in [
         ("", &RSA_PKCS1_SHA256 as &'static dyn RsaEncoding),
         ("algorithm = \"sha512\"", &RSA_PKCS1_SHA512),
-        ("algorithm = \"sha1\"", &RSA_PKCS1_SHA1_FOR_LEGACY_USE_ONLY),
         ("padding = \"pss\"", &RSA_PSS_SHA256),
     ] {
         check(lines, &pem(&der(&own)), &pem(&der(&other)), &|message| {
@@ -89,6 +88,24 @@ fn rsa_is_verified_in_each_algorithm_and_padding() {
             signature
         });
     }
+}
+
+/// By openssl: `req -x509` of a new key, and `dgst -sha1 -sign` of `1600000000{}` with it.
+#[test]
+fn a_certificate_has_a_key_that_may_sign_with_sha_1() {
+    let certificate = include_str!("certificate.pem");
+    let signature = "WpXKfNTFTPIs1OrJVA7Elq78PVmo+cghBXkAyq1htr3RVkJeaF+sBGdHxtHC7xGI+xPyPS+2wMlstbFFOTVgXT/IEirid9S9cHsw\
+        0tqmr74lddVTcdLZtCl+WG/Ce7ARGsRoauSa4k0R/l4R536+VeFxHN8caxawAB8dXogh2gYwXD+WUnJIDxVWulQvAMPp/lCTnrIF\
+        G2idFrjcmyWugS+dBw0NM1uq1xmeKXRTYQhVzeaAtFqjfwD8U5w2t/sDKZpIGkKmstdrATj4fQ6RFYzVH07Op2rfzz6WlYUNKtWv\
+        TaaB/azcfpk+6jrPo1uZiyAOzeBtA2brzM4k/hlgYQ==";
+    let verify = |algorithm: &str, body: &[u8]| {
+        let lines = format!("scheme = \"public-key\"\nalgorithm = \"{algorithm}\"\n{TIMED}");
+        let sent = headers(&[("x-sig", signature), ("x-time", "1600000000")]);
+        with_key(&lines, &[certificate]).unwrap().verify(&RequestLine::post("/hooks/x"), &sent, body).unwrap_err()
+    };
+    assert!(matches!(verify("sha1", b"{}"), Refused::Stale { .. }), "the time is looked at behind the signature");
+    assert_eq!(verify("sha1", b"{ }"), Refused::Wrong);
+    assert_eq!(verify("sha256", b"{}"), Refused::Wrong);
 }
 
 /// sendgrid-python, test/unit/test_eventwebhook.py.
