@@ -11,7 +11,7 @@ mod signature;
 pub use self::{
     error::Error,
     headers::session_of,
-    signature::{NotSigned, Refused, Signed},
+    signature::{Refused, Signed},
 };
 pub(super) use self::{
     headers::{Shown, is_json, shown},

@@ -1,12 +1,17 @@
 //! `capture` of a hook: what comes to it is kept for a look, with whether its sender has proven who it is.
 
+use http::HeaderMap;
+
 use super::{
     Service,
     auth::clients::Client,
     authenticated::prove,
-    incoming::{Incoming, Presented},
+    incoming::{Incoming, Presented, ToHook},
 };
-use crate::hook::{Came, Sent, SentBody};
+use crate::{
+    hook::{Came, RequestLine, Sent, SentBody},
+    memory,
+};
 
 impl Service {
     /// Keeps a request to a hook whose `capture` is on, whatever becomes of it.
@@ -14,10 +19,15 @@ impl Service {
         let (Some(to), Presented::Headers { line, headers, .. }) = (&incoming.hook, &incoming.presented) else {
             return;
         };
-        let hook = &to.hook;
-        if !self.captures.is_on(hook.name()) {
+        if !self.captures.is_on(to.hook.name()) {
             return;
         }
+        // What is made of the body counts, as that of a call does.
+        memory::scope(self.memory.clone(), self.keep_captured(to, line, headers, incoming)).await;
+    }
+
+    async fn keep_captured(&self, to: &ToHook, line: &RequestLine, headers: &HeaderMap, incoming: &Incoming) {
+        let hook = &to.hook;
         let refused = prove(self, incoming).err().map(|error| error.to_string());
         let unread = |why: String| SentBody::Unreadable { text: String::new(), why };
         let (body, size) = match &incoming.body {

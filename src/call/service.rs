@@ -127,8 +127,8 @@ async fn make(service: Arc<Service>, incoming: Incoming) -> Answered {
     let is_repeat = repeat_of.is_some();
     if let (Some(to), By::Caller) = (&incoming.hook, &incoming.by) {
         let became = match outcome.state {
-            _ if is_refused_at_once => Delivered::Refused,
-            _ if is_repeat => Delivered::Repeated,
+            _ if !is_taken => Delivered::Refused,
+            _ if is_repeat || is_refused_at_once => Delivered::Repeated,
             State::Queued => Delivered::Accepted,
             State::Done => Delivered::Done,
             State::Ignored => Delivered::Ignored,

@@ -39,10 +39,11 @@ pub struct Reply {
 }
 
 impl Hook {
-    /// Whether a request by this method is for the hook: one that it lists, or one that its handshake may answer.
+    /// Whether a request by this method is for the hook: one that it lists, or one that its handshake may answer or that may be
+    /// captured.
     pub fn takes(&self, method: &Method) -> bool {
         let may_shake = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
-        self.delivers_by(method) || (may_shake && self.has_handshake())
+        self.delivers_by(method) || (may_shake && self.has_handshake()) || self.entry.capture.is_some()
     }
 
     /// Whether a delivery may come by this method.

@@ -1,6 +1,9 @@
 //! `check`: what an operator needs to know of each hook before its sender is pointed at it.
 
-use crate::config::{Accept, Client, Config, Hook, SameContent};
+use crate::{
+    config::{Accept, Client, Config, Hook, SameContent, Scheme},
+    hook::module_files,
+};
 
 /// A hook in one line.
 pub(super) fn line(hook: &Hook) -> String {
@@ -10,7 +13,9 @@ pub(super) fn line(hook: &Hook) -> String {
     };
     let methods = hook.methods.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let path = hook.path.written();
-    format!("{path} ({methods}) by `{}` with {}, {accept}", hook.client, hook.template.display())
+    let included = module_files(std::slice::from_ref(hook)).into_iter().map(|file| file.display().to_string());
+    let files = [hook.template.display().to_string()].into_iter().chain(included).collect::<Vec<_>>().join(", ");
+    format!("{path} ({methods}) by `{}` with {files}; {accept}", hook.client)
 }
 
 /// What may not be as it is meant.
@@ -45,5 +50,7 @@ pub(super) fn notes(config: &Config, hook: &Hook) -> Vec<String> {
 
 /// Whether a repetition is known by its signed content.
 fn is_known_by_content(hook: &Hook, client: Option<&Client>) -> bool {
-    hook.same_content == SameContent::Repeat && client.is_some_and(|client| client.signature.is_some())
+    let signature = client.and_then(|client| client.signature.as_ref());
+    let proves_content = signature.is_some_and(|signature| !matches!(signature.scheme, Scheme::Token(_)));
+    hook.same_content == SameContent::Repeat && proves_content
 }

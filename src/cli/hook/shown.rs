@@ -11,7 +11,7 @@ use super::{
     terminal,
     tried::{End, Refusal, Tried, TriedCall},
 };
-use crate::config;
+use crate::{config, hook::Reply};
 
 /// As one JSON object.
 pub(super) fn json(entry: &config::Hook, sample: &Sample, tried: &Tried, signed: Option<&Signed>) -> Value {
@@ -40,7 +40,13 @@ pub(super) fn json(entry: &config::Hook, sample: &Sample, tried: &Tried, signed:
     if let Some(fetched) = &tried.fetched {
         shown["fetched"] = fetched.clone();
     }
+    match &tried.answer {
+        Some(Ok(answer)) => shown["answer"] = reply(answer),
+        Some(Err(refusal)) => shown["answer_refused"] = refused(refusal),
+        None => {}
+    }
     match &tried.end {
+        End::Handshake(answer) => shown["handshake"] = reply(answer),
         End::Ignored(why) => shown["ignored"] = json!(why),
         End::Refused(refusal) => shown["refused"] = refused(refusal),
         End::Calls(calls) => shown["calls"] = calls.iter().map(call).collect(),
@@ -68,6 +74,22 @@ fn call(TriedCall { made, planned, noted }: &TriedCall) -> Value {
         }
     }
     shown
+}
+
+fn reply(Reply { status, headers, body }: &Reply) -> Value {
+    let headers = headers
+        .iter()
+        .map(|(name, value)| (name.as_str().to_owned(), Value::from(String::from_utf8_lossy(value.as_bytes()))));
+    let headers: serde_json::Map<_, _> = headers.collect();
+    json!({"status": status.as_u16(), "headers": headers, "body": String::from_utf8_lossy(body)})
+}
+
+/// Status and headers, and the body.
+fn reply_words(Reply { status, headers, body }: &Reply) -> String {
+    let headers = headers.iter().map(|(name, value)| format!("{name}: {}", String::from_utf8_lossy(value.as_bytes())));
+    let parts =
+        [status.as_u16().to_string()].into_iter().chain(headers).chain([String::from_utf8_lossy(body).into_owned()]);
+    parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
 fn refused(Refusal { code, path, message }: &Refusal) -> Value {
@@ -102,7 +124,13 @@ pub(super) fn text(entry: &config::Hook, sample: &Sample, tried: &Tried, signed:
         Some(Err(refusal)) => fact("version", &reason(refusal)),
         None => {}
     }
+    match &tried.answer {
+        Some(Ok(answer)) => fact("answer", &reply_words(answer)),
+        Some(Err(refusal)) => fact("answer", &reason(refusal)),
+        None => {}
+    }
     match &tried.end {
+        End::Handshake(answer) => fact("handshake", &reply_words(answer)),
         End::Ignored(why) => fact("ignored", why),
         End::Refused(refusal) => fact("refused", &reason(refusal)),
         End::Calls(calls) => {

@@ -10,7 +10,10 @@ use clap::Args;
 use http::{HeaderName, HeaderValue, Method};
 
 use super::{Configured, curl, entry, sample, shown, tried, watch};
-use crate::{config::Config, hook::Hooks};
+use crate::{
+    config::Config,
+    hook::{Hooks, module_files},
+};
 
 #[derive(Debug, Args)]
 #[command(
@@ -78,7 +81,8 @@ impl Test {
         let config = Config::load(&self.configured.config)?;
         let entry = entry(&config, &self.name)?;
         let sample = sample::taken(&config, entry, &self.given).await?;
-        let curl = if self.sign { Some(curl::signed(&config, entry, &sample)?) } else { None };
+        let curl =
+            if self.sign { Some(curl::signed(&config, entry, &sample, self.given.body.as_deref())?) } else { None };
         let hooks = Hooks::load(std::slice::from_ref(entry))?;
         let tried = tried::of(&config, &hooks, entry, &sample).await?;
         let mut out = io::stdout().lock();
@@ -93,7 +97,8 @@ impl Test {
 
     /// The files whose change has it run again.
     fn files(&self) -> Vec<PathBuf> {
-        let named = Config::load(&self.configured.config).map(|config| config.files()).unwrap_or_default();
+        let named = Config::load(&self.configured.config);
+        let named = named.map(|config| [config.files(), module_files(&config.hooks)].concat()).unwrap_or_default();
         let body = self.given.body.iter().filter(|body| body.as_os_str() != "-").cloned();
         [self.configured.config.clone()].into_iter().chain(body).chain(named).collect()
     }

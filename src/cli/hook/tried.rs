@@ -4,15 +4,19 @@
 use std::sync::Arc;
 
 use anyhow::Context;
+use secrecy::ExposeSecret;
 use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{sample::Sample, words};
 use crate::{
-    call::{self, Call, auth::clients::Clients},
-    config::{self, Config},
+    call::{
+        self, Call,
+        auth::clients::{Client, Clients},
+    },
+    config::{self, Accept, Config},
     fetch::{CallFiles, Fetcher},
-    hook::{Error, Hook, Hooks, Input, Made, MadeCall, SentBody},
+    hook::{Error, Hook, Hooks, Input, Made, MadeCall, Reply, Sent, SentBody},
     odoo::{Caller, Odoo, Origin, RotatedCookie},
     plan::{self, Noted, Warning},
     policy::Touch,
@@ -28,10 +32,14 @@ pub(super) struct Tried {
     pub(super) version: Option<Result<Value, Refusal>>,
     /// What was fetched for it.
     pub(super) fetched: Option<Value>,
+    /// The answer that `respond` gives as soon as it is stored.
+    pub(super) answer: Option<Result<Reply, Refusal>>,
     pub(super) end: End,
 }
 
 pub(super) enum End {
+    /// It is no delivery, where nobody has signed it: it is answered so.
+    Handshake(Reply),
     /// There is nothing to do, for this reason.
     Ignored(String),
     Calls(Vec<TriedCall>),
@@ -62,6 +70,12 @@ pub(super) struct Refusal {
     pub(super) message: String,
 }
 
+impl End {
+    fn none() -> Self {
+        Self::Calls(Vec::new())
+    }
+}
+
 impl Tried {
     /// Whether anything would be refused.
     pub(super) fn is_refused(&self) -> bool {
@@ -69,7 +83,7 @@ impl Tried {
             self.delivery_id.as_ref().is_some_and(Result::is_err) || self.key.as_ref().is_some_and(Result::is_err);
         of_expression
             || match &self.end {
-                End::Ignored(_) => false,
+                End::Ignored(_) | End::Handshake(_) => false,
                 End::Refused(_) => true,
                 End::Calls(calls) => calls.iter().any(|call| call.planned.is_err()),
             }
@@ -82,38 +96,46 @@ impl Tried {
 /// The configuration cannot be used for it.
 pub(super) async fn of(config: &Config, hooks: &Hooks, entry: &config::Hook, sample: &Sample) -> anyhow::Result<Tried> {
     let hook = hooks.named(entry.name()).context("the hook is gone")?;
+    let client = config.clients.iter().find(|client| client.name == entry.client).context("the client is gone")?;
+    let clients = Clients::load(std::slice::from_ref(client))?;
+    let client = clients.by_name(&entry.client).context("the client is gone")?;
+    let mut tried =
+        Tried { delivery_id: None, key: None, version: None, fetched: None, answer: None, end: End::none() };
+    let all =
+        hook.input(&Sent::unhidden(entry.path.written(), &sample.line, &sample.headers, sample.sent.body.clone()));
+    let secret = client.first_secret().map_or(Value::Null, |secret| Value::from(secret.expose_secret()));
+    let all = all.with("secret", secret);
+    match hook.handshake(&all).await {
+        Ok(None) => {}
+        Ok(Some(reply)) => return Ok(Tried { end: End::Handshake(reply), ..tried }),
+        Err(error) => return Ok(Tried { end: End::Refused(error.into()), ..tried }),
+    }
     if let SentBody::Unreadable { why, .. } = &sample.sent.body {
-        let end = End::Refused(Error::Unreadable(why.clone()).into());
-        return Ok(Tried { fetched: None, delivery_id: None, key: None, version: None, end });
+        return Ok(Tried { end: End::Refused(Error::Unreadable(why.clone()).into()), ..tried });
+    }
+    if entry.accept == Accept::Store {
+        tried.answer = hook.respond(&all).await.map_err(Refusal::from).transpose();
     }
     let input = hook.input(&sample.sent);
     let until = Instant::now() + config.limits.call_timeout;
-    let fetched = match hook.fetched(&input, until).await {
+    tried.fetched = match hook.fetched(&input, until).await {
         Ok(fetched) => fetched,
-        Err(error) => {
-            return Ok(Tried {
-                fetched: None,
-                delivery_id: None,
-                key: None,
-                version: None,
-                end: End::Refused(error.into()),
-            });
-        }
+        Err(error) => return Ok(Tried { end: End::Refused(error.into()), ..tried }),
     };
-    let input = match &fetched {
+    let input = match &tried.fetched {
         Some(fetched) => input.with("fetched", fetched.clone()),
         None => input,
     };
-    let delivery_id = hook.delivery_id(&input).await.map_err(Refusal::from).transpose();
-    let key = hook.key(&input).await.map_err(Refusal::from).transpose();
-    let version = hook.version(&input).await.map_err(Refusal::from).transpose();
-    let end = match made(hook, input).await {
+    tried.delivery_id = hook.delivery_id(&input).await.map_err(Refusal::from).transpose();
+    tried.key = hook.key(&input).await.map_err(Refusal::from).transpose();
+    tried.version = hook.version(&input).await.map_err(Refusal::from).transpose();
+    tried.end = match made(hook, input).await {
         Ok(Made::Ignored(why)) => End::Ignored(why),
-        Ok(Made::One(call)) => End::Calls(planned(config, entry, vec![call]).await?),
-        Ok(Made::Several(calls)) => End::Calls(planned(config, entry, calls).await?),
+        Ok(Made::One(call)) => End::Calls(planned(config, client, vec![call]).await?),
+        Ok(Made::Several(calls)) => End::Calls(planned(config, client, calls).await?),
         Err(refusal) => End::Refused(refusal),
     };
-    Ok(Tried { fetched, delivery_id, key, version, end })
+    Ok(tried)
 }
 
 async fn made(hook: &Hook, input: Input) -> Result<Made, Refusal> {
@@ -121,8 +143,8 @@ async fn made(hook: &Hook, input: Input) -> Result<Made, Refusal> {
 }
 
 /// The calls with their plans as the hook's client would have them; that looks things up in Odoo.
-async fn planned(config: &Config, entry: &config::Hook, calls: Vec<MadeCall>) -> anyhow::Result<Vec<TriedCall>> {
-    let caller = caller(config, entry).await?;
+async fn planned(config: &Config, client: &Client, calls: Vec<MadeCall>) -> anyhow::Result<Vec<TriedCall>> {
+    let caller = caller(config, client).await?;
     // The plan is shown, so nothing is locked and no file is fetched for it.
     let files = CallFiles::new(Arc::new(Fetcher::build(&config.files)?));
     let mut tried = Vec::new();
@@ -139,10 +161,7 @@ async fn planned(config: &Config, entry: &config::Hook, calls: Vec<MadeCall>) ->
 }
 
 /// The user of Odoo that the hook's calls are made as.
-async fn caller(config: &Config, entry: &config::Hook) -> anyhow::Result<Result<Caller, Refusal>> {
-    let client = config.clients.iter().find(|client| client.name == entry.client).context("the client is gone")?;
-    let clients = Clients::load(std::slice::from_ref(client))?;
-    let client = clients.by_name(&entry.client).context("the client is gone")?;
+async fn caller(config: &Config, client: &Client) -> anyhow::Result<Result<Caller, Refusal>> {
     let odoo = Arc::new(Odoo::build(&config.upstream, &config.lookup_cache, Arc::default())?);
     let until = Instant::now() + config.limits.call_timeout;
     let (credential, policy) = (client.credential.clone(), client.policy.clone());
