@@ -12,6 +12,7 @@ mod refusals;
 mod several;
 mod shop;
 mod stored;
+mod tried;
 
 use std::io::Write;
 
