@@ -192,14 +192,19 @@ impl Hooks {
 
     /// A path as it may be logged: what may be the token of a hook is hidden, where the path is misspelt as well.
     pub fn without_token<'p>(&self, path: &'p str) -> Cow<'p, str> {
-        let has_tokens = || self.0.values().any(|hook| hook.entry.path.has_token);
         let decoded = percent_decode_str(path).decode_utf8_lossy();
-        let Some((before, behind)) = decoded.split_once(PREFIX).filter(|_| has_tokens()) else { return path.into() };
-        let Some((name, _)) = behind.trim_end_matches('/').rsplit_once('/') else { return path.into() };
-        if self.named(behind).is_some_and(|hook| !hook.entry.path.has_token) {
+        let Some((before, behind)) = decoded.split_once(PREFIX) else { return path.into() };
+        let behind = behind.trim_end_matches('/');
+        let mut hooks = self.0.values().filter(|hook| hook.entry.path.has_token).peekable();
+        if hooks.peek().is_none() || self.named(behind).is_some_and(|hook| !hook.entry.path.has_token) {
             return path.into();
         }
-        format!("{before}{PREFIX}{name}/***").into()
+        let is_at = |hook: &&Arc<Hook>| behind.strip_prefix(hook.name()).is_some_and(|rest| rest.starts_with('/'));
+        let place = hooks.find(is_at).map(|hook| hook.name());
+        match place.or_else(|| behind.rsplit_once('/').map(|(name, _)| name)) {
+            Some(name) => format!("{before}{PREFIX}{name}/***").into(),
+            None => path.into(),
+        }
     }
 }
 

@@ -3,14 +3,14 @@
 use uuid::Uuid;
 
 use super::Outcome;
-use crate::{execute::Done, store};
+use crate::{errors::Code, execute::Done, store};
 
 /// The end of a call that was not refused.
 pub(super) enum Ended {
     /// It was carried out.
     Made(Done),
-    /// A delivery with nothing to do, for this reason.
-    Ignored(String),
+    /// There is nothing to do, for this reason.
+    Ignored { why: String, code: Option<Code> },
     /// A delivery of several calls.
     Several(Outcome),
     /// It was made before under the same key, and this is what was answered.

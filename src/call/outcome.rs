@@ -129,10 +129,14 @@ impl Outcome {
         Self { state, class, error: None, atomicity: None, records: Map::new(), warnings: Vec::new(), body }
     }
 
-    /// Of a delivery with nothing to do, for this reason.
-    pub(super) fn ignored(why: &str) -> Self {
+    /// Of a call or delivery with nothing to do, for this reason.
+    pub(super) fn ignored(why: &str, code: Option<Code>) -> Self {
         let why = mask_keys(why);
-        let result = serde_json::value::to_raw_value(&json!({"ignored": why})).unwrap_or_default();
+        let mut told = json!({"ignored": why});
+        if let Some(code) = code {
+            told["code"] = json!(code);
+        }
+        let result = serde_json::value::to_raw_value(&told).unwrap_or_default();
         let body = Body::Done { result, messages: format!("ignored: {why}") };
         let (state, class) = (State::Ignored, Class::Done);
         Self { state, class, error: None, atomicity: None, records: Map::new(), warnings: Vec::new(), body }

@@ -176,7 +176,7 @@ impl<'s> Logged<'s> {
         };
         let delivery = self.delivery.as_ref();
         if let Some(Delivery { todo: Todo::Nothing(why), .. }) = delivery {
-            return Ok(Some(Ended::Ignored(why.clone())));
+            return Ok(Some(Ended::Ignored { why: why.clone(), code: None }));
         }
         let Call { model, vals } = &self.call;
         let asked = Asked { incoming, route: self.route, model, vals, delivery };
@@ -232,7 +232,7 @@ impl<'s> Logged<'s> {
             docket.turn = Some(service.turns.take(&lane, until).await?);
         }
         if let Some(why) = delivery.is_outdated(service).await? {
-            return Ok(Some(Ended::Ignored(why)));
+            return Ok(Some(Ended::Ignored { why, code: None }));
         }
         docket.newest = delivery.ordered().map(|(key, version)| (delivery.hook.name().to_owned(), key, version));
         Ok(None)
@@ -245,7 +245,7 @@ impl<'s> Logged<'s> {
         let docket = close(authenticated, entry);
         match delivery {
             Some(delivery) => Step::Several(Box::new((docket, Several { incoming, delivery, calls, lease, earlier }))),
-            None => Step::Ended(Box::new((docket, Ended::Ignored(String::new())))),
+            None => Step::Ended(Box::new((docket, Ended::Ignored { why: String::new(), code: None }))),
         }
     }
 

@@ -223,7 +223,9 @@ async fn carry_out(
     let done = AssertUnwindSafe(Box::pin(recorded.carry_out())).catch_unwind().await;
     let done = match done.unwrap_or(Err(Error::Internal)) {
         Ok(done) => Ok(Ended::Made(done)),
-        Err(Error::Plan(error @ plan::Error::NotWhen { .. })) => Ok(Ended::Ignored(error.to_string())),
+        Err(Error::Plan(error @ plan::Error::NotWhen { .. })) => {
+            Ok(Ended::Ignored { why: error.to_string(), code: Some(error.code()) })
+        }
         Err(error) => Err(error),
     };
     (recorded.close(), done)
@@ -271,8 +273,8 @@ fn settle(done: Result<Ended, Error>, noted: Vec<plan::Warning>, trace: &Trace) 
             let logged = outcome.logged();
             (outcome, logged, String::new(), None)
         }
-        Ok(Ended::Ignored(why)) => {
-            let outcome = Outcome::ignored(&why);
+        Ok(Ended::Ignored { why, code }) => {
+            let outcome = Outcome::ignored(&why, code);
             let logged = outcome.logged();
             (outcome, logged, why, None)
         }

@@ -192,6 +192,9 @@ impl Fetching {
 
     /// Makes JSON of an answer, by its content type as of a body.
     fn read(&self, headers: &http::HeaderMap, content: Bytes) -> Result<Value, Why> {
+        if content.is_empty() {
+            return Ok(Value::Null);
+        }
         let size = ByteSize(self.max_size.as_u64().saturating_mul(AS_JSON));
         let json = json(BodyForm::Auto, headers, &content, &Bounds { size, values: VALUES, depth: DEPTH })?;
         memory::take(memory::weigh(&json).in_call(json.len())).map_err(|_| Why::NoRoom)?;

@@ -56,3 +56,22 @@ impl fmt::Debug for RequestLine {
         f.debug_struct("RequestLine").field("method", &self.method).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_query_is_decoded_and_what_is_badly_encoded_stays_as_it_is() {
+        let query = |target: &str| Value::Object(RequestLine::post(target).query());
+        assert_eq!(query("/hooks/x"), json!({}));
+        assert_eq!(
+            query("/hooks/x?a=1+2%2B&a=3&b&=c&&%zz=%"),
+            json!({"a": ["1 2+", "3"], "b": "", "": "c", "%zz": "%"})
+        );
+        assert_eq!(query("/hooks/x?a=%ff&b=c=d?e"), json!({"a": "\u{fffd}", "b": "c=d?e"}));
+        assert_eq!(query(&format!("/hooks/x?{}", "a&".repeat(4_000)))["a"].as_array().unwrap().len(), 4_000);
+    }
+}

@@ -58,7 +58,7 @@ impl Sent {
         let query = query.filter(|(name, _)| !is_hidden(&name.to_ascii_lowercase()) && Some(&**name) != hidden.query);
         let query: Map<String, Value> = query.collect();
         let body = match body {
-            SentBody::Json(json) if line.method == Method::GET && *json == *b"null" && !query.is_empty() => {
+            SentBody::Unreadable { text, .. } if text.is_empty() && line.method == Method::GET => {
                 SentBody::Json(Bytes::from(Value::Object(query.clone()).to_string()))
             }
             body => body,
@@ -66,12 +66,16 @@ impl Sent {
         Self { method: line.method.to_string(), path, query, headers: shown.filter_map(text).collect(), body }
     }
 
-    /// With all that stands in the request, credentials too: for what is answered at once, and never kept.
+    /// With all that stands in the request, credentials too: for what is answered at once, and never kept. No body is null.
     pub fn unhidden(path: String, line: &RequestLine, headers: &HeaderMap, body: SentBody) -> Self {
         let text = |(name, value): (&HeaderName, &HeaderValue)| {
             Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
         };
         let headers = headers.iter().filter_map(text).collect();
+        let body = match body {
+            SentBody::Unreadable { text, .. } if text.is_empty() => SentBody::Json(Bytes::from_static(b"null")),
+            body => body,
+        };
         Self { method: line.method.to_string(), path, query: line.query(), headers, body }
     }
 

@@ -11,10 +11,11 @@ mod place;
 mod result;
 mod scene;
 mod times;
+mod traced;
 
 use std::path::Path;
 
-use jaq_core::{Compiler, Ctx, Vars, load::Arena};
+use jaq_core::{Compiler, Ctx, Vars, load::Arena, native::Fun};
 use jaq_json::{Val, read};
 use serde_json::Value;
 
@@ -27,6 +28,8 @@ use super::{
 };
 
 type Filter = jaq_core::Filter<Kind>;
+/// One result is expected of a filter. That there are more is all that is to be known of them.
+const MOST_RESULTS: usize = 2;
 
 /// What a filter came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +56,7 @@ impl Code {
     /// Whether the filter uses this variable, without its dollar.
     pub(super) fn uses(&self, variable: &str) -> bool {
         let others: Vec<_> = VARIABLES.into_iter().filter(|name| *name != variable).collect();
-        compile(self, &others).is_err()
+        compile(self, &others, functions::funs()).is_err()
     }
 }
 
@@ -61,7 +64,7 @@ impl Template {
     /// # Errors
     /// It does not compile.
     pub(super) fn compile(code: &Code) -> Result<Self, Mistake> {
-        compile(code, &VARIABLES).map(Self)
+        compile(code, &VARIABLES, functions::funs()).map(Self)
     }
 
     /// Runs the filter and returns its results as JSON. One result is expected, so no more than two are made. It is
@@ -71,26 +74,43 @@ impl Template {
     /// The body is not JSON, or the filter fails.
     pub(super) fn run(&self, input: &Input) -> Result<Ran, Error> {
         let (body, variables) = values(input)?;
-        let secret = input.variables.get("secret").and_then(Value::as_str);
         let scene = Scene::new(&self.0.lut);
         let context = Ctx::<Kind>::new(&scene, Vars::new(variables));
         let mut results = Vec::new();
-        for result in self.0.id.run((context, body)).take(2) {
+        for result in self.0.id.run((context, body)).take(MOST_RESULTS) {
             match scene.result(result) {
                 Ok(result) => results.push(result::json(&result).map_err(Error::Failed)?),
                 Err(End::Ignored(why)) => return Ok(Ran::Ignored(why)),
-                Err(End::Failed(error)) => return Err(Error::Failed(failure::words(error, secret))),
+                Err(End::Failed(error)) => return Err(Error::Failed(failure::words(error, secret(input)))),
             }
         }
         Ok(Ran::Results(results))
     }
 }
 
-fn compile(code: &Code, variables: &[&str]) -> Result<Filter, Mistake> {
+/// What is said of a filter that failed with these words, with the place where that can be found: it is run once more, traced.
+/// It is called in a worker, as [`Template::run`] is.
+pub(super) fn with_place(code: &Code, input: &Input, words: &str) -> Option<String> {
+    let filter = compile(&code.traced()?, &VARIABLES, functions::funs().chain(functions::of_traced())).ok()?;
+    let (body, variables) = values(input).ok()?;
+    let scene = Scene::new(&filter.lut);
+    let context = Ctx::<Kind>::new(&scene, Vars::new(variables));
+    let mut results = filter.id.run((context, body)).take(MOST_RESULTS);
+    let End::Failed(error) = results.find_map(|result| scene.result(result).err())? else { return None };
+    let (place, shown) = code.place(scene.place_of(&error)?)?;
+    // Another error than the filter's own has nothing to say of its place.
+    (failure::words(error, secret(input)) == words).then(|| format!("{place}: {words}{shown}"))
+}
+
+fn secret(input: &Input) -> Option<&str> {
+    input.variables.get("secret").and_then(Value::as_str)
+}
+
+fn compile(code: &Code, variables: &[&str], functions: impl Iterator<Item = Fun<Kind>>) -> Result<Filter, Mistake> {
     let arena = Arena::default();
     let modules = code.load(&arena)?;
     let variables: Vec<String> = variables.iter().map(|name| format!("${name}")).collect();
-    let compiler = Compiler::default().with_funs(functions::funs());
+    let compiler = Compiler::default().with_funs(functions);
     let filter = compiler.with_global_vars(variables.iter().map(String::as_str)).compile(modules);
     filter.map_err(|errors| code.undefined(&errors))
 }

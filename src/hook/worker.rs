@@ -3,7 +3,8 @@
 //!
 //! A worker is this program, started again. It limits its own address space, has an empty environment, and runs one
 //! template at a time. Requests and answers are frames: a length of four bytes, big-endian, and as many bytes. A
-//! request is three frames (the code and the variables as JSON, the body), an answer is a byte for its kind and one frame. Idle workers are kept for the next call, with the templates that they have compiled.
+//! request is three frames (the code and the variables as JSON, the body), an answer is a byte for its kind and one frame, and of a
+//! failure another one. Idle workers are kept for the next call, with the templates that they have compiled.
 
 use std::{
     collections::HashMap,
@@ -21,7 +22,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, setrlimit};
 use super::{
     Error,
     input::Input,
-    template::{Code, Ran, Template},
+    template::{Code, Ran, Template, with_place},
 };
 
 /// The subcommand that starts a worker.
@@ -34,6 +35,9 @@ pub(super) const MEMORY_MIB: u64 = 256;
 const MAX_RESULT: usize = 64 << 20;
 /// The stack of a template. Endless recursion ends with it.
 const STACK_SIZE: usize = 16 << 20;
+/// The stack of a template that is run once more for the place where it failed, and the time for that.
+const TRACED_STACK_SIZE: usize = 2 * STACK_SIZE;
+const TRACED_TIME_LIMIT: Duration = Duration::from_secs(2);
 /// The number of idle workers that are kept.
 const MAX_IDLE: usize = 4;
 /// The number of templates that a worker keeps compiled, of this configuration and of earlier ones.
@@ -52,7 +56,8 @@ enum Kind {
     Results = b'r',
     /// The delivery is to be ignored, with the reason.
     Ignored = b'i',
-    /// The template failed, with its message.
+    /// The template failed, with its message. Another frame has the message with the place, or nothing. Where that frame does not
+    /// come, the worker has ended.
     Failed = b'f',
     /// The template did not end in time, and the worker ends.
     Endless = b'e',
@@ -151,8 +156,9 @@ pub(super) fn run(code: &Code, input: &Input, run: &Run) -> Result<Ran, Error> {
                 return Ok(Ran::Ignored(why));
             }
             Ok((Kind::Failed, words)) => {
+                let Ok(placed) = worker.read_text() else { return Err(Error::Failed(words)) };
                 worker.keep();
-                return Err(Error::Failed(words));
+                return Err(Error::Failed(if placed.is_empty() { words } else { placed }));
             }
             Ok((Kind::Endless, _)) => return Err(Error::Endless),
             Err(error) => {
@@ -209,8 +215,11 @@ impl Worker {
             b'e' => Kind::Endless,
             other => return Err(io::Error::other(format!("an answer of the kind {other}"))),
         };
-        let answer = read_frame(&mut self.from, MAX_RESULT)?;
-        Ok((kind, String::from_utf8(answer).map_err(io::Error::other)?))
+        Ok((kind, self.read_text()?))
+    }
+
+    fn read_text(&mut self) -> io::Result<String> {
+        String::from_utf8(read_frame(&mut self.from, MAX_RESULT)?).map_err(io::Error::other)
     }
 }
 
@@ -221,11 +230,11 @@ impl Worker {
 pub fn serve() -> io::Result<()> {
     limit_memory()?;
     let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());
-    let mut compiled: HashMap<Code, Arc<Template>> = HashMap::new();
+    let mut compiled: HashMap<Arc<Code>, Arc<Template>> = HashMap::new();
     loop {
-        let code: Code = match read_frame(&mut input, MAX_RESULT) {
+        let code: Arc<Code> = match read_frame(&mut input, MAX_RESULT) {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
-            code => serde_json::from_slice(&code?)?,
+            code => Arc::new(serde_json::from_slice(&code?)?),
         };
         let variables = serde_json::from_slice(&read_frame(&mut input, MAX_RESULT)?)?;
         let asked = Input { body: read_frame(&mut input, usize::MAX)?.into(), variables };
@@ -236,32 +245,74 @@ pub fn serve() -> io::Result<()> {
                     compiled.clear();
                 }
                 let template = Arc::new(Template::compile(&code).map_err(io::Error::other)?);
-                compiled.entry(code).or_insert(template).clone()
+                compiled.entry(code.clone()).or_insert(template).clone()
             }
         };
-        let (answer, answered) = mpsc::channel();
-        let run = move || drop(answer.send(template.run(&asked)));
-        thread::Builder::new().stack_size(STACK_SIZE).spawn(run)?;
-        let (kind, text) = match answered.recv_timeout(TIME_LIMIT) {
-            Ok(Ok(Ran::Results(results))) => (Kind::Results, results.join("\n")),
-            Ok(Ok(Ran::Ignored(why))) => (Kind::Ignored, why),
-            Ok(Err(error)) => (Kind::Failed, failure(error)),
-            Err(mpsc::RecvTimeoutError::Disconnected) => (Kind::Failed, "it broke down".to_owned()),
-            Err(mpsc::RecvTimeoutError::Timeout) => (Kind::Endless, String::new()),
+        let asked = Arc::new(asked);
+        let (kind, text) = match answer(&template, &asked) {
+            Ok(Ran::Results(results)) => (Kind::Results, results.join("\n")),
+            Ok(Ran::Ignored(why)) => (Kind::Ignored, why),
+            Err(NotRun::Failed(words)) => (Kind::Failed, words),
+            Err(NotRun::StillRuns) => (Kind::Endless, String::new()),
         };
         output.write_all(&[kind as u8])?;
         write_frame(&mut output, text.as_bytes())?;
         output.flush()?;
-        if kind == Kind::Endless {
-            return Ok(());
+        // What still runs ends with this process. Looking for the place takes more than the template did, and so comes after the
+        // answer, which is there even where that is too much.
+        match kind {
+            Kind::Endless => return Ok(()),
+            Kind::Failed => {
+                let Ok(placed) = place(&code, &asked, &text) else { return Ok(()) };
+                write_frame(&mut output, placed.unwrap_or_default().as_bytes())?;
+                output.flush()?;
+            }
+            Kind::Results | Kind::Ignored => {}
         }
     }
 }
 
-fn failure(error: Error) -> String {
-    match error {
-        Error::Failed(words) => words,
-        other => other.to_string(),
+/// A thread did not end in time.
+struct StillRuns;
+
+enum NotRun {
+    Failed(String),
+    StillRuns,
+}
+
+fn answer(template: &Arc<Template>, asked: &Arc<Input>) -> Result<Ran, NotRun> {
+    let (template, asked) = (template.clone(), asked.clone());
+    match within(TIME_LIMIT, STACK_SIZE, move || template.run(&asked)) {
+        Ok(Some(Ok(ran))) => Ok(ran),
+        Ok(Some(Err(Error::Failed(words)))) => Err(NotRun::Failed(words)),
+        Ok(Some(Err(error))) => Err(NotRun::Failed(error.to_string())),
+        Ok(None) => Err(NotRun::Failed("it broke down".to_owned())),
+        Err(StillRuns) => Err(NotRun::StillRuns),
+    }
+}
+
+/// The words with the place where the filter failed, where that can be found.
+fn place(code: &Arc<Code>, asked: &Arc<Input>, words: &str) -> Result<Option<String>, StillRuns> {
+    let (code, asked, words) = (code.clone(), asked.clone(), words.to_owned());
+    let placed = within(TRACED_TIME_LIMIT, TRACED_STACK_SIZE, move || with_place(&code, &asked, &words));
+    placed.map(Option::flatten)
+}
+
+/// What a thread of its own makes; none where it breaks down.
+fn within<T: Send + 'static>(
+    limit: Duration,
+    stack_size: usize,
+    make: impl FnOnce() -> T + Send + 'static,
+) -> Result<Option<T>, StillRuns> {
+    let (made, to_come) = mpsc::channel();
+    if let Err(error) = thread::Builder::new().stack_size(stack_size).spawn(move || drop(made.send(make()))) {
+        tracing::error!(%error, "a worker for hooks' templates can start no thread");
+        return Ok(None);
+    }
+    match to_come.recv_timeout(limit) {
+        Ok(made) => Ok(Some(made)),
+        Err(mpsc::RecvTimeoutError::Disconnected) => Ok(None),
+        Err(mpsc::RecvTimeoutError::Timeout) => Err(StillRuns),
     }
 }
 

@@ -7,10 +7,12 @@ mod deliveries;
 mod examples;
 mod fetched;
 mod order;
+mod outage;
 mod places;
 mod refusals;
 mod several;
 mod shop;
+mod signatures;
 mod stored;
 mod tried;
 

@@ -17,6 +17,7 @@ use super::{
     functions,
     modules::{self, MAX_MODULES, MAX_TEXT},
     place::{Place, offset_in},
+    traced,
 };
 
 /// The text of a filter, and those of its modules.
@@ -107,6 +108,28 @@ impl Code {
             |_: Import<'_, &str, TextId>| Err("data cannot be imported; `[hook.vars]` has constants".to_owned());
         load::import(&modules, no_data).map_err(|errors| self.unreadable(&errors))?;
         Ok(modules)
+    }
+
+    /// The code with the place of each part in it; none where it cannot be had.
+    pub(super) fn traced(&self) -> Option<Self> {
+        let own: Vec<String> = self.modules.iter().flat_map(|module| traced::functions(&module.text)).collect();
+        let modules = self.modules.iter().enumerate().map(|(at, module)| {
+            let text = traced::module(&module.text, at + 1, &own)?;
+            Some(Module { name: module.name.clone(), text })
+        });
+        let modules = modules.collect::<Option<Vec<_>>>()?;
+        Some(Self { main: traced::filter(&self.main, 0, &own)?.into(), modules: modules.into() })
+    }
+
+    /// Where this number of a place is, and the line with a marker.
+    pub(super) fn place(&self, number: usize) -> Option<(String, String)> {
+        let (text, offset) = traced::text_and_offset(number);
+        let (name, text) = match text.checked_sub(1) {
+            None => (String::new(), &*self.main),
+            Some(at) => self.modules.get(at).map(|module| (format!("{}.jq, ", module.name), &*module.text))?,
+        };
+        let place = Place::of(text, offset);
+        Some((format!("{name}line {}, column {}", place.line, place.column), place.shown()))
     }
 
     fn unreadable(&self, errors: &load::Errors<&str, TextId>) -> Mistake {

@@ -10,7 +10,7 @@ use jaq_core::{
 use jaq_json::Val;
 use jaq_std::ValT;
 
-use super::{digests, need, numbers, scene::Kind, times};
+use super::{digests, need, numbers, scene::Kind, times, traced};
 
 /// Functions of jq that would reveal something of this machine, or act on this process.
 const FORBIDDEN: [&str; 7] = ["env", "halt", "halt_error", "debug", "debug_empty", "stderr", "stderr_empty"];
@@ -78,6 +78,32 @@ fn own() -> impl Iterator<Item = Fun<Kind>> {
         Box::new(std::iter::once(ignored(&cv.0, &why)))
     });
     plain.into_iter().map(|(name, args, run)| (name, args, Native::<Kind>::new(run))).chain([("ignore", v(1), ignore)])
+}
+
+/// The functions of a traced filter.
+pub(super) fn of_traced() -> impl Iterator<Item = Fun<Kind>> {
+    let at = Native::<Kind>::new(|mut cv| {
+        let ((f, context), place, scene) = (cv.0.pop_fun(), place(&cv.0.pop_var()), *cv.0.data());
+        Box::new(f.run((context, cv.1)).map(move |value| scene.passing(place, value)))
+    })
+    .with_paths(|mut cv| {
+        let ((f, context), place, scene) = (cv.0.pop_fun(), place(&cv.0.pop_var()), *cv.0.data());
+        Box::new(f.paths((context, cv.1)).map(move |found| scene.passing(place, found)))
+    })
+    .with_update(|mut cv, update| {
+        // The first part of a path that is assigned to would be told in the place of the one that fails. The assignment is told.
+        let (f, context) = cv.0.pop_fun();
+        f.update((context, cv.1), update)
+    });
+    let caught = Native::<Kind>::new(|cv| {
+        cv.0.data().caught();
+        bome(Ok(cv.1))
+    });
+    [(traced::AT, [Bind::Var(()), Bind::Fun(())].into(), at), (traced::CAUGHT, v(0), caught)].into_iter()
+}
+
+fn place(number: &Val) -> usize {
+    number.as_isize().and_then(|number| usize::try_from(number).ok()).unwrap_or_default()
 }
 
 fn ignored<'a>(context: &Ctx<'a, Kind>, why: &Val) -> ValX<'a, Val> {

@@ -1,4 +1,5 @@
-//! What a run of a filter has beside its values: the filter's program, and the reason where it ends with `ignore`.
+//! What a run of a filter has beside its values: the filter's program, the reason where it ends with `ignore`, and where it failed
+//! where it is traced.
 
 use std::cell::RefCell;
 
@@ -17,6 +18,8 @@ impl DataT for Kind {
 pub(super) struct Scene<'a> {
     program: &'a Lut<Kind>,
     ignored: RefCell<Option<String>>,
+    /// The last error and the number of its place, of a traced filter.
+    failed_at: RefCell<Option<(Error<Val>, usize)>>,
 }
 
 impl<'a> HasLut<'a, Kind> for &'a Scene<'a> {
@@ -34,7 +37,7 @@ pub(super) enum End {
 
 impl<'a> Scene<'a> {
     pub(super) fn new(program: &'a Lut<Kind>) -> Self {
-        Self { program, ignored: RefCell::new(None) }
+        Self { program, ignored: RefCell::new(None), failed_at: RefCell::new(None) }
     }
 
     /// Ends the filter since the delivery is to be ignored. What halts is no error to jaq, so that neither `try` nor `?` nor
@@ -42,6 +45,30 @@ impl<'a> Scene<'a> {
     pub(super) fn ignore(&self, why: String) -> Exn<'a, Val> {
         self.ignored.borrow_mut().get_or_insert(why);
         Exn::halt(0)
+    }
+
+    /// What came of a part of a traced filter. The innermost part that an error comes from is its place.
+    pub(super) fn passing<T>(&self, place: usize, result: ValX<'a, T, Val>) -> ValX<'a, T, Val> {
+        let exception = match result {
+            Ok(value) => return Ok(value),
+            Err(exception) => exception,
+        };
+        let error = exception.get_err()?;
+        let mut failed_at = self.failed_at.borrow_mut();
+        if failed_at.as_ref().is_none_or(|(known, _)| *known != error) {
+            *failed_at = Some((error.clone(), place));
+        }
+        Err(error.into())
+    }
+
+    /// An error was caught: an equal one later is another.
+    pub(super) fn caught(&self) {
+        self.failed_at.take();
+    }
+
+    /// The number of the place of an error.
+    pub(super) fn place_of(&self, error: &Error<Val>) -> Option<usize> {
+        self.failed_at.take().filter(|(known, _)| known == error).map(|(_, place)| place)
     }
 
     /// A result of the whole filter, or how it ended.

@@ -116,7 +116,9 @@ async fn a_record_that_does_not_match_when_is_left_as_it_is() {
     let id = &orders(&reference).await[0]["id"];
     odoo.call("sale.order", "write", json!([[id], {"state": "cancel"}]), json!({})).await.unwrap();
     let answer = shop.send(&event(3, &reference, &customer, None)).await;
-    let why = answer.json["result"]["result"]["ignored"].as_str().unwrap();
+    let told = &answer.json["result"]["result"];
+    assert_eq!(told["code"], "not_when", "{answer:?}");
+    let why = told["ignored"].as_str().unwrap();
     assert!(why.contains(&format!("record {id} of `sale.order` does not match `when`")), "{why}");
     assert!(note().await.contains("version 2"));
     let last = shop.ends().pop().unwrap();

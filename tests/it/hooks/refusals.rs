@@ -192,6 +192,7 @@ async fn a_body_of_which_the_template_makes_nothing_is_refused_and_waits_in_the_
     }
     let said = contacts.gateway.log().last().unwrap()["message"].as_str().unwrap().to_owned();
     assert!(said.contains("no name like Steve"), "{said}");
+    assert!(said.contains("line 1, column "), "{said}");
 }
 
 #[tokio::test]

@@ -139,6 +139,25 @@ async fn a_repeat_of_a_delivery_in_doubt_is_not_told_that_it_is_done() {
 }
 
 #[tokio::test]
+async fn a_delivery_by_a_hook_that_the_configuration_has_no_more_waits_for_it() {
+    let odoo = odoo().await;
+    let shop = Shop::before(&nobody().await, odoo, "", ORDER, "");
+    let (body, reference) = order();
+    assert_eq!(shop.send(&body).await.status, 202);
+    let file = shop.gateway.config_file();
+    let config = fs::read_to_string(&file).unwrap();
+    let url = config.lines().find_map(|line| line.strip_prefix("url = ")).unwrap().to_owned();
+    let config = config.replace(&url, &format!("\"{}\"", odoo.url));
+    fs::write(&file, config.replace("/hooks/shop", "/hooks/other")).unwrap();
+    let shop = shop.killed_and_started_again(&odoo.key);
+    poll_for(async || shop.stored("state, error").await == [["queued", "unknown_hook"]]).await;
+    fs::write(&file, config).unwrap();
+    let shop = shop.killed_and_started_again(&odoo.key);
+    shop.retried().await;
+    assert_eq!(orders(&reference).await.as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn an_unknown_field_is_refused_and_not_warned_of() {
     let shop = Shop::start(
         "{route: \"create_data\", model: \"res.partner\", vals: {payload: {name: .customer, naem: 1}}}",
