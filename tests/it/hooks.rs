@@ -14,6 +14,7 @@ mod several;
 mod shop;
 mod signatures;
 mod stored;
+mod tried;
 
 use std::io::Write;
 
