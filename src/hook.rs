@@ -10,6 +10,7 @@ mod calls;
 mod capture;
 mod fetch;
 mod input;
+pub mod presets;
 mod request;
 mod respond;
 mod run;

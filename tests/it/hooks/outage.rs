@@ -110,7 +110,12 @@ async fn deliveries_that_come_while_odoo_is_away_are_each_made_once_however_ofte
     })
     .await;
     assert_eq!(made().await, deliveries);
-    let names = odoo.call("res.partner", "search_read", json!([[["name", "like", format!("away {run} %")]], ["name"]]), json!({}));
+    let names = odoo.call(
+        "res.partner",
+        "search_read",
+        json!([[["name", "like", format!("away {run} %")]], ["name"]]),
+        json!({}),
+    );
     let names = names.await.unwrap();
     let names: std::collections::BTreeSet<&str> =
         names.as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect();
