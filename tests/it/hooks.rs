@@ -4,7 +4,6 @@ mod answers;
 mod bench;
 mod bodies;
 mod deliveries;
-mod examples;
 mod fetched;
 mod order;
 mod outage;
