@@ -19,6 +19,7 @@ use std::{
 use parking_lot::Mutex;
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, setrlimit};
 
+use self::InThread::{BrokenDown, Made, StillRuns};
 use super::{
     Error,
     input::Input,
@@ -162,10 +163,12 @@ pub(super) fn run(code: &Code, input: &Input, run: &Run) -> Result<Ran, Error> {
             }
             Ok((Kind::Endless, _)) => return Err(Error::Endless),
             Err(error) => {
-                // A worker that was stopped from outside says nothing about the template.
-                let is_stopped = worker.child.wait().is_ok_and(|status| status.signal() == Some(TERMINATED));
+                // A worker that was stopped from outside, or that ended by itself, says nothing about the template: what asks for too
+                // much memory or stack is killed.
+                let ended = worker.child.wait();
+                let is_innocent = ended.is_ok_and(|how| how.signal().is_none_or(|signal| signal == TERMINATED));
                 tries += 1;
-                if !is_stopped || tries > MAX_IDLE {
+                if !is_innocent || tries > MAX_IDLE {
                     tracing::warn!(%error, "a hook's template took more than it may");
                     return Err(Error::TooMuch);
                 }
@@ -181,6 +184,8 @@ impl Worker {
         command.arg(COMMAND).env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         // The allocator would reserve a gigabyte of address space.
         command.env("MIMALLOC_ARENA_RESERVE", "16384");
+        // And that of C 64 MiB for each thread.
+        command.env("MALLOC_ARENA_MAX", "1");
         // An interrupt from the terminal is meant for the gateway, which lets its calls end.
         let mut child = command.process_group(0).spawn()?;
         match (child.stdin.take(), child.stdout.take()) {
@@ -249,7 +254,7 @@ pub fn serve() -> io::Result<()> {
             }
         };
         let asked = Arc::new(asked);
-        let (kind, text) = match answer(&template, &asked) {
+        let (kind, text) = match answer(&template, &asked)? {
             Ok(Ran::Results(results)) => (Kind::Results, results.join("\n")),
             Ok(Ran::Ignored(why)) => (Kind::Ignored, why),
             Err(NotRun::Failed(words)) => (Kind::Failed, words),
@@ -263,8 +268,8 @@ pub fn serve() -> io::Result<()> {
         match kind {
             Kind::Endless => return Ok(()),
             Kind::Failed => {
-                let Ok(placed) = place(&code, &asked, &text) else { return Ok(()) };
-                write_frame(&mut output, placed.unwrap_or_default().as_bytes())?;
+                let Some(placed) = place(&code, &asked, &text) else { return Ok(()) };
+                write_frame(&mut output, placed.as_bytes())?;
                 output.flush()?;
             }
             Kind::Results | Kind::Ignored => {}
@@ -272,47 +277,59 @@ pub fn serve() -> io::Result<()> {
     }
 }
 
-/// A thread did not end in time.
-struct StillRuns;
-
+/// Why a template gave nothing.
 enum NotRun {
     Failed(String),
     StillRuns,
 }
 
-fn answer(template: &Arc<Template>, asked: &Arc<Input>) -> Result<Ran, NotRun> {
+/// Runs the template in a thread of its own.
+///
+/// # Errors
+/// This process can start no thread.
+fn answer(template: &Arc<Template>, asked: &Arc<Input>) -> io::Result<Result<Ran, NotRun>> {
     let (template, asked) = (template.clone(), asked.clone());
-    match within(TIME_LIMIT, STACK_SIZE, move || template.run(&asked)) {
-        Ok(Some(Ok(ran))) => Ok(ran),
-        Ok(Some(Err(Error::Failed(words)))) => Err(NotRun::Failed(words)),
-        Ok(Some(Err(error))) => Err(NotRun::Failed(error.to_string())),
-        Ok(None) => Err(NotRun::Failed("it broke down".to_owned())),
-        Err(StillRuns) => Err(NotRun::StillRuns),
+    Ok(match within(TIME_LIMIT, STACK_SIZE, move || template.run(&asked))? {
+        Made(Ok(ran)) => Ok(ran),
+        Made(Err(Error::Failed(words))) => Err(NotRun::Failed(words)),
+        Made(Err(error)) => Err(NotRun::Failed(error.to_string())),
+        BrokenDown => Err(NotRun::Failed("it broke down".to_owned())),
+        StillRuns => Err(NotRun::StillRuns),
+    })
+}
+
+/// The words with the place where the filter failed, where that can be found; none where it is still looked for.
+fn place(code: &Arc<Code>, asked: &Arc<Input>, words: &str) -> Option<String> {
+    let (code, asked, words) = (code.clone(), asked.clone(), words.to_owned());
+    match within(TRACED_TIME_LIMIT, TRACED_STACK_SIZE, move || with_place(&code, &asked, &words)) {
+        Ok(Made(placed)) => Some(placed.unwrap_or_default()),
+        Ok(StillRuns) => None,
+        Ok(BrokenDown) | Err(_) => Some(String::new()),
     }
 }
 
-/// The words with the place where the filter failed, where that can be found.
-fn place(code: &Arc<Code>, asked: &Arc<Input>, words: &str) -> Result<Option<String>, StillRuns> {
-    let (code, asked, words) = (code.clone(), asked.clone(), words.to_owned());
-    let placed = within(TRACED_TIME_LIMIT, TRACED_STACK_SIZE, move || with_place(&code, &asked, &words));
-    placed.map(Option::flatten)
+/// What came of a thread.
+enum InThread<T> {
+    Made(T),
+    BrokenDown,
+    StillRuns,
 }
 
-/// What a thread of its own makes; none where it breaks down.
+/// What a thread of its own makes. The thread has ended when this returns, so that its stack is there for the next one, unless it
+/// does not end in time.
 fn within<T: Send + 'static>(
     limit: Duration,
     stack_size: usize,
     make: impl FnOnce() -> T + Send + 'static,
-) -> Result<Option<T>, StillRuns> {
+) -> io::Result<InThread<T>> {
     let (made, to_come) = mpsc::channel();
-    if let Err(error) = thread::Builder::new().stack_size(stack_size).spawn(move || drop(made.send(make()))) {
-        tracing::error!(%error, "a worker for hooks' templates can start no thread");
-        return Ok(None);
-    }
+    let thread = thread::Builder::new().stack_size(stack_size).spawn(move || drop(made.send(make())))?;
     match to_come.recv_timeout(limit) {
-        Ok(made) => Ok(Some(made)),
-        Err(mpsc::RecvTimeoutError::Disconnected) => Ok(None),
-        Err(mpsc::RecvTimeoutError::Timeout) => Err(StillRuns),
+        Err(mpsc::RecvTimeoutError::Timeout) => Ok(StillRuns),
+        made => Ok(match (made, thread.join()) {
+            (Ok(made), Ok(())) => Made(made),
+            _ => BrokenDown,
+        }),
     }
 }
 
