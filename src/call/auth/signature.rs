@@ -5,7 +5,7 @@
 //! nothing may come again. That is its key in the store ([`Delivery::key`]), so it is known after a restart, too.
 //!
 //! `way` reads what a request claims, `text` puts together what is signed, `in_body` knows the schemes whose signature is within
-//! the body, `token` and `keys` compare, `sign` does what a sender does.
+//! the body, `token` and `keys` compare, `sign` does what a sender does, `value` reads headers and times.
 
 mod in_body;
 mod keys;
@@ -15,6 +15,7 @@ mod sign;
 mod tests;
 mod text;
 mod token;
+mod value;
 mod way;
 
 use std::{borrow::Cow, time::Duration};

@@ -7,10 +7,8 @@ fn read(text: &str) -> Result<Signature, String> {
 }
 
 fn parts(text: &str) -> Parts {
-    match read(text).unwrap().scheme {
-        Scheme::Parts(parts) => parts,
-        other => panic!("{other:?}"),
-    }
+    let Scheme::Parts(parts) = read(text).unwrap().scheme else { unreachable!("{text}") };
+    parts
 }
 
 #[test]

@@ -69,7 +69,11 @@ impl TryFrom<Written> for Signature {
                     "standard-webhooks" => Scheme::StandardWebhooks,
                     "mailgun" => Scheme::Mailgun,
                     "adyen" => Scheme::Adyen,
-                    other => presets::written(other)?.scheme()?,
+                    other => {
+                        let mut keys: Written =
+                            toml::from_str(presets::keys(other)?).map_err(|error| error.to_string())?;
+                        keys.scheme()?
+                    }
                 }
             }
         };

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use super::{
     Claim, Piece, Place, Refused,
     text::{self, declared, is},
-    way::{BASE64, LONGEST_HEADER, hexadecimal, instant},
+    value::{BASE64, LONGEST_HEADER, hexadecimal, instant},
 };
 
 const ITEMS: Place = Place::Body("notificationItems");

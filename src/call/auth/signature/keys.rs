@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Piece,
-    way::{BASE64, hexadecimal},
+    value::{BASE64, hexadecimal},
 };
 use crate::config::{Algorithm, Padding, Parts, Proof, Scheme, SecretEncoding, Token};
 

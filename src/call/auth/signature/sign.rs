@@ -12,7 +12,8 @@ use uuid::Uuid;
 use super::{
     Claim, Piece, Refused, Verifier, in_body,
     text::{self, Request, is},
-    way::{BASE64, Way, encoded},
+    value::{BASE64, encoded},
+    way::Way,
 };
 use crate::{
     config::{Form, Parts, Token},

@@ -11,7 +11,7 @@ use base64::Engine;
 use http::HeaderValue;
 
 use super::{
-    way::{BASE64, LONGEST_HEADER, hexadecimal},
+    value::{BASE64, LONGEST_HEADER, hexadecimal},
     *,
 };
 

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, header};
 use percent_encoding::percent_decode;
 use sha2::{Digest, Sha256};
 
-use super::{Piece, Place, Refused, way::one};
+use super::{Piece, Place, Refused, value::one};
 use crate::{
     config::{Part, Parts},
     hook::RequestLine,

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 use super::{
     Place, Refused,
     keys::Keys,
-    way::{BASE64, one},
+    value::{BASE64, one},
 };
 use crate::{config::Token, hook::RequestLine};
 
