@@ -26,12 +26,17 @@ pub(super) struct Told {
 impl Hooks {
     /// Each has a path behind `/hooks/`, and keys of its own.
     pub(super) async fn start(template: &str, hooks: &[(&str, &str)]) -> Self {
+        Self::of_sender("scheme = \"github\"", template, hooks).await
+    }
+
+    /// Those of a sender that proves itself by another scheme, with the same secret.
+    pub(super) async fn of_sender(scheme: &str, template: &str, hooks: &[(&str, &str)]) -> Self {
         let odoo = odoo().await;
         let mut file = NamedTempFile::new().unwrap();
         file.write_all(template.as_bytes()).unwrap();
         let mut more = format!(
             "[[client]]\nname = \"signed\"\nodoo_login = \"{}\"\nodoo_key_env = \"ODOO_KEY\"\nroutes = [\"create_data\"]\n\
-             models = {{ allow = [\"res.partner\"] }}\n[client.signature]\nscheme = \"github\"\nsecret_env = \"SECRET\"\n",
+             models = {{ allow = [\"res.partner\"] }}\n[client.signature]\n{scheme}\nsecret_env = \"SECRET\"\n",
             odoo.login
         );
         for (path, keys) in hooks {
