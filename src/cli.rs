@@ -1,10 +1,11 @@
-//! The command line: `odoo-gateway serve`, `check`, `client …`, `hook test`, `log …`, `queue …` and `replay`.
+//! The command line: `odoo-gateway serve`, `check`, `client …`, `hook …`, `log …`, `queue …` and `replay`.
 //!
 //! Data goes to standard output, everything else to standard error. Exit status 0 is success, 1 a failure, 2 a mistake in
 //! the command line itself.
 
 mod check;
 mod client;
+mod configuration;
 mod hook;
 mod log;
 mod queue;

@@ -10,6 +10,7 @@ mod calls;
 mod capture;
 mod fetch;
 mod input;
+pub mod presets;
 mod request;
 mod respond;
 mod run;
@@ -270,7 +271,8 @@ impl Hook {
         calls::read(self, worker::run(&self.template, input, &Run::default())?)
     }
 
-    /// What identifies the delivery, the same in all attempts of its sender; none where the hook has no `delivery_id`.
+    /// What identifies the delivery, the same in all attempts of its sender; none where the hook has no `delivery_id`, or it gives
+    /// null.
     ///
     /// # Errors
     /// The expression fails, or gives neither a text nor a number.
@@ -279,6 +281,7 @@ impl Hook {
         match expression("delivery_id", code, input).await? {
             Value::String(id) if !id.is_empty() => Ok(Some(id)),
             Value::Number(id) => Ok(Some(id.to_string())),
+            Value::Null => Ok(None),
             other => Err(Error::Expression {
                 key: "delivery_id",
                 why: format!("it gives {}, not a text or number", crate::plan::kind_of(&other)),

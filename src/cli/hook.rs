@@ -2,6 +2,7 @@
 
 mod captured;
 mod curl;
+mod new;
 mod sample;
 mod shown;
 mod test;
@@ -18,6 +19,8 @@ use crate::config::{self, Config};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Write what a sender needs that there is a preset for, and say what is to be clicked there
+    New(new::New),
     /// Show what a hook makes of a delivery: calls, plan and what Odoo would refuse. Nothing is written
     Test(test::Test),
     /// Show what came to a hook while its `capture` was on
@@ -26,6 +29,7 @@ pub(super) enum Command {
 
 pub(super) async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
+        Command::New(args) => args.run(),
         Command::Test(args) => args.run().await,
         Command::Captured(args) => args.run(),
     }

@@ -127,7 +127,7 @@ impl Args {
         if self.failed {
             filter.state = Some(CallState::Failed);
         }
-        Selection::Matching(filter)
+        Selection::Matching(Box::new(filter))
     }
 }
 

@@ -10,6 +10,7 @@ mod numbers;
 mod place;
 mod result;
 mod scene;
+mod starts;
 mod times;
 mod traced;
 

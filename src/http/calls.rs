@@ -90,9 +90,11 @@ async fn shake_hands(
     passage: Passage,
 ) -> Option<Response> {
     let hook = &incoming.hook.as_ref()?.hook;
+    let Presented::Headers { line, .. } = &incoming.presented else { return None };
+    // A token in the path stands in challenges, too: what no delivery can be is one, whoever sends it.
     if let Some(asked) = asked
         && hook.has_handshake()
-        && !site.calls.is_proven(incoming)
+        && (!hook.delivers_by(&line.method) || !site.calls.is_proven(incoming))
     {
         match asked.handshake(site).await {
             Ok(Some(reply)) => return Some(passage.handle(respond::reply(incoming.id, reply)).await),
@@ -103,7 +105,6 @@ async fn shake_hands(
             }
         }
     }
-    let Presented::Headers { line, .. } = &incoming.presented else { return None };
     if hook.delivers_by(&line.method) {
         return None;
     }

@@ -4,7 +4,6 @@ mod answers;
 mod bench;
 mod bodies;
 mod deliveries;
-mod examples;
 mod fetched;
 mod order;
 mod outage;
@@ -14,6 +13,7 @@ mod several;
 mod shop;
 mod signatures;
 mod stored;
+mod tried;
 
 use std::io::Write;
 

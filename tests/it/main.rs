@@ -57,6 +57,7 @@ mod redaction;
 mod reload;
 mod restart;
 mod routes;
+mod senders;
 mod sessions;
 mod settle;
 mod shared_locks;

@@ -12,12 +12,13 @@ use crate::{
     hook::{self, Hook, Input},
 };
 
-/// The version of an event: a number, or the seconds since 1970 of a time; none where the hook does not order its events.
+/// The version of an event: a number, or the seconds since 1970 of a time; none where the hook does not order its events, and of
+/// an event that it gives null for, such as a ping.
 ///
 /// # Errors
 /// The expression fails, or gives something else.
 pub(super) async fn version(hook: &Hook, input: &Input) -> Result<Option<f64>, hook::Error> {
-    let Some(value) = hook.version(input).await? else { return Ok(None) };
+    let Some(value) = hook.version(input).await?.filter(|value| !value.is_null()) else { return Ok(None) };
     match number(&value) {
         Some(number) => Ok(Some(number)),
         None => Err(hook::Error::Expression {

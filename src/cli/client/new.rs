@@ -6,11 +6,9 @@ use anyhow::Context;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use clap::{Args, ValueEnum};
 
-use crate::{call::auth::clients, key_texts::PREFIX};
+use crate::{call::auth::clients, cli::configuration::variable, key_texts::PREFIX};
 
 const KEY_BYTES: usize = 32;
-/// So much of a client's name goes into that of its variables.
-const VARIABLE: usize = 20;
 
 #[derive(Debug, Args)]
 pub(crate) struct New {
@@ -102,11 +100,4 @@ impl Scheme {
         };
         eprintln!("Put {secret} into the environment variable {variable}_SECRET of the gateway.\n");
     }
-}
-
-/// The name as a part of that of an environment variable.
-fn variable(name: &str) -> String {
-    let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
-    let name: String = name.chars().take(VARIABLE).map(letter).collect();
-    if name.starts_with(|first: char| first.is_ascii_digit()) { format!("_{name}") } else { name }
 }

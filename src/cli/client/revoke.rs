@@ -1,19 +1,16 @@
 //! `odoo-gateway client revoke`: writes `revoked = true` into the client's entry. Everything else in the file stays,
 //! comments included. The entry stays, too, so that its name in the log never means a different client.
 
-use std::{
-    fs,
-    io::Write,
-    os::unix::fs::{MetadataExt, fchown},
-    path::Path,
-    process::ExitCode,
-};
+use std::{fs, process::ExitCode};
 
 use anyhow::{Context, bail};
 use clap::Args;
 use toml_edit::{DocumentMut, Item, value};
 
-use crate::{cli::Configured, config::Config};
+use crate::{
+    cli::{Configured, configuration::replace},
+    config::Config,
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct Revoke {
@@ -51,20 +48,6 @@ fn revoked(text: &str, name: &str) -> anyhow::Result<String> {
     let entry = entries.iter_mut().find(|entry| entry.get("name").and_then(Item::as_str) == Some(name));
     entry.context("its entry is not found")?.insert("revoked", value(true));
     Ok(document.to_string())
-}
-
-/// Whole or not at all: a gateway may read the file at any moment. A link stays one.
-fn replace(path: &Path, text: &str) -> anyhow::Result<()> {
-    let path = fs::canonicalize(path)?;
-    let mut file = tempfile::NamedTempFile::new_in(path.parent().context("it is in no folder")?)?;
-    file.write_all(text.as_bytes())?;
-    // The users who read the file now must be able to read it then: a gateway that cannot keeps its old configuration.
-    let before = fs::metadata(&path)?;
-    file.as_file().set_permissions(before.permissions())?;
-    fchown(file.as_file(), Some(before.uid()), Some(before.gid()))?;
-    file.as_file().sync_all()?;
-    file.persist(&path)?;
-    Ok(())
 }
 
 #[cfg(test)]

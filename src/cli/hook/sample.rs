@@ -1,17 +1,20 @@
 //! The delivery that a hook is tried on: a file, or what was sent to a recorded call.
 
-use std::{io::Read, path::Path};
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
-use http::{HeaderMap, Method};
+use clap::Args;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::{
     log::show::{shown, the_one},
     terminal,
-    test::Given,
 };
 use crate::{
     config::{self, Config, Limits},
@@ -24,6 +27,30 @@ use crate::{
 const RECENT: usize = 200;
 /// What the log has in the place of hidden values.
 const HIDDEN: &str = "***";
+
+/// What is tried.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What is tried")]
+pub(super) struct Given {
+    /// A file with a body as the sender sends it; - is standard input
+    #[arg(long, value_name = "FILE", group = "sample")]
+    pub(super) body: Option<PathBuf>,
+    /// What was sent to a recorded call: its id, or a part of it that no other has
+    #[arg(long, value_name = "ID", group = "sample")]
+    pub(super) call: Option<String>,
+    /// The last delivery to this hook that was recorded
+    #[arg(long, group = "sample")]
+    pub(super) last: bool,
+    /// A header that the sender sends, as the template sees it in $headers; may be given several times
+    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header)]
+    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+    /// The method of the request, where it is no POST
+    #[arg(long)]
+    pub(super) method: Option<Method>,
+    /// The query of the request, as it stands behind the question mark
+    #[arg(long)]
+    pub(super) query: Option<String>,
+}
 
 /// A delivery.
 pub(super) struct Sample {
@@ -201,6 +228,12 @@ fn read(file: &Path) -> anyhow::Result<Bytes> {
         bytes = std::fs::read(file).with_context(|| format!("cannot read `{}`", file.display()))?;
     }
     Ok(bytes.into())
+}
+
+fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let pair =
+        text.split_once(':').and_then(|(name, value)| Some((name.trim().parse().ok()?, value.trim().parse().ok()?)));
+    pair.ok_or_else(|| "a header reads NAME: VALUE".to_owned())
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@ use std::{
 };
 
 use clap::Args;
-use http::{HeaderName, HeaderValue, Method};
 
 use super::{Configured, curl, entry, sample, shown, tried, watch};
 use crate::{
@@ -24,7 +23,7 @@ pub(in crate::cli) struct Test {
     /// The hook: its path, or what of it stands behind /hooks/
     name: String,
     #[command(flatten)]
-    given: Given,
+    given: sample::Given,
     /// Also show the request as its sender would sign it, with a curl that sends it
     #[arg(long)]
     sign: bool,
@@ -36,30 +35,6 @@ pub(in crate::cli) struct Test {
     json: bool,
     #[command(flatten)]
     configured: Configured,
-}
-
-/// What is tried.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "What is tried")]
-pub(super) struct Given {
-    /// A file with a body as the sender sends it; - is standard input
-    #[arg(long, value_name = "FILE", group = "sample")]
-    pub(super) body: Option<PathBuf>,
-    /// What was sent to a recorded call: its id, or a part of it that no other has
-    #[arg(long, value_name = "ID", group = "sample")]
-    pub(super) call: Option<String>,
-    /// The last delivery to this hook that was recorded
-    #[arg(long, group = "sample")]
-    pub(super) last: bool,
-    /// A header that the sender sends, as the template sees it in $headers; may be given several times
-    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header)]
-    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
-    /// The method of the request, where it is no POST
-    #[arg(long)]
-    pub(super) method: Option<Method>,
-    /// The query of the request, as it stands behind the question mark
-    #[arg(long)]
-    pub(super) query: Option<String>,
 }
 
 impl Test {
@@ -102,10 +77,4 @@ impl Test {
         let body = self.given.body.iter().filter(|body| body.as_os_str() != "-").cloned();
         [self.configured.config.clone()].into_iter().chain(body).chain(named).collect()
     }
-}
-
-fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
-    let pair =
-        text.split_once(':').and_then(|(name, value)| Some((name.trim().parse().ok()?, value.trim().parse().ok()?)));
-    pair.ok_or_else(|| "a header reads NAME: VALUE".to_owned())
 }

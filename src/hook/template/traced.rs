@@ -12,7 +12,7 @@ use jaq_core::load::{
 };
 use jaq_core::path::{Opt, Part};
 
-use super::{modules::header, place::offset_in};
+use super::{modules::header, place::offset_in, starts};
 
 /// The functions of a traced filter: `__at(place; f)` and `__caught`. A filter that is not traced cannot call them.
 pub(super) const AT: &str = "__at";
@@ -114,7 +114,7 @@ impl<'s> Traced<'s> {
             Term::Var(name) => self.put(name),
             Term::Break(label) => self.grouped(|traced| traced.put(&format!("break {label}"))),
             Term::Str(None, parts) => self.string(parts),
-            Term::Str(Some(format), parts) => self.at(self.start(term), |traced| {
+            Term::Str(Some(format), parts) => self.at(starts::of_term(self.code, term), |traced| {
                 traced.put(format);
                 traced.put(" ");
                 traced.string(parts);
@@ -126,7 +126,7 @@ impl<'s> Traced<'s> {
                 self.put("]");
             }
             Term::Obj(members) => self.object(members),
-            Term::Neg(of) => self.at(self.start(of), |traced| {
+            Term::Neg(of) => self.at(starts::of_term(self.code, of), |traced| {
                 traced.put("- ");
                 traced.term(of);
             }),
@@ -189,7 +189,7 @@ impl<'s> Traced<'s> {
     /// Each part of a path with a place of its own: `.a.b` is `(.a).b`.
     fn path(&mut self, of: &Term<&'s str>, parts: &[(Part<Term<&'s str>>, Opt)]) {
         let Some(((part, optional), before)) = parts.split_last() else { return self.term(of) };
-        let place = self.start_of_part(part).or_else(|| self.start_of_path(of, before));
+        let place = starts::of_part(self.code, part).or_else(|| starts::of_path(self.code, of, before));
         self.at(place, |traced| {
             traced.path(of, before);
             traced.put("[");
@@ -256,9 +256,9 @@ impl<'s> Traced<'s> {
             | BinaryOp::Cmp(_) => None,
             // What takes a value apart may fail; within a function, the rest may call it again.
             BinaryOp::Pipe(Some(_)) if self.depth > 0 => None,
-            BinaryOp::Pipe(Some(pattern)) => pattern_start(self.code, pattern),
+            BinaryOp::Pipe(Some(pattern)) => starts::of_pattern(self.code, pattern),
             BinaryOp::Math(_) | BinaryOp::Assign | BinaryOp::Update | BinaryOp::UpdateMath(_) | BinaryOp::UpdateAlt => {
-                self.start(left).or_else(|| self.start(right))
+                starts::of_term(self.code, left).or_else(|| starts::of_term(self.code, right))
             }
         };
         self.at(place, |traced| {
@@ -331,54 +331,5 @@ impl<'s> Traced<'s> {
             self.depth -= 1;
             self.own.truncate(known);
         }
-    }
-
-    /// Where a term begins. jaq keeps the places of names, numbers and texts alone.
-    fn start(&self, term: &Term<&'s str>) -> Option<usize> {
-        match term {
-            Term::Id | Term::Recurse | Term::Arr(None) => None,
-            Term::Num(text) | Term::Var(text) | Term::Break(text) | Term::Label(text, _) => offset_in(self.code, text),
-            Term::Fold(text, ..) | Term::Call(text, _) | Term::Str(Some(text), _) => offset_in(self.code, text),
-            Term::Str(None, parts) => match parts.first()? {
-                StrPart::Str(text) => self.before(offset_in(self.code, text)?, '"'),
-                StrPart::Term(_) | StrPart::Char(_) => None,
-            },
-            Term::Arr(Some(of)) | Term::Neg(of) | Term::TryCatch(of, _) => self.start(of),
-            Term::Obj(members) => members.first().and_then(|(key, _)| self.start(key)),
-            Term::BinOp(left, _, right) => self.start(left).or_else(|| self.start(right)),
-            Term::IfThenElse(branches, _) => branches.first().and_then(|(condition, _)| self.start(condition)),
-            Term::Def(defs, _) => defs.first().and_then(|def| offset_in(self.code, def.name)),
-            Term::Path(of, parts) => self.start_of_path(of, &parts.0),
-        }
-    }
-
-    fn start_of_path(&self, of: &Term<&'s str>, parts: &[(Part<Term<&'s str>>, Opt)]) -> Option<usize> {
-        self.start(of).or_else(|| parts.iter().find_map(|(part, _)| self.start_of_part(part)))
-    }
-
-    fn start_of_part(&self, part: &Part<Term<&'s str>>) -> Option<usize> {
-        match part {
-            Part::Index(Term::Str(None, parts)) => {
-                let [StrPart::Str(name)] = parts[..] else { return None };
-                let name = self.before(offset_in(self.code, name)?, '"')?;
-                self.before(self.before(name, '[')?, '.')
-            }
-            Part::Index(term) | Part::Range(Some(term), _) | Part::Range(None, Some(term)) => self.start(term),
-            Part::Range(None, None) => None,
-        }
-    }
-
-    /// The place of this character where it stands directly before.
-    fn before(&self, offset: usize, c: char) -> Option<usize> {
-        let before = self.code.get(..offset)?;
-        Some(if before.ends_with(c) { offset - c.len_utf8() } else { offset })
-    }
-}
-
-fn pattern_start(code: &str, pattern: &Pattern<&str>) -> Option<usize> {
-    match pattern {
-        Pattern::Var(name) => offset_in(code, name),
-        Pattern::Arr(items) => items.iter().find_map(|item| pattern_start(code, item)),
-        Pattern::Obj(members) => members.iter().find_map(|(_, value)| pattern_start(code, value)),
     }
 }

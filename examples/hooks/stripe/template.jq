@@ -1,7 +1,7 @@
 # A payment by Stripe (the event payment_intent.succeeded) becomes a note on the invoice that it is for.
 #
-# For call_function on account.move. Whoever makes the PaymentIntent puts the invoice's number into its metadata:
-# {"invoice": "INV/2026/00017"}. Other events, and payments for something else, come to nothing.
+# For call_function on account.move. The program that makes the PaymentIntent puts the invoice's number into its metadata:
+# {"invoice": "INV/2026/00017"}. Other events, and payments for something else, are ignored.
 
 # docs.stripe.com/currencies: amounts are in the smallest unit, mostly cents. Some currencies have none, some have thousandths.
 def amount:
@@ -11,15 +11,12 @@ def amount:
   elif is_one_of("bhd", "jod", "kwd", "omr", "tnd") then .amount_received / 1000
   else .amount_received / 100 end;
 
-select(.type == "payment_intent.succeeded")
-| .data.object
-| select(.metadata.invoice)
+if .type != "payment_intent.succeeded" then ignore("\(.type) is no payment") else .data.object end
+| if .metadata.invoice then . else ignore("payment \(.id) is for no invoice") end
 | {
     search_key: {name: .metadata.invoice},
     payload: {
       method: "message_post",
       parameter: {body: "Stripe has received \(amount) \(.currency | ascii_upcase) (\(.id))."}
-    },
-    # An invoice that is not there is an error then, not a warning.
-    strict: true
+    }
   }
