@@ -113,7 +113,7 @@ async fn handshakes_of_senders_are_answered_without_a_signature_and_deliveries_s
     let form = headers(&[("content-type", "application/x-www-form-urlencoded")]);
     hooks.ask("POST", "woo", form, "webhook_id=7").await.is(200, "", "");
     let response = hexadecimal(
-        &aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, b"c1t1https://h.example/hooks/ebay").as_ref(),
+        aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, b"c1t1https://h.example/hooks/ebay").as_ref(),
     );
     let told = hooks.ask("GET", "ebay?challenge_code=c1", none(), "").await;
     told.is(200, "application/json", &json!({"challengeResponse": response}).to_string());
