@@ -196,7 +196,11 @@ impl Read {
 fn sent(service: &Service, to: &ToHook, incoming: &Incoming, body: &Bytes) -> Result<Sent, hook::Error> {
     let (hook, none, limits) = (&to.hook, HeaderMap::new(), &service.config.limits);
     Ok(match (&to.kept, &incoming.presented) {
-        (Some(kept), _) => kept.clone(),
+        (Some(kept), _) => {
+            let mut kept = kept.clone();
+            hook.read_again(&mut kept, limits)?;
+            kept
+        }
         (None, Presented::Headers { line, headers, .. }) => {
             let hidden = service.clients.by_name(&hook.entry.client).map(Client::hidden).unwrap_or_default();
             Sent::new(hook.entry.path.written(), line, headers, hidden, hook.read(headers, body, limits)?)

@@ -18,7 +18,7 @@ mod xml;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
 
@@ -31,9 +31,11 @@ use self::{
     charset::decoded,
     kind::Kind,
 };
-use super::{Error, Hook, SentBody};
+use super::{Error, Hook, Sent, SentBody};
 use crate::config::{BodyForm, Limits};
 
+/// What stands before the base64 of a body that is no text (RFC 2397).
+const BYTES: &str = "data:;base64,";
 /// Why nothing is read where nothing came.
 const EMPTY: &str = "it is empty";
 
@@ -49,6 +51,33 @@ impl Hook {
             Err(Why::Unreadable(why)) => Ok(SentBody::Unreadable { text: shown(body, limits)?, why }),
             Err(Why::NoRoom) => Err(Error::NoRoom),
         }
+    }
+
+    /// Reads a body once more that could not be read when it came: the hook may have another `body` by now.
+    ///
+    /// # Errors
+    /// There is no room for what is made of it now.
+    pub fn read_again(&self, sent: &mut Sent, limits: &Limits) -> Result<(), Error> {
+        let SentBody::Unreadable { text, .. } = &sent.body else { return Ok(()) };
+        if text.is_empty() {
+            return Ok(());
+        }
+        let mut headers = HeaderMap::new();
+        for (name, value) in &sent.headers {
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+                headers.insert(name, value);
+            }
+        }
+        let body = match text.strip_prefix(BYTES).and_then(|bytes| STANDARD.decode(bytes).ok()) {
+            Some(bytes) => Bytes::from(bytes),
+            // What is packed is no text, so this was unpacked.
+            None => {
+                headers.remove(header::CONTENT_ENCODING);
+                Bytes::from(text.clone())
+            }
+        };
+        sent.body = self.read(&headers, &body, limits)?;
+        Ok(())
     }
 
     /// Whether a body with this `Content-Encoding` can be unpacked.
@@ -135,13 +164,13 @@ fn written(bounds: &Bounds, make: impl FnOnce(&mut Budget<'_>) -> Result<Value, 
     Ok(json.finish())
 }
 
-/// What log and store keep of a body that cannot be read: its text; what is none, as base64.
+/// What log and store keep of a body that cannot be read: its text; what is none, as a `data:` URI.
 fn shown(body: &Bytes, limits: &Limits) -> Result<String, Error> {
     let bounds = Bounds::of(limits);
     let mut budget = Budget::new(&bounds);
     budget.take(body.len() / 3 * 4).map_err(|_| Error::NoRoom)?;
     Ok(match std::str::from_utf8(body) {
         Ok(text) => text.to_owned(),
-        Err(_) => STANDARD.encode(body),
+        Err(_) => format!("{BYTES}{}", STANDARD.encode(body)),
     })
 }

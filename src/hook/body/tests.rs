@@ -24,7 +24,7 @@ fn read_with(form: BodyForm, headers: &HeaderMap, body: impl Into<Bytes>) -> Res
     match json(form, headers, &body.into(), &BOUNDS) {
         Ok(json) => Ok(serde_json::from_slice(&json).unwrap()),
         Err(Why::Unreadable(why)) => Err(why),
-        Err(Why::NoRoom) => panic!("no room"),
+        Err(Why::NoRoom) => Err("no room".to_owned()),
     }
 }
 

@@ -20,32 +20,39 @@ async fn server() -> ([String; 2], Arc<AtomicUsize>) {
     for listener in listeners {
         let (counted, other) = (count.clone(), places[1].clone());
         tokio::spawn(async move {
+            // Each has a task of its own, so that one without an answer holds no other up.
             while let Ok((mut stream, _)) = listener.accept().await {
-                let mut request = vec![0; 4096];
-                let length = stream.read(&mut request).await.unwrap();
-                let request = String::from_utf8_lossy(&request[..length]).to_lowercase();
-                counted.fetch_add(1, Relaxed);
-                let answer = |status: &str, head: &str, body: &str| {
-                    let length = body.len();
-                    format!("HTTP/1.1 {status}\r\nConnection: close\r\n{head}Content-Length: {length}\r\n\r\n{body}")
-                };
-                let key = request.lines().find_map(|line| line.strip_prefix("x-key: ")).unwrap_or("none").to_owned();
-                let written = match request.split(' ').nth(1).unwrap_or_default() {
-                    "/key" => answer("200 OK", "", &json!({ "key": key }).to_string()),
-                    "/xml" => answer("200 OK", "Content-Type: text/xml\r\n", "<a>1</a>"),
-                    "/bad" => answer("200 OK", "Content-Type: application/json\r\n", "secret"),
-                    "/none" => answer("204 No Content", "", ""),
-                    "/gone" => answer("404 Not Found", "", "secret"),
-                    "/busy" => answer("429 Too Many Requests", "", ""),
-                    "/large" => answer("200 OK", "", &" ".repeat(2000)),
-                    "/silent" => return std::future::pending().await,
-                    "/loop" => answer("302 Found", "Location: /loop\r\n", ""),
-                    "/same" => answer("307 Temporary Redirect", "Location: /key\r\n", ""),
-                    "/other" => answer("302 Found", &format!("Location: http://{other}/key\r\n"), ""),
-                    "/metadata" => answer("302 Found", "Location: http://169.254.169.254/latest\r\n", ""),
-                    _ => answer("302 Found", "Location: https://elsewhere.example/\r\n", ""),
-                };
-                let _ = stream.write_all(written.as_bytes()).await;
+                let (counted, other) = (counted.clone(), other.clone());
+                tokio::spawn(async move {
+                    let mut request = vec![0; 4096];
+                    let length = stream.read(&mut request).await.unwrap();
+                    let request = String::from_utf8_lossy(&request[..length]).to_lowercase();
+                    counted.fetch_add(1, Relaxed);
+                    let answer = |status: &str, head: &str, body: &str| {
+                        let length = body.len();
+                        format!(
+                            "HTTP/1.1 {status}\r\nConnection: close\r\n{head}Content-Length: {length}\r\n\r\n{body}"
+                        )
+                    };
+                    let key =
+                        request.lines().find_map(|line| line.strip_prefix("x-key: ")).unwrap_or("none").to_owned();
+                    let written = match request.split(' ').nth(1).unwrap_or_default() {
+                        "/key" => answer("200 OK", "", &json!({ "key": key }).to_string()),
+                        "/xml" => answer("200 OK", "Content-Type: text/xml\r\n", "<a>1</a>"),
+                        "/bad" => answer("200 OK", "Content-Type: application/json\r\n", "secret"),
+                        "/none" => answer("204 No Content", "", ""),
+                        "/gone" => answer("404 Not Found", "", "secret"),
+                        "/busy" => answer("429 Too Many Requests", "", ""),
+                        "/large" => answer("200 OK", "", &" ".repeat(2000)),
+                        "/silent" => std::future::pending().await,
+                        "/loop" => answer("302 Found", "Location: /loop\r\n", ""),
+                        "/same" => answer("307 Temporary Redirect", "Location: /key\r\n", ""),
+                        "/other" => answer("302 Found", &format!("Location: http://{other}/key\r\n"), ""),
+                        "/metadata" => answer("302 Found", "Location: http://169.254.169.254/latest\r\n", ""),
+                        _ => answer("302 Found", "Location: https://elsewhere.example/\r\n", ""),
+                    };
+                    let _ = stream.write_all(written.as_bytes()).await;
+                });
             }
         });
     }

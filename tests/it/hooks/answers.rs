@@ -26,12 +26,17 @@ pub(super) struct Told {
 impl Hooks {
     /// Each has a path behind `/hooks/`, and keys of its own.
     pub(super) async fn start(template: &str, hooks: &[(&str, &str)]) -> Self {
+        Self::of_sender("scheme = \"github\"", template, hooks).await
+    }
+
+    /// Those of a sender that proves itself by another scheme, with the same secret.
+    pub(super) async fn of_sender(scheme: &str, template: &str, hooks: &[(&str, &str)]) -> Self {
         let odoo = odoo().await;
         let mut file = NamedTempFile::new().unwrap();
         file.write_all(template.as_bytes()).unwrap();
         let mut more = format!(
             "[[client]]\nname = \"signed\"\nodoo_login = \"{}\"\nodoo_key_env = \"ODOO_KEY\"\nroutes = [\"create_data\"]\n\
-             models = {{ allow = [\"res.partner\"] }}\n[client.signature]\nscheme = \"github\"\nsecret_env = \"SECRET\"\n",
+             models = {{ allow = [\"res.partner\"] }}\n[client.signature]\n{scheme}\nsecret_env = \"SECRET\"\n",
             odoo.login
         );
         for (path, keys) in hooks {
@@ -108,7 +113,7 @@ async fn handshakes_of_senders_are_answered_without_a_signature_and_deliveries_s
     let form = headers(&[("content-type", "application/x-www-form-urlencoded")]);
     hooks.ask("POST", "woo", form, "webhook_id=7").await.is(200, "", "");
     let response = hexadecimal(
-        &aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, b"c1t1https://h.example/hooks/ebay").as_ref(),
+        aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, b"c1t1https://h.example/hooks/ebay").as_ref(),
     );
     let told = hooks.ask("GET", "ebay?challenge_code=c1", none(), "").await;
     told.is(200, "application/json", &json!({"challengeResponse": response}).to_string());

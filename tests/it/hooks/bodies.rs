@@ -7,7 +7,7 @@ use flate2::{Compression, write::GzEncoder};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{SECRET, answers::Hooks, by_github, contacts_named, hexadecimal};
+use super::{SECRET, answers::Hooks, by_github, contacts_named, hexadecimal, shop::Shop};
 use crate::support::odoo::odoo;
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -129,4 +129,23 @@ async fn a_body_that_cannot_be_read_is_kept_with_the_reason_and_a_hostile_one_ho
     let name = unique();
     let told = hooks.deliver("any", "application/json", &json!({"name": name}).to_string()).await;
     assert_eq!((told.status, contacts_named(&name).await), (200, json!(1)), "{}", told.text);
+}
+
+#[tokio::test]
+async fn a_parked_body_is_read_as_its_hook_says_by_then() {
+    let template = "{route: \"create_data\", model: \"res.partner\", vals: {payload: {name: .Contact.Name}}}";
+    let shop = Shop::start(template, "body = \"json\"").await;
+    let name = format!("{} \u{e9}", unique());
+    // As an old program writes it.
+    let body = format!("<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><Contact><Name>{name}</Name></Contact>");
+    let body: Vec<u8> = body.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect();
+    let answer = shop.client.send("POST", "/hooks/shop", super::headers(&[]), Some(body)).await;
+    assert_eq!(answer.status, 202, "{answer:?}");
+    assert_eq!(shop.ended().await, ["dead"]);
+    assert_eq!(shop.stored("error").await, [["hook_body"]]);
+    let config = std::fs::read_to_string(shop.gateway.config_file()).unwrap();
+    std::fs::write(shop.gateway.config_file(), config.replace("body = \"json\"", "body = \"xml\"")).unwrap();
+    shop.gateway.signal("HUP");
+    shop.retried().await;
+    assert_eq!(contacts_named(&name).await, 1);
 }
