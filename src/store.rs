@@ -42,7 +42,6 @@ use self::{
     clock::millis,
     look::{Count, Depths, Find, FindKey, List, Outcomes},
     postgres::Postgres,
-    progress::{Newest, NoteNewest, Progress},
     sqlite::Sqlite,
     upkeep::{Adopt, Expire},
 };
@@ -216,31 +215,6 @@ impl Store {
     /// The store does not answer.
     pub async fn give_back(&self, ticket: &Ticket, sent_until: i64) -> Result<bool, Error> {
         self.write(GiveBack { ticket: ticket.clone(), sent_until }).await
-    }
-
-    /// Keeps what came of the calls of a delivery that are done. False where it is no longer this holder's: then no further call of
-    /// it may be made.
-    ///
-    /// # Errors
-    /// The store does not answer.
-    pub async fn keep_progress(&self, ticket: &Ticket, results: Vec<u8>) -> Result<bool, Error> {
-        self.write(Progress { ticket: ticket.clone(), results }).await
-    }
-
-    /// The version of the newest event of a key of a hook that was done.
-    ///
-    /// # Errors
-    /// The store does not answer.
-    pub async fn newest(&self, hook: &str, key: &str) -> Result<Option<f64>, Error> {
-        self.read(Newest { hook: hook.to_owned(), key: key.to_owned() }).await
-    }
-
-    /// Notes that an event of this version was done. An older one never takes the place of a newer one.
-    ///
-    /// # Errors
-    /// The store does not answer.
-    pub async fn note_newest(&self, hook: &str, key: &str, version: f64) -> Result<(), Error> {
-        self.write(NoteNewest { of: Newest { hook: hook.to_owned(), key: key.to_owned() }, version }).await
     }
 
     /// One call, with its outcome.

@@ -150,6 +150,10 @@ impl Read {
         let Self { hook, sent, shown, mut input, identity } = self;
         let is_stored = matches!(incoming.by, By::Caller) && hook.entry.accept == Accept::Store;
         let key = hook.key(&input).await;
+        if let Err(hook::Error::Busy) = key {
+            // Without its key it would overtake others.
+            return Err(hook::Error::Busy.into());
+        }
         let version = newer::version(&hook, &input).await;
         let mut first = FirstCall { route: hook.entry.route, model: hook.entry.model.clone(), vals: Map::new() };
         let mut fetched = None;

@@ -22,7 +22,7 @@ pub(super) struct Docket {
     pub(super) warnings: Vec<Warning>,
     /// The turn of a delivery among those with the same key.
     pub(super) turn: Option<Turn>,
-    /// Hook, key and version of an event that is noted where it was done.
+    /// Hook, lane and version of an event that is noted where it was done.
     pub(super) newest: Option<(String, String, f64)>,
     /// The call in the log, once it has been received.
     pub(super) entry: Option<Entry>,

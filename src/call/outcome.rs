@@ -3,6 +3,7 @@
 //! An [`Outcome`] has all that an answer needs and nothing of a connection. It is serialised both ways, so that it can be kept
 //! beside a key, put in a queue, and answered again byte for byte.
 
+mod delivery;
 mod in_part;
 
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
@@ -127,40 +128,6 @@ impl Outcome {
         let body = Body::Done { result, messages: ACCEPTED.to_owned() };
         let (state, class) = (State::Queued, Class::Accepted);
         Self { state, class, error: None, atomicity: None, records: Map::new(), warnings: Vec::new(), body }
-    }
-
-    /// Of a call or delivery with nothing to do, for this reason.
-    pub(super) fn ignored(why: &str, code: Option<Code>) -> Self {
-        let why = mask_keys(why);
-        let mut told = json!({"ignored": why});
-        if let Some(code) = code {
-            told["code"] = json!(code);
-        }
-        let result = serde_json::value::to_raw_value(&told).unwrap_or_default();
-        let body = Body::Done { result, messages: format!("ignored: {why}") };
-        let (state, class) = (State::Ignored, Class::Done);
-        Self { state, class, error: None, atomicity: None, records: Map::new(), warnings: Vec::new(), body }
-    }
-
-    /// Of a delivery whose calls are all done, with what came of each.
-    pub(super) fn several(results: Value, records: Map<String, Value>) -> Self {
-        let number = results.as_array().map_or(0, Vec::len);
-        let result = serde_json::value::to_raw_value(&results).unwrap_or_default();
-        let body = Body::Done { result, messages: format!("{number} calls done") };
-        let (state, class) = (State::Done, Class::Done);
-        Self { state, class, error: None, atomicity: None, records, warnings: Vec::new(), body }
-    }
-
-    /// Of a delivery that this outcome of one of its calls has stopped: `number` is the call's place, from 1.
-    pub(super) fn of_delivery(mut self, number: usize, all: usize) -> Self {
-        let how_far = json!({"call": number, "of": all, "done": number.saturating_sub(1)});
-        match &mut self.body {
-            Body::Done { .. } => {}
-            Body::InPart { error, .. } => error["delivery"] = how_far,
-            Body::Refused(content) => content["error"]["delivery"] = how_far,
-            Body::Failed(content) => content["data"]["delivery"] = how_far,
-        }
-        self
     }
 
     /// The result of a call that was carried out; null of any other.

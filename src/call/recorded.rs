@@ -227,14 +227,16 @@ impl<'s> Logged<'s> {
     async fn take_turn(&mut self) -> Result<Option<Ended>, Error> {
         let Self { authenticated, call, delivery: Some(delivery), .. } = self else { return Ok(None) };
         let Authenticated { service, incoming, docket, .. } = authenticated;
-        if let (By::Caller, Some(lane)) = (&incoming.by, lane::of_delivery(delivery, &call.model, &call.vals)) {
+        let lane = lane::of_delivery(delivery, &call.model, &call.vals);
+        if let (By::Caller, Some(lane)) = (&incoming.by, &lane) {
             let until = incoming.began + service.config.limits.call_timeout;
-            docket.turn = Some(service.turns.take(&lane, until).await?);
+            docket.turn = Some(service.turns.take(lane, until).await?);
         }
-        if let Some(why) = delivery.is_outdated(service).await? {
+        if let Some(why) = delivery.is_outdated(service, lane.as_deref()).await? {
             return Ok(Some(Ended::Ignored { why, code: None }));
         }
-        docket.newest = delivery.ordered().map(|(key, version)| (delivery.hook.name().to_owned(), key, version));
+        docket.newest =
+            lane.zip(delivery.version).map(|(lane, version)| (delivery.hook.name().to_owned(), lane, version));
         Ok(None)
     }
 

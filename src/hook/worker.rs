@@ -6,6 +6,8 @@
 //! request is three frames (the code and the variables as JSON, the body), an answer is a byte for its kind and one frame, and of a
 //! failure another one. Idle workers are kept for the next call, with the templates that they have compiled.
 
+mod frame;
+
 use std::{
     collections::HashMap,
     io::{self, Read, Write},
@@ -20,6 +22,7 @@ use parking_lot::Mutex;
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, setrlimit};
 
 use self::InThread::{BrokenDown, Made, StillRuns};
+use self::frame::{read_frame, write_frame};
 use super::{
     Error,
     input::Input,
@@ -344,21 +347,4 @@ fn limit_memory() -> io::Result<()> {
     // A core dump would hold what a sender sent.
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
     Ok(())
-}
-
-fn write_frame(to: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
-    to.write_all(&u32::try_from(bytes.len()).map_err(io::Error::other)?.to_be_bytes())?;
-    to.write_all(bytes)
-}
-
-fn read_frame(from: &mut impl Read, most: usize) -> io::Result<Vec<u8>> {
-    let mut length = [0; 4];
-    from.read_exact(&mut length)?;
-    let length = u32::from_be_bytes(length) as usize;
-    if length > most {
-        return Err(io::Error::other(format!("a frame of {length} bytes")));
-    }
-    let mut bytes = vec![0; length];
-    from.read_exact(&mut bytes)?;
-    Ok(bytes)
 }

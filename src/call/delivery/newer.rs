@@ -56,22 +56,20 @@ fn number(value: &Value) -> Option<f64> {
 }
 
 impl Delivery {
-    /// Why the event is to be ignored: a newer one of its key was done.
+    /// Why the event is to be ignored: a newer one of its lane was done.
     ///
     /// # Errors
     /// The store does not answer.
-    pub(in crate::call) async fn is_outdated(&self, service: &Service) -> Result<Option<String>, Error> {
-        let Some((key, version)) = self.ordered() else { return Ok(None) };
-        let newest = service.store.newest(self.hook.name(), &key).await?;
+    pub(in crate::call) async fn is_outdated(
+        &self,
+        service: &Service,
+        lane: Option<&str>,
+    ) -> Result<Option<String>, Error> {
+        let (Some(version), Some(lane)) = (self.version, lane) else { return Ok(None) };
+        let newest = service.store.newest(self.hook.name(), lane).await?;
         let newest = newest.filter(|newest| version < *newest);
         Ok(newest
             .map(|newest| format!("an event of a newer version was done before: {newest} is newer than {version}")))
-    }
-
-    /// What is noted when the event was done: the key and version.
-    pub(in crate::call) fn ordered(&self) -> Option<(String, f64)> {
-        let key = self.key.as_ref().filter(|key| !key.is_null())?;
-        Some((key.to_string(), self.version?))
     }
 }
 

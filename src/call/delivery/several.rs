@@ -6,12 +6,12 @@
 //! - The template sees it as `$results`, and is run again for it: nothing of what a sender wrote is taken for a result.
 //! - Only the first call of an attempt may have been begun by an attempt before.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use tokio::time::Instant;
+use tokio::time::{self, Instant};
 use uuid::Uuid;
 
 use super::Delivery;
@@ -22,6 +22,10 @@ use crate::{
     odoo::RotatedCookie,
     store::Earlier,
 };
+
+/// How long the store is asked to take what came of a call.
+const KEEPING: Duration = Duration::from_secs(60);
+const KEEPING_PAUSE: Duration = Duration::from_millis(500);
 
 /// What came of one call, as the next ones see it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -113,7 +117,22 @@ impl Several<'_> {
         let Some(lease) = &self.lease else { return Ok(()) };
         // JSON can be written of whatever was JSON.
         let results = serde_json::to_vec(results).unwrap_or_default();
-        if service.store.keep_progress(lease.ticket(), results).await? { Ok(()) } else { Err(Error::LeaseLost) }
+        let until = Instant::now() + KEEPING;
+        loop {
+            match service.store.keep_progress(lease.ticket(), results.clone()).await {
+                Ok(true) => return Ok(()),
+                Ok(false) => return Err(Error::LeaseLost),
+                Err(error) if Instant::now() >= until => {
+                    tracing::error!(call = %lease.ticket().id, %error, "the store does not know what a delivery has come to");
+                    // Another attempt would make the call again that was just made.
+                    return Err(Error::Internal);
+                }
+                Err(error) => {
+                    tracing::warn!(call = %lease.ticket().id, %error, "what a delivery has come to could not be stored yet");
+                    time::sleep(KEEPING_PAUSE).await;
+                }
+            }
+        }
     }
 
     fn incoming_of(&self, call: MadeCall, number: usize, earlier: Option<Earlier>) -> Incoming {
