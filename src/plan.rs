@@ -51,7 +51,7 @@ use serde_json::{Map, Value};
 
 pub(crate) use self::{
     answer::contents_as_text, attachment::MODEL as FILES, named_ids::explain, policy_check::denied, render::search,
-    routes::lines_of, rows::records, warning::Warnings, wording::kind_of,
+    routes::lines_of, rows::records, value::WrittenTime, warning::Warnings, wording::kind_of,
 };
 pub use self::{
     answer::{Selection, field_list},

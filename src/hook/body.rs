@@ -34,7 +34,7 @@ use self::{
 use super::{Error, Hook, Sent, SentBody};
 use crate::config::{BodyForm, Limits};
 
-/// What stands before the base64 of a body that is no text (RFC 2397).
+/// What stands before the base64 of a body that is not text (RFC 2397).
 const BYTES: &str = "data:;base64,";
 /// Why nothing is read where nothing came.
 const EMPTY: &str = "it is empty";
@@ -70,7 +70,7 @@ impl Hook {
         }
         let body = match text.strip_prefix(BYTES).and_then(|bytes| STANDARD.decode(bytes).ok()) {
             Some(bytes) => Bytes::from(bytes),
-            // What is packed is no text, so this was unpacked.
+            // What is packed is not text, so this was unpacked.
             None => {
                 headers.remove(header::CONTENT_ENCODING);
                 Bytes::from(text.clone())
@@ -120,7 +120,7 @@ fn as_json(body: &Bytes, content_type: &ContentType, bounds: &Bounds) -> Result<
         Err(_) => Bytes::from(decoded(body, content_type, &mut budget)?.into_owned()),
     };
     bounds.check(&body)?;
-    serde_json::from_slice::<IgnoredAny>(&body).map_err(|error| Why::unreadable(format!("it is no JSON: {error}")))?;
+    serde_json::from_slice::<IgnoredAny>(&body).map_err(|error| Why::unreadable(format!("it is not JSON: {error}")))?;
     Ok(body)
 }
 

@@ -3,13 +3,13 @@
 //! What must stay true: an event is noted as done only after its calls were made, so that a refused one never hides an older one.
 //! Deliveries with the same key go one after another, so that no two of them are held against the same version.
 
-use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use serde_json::Value;
 
 use super::Delivery;
 use crate::{
     call::{Error, Service},
     hook::{self, Hook, Input},
+    plan::WrittenTime,
 };
 
 /// The version of an event: a number, or the seconds since 1970 of a time; none where the hook does not order its events, and of
@@ -43,13 +43,9 @@ fn number(value: &Value) -> Option<f64> {
             if let Ok(number) = text.parse::<f64>() {
                 return Some(number).filter(|number| number.is_finite());
             }
-            let time = text.parse::<Timestamp>().or_else(|_| {
-                // A time without a zone is UTC, as Odoo has it.
-                let time = text.parse::<DateTime>()?;
-                TimeZone::UTC.to_timestamp(time)
-            });
+            let time = WrittenTime::read(text)?.moment()?;
             // Exact to the microsecond for the next centuries.
-            time.ok().map(|time| time.as_microsecond() as f64 / 1e6)
+            Some(time.as_microsecond() as f64 / 1e6)
         }
         _ => None,
     }

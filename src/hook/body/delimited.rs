@@ -97,7 +97,7 @@ impl Fields<'_> {
                     self.field.resize(self.field.len() * 2, 0);
                 }
                 ReadFieldResult::Field { record_end } => {
-                    let no_text = |_| Why::unreadable("a field of it is no text");
+                    let no_text = |_| Why::unreadable("a field of it is not text");
                     return Ok(Some((
                         std::str::from_utf8(&self.field[..filled]).map_err(no_text)?.to_owned(),
                         record_end,

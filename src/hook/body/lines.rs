@@ -23,7 +23,7 @@ pub(super) fn read(body: &[u8], content_type: &ContentType, bounds: &Bounds) -> 
         }
         bounds.check(line.as_bytes())?;
         serde_json::from_str::<IgnoredAny>(line)
-            .map_err(|error| Why::unreadable(format!("line {} is no JSON: {error}", number + 1)))?;
+            .map_err(|error| Why::unreadable(format!("line {} is not JSON: {error}", number + 1)))?;
         if !std::mem::take(&mut is_first) {
             json.write_raw(b",")?;
         }

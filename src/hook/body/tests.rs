@@ -54,8 +54,8 @@ fn json_is_taken_by_any_content_type_with_a_mark_and_without_one() {
     let utf_16: Vec<u8> = "\u{feff}{\"a\": 1}".encode_utf16().flat_map(u16::to_le_bytes).collect();
     check("application/json", utf_16, json!({"a": 1}));
     check("application/json; charset=iso-8859-1", b"{\"a\": \"\xe9\"}".to_vec(), json!({"a": "é"}));
-    check_refused("application/json", "{bad", "it is no JSON: key must be a string at line 1 column 2");
-    check_refused("text/plain", "{bad", "it is no JSON");
+    check_refused("application/json", "{bad", "it is not JSON: key must be a string at line 1 column 2");
+    check_refused("text/plain", "{bad", "it is not JSON");
     check_refused("application/json", b"{\"a\": \"\xe9\"}".to_vec(), "not UTF-8");
     check_refused("application/json", "[".repeat(1_000_000), "deeper than the 100");
     check_refused("application/json", format!("[{}0]", "0,".repeat(200_000)), "more than the 100000 values");
@@ -150,7 +150,7 @@ fn xml_that_is_none_or_would_grow_is_refused() {
     check_refused("text/xml", "<a>".repeat(2_000_000), "deeper than the 100 levels");
     check_refused("text/xml", format!("<a>{}</a>", "<b/>".repeat(2_000_000)), "more than the 100000 values");
     for broken in ["", "x", "<a>", "<a></b>", "<a/><b/>", "<a/>x", "</a>", "<a", "<a b=></a>"] {
-        check_refused("text/xml", broken, "it is no XML: line 1: ");
+        check_refused("text/xml", broken, "it is not XML: line 1: ");
     }
     let attributes: String = (0..200_000).map(|number| format!(" a{number}=\"\"")).collect();
     check_refused("text/xml", format!("<a{attributes}/>"), "more than the 100000 values");
@@ -186,7 +186,7 @@ fn lines_of_json_are_a_list() {
         check(content_type, "{\"a\": 1}\n\n[2]\r\n\"x\"", expected.clone());
     }
     check("application/json-seq", "\u{1e}{\"a\": 1}\n\u{1e}[2]\n\u{1e}\"x\"\n", expected);
-    check_refused("application/x-ndjson", "1\n{bad}\n", "line 2 is no JSON");
+    check_refused("application/x-ndjson", "1\n{bad}\n", "line 2 is not JSON");
     check_refused("application/x-ndjson", "1\n".repeat(1_000_000), "more than the 100000 values");
     check_refused("application/x-ndjson", "1\n".to_owned() + &"[".repeat(1_000_000), "deeper");
 }

@@ -44,7 +44,7 @@ pub(super) fn read(
         let at = || text.get(..usize::try_from(reader.error_position()).unwrap_or_default()).unwrap_or_default();
         let broken = |what: String| {
             let line = at().matches('\n').count() + 1;
-            Why::unreadable(format!("it is no XML: line {line}: {what}"))
+            Why::unreadable(format!("it is not XML: line {line}: {what}"))
         };
         match event.map_err(|error| broken(error.to_string()))? {
             Event::Start(_) if open.len() >= depth => {

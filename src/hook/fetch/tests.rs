@@ -102,7 +102,7 @@ async fn what_is_not_to_be_had_names_the_host_and_the_reason_and_whether_to_try_
         ("busy", "retry", "answered 429"),
         ("silent", "retry", "has not answered within 500ms"),
         ("large", "no retry", "answered more than 1000 B"),
-        ("bad", "no retry", "answered what cannot be read: it is no JSON"),
+        ("bad", "no retry", "answered what cannot be read: it is not JSON"),
         ("loop", "no retry", "redirects more than 5 times"),
         ("metadata", "no retry", "at an address that is not public"),
         ("else", "no retry", "the URL at elsewhere.example is not among those of `allow`"),

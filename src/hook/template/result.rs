@@ -34,7 +34,7 @@ fn check(value: &Val, path: &mut Vec<Val>) -> Result<(), String> {
         }),
         Val::Obj(members) => members.iter().try_for_each(|(key, member)| {
             if text_of(key).is_none() {
-                return lacking(path, "an object with a key that is no text");
+                return lacking(path, "an object with a key that is not text");
             }
             path.push(key.clone());
             check(member, path)?;

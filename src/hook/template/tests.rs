@@ -67,7 +67,7 @@ fn what_json_does_not_have_is_an_error_with_its_path() {
     for (code, told) in [
         ("{payload: {x: [0, (0 / 0)]}}", ".payload.x[1] is not a finite number, which JSON does not have"),
         ("infinite", ". is not a finite number"),
-        ("{a: {(1): 2}}", ".a is an object with a key that is no text"),
+        ("{a: {(1): 2}}", ".a is an object with a key that is not text"),
         ("{a: ([255] | tobytes)}", ".a is bytes"),
         ("{a: (\"/w==\" | @base64d)}", ".a is a text that is not UTF-8"),
     ] {

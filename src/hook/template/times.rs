@@ -5,13 +5,10 @@
 use jaq_core::ValR;
 use jaq_json::{Num, Val};
 use jaq_std::ValT;
-use jiff::{
-    Timestamp,
-    fmt::temporal::{Pieces, PiecesOffset},
-    tz::{Offset, TimeZone},
-};
+use jiff::{Timestamp, tz::TimeZone};
 
 use super::numbers::{text_of, to_number, unreadable};
+use crate::plan::WrittenTime;
 
 /// Numbers from here on are milliseconds: as seconds, they would be in the year 5138, and as milliseconds in 1973.
 const FIRST_MILLIS: f64 = 1e11;
@@ -57,26 +54,5 @@ fn of_number(value: &Val) -> Option<Timestamp> {
 }
 
 fn parsed(text: &str) -> Option<Timestamp> {
-    let text = text.trim();
-    // The basic form of ISO 8601, without separators, could be a number.
-    if !matches!(text.as_bytes(), [_, _, _, _, b'-', _, _, b'-', ..]) {
-        return None;
-    }
-    // A blank before the offset, and `UTC` in its place, are common and no part of ISO 8601.
-    let text = match text.rsplit_once(' ') {
-        Some((time, "UTC" | "GMT")) => format!("{time}Z"),
-        Some((time, offset)) if offset.starts_with(['+', '-', 'Z']) => format!("{time}{offset}"),
-        _ => text.to_owned(),
-    };
-    let pieces = Pieces::parse(&text).ok()?;
-    if pieces.time_zone_annotation().is_some() {
-        return None;
-    }
-    let offset = match pieces.offset() {
-        None | Some(PiecesOffset::Zulu) => Offset::UTC,
-        Some(PiecesOffset::Numeric(numeric)) => numeric.offset(),
-        // Forms that later versions of the parser may know.
-        Some(_) => return None,
-    };
-    offset.to_timestamp(pieces.date().to_datetime(pieces.time().unwrap_or_default())).ok()
+    WrittenTime::read(text)?.moment()
 }

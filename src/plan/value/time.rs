@@ -4,7 +4,7 @@
 //! be seconds or milliseconds.
 
 use jiff::{
-    civil,
+    Timestamp, civil,
     fmt::temporal::{Pieces, PiecesOffset},
     tz::Offset,
 };
@@ -18,7 +18,7 @@ const FIRST_YEAR: i16 = 1000;
 /// A date; of a datetime, the day that is written. Where an offset is given and the day in UTC is another, neither is sure.
 pub(super) fn date(value: &Value) -> Result<Value, Unfit> {
     const DUE: &str = "a date such as \"2026-03-04\"";
-    let Some(Parsed { written, offset }) = parse(value) else { return Err(Unfit::due(DUE, value)) };
+    let Some(WrittenTime { written, offset }) = parse(value) else { return Err(Unfit::due(DUE, value)) };
     let utc = in_utc(written, offset).ok_or_else(|| Unfit::due(DUE, value))?;
     if utc.date() == written.date() {
         return Ok(json!(written.date().strftime("%Y-%m-%d").to_string()));
@@ -34,44 +34,57 @@ pub(super) fn date(value: &Value) -> Result<Value, Unfit> {
 /// A datetime in UTC; fractions of a second are cut off, since Odoo has none.
 pub(super) fn datetime(value: &Value) -> Result<Value, Unfit> {
     const DUE: &str = "a datetime such as \"2026-03-04 10:00:00\" (UTC) or \"2026-03-04T10:00:00+02:00\"";
-    let parsed = parse(value).and_then(|Parsed { written, offset }| in_utc(written, offset));
+    let parsed = parse(value).and_then(|WrittenTime { written, offset }| in_utc(written, offset));
     match parsed {
         Some(utc) => Ok(json!(utc.strftime("%Y-%m-%d %H:%M:%S").to_string())),
         None => Err(Unfit::due(DUE, value)),
     }
 }
 
-/// A date, with midnight where no time was written.
-struct Parsed {
-    written: civil::DateTime,
-    offset: Option<Offset>,
+/// A time in ISO 8601 as it was written: midnight where it is a date alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WrittenTime {
+    pub written: civil::DateTime,
+    pub offset: Option<Offset>,
 }
 
-fn parse(value: &Value) -> Option<Parsed> {
-    let text = value.as_str()?.trim();
-    // The basic form of ISO 8601 without separators could be another number.
-    if !matches!(text.as_bytes(), [_, _, _, _, b'-', _, _, b'-', ..]) {
-        return None;
+impl WrittenTime {
+    /// Reads ISO 8601 with its usual variants: a blank in the place of `T` or before the offset, and `UTC` in the place of `Z`.
+    pub fn read(text: &str) -> Option<Self> {
+        let text = text.trim();
+        // The basic form of ISO 8601 without separators could be another number.
+        if !matches!(text.as_bytes(), [_, _, _, _, b'-', _, _, b'-', ..]) {
+            return None;
+        }
+        // A blank before the offset, and `UTC` in its place, are common and no part of ISO 8601.
+        let text = match text.rsplit_once(' ') {
+            Some((time, "UTC" | "GMT")) => format!("{time}Z"),
+            Some((time, offset)) if offset.starts_with(['+', '-', 'Z']) => format!("{time}{offset}"),
+            _ => text.to_owned(),
+        };
+        let pieces = Pieces::parse(&text).ok()?;
+        if pieces.time_zone_annotation().is_some() {
+            return None;
+        }
+        let offset = match pieces.offset() {
+            None => None,
+            Some(PiecesOffset::Zulu) => Some(Offset::UTC),
+            Some(PiecesOffset::Numeric(numeric)) => Some(numeric.offset()),
+            // Forms that later versions of the parser may know.
+            Some(_) => return None,
+        };
+        let written = pieces.date().to_datetime(pieces.time().unwrap_or_default());
+        Some(Self { written, offset })
     }
-    // A blank before the offset, and `UTC` in its place, are common and no part of ISO 8601.
-    let text = match text.rsplit_once(' ') {
-        Some((time, "UTC" | "GMT")) => format!("{time}Z"),
-        Some((time, offset)) if offset.starts_with(['+', '-', 'Z']) => format!("{time}{offset}"),
-        _ => text.to_owned(),
-    };
-    let pieces = Pieces::parse(&text).ok()?;
-    if pieces.time_zone_annotation().is_some() {
-        return None;
+
+    /// The moment that it is; without an offset, in UTC.
+    pub fn moment(&self) -> Option<Timestamp> {
+        self.offset.unwrap_or(Offset::UTC).to_timestamp(self.written).ok()
     }
-    let offset = match pieces.offset() {
-        None => None,
-        Some(PiecesOffset::Zulu) => Some(Offset::UTC),
-        Some(PiecesOffset::Numeric(numeric)) => Some(numeric.offset()),
-        // Forms that later versions of the parser may know.
-        Some(_) => return None,
-    };
-    let written = pieces.date().to_datetime(pieces.time().unwrap_or_default());
-    (written.year() >= FIRST_YEAR).then_some(Parsed { written, offset })
+}
+
+fn parse(value: &Value) -> Option<WrittenTime> {
+    WrittenTime::read(value.as_str()?).filter(|time| time.written.year() >= FIRST_YEAR)
 }
 
 /// `None` where the year is out of range then.

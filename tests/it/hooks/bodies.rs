@@ -106,7 +106,7 @@ async fn a_body_that_cannot_be_read_is_kept_with_the_reason_and_a_hostile_one_ho
     let parts = "--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n\r\n".repeat(100_000);
     let columns = format!("a{}\n", ",a".repeat(100_000));
     for (content_type, body, why) in [
-        ("application/json", "{bad", "it is no JSON"),
+        ("application/json", "{bad", "it is not JSON"),
         ("text/xml", laughs, "a document type is not taken"),
         ("text/xml", &deep, "nested deeper"),
         ("multipart/form-data; boundary=B", &parts, "more than 10000 parts"),
