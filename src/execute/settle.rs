@@ -58,6 +58,9 @@ pub trait Right: fmt::Debug + Send + Sync {
     fn lasts(&self) -> BoxFuture<'_, bool>;
 }
 
+/// How long a worker goes on looking when nothing can appear any more: a busy Odoo answers late.
+const LAST_LOOKS: Duration = Duration::from_secs(30);
+
 /// An earlier attempt of a call.
 #[derive(Debug, Clone, Copy)]
 pub struct Earlier {
@@ -185,7 +188,7 @@ impl Settler<'_> {
         let sending = Sending { since: self.caller.odoo_time(earlier.since), until, above: None };
         let gone_by = Timestamp::now().duration_since(earlier.until).unsigned_abs();
         let appears_until = Instant::now() + longest.saturating_sub(gone_by);
-        let deadline = if earlier.waits { self.settling.deadline } else { Instant::now() + longest };
+        let deadline = if earlier.waits { self.settling.deadline } else { appears_until + LAST_LOOKS };
         let looking = Looking { deadline, appears_until, was_done: false };
         let outcome = match rpc.method.as_str() {
             _ if rpc.creates() => self.created(rpc, how, sending, looking).await,
