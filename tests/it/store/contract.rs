@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use odoo_gateway::store::{Accepted, Clock, End, Filter, Place, State, Store};
+use odoo_gateway::store::{Accepted, Clock, Delivery, End, Filter, Place, State, Store};
 
 use super::{BEGIN, call, queued};
 
@@ -13,6 +13,8 @@ pub(super) async fn holds(store: &Store, clock: &Clock) {
     what_is_given_back_is_as_it_was_before(store, clock).await;
     a_lane_goes_one_after_another_and_others_beside_it(store, clock).await;
     a_worker_that_comes_back_late_changes_nothing(store, clock).await;
+    what_a_delivery_has_come_to_is_there_for_the_next_attempt_alone(store, clock).await;
+    an_older_event_never_takes_the_place_of_a_newer_one(store).await;
     what_an_attempt_without_an_end_has_done_is_to_be_found_out_until_the_call_is_done(store, clock).await;
     calls_are_retried_and_dropped_by_filter(store).await;
     a_paused_client_is_not_claimed(store).await;
@@ -146,6 +148,36 @@ async fn a_worker_that_comes_back_late_changes_nothing(store: &Store, clock: &Cl
     assert!(store.finish(&next.ticket, End::Done { outcome: Vec::new() }, None).await.unwrap());
 }
 
+async fn what_a_delivery_has_come_to_is_there_for_the_next_attempt_alone(store: &Store, clock: &Clock) {
+    let mut call = queued("delivery");
+    call.delivery = Some(Delivery { hook: "shop".to_owned(), id: Some("e-1".to_owned()) });
+    store.accept(call.clone(), true).await.unwrap();
+    let late = store.claim("shop").await.unwrap().unwrap();
+    assert_eq!(late.ticket.progress(), None);
+    assert!(store.keep_progress(&late.ticket, b"[1]".to_vec()).await.unwrap());
+    clock.set(clock.now() + 30_001);
+    let next = store.claim("shop").await.unwrap().unwrap();
+    assert_eq!(next.ticket.progress(), Some(&b"[1]"[..]));
+    assert!(!store.keep_progress(&late.ticket, b"[late]".to_vec()).await.unwrap());
+    // It waits for a person, and goes on from there.
+    let dead = End::Dead { outcome: b"no".to_vec(), error: "no_match".to_owned() };
+    assert!(store.finish(&next.ticket, dead, None).await.unwrap());
+    assert_eq!(store.find(call.id).await.unwrap().unwrap().delivery, call.delivery);
+    assert_eq!(store.retry(&Filter { ids: vec![call.id], ..Filter::default() }).await.unwrap(), 1);
+    let again = store.claim("shop").await.unwrap().unwrap();
+    assert_eq!(again.ticket.progress(), Some(&b"[1]"[..]));
+    assert!(store.finish(&again.ticket, End::Done { outcome: Vec::new() }, None).await.unwrap());
+}
+
+async fn an_older_event_never_takes_the_place_of_a_newer_one(store: &Store) {
+    assert_eq!(store.newest("shop", "k").await.unwrap(), None);
+    for (version, newest) in [(2.5, 2.5), (1.0, 2.5), (1_764_500_000.123_456, 1_764_500_000.123_456)] {
+        store.note_newest("shop", "k", version).await.unwrap();
+        assert_eq!(store.newest("shop", "k").await.unwrap(), Some(newest));
+    }
+    assert_eq!(store.newest("other", "k").await.unwrap(), None);
+}
+
 async fn what_an_attempt_without_an_end_has_done_is_to_be_found_out_until_the_call_is_done(
     store: &Store,
     clock: &Clock,
@@ -219,5 +251,6 @@ async fn what_is_old_is_deleted(store: &Store, clock: &Clock) {
     while store.expire().await.unwrap() > 0 {}
     let left = store.list(Filter::default(), 0, 100).await.unwrap();
     assert!(left.iter().all(|call| !call.state.is_closed()), "{left:?}");
+    assert_eq!(store.newest("shop", "k").await.unwrap(), None);
     assert!(matches!(store.accept(call(Some("k1"), Place::AtOnce), true).await.unwrap(), Accepted::New(_)));
 }
