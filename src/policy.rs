@@ -73,6 +73,8 @@ pub enum Touch<'t> {
     ByName(&'t str),
     /// Setting a default for a field, of any model.
     Default(&'t str),
+    /// Setting a default for a field that the model of the call does not have.
+    ForeignDefault(&'t str),
     Method {
         model: &'t str,
         method: &'t str,
@@ -180,6 +182,12 @@ impl Policy {
                     self.denied(Kind::NeverWrite, what, format!("`never_write` has \"{name}\""))
                 }
             },
+            // It may be a link to any model, or another name of any field.
+            Touch::ForeignDefault(field) if !self.is_open() => {
+                let what = format!("set a default for `{field}`, which the model of the call does not have");
+                self.denied(Kind::NeverWrite, what, "models, fields or records are narrowed".to_owned())
+            }
+            Touch::ForeignDefault(_) => Ok(()),
             Touch::Method { model, method } => {
                 self.decide_model(model)?;
                 self.decide_method(model, method)

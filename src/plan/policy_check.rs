@@ -147,13 +147,10 @@ impl SchemaView<'_> {
         self.policy().decide(Touch::Default(field)).map_err(denied(at))?;
         let Some(view) = self.model(model).map_err(denied(at))? else { return Ok(()) };
         let is_known = view.write(field).map_err(denied(at))?.is_some();
-        // The field may be of any model then, and commands in its value could touch another one.
-        if !is_known && (value.is_array() || value.is_object()) {
-            let problem = format!("gives several values to `{field}`, which `{model}` does not have; one can be given");
-            return Err(Error::WrongKind { path: at.to_owned(), problem });
-        }
-        if let (Some(owner), true) = (value.as_str(), NAME_THE_OWNER.contains(&field)) {
-            self.owner(owner, at)?;
+        match value.as_str() {
+            Some(owner) if NAME_THE_OWNER.contains(&field) => self.owner(owner, at)?,
+            _ if is_known => {}
+            _ => self.policy().decide(Touch::ForeignDefault(field)).map_err(denied(at))?,
         }
         if property.is_some() { Ok(()) } else { self.related(view, field, value, at) }
     }

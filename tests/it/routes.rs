@@ -158,12 +158,23 @@ async fn a_context_sets_no_default_that_must_not_be_written() {
     ] {
         let mut vals = vals;
         vals["context"] = json!({"default_function": "boss"});
-        let answer = clients[0].call(route, "res.partner", vals).await;
+        let answer = clients[0].call(route, "res.partner", vals.clone()).await;
         assert_eq!(
             (code(&answer), &answer["error"]["path"]),
             ("field_not_writable", &json!("context.default_function"))
         );
         assert_eq!(gateway.last_methods(), Vec::<String>::new());
+        // A field of another model may lead anywhere, in whatever the call creates beside its record.
+        vals["context"] = json!({"default_user_ids_of_another": 1});
+        let answer = clients[0].call(route, "res.partner", vals).await;
+        assert_eq!(
+            (code(&answer), &answer["error"]["path"], &answer["error"]["rule"]),
+            (
+                "field_not_writable",
+                &json!("context.default_user_ids_of_another"),
+                &json!("models, fields or records are narrowed")
+            )
+        );
     }
 }
 

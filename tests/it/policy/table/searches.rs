@@ -116,7 +116,6 @@ pub(super) fn ways() -> Vec<Way> {
     };
     ways.extend([
         context("a default", json!({"default_o_name": "x"}), "w zq.order.o_name"),
-        context("a default of another model", json!({"default_l_name": "x"}), "w zq.line.l_name as l_name"),
         context(
             "a default's own commands",
             json!({"default_o_line_ids": [[0, 0, {"l_name": "x"}]]}),
