@@ -160,6 +160,11 @@ impl Reader<'_> {
         path: String,
     ) -> Result<Line, Error> {
         let id = line_id(values, &path)?;
+        if id.is_some() {
+            // Before the line is looked at: it may be outside of what the caller may reach.
+            let at = format!("{path}.id");
+            self.schemas.policy().decide(Touch::Unchecked(to.model)).map_err(denied(&at))?;
+        }
         match (mode, id) {
             (LinesMode::Add, Some(_)) => {
                 let problem = "names a line that is there, and \"add\" makes new ones".to_owned();
