@@ -50,7 +50,23 @@ impl Error {
     pub(super) fn of_migration(error: MigrateError, known: i64, at: &str) -> Self {
         match error {
             MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => Self::Newer { known },
+            // A PostgreSQL that is stopped while the tables are made: they are made at the next try.
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) if is_cut(&error) => {
+                Self::Unavailable(error.to_string())
+            }
             error => Self::Unusable { at: at.to_owned(), why: error.to_string() },
         }
+    }
+}
+
+/// Whether the connection ended: by itself, or by an administrator, a crash or a start of PostgreSQL (classes 08 and 57P of its
+/// codes, appendix A of its manual).
+fn is_cut(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(error) => {
+            error.code().is_some_and(|code| code.starts_with("08") || code.starts_with("57P"))
+        }
+        _ => false,
     }
 }
