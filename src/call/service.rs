@@ -207,7 +207,9 @@ async fn carry_out(
         Ok(Ok(Step::Make(recorded))) => recorded,
         Ok(Ok(Step::Several(several))) => {
             let (mut docket, several) = *several;
-            let (done, has_progress) = several.make(service).await;
+            // Some of its calls may be done, where it fails so.
+            let made = AssertUnwindSafe(several.make(service)).catch_unwind().await;
+            let (done, has_progress) = made.unwrap_or((Err(Error::Internal), true));
             if let Some(claim) = &mut docket.claim {
                 claim.has_progress |= has_progress;
             }

@@ -91,7 +91,7 @@ async fn shake_hands(
 ) -> Option<Response> {
     let hook = &incoming.hook.as_ref()?.hook;
     let Presented::Headers { line, .. } = &incoming.presented else { return None };
-    // A token in the path stands in challenges, too: what no delivery can be is one, whoever sends it.
+    // A challenge has the token of the path, too, and so is proven: by a method of no delivery it is a challenge all the same.
     if let Some(asked) = asked
         && hook.has_handshake()
         && (!hook.delivers_by(&line.method) || !site.calls.is_proven(incoming))

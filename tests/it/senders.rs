@@ -230,7 +230,7 @@ fn now() -> i64 {
 /// With what the gateway shows who it is where it fetches.
 const TOKEN: &str = "the-token-of-an-api";
 
-/// What stands for the server of a sender, from which the gateway fetches: answers by path and query, for those who show the token.
+/// A server of a sender, which the gateway fetches from: it answers by path and query, where the request has the token.
 struct Api {
     url: String,
 }
