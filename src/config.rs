@@ -5,6 +5,7 @@
 //! that is silently ignored is worse than none.
 
 mod client;
+mod console;
 mod delivery;
 mod files;
 mod front;
@@ -35,6 +36,7 @@ use toml::{
 
 pub use self::{
     client::Client,
+    console::{Console, Role, Token as ConsoleToken, User as ConsoleUser},
     delivery::{Cluster, Delivery, Idempotency, Marker, Mode, Ordering, WhenDown},
     files::{Files, UrlPattern},
     front::{DATABASE_MANAGER, Limits, Pass, Proxy, Server, Tls},
@@ -61,6 +63,7 @@ pub struct Config {
     pub server: Server,
     pub tls: Tls,
     pub admin: Admin,
+    pub console: Console,
     pub upstream: Upstream,
     /// How long the result of a lookup in a model is remembered.
     #[serde(deserialize_with = "ages")]
@@ -209,6 +212,7 @@ impl Config {
         }
         config.clients.iter_mut().for_each(|client| client.relative_to(folder));
         config.hooks.iter_mut().for_each(|hook| hook.relative_to(folder));
+        config.console.relative_to(folder);
         Ok(config)
     }
 
@@ -319,6 +323,7 @@ impl Config {
         }
         self.log.check()?;
         self.delivery.check()?;
+        self.console.check(LONGEST_WAIT)?;
         client::check(&self.clients)?;
         hook::check(&self.hooks, &self.clients)
     }

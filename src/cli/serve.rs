@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     admin::Private,
     app,
+    console::Console,
     control::Posted,
     current::{self, Current},
     deliver,
@@ -63,7 +64,8 @@ pub(super) async fn run(file: PathBuf) -> anyhow::Result<ExitCode> {
     tracing::info!(odoo = %config.upstream.url, database = site.calls.odoo.database(), "the gateway is up");
 
     let drain = config.server.drain;
-    let front = Private { current: current.clone(), posted: posted.clone(), public: public.admission() };
+    let console = Arc::new(Console::new(current.clone(), posted.clone()));
+    let front = Private { current: current.clone(), posted: posted.clone(), console, public: public.admission() };
     let served = public.serve(Public(current.sites()), stop.clone(), drain);
     let administered = private.serve(front, stop.clone(), drain);
     let deadline = async {
