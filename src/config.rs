@@ -6,6 +6,7 @@
 
 mod client;
 mod delivery;
+mod docs;
 mod files;
 mod front;
 mod hook;
@@ -36,6 +37,7 @@ use toml::{
 pub use self::{
     client::Client,
     delivery::{Cluster, Delivery, Idempotency, Marker, Mode, Ordering, WhenDown},
+    docs::Docs,
     files::{Files, UrlPattern},
     front::{DATABASE_MANAGER, Limits, Pass, Proxy, Server, Tls},
     hook::{Accept, BodyForm, Fetch, Hook, SameContent},
@@ -61,6 +63,7 @@ pub struct Config {
     pub server: Server,
     pub tls: Tls,
     pub admin: Admin,
+    pub docs: Docs,
     pub upstream: Upstream,
     /// How long the result of a lookup in a model is remembered.
     #[serde(deserialize_with = "ages")]

@@ -25,6 +25,7 @@ mod log;
 mod memory;
 mod metrics;
 mod odoo;
+mod openapi;
 mod operations;
 mod plan;
 mod policy;
