@@ -1,4 +1,4 @@
-//! The command line: `odoo-gateway serve`, `check`, `client …`, `hook …`, `log …`, `queue …`, `replay` and
+//! The command line: `odoo-gateway serve`, `check`, `client …`, `hook …`, `log …`, `queue …`, `replay`, `openapi` and
 //! `console …`.
 //!
 //! Data goes to standard output, everything else to standard error. Exit status 0 is success, 1 a failure, 2 a mistake in
@@ -10,6 +10,7 @@ mod configuration;
 mod console;
 mod hook;
 mod log;
+mod openapi;
 mod queue;
 mod replay;
 mod serve;
@@ -58,6 +59,8 @@ enum Command {
     Queue(queue::Command),
     /// Send recorded calls again
     Replay(replay::Args),
+    /// Print the interface as an OpenAPI 3.1 document
+    Openapi(openapi::Args),
     /// Callers that the gateway knows by a key of its own or by their signature
     #[command(subcommand)]
     Client(client::Command),
@@ -140,6 +143,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Log(command) => run(Box::pin(log::run(command))),
         Command::Queue(command) => run(Box::pin(queue::run(command))),
         Command::Replay(args) => run(Box::pin(replay::run(args))),
+        Command::Openapi(args) => run(Box::pin(openapi::run(args))),
         Command::Client(command) => run(Box::pin(client::run(command))),
         Command::Hook(command) => run(Box::pin(hook::run(command))),
         Command::Console(command) => command.run(),
