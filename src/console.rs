@@ -18,6 +18,7 @@ mod router;
 mod session;
 mod sign_in;
 mod visit;
+mod words;
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -28,22 +29,26 @@ use self::session::Sessions;
 use crate::{
     control::Posted,
     current::Current,
+    operations::live::Live,
     web::{Frame, Problem, assets, host},
     wire::Response,
 };
 
-/// What the console has beside the site that runs: who is signed in.
+/// What the console has beside the site that runs: who is signed in, and who watches.
 #[derive(Debug)]
 pub struct Console {
     current: Arc<Current>,
     posted: Arc<Posted>,
     sessions: Sessions,
+    live: Live,
 }
 
 impl Console {
     pub fn new(current: Arc<Current>, posted: Arc<Posted>) -> Self {
-        let idle = current.site().calls.config.console.idle;
-        Self { current, posted, sessions: Sessions::new(idle) }
+        let site = current.site();
+        let config = &site.calls.config;
+        let (sessions, live) = (Sessions::new(config.console.idle), Live::new(&config.log.directory));
+        Self { current, posted, sessions, live }
     }
 
     /// Answers a request of a browser.

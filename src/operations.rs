@@ -8,6 +8,7 @@
 pub mod calls;
 pub mod filter;
 pub mod gateway;
+pub mod live;
 pub mod queue;
 #[cfg(test)]
 mod recorded;

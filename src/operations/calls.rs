@@ -7,7 +7,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{blocking, statistics::Statistics};
-use crate::log::{Archive, Call, Cursor, Error, Event, Filter, FollowPosition, Page};
+use crate::log::{Archive, Call, Cursor, Error, Event, Filter, FollowPosition, Page, Place};
 
 /// The calls of a log, for asynchronous readers. Cheap to open and to clone.
 ///
@@ -104,6 +104,14 @@ impl Calls {
     pub async fn lines(&self, call: &Call) -> Result<Vec<Value>, Error> {
         let call = call.clone();
         self.read(move |archive| archive.lines(&call)).await
+    }
+
+    /// The place at which the log ends at this moment, cheaper than [`Self::end`].
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn place(&self) -> Result<Place, Error> {
+        self.read(Archive::place).await
     }
 
     /// The end of the log at this moment.
