@@ -1,4 +1,5 @@
-//! The command line: `odoo-gateway serve`, `check`, `client …`, `hook …`, `log …`, `queue …`, `replay` and `openapi`.
+//! The command line: `odoo-gateway serve`, `check`, `client …`, `hook …`, `log …`, `queue …`, `replay`, `openapi` and
+//! `console …`.
 //!
 //! Data goes to standard output, everything else to standard error. Exit status 0 is success, 1 a failure, 2 a mistake in
 //! the command line itself.
@@ -6,6 +7,7 @@
 mod check;
 mod client;
 mod configuration;
+mod console;
 mod hook;
 mod log;
 mod openapi;
@@ -65,6 +67,9 @@ enum Command {
     /// Paths for senders with a payload of their own
     #[command(subcommand)]
     Hook(hook::Command),
+    /// The console in the browser
+    #[command(subcommand)]
+    Console(console::Command),
     /// Runs templates for the gateway that starts it
     #[command(name = crate::hook::COMMAND, hide = true)]
     HookWorker,
@@ -141,6 +146,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Openapi(args) => run(Box::pin(openapi::run(args))),
         Command::Client(command) => run(Box::pin(client::run(command))),
         Command::Hook(command) => run(Box::pin(hook::run(command))),
+        Command::Console(command) => command.run(),
         Command::HookWorker => {
             crate::hook::serve()?;
             Ok(ExitCode::SUCCESS)

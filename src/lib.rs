@@ -10,6 +10,7 @@ mod app;
 mod call;
 pub mod cli;
 mod config;
+mod console;
 mod control;
 mod current;
 mod deliver;
@@ -32,6 +33,7 @@ mod policy;
 mod proxy;
 mod route;
 pub mod store;
+mod web;
 mod wire;
 
 /// What `benches/log.rs` measures.
