@@ -52,6 +52,7 @@ mod policy;
 mod queue;
 mod queue_commands;
 mod races;
+mod recipes;
 mod recorded;
 mod redaction;
 mod reload;
