@@ -15,6 +15,8 @@ mod recorded;
 pub mod replay;
 pub mod settlement;
 pub mod statistics;
+pub mod tried;
+pub mod usage;
 
 use crate::log;
 
