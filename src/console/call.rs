@@ -14,7 +14,7 @@ mod ways;
 
 use askama::Template;
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use self::{
     error::Explained,
@@ -253,6 +253,8 @@ impl Large {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
