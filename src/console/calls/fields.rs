@@ -34,21 +34,21 @@ pub(in crate::console) struct Choice {
 
 /// Fields that are needed often: name, label, hint.
 const COMMON: [(&str, &str, &str); 5] = [
-    ("text", "Text", "stands in the call, letter by letter"),
+    ("text", "Text", "in its lines, exactly"),
     ("state", "State", ""),
     ("route", "Route", ""),
     ("model", "Model", "such as sale.order"),
-    ("since", "Since", "2h, 3d, 2026-11-23, 2026-11-23T09:30"),
+    ("since", "Since", "2h, 3d or a date"),
 ];
 
 /// Fields that are needed rarely.
 const RARE: [(&str, &str, &str); 7] = [
-    ("until", "Until", "in the same forms as since"),
+    ("until", "Until", "a date, or date and time"),
     ("error", "Error code", "such as no_match"),
-    ("caller", "Caller", "a part of a client's name or of a login"),
-    ("record", "Record", "the id of a record that was written"),
+    ("caller", "Caller", "part of client or login"),
+    ("record", "Record", "id, such as 42"),
     ("hook", "Hook", "its name"),
-    ("delivery", "Delivery", "its sender's id for it, or a call's id"),
+    ("delivery", "Delivery", "the sender's or a call's id"),
     ("in_doubt", "Only those in doubt that nobody has settled", ""),
 ];
 
