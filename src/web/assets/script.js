@@ -48,8 +48,10 @@ for (const body of document.querySelectorAll("[data-live]")) {
   more.type = "button";
   more.className = "more-new";
   more.hidden = true;
-  table.parentElement.before(more);
   const status = document.getElementById(body.dataset.status);
+  // Beside the status, where there is room for it already.
+  if (status) status.after(more);
+  else table.parentElement.before(more);
   const tell = (words) => { if (status && status.textContent !== words) status.textContent = words; };
 
   const replace = (row) => {
