@@ -65,6 +65,7 @@ pub use self::{
         route::RecordedRoute,
     },
     write::{
+        acted::{Acted, Action, Operator},
         entry::Entry,
         passed::PassedEnd,
         record::{Arrived, Caller, Failure, Finished, OdooCall, Passed, Received, Who, milliseconds, written_records},
