@@ -7,6 +7,7 @@
 mod client;
 mod console;
 mod delivery;
+mod docs;
 mod files;
 mod front;
 mod hook;
@@ -38,6 +39,7 @@ pub use self::{
     client::Client,
     console::{Console, Role, Token as ConsoleToken, User as ConsoleUser},
     delivery::{Cluster, Delivery, Idempotency, Marker, Mode, Ordering, WhenDown},
+    docs::Docs,
     files::{Files, UrlPattern},
     front::{DATABASE_MANAGER, Limits, Pass, Proxy, Server, Tls},
     hook::{Accept, BodyForm, Fetch, Hook, SameContent},
@@ -64,6 +66,7 @@ pub struct Config {
     pub tls: Tls,
     pub admin: Admin,
     pub console: Console,
+    pub docs: Docs,
     pub upstream: Upstream,
     /// How long the result of a lookup in a model is remembered.
     #[serde(deserialize_with = "ages")]

@@ -26,6 +26,7 @@ mod log;
 mod memory;
 mod metrics;
 mod odoo;
+mod openapi;
 mod operations;
 mod plan;
 mod policy;

@@ -7,6 +7,7 @@
 
 pub mod acts;
 pub mod calls;
+pub mod filter;
 pub mod gateway;
 pub mod queue;
 #[cfg(test)]
@@ -14,6 +15,8 @@ mod recorded;
 pub mod replay;
 pub mod settlement;
 pub mod statistics;
+pub mod tried;
+pub mod usage;
 
 use crate::log;
 

@@ -61,6 +61,9 @@ pub(super) async fn run(file: PathBuf) -> anyhow::Result<ExitCode> {
     let _ = sd_notify::notify(&[NotifyState::Ready]);
     println!("listening on {public_url}");
     println!("admin on {private_url}");
+    if config.console.enabled {
+        tracing::info!("the console is at {private_url}/, `odoo-gateway console token` prints what one signs in with");
+    }
     tracing::info!(odoo = %config.upstream.url, database = site.calls.odoo.database(), "the gateway is up");
 
     let drain = config.server.drain;

@@ -8,7 +8,7 @@ use hyper::body::Incoming;
 
 use super::{
     Console, again, call, calls, clients, hooks, live, overview, queue,
-    session::{COOKIE, Proof, Session, user_of},
+    session::{COOKIE, Proof, Session},
     sign_in,
     visit::{Place, Shown, Visit, not_found},
 };
@@ -119,14 +119,4 @@ async fn read(site: &Site, body: Incoming) -> Result<Form, Problem> {
 /// A segment as it was before it was encoded.
 fn decoded(segment: &str) -> String {
     percent_encoding::percent_decode_str(segment).decode_utf8_lossy().into_owned()
-}
-
-/// The user whose token was shown, off the runtime's threads where a file is read.
-pub(super) async fn proof_of(console: &Console, site: &Site, token: &str) -> Option<Proof> {
-    if console.posted.is_token(token) {
-        return Some(Proof::Posted);
-    }
-    let (users, token) = (site.calls.config.console.users.clone(), token.to_owned());
-    let user = tokio::task::spawn_blocking(move || user_of(&users, &token).cloned()).await.ok()??;
-    Some(Proof::User(user))
 }

@@ -10,8 +10,7 @@ use http::{HeaderMap, Method, StatusCode, header};
 
 use super::{
     Console,
-    router::proof_of,
-    session::{COOKIE, Proof},
+    session::{COOKIE, Proof, user_of},
 };
 use crate::{
     http::Site,
@@ -97,6 +96,16 @@ fn with_cookie(mut response: Response, number: Option<&str>, headers: &HeaderMap
         response.headers_mut().append(header::SET_COOKIE, value);
     }
     response
+}
+
+/// The user whose token was shown, off the runtime's threads where a file is read.
+async fn proof_of(console: &Console, site: &Site, token: &str) -> Option<Proof> {
+    if console.posted.is_token(token) {
+        return Some(Proof::Posted);
+    }
+    let (users, token) = (site.calls.config.console.users.clone(), token.to_owned());
+    let user = tokio::task::spawn_blocking(move || user_of(&users, &token).cloned()).await.ok()??;
+    Some(Proof::User(user))
 }
 
 /// The path of a page here; the overview for everything else, so that a link to the sign-in leads nowhere else.
