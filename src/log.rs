@@ -58,7 +58,7 @@ pub use self::{
     },
     read::{
         archive::Archive,
-        call::{Call, CallState, Settled},
+        call::{Call, CallState, Repetition, Settled},
         filter::Filter,
         follow::FollowPosition,
         page::{Cursor, Page},

@@ -99,8 +99,16 @@ impl Queue {
     /// # Errors
     /// The store does not answer.
     pub async fn count(&self, filter: &Filter, states: &[State]) -> Result<u64, Error> {
-        let found = self.store.count(filter.clone()).await?;
+        let found = self.counts(filter).await?;
         Ok(found.iter().filter(|(state, _)| states.contains(state)).map(|(_, number)| number).sum())
+    }
+
+    /// How many calls of a filter there are in each state that has any.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn counts(&self, filter: &Filter) -> Result<Vec<(State, u64)>, Error> {
+        Ok(self.store.count(filter.clone()).await?)
     }
 
     /// Puts the dead calls of a filter back into their lanes, in their order, and makes those due that wait for another try. How

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     config::Config,
     hook::{self, Hooks, Made, Sent},
-    log::{self, Archive, Call, CallState, Event, Operator, RecordedRoute, has_missing_content},
+    log::{self, Archive, Call, CallState, Event, Log, Operator, RecordedRoute, has_missing_content},
     operations::calls::{Calls, line_of},
     route::Route,
 };
@@ -119,6 +119,16 @@ pub struct Replay {
     pub(super) request: ReplayRequest,
     /// What the recorded call was answered, without its envelope; null where it got no answer.
     pub answered: Value,
+}
+
+impl Replay {
+    /// Records that it is sent, before it is; see [`ReplayRequest::record`].
+    ///
+    /// # Errors
+    /// The log has failed or has been closed.
+    pub async fn record(&self, log: &Log) -> Result<(), log::Error> {
+        self.request.record(log).await
+    }
 }
 
 impl Draft {
