@@ -16,6 +16,7 @@ mod cli;
 mod clients;
 mod cluster;
 mod conformance;
+mod console;
 mod credentials;
 mod errors;
 mod exactly_once;
