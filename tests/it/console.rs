@@ -1,3 +1,5 @@
 //! The console as a browser meets it, without a browser: pages, forms and streams of events of the admin listener.
 
 mod calls;
+mod clients_and_hooks;
+mod lively;
