@@ -3,3 +3,4 @@
 mod calls;
 mod clients_and_hooks;
 mod lively;
+mod sign_in;
