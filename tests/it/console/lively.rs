@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::support::{
+    browser::Browser,
     client::{Answer, Client},
     console::console_user,
     gateway::{Gateway, new_client},
@@ -100,5 +101,107 @@ impl Lively {
                 >= number
         })
         .await;
+    }
+
+    /// Calls as they come within an hour: created and updated records, mistakes of callers, deliveries that are ignored or
+    /// fail, queued calls of which one is dead.
+    pub(super) async fn live(&self) {
+        let customer = |number: usize| {
+            let name = self.name(&format!("Customer {number}"));
+            json!({"ref": format!("{}-{number}", self.run), "name": name, "country_id": {"code": "BE"}})
+        };
+        for number in 0..6 {
+            let vals = json!({"payload": customer(number), "search_key": {"ref": format!("{}-{number}", self.run)}});
+            self.webshop.call("create_update_data", "res.partner", vals).await;
+        }
+        let wrong = [
+            json!({"name": self.name("Wrong"), "country_id": {"code": "ZZ"}}),
+            json!({"name": self.name("Wrong"), "country_id": {"code": "ZZ"}, "nam": 1}),
+            json!({"name": self.name("Wrong"), "color": "blue"}),
+        ];
+        for payload in wrong {
+            self.webshop.call("create_data", "res.partner", json!({"payload": payload})).await;
+        }
+        self.webshop.call("create_data", "account.move", json!({"payload": {"ref": "x"}})).await;
+        self.webshop.call("search_data", "res.partner", json!({"payload": [["ref", "=", self.run]]})).await;
+        for number in 0..3 {
+            let vals = json!({"payload": {"name": self.name(&format!("Supplier {number}")), "is_company": true}});
+            self.queue("create_data", "res.partner", &vals).await;
+        }
+        let dead = json!({"payload": {"name": self.name("Dead"), "country_id": {"code": "QQ"}}});
+        self.queue("create_data", "res.partner", &dead).await;
+        let event = |name: &str| json!({"name": self.name(name), "email": "crm@example.com", "country": "BE"});
+        self.deliver("evt-1", &event("Lead 1")).await;
+        self.deliver("evt-2", &event("Lead 2")).await;
+        self.deliver("evt-3", &json!({"archived": true})).await;
+        self.deliver("evt-4", &json!({"name": self.name("Lead 4"), "country": "BE"})).await;
+        self.delivered(4).await;
+        self.dead(2).await;
+    }
+
+    /// A call that is accepted and made later.
+    pub(super) async fn queue(&self, route: &str, model: &str, vals: &Value) -> String {
+        let answer = self.erp.post(route, json!({"params": {"model": model, "vals": vals}}).to_string()).await;
+        assert_eq!(answer.status, 202, "{answer:?}");
+        answer.json["result"]["result"]["call"].as_str().unwrap().to_owned()
+    }
+
+    /// Waits until so many queued calls are dead.
+    pub(super) async fn dead(&self, number: u64) {
+        poll_for(async || {
+            let (_, queue) = self.gateway.get_admin("/queue").await;
+            let clients = queue["clients"].as_array().cloned().unwrap_or_default();
+            clients.iter().filter_map(|client| client["dead"].as_u64()).sum::<u64>() >= number
+        })
+        .await;
+    }
+
+    /// The id of the latest call that ended with this code.
+    pub(super) fn failed(&self, code: &str) -> String {
+        let log = self.gateway.log();
+        let line = log.iter().rev().find(|line| line["error"]["code"] == code);
+        let line = line.unwrap_or_else(|| panic!("no call ended with {code}: {log:?}"));
+        line["id"].as_str().unwrap().to_owned()
+    }
+
+    /// The paths of the pages of a console that has calls.
+    pub(super) async fn pages(&self) -> Vec<String> {
+        let failed = self.failed("record_not_found");
+        let done = self.gateway.log().iter().find(|line| line["state"] == "done").unwrap()["id"].clone();
+        let done = done.as_str().unwrap().to_owned();
+        let paths = [
+            "/",
+            "/?window=24h",
+            "/calls",
+            "/calls?state=failed",
+            "/calls?model=no.such",
+            "/calls?since=nonsense",
+            "/again?state=failed",
+            "/queue",
+            "/queue?state=dead",
+            "/clients",
+            "/clients/webshop",
+            "/clients/",
+            "/hooks",
+            "/hooks/crm",
+            "/docs",
+            "/docs?model=res.partner&client=webshop",
+            "/no-such-page",
+        ];
+        let of_calls = [
+            format!("/calls/{failed}"),
+            format!("/calls/{failed}/again"),
+            format!("/calls/{done}"),
+            format!("/calls/{done}/again"),
+        ];
+        paths.map(str::to_owned).into_iter().chain(of_calls).collect()
+    }
+
+    /// Signs in as somebody with this token.
+    pub(super) async fn sign_in(&self, browser: &Browser, token: &str) {
+        browser.open(&format!("{}/signin", self.gateway.admin)).await;
+        browser.type_into("#token", token).await;
+        browser.click("main button.primary").await;
+        browser.see("form.person").await;
     }
 }
