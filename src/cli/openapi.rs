@@ -1,6 +1,8 @@
-//! `odoo-gateway openapi`: prints the interface as an OpenAPI 3.1 document.
+//! `odoo-gateway openapi`: prints the interface as an OpenAPI 3.1 document, or as a collection of requests.
 
-use std::{io::Write, path::Path, process::ExitCode};
+mod form;
+
+use std::{path::Path, process::ExitCode};
 
 use super::Configured;
 use crate::{
@@ -9,20 +11,24 @@ use crate::{
 };
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  odoo-gateway openapi --url https://gateway.example.com > openapi.json")]
+#[command(
+    after_help = "Example:\n  odoo-gateway openapi --url https://gateway.example.com > openapi.json\n  odoo-gateway openapi --as postman > collection.json\n  odoo-gateway openapi --as bruno --into collection"
+)]
 pub(super) struct Args {
     #[command(flatten)]
     configured: Configured,
     /// The address by which the gateway is called, which the document names
     #[arg(long, value_name = "URL")]
     url: Option<String>,
+    #[command(flatten)]
+    output: form::Output,
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let config = configuration(&args.configured.config)?;
     let hooks = config.as_ref().map_or(&[][..], |config| &config.hooks);
     let document = Document::new(About { url: args.url.as_deref(), hooks });
-    print(&document)?;
+    args.output.put(&document)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -33,11 +39,4 @@ fn configuration(path: &Path) -> anyhow::Result<Option<Config>> {
         return Ok(None);
     }
     Ok(Some(Config::load(path)?))
-}
-
-fn print(document: &Document) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, document.as_json())?;
-    writeln!(out)?;
-    Ok(())
 }
