@@ -65,8 +65,8 @@ pub struct Config {
     pub server: Server,
     pub tls: Tls,
     pub admin: Admin,
-    pub docs: Docs,
     pub console: Console,
+    pub docs: Docs,
     pub upstream: Upstream,
     /// How long the result of a lookup in a model is remembered.
     #[serde(deserialize_with = "ages")]

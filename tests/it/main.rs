@@ -17,6 +17,7 @@ mod clients;
 mod cluster;
 mod collections;
 mod conformance;
+mod console;
 mod credentials;
 mod errors;
 mod exactly_once;
