@@ -10,6 +10,7 @@ mod again;
 mod call;
 mod calls;
 mod clients;
+mod docs;
 mod hooks;
 mod live;
 mod overview;

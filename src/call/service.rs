@@ -254,7 +254,7 @@ fn arrived(incoming: &Incoming) -> Arrived {
 
 impl Service {
     /// An Odoo account that Odoo does not accept is the operator's matter where the configuration gave it to a client.
-    fn as_client_account(&self, who: &Who, error: Error) -> Error {
+    pub(super) fn as_client_account(&self, who: &Who, error: Error) -> Error {
         match (&who.client, error) {
             // A call that was left half done keeps its own error, whichever account it used.
             (Some(client), Error::Plan(plan::Error::Odoo(source))) if source.is_about_credentials() => {
