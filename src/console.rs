@@ -10,12 +10,14 @@ mod again;
 mod call;
 mod calls;
 mod clients;
+mod docs;
 mod hooks;
 mod live;
 mod overview;
 mod queue;
 mod router;
 mod session;
+mod settle;
 mod sign_in;
 mod visit;
 mod words;
@@ -25,11 +27,11 @@ use std::{net::IpAddr, sync::Arc};
 use http::StatusCode;
 use hyper::body::Incoming;
 
-use self::session::Sessions;
+use self::{again::once::Forms, session::Sessions};
 use crate::{
     control::Posted,
     current::Current,
-    operations::live::Live,
+    operations::{live::Live, replay::Works},
     web::{Frame, Problem, assets, host},
     wire::Response,
 };
@@ -41,6 +43,10 @@ pub struct Console {
     posted: Arc<Posted>,
     sessions: Sessions,
     live: Live,
+    /// Calls of filters that are sent again.
+    works: Arc<Works>,
+    /// Forms that are carried out once.
+    forms: Forms,
 }
 
 impl Console {
@@ -48,7 +54,8 @@ impl Console {
         let site = current.site();
         let config = &site.calls.config;
         let (sessions, live) = (Sessions::new(config.console.idle), Live::new(&config.log.directory));
-        Self { current, posted, sessions, live }
+        let works = Arc::new(Works::new(current.clone()));
+        Self { current, posted, sessions, live, works, forms: Forms::default() }
     }
 
     /// Answers a request of a browser.

@@ -58,7 +58,7 @@ pub use self::{
     },
     read::{
         archive::Archive,
-        call::{Call, CallState, Settled},
+        call::{Call, CallState, Repetition, Settled},
         filter::Filter,
         follow::FollowPosition,
         news::{News, Place},
@@ -66,6 +66,7 @@ pub use self::{
         route::RecordedRoute,
     },
     write::{
+        acted::{Acted, Action, Operator},
         entry::Entry,
         passed::PassedEnd,
         record::{Arrived, Caller, Failure, Finished, OdooCall, Passed, Received, Who, milliseconds, written_records},

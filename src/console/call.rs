@@ -67,6 +67,8 @@ struct CallPage {
     detail: Option<Large>,
     ways: Ways,
     caller: String,
+    /// The operator that had it made.
+    by: String,
     address: String,
     size: String,
     settled: Option<Settled>,
@@ -120,6 +122,7 @@ pub(super) async fn page(visit: &Visit<'_>, id: &str) -> Shown {
         detail: Large::text("detail", of_end("detail").as_str().unwrap_or_default(), much),
         ways: Ways::of(visit, &log, &call).await,
         caller: caller(&call, &lines),
+        by: plain(of(Event::CallReceived, "by").as_str().unwrap_or_default()).into_owned(),
         address: call.address.clone(),
         size: lines.first().and_then(|line| line["size"].as_u64()).map(|size| show::bytes(&size)).unwrap_or_default(),
         settled: call.settled.as_ref().map(|settled| Settled {

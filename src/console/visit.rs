@@ -11,7 +11,7 @@ use super::{
 use crate::{
     config::{Config, Role},
     http::Site,
-    log,
+    log::{self, Operator},
     operations::calls::Calls,
     web::{Form, Frame, Link, Person, Problem},
 };
@@ -68,6 +68,12 @@ impl Visit<'_> {
 
     pub(super) fn is_operator(&self) -> bool {
         self.session.proof.role() >= Role::Operator
+    }
+
+    /// The same with role and address.
+    pub(super) fn operator(&self) -> Operator {
+        let role = Some(self.session.proof.role().name().into());
+        Operator { by: self.who().to_owned(), role, address: Some(self.peer) }
     }
 
     /// The calls of the log.
