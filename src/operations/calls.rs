@@ -106,20 +106,20 @@ impl Calls {
         self.read(move |archive| archive.lines(&call)).await
     }
 
-    /// The place at which the log ends at this moment, cheaper than [`Self::end`].
-    ///
-    /// # Errors
-    /// The log cannot be read.
-    pub async fn place(&self) -> Result<Place, Error> {
-        self.read(Archive::place).await
-    }
-
     /// What operators did within this time, the earliest first; see [`Archive::acts`].
     ///
     /// # Errors
     /// The log cannot be read.
     pub async fn acts(&self, since: Option<Timestamp>, until: Option<Timestamp>) -> Result<Vec<Value>, Error> {
         self.read(move |archive| archive.acts(since, until)).await
+    }
+
+    /// The place at which the log ends at this moment, cheaper than [`Self::end`].
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn place(&self) -> Result<Place, Error> {
+        self.read(Archive::place).await
     }
 
     /// The end of the log at this moment.
