@@ -66,6 +66,8 @@ struct CallPage {
     error: Option<Explained>,
     detail: Option<Large>,
     ways: Ways,
+    /// It is in doubt, and neither settled nor repeated with success.
+    is_open_doubt: bool,
     caller: String,
     /// The operator that had it made.
     by: String,
@@ -121,6 +123,7 @@ pub(super) async fn page(visit: &Visit<'_>, id: &str) -> Shown {
         error: error::explained(&call.error),
         detail: Large::text("detail", of_end("detail").as_str().unwrap_or_default(), much),
         ways: Ways::of(visit, &log, &call).await,
+        is_open_doubt: ways::is_open_doubt(&call),
         caller: caller(&call, &lines),
         by: plain(of(Event::CallReceived, "by").as_str().unwrap_or_default()).into_owned(),
         address: call.address.clone(),

@@ -26,7 +26,11 @@ impl Ways {
         }
         let draft = Draft::look(log, call, &visit.site.calls.config).await;
         let not_again = draft.err().map(|error| error.to_string());
-        let is_open = call.settled.is_none() && !call.is_repeated();
-        Self::Operator { not_again, can_settle: call.state == CallState::InDoubt && is_open }
+        Self::Operator { not_again, can_settle: is_open_doubt(call) }
     }
+}
+
+/// Whether nobody knows yet what became of it.
+pub(super) fn is_open_doubt(call: &Call) -> bool {
+    call.state == CallState::InDoubt && call.settled.is_none() && !call.is_repeated()
 }
