@@ -136,10 +136,9 @@ impl Live {
         let folder = self.0.folder.clone();
         let (news, seen) = blocking(move || {
             let archive = Archive::open(&folder)?;
-            let mut place = match from {
-                Some(place) => place,
-                None => archive.place()?,
-            };
+            let now = archive.place()?;
+            // A page may be older than the log, where that was begun anew.
+            let mut place = from.filter(|from| *from <= now).unwrap_or(now);
             let news = archive.news(&mut place, MOST)?;
             Ok::<_, Error>((news, place))
         })
@@ -311,8 +310,13 @@ mod tests {
         let place = Archive::open(&recorded.config.log.directory).unwrap().place().unwrap();
         assert_eq!(place.to_string().parse::<Place>(), Ok(place));
         let id = recorded.call(State::Done).await;
-        let mut watcher = live(&recorded).watch(Filter::default(), Some(place), Vec::new()).await.unwrap();
+        let live = live(&recorded);
+        let mut watcher = live.watch(Filter::default(), Some(place), Vec::new()).await.unwrap();
         assert_eq!(next(&mut watcher).await.calls[0].id, id);
+        // One that comes from another log is shown what is new from now on.
+        let mut other = live.watch(Filter::default(), "99.7".parse().ok(), Vec::new()).await.unwrap();
+        let id = recorded.call(State::Done).await;
+        assert_eq!(next(&mut other).await.calls[0].id, id);
     }
 
     #[tokio::test]
