@@ -4,4 +4,6 @@ mod accessible;
 mod calls;
 mod clients_and_hooks;
 mod lively;
+mod screenshots;
 mod sign_in;
+mod story;

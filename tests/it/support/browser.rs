@@ -118,6 +118,12 @@ impl Browser {
         self.act(css, "value", json!({"text": text})).await;
     }
 
+    /// Types into an element in the place of what it holds.
+    pub(crate) async fn replace(&self, css: &str, text: &str) {
+        self.act(css, "clear", json!({})).await;
+        self.type_into(css, text).await;
+    }
+
     /// Waits until what an element shows, or an input holds, has this in it.
     pub(crate) async fn read(&self, css: &str, text: &str) {
         let look = async || {
