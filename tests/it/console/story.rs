@@ -53,13 +53,13 @@ async fn a_failing_call_is_mended_by_keyboard_alone(lively: &Lively, browser: &B
     let parent_id = odoo.create("res.partner", json!({"name": parent, "is_company": true})).await;
     let vals = json!({"payload": {"name": name, "parent_id": {"name": lively.name("Parrent")}}});
     lively.webshop.call("create_data", "res.partner", vals).await;
-    let failed = lively.failed("record_not_found");
+    let failed = lively.failed("no_match");
     let row = format!("tr[data-key='{failed}']");
-    browser.read(&row, "record_not_found").await;
+    browser.read(&row, "no_match").await;
 
     browser.tab_to(&format!("{row} .when a")).await;
     browser.press(ENTER).await;
-    browser.read(".notice.error", "record_not_found").await;
+    browser.read(".notice.error", "no_match").await;
     browser.tab_to("main a[href$='/again#payload']").await;
     browser.press(ENTER).await;
     browser.see("#payload").await;
