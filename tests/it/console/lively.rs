@@ -178,7 +178,7 @@ impl Lively {
     /// The id of the latest call that ended with this code.
     pub(super) fn failed(&self, code: &str) -> String {
         let log = self.gateway.log();
-        let line = log.iter().rev().find(|line| line["error"]["code"] == code);
+        let line = log.iter().rev().find(|line| line["error"] == code);
         let line = line.unwrap_or_else(|| panic!("no call ended with {code}: {log:?}"));
         line["id"].as_str().unwrap().to_owned()
     }
