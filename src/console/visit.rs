@@ -30,8 +30,6 @@ pub(super) struct Visit<'v> {
     pub(super) query: Form,
     /// What was sent, of a POST. Its `csrf` has been checked.
     pub(super) form: Form,
-    /// The part of the page that the script wants alone.
-    pub(super) fragment: Option<String>,
 }
 
 /// The pages of the bar on top.
