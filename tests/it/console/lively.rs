@@ -60,7 +60,7 @@ impl Lively {
         let account = format!("odoo_login = \"{}\"\nodoo_key_env = \"ODOO_KEY\"\n", odoo.login);
         let more = format!(
             "retries = 0\nbatch = false\n{SETTLES_AT_ONCE}\n{users}{reading}\
-             {webshop_entry}{account}requests_per_second = 500\nin_flight = 40\n\
+             {webshop_entry}{account}requests_per_second = 500\nin_flight = 200\n\
              routes = [\"create_data\", \"create_update_data\", \"search_data\"]\n\
              models = {{ allow = [\"res.partner\", \"res.country\", \"sale.*\", \"product.*\"] }}\nnever_read = [\"res.partner.vat\"]\n\
              [client.idempotency]\npath = \"vals.payload.ref\"\n\

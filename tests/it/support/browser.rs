@@ -190,6 +190,7 @@ impl Browser {
     pub(crate) async fn look(&self, width: u32, is_dark: bool) {
         let metrics = json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false});
         self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
+        self.devtools("Emulation.setScrollbarsHidden", json!({"hidden": true})).await;
         let theme = if is_dark { "dark" } else { "light" };
         let features = json!({"features": [{"name": "prefers-color-scheme", "value": theme}]});
         self.devtools("Emulation.setEmulatedMedia", features).await;
