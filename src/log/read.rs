@@ -6,9 +6,12 @@
 
 pub(super) mod archive;
 mod assembly;
+pub(super) mod brief;
 pub(super) mod call;
 pub(super) mod filter;
 pub(super) mod follow;
+mod open_tables;
 pub(super) mod page;
 mod parallel;
 pub(super) mod route;
+mod select;
