@@ -7,6 +7,7 @@
 
 pub mod calls;
 pub mod gateway;
+pub mod overview;
 pub mod queue;
 #[cfg(test)]
 mod recorded;
