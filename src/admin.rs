@@ -1,9 +1,9 @@
-//! The admin listener: is the process alive, is it ready for calls, and the operator's calls that are made again.
+//! The admin listener: is the process alive, is it ready for calls, the operator's calls that are made again, and the console.
 
 use std::{net::IpAddr, sync::Arc};
 
 use bytesize::ByteSize;
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::{
     call::Service,
+    console::Console,
     control::Posted,
     current::Current,
     http::{
@@ -36,6 +37,7 @@ const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-
 pub struct Private {
     pub current: Arc<Current>,
     pub posted: Arc<Posted>,
+    pub console: Arc<Console>,
     /// The connections of the public listener.
     pub public: Arc<ConcurrencyLimit>,
 }
@@ -46,7 +48,7 @@ impl Front for Private {
     }
 
     /// Answers `/health` (this process), `/ready` (the log takes lines, Odoo answers), `/metrics`, `/queue` (how many calls wait) and,
-    /// to the operator, `/replay` and `/settle`.
+    /// to the operator, `/replay` and `/settle`. Everything else is the console's.
     async fn answer(&self, peer: IpAddr, request: http::Request<Incoming>) -> Response {
         let site = self.current.site();
         let calls = &site.calls;
@@ -54,14 +56,10 @@ impl Front for Private {
             (&Method::GET, "/health") => respond::json_response(StatusCode::OK, &json!({"status": "pass"})),
             (&Method::GET, "/ready") => ready(calls).await,
             (&Method::GET, "/metrics") => self.metrics(&site),
-            (&Method::GET, "/queue") => queue(calls).await,
+            (&Method::GET, "/queue") if !wants_page(request.headers()) => queue(calls).await,
             (&Method::POST, "/replay") => replay(calls, &self.posted, peer, request).await,
             (&Method::POST, "/settle") => settle(calls, &self.posted, request).await,
-            _ => refusal(
-                StatusCode::NOT_FOUND,
-                "not_found",
-                "there are GET /health, GET /ready, GET /metrics and GET /queue",
-            ),
+            _ => self.console.answer(peer, request).await,
         }
     }
 
@@ -92,6 +90,14 @@ impl Private {
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(METRICS));
         response
     }
+}
+
+/// Whether a browser asks, for a page and not for JSON.
+fn wants_page(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .any(|wanted| wanted.to_str().is_ok_and(|wanted| wanted.contains("text/html")))
 }
 
 async fn ready(calls: &Service) -> Response {

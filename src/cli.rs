@@ -1,4 +1,5 @@
-//! The command line: `odoo-gateway serve`, `check`, `client …`, `hook …`, `log …`, `queue …` and `replay`.
+//! The command line: `odoo-gateway serve`, `check`, `client …`, `hook …`, `log …`, `queue …`, `replay`, `openapi` and
+//! `console …`.
 //!
 //! Data goes to standard output, everything else to standard error. Exit status 0 is success, 1 a failure, 2 a mistake in
 //! the command line itself.
@@ -6,8 +7,10 @@
 mod check;
 mod client;
 mod configuration;
+mod console;
 mod hook;
 mod log;
+mod openapi;
 mod queue;
 mod replay;
 mod serve;
@@ -56,12 +59,17 @@ enum Command {
     Queue(queue::Command),
     /// Send recorded calls again
     Replay(replay::Args),
+    /// Print the interface as an OpenAPI 3.1 document
+    Openapi(openapi::Args),
     /// Callers that the gateway knows by a key of its own or by their signature
     #[command(subcommand)]
     Client(client::Command),
     /// Paths for senders with a payload of their own
     #[command(subcommand)]
     Hook(hook::Command),
+    /// The console in the browser
+    #[command(subcommand)]
+    Console(console::Command),
     /// Runs templates for the gateway that starts it
     #[command(name = crate::hook::COMMAND, hide = true)]
     HookWorker,
@@ -135,8 +143,10 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Log(command) => run(Box::pin(log::run(command))),
         Command::Queue(command) => run(Box::pin(queue::run(command))),
         Command::Replay(args) => run(Box::pin(replay::run(args))),
+        Command::Openapi(args) => run(Box::pin(openapi::run(args))),
         Command::Client(command) => run(Box::pin(client::run(command))),
         Command::Hook(command) => run(Box::pin(hook::run(command))),
+        Command::Console(command) => command.run(),
         Command::HookWorker => {
             crate::hook::serve()?;
             Ok(ExitCode::SUCCESS)

@@ -5,7 +5,9 @@
 //! that is silently ignored is worse than none.
 
 mod client;
+mod console;
 mod delivery;
+mod docs;
 mod files;
 mod front;
 mod hook;
@@ -35,7 +37,9 @@ use toml::{
 
 pub use self::{
     client::Client,
+    console::{Console, Role, Token as ConsoleToken, User as ConsoleUser},
     delivery::{Cluster, Delivery, Idempotency, Marker, Mode, Ordering, WhenDown},
+    docs::Docs,
     files::{Files, UrlPattern},
     front::{DATABASE_MANAGER, Limits, Pass, Proxy, Server, Tls},
     hook::{Accept, BodyForm, Fetch, Hook, SameContent},
@@ -61,6 +65,8 @@ pub struct Config {
     pub server: Server,
     pub tls: Tls,
     pub admin: Admin,
+    pub console: Console,
+    pub docs: Docs,
     pub upstream: Upstream,
     /// How long the result of a lookup in a model is remembered.
     #[serde(deserialize_with = "ages")]
@@ -209,6 +215,7 @@ impl Config {
         }
         config.clients.iter_mut().for_each(|client| client.relative_to(folder));
         config.hooks.iter_mut().for_each(|hook| hook.relative_to(folder));
+        config.console.relative_to(folder);
         Ok(config)
     }
 
@@ -319,6 +326,7 @@ impl Config {
         }
         self.log.check()?;
         self.delivery.check()?;
+        self.console.check(LONGEST_WAIT)?;
         client::check(&self.clients)?;
         hook::check(&self.hooks, &self.clients)
     }

@@ -90,11 +90,16 @@ impl Posted {
         }
     }
 
-    /// Whether these headers show the token. Hashes are compared, so that the time reveals nothing.
+    /// Whether this is the token. Hashes are compared, so that the time reveals nothing.
+    pub fn is_token(&self, token: &str) -> bool {
+        Sha256::digest(token)[..] == self.digest
+    }
+
+    /// Whether these headers show the token.
     pub fn admits(&self, headers: &HeaderMap) -> bool {
         let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let shown = shown.and_then(|value| value.strip_prefix("Bearer "));
-        shown.is_some_and(|token| Sha256::digest(token)[..] == self.digest)
+        shown.is_some_and(|token| self.is_token(token))
     }
 }
 

@@ -21,7 +21,7 @@ pub enum Retry {
     No,
 }
 
-/// What an error means for HTTP, without HTTP's numbers: `http/respond.rs` makes a status of it, one for the routes and one for
+/// What an error means for HTTP, without HTTP's numbers: `wire/status.rs` makes a status of it, one for the routes and one for
 /// the senders of hooks, who read nothing but the status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -69,6 +69,19 @@ pub enum Atomicity {
     PerRecord,
 }
 
+impl Atomicity {
+    pub const ALL: [Self; 3] = [Self::SingleCall, Self::Compensated, Self::PerRecord];
+
+    /// As it stands in a header.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SingleCall => "single-call",
+            Self::Compensated => "compensated",
+            Self::PerRecord => "per-record",
+        }
+    }
+}
+
 /// Why a call was not carried out.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {

@@ -107,6 +107,9 @@ pub enum Error {
     NoPayload,
     #[error("the template of this hook fails on this body: {0}")]
     Failed(String),
+    /// A template that a person tries; those of the configuration were compiled before.
+    #[error("the template does not compile: {0}")]
+    Mistaken(String),
     #[error("`{key}` of this hook fails on this body: {why}")]
     Expression { key: &'static str, why: String },
     #[error("the body cannot be read: {0}")]
@@ -135,7 +138,9 @@ impl Error {
     pub fn code(&self) -> errors::Code {
         match self {
             Self::NoPayload => errors::Code::NoPayload,
-            Self::Failed(_) | Self::Expression { .. } | Self::NotVals(_) => errors::Code::HookTemplate,
+            Self::Failed(_) | Self::Mistaken(_) | Self::Expression { .. } | Self::NotVals(_) => {
+                errors::Code::HookTemplate
+            },
             Self::Unreadable(_) => errors::Code::HookBody,
             Self::Fetch(NotFetched::Failed(_)) => errors::Code::HookFetchFailed,
             Self::Fetch(NotFetched::Refused(_)) => errors::Code::HookFetchRefused,
@@ -261,6 +266,18 @@ impl Hook {
     /// The template gives no call, fails, or takes more memory or time than it may; or all slots are busy.
     pub async fn calls(&self, input: Input) -> Result<Made, Error> {
         calls::read(self, run(self.template.clone(), input).await?)
+    }
+
+    /// Runs another template than the hook's in a worker process, where it is also compiled: a person tries it.
+    ///
+    /// # Errors
+    /// Those of [`Hook::calls`]; it does not compile, or a module of it cannot be read.
+    pub async fn calls_of(&self, template: &str, input: Input) -> Result<Made, Error> {
+        let folder = self.entry.template.parent().unwrap_or(Path::new("."));
+        let (template, folder) = (template.to_owned(), folder.to_owned());
+        let code = tokio::task::spawn_blocking(move || Code::unread(&template, &folder)).await;
+        let code = code.map_err(|_| Error::Busy)?.map_err(Error::Mistaken)?;
+        calls::read(self, run(code, input).await?)
     }
 
     /// Runs the template like [`Hook::calls`], and blocks this thread.

@@ -4,6 +4,7 @@
 //! is served is a [`Site`], which a reload replaces whole. It may import proxy, call, limits, wire and what stands below them.
 
 mod calls;
+mod docs;
 mod pass_on;
 mod passed;
 mod request;
@@ -117,6 +118,9 @@ async fn serve(site: &Arc<Site>, address: IpAddr, request: http::Request<Incomin
     let refusal = match request::head::check(&request, &site.calls.config.limits) {
         Err(refusal) => refusal,
         Ok(()) => {
+            if let Some(described) = docs::answer(site, &request).await {
+                return described;
+            }
             match request::destination::of(
                 request.method(),
                 request.uri().path(),

@@ -10,6 +10,7 @@ mod app;
 mod call;
 pub mod cli;
 mod config;
+mod console;
 mod control;
 mod current;
 mod deliver;
@@ -25,12 +26,14 @@ mod log;
 mod memory;
 mod metrics;
 mod odoo;
+mod openapi;
 mod operations;
 mod plan;
 mod policy;
 mod proxy;
 mod route;
 pub mod store;
+mod web;
 mod wire;
 
 /// What `benches/log.rs` measures.

@@ -15,7 +15,7 @@ pub use self::{
     concurrency::{ConcurrencyLimit, Exceeded, Most, Permit, network},
     login_throttle::{LoginAttempt, LoginThrottle},
     pace::Pace,
-    rate_limit::{RateLimit, RateLimits, Share},
+    rate_limit::{RateLimit, RateLimits, Share, Used},
     refused_lines::RefusedLines,
 };
 

@@ -210,6 +210,21 @@ impl Log {
         self.inner.config.on_failure == config::OnFailure::ProxyOnly
     }
 
+    /// Hides in what a sender sent what a line would hide.
+    pub fn hide_sent(&self, sent: &mut Value) {
+        self.inner.content.hide_sent(sent);
+    }
+
+    /// Hides in the parameters of a call of this model what a line would hide.
+    pub fn hide_vals(&self, model: &str, vals: &mut Value) {
+        self.inner.content.hide_vals(model, vals);
+    }
+
+    /// Hides in a plan what a line would hide.
+    pub fn hide_plan(&self, plan: &mut Value) {
+        self.inner.content.hide_plan(plan);
+    }
+
     /// Writes the queued lines and closes the files. The folder is free for another gateway when this returns.
     pub async fn close(&self) {
         self.inner.is_closing.store(true, Relaxed);

@@ -6,6 +6,7 @@
 //! Invariant: a function that is `async` blocks no thread of the runtime; it reads the log in `spawn_blocking`.
 
 pub mod calls;
+pub mod filter;
 pub mod gateway;
 pub mod overview;
 pub mod queue;
@@ -14,6 +15,8 @@ mod recorded;
 pub mod replay;
 pub mod settlement;
 pub mod statistics;
+pub mod tried;
+pub mod usage;
 
 use crate::log;
 

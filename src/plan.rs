@@ -60,8 +60,8 @@ pub use self::{
     lookup::LookupResult,
     named_ids::NamedId,
     routes::{
-        Grouping, Then, Wizard, call_function, check_places, create_data, create_update_data, delete_data, search_data,
-        take_context, update_data,
+        FUNCTIONS, Grouping, MAX_RECORDS, MOST_TERMS, MOST_THEN, OF_THEN, PERIODS, Then, Wizard, call_function,
+        check_places, create_data, create_update_data, delete_data, parameters, search_data, take_context, update_data,
     },
     steps::{
         Answer, At, Delegation, FutureId, Line, Many, Missing, NestedLines, Placeholder, Purpose, Record, RecordIndex,

@@ -1,9 +1,11 @@
-//! What the HTTP front and the reverse proxy share: paths as Odoo reads them, bodies on their way in, responses.
+//! What the HTTP front and the reverse proxy share: paths as Odoo reads them, bodies on their way in, statuses, responses.
 //!
 //! It knows neither calls nor Odoo.
 
 mod body;
+pub mod headers;
 mod path;
+pub mod status;
 
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;

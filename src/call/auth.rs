@@ -10,7 +10,7 @@ mod signature;
 
 pub use self::{
     error::Error,
-    headers::session_of,
+    headers::{API_KEY, LOGIN, SESSION, session_of},
     signature::{Refused, Signed},
 };
 pub(super) use self::{

@@ -14,6 +14,7 @@ mod place;
 
 use std::{fmt, time::Duration};
 
+pub use self::place::{IDEMPOTENCY_KEY, LONGEST, WEBHOOK_ID};
 use http::HeaderMap;
 use serde_json::{Map, Value};
 
@@ -127,7 +128,7 @@ pub(super) fn key(
 /// The key that the caller gives.
 fn given(asked: Asked<'_>, headers: &HeaderMap, rules: Option<&config::Idempotency>) -> Result<Option<String>, Error> {
     let own = rules.and_then(|rules| rules.header.as_ref());
-    for name in [&place::IDEMPOTENCY_KEY, &place::WEBHOOK_ID].into_iter().chain(own) {
+    for name in [&IDEMPOTENCY_KEY, &WEBHOOK_ID].into_iter().chain(own) {
         if let Some(key) = place::in_header(headers, name)? {
             return Ok(Some(key));
         }

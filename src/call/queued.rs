@@ -23,7 +23,8 @@ use crate::{
     store::{Accepted, NewCall, Place, State},
 };
 
-const PREFER: HeaderName = HeaderName::from_static("prefer");
+/// RFC 7240, section 2.
+pub const PREFER: HeaderName = HeaderName::from_static("prefer");
 
 /// Whether a call is to be queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

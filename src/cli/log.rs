@@ -10,19 +10,20 @@ mod tail;
 use std::{
     io::{self, BufWriter, Write},
     process::ExitCode,
-    str::FromStr,
 };
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use jiff::{Timestamp, Zoned, civil::DateTime, tz::TimeZone};
+use jiff::Timestamp;
 
 use super::{Configured, terminal};
 use crate::{
-    config::{self, Config},
+    config::Config,
     log::{Call, CallState, Cursor, Filter, Page, RecordedRoute},
-    operations::calls::{Calls, Query},
-    route::Route,
+    operations::{
+        calls::{Calls, Query},
+        filter,
+    },
 };
 
 #[derive(Debug, Subcommand)]
@@ -66,13 +67,13 @@ pub(super) async fn run(command: Command) -> anyhow::Result<ExitCode> {
 #[command(next_help_heading = "Which calls")]
 pub(super) struct Which {
     /// One of the routes, or `proxy` for requests that were passed on or are none of the gateway's
-    #[arg(long, value_parser = route)]
+    #[arg(long, value_parser = filter::route)]
     pub(super) route: Option<RecordedRoute>,
     /// An Odoo model, such as sale.order
     #[arg(long)]
     model: Option<String>,
     /// done, failed, in-doubt, running, queued or ignored
-    #[arg(long, value_parser = standing)]
+    #[arg(long, value_parser = filter::state)]
     pub(super) state: Option<CallState>,
     /// A part of a client's name or of a login
     #[arg(long)]
@@ -90,10 +91,10 @@ pub(super) struct Which {
     #[arg(long, value_name = "ID")]
     record: Option<i64>,
     /// The earliest time: 2h or 3d ago, a date, or a date and time
-    #[arg(long, value_name = "TIME", value_parser = earliest)]
+    #[arg(long, value_name = "TIME", value_parser = filter::earliest)]
     since: Option<Timestamp>,
     /// The latest time, in the same forms
-    #[arg(long, value_name = "TIME", value_parser = latest)]
+    #[arg(long, value_name = "TIME", value_parser = filter::latest)]
     until: Option<Timestamp>,
     /// A text that stands in the call's lines, letter by letter
     #[arg(long)]
@@ -107,55 +108,9 @@ impl Which {
     pub(super) fn filter(&self) -> Filter {
         let Self { route, model, state, caller, error, hook, delivery, record, since, until, text, in_doubt } =
             self.clone();
-        let hook = hook.map(|name| name.strip_prefix("/hooks/").unwrap_or(&name).to_owned());
+        let hook = hook.as_deref().map(filter::hook);
         Filter { route, model, state, caller, error, hook, delivery, record, since, until, text, in_doubt }
     }
-}
-
-fn route(text: &str) -> Result<RecordedRoute, String> {
-    match RecordedRoute::named(text.strip_prefix("/api/").unwrap_or(text)) {
-        RecordedRoute::Unknown(_) => {
-            let known = Route::ALL.map(RecordedRoute::Api).into_iter().chain([RecordedRoute::Passed]);
-            Err(format!("the routes are {}", known.map(|route| route.to_string()).collect::<Vec<_>>().join(", ")))
-        }
-        known => Ok(known),
-    }
-}
-
-fn standing(text: &str) -> Result<CallState, String> {
-    Ok(match text {
-        "done" => CallState::Done,
-        "failed" => CallState::Failed,
-        "in-doubt" | "in_doubt" => CallState::InDoubt,
-        "running" => CallState::Running,
-        "queued" => CallState::Queued,
-        "ignored" => CallState::Ignored,
-        _ => return Err("a call is done, failed, in-doubt, running, queued or ignored".to_owned()),
-    })
-}
-
-fn earliest(text: &str) -> Result<Timestamp, String> {
-    time(text, false)
-}
-
-fn latest(text: &str) -> Result<Timestamp, String> {
-    time(text, true)
-}
-
-/// A date alone means its first moment, or its last.
-fn time(text: &str, is_end: bool) -> Result<Timestamp, String> {
-    let wrong = || format!("`{text}` is no time; give 2h, 3d, 2026-11-23, 2026-11-23T09:30 or 2026-11-23T09:30:00Z");
-    if let Ok(ago) = config::days(text) {
-        return Timestamp::now().checked_sub(ago).map_err(|_| wrong());
-    }
-    if let Ok(time) = Timestamp::from_str(text) {
-        return Ok(time);
-    }
-    let local = DateTime::from_str(text).map_err(|_| wrong())?;
-    let is_date = !text.contains(['T', ' ', 't']);
-    let zoned = local.to_zoned(TimeZone::system()).map_err(|_| wrong())?;
-    let end = |day: Zoned| day.end_of_day().map_err(|_| wrong());
-    Ok(if is_date && is_end { end(zoned)? } else { zoned }.timestamp())
 }
 
 #[derive(Debug, Args)]
@@ -273,19 +228,4 @@ fn records(call: &Call) -> String {
 pub(super) fn calls(configured: &Configured) -> anyhow::Result<Calls> {
     let config = Config::load(&configured.config)?;
     Calls::open(&config.log.directory).context("there is no log yet, or it cannot be read")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_ages_dates_and_moments() {
-        let hours = |time: Timestamp| Timestamp::now().duration_since(time).as_secs_f64() / 3600.0;
-        assert!((1.9..2.1).contains(&hours(earliest("2h").unwrap())));
-        assert_eq!(earliest("2026-11-23T09:30:00Z").unwrap().to_string(), "2026-11-23T09:30:00Z");
-        let (first, last) = (earliest("2026-11-23").unwrap(), latest("2026-11-23").unwrap());
-        assert_eq!(last.duration_since(first).as_secs(), 86_399);
-        assert!(earliest("yesterday").unwrap_err().contains("is no time"));
-    }
 }

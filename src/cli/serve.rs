@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     admin::Private,
     app,
+    console::Console,
     control::Posted,
     current::{self, Current},
     deliver,
@@ -60,10 +61,14 @@ pub(super) async fn run(file: PathBuf) -> anyhow::Result<ExitCode> {
     let _ = sd_notify::notify(&[NotifyState::Ready]);
     println!("listening on {public_url}");
     println!("admin on {private_url}");
+    if config.console.enabled {
+        tracing::info!("the console is at {private_url}/, `odoo-gateway console token` prints what one signs in with");
+    }
     tracing::info!(odoo = %config.upstream.url, database = site.calls.odoo.database(), "the gateway is up");
 
     let drain = config.server.drain;
-    let front = Private { current: current.clone(), posted: posted.clone(), public: public.admission() };
+    let console = Arc::new(Console::new(current.clone(), posted.clone()));
+    let front = Private { current: current.clone(), posted: posted.clone(), console, public: public.admission() };
     let served = public.serve(Public(current.sites()), stop.clone(), drain);
     let administered = private.serve(front, stop.clone(), drain);
     let deadline = async {

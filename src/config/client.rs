@@ -206,7 +206,7 @@ fn expiry<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp
     Ok(Some(expires))
 }
 
-fn sha256<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<[u8; 32]>, D::Error> {
+pub(super) fn sha256<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<[u8; 32]>, D::Error> {
     let text = String::deserialize(deserializer)?;
     let mut digest = [0; 32];
     if text.len() != 2 * digest.len() || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {

@@ -65,6 +65,8 @@ enum Kind {
     Failed = b'f',
     /// The template did not end in time, and the worker ends.
     Endless = b'e',
+    /// The template does not compile, with the place. Those of the configuration were compiled before.
+    Mistaken = b'm',
 }
 
 /// A worker process. It is killed when this is dropped.
@@ -165,6 +167,10 @@ pub(super) fn run(code: &Code, input: &Input, run: &Run) -> Result<Ran, Error> {
                 return Err(Error::Failed(if placed.is_empty() { words } else { placed }));
             }
             Ok((Kind::Endless, _)) => return Err(Error::Endless),
+            Ok((Kind::Mistaken, words)) => {
+                worker.keep();
+                return Err(Error::Mistaken(words));
+            }
             Err(error) => {
                 // A worker that was stopped from outside, or that ended by itself, says nothing about the template: what asks for too
                 // much memory or stack is killed.
@@ -221,6 +227,7 @@ impl Worker {
             b'i' => Kind::Ignored,
             b'f' => Kind::Failed,
             b'e' => Kind::Endless,
+            b'm' => Kind::Mistaken,
             other => return Err(io::Error::other(format!("an answer of the kind {other}"))),
         };
         Ok((kind, self.read_text()?))
@@ -252,8 +259,15 @@ pub fn serve() -> io::Result<()> {
                 if compiled.len() >= MAX_COMPILED {
                     compiled.clear();
                 }
-                let template = Arc::new(Template::compile(&code).map_err(io::Error::other)?);
-                compiled.entry(code.clone()).or_insert(template).clone()
+                match Template::compile(&code) {
+                    Ok(template) => compiled.entry(code.clone()).or_insert(Arc::new(template)).clone(),
+                    Err(mistake) => {
+                        output.write_all(&[Kind::Mistaken as u8])?;
+                        write_frame(&mut output, mistake.to_string().as_bytes())?;
+                        output.flush()?;
+                        continue;
+                    }
+                }
             }
         };
         let asked = Arc::new(asked);
@@ -275,7 +289,7 @@ pub fn serve() -> io::Result<()> {
                 write_frame(&mut output, placed.as_bytes())?;
                 output.flush()?;
             }
-            Kind::Results | Kind::Ignored => {}
+            Kind::Results | Kind::Ignored | Kind::Mistaken => {}
         }
     }
 }

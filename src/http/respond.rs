@@ -1,32 +1,27 @@
-//! From an outcome to an HTTP response. Only this file makes a status of an error: admin and proxy use it.
-//!
-//! What Odoo or the plan decided is 200, as the addon's callers expect. A caller must see by the status alone that a call
-//! never came to a decision and may be worth another try.
+//! From an outcome to an HTTP response; admin and proxy use it. `wire::status` makes a status of an error's class.
 
 #[cfg(test)]
 mod reference;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::{request::destination::Refusal, serve::front::Malformed};
+pub use crate::wire::status::{hook_status, status};
 use crate::{
     call::{Accepted, Answered, Error},
-    errors::{Class, Code, Retry},
-    execute::Atomicity,
+    errors::{Code, Retry},
     hook::Reply,
-    wire::{Body, Response},
+    wire::{
+        Body, Response,
+        headers::{ATOMICITY, CALL_ID, IDEMPOTENT_REPLAY, PREFERENCE_APPLIED},
+    },
 };
 
-const CALL_ID: HeaderName = HeaderName::from_static("gateway-call-id");
-/// RFC 7240, section 3.
-const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
-const IDEMPOTENT_REPLAY: HeaderName = HeaderName::from_static("idempotent-replay");
-const ATOMICITY: HeaderName = HeaderName::from_static("gateway-atomicity");
 /// Where Odoo says nothing else.
 const RETRY_AFTER_SECONDS: u32 = 5;
 
@@ -39,14 +34,7 @@ pub fn answer(answered: Answered) -> Response {
     let headers = response.headers_mut();
     name_in_log(headers, answered.call_id);
     if let Some(atomicity) = outcome.atomicity {
-        headers.insert(
-            ATOMICITY,
-            HeaderValue::from_static(match atomicity {
-                Atomicity::SingleCall => "single-call",
-                Atomicity::Compensated => "compensated",
-                Atomicity::PerRecord => "per-record",
-            }),
-        );
+        headers.insert(ATOMICITY, HeaderValue::from_static(atomicity.as_str()));
     }
     // Only where another try does no harm; a sender that reads nothing but the head does as it says.
     let may_pass =
@@ -105,45 +93,6 @@ pub fn refuse(id: Uuid, error: &Error) -> Response {
 pub fn name_in_log(headers: &mut HeaderMap, id: Uuid) {
     if let Ok(id) = HeaderValue::try_from(id.to_string()) {
         headers.insert(CALL_ID, id);
-    }
-}
-
-/// The status of an outcome at a route. What Odoo or the plan decided is 200, as the addon's callers expect.
-pub fn status(class: Class) -> StatusCode {
-    match class {
-        Class::Done | Class::Refused | Class::Unauthenticated | Class::Denied | Class::Taken | Class::UnderWay => {
-            StatusCode::OK
-        }
-        Class::Accepted => StatusCode::ACCEPTED,
-        Class::BadRequest => StatusCode::BAD_REQUEST,
-        Class::Conflict => StatusCode::CONFLICT,
-        Class::Unprocessable => StatusCode::UNPROCESSABLE_ENTITY,
-        Class::Forbidden => StatusCode::FORBIDDEN,
-        Class::NotFound => StatusCode::NOT_FOUND,
-        Class::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-        Class::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-        Class::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        Class::UriTooLong => StatusCode::URI_TOO_LONG,
-        Class::UnsupportedMedia => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        Class::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
-        Class::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-        Class::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-        Class::BadGateway => StatusCode::BAD_GATEWAY,
-        Class::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-        Class::GatewayTimeout => StatusCode::GATEWAY_TIMEOUT,
-    }
-}
-
-/// The status for the sender of a hook, who knows nothing of the addon's form and reads the status alone. What need not be sent
-/// again is 200: a delivery that has been taken, and one with which there is nothing to do.
-pub fn hook_status(class: Class, retry: Option<Retry>) -> StatusCode {
-    match class {
-        Class::Refused if retry == Some(Retry::Safe) => StatusCode::SERVICE_UNAVAILABLE,
-        Class::Refused => StatusCode::UNPROCESSABLE_ENTITY,
-        Class::Unauthenticated => StatusCode::UNAUTHORIZED,
-        Class::Denied => StatusCode::FORBIDDEN,
-        Class::UnderWay => StatusCode::CONFLICT,
-        class => status(class),
     }
 }
 

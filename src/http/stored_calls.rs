@@ -12,9 +12,9 @@ use uuid::Uuid;
 use super::{Site, passed::Passage, respond};
 use crate::{
     call::{Asking, Error, Outcome},
-    errors::{Class, Retry},
+    errors::Class,
     store::{self, StoredCall},
-    wire::Response,
+    wire::{Response, status::status_of_stored},
 };
 
 /// Answers a request for the state of a call.
@@ -37,7 +37,7 @@ pub(super) async fn answer<B: hyper::body::Body>(
                 // As of a call: anyone can cause this, as fast as a network carries it.
                 site.calls.login_throttle.refuse(crate::limits::network(address)).await;
             }
-            let response = respond::json_response(status(&error), &refusal(&error));
+            let response = respond::json_response(status_of_stored(error.class(), error.retry()), &refusal(&error));
             Passage::new(site, address, request).refuse(error.code(), response).await
         }
     }
@@ -96,15 +96,6 @@ fn shown(call: &StoredCall) -> Result<Shown, Error> {
         status: outcome.as_ref().map(|outcome| respond::status(outcome.class).as_u16()),
         answer: outcome.map(Answer),
     })
-}
-
-/// A status that says by itself what is wrong, unlike those of the routes.
-fn status(error: &Error) -> StatusCode {
-    match error.class() {
-        // Odoo does not accept the credential.
-        Class::Refused if error.retry() == Retry::No => StatusCode::UNAUTHORIZED,
-        class => respond::hook_status(class, Some(error.retry())),
-    }
 }
 
 fn refusal(error: &Error) -> serde_json::Value {

@@ -24,6 +24,15 @@ pub struct Share {
     _place: Option<OwnedSemaphorePermit>,
 }
 
+/// What of the limits of one caller is used now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Used {
+    /// Of the calls of a second: how many were made, and how many may be.
+    pub rate: Option<(u32, u32)>,
+    /// Calls under way, and how many may be.
+    pub in_flight: Option<(usize, usize)>,
+}
+
 impl RateLimit {
     pub fn new(rules: &Rules) -> Self {
         let rate = rules.requests_per_second.map(|most| {
@@ -33,6 +42,19 @@ impl RateLimit {
         let in_flight =
             rules.in_flight.map(|most| (most.get(), Arc::new(Semaphore::new(most.get().min(Semaphore::MAX_PERMITS)))));
         Self { rate, in_flight }
+    }
+
+    /// What is used now. It takes nothing.
+    pub fn used(&self) -> Used {
+        let rate = self.rate.as_ref().map(|(most, bucket)| {
+            let left = (0..=*most).rev().find(|left| f64::from(*left) <= bucket.left()).unwrap_or_default();
+            (most - left, *most)
+        });
+        let in_flight = self.in_flight.as_ref().map(|(most, places)| {
+            let free = places.available_permits();
+            ((*most).min(Semaphore::MAX_PERMITS).saturating_sub(free), *most)
+        });
+        Used { rate, in_flight }
     }
 
     /// Takes a share for one more call.
@@ -72,5 +94,24 @@ impl RateLimits {
         }
         let pace = self.by_caller.get_with(caller, async { Arc::new(RateLimit::new(&self.rules)) }).await;
         pace.admit().map(Some)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_used_is_told_and_given_back() {
+        let written = "[upstream]\nurl = \"http://odoo\"\ndatabase = \"odoo\"\n\
+                       [policy]\nrequests_per_second = 3\nin_flight = 2";
+        let rules = Config::parse(written, "gateway.toml".as_ref()).unwrap().policy.rules;
+        let limit = RateLimit::new(&rules);
+        assert_eq!(limit.used(), Used { rate: Some((0, 3)), in_flight: Some((0, 2)) });
+        let share = limit.admit().unwrap();
+        assert_eq!(limit.used(), Used { rate: Some((1, 3)), in_flight: Some((1, 2)) });
+        drop(share);
+        assert_eq!(limit.used().in_flight, Some((0, 2)));
     }
 }

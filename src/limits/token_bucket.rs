@@ -28,6 +28,12 @@ impl TokenBucket {
         is_taken
     }
 
+    /// How many tokens there are now.
+    pub(super) fn left(&self) -> f64 {
+        let (left, filled) = *self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        (left + filled.elapsed().as_secs_f64() * self.per_second).min(self.burst)
+    }
+
     /// Puts a token back.
     pub(super) fn put(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -46,6 +52,7 @@ mod tests {
         let bucket = TokenBucket::new(1_000.0, 10.0);
         assert_eq!((0..5_000).filter(|_| bucket.take()).count(), 1_000);
         tokio::time::advance(Duration::from_secs(3)).await;
+        assert!((30.0..30.1).contains(&bucket.left()));
         assert_eq!((0..100).filter(|_| bucket.take()).count(), 30);
         tokio::time::advance(Duration::from_secs(86_400)).await;
         assert_eq!((0..5_000).filter(|_| bucket.take()).count(), 1_000);

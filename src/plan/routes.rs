@@ -27,10 +27,11 @@ pub(crate) use self::existing::lines_of;
 pub use self::{
     context::take_context,
     delete::delete_data,
-    group::Grouping,
-    many::{create_data, create_update_data, update_data},
+    group::{FUNCTIONS, Grouping, MOST_TERMS, PERIODS},
+    many::{MAX_RECORDS, create_data, create_update_data, update_data},
     method::call_function,
     misplaced::check_places,
     search::search_data,
-    then::{Then, Wizard},
+    then::{MOST as MOST_THEN, PARAMETERS as OF_THEN, Then, Wizard},
+    vals::parameters,
 };

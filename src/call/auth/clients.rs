@@ -20,7 +20,7 @@ use super::{
 use crate::{
     config::{self, Source},
     hook::{Hidden, RequestLine},
-    limits::{RateLimit, Share},
+    limits::{RateLimit, Share, Used},
     odoo::Credential,
     policy::{Name, Policy},
 };
@@ -163,6 +163,11 @@ impl Client {
             Some(expired) => Err(Error::ClientExpired { client: self.name.clone(), expired }),
             None => Ok(()),
         }
+    }
+
+    /// What of its limits is used now.
+    pub fn used(&self) -> Used {
+        self.limit.used()
     }
 
     /// Whether it may call now, and from there. The client has proven who it is.

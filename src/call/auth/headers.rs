@@ -16,9 +16,12 @@ use crate::{
     odoo::Credential,
 };
 
-const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
-const LOGIN: HeaderName = HeaderName::from_static("x-odoo-login");
-const SESSION: &str = "session_id";
+/// A key of Odoo's or of the gateway's.
+pub const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+/// The login of the user whose key is sent.
+pub const LOGIN: HeaderName = HeaderName::from_static("x-odoo-login");
+/// The cookie of a session of Odoo's.
+pub const SESSION: &str = "session_id";
 
 /// Who calls, as far as what is presented tells.
 #[derive(Debug)]

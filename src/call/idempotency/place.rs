@@ -7,11 +7,12 @@ use super::Asked;
 use crate::call::Error;
 
 /// draft-ietf-httpapi-idempotency-key-header, section 2.
-pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Standard Webhooks 1.0.0, "Webhook headers".
-pub(super) const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
+pub const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
 
-const LONGEST: usize = 255;
+/// The most characters of a key.
+pub const LONGEST: usize = 255;
 
 /// The key in a header; none where the request lacks it.
 ///

@@ -9,9 +9,13 @@ use super::{
     log::show::{rpc_words, sent::folded},
     sample::Sample,
     terminal,
-    tried::{End, Refusal, Tried, TriedCall},
+    tried::Tried,
 };
-use crate::{config, hook::Reply};
+use crate::{
+    config,
+    hook::Reply,
+    operations::tried::{self, End, Refusal, TriedCall},
+};
 
 /// As one JSON object.
 pub(super) fn json(entry: &config::Hook, sample: &Sample, tried: &Tried, signed: Option<&Signed>) -> Value {
@@ -22,6 +26,21 @@ pub(super) fn json(entry: &config::Hook, sample: &Sample, tried: &Tried, signed:
         "delivery_id": null,
         "key": null,
     });
+    match tried {
+        Tried::Handshake(answer) => shown["handshake"] = reply(answer),
+        Tried::Delivery(answer, tried) => add_delivery(&mut shown, answer.as_ref(), tried),
+    }
+    if let Some(signed) = signed {
+        let headers = signed
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str().to_owned(), Value::from(String::from_utf8_lossy(value.as_bytes()))));
+        shown["signed"] = json!({"headers": headers.collect::<serde_json::Map<_, _>>(), "curl": signed.curl});
+    }
+    shown
+}
+
+fn add_delivery(shown: &mut Value, answer: Option<&Result<Reply, Refusal>>, tried: &tried::Tried) {
     match &tried.delivery_id {
         Some(Ok(id)) => shown["delivery_id"] = json!(id),
         Some(Err(refusal)) => shown["delivery_id_refused"] = refused(refusal),
@@ -40,38 +59,30 @@ pub(super) fn json(entry: &config::Hook, sample: &Sample, tried: &Tried, signed:
     if let Some(fetched) = &tried.fetched {
         shown["fetched"] = fetched.clone();
     }
-    match &tried.answer {
+    match answer {
         Some(Ok(answer)) => shown["answer"] = reply(answer),
         Some(Err(refusal)) => shown["answer_refused"] = refused(refusal),
         None => {}
     }
     match &tried.end {
-        End::Handshake(answer) => shown["handshake"] = reply(answer),
         End::Ignored(why) => shown["ignored"] = json!(why),
         End::Refused(refusal) => shown["refused"] = refused(refusal),
         End::Calls(calls) => shown["calls"] = calls.iter().map(call).collect(),
     }
-    if let Some(signed) = signed {
-        let headers = signed
-            .headers
-            .iter()
-            .map(|(name, value)| (name.as_str().to_owned(), Value::from(String::from_utf8_lossy(value.as_bytes()))));
-        shown["signed"] = json!({"headers": headers.collect::<serde_json::Map<_, _>>(), "curl": signed.curl});
-    }
-    shown
 }
 
 fn call(TriedCall { made, planned, noted }: &TriedCall) -> Value {
     let mut shown = json!({"route": made.route.name(), "model": made.model, "vals": made.vals});
     match planned {
-        Ok(planned) => {
+        Some(Ok(planned)) => {
             shown["plan"] = planned.plan.clone();
             shown["warnings"] = json!(planned.warnings);
         }
-        Err(refusal) => {
+        Some(Err(refusal)) => {
             shown["refused"] = refused(refusal);
             shown["warnings"] = json!(noted);
         }
+        None => {}
     }
     shown
 }
@@ -99,16 +110,30 @@ fn refused(Refusal { code, path, message }: &Refusal) -> Value {
 /// For a person.
 pub(super) fn text(entry: &config::Hook, sample: &Sample, tried: &Tried, signed: Option<&Signed>) -> String {
     let mut text = String::new();
-    let mut fact = |name: &str, words: &str| {
-        if !words.is_empty() {
-            let _ = writeln!(text, "{name:<12}{}", terminal::plain(words));
-        }
-    };
+    let mut fact = |name: &str, words: &str| add_fact(&mut text, name, words);
     fact("hook", &format!("{}, as the client {}", entry.path.written(), entry.client));
     fact("sent", &sample.origin.words());
     if sample.has_hidden {
         fact("hidden", "values of what was sent are hidden in the log and read *** here");
     }
+    match tried {
+        Tried::Handshake(answer) => fact("handshake", &reply_words(answer)),
+        Tried::Delivery(answer, tried) => text += &delivery_text(answer.as_ref(), tried),
+    }
+    if let Some(signed) = signed {
+        text += "\nsigned\n";
+        for (name, value) in &signed.headers {
+            let _ = writeln!(text, "  {name}: {}", terminal::plain(&String::from_utf8_lossy(value.as_bytes())));
+        }
+        let _ = writeln!(text, "\n{}", terminal::plain_lines(&signed.curl));
+    }
+    text
+}
+
+/// What came of a delivery.
+fn delivery_text(answer: Option<&Result<Reply, Refusal>>, tried: &tried::Tried) -> String {
+    let mut text = String::new();
+    let mut fact = |name: &str, words: &str| add_fact(&mut text, name, words);
     match &tried.delivery_id {
         Some(Ok(id)) => fact("delivery", id),
         Some(Err(refusal)) => fact("delivery", &reason(refusal)),
@@ -124,13 +149,12 @@ pub(super) fn text(entry: &config::Hook, sample: &Sample, tried: &Tried, signed:
         Some(Err(refusal)) => fact("version", &reason(refusal)),
         None => {}
     }
-    match &tried.answer {
+    match answer {
         Some(Ok(answer)) => fact("answer", &reply_words(answer)),
         Some(Err(refusal)) => fact("answer", &reason(refusal)),
         None => {}
     }
     match &tried.end {
-        End::Handshake(answer) => fact("handshake", &reply_words(answer)),
         End::Ignored(why) => fact("ignored", why),
         End::Refused(refusal) => fact("refused", &reason(refusal)),
         End::Calls(calls) => {
@@ -142,14 +166,14 @@ pub(super) fn text(entry: &config::Hook, sample: &Sample, tried: &Tried, signed:
     if let Some(fetched) = &tried.fetched {
         let _ = writeln!(text, "\nfetched\n{}", folded(&terminal::pretty(fetched)));
     }
-    if let Some(signed) = signed {
-        text += "\nsigned\n";
-        for (name, value) in &signed.headers {
-            let _ = writeln!(text, "  {name}: {}", terminal::plain(&String::from_utf8_lossy(value.as_bytes())));
-        }
-        let _ = writeln!(text, "\n{}", terminal::plain_lines(&signed.curl));
-    }
     text
+}
+
+/// A line with a name and words, where there are words.
+fn add_fact(text: &mut String, name: &str, words: &str) {
+    if !words.is_empty() {
+        let _ = writeln!(text, "{name:<12}{}", terminal::plain(words));
+    }
 }
 
 fn call_text(number: usize, of: usize, TriedCall { made, planned, noted }: &TriedCall) -> String {
@@ -157,7 +181,8 @@ fn call_text(number: usize, of: usize, TriedCall { made, planned, noted }: &Trie
     let mut text = format!("\n{place}: {} {}\n", made.route.name(), terminal::plain(&made.model));
     let _ = writeln!(text, "{}", folded(&terminal::pretty(&Value::Object(made.vals.clone()))));
     match planned {
-        Ok(planned) => {
+        None => {}
+        Some(Ok(planned)) => {
             text += "\nplan\n";
             for lookup in planned.plan["lookups"].as_array().into_iter().flatten() {
                 let found = &lookup["ids"];
@@ -174,7 +199,7 @@ fn call_text(number: usize, of: usize, TriedCall { made, planned, noted }: &Trie
             }
             text += &warnings(&planned.warnings);
         }
-        Err(refusal) => {
+        Some(Err(refusal)) => {
             let _ = writeln!(text, "\nrefused     {}", terminal::plain(&reason(refusal)));
             text += &warnings(noted);
         }

@@ -92,6 +92,34 @@ impl Code {
         loaded.map_err(|errors| code.unreadable(&errors)).map(|()| code)
     }
 
+    /// A filter of which nothing is known, with the modules that it may include; they are found by their names in its text.
+    /// It is neither read nor compiled here: a person wrote it, and that may take any amount of stack.
+    ///
+    /// # Errors
+    /// A module cannot be read, or there is too much text.
+    pub(in crate::hook) fn unread(text: &str, folder: &Path) -> Result<Self, String> {
+        let (mut modules, mut size) = (Vec::<Module>::new(), text.len());
+        let mut texts = vec![text.to_owned()];
+        while let Some(text) = texts.pop() {
+            for name in modules::quoted(folder, &text) {
+                if modules.iter().any(|module| module.name == name) {
+                    continue;
+                }
+                let text = modules::read(folder, &name)?;
+                size += text.len();
+                if modules.len() == MAX_MODULES {
+                    return Err(format!("a template has {MAX_MODULES} modules at most"));
+                }
+                texts.push(text.clone());
+                modules.push(Module { name, text });
+            }
+        }
+        if size > MAX_TEXT {
+            return Err(format!("a template has {MAX_TEXT} bytes at most, with its modules"));
+        }
+        Ok(Self { main: text.into(), modules: modules.into() })
+    }
+
     /// The filter and its modules as jaq has them.
     ///
     /// # Errors

@@ -16,6 +16,8 @@ use jaq_core::load::{
 /// The most modules of a filter, and the most text of them all.
 pub(super) const MAX_MODULES: usize = 64;
 pub(super) const MAX_TEXT: usize = 1 << 20;
+/// A longer text in quotation marks is no name of a module.
+const LONGEST_NAME: usize = 200;
 
 /// What stands before the filter itself: the number of its tokens, and the modules that it names.
 pub(super) fn header<'s>(tokens: &[Token<&'s str>]) -> (usize, Vec<&'s str>) {
@@ -46,6 +48,12 @@ pub(in crate::hook) fn files(text: &str, folder: &Path) -> BTreeSet<PathBuf> {
         }
     }
     files
+}
+
+/// The names in quotation marks that are modules of this folder.
+pub(super) fn quoted(folder: &Path, text: &str) -> Vec<String> {
+    let names: BTreeSet<&str> = text.split('"').filter(|name| name.len() < LONGEST_NAME && is_within(name)).collect();
+    names.into_iter().filter(|name| file_of(folder, name).is_file()).map(str::to_owned).collect()
 }
 
 /// The text of a module in this folder.

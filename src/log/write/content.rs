@@ -146,6 +146,21 @@ impl Content {
         Self { redaction: Arc::new(Redaction::new(patterns)), blobs, blob_from }
     }
 
+    /// What a sender sent, as a line would have it.
+    pub(in crate::log) fn hide_sent(&self, sent: &mut Value) {
+        self.redaction.hide_sent(sent, &mut Secrets::default());
+    }
+
+    /// The parameters of a call of this model, as a line would have them.
+    pub(in crate::log) fn hide_vals(&self, model: &str, vals: &mut Value) {
+        self.redaction.hide_vals(model, vals, &mut Secrets::default());
+    }
+
+    /// A plan, as a line would have it.
+    pub(in crate::log) fn hide_plan(&self, plan: &mut Value) {
+        self.redaction.hide_plan(plan, &mut Secrets::default());
+    }
+
     /// The parts as lines may hold them; their blobs are durable when this returns. A text that is redacted in one part, or
     /// was before, is masked in the sentences of all parts. The record of something that has happened is never refused
     /// because of its blobs.

@@ -20,10 +20,12 @@ use crate::{
 
 /// The first version with `formatted_read_group`.
 const FORMATS_GROUPS: u16 = 19;
-const PERIODS: [&str; 5] = ["day", "week", "month", "quarter", "year"];
-const FUNCTIONS: [&str; 6] = ["sum", "avg", "min", "max", "count", "count_distinct"];
+/// What a date is grouped by.
+pub const PERIODS: [&str; 5] = ["day", "week", "month", "quarter", "year"];
+/// What a field is aggregated by.
+pub const FUNCTIONS: [&str; 6] = ["sum", "avg", "min", "max", "count", "count_distinct"];
 /// More terms than a report has.
-const MOST_TERMS: usize = 20;
+pub const MOST_TERMS: usize = 20;
 /// The number of records in a group, as Odoo names it.
 const COUNT: &str = "__count";
 

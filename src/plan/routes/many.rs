@@ -12,6 +12,7 @@ mod targets;
 
 use std::collections::HashMap;
 
+pub use self::listed::MAX_RECORDS;
 use self::{
     listed::Listed,
     reading::{Read, read_all},

@@ -14,8 +14,9 @@ use crate::{
 };
 
 /// More wizards than any method of Odoo's asks back with, one after another.
-const MOST: usize = 5;
-const PARAMETERS: [&str; 3] = ["method", "values", "parameter"];
+pub const MOST: usize = 5;
+/// What an entry may have.
+pub const PARAMETERS: [&str; 3] = ["method", "values", "parameter"];
 
 /// One entry: what is done with a wizard.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,6 +14,7 @@ use crate::{
         search_key::SearchKey,
         wording::wrong,
     },
+    route::Route,
 };
 
 /// The parameters that every route reads; below, those that each kind of route reads besides.
@@ -27,6 +28,27 @@ pub(super) const DELETE: [&str; 1] = ["search_key"];
 pub(super) const OF_SEARCH: [&str; 8] =
     ["search_field", "search_domain", "limit", "offset", "order", "count", "group", "aggregates"];
 pub(super) const OF_CALL: [&str; 5] = ["method", "parameter", "context", "on_model", "then"];
+
+/// The parameters that a route reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parameters {
+    /// In `vals`.
+    pub vals: Vec<&'static str>,
+    /// In `vals.payload`; none where that holds the fields of records, or nothing.
+    pub payload: &'static [&'static str],
+}
+
+/// The parameters that a route reads: what describes the interface walks this.
+pub fn parameters(route: Route) -> Parameters {
+    let (own, payload): (&[&str], &[&str]) = match route {
+        Route::CreateData => (&CREATE, &[]),
+        Route::UpdateData | Route::CreateUpdateData => (&UPDATE, &[]),
+        Route::SearchData => (&SEARCH, &OF_SEARCH),
+        Route::CallFunction => (&CALL, &OF_CALL),
+        Route::DeleteData => (&DELETE, &[]),
+    };
+    Parameters { vals: own.iter().chain(&ALWAYS).copied().collect(), payload }
+}
 
 /// Whether a parameter stands in `vals`: one of every route, or of these.
 pub(super) fn is_parameter(name: &str, parameters: &[&str]) -> bool {

@@ -13,11 +13,16 @@ use super::{
 
 /// One client for a whole run would outlive the runtime of the test that made it; a new one for each call does not.
 pub(crate) fn http() -> reqwest::Client {
+    builder().build().unwrap()
+}
+
+/// The same, to be changed before it is made.
+pub(crate) fn builder() -> reqwest::ClientBuilder {
     static PROVIDER: LazyLock<()> = LazyLock::new(|| {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     });
     LazyLock::force(&PROVIDER);
-    reqwest::Client::builder().no_proxy().timeout(std::time::Duration::from_secs(60)).build().unwrap()
+    reqwest::Client::builder().no_proxy().timeout(std::time::Duration::from_secs(60))
 }
 
 /// An answer, taken apart.

@@ -3,6 +3,7 @@
 pub(crate) mod browser;
 pub(crate) mod case;
 pub(crate) mod client;
+pub(crate) mod console;
 pub(crate) mod fault;
 pub(crate) mod gateway;
 pub(crate) mod matcher;

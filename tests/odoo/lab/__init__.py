@@ -8,6 +8,7 @@ Everything lives in one cache folder (`CACHE`), shared by all clones of one user
     install-14/   Odoo 14 and all that it runs on
     template-14/  its filled database's files and its API key
     postgres/     a database cluster that listens on a socket in this folder       (postgres.py)
+    programs/     programs that tests run, from PyPI and npm                         (tools.py)
     scratch/      clusters that tests stop and kill, copies of a template in it      (scratch.py)
     servers/NAME/ a running Odoo: state.json, its log, its file store              (server.py, process.py)
 

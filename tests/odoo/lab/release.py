@@ -1,10 +1,9 @@
 """The Odoo series that the laboratory runs: where each one lives in the cache, how it is installed, filled and started."""
 import os
 import shutil
-import subprocess
 import sys
 
-from . import CACHE, LabError, apt, run, say
+from . import CACHE, LabError, apt, run, say, tools
 
 
 class Release:
@@ -63,8 +62,7 @@ class Odoo19(Release):
         self.python = self.install / "venv/bin/python"
 
     def missing_packages(self):
-        lacks = subprocess.run([sys.executable, "-c", "import ensurepip, venv"], capture_output=True, check=False).returncode
-        return ["python3-venv"] if lacks else []
+        return tools.environment_packages()
 
     def parts(self):
         return {**super().parts(), "scripts": self._unpack_scripts, "venv": self._make_environment}

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::plan::{Error, routes::vals::flag, wording::wrong};
 
 /// The maximum number of records in one request.
-const MAX_RECORDS: usize = 10_000;
+pub const MAX_RECORDS: usize = 10_000;
 
 /// The maximum number of records that one call creates: it is one transaction of Odoo.
 const MAX_ATOMIC: usize = 1_000;

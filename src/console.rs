@@ -1,0 +1,67 @@
+//! The console: pages on the admin listener for the people who look after the gateway.
+//!
+//! A page reads a form, asks [`crate::operations`], and renders a template; what an operator may do and what comes of it is decided
+//! there. Every request belongs to a [`visit::Visit`]: a person who is signed in, with a role. A request that changes something is
+//! a POST, has the token of its session (`csrf`), and needs the role `operator`. What an operator does is recorded with the name.
+//!
+//! Invariant: nothing is shown that the log hides, and no secret of the configuration.
+
+mod again;
+mod call;
+mod calls;
+mod clients;
+mod hooks;
+mod live;
+mod overview;
+mod queue;
+mod router;
+mod session;
+mod sign_in;
+mod visit;
+
+use std::{net::IpAddr, sync::Arc};
+
+use http::StatusCode;
+use hyper::body::Incoming;
+
+use self::session::Sessions;
+use crate::{
+    control::Posted,
+    current::Current,
+    web::{Frame, Problem, assets, host},
+    wire::Response,
+};
+
+/// What the console has beside the site that runs: who is signed in.
+#[derive(Debug)]
+pub struct Console {
+    current: Arc<Current>,
+    posted: Arc<Posted>,
+    sessions: Sessions,
+}
+
+impl Console {
+    pub fn new(current: Arc<Current>, posted: Arc<Posted>) -> Self {
+        let idle = current.site().calls.config.console.idle;
+        Self { current, posted, sessions: Sessions::new(idle) }
+    }
+
+    /// Answers a request of a browser.
+    pub async fn answer(&self, peer: IpAddr, request: http::Request<Incoming>) -> Response {
+        let site = self.current.site();
+        let config = &site.calls.config.console;
+        if !config.enabled {
+            return Problem::new(StatusCode::NOT_FOUND, "Not found", "[console] enabled is false.")
+                .page(Frame::titled(""));
+        }
+        if !host::is_known(request.headers(), request.uri(), &config.hosts) {
+            let words =
+                "The name in the address is not one of this gateway. Add it to [console] hosts, or use the address.";
+            return Problem::new(StatusCode::MISDIRECTED_REQUEST, "Unknown host", words).page(Frame::titled(""));
+        }
+        if let Some(asset) = assets::answer(request.uri().path()) {
+            return asset;
+        }
+        router::answer(self, site, peer, request).await
+    }
+}

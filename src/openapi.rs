@@ -1,0 +1,92 @@
+//! The interface described for the people and programs that call it: an OpenAPI 3.1 document.
+//!
+//! What must stay true: the document is made of the tables that the code itself works with (`Route::ALL`, `plan::parameters`,
+//! `errors::Code::ALL`, `wire::status`, the configured hooks), so that it cannot say anything else than the gateway does. What is
+//! written here by hand are sentences and the JSON forms of parameters; a test finds each parameter that is read in the document.
+//! It is JSON in serde_json's values: OpenAPI 3.1 has JSON Schema for its schemas, and those of models are known at run time only.
+
+mod answers;
+mod credentials;
+mod hooks;
+mod parameters;
+mod routes;
+mod stored;
+#[cfg(test)]
+mod tests;
+
+use serde_json::{Value, json};
+
+use crate::config;
+
+/// Beside a slash, where the routes are.
+const VERSION: &str = "3.1.1";
+
+/// What a document describes.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct About<'a> {
+    /// Where the gateway is reached; none where the reader's own address is it.
+    pub url: Option<&'a str>,
+    /// The hooks that are described; their senders know them, others need not.
+    pub hooks: &'a [config::Hook],
+}
+
+/// An OpenAPI 3.1 document.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Document(Value);
+
+impl Document {
+    /// The document of the gateway's routes.
+    pub fn new(about: About<'_>) -> Self {
+        let mut paths = routes::paths();
+        paths.extend(stored::paths());
+        paths.extend(hooks::paths(about.hooks));
+        let mut schemas = routes::schemas();
+        schemas.extend(answers::schemas());
+        schemas.extend(stored::schemas());
+        let mut document = json!({
+            "openapi": VERSION,
+            "info": {
+                "title": "odoo-gateway",
+                "version": env!("CARGO_PKG_VERSION"),
+                "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+                "summary": "JSON in, the fewest Odoo calls out",
+                "description": INFO,
+            },
+            "servers": [{"url": about.url.unwrap_or("/")}],
+            "security": credentials::required(),
+            "tags": [
+                {"name": "records", "description": "Records of Odoo are created, updated, searched and deleted, and their methods called."},
+                {"name": "calls", "description": "What became of a call that was accepted before."},
+            ],
+            "paths": paths,
+            "webhooks": stored::webhooks(),
+            "components": {
+                "schemas": schemas,
+                "responses": answers::responses(),
+                "parameters": routes::headers(),
+                "headers": answers::headers(),
+                "securitySchemes": credentials::schemes(),
+            },
+        });
+        if !about.hooks.is_empty()
+            && let Some(tags) = document["tags"].as_array_mut()
+        {
+            tags.push(json!({"name": "hooks", "description": "Paths for senders with a payload of their own."}));
+        }
+        Self(document)
+    }
+
+    /// The document as JSON.
+    pub fn as_json(&self) -> &Value {
+        &self.0
+    }
+}
+
+const INFO: &str = "\
+The gateway takes calls for an Odoo and makes as few Odoo RPCs of each as it can. A call names a model and has its parameters in `vals`.
+
+A call that Odoo or the gateway's plan has decided on is answered with HTTP 200, done or refused: `result.is_success` says which. \
+A call that never came to a decision has a JSON-RPC `error` and mostly another status. `retry` says whether to send it again: `safe`, \
+`unsafe` (look into Odoo first) or `no`.
+
+A dry run (`\"dry_run\": true` in `vals`) answers what was looked up and which Odoo calls would follow, and writes nothing.";

@@ -1,0 +1,79 @@
+//! The document against the tables of the code: nothing of them is missing in it, and no reference leads nowhere.
+
+use serde_json::Value;
+
+use super::{About, Document};
+use crate::{
+    errors::{Code, Section},
+    plan::parameters,
+    route::Route,
+    wire::status::status,
+};
+
+fn document() -> Value {
+    Document::new(About::default()).0
+}
+
+fn at<'d>(document: &'d Value, pointer: &str) -> &'d Value {
+    document.pointer(pointer).unwrap_or_else(|| panic!("the document has nothing at {pointer}"))
+}
+
+#[test]
+fn each_route_stands_there_with_every_parameter_that_it_reads() {
+    let document = document();
+    for route in Route::ALL {
+        let name = route.name();
+        assert!(at(&document, &format!("/paths/~1api~1{name}/post/requestBody")).is_object());
+        let parameters = parameters(route);
+        for parameter in parameters.vals {
+            let schema = at(&document, &format!("/components/schemas/{name}.vals/properties/{parameter}"));
+            assert!(schema.is_object(), "{name}: {parameter}");
+        }
+        for parameter in parameters.payload {
+            let schema = at(&document, &format!("/components/schemas/{name}.payload/properties/{parameter}"));
+            assert!(schema["description"].is_string(), "{name}: {parameter}");
+        }
+    }
+    let served = document["paths"].as_object().unwrap().len();
+    assert_eq!(served, Route::ALL.len() + 1, "the routes and the state of a call");
+}
+
+#[test]
+fn each_error_stands_there_with_its_status_retry_and_cause() {
+    let document = document();
+    for code in Code::ALL.iter().filter(|code| !matches!(code.row().section, Section::Warnings)) {
+        let known = at(&document, "/components/schemas/ErrorCode/oneOf").as_array().unwrap();
+        assert_eq!(known.iter().filter(|known| known["const"] == code.as_str()).count(), 1, "{}", code.as_str());
+        if code.row().section == Section::Hooks {
+            continue;
+        }
+        for status in code.row().classes.iter().map(|class| status(*class)).filter(|status| status.as_u16() != 200) {
+            let reference =
+                at(&document, &format!("/paths/~1api~1create_data/post/responses/{}/$ref", status.as_u16()));
+            let response = at(&document, reference.as_str().unwrap().trim_start_matches('#'));
+            let rows = response["x-codes"].as_array().unwrap();
+            let is_there = |row: &Value| row["code"] == code.as_str() && row["cause"] == code.row().cause;
+            assert!(rows.iter().any(is_there), "{} under {status}", code.as_str());
+        }
+    }
+}
+
+#[test]
+fn every_reference_leads_to_something() {
+    fn walk(document: &Value, value: &Value, count: &mut usize) {
+        match value {
+            Value::Object(members) => {
+                if let Some(Value::String(reference)) = members.get("$ref") {
+                    at(document, reference.trim_start_matches('#'));
+                    *count += 1;
+                }
+                members.values().for_each(|member| walk(document, member, count));
+            }
+            Value::Array(items) => items.iter().for_each(|item| walk(document, item, count)),
+            _ => {}
+        }
+    }
+    let (document, mut count) = (document(), 0);
+    walk(&document, &document, &mut count);
+    assert!(count > 100, "{count}");
+}

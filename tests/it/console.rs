@@ -1,0 +1,4 @@
+//! The console as a browser meets it, without a browser: pages, forms and streams of events of the admin listener.
+
+mod calls;
+mod sign_in;
