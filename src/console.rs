@@ -38,12 +38,13 @@ pub struct Console {
     current: Arc<Current>,
     posted: Arc<Posted>,
     sessions: Sessions,
+    overview: overview::Shared,
 }
 
 impl Console {
     pub fn new(current: Arc<Current>, posted: Arc<Posted>) -> Self {
         let idle = current.site().calls.config.console.idle;
-        Self { current, posted, sessions: Sessions::new(idle) }
+        Self { current, posted, sessions: Sessions::new(idle), overview: overview::Shared::default() }
     }
 
     /// Answers a request of a browser.

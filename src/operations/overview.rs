@@ -86,6 +86,8 @@ pub struct Overview {
 pub struct Counted {
     pub calls: u64,
     pub failed: u64,
+    /// Those of the failed that a policy does not allow.
+    pub denied: u64,
     pub in_doubt: u64,
     pub ignored: u64,
     /// What half of them, 95 and 99 of a hundred took at most, in milliseconds; `None` where none has ended. Each is within

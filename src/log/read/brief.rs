@@ -15,8 +15,11 @@ use super::{
 use crate::log::{
     Error,
     format::{
-        index::columns::{Column, Columns, Head, OTHER, is_request, state_of, value},
-        index::rows::Rows,
+        index::{
+            self,
+            columns::{Column, Columns, Head, OTHER, is_request, state_of, value},
+            rows::Rows,
+        },
         lock::is_in_use,
         segment::Segment,
     },
@@ -83,6 +86,26 @@ impl Archive {
         assembly.rest(&filter, &mut add);
         each(&strays.names, &strays.calls);
         Ok(())
+    }
+
+    /// When the earliest line of the log was written, and the size of its segments and their indexes in bytes. Contents that are
+    /// kept beside the log are not counted.
+    ///
+    /// # Errors
+    /// The folder of the log cannot be read.
+    pub fn extent(&self) -> Result<(Option<Timestamp>, u64), Error> {
+        let segments = self.segments_to_read()?;
+        let size_of = |name: &str| self.disk().stat(name).map_or(0, |(size, _)| size);
+        let sizes = segments.iter().map(|(segment, is_sealed)| {
+            let lines = if *is_sealed { size_of(&segment.sealed()) } else { size_of(&segment.open()) };
+            lines + size_of(&index::file(*segment))
+        });
+        let size = sizes.sum();
+        let Some((segment, is_sealed)) = segments.first() else { return Ok((None, size)) };
+        let mut index = self.index(*segment, *is_sealed).map_err(|source| self.failed(source))?;
+        let times = index.read_or_mend(self.disk(), *segment, |columns| Ok(columns.head().times));
+        let earliest = times.map_err(|source| self.failed(source))?.map(|(earliest, _)| earliest);
+        Ok((earliest.and_then(|at| Timestamp::from_microsecond(at).ok()), size))
     }
 
     fn brief(&self, (segment, is_sealed): (Segment, bool), since: i64) -> io::Result<Read> {

@@ -3,10 +3,17 @@
 use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{
+    Deserialize,
+    de::{IntoDeserializer, value::StrDeserializer},
+};
 use uuid::Uuid;
 
 use super::{Cause, Counted, Groups, Overview, Slot, Window, durations::Durations};
-use crate::log::{Brief, CallState};
+use crate::{
+    errors::{Class, Code},
+    log::{Brief, CallState},
+};
 
 /// So many routes, models, clients and causes are told apart while calls are counted.
 pub(super) const NAMES: usize = 256;
@@ -50,11 +57,17 @@ impl Counting {
         let (mut routes, mut models) = (Places::default(), Places::default());
         let mut callers = Places::default();
         let mut failures: HashMap<(u16, u16, u16), Failures> = HashMap::new();
+        let mut denials: HashMap<u16, bool> = HashMap::new();
         for brief in briefs {
             let at = (brief.arrived - self.since.as_microsecond()).div_euclid(self.slot);
             // A call that arrived while its segment was read is of the next overview.
             let Some(slot) = usize::try_from(at).ok().and_then(|at| self.slots.get_mut(at)) else { continue };
             slot.add(brief);
+            if brief.state == CallState::Failed
+                && *denials.entry(brief.error).or_insert_with(|| name(brief.error).is_some_and(is_denial))
+            {
+                slot.calls.denied += 1;
+            }
             routes.of(brief.route, &mut self.routes, name).add(brief);
             models.of(brief.model, &mut self.models, name).add(brief);
             callers.of(brief.caller, &mut self.callers, name).add(brief);
@@ -99,6 +112,12 @@ impl Counting {
     }
 }
 
+/// Whether a policy does not allow what failed with this error.
+fn is_denial(error: &str) -> bool {
+    let deserializer: StrDeserializer<'_, serde::de::value::Error> = error.into_deserializer();
+    Code::deserialize(deserializer).is_ok_and(|code| code.class() == Class::Denied)
+}
+
 fn micros(duration: SignedDuration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
@@ -125,9 +144,10 @@ impl Tally {
     }
 
     fn join(&mut self, other: &Self) {
-        let Counted { calls, failed, in_doubt, ignored, .. } = other.calls;
+        let Counted { calls, failed, denied, in_doubt, ignored, took: _ } = other.calls;
         self.calls.calls += calls;
         self.calls.failed += failed;
+        self.calls.denied += denied;
         self.calls.in_doubt += in_doubt;
         self.calls.ignored += ignored;
         self.durations.join(&other.durations);

@@ -17,14 +17,16 @@ const STATES: [CallState; 6] =
 fn part(random: &mut Rng, models: usize, until: Timestamp) -> (Vec<String>, Vec<Brief>) {
     let mut names: Vec<String> = (0..models).map(|number| format!("model.{number}")).collect();
     names.extend(
-        ["create_data", "update_data", "webshop", "crm", "no_match", "odoo_error", "payload.name"].map(str::to_owned),
+        ["create_data", "update_data", "webshop", "crm", "no_match", "model_not_allowed", "payload.name"]
+            .map(str::to_owned),
     );
     names.push(String::new());
     random.shuffle(&mut names);
     let number = |name: &str| u16::try_from(names.iter().position(|known| known == name).unwrap()).unwrap();
     let calls = (0..random.usize(1..300)).map(|_| {
         let state = random.choice(STATES).unwrap();
-        let error = if state == CallState::Failed { random.choice(["no_match", "odoo_error"]).unwrap() } else { "" };
+        let error =
+            if state == CallState::Failed { random.choice(["no_match", "model_not_allowed"]).unwrap() } else { "" };
         // The lower numbers are called more often.
         let model = random.usize(..models).min(random.usize(..models)).min(random.usize(..models));
         Brief {
@@ -57,7 +59,7 @@ fn naive<'c>(calls: impl Iterator<Item = &'c Brief>) -> (Counted, Vec<f32>) {
 }
 
 fn check(counted: &Counted, (expected, times): (Counted, Vec<f32>), what: &str) {
-    assert_eq!(Counted { took: None, ..*counted }, expected, "{what}");
+    assert_eq!(Counted { took: None, denied: 0, ..*counted }, expected, "{what}");
     assert_eq!(counted.took.is_some(), !times.is_empty(), "{what}");
     for (told, percent) in counted.took.into_iter().flatten().zip([50, 95, 99]) {
         let measured = f64::from(times[(times.len() * percent).div_ceil(100).max(1) - 1]).max(0.125);
@@ -91,6 +93,12 @@ fn an_overview_is_what_a_naive_count_comes_to() {
             }
             assert!(begin > until && begin - length <= until);
             check(&overview.all, naive(of(overview.since, begin)), "all");
+            let is_denied = |names: &[String], call: &Brief| names[usize::from(call.error)] == "model_not_allowed";
+            let denied = parts.iter().map(|(names, calls)| {
+                let within = calls.iter().filter(within(overview.since, begin));
+                within.filter(|call| is_denied(names, call)).count() as u64
+            });
+            assert_eq!(overview.all.denied, denied.sum::<u64>());
             check_groups(&overview, &parts, |call| call.model, &overview.models);
             check_groups(&overview, &parts, |call| call.route, &overview.routes);
             check_groups(&overview, &parts, |call| call.caller, &overview.callers);
