@@ -245,6 +245,7 @@ fn arrived(incoming: &Incoming) -> Arrived {
         address: incoming.address,
         size: incoming.body.as_ref().map_or(0, Bytes::len),
         replay_of: incoming.by.replay_of(),
+        by: incoming.by.operator().map(str::to_owned),
         attempt_of: attempt.map(|attempt| attempt.of).or_else(|| step.map(|step| step.of)),
         attempt: attempt.map(|attempt| attempt.number).or_else(|| step.and_then(|step| step.attempt)),
         step: step.map(|step| step.number),
@@ -253,7 +254,7 @@ fn arrived(incoming: &Incoming) -> Arrived {
 
 impl Service {
     /// An Odoo account that Odoo does not accept is the operator's matter where the configuration gave it to a client.
-    fn as_client_account(&self, who: &Who, error: Error) -> Error {
+    pub(super) fn as_client_account(&self, who: &Who, error: Error) -> Error {
         match (&who.client, error) {
             // A call that was left half done keeps its own error, whichever account it used.
             (Some(client), Error::Plan(plan::Error::Odoo(source))) if source.is_about_credentials() => {

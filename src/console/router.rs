@@ -7,7 +7,7 @@ use http::{HeaderMap, Method, StatusCode};
 use hyper::body::Incoming;
 
 use super::{
-    Console, again, call, calls, clients, hooks, live, overview, queue,
+    Console, again, call, calls, clients, docs, hooks, live, overview, queue,
     session::{COOKIE, Proof, Session},
     sign_in,
     visit::{Place, Shown, Visit, not_found},
@@ -66,6 +66,7 @@ async fn to_page(visit: &Visit<'_>, headers: &HeaderMap) -> Shown {
         (_, ["again", rest @ ..]) => again::of_many(visit, rest).await,
         (_, ["queue", rest @ ..]) => queue::answer(visit, rest).await,
         (false, ["clients", rest @ ..]) => clients::page(visit, rest).await,
+        (_, ["docs", rest @ ..]) => docs::answer(visit, rest).await,
         (_, ["hooks", rest @ ..]) => hooks::answer(visit, rest).await,
         (_, ["signin"]) => Ok(crate::web::redirect("/")),
         (true, ["signout"]) => Ok(sign_in::out(visit.console, headers).await),
