@@ -52,7 +52,14 @@ impl Console {
     pub fn new(current: Arc<Current>, posted: Arc<Posted>) -> Self {
         let idle = current.site().calls.config.console.idle;
         let works = Arc::new(Works::new(current.clone()));
-        Self { current, posted, sessions: Sessions::new(idle), works, forms: Forms::default(), overview: overview::Shared::default() }
+        Self {
+            current,
+            posted,
+            sessions: Sessions::new(idle),
+            works,
+            forms: Forms::default(),
+            overview: overview::Shared::default(),
+        }
     }
 
     /// Answers a request of a browser.

@@ -4,4 +4,5 @@ mod accessible;
 mod calls;
 mod clients_and_hooks;
 mod lively;
+mod overview;
 mod sign_in;
