@@ -11,6 +11,7 @@ pub(super) mod brief;
 pub(super) mod call;
 pub(super) mod filter;
 pub(super) mod follow;
+pub(super) mod news;
 mod open_tables;
 pub(super) mod page;
 mod parallel;
