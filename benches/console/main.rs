@@ -2,11 +2,25 @@
 //!
 //!     cargo bench --bench console             all of it
 //!     cargo bench --bench console -- log      list and overview over a log of a million calls
+//!     cargo bench --bench console -- open     calls a second with ten consoles open, and with none
 //!
 //! `ODOO_GATEWAY_BENCH_CALLS` is for another number of calls, `ODOO_GATEWAY_BENCH_LOG` a folder that is kept for the next run.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark fails by panicking")]
 
+#[path = "../own_cost/gateway.rs"]
+#[allow(dead_code, reason = "another benchmark needs more of it")]
+mod gateway;
+#[path = "../own_cost/load.rs"]
+#[allow(dead_code, reason = "another benchmark needs more of it")]
+mod load;
+#[path = "../own_cost/message.rs"]
+#[allow(dead_code, reason = "another benchmark needs more of it")]
+mod message;
+mod open;
+#[path = "../own_cost/stub.rs"]
+#[allow(dead_code, reason = "another benchmark needs more of it")]
+mod stub;
 mod written;
 
 use std::{
@@ -26,6 +40,11 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     if is_wanted("log") {
         runtime.block_on(log());
+    }
+    if is_wanted("open") {
+        // One thread, as `own_cost` has it: what it would gain by a second one it would take from the gateway.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(open::measure());
     }
 }
 

@@ -140,12 +140,13 @@ fn begin_call(
     }
     let took = 4.0 + 60.0 * random.f64() / (0.02 + random.f64());
     let ends = ts + SignedDuration::from_micros((took * 1e3) as i64);
+    // One call in some hundred thousand.
+    let is_rare = number % 100_003 == 5;
     let tail = match random.u32(..1000) {
-        kind if kind < 25 => {
-            // The rarest code is of one call in some hundred thousand.
-            let code = match number % 100_003 {
-                0 => "lock_timeout",
-                _ => CODES[random.usize(..CODES.len() - 2).min(random.usize(..CODES.len() - 2))],
+        kind if kind < 25 || is_rare => {
+            let code = match is_rare {
+                true => "lock_timeout",
+                false => CODES[random.usize(..CODES.len() - 2).min(random.usize(..CODES.len() - 2))],
             };
             format!(
                 r#""state":"failed","error":"{code}","message":"No record matches what the payload names, number {number}","duration_ms":{took:.3},"result":{{"is_success":false,"messages":"No record matches what the payload names, number {number}","error":{{"code":"{code}","retry":"no","path":"payload.order_line[{}].product_id"}}}}"#,
