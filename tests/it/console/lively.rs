@@ -183,6 +183,13 @@ impl Lively {
         line["id"].as_str().unwrap().to_owned()
     }
 
+    /// The id of the first call of a client that ended with this code.
+    pub(super) fn failed_of(&self, client: &str, code: &str) -> String {
+        let log = self.gateway.log();
+        let line = log.iter().find(|line| line["error"] == code && line["client"] == client).unwrap();
+        line["id"].as_str().unwrap().to_owned()
+    }
+
     /// The paths of the pages of a console that has calls.
     pub(super) async fn pages(&self) -> Vec<String> {
         let failed = self.failed("no_match");

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::lively::Lively;
 use crate::support::browser::Browser;
 
-/// What documentation shows, as `docs/images/console-NAME.png`.
+/// What documentation shows, as `docs/images/console-NAME.webp`.
 const SHOWN: [&str; 7] = [
     "overview-1280-light",
     "overview-390-dark",
@@ -35,7 +35,8 @@ async fn pictures_are_made_where_they_are_asked_for() {
     let browser = Browser::start().await;
     lively.sign_in(&browser, &lively.operator).await;
     let base = &lively.gateway.admin;
-    let failed = lively.failed("no_match");
+    // One of the last hour, which a person mends.
+    let failed = lively.failed_of("webshop", "no_match");
     browser.open(&format!("{base}/calls/{failed}/again")).await;
     let mended = json!({"payload": {"name": "Brouwerij De Kroon", "ref": "C-1007", "country_id": {"code": "BE"}}});
     browser.replace("#payload", &serde_json::to_string_pretty(&mended).unwrap()).await;
@@ -64,9 +65,9 @@ async fn pictures_are_made_where_they_are_asked_for() {
             browser.look(width, is_dark).await;
             let name = format!("{name}-{width}-{}", if is_dark { "dark" } else { "light" });
             let picture = browser.picture(HEIGHT).await;
-            fs::write(folder.join(format!("{name}.png")), &picture).unwrap();
+            fs::write(folder.join(format!("{name}.webp")), &picture).unwrap();
             if SHOWN.contains(&&*name) {
-                fs::write(images.join(format!("console-{name}.png")), &picture).unwrap();
+                fs::write(images.join(format!("console-{name}.webp")), &picture).unwrap();
             }
         }
     }

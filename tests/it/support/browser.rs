@@ -196,13 +196,13 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", features).await;
     }
 
-    /// A picture of the page as PNG, from its top on, so many pixels high at most.
+    /// A picture of the page as WebP, from its top on, so many pixels high at most.
     pub(crate) async fn picture(&self, most: u32) -> Vec<u8> {
         let size =
             self.script("const root = document.documentElement; return [root.clientWidth, root.scrollHeight]").await;
         let height = size[1].as_u64().unwrap().min(u64::from(most));
         let clip = json!({"x": 0, "y": 0, "width": size[0], "height": height, "scale": 1});
-        let taken = json!({"format": "png", "captureBeyondViewport": true, "clip": clip});
+        let taken = json!({"format": "webp", "quality": 75, "captureBeyondViewport": true, "clip": clip});
         let taken = self.devtools("Page.captureScreenshot", taken).await;
         STANDARD.decode(taken["data"].as_str().unwrap()).unwrap()
     }
