@@ -140,7 +140,7 @@ impl Error {
             Self::NoPayload => errors::Code::NoPayload,
             Self::Failed(_) | Self::Mistaken(_) | Self::Expression { .. } | Self::NotVals(_) => {
                 errors::Code::HookTemplate
-            },
+            }
             Self::Unreadable(_) => errors::Code::HookBody,
             Self::Fetch(NotFetched::Failed(_)) => errors::Code::HookFetchFailed,
             Self::Fetch(NotFetched::Refused(_)) => errors::Code::HookFetchRefused,

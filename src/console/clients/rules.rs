@@ -80,7 +80,8 @@ fn allowed(policy: &Policy) -> Rule {
 
 fn most(Most { read, write }: Most) -> String {
     let read = read.map_or("Any number is read".to_owned(), |most| format!("At most {} read", show::count(&most)));
-    let write = write.map_or("any number is changed".to_owned(), |most| format!("at most {} changed", show::count(&most)));
+    let write =
+        write.map_or("any number is changed".to_owned(), |most| format!("at most {} changed", show::count(&most)));
     format!("{read}, {write}")
 }
 

@@ -77,9 +77,8 @@ mod tests {
 
     fn client(lines: &str) -> Client {
         let hash = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae";
-        let text = format!(
-            "name = \"a\"\nkey_sha256 = \"{hash}\"\nodoo_login = \"bot\"\nodoo_key_env = \"KEY\"\n{lines}"
-        );
+        let text =
+            format!("name = \"a\"\nkey_sha256 = \"{hash}\"\nodoo_login = \"bot\"\nodoo_key_env = \"KEY\"\n{lines}");
         toml::from_str(&text).unwrap()
     }
 
