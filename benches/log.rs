@@ -58,6 +58,7 @@ fn arrived() -> Arrived {
         address,
         size: 300,
         replay_of: None,
+        by: None,
         attempt_of: None,
         attempt: None,
         step: None,

@@ -19,10 +19,10 @@ use crate::{
         serve::front::{Front, Malformed, Rules},
     },
     limits::{ConcurrencyLimit, Exceeded},
-    log::{NotSettled, Settlement},
+    log::{Acted, NotSettled, Operator, Settlement},
     memory::Memory,
     metrics::Reading,
-    operations::{queue::depths_to_json, replay::ReplayRequest},
+    operations::{queue::depths_to_json, replay::ReplayRequest, settlement},
     wire::{Response, collect},
 };
 
@@ -48,7 +48,7 @@ impl Front for Private {
     }
 
     /// Answers `/health` (this process), `/ready` (the log takes lines, Odoo answers), `/metrics`, `/queue` (how many calls wait) and,
-    /// to the operator, `/replay` and `/settle`. Everything else is the console's.
+    /// to the operator, `/replay`, `/settle` and `/acted`. Everything else is the console's.
     async fn answer(&self, peer: IpAddr, request: http::Request<Incoming>) -> Response {
         let site = self.current.site();
         let calls = &site.calls;
@@ -59,6 +59,7 @@ impl Front for Private {
             (&Method::GET, "/queue") if !wants_page(request.headers()) => queue(calls).await,
             (&Method::POST, "/replay") => replay(calls, &self.posted, peer, request).await,
             (&Method::POST, "/settle") => settle(calls, &self.posted, request).await,
+            (&Method::POST, "/acted") => acted(calls, &self.posted, request).await,
             _ => self.console.answer(peer, request).await,
         }
     }
@@ -128,6 +129,9 @@ async fn replay(calls: &Arc<Service>, posted: &Posted, address: IpAddr, request:
         Ok(again) => again,
         Err(refusal) => return refusal,
     };
+    if let Err(error) = again.record(&calls.log).await {
+        return refusal(StatusCode::SERVICE_UNAVAILABLE, "log_failed", &error.to_string());
+    }
     match again.into_incoming(address) {
         Some(incoming) => answer(calls, incoming, ()).await,
         None => refusal(StatusCode::BAD_REQUEST, "invalid_envelope", "a header of the call cannot be sent"),
@@ -139,10 +143,23 @@ async fn settle(calls: &Service, posted: &Posted, request: http::Request<Incomin
         Ok(settlement) => settlement,
         Err(refusal) => return refusal,
     };
-    match calls.log.settle(settlement).await {
+    let operator = Operator::on_command_line(&*settlement.by);
+    match settlement::record(&calls.log, &operator, settlement).await {
         Ok(()) => respond::json_response(StatusCode::OK, &json!({"settled": true})),
         Err(NotSettled::Log(error)) => refusal(StatusCode::SERVICE_UNAVAILABLE, "log_failed", &error.to_string()),
         Err(error) => refusal(StatusCode::CONFLICT, "not_settled", &error.to_string()),
+    }
+}
+
+/// Records what the operator has done elsewhere.
+async fn acted(calls: &Service, posted: &Posted, request: http::Request<Incoming>) -> Response {
+    let acted = match told::<Acted>(calls, posted, request, ENVELOPE).await {
+        Ok(acted) => acted,
+        Err(refusal) => return refusal,
+    };
+    match calls.log.acted(acted).await {
+        Ok(()) => respond::json_response(StatusCode::OK, &json!({"recorded": true})),
+        Err(error) => refusal(StatusCode::SERVICE_UNAVAILABLE, "log_failed", &error.to_string()),
     }
 }
 

@@ -17,6 +17,7 @@ mod overview;
 mod queue;
 mod router;
 mod session;
+mod settle;
 mod sign_in;
 mod visit;
 
@@ -25,10 +26,11 @@ use std::{net::IpAddr, sync::Arc};
 use http::StatusCode;
 use hyper::body::Incoming;
 
-use self::session::Sessions;
+use self::{again::once::Forms, session::Sessions};
 use crate::{
     control::Posted,
     current::Current,
+    operations::replay::Works,
     web::{Frame, Problem, assets, host},
     wire::Response,
 };
@@ -39,12 +41,17 @@ pub struct Console {
     current: Arc<Current>,
     posted: Arc<Posted>,
     sessions: Sessions,
+    /// Calls of filters that are sent again.
+    works: Arc<Works>,
+    /// Forms that are carried out once.
+    forms: Forms,
 }
 
 impl Console {
     pub fn new(current: Arc<Current>, posted: Arc<Posted>) -> Self {
         let idle = current.site().calls.config.console.idle;
-        Self { current, posted, sessions: Sessions::new(idle) }
+        let works = Arc::new(Works::new(current.clone()));
+        Self { current, posted, sessions: Sessions::new(idle), works, forms: Forms::default() }
     }
 
     /// Answers a request of a browser.

@@ -58,13 +58,14 @@ pub use self::{
     },
     read::{
         archive::Archive,
-        call::{Call, CallState, Settled},
+        call::{Call, CallState, Repetition, Settled},
         filter::Filter,
         follow::FollowPosition,
         page::{Cursor, Page},
         route::RecordedRoute,
     },
     write::{
+        acted::{Acted, Action, Operator},
         entry::Entry,
         passed::PassedEnd,
         record::{Arrived, Caller, Failure, Finished, OdooCall, Passed, Received, Who, milliseconds, written_records},

@@ -6,6 +6,7 @@
 //! It is JSON in serde_json's values: OpenAPI 3.1 has JSON Schema for its schemas, and those of models are known at run time only.
 
 mod answers;
+pub mod collections;
 mod credentials;
 mod example;
 mod fields;

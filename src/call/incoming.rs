@@ -55,9 +55,9 @@ pub enum Presented {
 pub enum By {
     /// The caller that presents the credential.
     Caller,
-    /// The operator, from this machine: limits of callers do not apply. `replay_of` is the recorded call that it repeats;
-    /// `is_hidden` says that the log has hidden values of it, which read `***` now.
-    Operator { replay_of: Option<Uuid>, is_hidden: bool },
+    /// The operator, from this machine: limits of callers do not apply. `name` is the person's,
+    /// `replay_of` the recorded call that it repeats, and `is_hidden` says that the log has hidden values of it, which read `***` now.
+    Operator { name: String, replay_of: Option<Uuid>, is_hidden: bool },
     /// A worker, for the client that had the call accepted.
     Queue(Attempt),
     /// The gateway, for a delivery whose template made several calls.
@@ -99,6 +99,14 @@ impl By {
     /// Whether the operator has it made.
     pub fn is_operator(&self) -> bool {
         matches!(self, Self::Operator { .. })
+    }
+
+    /// The name of the operator that has it made.
+    pub fn operator(&self) -> Option<&str> {
+        match self {
+            Self::Operator { name, .. } => Some(name),
+            Self::Caller | Self::Queue(_) | Self::Step(_) => None,
+        }
     }
 
     /// The recorded call that it repeats.

@@ -245,6 +245,7 @@ fn arrived(incoming: &Incoming) -> Arrived {
         address: incoming.address,
         size: incoming.body.as_ref().map_or(0, Bytes::len),
         replay_of: incoming.by.replay_of(),
+        by: incoming.by.operator().map(str::to_owned),
         attempt_of: attempt.map(|attempt| attempt.of).or_else(|| step.map(|step| step.of)),
         attempt: attempt.map(|attempt| attempt.number).or_else(|| step.and_then(|step| step.attempt)),
         step: step.map(|step| step.number),

@@ -1,6 +1,8 @@
-//! `odoo-gateway openapi`: prints the interface as an OpenAPI 3.1 document.
+//! `odoo-gateway openapi`: prints the interface as an OpenAPI 3.1 document, or as a collection of requests.
 
-use std::{io::Write, path::Path, process::ExitCode, sync::Arc};
+mod form;
+
+use std::{path::Path, process::ExitCode, sync::Arc};
 
 use anyhow::{Context, bail};
 use tokio::time::Instant;
@@ -16,7 +18,7 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  odoo-gateway openapi --url https://gateway.example.com > openapi.json\n  odoo-gateway openapi --model sale.order --model res.partner --as-client webshop"
+    after_help = "Examples:\n  odoo-gateway openapi --url https://gateway.example.com > openapi.json\n  odoo-gateway openapi --model sale.order --model res.partner --as-client webshop\n  odoo-gateway openapi --as postman > collection.json\n  odoo-gateway openapi --as bruno --into collection"
 )]
 pub(super) struct Args {
     #[command(flatten)]
@@ -30,6 +32,8 @@ pub(super) struct Args {
     /// The address by which the gateway is called, which the document names
     #[arg(long, value_name = "URL")]
     url: Option<String>,
+    #[command(flatten)]
+    output: form::Output,
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -42,7 +46,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
         _ => Vec::new(),
     };
-    print(&Document::new(About { url: args.url.as_deref(), hooks, models: &models }))?;
+    args.output.put(&Document::new(About { url: args.url.as_deref(), hooks, models: &models }))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -79,11 +83,4 @@ async fn models(config: &Config, client: &str, names: &[String]) -> anyhow::Resu
     let caller = caller.await.map_err(|error| anyhow::anyhow!("`{}`: {}", client.name, error.for_operator()))?;
     let files = CallFiles::new(Arc::new(Fetcher::build(&config.files)?));
     Ok(Reader { config, files: &files, caller: &caller }.models(names).await?)
-}
-
-fn print(document: &Document) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, document.as_json())?;
-    writeln!(out)?;
-    Ok(())
 }

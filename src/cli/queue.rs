@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     config::{self, Config},
-    operations::queue::Queue,
+    operations::queue::{Done, Queue},
     route::Route,
     store::{Delivery, Filter, State, StoredCall},
 };
@@ -61,6 +61,15 @@ pub(super) async fn run(command: Command) -> anyhow::Result<ExitCode> {
 
 async fn open(configured: &Configured) -> anyhow::Result<Queue> {
     Ok(Queue::open(&Config::load(&configured.config)?).await?)
+}
+
+/// What was done; says where the log has no record of it.
+fn told<T>(done: Done<T>) -> T {
+    if let Err(error) = done.recorded {
+        let error = format!("{:#}", anyhow::Error::from(error));
+        eprintln!("it is done, but the log has no record of who did it: {}", terminal::plain(&error));
+    }
+    done.what
 }
 
 /// Which calls are meant.

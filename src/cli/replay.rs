@@ -13,11 +13,11 @@ use similar::TextDiff;
 use super::{
     Configured,
     log::{Which, calls, show::shown},
-    terminal,
+    terminal, user,
 };
 use crate::{
     config::Config,
-    log::{Call, CallState},
+    log::{Call, CallState, Operator},
     operations::{
         calls::Calls,
         replay::{Actor, Answer, Draft, Executor, NotReplayable, NotSelected, Options, Replay, Selection},
@@ -72,8 +72,11 @@ struct AsWhom {
 /// Why a call is not sent.
 #[derive(Debug, thiserror::Error)]
 enum NotSent {
-    #[error(transparent)]
-    NotReplayable(#[from] NotReplayable),
+    #[error("{reason}{}", hint(.reason))]
+    NotReplayable {
+        #[from]
+        reason: NotReplayable,
+    },
     #[error("{0:#}")]
     Edit(anyhow::Error),
 }
@@ -107,7 +110,7 @@ pub(super) async fn run(mut args: Args) -> anyhow::Result<ExitCode> {
     let mut replays = Vec::new();
     for call in &chosen {
         let replay = replay(&log, call, &config, &options, args.edit.as_ref()).await;
-        let is_meant = !matches!(&replay, Err(NotSent::NotReplayable(reason)) if !selection.means(reason));
+        let is_meant = !matches!(&replay, Err(NotSent::NotReplayable { reason }) if !selection.means(reason));
         if is_meant {
             replays.push((call, replay));
         }
@@ -142,6 +145,21 @@ fn not_selected(error: NotSelected) -> anyhow::Error {
     }
 }
 
+/// What the command line offers against a reason.
+fn hint(reason: &NotReplayable) -> &'static str {
+    match reason {
+        NotReplayable::Done | NotReplayable::InDoubt => "; --force repeats it all the same",
+        NotReplayable::Repeated => "; --force repeats it once more",
+        NotReplayable::Queued => "; `odoo-gateway queue retry` has it tried again",
+        NotReplayable::Hidden(_) => "; give its payload with --edit",
+        NotReplayable::Gone => "; `odoo-gateway log verify` says more",
+        NotReplayable::WhoseCredential | NotReplayable::UnknownClient(_) => {
+            "; give --as-client, or --login with --secret-env or --secret-file"
+        }
+        _ => "",
+    }
+}
+
 /// The request that repeats a call, after the person has edited it where they want to.
 async fn replay(
     log: &Calls,
@@ -154,7 +172,7 @@ async fn replay(
     if let Some(file) = edited {
         edit::edit(file.as_deref(), &mut draft).map_err(NotSent::Edit)?;
     }
-    Ok(draft.ready(config, options)?)
+    Ok(draft.ready(config, options, Operator::on_command_line(user()))?)
 }
 
 /// Sends one call after the other, since their order may matter, and prints each outcome. Nothing depends on the reader.

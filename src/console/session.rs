@@ -102,7 +102,7 @@ fn digest(text: &str) -> [u8; 32] {
     Sha256::digest(text).into()
 }
 
-fn random() -> Option<String> {
+pub(super) fn random() -> Option<String> {
     let mut bytes = [0; NUMBER_BYTES];
     aws_lc_rs::rand::fill(&mut bytes).ok()?;
     Some(const_hex::encode(bytes))

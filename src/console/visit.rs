@@ -8,6 +8,7 @@ use super::{Console, session::Session};
 use crate::{
     config::{Config, Role},
     http::Site,
+    log::Operator,
     operations::calls::Calls,
     web::{Form, Frame, Link, Person, Problem},
 };
@@ -64,6 +65,12 @@ impl Visit<'_> {
 
     pub(super) fn is_operator(&self) -> bool {
         self.session.proof.role() >= Role::Operator
+    }
+
+    /// The same with role and address.
+    pub(super) fn operator(&self) -> Operator {
+        let role = Some(self.session.proof.role().name().into());
+        Operator { by: self.who().to_owned(), role, address: Some(self.peer) }
     }
 
     /// The calls of the log.

@@ -4,6 +4,7 @@
 //!
 //! Invariants: a reader takes no lock, changes nothing but the derived index, and uses whole lines only.
 
+mod acts;
 pub(super) mod archive;
 mod assembly;
 pub(super) mod call;

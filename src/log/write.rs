@@ -5,6 +5,7 @@
 //! Invariants: every value that a caller or Odoo sent passes [`content`], which redacts it and moves large values to blobs; a
 //! line is acknowledged after its sync; after a failed sync nothing is written any more.
 
+pub(super) mod acted;
 pub(super) mod content;
 pub(super) mod entry;
 pub(super) mod journal;

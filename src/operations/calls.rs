@@ -106,6 +106,14 @@ impl Calls {
         self.read(move |archive| archive.lines(&call)).await
     }
 
+    /// What operators did within this time, the earliest first; see [`Archive::acts`].
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn acts(&self, since: Option<Timestamp>, until: Option<Timestamp>) -> Result<Vec<Value>, Error> {
+        self.read(move |archive| archive.acts(since, until)).await
+    }
+
     /// The end of the log at this moment.
     ///
     /// # Errors

@@ -1,16 +1,19 @@
 //! The store of keys and queued calls, for an operator: what is in it, and calls that are tried again or dropped by a filter.
 //!
-//! The store is opened beside the gateway that has it, or without one: its operations are compare-and-set, so that no worker is
-//! disturbed. Who did what is said in the messages of this process.
+//! The store is that of the gateway that this process is, or is opened beside the one that has it, or without one: its operations are
+//! compare-and-set, so that no worker is disturbed. Who did what is recorded in the log, and said in the messages of this process.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::acts;
 use crate::{
+    call::Service,
     config::Config,
+    log::{Acted, Action, Operator},
     store::{self, Clock, Depth, Filter, Spans, State, Store, StoredCall},
 };
 
@@ -29,10 +32,23 @@ pub enum Error {
 /// The store, opened by an operator.
 #[derive(Debug)]
 pub struct Queue {
-    store: Store,
+    store: Arc<Store>,
+    record: Record,
+}
+
+/// Where it is recorded what is done.
+#[derive(Debug)]
+enum Record {
+    Elsewhere(Box<Config>),
+    Within(Arc<Service>),
 }
 
 impl Queue {
+    /// That of the gateway that this process is.
+    pub fn within(calls: Arc<Service>) -> Self {
+        Self { store: calls.store.clone(), record: Record::Within(calls) }
+    }
+
     /// The store of this configuration.
     ///
     /// # Errors
@@ -45,7 +61,7 @@ impl Queue {
             None if !Store::is_in(&delivery.directory) => return Err(Error::None(delivery.directory.clone())),
             None => Store::beside_gateway(&delivery.directory, spans).await?,
         };
-        Ok(Self { store })
+        Ok(Self { store: Arc::new(store), record: Record::Elsewhere(Box::new(config.clone())) })
     }
 
     /// The time of the store, in milliseconds since 1970.
@@ -83,8 +99,16 @@ impl Queue {
     /// # Errors
     /// The store does not answer.
     pub async fn count(&self, filter: &Filter, states: &[State]) -> Result<u64, Error> {
-        let found = self.store.count(filter.clone()).await?;
+        let found = self.counts(filter).await?;
         Ok(found.iter().filter(|(state, _)| states.contains(state)).map(|(_, number)| number).sum())
+    }
+
+    /// How many calls of a filter there are in each state that has any.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn counts(&self, filter: &Filter) -> Result<Vec<(State, u64)>, Error> {
+        Ok(self.store.count(filter.clone()).await?)
     }
 
     /// Puts the dead calls of a filter back into their lanes, in their order, and makes those due that wait for another try. How
@@ -92,40 +116,63 @@ impl Queue {
     ///
     /// # Errors
     /// The store does not answer; some may have been changed.
-    pub async fn retry(&self, filter: &Filter, by: &str) -> Result<u64, Error> {
+    pub async fn retry(&self, filter: &Filter, operator: &Operator) -> Result<Done<u64>, Error> {
         let number = self.store.retry(filter).await?;
-        tracing::info!(by, number, "queued calls are tried again");
-        Ok(number)
+        tracing::info!(by = operator.by, number, "queued calls are tried again");
+        Ok(self.recorded(number, with_calls(operator.does(Action::Retried), filter, number)).await)
     }
 
     /// Takes calls of a filter out that no worker has; their keys are free. How many.
     ///
     /// # Errors
     /// The store does not answer; some may have been dropped.
-    pub async fn drop_calls(&self, filter: &Filter, by: &str) -> Result<u64, Error> {
+    pub async fn drop_calls(&self, filter: &Filter, operator: &Operator) -> Result<Done<u64>, Error> {
         let number = self.store.drop_calls(filter).await?;
-        tracing::info!(by, number, "queued calls were dropped");
-        Ok(number)
+        tracing::info!(by = operator.by, number, "queued calls were dropped");
+        Ok(self.recorded(number, with_calls(operator.does(Action::Dropped), filter, number)).await)
     }
 
     /// Pauses the queue of a client. Whether it went on before.
     ///
     /// # Errors
     /// The store does not answer.
-    pub async fn pause(&self, client: &str, why: &str, by: &str) -> Result<bool, Error> {
+    pub async fn pause(&self, client: &str, why: &str, operator: &Operator) -> Result<Done<bool>, Error> {
         let is_new = self.store.pause(client, Some(why)).await?;
-        tracing::info!(by, client, why, is_new, "a queue is paused");
-        Ok(is_new)
+        tracing::info!(by = operator.by, client, why, is_new, "a queue is paused");
+        let why = Some(why.to_owned());
+        let acted = Acted { client: Some(client.to_owned()), why, ..operator.does(Action::Paused) };
+        Ok(self.recorded(is_new, acted).await)
     }
 
     /// Lets the queue of a client go on. Whether it was paused before.
     ///
     /// # Errors
     /// The store does not answer.
-    pub async fn resume(&self, client: &str, by: &str) -> Result<bool, Error> {
+    pub async fn resume(&self, client: &str, operator: &Operator) -> Result<Done<bool>, Error> {
         let was_paused = self.store.pause(client, None).await?;
-        tracing::info!(by, client, was_paused, "a queue goes on");
-        Ok(was_paused)
+        tracing::info!(by = operator.by, client, was_paused, "a queue goes on");
+        let acted = Acted { client: Some(client.to_owned()), ..operator.does(Action::Resumed) };
+        Ok(self.recorded(was_paused, acted).await)
+    }
+
+    /// Calls of a filter behind the one with this `seq`, the oldest first, at most so many.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn page(&self, filter: &Filter, after: i64, most: u32) -> Result<Vec<StoredCall>, Error> {
+        Ok(self.store.list(filter.clone(), after, most).await?)
+    }
+
+    /// Records what has been done. That the log does not take it undoes nothing.
+    async fn recorded<T>(&self, what: T, acted: Acted) -> Done<T> {
+        let recorded = match &self.record {
+            Record::Within(calls) => calls.log.acted(acted).await.map_err(Into::into),
+            Record::Elsewhere(config) => acts::record(config, acted).await,
+        };
+        if let Err(error) = &recorded {
+            tracing::warn!(%error, "what an operator did is not on the log's record");
+        }
+        Done { what, recorded }
     }
 
     /// How many calls each client has.
@@ -143,6 +190,41 @@ impl Queue {
     pub async fn settle(&self, id: Uuid, outcome: Option<Vec<u8>>) -> Result<bool, Error> {
         Ok(self.store.settle(id, outcome).await?)
     }
+}
+
+/// What was done to the queue, and whether the log has it.
+#[derive(Debug)]
+#[must_use]
+pub struct Done<T> {
+    pub what: T,
+    pub recorded: Result<(), acts::Error>,
+}
+
+fn with_calls(acted: Acted, filter: &Filter, number: u64) -> Acted {
+    Acted { of: filter.ids.clone(), filter: words(filter), number: Some(number), ..acted }
+}
+
+/// The conditions of a filter, as a query. Its ids are not among them.
+fn words(filter: &Filter) -> String {
+    let Filter { ids: _, states, client, model, route, error, lane, key, before, is_blocked } = filter;
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    for state in states {
+        query.append_pair("state", state.as_str());
+    }
+    let texts =
+        [("client", client), ("model", model), ("route", route), ("error", error), ("lane", lane), ("key", key)];
+    for (name, value) in texts {
+        if let Some(value) = value {
+            query.append_pair(name, value);
+        }
+    }
+    if let Some(before) = before {
+        query.append_pair("before", &before.to_string());
+    }
+    if *is_blocked {
+        query.append_pair("blocked", "1");
+    }
+    query.finish()
 }
 
 /// The depths of clients as JSON, for `queue stats --json` and `GET /queue`.

@@ -12,10 +12,14 @@ mod edit;
 mod execute;
 mod request;
 mod select;
+mod survey;
+mod works;
 
 pub use self::{
     draft::{Actor, Draft, NotReplayable, Options, Replay},
-    execute::{Answer, Executor},
+    execute::{Answer, Executor, NoAnswer},
     request::ReplayRequest,
     select::{NotSelected, Selection},
+    survey::Survey,
+    works::{LISTED, MOST, Order, Progress, SentOutcome, Work, Works},
 };

@@ -3,7 +3,7 @@
 //! One process writes the log: the gateway that runs records the settlement, or this process where none does. The store is told, too:
 //! a key of a call that was done is answered with what is known now, and one of a call that was not is free again.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use uuid::Uuid;
 
@@ -13,9 +13,9 @@ use super::{
     queue::{self, Queue},
 };
 use crate::{
-    call::Outcome,
+    call::{Outcome, Service},
     config::Config,
-    log::{self, Log, NotSettled, Settlement},
+    log::{self, Acted, Action, Log, NotSettled, Operator, Settlement},
 };
 
 /// The log is read from its end to the call, and a line is written.
@@ -49,16 +49,36 @@ pub async fn settle(config: &Config, settlement: Settlement) -> Result<(), Error
     } else {
         here(config, settlement).await?;
     }
-    in_store(config, &told).await
-}
-
-/// Closes the call in the store of keys, where it is in doubt there, too.
-async fn in_store(config: &Config, settlement: &Settlement) -> Result<(), Error> {
     let queue = match Queue::open(config).await {
         Ok(queue) => queue,
         Err(queue::Error::None(_)) => return Ok(()),
         Err(error) => return Err(Error::Store(error)),
     };
+    in_store(config, &queue, &told).await
+}
+
+/// The same within the gateway that this process is.
+///
+/// # Errors
+/// The call is not in doubt, or the log or the store cannot be used.
+pub async fn settle_within(calls: &Arc<Service>, operator: &Operator, settlement: Settlement) -> Result<(), Error> {
+    let id = settlement.id;
+    record(&calls.log, operator, settlement.clone()).await.map_err(|reason| Error::Refused(id, reason))?;
+    in_store(&calls.config, &Queue::within(calls.clone()), &settlement).await
+}
+
+/// Writes the settlement, and that somebody did it.
+///
+/// # Errors
+/// The call is not in doubt, or the log cannot be used.
+pub async fn record(log: &Log, operator: &Operator, settlement: Settlement) -> Result<(), NotSettled> {
+    let Settlement { id, why, .. } = settlement.clone();
+    log.settle(settlement).await?;
+    Ok(log.acted(Acted { of: vec![id], why, ..operator.does(Action::Settled) }).await?)
+}
+
+/// Closes the call in the store of keys, where it is in doubt there, too.
+async fn in_store(config: &Config, queue: &Queue, settlement: &Settlement) -> Result<(), Error> {
     // What is in doubt may be an attempt of a queued call, which has an id of its own.
     let ids = [Some(settlement.id), accepted(config, settlement.id).await];
     for id in ids.into_iter().flatten() {
@@ -80,7 +100,8 @@ async fn accepted(config: &Config, id: Uuid) -> Option<Uuid> {
 async fn here(config: &Config, settlement: Settlement) -> Result<(), Error> {
     let id = settlement.id;
     let log = Log::open(&config.log).map_err(Error::Log)?;
-    let settled = log.settle(settlement).await;
+    let operator = Operator::on_command_line(&*settlement.by);
+    let settled = record(&log, &operator, settlement).await;
     log.close().await;
     settled.map_err(|reason| Error::Refused(id, reason))
 }

@@ -15,6 +15,7 @@ mod changes;
 mod cli;
 mod clients;
 mod cluster;
+mod collections;
 mod conformance;
 mod console;
 mod credentials;

@@ -8,7 +8,7 @@ use std::{
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Configured, Which, calls};
 use crate::{log::Call, operations::calls::Query};
@@ -19,7 +19,7 @@ pub(crate) struct Export {
     configured: Configured,
     #[command(flatten)]
     which: Which,
-    /// jsonl has a call and its lines, files and all, in one object a line; csv has a row of facts for each call
+    /// jsonl has a call and its lines, files and all, in one object a line, and what operators did between them; csv has a row of facts for each call
     #[arg(long, value_enum, default_value_t = Format::Jsonl)]
     format: Format,
 }
@@ -33,13 +33,26 @@ enum Format {
 impl Export {
     pub(super) async fn run(self, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         let log = calls(&self.configured)?;
-        let calls = log.page(Query { filter: self.which.filter(), ..Query::default() }).await?.calls;
+        let filter = self.which.filter();
+        // What operators did is of no client, model or state.
+        let acts = match filter.is_of_time_alone() {
+            true => log.acts(filter.since, filter.until).await?,
+            false => Vec::new(),
+        };
+        let calls = log.page(Query { filter, ..Query::default() }).await?.calls;
         let calls = calls.iter().rev();
         match self.format {
             Format::Jsonl => {
+                let mut acts = acts.into_iter().map(|act| (time_of(&act), act)).peekable();
                 for call in calls {
+                    while let Some((_, act)) = acts.next_if(|(ts, _)| *ts < Some(call.ts)) {
+                        writeln!(out, "{}", json!({"operator": act}))?;
+                    }
                     let lines = log.lines(call).await?;
                     writeln!(out, "{}", json!({"call": call, "lines": lines}))?;
+                }
+                for (_, act) in acts {
+                    writeln!(out, "{}", json!({"operator": act}))?;
                 }
             }
             Format::Csv => {
@@ -52,6 +65,11 @@ impl Export {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// When an operator did this.
+fn time_of(act: &Value) -> Option<Timestamp> {
+    act["ts"].as_str()?.parse().ok()
 }
 
 #[derive(Serialize)]

@@ -123,6 +123,7 @@ fn write(out: &mut impl Write, call: &Call, lines: &[Value]) -> std::io::Result<
     let records = call.records.iter().map(|(model, id)| format!("{model} {id}")).collect::<Vec<_>>();
     fact("records", records.join(", "))?;
     fact("outcome of", call.repeat_of.map(|id| format!("{id}, which had the same key")).unwrap_or_default())?;
+    fact("sent by", first["by"].as_str().unwrap_or_default().to_owned())?;
     fact("repeats", call.replay_of.map(|id| id.to_string()).unwrap_or_default())?;
 
     if let sent @ Value::Object(_) = of(Event::CallReceived, "sent") {

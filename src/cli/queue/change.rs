@@ -11,7 +11,8 @@ use uuid::Uuid;
 
 use super::{Configured, Which, open};
 use crate::{
-    cli::user,
+    cli::{queue::told, user},
+    log::Operator,
     store::{Filter, State},
 };
 
@@ -56,7 +57,7 @@ impl Retry {
         let Some((queue, filter)) = self.chosen.confirmed("tried again", &states, out).await? else {
             return Ok(ExitCode::SUCCESS);
         };
-        let number = queue.retry(&filter, &user()).await?;
+        let number = told(queue.retry(&filter, &Operator::on_command_line(user())).await?);
         writeln!(out, "{number} calls or waiting keys are due now")?;
         Ok(ExitCode::SUCCESS)
     }
@@ -68,7 +69,7 @@ impl Drop {
         let Some((queue, filter)) = self.chosen.confirmed("dropped", &states, out).await? else {
             return Ok(ExitCode::SUCCESS);
         };
-        let number = queue.drop_calls(&filter, &user()).await?;
+        let number = told(queue.drop_calls(&filter, &Operator::on_command_line(user())).await?);
         writeln!(out, "{number} calls dropped; those that are being made stay")?;
         Ok(ExitCode::SUCCESS)
     }

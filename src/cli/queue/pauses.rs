@@ -4,8 +4,8 @@ use std::{io::Write, process::ExitCode};
 
 use clap::{Args, builder::NonEmptyStringValueParser};
 
-use super::{Configured, open, terminal};
-use crate::cli::user;
+use super::{Configured, open, terminal, told};
+use crate::{cli::user, log::Operator};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Pause {
@@ -31,7 +31,7 @@ impl Pause {
         let queue = open(&self.configured).await?;
         let by = user();
         let why = self.why.unwrap_or_else(|| format!("paused by {by}"));
-        let is_new = queue.pause(&self.client, &why, &by).await?;
+        let is_new = told(queue.pause(&self.client, &why, &Operator::on_command_line(by)).await?);
         let words = if is_new { "is paused" } else { "was paused already" };
         writeln!(out, "the queue of `{}` {words}", terminal::plain(&self.client))?;
         Ok(ExitCode::SUCCESS)
@@ -41,7 +41,7 @@ impl Pause {
 impl Resume {
     pub(super) async fn run(self, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         let queue = open(&self.configured).await?;
-        let was_paused = queue.resume(&self.client, &user()).await?;
+        let was_paused = told(queue.resume(&self.client, &Operator::on_command_line(user())).await?);
         let words = if was_paused { "goes on" } else { "was not paused" };
         writeln!(out, "the queue of `{}` {words}", terminal::plain(&self.client))?;
         Ok(ExitCode::SUCCESS)

@@ -29,10 +29,12 @@ pub enum Event {
     RequestReceived,
     RequestFinished,
     RequestRefused,
+    /// A person has done something with calls or queues.
+    OperatorActed,
 }
 
 impl Event {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::Segment,
         Self::Start,
         Self::Mark,
@@ -48,6 +50,7 @@ impl Event {
         Self::RequestReceived,
         Self::RequestFinished,
         Self::RequestRefused,
+        Self::OperatorActed,
     ];
 
     /// Its name in a line.
@@ -68,6 +71,7 @@ impl Event {
             Self::RequestReceived => "request.received",
             Self::RequestFinished => "request.finished",
             Self::RequestRefused => "request.refused",
+            Self::OperatorActed => "operator.acted",
         }
     }
 

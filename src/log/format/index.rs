@@ -53,13 +53,13 @@ pub(in crate::log) struct Row {
     pub(in crate::log) route: u32,
     pub(in crate::log) model: u32,
     pub(in crate::log) client: u32,
-    /// In a settlement, who settled the call.
+    /// In a settlement and in an operator's act, who did it.
     pub(in crate::log) login: u32,
     pub(in crate::log) address: u32,
     /// The state that the line records, if any.
     pub(in crate::log) state: Option<State>,
     pub(in crate::log) error: u32,
-    /// In a settlement, the reason.
+    /// In a settlement and in an operator's act, the reason.
     pub(in crate::log) message: u32,
     /// How many warnings the answer had.
     pub(in crate::log) warnings: u32,
@@ -208,7 +208,8 @@ fn is_indexed(event: Event) -> bool {
         | Event::CallSettled
         | Event::RequestReceived
         | Event::RequestFinished
-        | Event::RequestRefused => true,
+        | Event::RequestRefused
+        | Event::OperatorActed => true,
         Event::Segment | Event::Mark | Event::Gap | Event::Recovered | Event::Repaired | Event::SegmentDropped => false,
     }
 }
@@ -239,6 +240,9 @@ impl Making {
                 (members.route.unwrap_or_default(), members.why.unwrap_or(message))
             }
         };
+        // A call that an operator has made has the operator beside its Odoo user.
+        let is_by_operator = matches!(event, Event::CallSettled | Event::OperatorActed);
+        let login = members.by.filter(|_| is_by_operator).or(members.caller.map(|caller| caller.login));
         let end = message.char_indices().nth(MESSAGE).map_or(message.len(), |(end, _)| end);
         let mut records = Vec::new();
         for (model, ids) in &members.records {
@@ -255,7 +259,7 @@ impl Making {
             route: self.number(&route),
             model: self.number(&members.model.unwrap_or_default()),
             client: self.number(&members.client.unwrap_or_default()),
-            login: self.number(&members.by.or(members.caller.map(|caller| caller.login)).unwrap_or_default()),
+            login: self.number(&login.unwrap_or_default()),
             address: self.number(&members.address.unwrap_or_default()),
             state: members.state.as_deref().map(State::read),
             error: self.number(&members.error.unwrap_or_default()),

@@ -181,17 +181,22 @@ impl Archive {
     }
 }
 
+/// The index of a segment: from its file, or made of its bytes.
+pub(super) fn index_of(disk: &Disk, segment: Segment, is_sealed: bool) -> io::Result<Index> {
+    let kept = if is_sealed { Index::of_sealed(disk, segment).ok() } else { None };
+    match kept {
+        Some(index) => Ok(index),
+        None => Ok(Index::of(&read_segment(disk, segment)?)),
+    }
+}
+
 /// A segment's index, and the offsets of the lines that contain this text.
 fn look_up(
     disk: &Disk,
     (segment, is_sealed): (Segment, bool),
     needle: Option<&str>,
 ) -> io::Result<(Index, Option<HashSet<u64>>)> {
-    let index = if is_sealed { Index::of_sealed(disk, segment).ok() } else { None };
-    let index = match index {
-        Some(index) => index,
-        None => Index::of(&read_segment(disk, segment)?),
-    };
+    let index = index_of(disk, segment, is_sealed)?;
     let hits = match needle {
         Some(needle) => Some(lines_with(&read_segment(disk, segment)?, needle)),
         None => None,

@@ -88,7 +88,13 @@ impl Assembly {
             Event::CallReceived | Event::RequestReceived | Event::CallRefused | Event::RequestRefused => {
                 return self.complete(&met, is_live, filter, each);
             }
-            Event::Segment | Event::Mark | Event::Gap | Event::Recovered | Event::Repaired | Event::SegmentDropped => {}
+            Event::OperatorActed
+            | Event::Segment
+            | Event::Mark
+            | Event::Gap
+            | Event::Recovered
+            | Event::Repaired
+            | Event::SegmentDropped => {}
         }
         ControlFlow::Continue(())
     }

@@ -30,6 +30,14 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// Whether no condition is set but the time.
+    pub fn is_of_time_alone(&self) -> bool {
+        let Self { route, model, state, caller, error, hook, delivery, record, since: _, until: _, text, in_doubt } =
+            self;
+        let texts = [model, caller, error, hook, delivery, text];
+        route.is_none() && state.is_none() && record.is_none() && !in_doubt && texts.iter().all(|text| text.is_none())
+    }
+
     /// Checks all conditions but the text, which the index does not have.
     pub(in crate::log) fn admits(&self, call: &View<'_>) -> bool {
         let is = |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|wanted| wanted == value);

@@ -308,6 +308,7 @@ mod tests {
             address,
             size: 2,
             replay_of: None,
+            by: None,
             attempt_of: None,
             attempt: None,
             step: None,

@@ -30,6 +30,9 @@ pub struct Arrived {
     /// The call that this one repeats.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replay_of: Option<Uuid>,
+    /// The operator that has it made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
     /// The accepted call that this one is an attempt of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempt_of: Option<Uuid>,

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     config::Config,
     hook::{self, Hooks, Made, Sent},
-    log::{self, Archive, Call, CallState, Event, RecordedRoute, has_missing_content},
+    log::{self, Archive, Call, CallState, Event, Log, Operator, RecordedRoute, has_missing_content},
     operations::calls::{Calls, line_of},
     route::Route,
 };
@@ -58,17 +58,15 @@ impl Actor {
 /// Why a call is not replayed.
 #[derive(Debug, thiserror::Error)]
 pub enum NotReplayable {
-    #[error("it succeeded; --force repeats it all the same")]
+    #[error("it succeeded")]
     Done,
-    #[error(
-        "it, or a repetition of it, is in doubt: look in Odoo whether it was done; --force repeats it all the same"
-    )]
+    #[error("it, or a repetition of it, is in doubt: look in Odoo whether it was done")]
     InDoubt,
-    #[error("it has been repeated with success; --force repeats it once more")]
+    #[error("it has been repeated with success")]
     Repeated,
     #[error("the gateway is still working on it, or on a repetition of it")]
     Running,
-    #[error("it is in the queue, which delivers it; `odoo-gateway queue retry` has it tried again")]
+    #[error("it is in the queue, which delivers it")]
     Queued,
     #[error("it was refused before its payload was taken, so there is nothing to send; its caller can send it again")]
     NotKept,
@@ -77,19 +75,15 @@ pub enum NotReplayable {
     #[error("requests that were passed on are not repeated")]
     Passed,
     /// The template of its hook would see what was hidden.
-    #[error("parts of its body were hidden in the log ({0}); give its payload with --edit")]
+    #[error("parts of its body were hidden in the log ({0})")]
     Hidden(String),
     #[error("it was a dry run")]
     DryRun,
-    #[error("a part of its payload is gone from the log's folder; `odoo-gateway log verify` says more")]
+    #[error("a part of its payload is gone from the log's folder")]
     Gone,
-    #[error(
-        "its caller used a credential of their own, which is not kept; give --as-client, or --login with --secret-env or --secret-file"
-    )]
+    #[error("its caller used a credential of their own, which is not kept")]
     WhoseCredential,
-    #[error(
-        "the configuration has no [[client]] `{0}` any more; give --as-client, or --login with --secret-env or --secret-file"
-    )]
+    #[error("the configuration has no [[client]] `{0}` any more")]
     UnknownClient(String),
     #[error("it came by the hook `{0}`, which the configuration has no more")]
     UnknownHook(String),
@@ -110,12 +104,13 @@ pub enum NotReplayable {
 pub struct Draft {
     pub model: String,
     pub vals: Value,
-    route: Route,
+    pub route: Route,
     /// The call that is repeated: the one that was made first.
     root: Uuid,
-    client: String,
+    /// The `[[client]]` that made the call; empty where it had a credential of its own.
+    pub client: String,
     /// The paths of values that were hidden in the log, and read `***` now.
-    hidden: String,
+    pub hidden: String,
     answered: Value,
 }
 
@@ -124,6 +119,16 @@ pub struct Replay {
     pub(super) request: ReplayRequest,
     /// What the recorded call was answered, without its envelope; null where it got no answer.
     pub answered: Value,
+}
+
+impl Replay {
+    /// Records that it is sent, before it is; see [`ReplayRequest::record`].
+    ///
+    /// # Errors
+    /// The log has failed or has been closed.
+    pub async fn record(&self, log: &Log) -> Result<(), log::Error> {
+        self.request.record(log).await
+    }
 }
 
 impl Draft {
@@ -143,6 +148,29 @@ impl Draft {
             .read(move |archive| {
                 check_states(&root_of(archive, &call)?, &call, is_free)?;
                 Self::recorded(archive, &call, &config, is_dry_run, is_edited)
+            })
+            .await
+    }
+
+    /// What the call would send, for a look, with what keeps it from being sent at once: [`NotReplayable::Done`] and others need
+    /// force, [`NotReplayable::Hidden`] another payload.
+    ///
+    /// # Errors
+    /// The call cannot be made again at all, or its payload cannot be had from the log.
+    pub async fn look(
+        calls: &Calls,
+        call: &Call,
+        config: &Arc<Config>,
+    ) -> Result<(Self, Option<NotReplayable>), NotReplayable> {
+        let (call, config) = (call.clone(), config.clone());
+        calls
+            .read(move |archive| {
+                let root = root_of(archive, &call)?;
+                check_states(&root, &call, true)?;
+                let draft = Self::recorded(archive, &call, &config, true, true)?;
+                let obstacle = check_states(&root, &call, false)
+                    .and_then(|()| Self::recorded(archive, &call, &config, false, false).map(drop));
+                Ok((draft, obstacle.err()))
             })
             .await
     }
@@ -188,11 +216,11 @@ impl Draft {
         Ok(())
     }
 
-    /// The request, made as whom the options say.
+    /// The request, made as whom the options say, which this operator sends.
     ///
     /// # Errors
     /// A part of the payload is gone, or it is not known whose credential is used.
-    pub fn ready(mut self, config: &Config, options: &Options) -> Result<Replay, NotReplayable> {
+    pub fn ready(mut self, config: &Config, options: &Options, operator: Operator) -> Result<Replay, NotReplayable> {
         if has_missing_content(&self.vals) {
             return Err(NotReplayable::Gone);
         }
@@ -206,6 +234,7 @@ impl Draft {
             Actor::Recorded => (Some(known(&self.client, config)?), Vec::new()),
         };
         let request = ReplayRequest {
+            operator,
             of: (!options.dry_run).then_some(self.root),
             route: self.route,
             model: self.model,

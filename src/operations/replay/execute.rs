@@ -30,7 +30,10 @@ pub struct Executor(Place);
 
 enum Place {
     Running(RunningGateway),
+    /// A gateway that this process began for this.
     Here(Arc<Service>),
+    /// The gateway that this process is, for an operator at this address.
+    Within(Arc<Service>, IpAddr),
 }
 
 /// Why there is nothing to make the calls with.
@@ -53,6 +56,8 @@ pub enum NoAnswer {
     NoCall,
     #[error(transparent)]
     Gateway(#[from] gateway::Error),
+    #[error(transparent)]
+    Log(#[from] log::Error),
     #[error(transparent)]
     Cut(#[from] JoinError),
 }
@@ -123,6 +128,11 @@ impl Executor {
         Ok(Self(Place::Here(calls)))
     }
 
+    /// The gateway that this process is; `address` is the operator's.
+    pub fn within(calls: Arc<Service>, address: IpAddr) -> Self {
+        Self(Place::Within(calls, address))
+    }
+
     /// Makes a call, and comes back with its answer.
     ///
     /// # Errors
@@ -140,11 +150,10 @@ impl Executor {
                 }
             }
             Place::Here(calls) => {
-                let incoming = replay.request.into_incoming(HERE).ok_or(NoAnswer::NoCall)?;
-                let id = incoming.id;
-                let answered = calls.start(incoming, ()).await?;
-                Ok(Answer { id: id.to_string(), body: json!(answered) })
+                replay.request.record(&calls.log).await?;
+                make(calls, replay, HERE).await
             }
+            Place::Within(calls, address) => make(calls, replay, *address).await,
         }
     }
 
@@ -154,4 +163,11 @@ impl Executor {
             calls.log.close().await;
         }
     }
+}
+
+async fn make(calls: &Arc<Service>, replay: Replay, address: IpAddr) -> Result<Answer, NoAnswer> {
+    let incoming = replay.request.into_incoming(address).ok_or(NoAnswer::NoCall)?;
+    let id = incoming.id;
+    let answered = calls.start(incoming, ()).await?;
+    Ok(Answer { id: id.to_string(), body: json!(answered) })
 }

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::{
     call::{self, By, Presented},
     hook::RequestLine,
+    log::{self, Action, Log, Operator},
     odoo::RotatedCookie,
     route::Route,
 };
@@ -20,6 +21,8 @@ use crate::{
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReplayRequest {
+    /// Who has it made again.
+    pub operator: Operator,
     /// The call that it repeats; none for a dry run, which repeats nothing.
     pub of: Option<Uuid>,
     pub route: Route,
@@ -36,6 +39,18 @@ pub struct ReplayRequest {
 }
 
 impl ReplayRequest {
+    /// Records that the call is sent again, before it is. A dry run writes nothing, and its own lines tell by whom it was made.
+    ///
+    /// # Errors
+    /// The log has failed or has been closed.
+    pub async fn record(&self, log: &Log) -> Result<(), log::Error> {
+        let Some(of) = self.of else { return Ok(()) };
+        let mut acted = self.operator.does(Action::Replayed);
+        acted.of = vec![of];
+        acted.client.clone_from(&self.client);
+        log.acted(acted).await
+    }
+
     /// The same as a call of the interface; none where a header cannot be one.
     pub fn into_incoming(self, address: IpAddr) -> Option<call::Incoming> {
         let presented = match self.client {
@@ -54,7 +69,7 @@ impl ReplayRequest {
             route: self.route,
             hook: None,
             presented,
-            by: By::Operator { replay_of: self.of, is_hidden: self.is_hidden },
+            by: By::Operator { name: self.operator.by, replay_of: self.of, is_hidden: self.is_hidden },
             address,
             traceparent: None,
             body: Ok(Bytes::from(body)),

@@ -6,7 +6,8 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   if (!navigator.clipboard) break; // only https and this machine have one
   button.hidden = false;
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+    const source = document.getElementById(button.dataset.copy);
+    await navigator.clipboard.writeText(source.value ?? source.textContent); // what is edited has a value
     const before = button.textContent;
     button.textContent = "Copied";
     setTimeout(() => { button.textContent = before; }, 1500);

@@ -1,5 +1,6 @@
 //! What every test needs: the real Odoo, the gateway before it, and somebody who calls.
 
+pub(crate) mod bad_network;
 pub(crate) mod browser;
 pub(crate) mod case;
 pub(crate) mod client;

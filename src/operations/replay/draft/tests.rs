@@ -12,7 +12,10 @@ async fn draft(recorded: &Recorded, id: Uuid, options: &Options) -> Result<Draft
 }
 
 async fn replay(recorded: &Recorded, id: Uuid, options: &Options) -> Result<ReplayRequest, NotReplayable> {
-    draft(recorded, id, options).await?.ready(&recorded.config, options).map(|replay| replay.request)
+    draft(recorded, id, options)
+        .await?
+        .ready(&recorded.config, options, Operator::on_command_line("tester"))
+        .map(|replay| replay.request)
 }
 
 fn payload(name: &str) -> Value {
@@ -102,7 +105,10 @@ async fn what_was_hidden_is_told_and_may_be_given_anew() {
     let mut draft = draft(&recorded, failed, &options).await.unwrap();
     draft.edit(json!({"name": "y"})).unwrap();
     assert!(draft.edit(json!(["y"])).is_err());
-    assert_eq!(draft.ready(&recorded.config, &options).unwrap().request.vals, payload("y"));
+    assert_eq!(
+        draft.ready(&recorded.config, &options, Operator::on_command_line("tester")).unwrap().request.vals,
+        payload("y")
+    );
 }
 
 #[tokio::test]

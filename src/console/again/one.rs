@@ -1,0 +1,226 @@
+//! One call that is run again: the form, and what a person sends with it.
+
+use askama::Template;
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::{result, sentence, the_call};
+use crate::{
+    console::visit::{Place, Shown, Visit},
+    log::{Call, Event},
+    operations::{
+        calls::{Calls, line_of},
+        replay::{Actor, Draft, Executor, NotReplayable, Options, Replay},
+    },
+    web::{Frame, Problem, page as whole, redirect, show},
+};
+
+/// Larger payloads are sent as they were recorded, without being edited here.
+const EDITABLE: usize = 512 << 10;
+
+#[derive(Template)]
+#[template(path = "again.html")]
+struct AgainPage {
+    frame: Frame,
+    call: Call,
+    /// Why it cannot be run again at all.
+    refusal: Option<String>,
+    form: Option<AgainForm>,
+    /// Why what was sent has not been done.
+    problem: Option<String>,
+    is_operator: bool,
+}
+
+/// What a person can fill in.
+struct AgainForm {
+    number: String,
+    /// The payload as JSON; none where it is too large to be edited.
+    text: Option<String>,
+    size: String,
+    /// The `[[client]]` that made the call, if it is still there.
+    recorded: Option<String>,
+    clients: Vec<String>,
+    /// The chosen client; empty for the recorded one.
+    client: String,
+    /// The paths of what was hidden in the log.
+    hidden: String,
+    /// Why the call should not be sent again, unless the person insists.
+    doubt: Option<String>,
+    /// Why it can only be planned.
+    dry_only: Option<String>,
+    is_forced: bool,
+}
+
+/// What a person has filled in.
+struct Asked {
+    is_dry_run: bool,
+    is_forced: bool,
+    client: Option<String>,
+    text: Option<String>,
+}
+
+pub(super) async fn answer(visit: &Visit<'_>, id: &str) -> Shown {
+    let log = visit.calls()?;
+    if visit.method == http::Method::POST {
+        return send(visit, &log, id).await;
+    }
+    let call = the_call(&log, id).await?;
+    if let Some(sent) = visit.query.given("sent") {
+        return result::page(visit, &log, &call, sent).await;
+    }
+    let (text, client) = match visit.query.given("from") {
+        Some(other) => of_other(&log, other).await?,
+        None => (None, String::new()),
+    };
+    let asked =
+        Asked { is_dry_run: true, is_forced: false, client: Some(client).filter(|name| !name.is_empty()), text };
+    page(visit, &log, call, &asked, None).await
+}
+
+/// What another call sent, to go on from there: its payload and its client.
+async fn of_other(log: &Calls, id: &str) -> Result<(Option<String>, String), Problem> {
+    let call = the_call(log, id).await?;
+    let lines = log.lines(&call).await.map_err(|error| super::log_problem(&error))?;
+    let vals = line_of(&lines, Event::CallReceived).map(|line| without_dry_run(&line["vals"]));
+    Ok((vals.filter(Value::is_object).map(|vals| show::json(&vals)), call.client))
+}
+
+/// `vals` without what makes a dry run of it.
+pub(super) fn without_dry_run(vals: &Value) -> Value {
+    let mut vals = vals.clone();
+    if let Some(entries) = vals.as_object_mut() {
+        entries.shift_remove("dry_run");
+    }
+    vals
+}
+
+async fn page(visit: &Visit<'_>, log: &Calls, call: Call, asked: &Asked, problem: Option<String>) -> Shown {
+    let config = &visit.site.calls.config;
+    let (form, refusal) = match Draft::look(log, &call, config).await {
+        Ok((draft, obstacle)) => (Some(AgainForm::of(visit, &draft, obstacle.as_ref(), asked)), None),
+        Err(NotReplayable::Log(error)) => return Err(super::log_problem(&error)),
+        Err(reason) => (None, Some(sentence(&reason.to_string()))),
+    };
+    let status = if problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let frame = visit.frame("Run again", Place::Calls);
+    Ok(whole(status, &AgainPage { frame, call, refusal, form, problem, is_operator: visit.is_operator() }))
+}
+
+impl AgainForm {
+    fn of(visit: &Visit<'_>, draft: &Draft, obstacle: Option<&NotReplayable>, asked: &Asked) -> Self {
+        let clients: Vec<String> = visit.config().clients.iter().map(|client| client.name.clone()).collect();
+        let words = obstacle.map(|reason| sentence(&reason.to_string()));
+        let (doubt, dry_only) = match obstacle {
+            Some(NotReplayable::Done | NotReplayable::InDoubt | NotReplayable::Repeated | NotReplayable::Queued) => {
+                (words, None)
+            }
+            Some(NotReplayable::DryRun) => (None, words),
+            _ => (None, None),
+        };
+        let text = show::json(&draft.vals);
+        let size = show::bytes(&(text.len() as u64));
+        let text = if text.len() > EDITABLE { None } else { Some(asked.text.clone().unwrap_or(text)) };
+        Self {
+            // A person who may only read sends no form, and takes no room of those who do.
+            number: if visit.is_operator() { visit.console.forms.number() } else { String::new() },
+            text,
+            size,
+            recorded: Some(draft.client.clone()).filter(|name| clients.contains(name)),
+            clients,
+            client: asked.client.clone().unwrap_or_default(),
+            hidden: draft.hidden.clone(),
+            doubt,
+            dry_only,
+            is_forced: asked.is_forced,
+        }
+    }
+}
+
+async fn send(visit: &Visit<'_>, log: &Calls, id: &str) -> Shown {
+    let number = visit.form.text("number");
+    let forms = &visit.console.forms;
+    if let Some(reply) = forms.sent_before(number).await {
+        return reply.map(|to| redirect(&to));
+    }
+    let asked = Asked {
+        is_dry_run: visit.form.text("do") != "send",
+        is_forced: visit.form.is_ticked("force"),
+        client: visit.form.given("client").map(str::to_owned),
+        text: visit.form.raw("payload").map(str::to_owned),
+    };
+    let call = the_call(log, id).await?;
+    let root = call.replay_of.unwrap_or(call.id);
+    let held = match visit.console.works.hold(root) {
+        Some(held) => Some(held),
+        None if asked.is_dry_run => None,
+        // The same form may have come a moment ago.
+        None => match forms.sent_before(number).await {
+            Some(reply) => return reply.map(|to| redirect(&to)),
+            None => return page(visit, log, call, &asked, Some(sentence(&NotReplayable::Running.to_string()))).await,
+        },
+    };
+    // As it is now that nobody else can send it.
+    let call = the_call(log, id).await?;
+    let replay = match ready(visit, log, &call, &asked).await {
+        Ok(replay) => replay,
+        Err(words) => {
+            drop(held);
+            return page(visit, log, call, &asked, Some(words)).await;
+        }
+    };
+    let (service, address, back) = (visit.site.calls.clone(), visit.peer, call.id);
+    let work = async move {
+        let _held = held;
+        replay.record(&service.log).await.map_err(|error| not_sent(&error.to_string()))?;
+        let answer = Executor::within(service, address).make(replay).await;
+        let answer = answer.map_err(|error| not_known(&error.to_string()))?;
+        Ok(format!("/calls/{back}/again?sent={}", answer.id))
+    };
+    forms.once(number, &visit.site.calls.tasks, work).await.map(|to| redirect(&to))
+}
+
+/// The request that is sent, or why there is none.
+async fn ready(visit: &Visit<'_>, log: &Calls, call: &Call, asked: &Asked) -> Result<Replay, String> {
+    let config = &visit.site.calls.config;
+    let given = match &asked.text {
+        Some(text) => Some(parsed(text)?),
+        None => None,
+    };
+    let words = |reason: NotReplayable| match reason {
+        NotReplayable::Done | NotReplayable::InDoubt | NotReplayable::Repeated | NotReplayable::Queued => {
+            format!("{} Tick the box to run it all the same.", sentence(&reason.to_string()))
+        }
+        NotReplayable::Hidden(_) => format!("{} Replace what reads `***`.", sentence(&reason.to_string())),
+        NotReplayable::WhoseCredential | NotReplayable::UnknownClient(_) => {
+            format!("{} Choose a client.", sentence(&reason.to_string()))
+        }
+        reason => sentence(&reason.to_string()),
+    };
+    let (recorded, _) = Draft::look(log, call, config).await.map_err(words)?;
+    let edited = given.filter(|given| *given != recorded.vals);
+    let options = Options {
+        force: asked.is_forced,
+        dry_run: asked.is_dry_run,
+        is_edited: edited.is_some(),
+        actor: asked.client.clone().map_or(Actor::Recorded, Actor::Client),
+    };
+    let mut draft = Draft::of(log, call, config, &options).await.map_err(words)?;
+    if let Some(vals) = edited {
+        draft.edit(json!({"vals": vals})).map_err(|error| sentence(&error.to_string()))?;
+    }
+    draft.ready(config, &options, visit.operator()).map_err(words)
+}
+
+fn parsed(text: &str) -> Result<Value, String> {
+    let given: Value = serde_json::from_str(text).map_err(|error| format!("The payload is not JSON: {error}."))?;
+    if given.is_object() { Ok(given) } else { Err("The payload is not a JSON object.".to_owned()) }
+}
+
+fn not_sent(why: &str) -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "Not sent", sentence(why))
+}
+
+fn not_known(why: &str) -> Problem {
+    let words = format!("{} The list of calls has what was done.", sentence(why));
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "No answer", words)
+}
