@@ -45,6 +45,7 @@ mod many;
 mod marker;
 mod named_values;
 mod not_written;
+mod openapi;
 mod operations;
 mod outage;
 mod outcomes;
