@@ -61,6 +61,7 @@ pub use self::{
         call::{Call, CallState, Repetition, Settled},
         filter::Filter,
         follow::FollowPosition,
+        news::{News, Place},
         page::{Cursor, Page},
         route::RecordedRoute,
     },

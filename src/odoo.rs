@@ -295,6 +295,11 @@ impl Odoo {
         self.endpoint.release(until).await
     }
 
+    /// The release as it was last seen, without a question to Odoo.
+    pub fn known_release(&self) -> Option<Release> {
+        self.endpoint.known_release()
+    }
+
     /// Odoo's major version, such as 19.
     ///
     /// # Errors

@@ -46,8 +46,7 @@ pub(super) async fn answer(
         None => return sign_in::answer(console, &site, peer, &head, &form).await,
     };
     let path = head.uri.path().split('/').skip(1).map(decoded).collect();
-    let fragment = head.headers.get("x-fragment").and_then(|id| id.to_str().ok()).map(str::to_owned);
-    let visit = Visit { console, site, session, peer, method: head.method, path, query, form, fragment };
+    let visit = Visit { console, site, session, peer, method: head.method, path, query, form };
     let shown = match may(&visit, &head.headers) {
         Ok(()) => to_page(&visit, &head.headers).await,
         Err(problem) => Err(problem),

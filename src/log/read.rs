@@ -10,6 +10,7 @@ mod assembly;
 pub(super) mod call;
 pub(super) mod filter;
 pub(super) mod follow;
+pub(super) mod news;
 pub(super) mod page;
 mod parallel;
 pub(super) mod route;

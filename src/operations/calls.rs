@@ -7,7 +7,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{blocking, statistics::Statistics};
-use crate::log::{Archive, Call, Cursor, Error, Event, Filter, FollowPosition, Page};
+use crate::log::{Archive, Call, Cursor, Error, Event, Filter, FollowPosition, Page, Place};
 
 /// The calls of a log, for asynchronous readers. Cheap to open and to clone.
 ///
@@ -112,6 +112,14 @@ impl Calls {
     /// The log cannot be read.
     pub async fn acts(&self, since: Option<Timestamp>, until: Option<Timestamp>) -> Result<Vec<Value>, Error> {
         self.read(move |archive| archive.acts(since, until)).await
+    }
+
+    /// The place at which the log ends at this moment, cheaper than [`Self::end`].
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn place(&self) -> Result<Place, Error> {
+        self.read(Archive::place).await
     }
 
     /// The end of the log at this moment.

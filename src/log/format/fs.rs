@@ -216,6 +216,16 @@ impl Disk {
         File::open(self.path(name))
     }
 
+    /// At most so many bytes of a file from an offset on.
+    pub(in crate::log) fn read_part(&self, name: &str, offset: u64, most: u64) -> io::Result<Vec<u8>> {
+        use io::{Seek, SeekFrom};
+        let mut file = File::open(self.path(name))?;
+        file.seek(SeekFrom::Start(offset))?;
+        let mut bytes = Vec::new();
+        file.take(most).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
     /// The bytes of a file from an offset on.
     pub(in crate::log) fn read_from(&self, name: &str, offset: u64) -> io::Result<Vec<u8>> {
         use io::{Seek, SeekFrom};

@@ -115,10 +115,7 @@ impl Archive {
         filter: &Filter,
         mut each: impl FnMut(&View<'_>) -> ControlFlow<()>,
     ) -> Result<(), Error> {
-        let needle = filter.text.as_deref().map(|text| {
-            let quoted = Value::from(text).to_string();
-            quoted[1..quoted.len() - 1].to_owned()
-        });
+        let needle = filter.text.as_deref().map(needle);
         let mut assembly = Assembly::default();
         let mut segments = self.segments()?;
         segments.reverse();
@@ -204,8 +201,14 @@ fn look_up(
     Ok((index, hits))
 }
 
+/// A text as it stands in a line.
+pub(super) fn needle(text: &str) -> String {
+    let quoted = Value::from(text).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
+}
+
 /// The offsets of the lines that contain this text.
-fn lines_with(bytes: &[u8], needle: &str) -> HashSet<u64> {
+pub(super) fn lines_with(bytes: &[u8], needle: &str) -> HashSet<u64> {
     let found = memchr::memmem::find_iter(bytes, needle.as_bytes());
     found.map(|at| memchr::memrchr(b'\n', &bytes[..at]).map_or(0, |end| end as u64 + 1)).collect()
 }
