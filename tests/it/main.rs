@@ -61,6 +61,7 @@ mod redaction;
 mod reload;
 mod restart;
 mod routes;
+mod schemathesis;
 mod senders;
 mod sessions;
 mod settle;
