@@ -105,7 +105,7 @@ impl Row {
             subject: plain(&cut(subject, MESSAGE)).into_owned(),
             origin: origin(call),
             error: plain(&call.error).into_owned(),
-            message: plain(&cut(message, MESSAGE)).into_owned(),
+            message: plain(&cut(message.lines().next().unwrap_or_default(), MESSAGE)).into_owned(),
             warnings: match call.warnings {
                 0 => String::new(),
                 number => show::counted(&number.into(), "warning", "warnings"),
