@@ -87,6 +87,7 @@ impl Events {
         let shown = tokio::select! {
             biased;
             () = self.stop.cancelled() => return None,
+            () = self.signed_in.signed_out() => return None,
             shown = self.watcher.next() => Some(shown?),
             _ = self.beat.tick() => None,
         };

@@ -9,6 +9,7 @@ use std::{sync::Arc, time::Duration};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use moka::future::Cache;
 use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
 
 use super::Console;
 use crate::{
@@ -31,6 +32,8 @@ pub(super) struct Session {
     pub(super) proof: Proof,
     /// What a form must send back.
     pub(super) csrf: String,
+    /// The person has signed out.
+    ended: CancellationToken,
 }
 
 /// How a person was known.
@@ -70,7 +73,7 @@ impl Sessions {
     /// Signs a person in. The number for the cookie; none where this system gives no random numbers.
     pub(super) async fn begin(&self, proof: Proof) -> Option<(String, Arc<Session>)> {
         let (number, csrf) = (random()?, random()?);
-        let session = Arc::new(Session { proof, csrf });
+        let session = Arc::new(Session { proof, csrf, ended: CancellationToken::new() });
         self.0.insert(digest(&number), session.clone()).await;
         Some((number, session))
     }
@@ -80,7 +83,9 @@ impl Sessions {
     }
 
     pub(super) async fn end(&self, number: &str) {
-        self.0.invalidate(&digest(number)).await;
+        if let Some(session) = self.0.remove(&digest(number)).await {
+            session.ended.cancel();
+        }
     }
 }
 
@@ -95,6 +100,11 @@ pub(super) struct SignedIn {
 impl SignedIn {
     pub(super) fn new(console: &Console, session: Arc<Session>) -> Self {
         Self { sessions: console.sessions.clone(), session, current: console.current.clone() }
+    }
+
+    /// Returns when the person signs out; other ends of a session are seen by [`Self::is_still`] alone.
+    pub(super) async fn signed_out(&self) {
+        self.session.ended.cancelled().await;
     }
 
     /// Whether the person is signed in still. A page that is only watched does not keep a session from ending.
