@@ -75,7 +75,7 @@ fn finished(state: State, record: i64) -> Finished {
         message: "Record created successfully".to_owned(),
         warnings: 0,
         detail: None,
-        odoo: vec![OdooCall { rpc: call, ms: 20.0, records: vec![record], failure: None }],
+        odoo: vec![OdooCall { rpc: call, at: 2.0, ms: 20.0, records: vec![record], failure: None }],
     }
 }
 

@@ -20,6 +20,7 @@ mod idempotency;
 mod incoming;
 mod lane;
 mod lease;
+mod looker;
 mod message;
 mod open_keys;
 mod outcome;
@@ -43,6 +44,7 @@ pub use self::{
     incoming::{Attempt, By, Incoming, Presented, Step, ToHook},
     lane::Turns,
     lease::Lease,
+    looker::Eyes,
     message::Call,
     open_keys::OpenKeys,
     outcome::Outcome,

@@ -10,6 +10,7 @@ mod again;
 mod call;
 mod calls;
 mod clients;
+mod docs;
 mod hooks;
 mod live;
 mod overview;
@@ -19,6 +20,7 @@ mod session;
 mod settle;
 mod sign_in;
 mod visit;
+mod words;
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -29,17 +31,19 @@ use self::{again::once::Forms, session::Sessions};
 use crate::{
     control::Posted,
     current::Current,
-    operations::replay::Works,
+    operations::{live::Live, replay::Works},
     web::{Frame, Problem, assets, host},
     wire::Response,
 };
 
-/// What the console has beside the site that runs: who is signed in.
+/// What the console has beside the site that runs: who is signed in, and who watches.
 #[derive(Debug)]
 pub struct Console {
     current: Arc<Current>,
     posted: Arc<Posted>,
     sessions: Sessions,
+    overview: overview::Shared,
+    live: Live,
     /// Calls of filters that are sent again.
     works: Arc<Works>,
     /// Forms that are carried out once.
@@ -48,9 +52,11 @@ pub struct Console {
 
 impl Console {
     pub fn new(current: Arc<Current>, posted: Arc<Posted>) -> Self {
-        let idle = current.site().calls.config.console.idle;
+        let site = current.site();
+        let config = &site.calls.config;
+        let (sessions, live) = (Sessions::new(config.console.idle), Live::new(&config.log.directory));
         let works = Arc::new(Works::new(current.clone()));
-        Self { current, posted, sessions: Sessions::new(idle), works, forms: Forms::default() }
+        Self { current, posted, sessions, live, works, forms: Forms::default(), overview: overview::Shared::default() }
     }
 
     /// Answers a request of a browser.

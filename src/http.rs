@@ -20,7 +20,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use rustls::ServerConfig;
 
-pub use self::calls::answer;
+pub use self::calls::{answer, made};
 use self::{
     pass_on::pass_on,
     passed::Passage,
@@ -118,8 +118,8 @@ async fn serve(site: &Arc<Site>, address: IpAddr, request: http::Request<Incomin
     let refusal = match request::head::check(&request, &site.calls.config.limits) {
         Err(refusal) => refusal,
         Ok(()) => {
-            if let Some(described) = docs::answer(site, &request).await {
-                return described;
+            if docs::is_for(site, &request) {
+                return docs::answer(site, address, request, share).await;
             }
             match request::destination::of(
                 request.method(),

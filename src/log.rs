@@ -58,9 +58,11 @@ pub use self::{
     },
     read::{
         archive::Archive,
+        brief::Brief,
         call::{Call, CallState, Repetition, Settled},
         filter::Filter,
         follow::FollowPosition,
+        news::{News, Place},
         page::{Cursor, Page},
         route::RecordedRoute,
     },

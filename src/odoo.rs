@@ -36,6 +36,7 @@ mod transport;
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
 use dashmap::DashMap;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Map;
 use tokio::time::Instant;
 
@@ -279,6 +280,12 @@ impl Odoo {
         self.health.proxy_mode().await
     }
 
+    /// How far Odoo's clock is before the gateway's, by its last answer.
+    pub fn clock_ahead(&self) -> SignedDuration {
+        let now = Timestamp::now();
+        self.endpoint.transport.clock.at(now).duration_since(now)
+    }
+
     /// Whether Odoo is ready: its release, asked now within a short time, or as last seen where Odoo is only slow to answer.
     ///
     /// # Errors
@@ -293,6 +300,11 @@ impl Odoo {
     /// Odoo does not answer, or not with a release.
     pub async fn release(&self, until: Instant) -> Result<Release, Error> {
         self.endpoint.release(until).await
+    }
+
+    /// The release as it was last seen, without a question to Odoo.
+    pub fn known_release(&self) -> Option<Release> {
+        self.endpoint.known_release()
     }
 
     /// Odoo's major version, such as 19.

@@ -6,17 +6,34 @@
 //! It is JSON in serde_json's values: OpenAPI 3.1 has JSON Schema for its schemas, and those of models are known at run time only.
 
 mod answers;
+pub mod collections;
 mod credentials;
+mod example;
+mod fields;
 mod hooks;
+pub mod model;
+pub mod page;
 mod parameters;
+mod read;
 mod routes;
 mod stored;
 #[cfg(test)]
 mod tests;
+pub mod trial;
 
+use futures_util::future;
 use serde_json::{Value, json};
 
-use crate::config;
+use self::model::Model;
+pub use self::read::Reader;
+use crate::{
+    call::{Asking, Error, Eyes, Service},
+    config,
+    fetch::CallFiles,
+};
+
+/// The most models of one document: each takes Odoo calls.
+pub const MOST_MODELS: usize = 10;
 
 /// Beside a slash, where the routes are.
 const VERSION: &str = "3.1.1";
@@ -28,6 +45,8 @@ pub struct About<'a> {
     pub url: Option<&'a str>,
     /// The hooks that are described; their senders know them, others need not.
     pub hooks: &'a [config::Hook],
+    /// The models whose fields are described.
+    pub models: &'a [Model],
 }
 
 /// An OpenAPI 3.1 document.
@@ -37,10 +56,10 @@ pub struct Document(Value);
 impl Document {
     /// The document of the gateway's routes.
     pub fn new(about: About<'_>) -> Self {
-        let mut paths = routes::paths();
+        let mut paths = routes::paths(about.models);
         paths.extend(stored::paths());
         paths.extend(hooks::paths(about.hooks));
-        let mut schemas = routes::schemas();
+        let mut schemas = routes::schemas(about.models);
         schemas.extend(answers::schemas());
         schemas.extend(stored::schemas());
         let mut document = json!({
@@ -80,6 +99,68 @@ impl Document {
     pub fn as_json(&self) -> &Value {
         &self.0
     }
+}
+
+/// The models as one who looks may see them. At most [`MOST_MODELS`] of them are read.
+///
+/// # Errors
+/// Who looks proves nothing or may not call now, a model does not exist or is not for its eyes, or Odoo does not answer.
+pub async fn models(service: &Service, asking: &Asking, eyes: Eyes<'_>, names: &[String]) -> Result<Vec<Model>, Error> {
+    let looker = service.looker(asking, eyes).await?;
+    let files = CallFiles::new(service.files.clone());
+    let reader = Reader { config: &service.config, files: &files, caller: &looker.caller };
+    Ok(reader.models(&names[..names.len().min(MOST_MODELS)]).await?)
+}
+
+/// What of a model a page shows.
+#[derive(Debug, Default)]
+pub struct Looked {
+    pub model: Option<Model>,
+    /// The models that there are, with their names for people.
+    pub names: Vec<(String, String)>,
+    /// Why the model is not shown.
+    pub problem: Option<String>,
+}
+
+/// A model for a page, with the names of the others.
+///
+/// # Errors
+/// Who looks proves nothing or may not call now, or Odoo does not answer.
+pub async fn look(service: &Service, asking: &Asking, eyes: Eyes<'_>, model: &str) -> Result<Looked, Error> {
+    let looker = service.looker(asking, eyes).await?;
+    let files = CallFiles::new(service.files.clone());
+    let reader = Reader { config: &service.config, files: &files, caller: &looker.caller };
+    let wanted = [model.to_owned()];
+    let described = async { if model.is_empty() { Ok(Vec::new()) } else { reader.models(&wanted).await } };
+    let (described, names) = future::join(described, reader.names()).await;
+    Ok(match described {
+        Ok(mut models) => Looked { model: models.pop(), names, problem: None },
+        Err(error) => {
+            let error = Error::from(error);
+            if !error.is_decision() {
+                return Err(error);
+            }
+            Looked { model: None, names, problem: Some(error.sentence()) }
+        }
+    })
+}
+
+/// The document as one who looks may see it. Without models, nobody need be known.
+///
+/// # Errors
+/// As those of [`models`].
+pub async fn answer(
+    service: &Service,
+    asking: &Asking,
+    eyes: Eyes<'_>,
+    names: &[String],
+    about: About<'_>,
+) -> Result<Document, Error> {
+    let described = match names {
+        [] => Vec::new(),
+        names => models(service, asking, eyes, names).await?,
+    };
+    Ok(Document::new(About { models: &described, ..about }))
 }
 
 const INFO: &str = "\

@@ -9,6 +9,8 @@ pub mod acts;
 pub mod calls;
 pub mod filter;
 pub mod gateway;
+pub mod live;
+pub mod overview;
 pub mod queue;
 #[cfg(test)]
 mod recorded;

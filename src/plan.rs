@@ -5,6 +5,7 @@
 //!
 //! - `schema_view`: the models' schemas under the caller's policy, and `policy_check`: what else a call touches
 //! - `lookup`: the questions that lookups ask, and asking them
+//! - `usable`: the fields of a model as a caller may use them
 //! - `hints`: what may have been meant, beside a refusal
 //! - `answer`: which fields an answer holds
 //! - `value`: single values by the type of their field; `search_key` and `domain`: those by which records are found
@@ -43,6 +44,7 @@ mod schema_view;
 mod search_key;
 mod several;
 mod steps;
+mod usable;
 mod value;
 mod warning;
 mod wording;
@@ -67,6 +69,7 @@ pub use self::{
         Answer, At, Delegation, FutureId, Line, Many, Missing, NestedLines, Placeholder, Purpose, Record, RecordIndex,
         RecordPath, Root, SideEffects, Step, StepId, StepMap, Steps, Together, Write,
     },
+    usable::{UsableField, usable_fields},
     warning::{Noted, Warning, WarningCode},
 };
 use crate::{

@@ -15,5 +15,5 @@ pub mod show;
 pub use self::{
     form::Form,
     frame::{Frame, Link, Person},
-    page::{Problem, fragment, page, redirect},
+    page::{Problem, page, redirect},
 };

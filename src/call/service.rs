@@ -115,7 +115,7 @@ async fn make(service: Arc<Service>, incoming: Incoming) -> Answered {
         }
         _ => (None, None),
     };
-    let (mut outcome, finished) = settle(done, warnings, &trace);
+    let (mut outcome, finished) = settle(done, warnings, &trace, started);
     let is_refused_at_once = entry.is_none() && outcome.state != State::Done;
     let is_taken = !is_refused_at_once || outcome.class == Class::Taken;
     if let (State::Done, Some((hook, key, version))) = (outcome.state, newest)
@@ -254,7 +254,7 @@ fn arrived(incoming: &Incoming) -> Arrived {
 
 impl Service {
     /// An Odoo account that Odoo does not accept is the operator's matter where the configuration gave it to a client.
-    fn as_client_account(&self, who: &Who, error: Error) -> Error {
+    pub(super) fn as_client_account(&self, who: &Who, error: Error) -> Error {
         match (&who.client, error) {
             // A call that was left half done keeps its own error, whichever account it used.
             (Some(client), Error::Plan(plan::Error::Odoo(source))) if source.is_about_credentials() => {
@@ -269,8 +269,14 @@ impl Service {
 }
 
 /// The outcome of a call, and what the log keeps of it. A refusal answers the warnings that were noted before it.
-fn settle(done: Result<Ended, Error>, noted: Vec<plan::Warning>, trace: &Trace) -> (Outcome, Finished) {
-    let odoo: Vec<OdooCall> = trace.take().into_iter().map(odoo_call).collect();
+fn settle(
+    done: Result<Ended, Error>,
+    noted: Vec<plan::Warning>,
+    trace: &Trace,
+    started: Instant,
+) -> (Outcome, Finished) {
+    let made = trace.take().into_iter();
+    let odoo: Vec<OdooCall> = made.map(|(made, ended)| odoo_call(made, ended, started)).collect();
     let (outcome, result, message, detail) = match done {
         Ok(Ended::Known { outcome, .. }) => {
             let logged = outcome.logged();
@@ -307,11 +313,13 @@ fn settle(done: Result<Ended, Error>, noted: Vec<plan::Warning>, trace: &Trace) 
     (outcome, finished)
 }
 
-fn odoo_call(made: odoo::Made) -> OdooCall {
+fn odoo_call(made: odoo::Made, ended: Instant, started: Instant) -> OdooCall {
     let failure = made.failed.map(|error| Failure {
         error: error.code().as_str(),
         message: error.for_operator(),
         traceback: error.traceback().to_owned(),
     });
-    OdooCall { rpc: made.rpc, ms: milliseconds(made.took), records: made.records, failure }
+    // One that another call made for this one may have begun before it.
+    let at = ended.saturating_duration_since(started).saturating_sub(made.took);
+    OdooCall { rpc: made.rpc, at: milliseconds(at), ms: milliseconds(made.took), records: made.records, failure }
 }

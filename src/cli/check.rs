@@ -1,5 +1,6 @@
 //! `odoo-gateway check`: what an operator needs to know before the first call.
 
+mod console;
 mod hooks;
 
 use std::{fmt::Display, path::Path, process::ExitCode, sync::Arc, time::Duration};
@@ -51,6 +52,10 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
             }
         }
         Err(error) => report.line("hooks", Err::<&str, _>(error)),
+    }
+    if config.console.enabled {
+        report.line("console", console::line(&config.console));
+        console::notes(&config).iter().for_each(|note| Report::note("console", note));
     }
     let odoo = match Odoo::build(&config.upstream, &config.lookup_cache, Arc::default()) {
         Ok(odoo) => Arc::new(odoo),

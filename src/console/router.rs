@@ -7,7 +7,7 @@ use http::{HeaderMap, Method, StatusCode};
 use hyper::body::Incoming;
 
 use super::{
-    Console, again, call, calls, clients, hooks, live, overview, queue,
+    Console, again, call, calls, clients, docs, hooks, live, overview, queue,
     session::{COOKIE, Proof, Session},
     sign_in,
     visit::{Place, Shown, Visit, not_found},
@@ -46,8 +46,7 @@ pub(super) async fn answer(
         None => return sign_in::answer(console, &site, peer, &head, &form).await,
     };
     let path = head.uri.path().split('/').skip(1).map(decoded).collect();
-    let fragment = head.headers.get("x-fragment").and_then(|id| id.to_str().ok()).map(str::to_owned);
-    let visit = Visit { console, site, session, peer, method: head.method, path, query, form, fragment };
+    let visit = Visit { console, site, session, peer, method: head.method, path, query, form };
     let shown = match may(&visit, &head.headers) {
         Ok(()) => to_page(&visit, &head.headers).await,
         Err(problem) => Err(problem),
@@ -66,6 +65,7 @@ async fn to_page(visit: &Visit<'_>, headers: &HeaderMap) -> Shown {
         (_, ["again", rest @ ..]) => again::of_many(visit, rest).await,
         (_, ["queue", rest @ ..]) => queue::answer(visit, rest).await,
         (false, ["clients", rest @ ..]) => clients::page(visit, rest).await,
+        (_, ["docs", rest @ ..]) => docs::answer(visit, rest).await,
         (_, ["hooks", rest @ ..]) => hooks::answer(visit, rest).await,
         (_, ["signin"]) => Ok(crate::web::redirect("/")),
         (true, ["signout"]) => Ok(sign_in::out(visit.console, headers).await),

@@ -10,7 +10,11 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use moka::future::Cache;
 use sha2::{Digest, Sha256};
 
-use crate::config::{ConsoleToken, ConsoleUser, Role};
+use super::Console;
+use crate::{
+    config::{ConsoleToken, ConsoleUser, Role},
+    current::Current,
+};
 
 /// The cookie that has the session's number.
 pub(super) const COOKIE: &str = "odoo-gateway-console";
@@ -18,7 +22,7 @@ pub(super) const COOKIE: &str = "odoo-gateway-console";
 const MOST: u64 = 1000;
 const NUMBER_BYTES: usize = 32;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Sessions(Cache<[u8; 32], Arc<Session>>);
 
 /// A person who is signed in.
@@ -77,6 +81,29 @@ impl Sessions {
 
     pub(super) async fn end(&self, number: &str) {
         self.0.invalidate(&digest(number)).await;
+    }
+}
+
+/// The session of a page that stays open.
+#[derive(Debug)]
+pub(super) struct SignedIn {
+    sessions: Sessions,
+    session: Arc<Session>,
+    current: Arc<Current>,
+}
+
+impl SignedIn {
+    pub(super) fn new(console: &Console, session: Arc<Session>) -> Self {
+        Self { sessions: console.sessions.clone(), session, current: console.current.clone() }
+    }
+
+    /// Whether the person is signed in still. A page that is only watched does not keep a session from ending.
+    pub(super) fn is_still(&self) -> bool {
+        let is_known = match &self.session.proof {
+            Proof::User(user) => self.current.site().calls.config.console.users.contains(user),
+            Proof::Posted | Proof::Loopback => true,
+        };
+        is_known && self.sessions.0.iter().any(|(_, session)| Arc::ptr_eq(&session, &self.session))
     }
 }
 

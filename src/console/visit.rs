@@ -4,11 +4,14 @@ use std::{net::IpAddr, sync::Arc};
 
 use http::{Method, StatusCode};
 
-use super::{Console, session::Session};
+use super::{
+    Console,
+    session::{Session, SignedIn},
+};
 use crate::{
     config::{Config, Role},
     http::Site,
-    log::Operator,
+    log::{self, Operator},
     operations::calls::Calls,
     web::{Form, Frame, Link, Person, Problem},
 };
@@ -27,8 +30,6 @@ pub(super) struct Visit<'v> {
     pub(super) query: Form,
     /// What was sent, of a POST. Its `csrf` has been checked.
     pub(super) form: Form,
-    /// The part of the page that the script wants alone.
-    pub(super) fragment: Option<String>,
 }
 
 /// The pages of the bar on top.
@@ -78,8 +79,12 @@ impl Visit<'_> {
     /// # Errors
     /// The log's folder cannot be read.
     pub(super) fn calls(&self) -> Result<Calls, Problem> {
-        Calls::open(&self.config().log.directory)
-            .map_err(|error| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "The log cannot be read", error.to_string()))
+        Calls::open(&self.config().log.directory).map_err(unreadable)
+    }
+
+    /// Whether the person is signed in still, for a page that stays open.
+    pub(super) fn signed_in(&self) -> SignedIn {
+        SignedIn::new(self.console, self.session.clone())
     }
 
     /// The frame of a page.
@@ -95,6 +100,11 @@ impl Visit<'_> {
         };
         Frame { links, person: Some(person), ..Frame::titled(title) }
     }
+}
+
+/// The log cannot be read.
+pub(super) fn unreadable(error: log::Error) -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "The log cannot be read", error.to_string())
 }
 
 /// There is no such page.

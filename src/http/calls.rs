@@ -124,8 +124,8 @@ pub async fn answer<K: Send + 'static>(calls: &Arc<Service>, incoming: call::Inc
     held(calls, respond::answer(answered))
 }
 
-/// Makes a call, until it has ended or the caller's time is over.
-async fn made<K: Send + 'static>(calls: &Arc<Service>, incoming: call::Incoming, kept: K) -> Answered {
+/// Makes a call, and waits until it has ended or the caller's time is over.
+pub async fn made<K: Send + 'static>(calls: &Arc<Service>, incoming: call::Incoming, kept: K) -> Answered {
     let (id, is_of_hook, rotated) = (incoming.id, incoming.hook.is_some(), incoming.rotated.clone());
     let patience = calls.config.limits.call_timeout;
     match time::timeout(patience, calls.start(incoming, kept)).await {

@@ -49,7 +49,7 @@ pub fn answer(answered: Answered) -> Response {
         Some(Code::NoCredentials | Code::UnreadableCredential | Code::UnknownClient)
     );
     if status == StatusCode::UNAUTHORIZED && is_basic {
-        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"odoo-gateway\""));
+        challenge(headers);
     }
     if answered.is_replay {
         headers.insert(IDEMPOTENT_REPLAY, HeaderValue::from_static("true"));
@@ -66,6 +66,11 @@ pub fn answer(answered: Answered) -> Response {
         headers.append(header::SET_COOKIE, cookie);
     }
     response
+}
+
+/// Says how a credential is shown (RFC 9110, section 11.6.1).
+pub(super) fn challenge(headers: &mut HeaderMap) {
+    headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"odoo-gateway\""));
 }
 
 /// The status with which a call is answered.

@@ -45,3 +45,17 @@ pub(super) fn schemes() -> Value {
 pub(super) fn required() -> Value {
     json!([{"bearer": []}, {"apiKey": []}, {"bearer": [], "login": []}, {"apiKey": [], "login": []}, {"basic": []}, {"session": []}])
 }
+
+/// The ways to show a credential, each with a sentence, for people.
+pub(super) fn in_words() -> Vec<(String, String)> {
+    let name = |name: &str, scheme: &Value| match (scheme["scheme"].as_str(), scheme["in"].as_str()) {
+        (Some("bearer"), _) => "Authorization: Bearer KEY".to_owned(),
+        (Some(_), _) => "Authorization: Basic LOGIN:KEY".to_owned(),
+        (None, Some("cookie")) => format!("Cookie: {SESSION}"),
+        (None, _) => format!("{}: …", scheme["name"].as_str().unwrap_or(name)),
+    };
+    let schemes = schemes();
+    let schemes = schemes.as_object().into_iter().flatten();
+    let told = |scheme: &Value| scheme["description"].as_str().unwrap_or_default().replace('`', "");
+    schemes.map(|(key, scheme)| (name(key, scheme), told(scheme))).collect()
+}

@@ -7,7 +7,8 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::{
-    answers,
+    answers, fields,
+    model::Model,
     parameters::{of_payload, of_vals, reference, shared},
 };
 use crate::{
@@ -22,11 +23,11 @@ pub(super) fn path(route: Route) -> String {
 }
 
 /// A path item for each route.
-pub(super) fn paths() -> Map<String, Value> {
-    Route::ALL.into_iter().map(|route| (path(route), json!({"post": operation(route)}))).collect()
+pub(super) fn paths(models: &[Model]) -> Map<String, Value> {
+    Route::ALL.into_iter().map(|route| (path(route), json!({"post": operation(route, models)}))).collect()
 }
 
-fn operation(route: Route) -> Value {
+fn operation(route: Route, models: &[Model]) -> Value {
     let (summary, description) = words(route);
     let is_write = route != Route::SearchData;
     let mut headers = vec![];
@@ -46,15 +47,28 @@ fn operation(route: Route) -> Value {
             "required": true,
             "content": {"application/json": {
                 "schema": reference(&format!("{}.request", route.name())),
-                "examples": {"dry_run": {"summary": "A dry run: nothing is written", "value": example(route)}},
+                "examples": examples(route, models),
             }},
         },
         "responses": answers::of_route(route),
     })
 }
 
+/// Calls by the model that they are about, each a dry run.
+fn examples(route: Route, models: &[Model]) -> Map<String, Value> {
+    let one = |model: &str, example: &Value| {
+        (model.to_owned(), json!({"summary": format!("A dry run with {model}: nothing is written"), "value": example}))
+    };
+    let of_models = models.iter().filter_map(|model| Some(one(&model.name, model.example(route)?)));
+    let mut examples: Map<String, Value> = of_models.collect();
+    if examples.is_empty() {
+        examples.extend([one("res.partner", &example(route))]);
+    }
+    examples
+}
+
 /// What a route does, in short and in full.
-fn words(route: Route) -> (&'static str, &'static str) {
+pub(super) fn words(route: Route) -> (&'static str, &'static str) {
     match route {
         Route::CreateData => {
             ("Create a record", "Creates the record that `payload` has, or one for each entry of a list.")
@@ -101,13 +115,21 @@ pub(super) fn example(route: Route) -> Value {
 }
 
 /// The schemas of what is asked.
-pub(super) fn schemas() -> Map<String, Value> {
+pub(super) fn schemas(models: &[Model]) -> Map<String, Value> {
     let mut schemas = Map::new();
+    if !models.is_empty() {
+        schemas.extend(fields::values());
+    }
+    // Lines come first: a model that is named itself is described with its own lines.
+    let mut of_models: Vec<(String, Value)> = models.iter().flat_map(fields::of_model).collect();
+    let is_named = |name: &str| models.iter().any(|model| name.strip_suffix(".new").unwrap_or(name) == model.name);
+    of_models.sort_by_key(|(name, schema)| (is_named(name), schema["properties"].as_object().map_or(0, Map::len)));
+    schemas.extend(of_models);
     for route in Route::ALL {
         let name = |part: &str| format!("{}.{part}", route.name());
         let (vals, payload) = (vals(route), payload(route));
         schemas.insert(name("request"), request(&reference(&name("call"))));
-        schemas.insert(name("call"), call(&reference(&name("vals"))));
+        schemas.insert(name("call"), of_models_of(route, call(&reference(&name("vals"))), models));
         schemas.insert(name("vals"), vals);
         schemas.extend(payload.map(|payload| (name("payload"), payload)));
     }
@@ -144,6 +166,27 @@ fn call(vals: &Value) -> Value {
             "context": {"description": "Taken as `vals.context` where that is not there.", "$ref": "#/components/schemas/Context"},
         },
     })
+}
+
+/// The same, where the models are described: then it is a call of one of them.
+fn of_models_of(route: Route, mut call: Value, models: &[Model]) -> Value {
+    let suffix = match route {
+        Route::CreateData | Route::CreateUpdateData => ".new",
+        Route::UpdateData => "",
+        Route::SearchData | Route::CallFunction | Route::DeleteData => return call,
+    };
+    let one = |model: &Model| {
+        let record = reference(&format!("{}{suffix}", model.name));
+        let payload = json!({"anyOf": [record, {"type": "array", "items": record}]});
+        json!({
+            "title": model.name,
+            "properties": {"model": {"const": model.name}, "vals": {"properties": {"payload": payload}}},
+        })
+    };
+    if !models.is_empty() {
+        call["anyOf"] = models.iter().map(one).collect();
+    }
+    call
 }
 
 fn vals(route: Route) -> Value {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{blocking, statistics::Statistics};
-use crate::log::{Archive, Call, Cursor, Error, Event, Filter, FollowPosition, Page};
+use crate::log::{Archive, Call, Cursor, Error, Event, Filter, FollowPosition, Page, Place};
 
 /// The calls of a log, for asynchronous readers. Cheap to open and to clone.
 ///
@@ -114,6 +114,14 @@ impl Calls {
         self.read(move |archive| archive.acts(since, until)).await
     }
 
+    /// The place at which the log ends at this moment, cheaper than [`Self::end`].
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn place(&self) -> Result<Place, Error> {
+        self.read(Archive::place).await
+    }
+
     /// The end of the log at this moment.
     ///
     /// # Errors
@@ -137,6 +145,14 @@ impl Calls {
             Ok((position, ended))
         })
         .await
+    }
+
+    /// When the earliest line of the log was written, and the size of its segments; see [`Archive::extent`].
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn extent(&self) -> Result<(Option<Timestamp>, u64), Error> {
+        self.read(Archive::extent).await
     }
 
     /// How many calls there are and how long they took.

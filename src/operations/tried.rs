@@ -1,7 +1,7 @@
 //! What comes of a delivery: its identity, the calls that the template makes of it, and for each the plan or why it would be
 //! refused. Odoo is asked, as for a dry run; nothing is written.
 
-use std::{error::Error as _, sync::Arc};
+use std::sync::Arc;
 
 use serde_json::Value;
 use tokio::time::Instant;

@@ -60,11 +60,6 @@ pub fn page(status: StatusCode, template: &impl Template) -> Response {
     with_type(status, "text/html; charset=utf-8", Bytes::from(text))
 }
 
-/// A part of a page, for the script.
-pub fn fragment(template: &impl Template) -> Response {
-    page(StatusCode::OK, template)
-}
-
 /// The way to another page of this origin, by GET (RFC 9110, section 15.4.4).
 pub fn redirect(to: &str) -> Response {
     let mut response = with_type(StatusCode::SEE_OTHER, "text/plain; charset=utf-8", Bytes::new());

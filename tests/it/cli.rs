@@ -34,7 +34,7 @@ async fn check_says_a_line_for_each_thing_and_exits_0_when_all_is_well() {
     let checked = run("check", &configuration(&odoo.url, &odoo.database, ""));
     let said = text(&checked.stdout);
     let first_words: Vec<Vec<&str>> = said.lines().map(|line| line.split_whitespace().take(2).collect()).collect();
-    let all = ["configuration", "log", "store", "odoo", "database", "credentials", "proxy", "in"]
+    let all = ["configuration", "log", "store", "console", "odoo", "database", "credentials", "proxy", "in"]
         .map(|what| vec!["ok", what]);
     assert_eq!(first_words, all, "{said}");
     assert!(said.contains("19.0 community answers"));

@@ -1,30 +1,21 @@
 //! The programs of `examples/recipes`, run as a reader runs them: against the gateway before a real Odoo 19.
 //!
-//! Between program and gateway stands a network that is out of order: of each key, the first request is turned away with 503,
-//! and the answer to the second is lost. Nothing may be done twice, nor be missing.
+//! Between program and gateway stands a bad network. Nothing may be done twice, nor be missing.
 
 use std::{
-    collections::HashMap,
     path::Path,
     process::{Command, Output},
-    sync::{Arc, LazyLock, Mutex},
+    sync::LazyLock,
 };
 
 use serde_json::json;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-};
 use uuid::Uuid;
 
 use crate::support::{
-    client,
+    bad_network::BadNetwork,
     gateway::Gateway,
     odoo::{Odoo, odoo},
 };
-
-const BUSY: &str =
-    r#"{"error": {"code": 200, "message": "Too many calls wait.", "data": {"code": "too_busy", "retry": "safe"}}}"#;
 
 #[tokio::test]
 async fn the_recipe_for_curl_writes_an_order_once() {
@@ -68,8 +59,7 @@ async fn check(command: &[&str]) {
         check_odoo(odoo().await, &customer, &order).await;
     }
     // Of four calls with a key each was asked three times: turned away, unanswered, answered.
-    let seen = network.seen.lock().unwrap();
-    assert_eq!(seen.values().copied().collect::<Vec<_>>(), [3; 4], "{seen:?}");
+    assert_eq!(network.asked(), [3; 4]);
 }
 
 async fn run(command: &[&str], url: &str, customer: &str, order: &str) -> Output {
@@ -116,76 +106,4 @@ async fn check_odoo(odoo: &Odoo, customer: &str, order: &str) {
     let files = read("ir.attachment", of_order, json!(["name", "datas"])).await;
     let [file] = files.as_array().unwrap().as_slice() else { panic!("not one file: {files}") };
     assert_eq!((&file["name"], &file["datas"]), (&json!("order.txt"), &json!("QXMgb3JkZXJlZC4=")));
-}
-
-/// What each idempotency key was asked, by number.
-type Seen = Arc<Mutex<HashMap<String, usize>>>;
-
-/// Turns away the first request of each key, and loses the answer to the second.
-struct BadNetwork {
-    url: String,
-    seen: Seen,
-}
-
-impl BadNetwork {
-    async fn before(gateway: &Gateway) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let network = Self { url: format!("http://{}", listener.local_addr().unwrap()), seen: Seen::default() };
-        let (seen, gateway) = (network.seen.clone(), gateway.url.clone());
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, gateway.clone(), seen.clone()));
-            }
-        });
-        network
-    }
-}
-
-/// One request of a connection.
-async fn serve(mut stream: TcpStream, gateway: String, seen: Seen) {
-    let Some((path, headers, body)) = read_request(&mut stream).await else { return };
-    let number = headers.iter().find(|(name, _)| name == "idempotency-key").map(|(_, key)| {
-        let mut seen = seen.lock().unwrap();
-        *seen.entry(key.clone()).and_modify(|number| *number += 1).or_insert(1)
-    });
-    if number == Some(1) {
-        let head = format!("HTTP/1.1 503 Service Unavailable\r\nContent-Length: {}\r\nRetry-After: 1\r\n", BUSY.len());
-        let answer = format!("{head}Content-Type: application/json\r\nConnection: close\r\n\r\n{BUSY}");
-        let _ = stream.write_all(answer.as_bytes()).await;
-        return;
-    }
-    let mut request = client::http().post(format!("{gateway}{path}")).body(body);
-    for (name, value) in headers.iter().filter(|(name, _)| !["connection", "content-length", "host"].contains(&&**name))
-    {
-        request = request.header(name, value);
-    }
-    let response = request.send().await.unwrap();
-    let mut answer = format!("HTTP/1.1 {}\r\nConnection: close\r\n", response.status());
-    for (name, value) in response.headers() {
-        answer += &format!("{name}: {}\r\n", value.to_str().unwrap());
-    }
-    let body = response.bytes().await.unwrap();
-    if number == Some(2) {
-        return;
-    }
-    let _ = stream.write_all(&[answer.as_bytes(), b"\r\n", &body].concat()).await;
-}
-
-/// The path, the headers with their names in small letters, and the body.
-async fn read_request(stream: &mut TcpStream) -> Option<(String, Vec<(String, String)>, Vec<u8>)> {
-    let mut bytes = Vec::new();
-    loop {
-        if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
-            let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
-            let pairs = head.lines().filter_map(|line| line.split_once(": "));
-            let headers: Vec<_> = pairs.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
-            let length = headers.iter().find(|(name, _)| name == "content-length")?.1.parse::<usize>().ok()?;
-            if bytes.len() >= end + 4 + length {
-                return Some((head.split(' ').nth(1)?.to_owned(), headers, bytes.split_off(end + 4)));
-            }
-        }
-        if stream.read_buf(&mut bytes).await.ok()? == 0 {
-            return None;
-        }
-    }
 }

@@ -111,6 +111,8 @@ impl fmt::Debug for Finished {
 pub struct OdooCall {
     /// Model, method and arguments; long texts are truncated.
     pub rpc: Value,
+    /// When it began, in milliseconds since the call did.
+    pub at: f64,
     pub ms: f64,
     /// The ids of the records that it wrote.
     pub records: Vec<i64>,
@@ -119,7 +121,7 @@ pub struct OdooCall {
 
 impl fmt::Debug for OdooCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rpc, ms, records, failure } = self;
+        let Self { rpc, ms, records, failure, .. } = self;
         let mut shown = f.debug_struct("OdooCall");
         shown.field("model", &rpc["model"]).field("method", &rpc["method"]).field("ms", ms);
         shown.field("records", records).field("failure", failure).finish_non_exhaustive()
@@ -144,7 +146,8 @@ impl fmt::Debug for Failure {
 impl OdooCall {
     /// The RPC as one object, as a line holds it.
     pub(in crate::log) fn into_value(self) -> Value {
-        let Self { mut rpc, ms, records, failure } = self;
+        let Self { mut rpc, at, ms, records, failure } = self;
+        rpc["at"] = at.into();
         rpc["ms"] = ms.into();
         if !records.is_empty() {
             rpc["records"] = records.into();
@@ -293,7 +296,7 @@ mod tests {
     fn what_is_not_redacted_yet_is_not_in_debug_output() {
         let failure = Failure { error: "access_error", message: "s3cret".to_owned(), traceback: "s3cret".to_owned() };
         let rpc = json!({"model": "res.users", "method": "write", "args": [{"password": "s3cret"}]});
-        let odoo = vec![OdooCall { rpc, ms: 1.0, records: vec![7], failure: Some(failure) }];
+        let odoo = vec![OdooCall { rpc, at: 0.5, ms: 1.0, records: vec![7], failure: Some(failure) }];
         let (result, message) = (json!({"message": "s3cret"}), "s3cret".to_owned());
         let detail = Some("s3cret".to_owned());
         let finished =

@@ -75,6 +75,11 @@ impl Rpc {
         Self::new(model, "fields_get", Effect::Read, None, args)
     }
 
+    /// The defaults of some fields, those that have one: `{name: value}`. Its argument is `fields_list` before Odoo 19.
+    pub fn default_get(model: &str, fields: &[&str]) -> Self {
+        Self::new(model, "default_get", Effect::Read, None, vec![("fields", json!(fields))])
+    }
+
     /// The records that match, as `[{"id", field…}]`.
     pub fn search_read(model: &str, domain: Value, fields: Value, page: Page) -> Self {
         let args = vec![

@@ -9,7 +9,7 @@ use crate::odoo::model::error::Error;
 
 /// The RPCs of one call to the gateway.
 #[derive(Debug, Default)]
-pub struct Trace(Mutex<Vec<Made>>);
+pub struct Trace(Mutex<Vec<(Made, Instant)>>);
 
 /// One RPC of a trace.
 #[derive(Debug, Clone)]
@@ -23,14 +23,14 @@ pub struct Made {
 }
 
 impl Trace {
-    /// Takes the RPCs that have been recorded so far.
-    pub fn take(&self) -> Vec<Made> {
+    /// Takes the RPCs that have been recorded so far, each with the time at which it ended.
+    pub fn take(&self) -> Vec<(Made, Instant)> {
         std::mem::take(&mut *self.0.lock())
     }
 
     /// Records an RPC, such as one that another call made for this one.
     pub(in crate::odoo) fn push(&self, made: Made) {
-        self.0.lock().push(made);
+        self.0.lock().push((made, Instant::now()));
     }
 
     /// Awaits an RPC, and records it with its duration.

@@ -6,7 +6,8 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   if (!navigator.clipboard) break; // only https and this machine have one
   button.hidden = false;
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+    const source = document.getElementById(button.dataset.copy);
+    await navigator.clipboard.writeText(source.value ?? source.textContent); // what is edited has a value
     const before = button.textContent;
     button.textContent = "Copied";
     setTimeout(() => { button.textContent = before; }, 1500);
@@ -37,7 +38,9 @@ for (const part of document.querySelectorAll("[data-refresh]")) {
 }
 
 // Rows that arrive: <tbody data-live="/live?…" data-most="ROWS">. Each event `rows` has <tr data-key="…">: one that is known is
-// replaced where it stands, a new one goes on top. While the top of the table is out of sight, new ones wait behind a button.
+// replaced where it stands, a new one goes on top. While a person reads further down, points at the table or has the focus in it,
+// new ones wait behind a button, so that nothing moves. A hidden page is not connected, since browsers have few connections for
+// one address; it goes on where it was.
 for (const body of document.querySelectorAll("[data-live]")) {
   const most = Number(body.dataset.most || 50);
   const table = body.closest("table");
@@ -46,39 +49,49 @@ for (const body of document.querySelectorAll("[data-live]")) {
   more.type = "button";
   more.className = "more-new";
   more.hidden = true;
-  table.parentElement.before(more);
   const status = document.getElementById(body.dataset.status);
-  const tell = (words) => { if (status) status.textContent = words; };
+  // Beside the status, where there is room for it already.
+  if (status) status.after(more);
+  else table.parentElement.before(more);
+  const tell = (words) => { if (status && status.textContent !== words) status.textContent = words; };
 
-  const put = (row, isNew) => {
+  const replace = (row) => {
     const known = body.querySelector(`[data-key="${CSS.escape(row.dataset.key)}"]`);
-    if (known) {
-      if (!known.contains(document.activeElement)) known.replaceWith(row);
-    } else if (isNew) {
-      row.classList.add("is-new");
-      body.prepend(row);
-      document.querySelector(".empty[data-until-rows]")?.remove();
-      table.hidden = false;
-      while (body.rows.length > most) body.lastElementChild.remove();
-    }
-    return Boolean(known);
+    if (!known) return false;
+    const links = [...known.querySelectorAll("a")];
+    const focused = links.indexOf(document.activeElement);
+    known.replaceWith(row);
+    const fresh = row.querySelectorAll("a");
+    if (focused >= 0) fresh[Math.min(focused, fresh.length - 1)]?.focus({ preventScroll: true });
+    return true;
+  };
+  const add = (row) => {
+    row.classList.add("is-new");
+    body.prepend(row);
+    document.querySelector(".empty[data-until-rows]")?.remove();
+    table.hidden = false;
+    while (body.rows.length > most) body.lastElementChild.remove();
   };
   const show = () => {
-    for (const row of waiting.values()) put(row, true);
+    for (const row of waiting.values()) add(row);
     waiting.clear();
     more.hidden = true;
   };
-  more.addEventListener("click", () => { show(); table.scrollIntoView({ block: "start" }); });
+  const canMove = () => table.hidden || (table.getBoundingClientRect().top > -40 && !body.contains(document.activeElement) &&
+    !(matchMedia("(hover: hover)").matches && body.matches(":hover")));
+  more.addEventListener("click", () => {
+    show();
+    if (table.getBoundingClientRect().top < 0) table.scrollIntoView({ block: "start" });
+    body.querySelector("a")?.focus({ preventScroll: true });
+  });
 
-  const source = new EventSource(body.dataset.live);
-  source.addEventListener("rows", (event) => {
+  const take = (event) => {
     const holder = document.createElement("template");
     holder.innerHTML = event.data;
-    const top = table.getBoundingClientRect().top;
-    const isInSight = top > -40 && !body.contains(document.activeElement);
     for (const row of [...holder.content.children].reverse()) {
-      if (put(row, false)) continue;
-      if (isInSight && waiting.size === 0) put(row, true);
+      if (replace(row)) continue;
+      if (waiting.has(row.dataset.key)) waiting.set(row.dataset.key, row);
+      else if (waiting.size === 0 && canMove()) add(row);
       else {
         waiting.set(row.dataset.key, row);
         while (waiting.size > most) waiting.delete(waiting.keys().next().value);
@@ -88,11 +101,35 @@ for (const body of document.querySelectorAll("[data-live]")) {
       more.hidden = false;
       more.textContent = waiting.size >= most ? `${most} or more new calls` : `${waiting.size} new ${waiting.size === 1 ? "call" : "calls"}`;
     }
-  });
-  source.addEventListener("missed", (event) => tell(`Live, ${event.data} more are not shown: reload to see them`));
-  source.addEventListener("open", () => tell("Live"));
-  source.addEventListener("error", () => tell("Not connected, trying again"));
-  window.addEventListener("pagehide", () => source.close());
+  };
+
+  const address = new URL(body.dataset.live, location.href);
+  let source = null, again = 0, missed = 0;
+  const close = () => { clearTimeout(again); source?.close(); source = null; };
+  const note = (event) => { if (event.lastEventId) address.searchParams.set("at", event.lastEventId); };
+  const open = () => {
+    close();
+    if (document.hidden) return;
+    const running = [...body.querySelectorAll("[data-running]"), ...waiting.values()].filter((row) => "running" in row.dataset);
+    address.searchParams.set("open", running.map((row) => row.dataset.key).join(","));
+    source = new EventSource(address);
+    source.addEventListener("rows", (event) => { note(event); take(event); });
+    source.addEventListener("missed", (event) => {
+      note(event);
+      missed = event.data === "some" || missed === "some" ? "some" : missed + Number(event.data);
+      tell(missed === "some" ? "Live. Some calls are not shown: reload to see them" : `Live. About ${missed} calls are not shown: reload to see them`);
+    });
+    source.addEventListener("open", () => { if (!missed) tell("Live"); });
+    source.addEventListener("error", () => {
+      close();
+      tell("Not connected, trying again");
+      again = setTimeout(open, 3000);
+    });
+  };
+  document.addEventListener("visibilitychange", () => { if (document.hidden) close(); else open(); });
+  window.addEventListener("pagehide", close);
+  window.addEventListener("pageshow", (event) => { if (event.persisted) open(); });
+  open();
 }
 
 // A work that goes on: <div data-progress="/…">. Each event `progress` has the new content; `end` has the last one.

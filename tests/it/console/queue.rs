@@ -20,6 +20,10 @@ const SPANS: Spans = Spans {
 };
 
 fn call(lane: &str, vals: &Value) -> NewCall {
+    let request = json!({
+        "version": 1, "route": "create_data", "client": "shop", "model": "res.partner",
+        "vals": vals, "address": "127.0.0.1", "size": 2,
+    });
     NewCall {
         id: Uuid::now_v7(),
         caller: "client shop".to_owned(),
@@ -28,7 +32,7 @@ fn call(lane: &str, vals: &Value) -> NewCall {
         digest: [1; 32],
         route: "create_data".to_owned(),
         model: "res.partner".to_owned(),
-        request: json!({"model": "res.partner", "vals": vals}).to_string().into_bytes(),
+        request: request.to_string().into_bytes(),
         place: Place::Lane(format!("shop {lane}")),
         keep: None,
         delivery: None,

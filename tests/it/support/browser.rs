@@ -24,6 +24,11 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// What Chromium is given to end by itself.
 const END: Duration = Duration::from_secs(20);
 
+/// Keys without a sign (WebDriver, section 17.4.2).
+pub(crate) const TAB: &str = "\u{e004}";
+pub(crate) const ENTER: &str = "\u{e007}";
+pub(crate) const SPACE: &str = " ";
+
 const FLAGS: [&str; 13] = [
     "--headless=new",
     "--no-sandbox", // as root there is none
@@ -86,7 +91,8 @@ impl Browser {
             format!("--log-net-log={}", self.folder.path().join("net.json").display()),
         ];
         let flags: Vec<&str> = FLAGS.into_iter().chain(own.iter().map(String::as_str)).collect();
-        let capabilities = json!({"alwaysMatch": {"goog:chromeOptions": {"args": flags}}});
+        let logs = json!({"browser": "ALL"});
+        let capabilities = json!({"alwaysMatch": {"goog:chromeOptions": {"args": flags}, "goog:loggingPrefs": logs}});
         let made = ask("POST", &address, json!({"capabilities": capabilities})).await.expect("a browser");
         format!("{address}/{}", made["sessionId"].as_str().unwrap())
     }
@@ -110,6 +116,12 @@ impl Browser {
     /// Types into an element; of a file input this is the path of the file.
     pub(crate) async fn type_into(&self, css: &str, text: &str) {
         self.act(css, "value", json!({"text": text})).await;
+    }
+
+    /// Types into an element in the place of what it holds.
+    pub(crate) async fn replace(&self, css: &str, text: &str) {
+        self.act(css, "clear", json!({})).await;
+        self.type_into(css, text).await;
     }
 
     /// Waits until what an element shows, or an input holds, has this in it.
@@ -148,6 +160,65 @@ impl Browser {
     pub(crate) async fn cookies(&self) -> Vec<Value> {
         let cookies = self.command("GET", "cookie", Value::Null).await.unwrap();
         cookies.as_array().unwrap().clone()
+    }
+
+    /// Types keys into what holds the focus: text, and [`TAB`], [`ENTER`] and the like.
+    pub(crate) async fn press(&self, keys: &str) {
+        let each = keys.chars().flat_map(|key| {
+            let key = key.to_string();
+            [json!({"type": "keyDown", "value": key}), json!({"type": "keyUp", "value": key})]
+        });
+        let actions = json!([{"type": "key", "id": "keyboard", "actions": each.collect::<Vec<_>>()}]);
+        if let Err(error) = self.command("POST", "actions", json!({"actions": actions})).await {
+            self.fail(keys, &error).await;
+        }
+    }
+
+    /// Presses the tabulator until this element holds the focus, as a person without a mouse does.
+    pub(crate) async fn tab_to(&self, css: &str) {
+        let is_there = format!("return document.activeElement.matches({})", json!(css));
+        for _ in 0..100 {
+            if self.script(&is_there).await == true {
+                return;
+            }
+            self.press(TAB).await;
+        }
+        self.fail(css, "the tabulator does not lead there").await;
+    }
+
+    /// Shows the page so wide, and in the light or dark theme.
+    pub(crate) async fn look(&self, width: u32, is_dark: bool) {
+        let metrics = json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false});
+        self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
+        self.devtools("Emulation.setScrollbarsHidden", json!({"hidden": true})).await;
+        let theme = if is_dark { "dark" } else { "light" };
+        let features = json!({"features": [{"name": "prefers-color-scheme", "value": theme}]});
+        self.devtools("Emulation.setEmulatedMedia", features).await;
+    }
+
+    /// A picture of the page as WebP, from its top on, so many pixels high at most.
+    pub(crate) async fn picture(&self, most: u32) -> Vec<u8> {
+        let size =
+            self.script("const root = document.documentElement; return [root.clientWidth, root.scrollHeight]").await;
+        let height = size[1].as_u64().unwrap().min(u64::from(most));
+        let clip = json!({"x": 0, "y": 0, "width": size[0], "height": height, "scale": 1});
+        let taken = json!({"format": "webp", "quality": 75, "captureBeyondViewport": true, "clip": clip});
+        let taken = self.devtools("Page.captureScreenshot", taken).await;
+        STANDARD.decode(taken["data"].as_str().unwrap()).unwrap()
+    }
+
+    /// What the browser has reported of pages since the last time: errors of scripts, requests that failed, and what the
+    /// policy of a page forbade.
+    pub(crate) async fn reports(&self) -> Vec<String> {
+        let entries = self.command("POST", "se/log", json!({"type": "browser"})).await.unwrap();
+        entries.as_array().unwrap().iter().map(|entry| entry["message"].as_str().unwrap().to_owned()).collect()
+    }
+
+    async fn devtools(&self, command: &str, parameters: Value) -> Value {
+        match self.command("POST", "goog/cdp/execute", json!({"cmd": command, "params": parameters})).await {
+            Ok(answer) => answer,
+            Err(error) => self.fail(command, &error).await,
+        }
     }
 
     /// From now on no request of the page goes out; a worker that it shares with other pages keeps what it has open.

@@ -1,5 +1,6 @@
 //! What every test needs: the real Odoo, the gateway before it, and somebody who calls.
 
+pub(crate) mod bad_network;
 pub(crate) mod browser;
 pub(crate) mod case;
 pub(crate) mod client;
@@ -12,6 +13,7 @@ pub(crate) mod newer;
 pub(crate) mod odoo;
 pub(crate) mod postgres;
 pub(crate) mod processes;
+pub(crate) mod schemas;
 pub(crate) mod segments;
 pub(crate) mod small_disk;
 pub(crate) mod tls;
