@@ -6,7 +6,10 @@ use jiff::Timestamp;
 
 use super::{log_problem, once::Refused, sentence};
 use crate::{
-    console::visit::{Place, Shown, Visit},
+    console::{
+        visit::{Place, Shown, Visit},
+        words,
+    },
     log::{Call, Filter},
     operations::{
         filter::{filter_of, to_pairs},

@@ -13,7 +13,10 @@ use super::{
 };
 use crate::{
     call::Service,
-    console::visit::{Place, Shown, Visit},
+    console::{
+        visit::{Place, Shown, Visit},
+        words,
+    },
     log::{Call, Event, Operator},
     operations::{
         calls::{Calls, line_of},

@@ -307,7 +307,6 @@ async fn a_call_in_doubt_is_looked_up_and_settled() {
     let page = olga.get(&path).await;
     page.assert_has(&name);
     page.assert_has("create_date");
-    page.assert_has("/web#model=res");
     olga.get(&format!("/calls/{}/again", id(&lost))).await.assert_has("Run it again all the same");
     let silent = olga.post(&path, &[("outcome", "failed")]).await;
     assert_eq!(silent.status, 422);
