@@ -9,7 +9,9 @@ use serde_json::Value;
 
 use super::{
     again::{log_problem, plan::PlanWords, sentence, the_call},
+    calls::records::{OdooLinks, RecordLink},
     visit::{Place, Shown, Visit},
+    words,
 };
 use crate::{
     log::{Call, CallState, Event, RecordedRoute, Settlement},
@@ -40,9 +42,7 @@ struct SettlePage {
 
 /// What to look at in Odoo.
 struct Look {
-    /// The list of the model in Odoo.
-    link: String,
-    records: Vec<(String, String)>,
+    records: Vec<RecordLink>,
     from: Timestamp,
     until: Timestamp,
     /// What it would be found by, as a domain in Odoo's form.
@@ -136,30 +136,20 @@ fn chain(error: &settlement::Error) -> String {
 
 impl Look {
     fn of(visit: &Visit<'_>, call: &Call, lines: &[Value]) -> Self {
-        let upstream = &visit.config().upstream;
-        let base = upstream.public_url.as_ref().unwrap_or(&upstream.url).as_str().trim_end_matches('/').to_owned();
-        // Odoo 14-17 have these addresses, and later ones lead on to theirs.
-        let address = |form: &str, model: &str| {
-            let model = percent_encoding::utf8_percent_encode(model, percent_encoding::NON_ALPHANUMERIC);
-            format!("{base}/web#model={model}&view_type={form}")
-        };
-        let records = call
-            .records
-            .iter()
-            .map(|(model, id)| (format!("{model} {id}"), format!("{}&id={id}", address("form", model))));
+        let links = OdooLinks::of(visit);
+        let records = call.records.iter().map(|(model, id)| links.record(&call.model, model, *id)).collect();
         let took = SignedDuration::from_millis(call.duration_ms.map_or(0, |ms| ms.clamp(0.0, 1e9) as i64));
         let (from, until) = (call.ts - MARGIN, call.ts + took + MARGIN);
         let vals = line_of(lines, Event::CallReceived).map_or(&Value::Null, |line| &line["vals"]);
         let plan = line_of(lines, Event::CallPlanned).and_then(|line| PlanWords::of(&line["plan"]));
         let answer = line_of(lines, Event::CallFinished).map_or(&Value::Null, |line| &line["result"]);
         Self {
-            link: address("list", &call.model),
-            records: records.collect(),
+            records,
             from,
             until,
             domain: domain(&call.route, vals, from, until),
             plan,
-            answer: if answer.is_null() { String::new() } else { show::json(answer) },
+            answer: if answer.is_null() { String::new() } else { words::json(answer) },
         }
     }
 }

@@ -1,10 +1,12 @@
 //! The console as a browser meets it, without a browser: pages, forms and streams of events of the admin listener.
 
 mod accessible;
+mod again;
 mod calls;
 mod clients_and_hooks;
 mod lively;
 mod overview;
+mod queue;
 mod screenshots;
 mod sign_in;
 mod story;

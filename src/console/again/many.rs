@@ -4,9 +4,12 @@ use askama::Template;
 use http::StatusCode;
 use jiff::Timestamp;
 
-use super::{log_problem, sentence};
+use super::{log_problem, once::Refused, sentence};
 use crate::{
-    console::visit::{Place, Shown, Visit},
+    console::{
+        visit::{Place, Shown, Visit},
+        words,
+    },
     log::{Call, Filter},
     operations::{
         filter::{filter_of, to_pairs},
@@ -94,16 +97,9 @@ pub(super) async fn page(visit: &Visit<'_>) -> Shown {
 /// Begins to send the calls, and leads to the page of that work.
 pub(super) async fn start(visit: &Visit<'_>) -> Shown {
     let number = visit.form.text("number");
-    if let Some(reply) = visit.console.forms.sent_before(number).await {
-        return reply.map(|to| redirect(&to));
-    }
     let filter = filter(&visit.form)?;
     let client = visit.form.given("client").map(str::to_owned);
     let survey = survey(visit, &filter, client.as_deref()).await?;
-    if survey.calls.is_empty() {
-        let words = "No call of this filter can be sent any more. Go back and load the page again.";
-        return Err(Problem::new(StatusCode::CONFLICT, "Nothing to do", words));
-    }
     let order = Order {
         filter: query(&filter),
         dry_run: visit.form.text("do") != "send",
@@ -114,12 +110,18 @@ pub(super) async fn start(visit: &Visit<'_>) -> Shown {
     };
     let works = visit.console.works.clone();
     let work = async move {
+        if survey.calls.is_empty() {
+            return Err(Refused::Words("No call of this filter can be sent any more.".to_owned()));
+        }
         let work = works.start(order, survey.calls);
-        let work =
-            work.map_err(|error| Problem::new(StatusCode::CONFLICT, "Not begun", sentence(&error.to_string())))?;
+        let work = work.map_err(|error| Refused::Words(sentence(&error.to_string())))?;
         Ok(format!("/again/works/{}", work.number))
     };
-    visit.console.forms.once(number, &visit.site.calls.tasks, work).await.map(|to| redirect(&to))
+    let reply = visit.console.forms.once(number, &visit.site.calls.tasks, work).await;
+    reply.map(|to| redirect(&to)).map_err(|refused| match refused {
+        Refused::Words(words) => Problem::new(StatusCode::CONFLICT, "Not begun", words),
+        Refused::Problem(problem) => problem,
+    })
 }
 
 fn filter(form: &Form) -> Result<Filter, Problem> {

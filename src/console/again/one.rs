@@ -1,16 +1,26 @@
 //! One call that is run again: the form, and what a person sends with it.
 
+use std::{net::IpAddr, sync::Arc};
+
 use askama::Template;
 use http::StatusCode;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use super::{result, sentence, the_call};
+use super::{
+    once::{Refused, Reply},
+    result, sentence, the_call,
+};
 use crate::{
-    console::visit::{Place, Shown, Visit},
-    log::{Call, Event},
+    call::Service,
+    console::{
+        visit::{Place, Shown, Visit},
+        words,
+    },
+    log::{Call, Event, Operator},
     operations::{
         calls::{Calls, line_of},
-        replay::{Actor, Draft, Executor, NotReplayable, Options, Replay},
+        replay::{Actor, Draft, Executor, NotReplayable, Options, Replay, Works},
     },
     web::{Frame, Problem, page as whole, redirect, show},
 };
@@ -52,6 +62,7 @@ struct AgainForm {
 }
 
 /// What a person has filled in.
+#[derive(Clone)]
 struct Asked {
     is_dry_run: bool,
     is_forced: bool,
@@ -137,11 +148,6 @@ impl AgainForm {
 }
 
 async fn send(visit: &Visit<'_>, log: &Calls, id: &str) -> Shown {
-    let number = visit.form.text("number");
-    let forms = &visit.console.forms;
-    if let Some(reply) = forms.sent_before(number).await {
-        return reply.map(|to| redirect(&to));
-    }
     let asked = Asked {
         is_dry_run: visit.form.text("do") != "send",
         is_forced: visit.form.is_ticked("force"),
@@ -149,66 +155,86 @@ async fn send(visit: &Visit<'_>, log: &Calls, id: &str) -> Shown {
         text: visit.form.raw("payload").map(str::to_owned),
     };
     let call = the_call(log, id).await?;
-    let root = call.replay_of.unwrap_or(call.id);
-    let held = match visit.console.works.hold(root) {
-        Some(held) => Some(held),
-        None if asked.is_dry_run => None,
-        // The same form may have come a moment ago.
-        None => match forms.sent_before(number).await {
-            Some(reply) => return reply.map(|to| redirect(&to)),
-            None => return page(visit, log, call, &asked, Some(sentence(&NotReplayable::Running.to_string()))).await,
-        },
+    let sending = Sending {
+        service: visit.site.calls.clone(),
+        works: visit.console.works.clone(),
+        log: log.clone(),
+        root: call.replay_of.unwrap_or(call.id),
+        id: call.id,
+        asked: asked.clone(),
+        operator: visit.operator(),
+        address: visit.peer,
     };
-    // As it is now that nobody else can send it.
-    let call = the_call(log, id).await?;
-    let replay = match ready(visit, log, &call, &asked).await {
-        Ok(replay) => replay,
-        Err(words) => {
-            drop(held);
-            return page(visit, log, call, &asked, Some(words)).await;
-        }
-    };
-    let (service, address, back) = (visit.site.calls.clone(), visit.peer, call.id);
-    let work = async move {
-        let _held = held;
-        replay.record(&service.log).await.map_err(|error| not_sent(&error.to_string()))?;
-        let answer = Executor::within(service, address).make(replay).await;
-        let answer = answer.map_err(|error| not_known(&error.to_string()))?;
-        Ok(format!("/calls/{back}/again?sent={}", answer.id))
-    };
-    forms.once(number, &visit.site.calls.tasks, work).await.map(|to| redirect(&to))
+    let number = visit.form.text("number");
+    match visit.console.forms.once(number, &visit.site.calls.tasks, sending.make()).await {
+        Ok(to) => Ok(redirect(&to)),
+        Err(Refused::Words(words)) => page(visit, log, call, &asked, Some(words)).await,
+        Err(Refused::Problem(problem)) => Err(problem),
+    }
 }
 
-/// The request that is sent, or why there is none.
-async fn ready(visit: &Visit<'_>, log: &Calls, call: &Call, asked: &Asked) -> Result<Replay, String> {
-    let config = &visit.site.calls.config;
-    let given = match &asked.text {
-        Some(text) => Some(parsed(text)?),
-        None => None,
-    };
-    let words = |reason: NotReplayable| match reason {
-        NotReplayable::Done | NotReplayable::InDoubt | NotReplayable::Repeated | NotReplayable::Queued => {
-            format!("{} Tick the box to run it all the same.", sentence(&reason.to_string()))
+/// A call that is about to be sent, apart from the browser that asks for it.
+struct Sending {
+    service: Arc<Service>,
+    works: Arc<Works>,
+    log: Calls,
+    root: Uuid,
+    id: Uuid,
+    asked: Asked,
+    operator: Operator,
+    address: IpAddr,
+}
+
+impl Sending {
+    async fn make(self) -> Reply {
+        let held = self.works.hold(self.root);
+        if held.is_none() && !self.asked.is_dry_run {
+            return Err(Refused::Words(sentence(&NotReplayable::Running.to_string())));
         }
-        NotReplayable::Hidden(_) => format!("{} Replace what reads `***`.", sentence(&reason.to_string())),
-        NotReplayable::WhoseCredential | NotReplayable::UnknownClient(_) => {
-            format!("{} Choose a client.", sentence(&reason.to_string()))
-        }
-        reason => sentence(&reason.to_string()),
-    };
-    let (recorded, _) = Draft::look(log, call, config).await.map_err(words)?;
-    let edited = given.filter(|given| *given != recorded.vals);
-    let options = Options {
-        force: asked.is_forced,
-        dry_run: asked.is_dry_run,
-        is_edited: edited.is_some(),
-        actor: asked.client.clone().map_or(Actor::Recorded, Actor::Client),
-    };
-    let mut draft = Draft::of(log, call, config, &options).await.map_err(words)?;
-    if let Some(vals) = edited {
-        draft.edit(json!({"vals": vals})).map_err(|error| sentence(&error.to_string()))?;
+        // As it is now that nobody else can send it.
+        let call = the_call(&self.log, &self.id.to_string()).await.map_err(Refused::Problem)?;
+        let replay = self.ready(&call).await.map_err(Refused::Words)?;
+        replay.record(&self.service.log).await.map_err(|error| not_sent(&error.to_string()))?;
+        let answer = Executor::within(self.service, self.address).make(replay).await;
+        let answer = answer.map_err(|error| not_known(&error.to_string()))?;
+        Ok(format!("/calls/{}/again?sent={}", self.id, answer.id))
     }
-    draft.ready(config, &options, visit.operator()).map_err(words)
+
+    /// The request that is sent, or why there is none.
+    async fn ready(&self, call: &Call) -> Result<Replay, String> {
+        let Self { service, log, asked, operator, .. } = self;
+        let config = &service.config;
+        let given = match &asked.text {
+            Some(text) => Some(parsed(text)?),
+            None => None,
+        };
+        let (recorded, _) = Draft::look(log, call, config).await.map_err(words)?;
+        let edited = given.filter(|given| *given != recorded.vals);
+        let options = Options {
+            force: asked.is_forced,
+            dry_run: asked.is_dry_run,
+            is_edited: edited.is_some(),
+            actor: asked.client.clone().map_or(Actor::Recorded, Actor::Client),
+        };
+        let mut draft = Draft::of(log, call, config, &options).await.map_err(words)?;
+        if let Some(vals) = edited {
+            draft.edit(json!({"vals": vals})).map_err(|error| sentence(&error.to_string()))?;
+        }
+        draft.ready(config, &options, operator.clone()).map_err(words)
+    }
+}
+
+/// Why a call is not sent, with what the form offers against it.
+fn words(reason: NotReplayable) -> String {
+    let offer = match &reason {
+        NotReplayable::Done | NotReplayable::InDoubt | NotReplayable::Repeated | NotReplayable::Queued => {
+            " Tick the box to run it all the same."
+        }
+        NotReplayable::Hidden(_) => " Replace what reads `***`.",
+        NotReplayable::WhoseCredential | NotReplayable::UnknownClient(_) => " Choose a client.",
+        _ => "",
+    };
+    sentence(&reason.to_string()) + offer
 }
 
 fn parsed(text: &str) -> Result<Value, String> {
@@ -216,11 +242,11 @@ fn parsed(text: &str) -> Result<Value, String> {
     if given.is_object() { Ok(given) } else { Err("The payload is not a JSON object.".to_owned()) }
 }
 
-fn not_sent(why: &str) -> Problem {
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "Not sent", sentence(why))
+fn not_sent(why: &str) -> Refused {
+    Refused::Problem(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "Not sent", sentence(why)))
 }
 
-fn not_known(why: &str) -> Problem {
+fn not_known(why: &str) -> Refused {
     let words = format!("{} The list of calls has what was done.", sentence(why));
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "No answer", words)
+    Refused::Problem(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "No answer", words))
 }

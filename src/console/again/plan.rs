@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::web::show;
+use crate::console::words;
 
 /// A plan, as `call.planned` and the answer of a dry run have it.
 #[derive(Debug, Default)]
@@ -53,7 +53,7 @@ impl PlannedCall {
         let text = |member: &str| call[member].as_str().unwrap_or_default();
         let ids = if call["ids"].is_array() { format!(" {}", call["ids"]) } else { String::new() };
         let notes: Vec<&str> = [text("undo"), text("note")].into_iter().filter(|note| !note.is_empty()).collect();
-        let args = if call["args"].is_null() { String::new() } else { show::json(&call["args"]) };
+        let args = if call["args"].is_null() { String::new() } else { words::json(&call["args"]) };
         Self { head: format!("{}.{}{ids}", text("model"), text("method")), note: notes.join("; "), args }
     }
 }
@@ -65,7 +65,7 @@ fn lookup(found: &Value) -> String {
         [] => "no record".to_owned(),
         ids => ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
     };
-    format!("{} by {} = {}: {what}", text("model"), text("field"), found["value"])
+    words::plain(&format!("{} by {} = {}: {what}", text("model"), text("field"), found["value"])).into_owned()
 }
 
 #[cfg(test)]

@@ -8,10 +8,13 @@ use serde_json::Value;
 
 use super::{diff::Diff, log_problem, one::without_dry_run, plan::PlanWords, the_call};
 use crate::{
-    console::visit::{Place, Shown, Visit},
+    console::{
+        visit::{Place, Shown, Visit},
+        words,
+    },
     log::{Call, CallState, Event},
     operations::calls::{Calls, line_of},
-    web::{Frame, page as whole, show},
+    web::{Frame, page as whole},
 };
 
 #[derive(Template)]
@@ -101,5 +104,5 @@ fn end(lines: &[Value]) -> Option<&Value> {
 }
 
 fn text(value: &Value) -> String {
-    if value.is_null() { String::new() } else { show::json(value) + "\n" }
+    if value.is_null() { String::new() } else { words::json(value) + "\n" }
 }

@@ -14,7 +14,10 @@ use tokio::{
 };
 
 use crate::{
-    console::visit::{Place, Shown, Visit},
+    console::{
+        visit::{Place, Shown, Visit},
+        words,
+    },
     operations::replay::{LISTED, Progress, SentOutcome, Work},
     web::{Frame, page as whole, page::secure, redirect, show},
 };
