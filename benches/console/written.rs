@@ -72,7 +72,7 @@ impl Lines<'_> {
         let (seq, durable) = (self.next, self.next - 1);
         write!(self.bytes, r#"{{"seq":{seq},"durable":{durable},"event":"{event}","ts":"{ts}"{members}"#).unwrap();
         let crc = crc32fast::hash(&self.bytes[start..]);
-        write!(self.bytes, ",\"crc\":\"{crc:08x}\"}}\n").unwrap();
+        writeln!(self.bytes, ",\"crc\":\"{crc:08x}\"}}").unwrap();
         self.next += 1;
     }
 

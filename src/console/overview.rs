@@ -166,7 +166,6 @@ fn share(counted: &Counted) -> String {
     match (counted.failed, counted.calls) {
         (0, _) | (_, 0) => "0 %".to_owned(),
         (failed, calls) => {
-            #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
             let share = 100.0 * failed as f64 / calls as f64;
             if share < 0.1 { "< 0.1 %".to_owned() } else { format!("{share:.1} %") }
         }

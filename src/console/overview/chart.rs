@@ -165,12 +165,10 @@ fn step(overview: &Overview) -> f64 {
     (WIDTH - LEFT) / place(overview.slots.len().max(1))
 }
 
-#[expect(clippy::cast_precision_loss, reason = "there are some dozens of slots")]
 fn place(number: usize) -> f64 {
     number as f64
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a picture shows three digits")]
 fn ratio(count: u64, of: u64) -> f64 {
     count as f64 / of as f64
 }

@@ -113,7 +113,21 @@ impl Retention {
             }
         }
         finished.dedup_by_key(|(segment, _)| *segment);
-        self.drop_old(&finished.into_iter().map(|(segment, _)| segment).collect::<Vec<_>>(), active)
+        let finished: Vec<_> = finished.into_iter().map(|(segment, _)| segment).collect();
+        self.drop_old(&finished, active)?;
+        self.index_all(&finished);
+        Ok(())
+    }
+
+    /// Makes the indexes that are missing or of another version of the gateway, the latest first, before a reader waits for them.
+    fn index_all(&self, finished: &[Segment]) {
+        for segment in finished.iter().rev() {
+            if self.is_closing.load(Relaxed) {
+                return;
+            }
+            // Of a segment that was dropped or is damaged, readers make what they can.
+            let _ = OfSealed::open(&self.disk, *segment);
+        }
     }
 
     /// Fails where the folder was replaced: its segments may be those of another gateway.

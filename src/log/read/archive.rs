@@ -102,8 +102,11 @@ impl Archive {
                 if part.is_of(call.first.row.id) {
                     found.push(call.to_call());
                 }
-                ControlFlow::Continue(())
+                if part.is_whole() && !found.is_empty() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             })?;
+            if part.is_whole() && !found.is_empty() {
+                break;
+            }
         }
         Ok(found)
     }

@@ -168,7 +168,6 @@ impl Strays {
             id: Uuid::from_u128(call.first.row.id),
             arrived: call.ts(),
             state: call.state,
-            #[expect(clippy::cast_possible_truncation, reason = "a duration with seven digits is enough")]
             took: call.took().map(|took| took as f32),
             route: self.number(call.route().name()),
             model: self.number(call.model()),

@@ -41,6 +41,11 @@ impl IdPart {
         Self { part, whole: whole.map(|id| id.as_u128()) }
     }
 
+    /// Whether one call at most has it.
+    pub(super) fn is_whole(&self) -> bool {
+        self.whole.is_some()
+    }
+
     pub(super) fn is_of(&self, id: u128) -> bool {
         match self.whole {
             Some(whole) => whole == id,
@@ -86,7 +91,6 @@ impl<'f> Selection<'f> {
     }
 
     /// The state that the columns must have, if any; `None` where no call in columns is in the wanted one.
-    #[expect(clippy::option_option, reason = "no state is wanted, and no call can have the wanted one")]
     fn state(&self) -> Option<Option<State>> {
         match (self.filter.in_doubt, self.filter.state) {
             (true, _) | (_, Some(CallState::InDoubt | CallState::Running)) => None,

@@ -175,7 +175,6 @@ impl Filling {
         self.head.ids = Some(widened(self.head.ids, first.id));
         let line = u32::try_from(first.seq.saturating_sub(first_of_segment)).unwrap_or(u32::MAX);
         let kind = if first.event.is_of_request() { REQUEST } else { 0 };
-        #[expect(clippy::cast_possible_truncation, reason = "a duration with seven digits is enough")]
         let took = last.ms as f32;
         self.put(Column::Line, &line.to_le_bytes());
         self.put(Column::Arrived, &first.ts.to_le_bytes());

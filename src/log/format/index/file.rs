@@ -39,7 +39,7 @@ pub(in crate::log) struct Sealed {
 /// The index of a sealed segment: in its file, or in memory where no file could be written.
 #[derive(Debug)]
 pub(in crate::log) enum OfSealed {
-    File(Sealed),
+    File(Box<Sealed>),
     Memory(Box<Table>),
 }
 
@@ -48,7 +48,7 @@ impl OfSealed {
     pub(in crate::log) fn open(disk: &Disk, segment: Segment) -> io::Result<Self> {
         let file_size = disk.stat(&segment.sealed())?.0;
         match Sealed::open(disk, segment)?.filter(|sealed| sealed.head.file_size == file_size) {
-            Some(sealed) => Ok(Self::File(sealed)),
+            Some(sealed) => Ok(Self::File(Box::new(sealed))),
             None => Self::make_anew(disk, segment),
         }
     }
@@ -67,14 +67,14 @@ impl OfSealed {
             && write_whole(disk, &name_of(segment), &bytes).is_ok()
             && let Ok(Some(sealed)) = Sealed::open(disk, segment)
         {
-            return Ok(Self::File(sealed));
+            return Ok(Self::File(Box::new(sealed)));
         }
         Ok(Self::Memory(Box::new(table)))
     }
 
     pub(in crate::log) fn columns(&self) -> &dyn Columns {
         match self {
-            Self::File(sealed) => sealed,
+            Self::File(sealed) => &**sealed,
             Self::Memory(table) => &**table,
         }
     }

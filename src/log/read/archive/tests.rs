@@ -326,7 +326,6 @@ fn a_filtered_page_by_the_index_is_that_of_a_scan_of_all_lines() {
         history.scan(&Filter { since: Some(since), ..Filter::default() }, |call| {
             let caller = if call.client().is_empty() { call.login() } else { call.client() };
             let names = [call.route().name(), call.model(), caller, call.error(), call.path()].map(str::to_owned);
-            #[expect(clippy::cast_possible_truncation, reason = "as the column has it")]
             let took = call.took().map(|took| took as f32);
             expected.push(format!(
                 "{} {} {:?} {took:?} {names:?}",
