@@ -21,7 +21,9 @@ mod stored;
 mod tests;
 pub mod trial;
 
+use bytes::Bytes;
 use futures_util::future;
+use http::StatusCode;
 use serde_json::{Value, json};
 
 use self::model::Model;
@@ -30,6 +32,9 @@ use crate::{
     call::{Asking, Error, Eyes, Service},
     config,
     fetch::CallFiles,
+    plan,
+    web::page::with_type,
+    wire::Response,
 };
 
 /// The most models of one document: each takes Odoo calls.
@@ -95,21 +100,30 @@ impl Document {
         Self(document)
     }
 
+    /// As it is answered. No cache keeps it: it may be for one caller alone.
+    pub fn answer(&self) -> Response {
+        with_type(StatusCode::OK, "application/json", Bytes::from(self.0.to_string()))
+    }
+
     /// The document as JSON.
     pub fn as_json(&self) -> &Value {
         &self.0
     }
 }
 
-/// The models as one who looks may see them. At most [`MOST_MODELS`] of them are read.
+/// The models as one who looks may see them.
 ///
 /// # Errors
 /// Who looks proves nothing or may not call now, a model does not exist or is not for its eyes, or Odoo does not answer.
 pub async fn models(service: &Service, asking: &Asking, eyes: Eyes<'_>, names: &[String]) -> Result<Vec<Model>, Error> {
+    if names.len() > MOST_MODELS {
+        let problem = format!("names {} models, and {MOST_MODELS} are described at a time", names.len());
+        return Err(plan::Error::WrongKind { path: "model".to_owned(), problem }.into());
+    }
     let looker = service.looker(asking, eyes).await?;
     let files = CallFiles::new(service.files.clone());
     let reader = Reader { config: &service.config, files: &files, caller: &looker.caller };
-    Ok(reader.models(&names[..names.len().min(MOST_MODELS)]).await?)
+    Ok(reader.models(names).await?)
 }
 
 /// What of a model a page shows.

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::visit::{Place, Shown, Visit, not_found};
 use crate::{
     call::{Asking, By, Eyes, Presented},
-    http::{made, respond},
+    http::made,
     openapi::{
         self, About, Looked,
         page::{self, Shown as Page},
@@ -53,7 +53,7 @@ async fn document(visit: &Visit<'_>) -> Shown {
     let document = answered.map_err(|error| {
         Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "The model cannot be described", error.sentence())
     })?;
-    Ok(respond::json_response(StatusCode::OK, document.as_json()))
+    Ok(document.answer())
 }
 
 async fn tried(visit: &Visit<'_>) -> Shown {

@@ -9,13 +9,7 @@ use http::{Method, StatusCode, header};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
-use super::{
-    Share, Site,
-    calls::made,
-    passed::Passage,
-    respond,
-    stored_calls::{refused, status_of},
-};
+use super::{Share, Site, calls::made, passed::Passage, respond, stored_calls::refused};
 use crate::{
     call::{Asking, By, Error, Eyes},
     openapi::{
@@ -24,7 +18,10 @@ use crate::{
         trial::{self, Trial, Tried},
     },
     web::{Form, Frame, Problem, assets},
-    wire::{Response, collect},
+    wire::{
+        Response, collect,
+        status::{hook_status, status_of_stored},
+    },
 };
 
 /// The page for people.
@@ -72,8 +69,16 @@ async fn document(site: &Arc<Site>, address: IpAddr, request: &http::Request<Inc
     let names: Vec<String> = Form::of_query(request.uri()).all("model").map(str::to_owned).collect();
     let asking = asking(address, request);
     match openapi::answer(&site.calls, &asking, Eyes::Own, &names, About::default()).await {
-        Ok(document) => respond::json_response(StatusCode::OK, document.as_json()),
-        Err(error) => refused(site, &asking, &error, Passage::new(site, address, request)).await,
+        Ok(document) => document.answer(),
+        Err(error) => refused(site, &asking, (&error, status_of(&error)), Passage::new(site, address, request)).await,
+    }
+}
+
+/// The status for one who is not shown what was asked for. A model that there is not is no matter of the credential.
+fn status_of(error: &Error) -> StatusCode {
+    match error.is_decision() {
+        true => hook_status(error.class(), Some(error.retry())),
+        false => status_of_stored(error.class(), error.retry()),
     }
 }
 
@@ -98,7 +103,8 @@ async fn shown(site: &Arc<Site>, address: IpAddr, request: &http::Request<Incomi
         Ok(looked) => page::page(&of(&query, &looked, None)),
         Err(error) => {
             // The refusal is counted and recorded as that of the document; the page says it for people.
-            let response = refused(site, &asking, &error, Passage::new(site, address, request)).await;
+            let response =
+                refused(site, &asking, (&error, status_of(&error)), Passage::new(site, address, request)).await;
             let looked = Looked { problem: Some(error.sentence()), ..Looked::default() };
             let mut page = page::page_with(status_of(&error), &of(&query, &looked, None));
             if let Some(challenge) = response.headers().get(header::WWW_AUTHENTICATE) {

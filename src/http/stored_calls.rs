@@ -32,17 +32,25 @@ pub(super) async fn answer<B: hyper::body::Body>(
             site.calls.metrics.passed(response.status().as_u16(), None, asking.began.elapsed());
             response
         }
-        Err(error) => refused(site, &asking, &error, Passage::new(site, address, request)).await,
+        Err(error) => {
+            let status = status_of_stored(error.class(), error.retry());
+            refused(site, &asking, (&error, status), Passage::new(site, address, request)).await
+        }
     }
 }
 
 /// The answer to one who asks and is not told.
-pub(super) async fn refused(site: &Arc<Site>, asking: &Asking, error: &Error, passage: Passage) -> Response {
+pub(super) async fn refused(
+    site: &Arc<Site>,
+    asking: &Asking,
+    (error, status): (&Error, StatusCode),
+    passage: Passage,
+) -> Response {
     if error.class() == Class::Unauthenticated {
         // As of a call: anyone can cause this, as fast as a network carries it.
         site.calls.login_throttle.refuse(crate::limits::network(asking.address)).await;
     }
-    let mut response = respond::json_response(status_of(error), &refusal(error));
+    let mut response = respond::json_response(status, &refusal(error));
     if response.status() == StatusCode::UNAUTHORIZED {
         respond::challenge(response.headers_mut());
     }
@@ -102,11 +110,6 @@ fn shown(call: &StoredCall) -> Result<Shown, Error> {
         status: outcome.as_ref().map(|outcome| respond::status(outcome.class).as_u16()),
         answer: outcome.map(Answer),
     })
-}
-
-/// The status for one who asks.
-pub(super) fn status_of(error: &Error) -> StatusCode {
-    status_of_stored(error.class(), error.retry())
 }
 
 fn refusal(error: &Error) -> serde_json::Value {

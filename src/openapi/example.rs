@@ -14,6 +14,7 @@ use crate::{
     call::{Call, plan_call},
     odoo::{Choice, Kind, Page, Rpc},
     plan::{Noted, records, usable_fields},
+    policy::Touch,
     route::Route,
 };
 
@@ -180,10 +181,14 @@ impl<'e> Examples<'e> {
                 field.name == **name && field.is_readable && field.field.is_stored && field.field.kind == Kind::Text
             })
         };
-        let keys: Vec<&str> = KEYS.into_iter().filter(is_key).collect();
+        let policy = caller.policy();
+        // One who may not search is shown no value of a record, and names it by its id.
+        let may_search = policy.decide(Touch::Route(Route::SearchData)).is_ok();
+        let keys: Vec<&str> = KEYS.into_iter().filter(|name| may_search && is_key(name)).collect();
         let mut fields = vec!["id"];
         fields.extend(&keys);
-        let page = Page { limit: Some(LOOKED_AT), order: Some("id".to_owned()), ..Page::default() };
+        let limit = policy.most.read.unwrap_or(LOOKED_AT).clamp(1, LOOKED_AT);
+        let page = Page { limit: Some(limit), order: Some("id".to_owned()), ..Page::default() };
         let rpc = Rpc::search_read(model, json!([]), json!(fields), page);
         let rows = records(&rpc, caller.call(&rpc).await.ok()?).ok()?;
         let is_own = |key: &str, value: &Value| {

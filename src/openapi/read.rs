@@ -19,6 +19,7 @@ use crate::{
     odoo::{Bond, Caller, Kept, Kind, Page, Rpc},
     plan::{self, UsableField, usable_fields},
     policy::Touch,
+    route::Route,
 };
 
 /// The number of models of lines that are described with a model: each takes RPCs of its own.
@@ -63,7 +64,8 @@ impl Reader<'_> {
         let page = Page { limit: Some(MOST_NAMES), order: Some("model".to_owned()), ..Page::default() };
         let domain = json!([["transient", "=", false]]);
         let rpc = Rpc::search_read("ir.model", domain, json!(["model", "name"]), page);
-        if usable_fields(self.caller, "ir.model").await.is_err() {
+        let may_search = self.caller.policy().decide(Touch::Route(Route::SearchData)).is_ok();
+        if !may_search || usable_fields(self.caller, "ir.model").await.is_err() {
             return Vec::new();
         }
         let Ok(answer) = self.caller.call(&rpc).await else { return Vec::new() };

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{About, Document};
 use crate::{
+    config::Config,
     errors::{Code, Section},
     plan::parameters,
     route::Route,
@@ -15,7 +16,9 @@ fn document() -> Value {
 }
 
 fn at<'d>(document: &'d Value, pointer: &str) -> &'d Value {
-    document.pointer(pointer).unwrap_or_else(|| panic!("the document has nothing at {pointer}"))
+    let found = document.pointer(pointer);
+    assert!(found.is_some(), "the document has nothing at {pointer}");
+    found.unwrap_or(&Value::Null)
 }
 
 #[test]
@@ -77,4 +80,21 @@ fn every_reference_leads_to_something() {
     let (document, mut count) = (document(), 0);
     walk(&document, &document, &mut count);
     assert!(count > 100, "{count}");
+}
+
+#[test]
+fn hooks_stand_there_where_they_are_asked_for_with_the_body_that_they_take() {
+    let text = "[upstream]\nurl = \"http://o\"\ndatabase = \"d\"\n\
+        [[client]]\nname = \"c\"\nodoo_login = \"l\"\nodoo_key_env = \"K\"\nroutes = [\"create_data\"]\n\
+        [client.signature]\nscheme = \"token\"\npath = true\nsecret_env = \"S\"\n\
+        [[hook]]\npath = \"/hooks/forms/{token}\"\nclient = \"c\"\nroute = \"create_data\"\nmodel = \"m\"\n\
+        template = \"t.jq\"\nbody = \"form\"\nmethods = [\"POST\", \"GET\"]\n";
+    let config = Config::parse(text, "gateway.toml".as_ref()).unwrap();
+    let document = Document::new(About { hooks: &config.hooks, ..About::default() }).0;
+    let hook = at(&document, "/paths/~1hooks~1forms~1{token}");
+    assert_eq!(hook["parameters"][0]["name"], "token");
+    assert!(hook["post"]["requestBody"]["content"]["application/x-www-form-urlencoded"].is_object(), "{hook}");
+    assert!(hook["get"]["requestBody"].is_null() && hook["get"]["responses"]["422"].is_object(), "{hook}");
+    let others = self::document();
+    assert!(!others.to_string().contains("/hooks/"), "nobody else is told of hooks");
 }

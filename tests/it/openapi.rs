@@ -143,6 +143,10 @@ async fn the_document_of_the_routes_needs_no_credential_and_its_examples_are_tak
     assert_eq!(got.status, 200, "{}", got.text);
     validate(&got.json());
     assert_eq!(check_examples(&gateway, &key, &got.json()).await, 6);
+    let unknown = get(&gateway, "/docs/openapi.json?model=no.model", Some(&key)).await;
+    assert_eq!((unknown.status, unknown.json()["error"]["code"].as_str()), (422, Some("unknown_model")));
+    let many = format!("/docs/openapi.json?{}", vec!["model=res.bank"; 11].join("&"));
+    assert_eq!(get(&gateway, &many, Some(&key)).await.status, 422);
     let (code, printed, said) = gateway.run(&["openapi"]);
     assert_eq!(code, Some(0), "{said}");
     assert_eq!(serde_json::from_str::<Value>(&printed).unwrap(), got.json());
@@ -177,6 +181,10 @@ async fn a_model_is_described_to_its_caller_alone_and_as_far_as_its_policy_goes(
     assert_eq!(fields["comment"]["readOnly"], true);
     assert_eq!(fields["country_id"]["readOnly"], Value::Null);
     assert_eq!(fields["user_id"]["readOnly"], true, "what leads to a model that may not be touched cannot be written");
+    let example = &document["paths"]["/api/update_data"]["post"]["requestBody"]["content"]["application/json"]["examples"]
+        ["res.partner"];
+    let key_of_example = &example["value"]["vals"]["search_key"];
+    assert!(key_of_example["id"].is_i64(), "one who may not search is shown no name of a record: {example}");
     // The page says the same.
     let page = get(&gateway, "/docs?model=res.partner", Some(&key)).await;
     assert_eq!(page.status, 200);
@@ -189,7 +197,7 @@ async fn a_model_is_described_to_its_caller_alone_and_as_far_as_its_policy_goes(
 }
 
 #[tokio::test]
-async fn a_description_costs_a_few_reads_and_nothing_of_it_is_served_where_it_is_not_said() {
+async fn nothing_is_described_on_the_public_listener_where_the_configuration_does_not_say_so() {
     let odoo = odoo().await;
     let closed = Gateway::before(&odoo.url, &odoo.database, "");
     for path in ["/docs", "/docs/openapi.json", "/docs/openapi.json?model=res.partner"] {
