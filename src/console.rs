@@ -42,6 +42,7 @@ pub struct Console {
     current: Arc<Current>,
     posted: Arc<Posted>,
     sessions: Sessions,
+    overview: overview::Shared,
     live: Live,
     /// Calls of filters that are sent again.
     works: Arc<Works>,
@@ -55,7 +56,7 @@ impl Console {
         let config = &site.calls.config;
         let (sessions, live) = (Sessions::new(config.console.idle), Live::new(&config.log.directory));
         let works = Arc::new(Works::new(current.clone()));
-        Self { current, posted, sessions, live, works, forms: Forms::default() }
+        Self { current, posted, sessions, live, works, forms: Forms::default(), overview: overview::Shared::default() }
     }
 
     /// Answers a request of a browser.

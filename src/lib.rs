@@ -45,6 +45,18 @@ pub mod log_bench {
     };
 }
 
+/// What `benches/console` measures.
+pub mod console_bench {
+    pub use crate::{
+        config::{Config, Log as LogConfig},
+        log::{CallState, Filter, Log},
+        operations::{
+            calls::{Calls, Query},
+            overview::{Window, overview},
+        },
+    };
+}
+
 /// What `tests/it/shared_locks.rs` tries without a gateway around it.
 pub mod locks {
     pub use crate::odoo::{NotTaken, RecordKey, SharedLock, SharedLocks};

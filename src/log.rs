@@ -58,6 +58,7 @@ pub use self::{
     },
     read::{
         archive::Archive,
+        brief::Brief,
         call::{Call, CallState, Repetition, Settled},
         filter::Filter,
         follow::FollowPosition,

@@ -36,6 +36,7 @@ mod transport;
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
 use dashmap::DashMap;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Map;
 use tokio::time::Instant;
 
@@ -277,6 +278,12 @@ impl Odoo {
     /// Whether Odoo is in proxy mode; none where that cannot be found out.
     pub async fn proxy_mode(&self) -> Option<bool> {
         self.health.proxy_mode().await
+    }
+
+    /// How far Odoo's clock is before the gateway's, by its last answer.
+    pub fn clock_ahead(&self) -> SignedDuration {
+        let now = Timestamp::now();
+        self.endpoint.transport.clock.at(now).duration_since(now)
     }
 
     /// Whether Odoo is ready: its release, asked now within a short time, or as last seen where Odoo is only slow to answer.

@@ -88,6 +88,9 @@ pub(crate) enum Build {
 /// A gateway that runs until it is dropped.
 pub(crate) struct Gateway {
     pub(crate) address: SocketAddr,
+    /// The URL of the admin listener.
+    #[allow(dead_code, reason = "the benchmark of the console visits it")]
+    pub(crate) admin: String,
     process: Child,
     asked: ChildStdin,
     said: Lines<BufReader<ChildStdout>>,
@@ -147,8 +150,8 @@ impl Gateway {
             panic!("the gateway did not start: {}", std::fs::read_to_string(messages).unwrap());
         };
         let address = address.parse().unwrap();
-        said.next().unwrap().unwrap();
-        Self { address, asked: process.stdin.take().unwrap(), process, said, _folder: folder }
+        let admin = said.next().unwrap().unwrap().strip_prefix("admin on ").unwrap().to_owned();
+        Self { address, admin, asked: process.stdin.take().unwrap(), process, said, _folder: folder }
     }
 
     pub(crate) fn cpu(&self) -> Duration {

@@ -7,10 +7,13 @@
 mod acts;
 pub(super) mod archive;
 mod assembly;
+pub(super) mod brief;
 pub(super) mod call;
 pub(super) mod filter;
 pub(super) mod follow;
 pub(super) mod news;
+mod open_tables;
 pub(super) mod page;
 mod parallel;
 pub(super) mod route;
+mod select;

@@ -147,6 +147,14 @@ impl Calls {
         .await
     }
 
+    /// When the earliest line of the log was written, and the size of its segments; see [`Archive::extent`].
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn extent(&self) -> Result<(Option<Timestamp>, u64), Error> {
+        self.read(Archive::extent).await
+    }
+
     /// How many calls there are and how long they took.
     ///
     /// # Errors

@@ -4,4 +4,7 @@ mod accessible;
 mod calls;
 mod clients_and_hooks;
 mod lively;
+mod overview;
+mod screenshots;
 mod sign_in;
+mod story;

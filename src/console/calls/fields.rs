@@ -34,21 +34,21 @@ pub(in crate::console) struct Choice {
 
 /// Fields that are needed often: name, label, hint.
 const COMMON: [(&str, &str, &str); 5] = [
-    ("text", "Text", "stands in the call, letter by letter"),
+    ("text", "Text", "in its lines, exactly"),
     ("state", "State", ""),
     ("route", "Route", ""),
     ("model", "Model", "such as sale.order"),
-    ("since", "Since", "2h, 3d, 2026-11-23, 2026-11-23T09:30"),
+    ("since", "Since", "2h, 3d or a date"),
 ];
 
 /// Fields that are needed rarely.
 const RARE: [(&str, &str, &str); 7] = [
-    ("until", "Until", "in the same forms as since"),
+    ("until", "Until", "a date, or date and time"),
     ("error", "Error code", "such as no_match"),
-    ("caller", "Caller", "a part of a client's name or of a login"),
-    ("record", "Record", "the id of a record that was written"),
+    ("caller", "Caller", "part of client or login"),
+    ("record", "Record", "id, such as 42"),
     ("hook", "Hook", "its name"),
-    ("delivery", "Delivery", "its sender's id for it, or a call's id"),
+    ("delivery", "Delivery", "the sender's or a call's id"),
     ("in_doubt", "Only those in doubt that nobody has settled", ""),
 ];
 
@@ -67,9 +67,9 @@ impl Fields {
         Self { common: fields(&COMMON), rare: fields(&RARE) }
     }
 
-    /// Whether a field that is needed rarely has something.
+    /// Whether a field that is needed rarely has something, but for what a tab above the form says already.
     pub(in crate::console) fn has_rare(&self) -> bool {
-        self.rare.iter().any(|field| !field.value.is_empty())
+        self.rare.iter().any(|field| !field.value.is_empty() && field.name != "in_doubt")
     }
 }
 
@@ -121,8 +121,8 @@ mod tests {
         let field = |name| fields.common.iter().find(|field| field.name == name).unwrap();
         assert!(field("since").mistake.as_ref().unwrap().contains("`soon` is no time"));
         assert_eq!((field("since").value.as_str(), &field("model").mistake), ("soon", &None));
-        let Kind::Choice(states) = &field("state").kind else { panic!() };
-        assert_eq!(states.iter().find(|state| state.is_chosen).unwrap().value, "in-doubt");
-        assert!(!Fields::of(&Form::parse(b"model=sale.order"), &[]).has_rare());
+        let is_chosen = |state: &Choice| state.is_chosen && state.value == "in-doubt";
+        assert!(matches!(&field("state").kind, Kind::Choice(states) if states.iter().any(is_chosen)));
+        assert!(!Fields::of(&Form::parse(b"model=sale.order&in_doubt=on"), &[]).has_rare());
     }
 }

@@ -59,6 +59,9 @@ pub(super) fn models(rules: &Rules) -> String {
     let allowed = match &policy.allow[..] {
         [all] if all.as_str() == "*" => "all but privileged ones".to_owned(),
         [] => "none".to_owned(),
+        [all, others @ ..] if all.as_str() == "*" => {
+            format!("all, also {}", others.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+        }
         allowed => allowed.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
     };
     match policy.deny.len() {

@@ -145,8 +145,12 @@ fn query_of(sent: &Sent) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
     for (name, value) in &sent.query {
         match value {
-            Value::Array(values) => values.iter().for_each(|value| drop(query.append_pair(name, &text(value)))),
-            value => drop(query.append_pair(name, &text(value))),
+            Value::Array(values) => values.iter().for_each(|value| {
+                query.append_pair(name, &text(value));
+            }),
+            value => {
+                query.append_pair(name, &text(value));
+            }
         }
     }
     query.finish()

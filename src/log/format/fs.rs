@@ -7,7 +7,7 @@ use std::{
     fmt,
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
     io::{self, Read, Write},
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, chown},
+    os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, chown},
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -233,6 +233,39 @@ impl Disk {
         file.seek(SeekFrom::Start(offset))?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// A file of which parts are read.
+    pub(in crate::log) fn range(&self, name: &str) -> io::Result<Range> {
+        File::open(self.path(name)).map(Range)
+    }
+}
+
+/// A file of which parts are read.
+#[derive(Debug)]
+pub(in crate::log) struct Range(File);
+
+impl Range {
+    pub(in crate::log) fn length(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+
+    /// So many bytes from an offset on; fewer where the file ends before.
+    pub(in crate::log) fn at_most(&self, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+        // A length that a damaged file names may be anything.
+        let most = self.length()?.saturating_sub(offset);
+        let length = length.min(usize::try_from(most).unwrap_or(usize::MAX));
+        let (mut bytes, mut read) = (vec![0; length], 0);
+        while read < length {
+            match self.0.read_at(&mut bytes[read..], offset + read as u64) {
+                Ok(0) => break,
+                Ok(more) => read += more,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        bytes.truncate(read);
         Ok(bytes)
     }
 }

@@ -37,7 +37,7 @@ use crate::{
             blob::{self, Blobs},
             event::Event,
             fs::{Disk, Failed, Fs, Stage, at, write_whole},
-            index::Index,
+            index::{self, file::OfSealed},
             line::{Body, Line},
             lock::FolderLock,
             recovery::{End, recover},
@@ -128,7 +128,7 @@ impl Retention {
             return Ok(());
         };
         // Built now, from bytes that are in memory anyway, so that no reader waits for it.
-        Index::make(&self.disk, segment, &bytes)?;
+        OfSealed::make(&self.disk, segment, &bytes)?;
         Ok(())
     }
 
@@ -187,7 +187,7 @@ impl Retention {
                 outcome => outcome?,
             }
         }
-        if let Err(error) = Index::remove(&self.disk, segment) {
+        if let Err(error) = index::remove(&self.disk, segment) {
             tracing::warn!(%error, "an index could not be removed");
         }
         self.disk.sync_folder("")?;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::archive::{Archive, index_of};
+use super::archive::Archive;
 use crate::log::{
     Error,
     format::{event::Event, line::Line},
@@ -18,9 +18,12 @@ impl Archive {
         let (since, until) = (since.map(Timestamp::as_microsecond), until.map(Timestamp::as_microsecond));
         let is_within = |ts: i64| since.is_none_or(|since| ts >= since) && until.is_none_or(|until| ts <= until);
         let mut acts = Vec::new();
-        for (segment, is_sealed) in self.segments()? {
-            let index = index_of(&self.disk, segment, is_sealed).map_err(|source| self.failed(source))?;
-            let rows = index.rows.iter().filter(|row| row.event == Event::OperatorActed && is_within(row.ts));
+        for (segment, is_sealed) in self.segments_to_read()? {
+            let mut index = self.index(segment, is_sealed).map_err(|source| self.failed(source))?;
+            // An act is of no call.
+            let strays = index.read_or_mend(&self.disk, segment, |columns| columns.strays());
+            let strays = strays.map_err(|source| self.failed(source))?;
+            let rows = strays.rows.iter().filter(|row| row.event == Event::OperatorActed && is_within(row.ts));
             for row in rows {
                 let bytes = self.bytes(segment)?;
                 let at = usize::try_from(row.offset).unwrap_or(usize::MAX);

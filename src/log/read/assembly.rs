@@ -16,7 +16,7 @@ use super::{
     call::{CallState, IndexedLine, Position, Repetition, View},
     filter::Filter,
 };
-use crate::log::format::{event::Event, index::Index, segment::Segment};
+use crate::log::format::{event::Event, index::columns::Block, index::rows::Rows, segment::Segment};
 
 /// The lines of calls whose first line has not been met yet.
 #[derive(Default)]
@@ -36,7 +36,7 @@ pub(super) struct Assembly {
 
 /// A line that was met on the way back.
 pub(super) struct Met {
-    index: Rc<Index>,
+    rows: Rc<Rows>,
     row: usize,
     segment: Segment,
     /// It contains the text of the filter, if there is one.
@@ -44,14 +44,14 @@ pub(super) struct Met {
 }
 
 impl Met {
-    /// The line in this row of a segment's index.
-    pub(super) fn new(index: &Rc<Index>, row: usize, segment: Segment, hits: Option<&HashSet<u64>>) -> Self {
-        let is_hit = hits.is_none_or(|hits| hits.contains(&index.rows[row].offset));
-        Self { index: index.clone(), row, segment, is_hit }
+    /// The line in this row.
+    pub(super) fn new(rows: &Rc<Rows>, row: usize, segment: Segment, hits: Option<&HashSet<u64>>) -> Self {
+        let is_hit = hits.is_none_or(|hits| hits.contains(&rows.rows[row].offset));
+        Self { rows: rows.clone(), row, segment, is_hit }
     }
 
     fn line(&self) -> IndexedLine<'_> {
-        IndexedLine { index: &self.index, row: &self.index.rows[self.row], segment: self.segment }
+        IndexedLine { index: &self.rows, row: &self.rows.rows[self.row], segment: self.segment }
     }
 }
 
@@ -142,6 +142,34 @@ impl Assembly {
             repetitions: &repetitions,
         };
         if is_hit && filter.admits(&view) { each(&view) } else { ControlFlow::Continue(()) }
+    }
+
+    /// Hands out a call all of whose lines are in one block, if the filter admits it. Settlements, repetitions that it is and
+    /// lines that were carried forward are of other calls, since this one is not in doubt and repeats none.
+    pub(super) fn add_whole(
+        &self,
+        (block, number, segment): (&Block, u32, Segment),
+        hits: Option<&HashSet<u64>>,
+        filter: &Filter,
+        each: &mut impl FnMut(&View<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let rows = block.call(number);
+        let is_hit = |row: usize| hits.is_none_or(|hits| hits.contains(&block.rows.rows[row].offset));
+        if rows.is_empty() || !rows.clone().any(is_hit) {
+            return ControlFlow::Continue(());
+        }
+        let line = |row: usize| IndexedLine { index: &block.rows, row: &block.rows.rows[row], segment };
+        let (first, last) = (line(rows.start), line(rows.end - 1));
+        let repetitions = self.repetitions.get(&first.row.id).map_or(&[][..], Vec::as_slice);
+        let view = View {
+            first,
+            last: (rows.len() > 1).then_some(last),
+            planned: (rows.len() > 2).then(|| line(rows.start + 1).position()),
+            settled: None,
+            state: CallState::recorded(last.row.state),
+            repetitions,
+        };
+        if filter.admits(&view) { each(&view) } else { ControlFlow::Continue(()) }
     }
 
     /// Hands out the calls whose first line is gone with its segment, the latest end first.

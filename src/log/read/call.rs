@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::log::{
     format::{
         event::State,
-        index::{Index, Row},
+        index::rows::{Row, Rows},
         segment::Segment,
     },
     read::route::RecordedRoute,
@@ -156,10 +156,10 @@ fn is_repeated(repetitions: &[Repetition]) -> bool {
     repetitions.iter().any(|repetition| matches!(repetition.state, CallState::Done | CallState::Ignored))
 }
 
-/// A line, with the index that has its texts.
+/// A line, with the rows that have its texts.
 #[derive(Clone, Copy)]
 pub(in crate::log) struct IndexedLine<'i> {
-    pub(in crate::log) index: &'i Index,
+    pub(in crate::log) index: &'i Rows,
     pub(in crate::log) row: &'i Row,
     pub(in crate::log) segment: Segment,
 }
@@ -249,6 +249,17 @@ impl<'i> View<'i> {
         self.end().index.word(self.end().row.error)
     }
 
+    /// The place in the payload that its error names, without positions in lists.
+    pub(in crate::log) fn path(&self) -> &'i str {
+        self.end().index.word(self.end().row.path)
+    }
+
+    /// How long it took, in milliseconds; `None` of a call that has no end.
+    pub(in crate::log) fn took(&self) -> Option<f64> {
+        let has_end = self.last.is_some() || self.end().row.state.is_some();
+        has_end.then_some(self.end().row.ms)
+    }
+
     /// The records in the last line and those that the settlement added.
     pub(in crate::log) fn records(&self) -> impl Iterator<Item = (&'i str, i64)> {
         let lines = [Some(self.end()), self.settled].into_iter().flatten();
@@ -270,7 +281,6 @@ impl<'i> View<'i> {
 
     pub(in crate::log) fn to_call(&self) -> Call {
         let (first, end) = (self.first, self.end());
-        let has_end = self.last.is_some() || end.row.state.is_some();
         Call {
             id: Uuid::from_u128(first.row.id),
             ts: Timestamp::from_microsecond(first.row.ts).unwrap_or_default(),
@@ -280,7 +290,7 @@ impl<'i> View<'i> {
             error: self.error().to_owned(),
             message: end.index.word(end.row.message).to_owned(),
             warnings: end.row.warnings,
-            duration_ms: has_end.then_some(end.row.ms),
+            duration_ms: self.took(),
             client: self.client().to_owned(),
             login: self.login().to_owned(),
             address: first.index.word(first.row.address).to_owned(),

@@ -12,7 +12,7 @@ use super::{
 use crate::log::{
     Error,
     format::{
-        index::Index,
+        index::rows::Rows,
         line::Line,
         segment::{Segment, read_segment},
     },
@@ -58,7 +58,7 @@ impl Archive {
             };
             let bytes = &bytes[..whole_lines(&bytes)];
             position.offset += bytes.len() as u64;
-            let index = Index::of(bytes);
+            let index = Rows::of(bytes);
             for row in &index.rows {
                 if !row.event.is_end() || row.carried_from.is_some() {
                     continue;

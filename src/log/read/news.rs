@@ -17,7 +17,7 @@ use crate::log::{
     Error,
     format::{
         event::Event,
-        index::Index,
+        index::rows::Rows,
         recovery::later_lines,
         segment::{Segment, read_segment},
     },
@@ -59,7 +59,7 @@ pub struct News {
 /// Lines of one segment.
 struct Part {
     segment: Segment,
-    index: Index,
+    index: Rows,
     bytes: Vec<u8>,
 }
 
@@ -109,7 +109,7 @@ impl Archive {
             news.left_out += start.saturating_sub(from);
             let whole = later_lines(&bytes).last().map_or(0, |(at, line)| at + line.bytes.len());
             *place = Place { segment: segment.0, offset: start + whole as u64 };
-            let index = Index::of(&bytes[..whole]);
+            let index = Rows::of(&bytes[..whole]);
             if !index.rows.is_empty() {
                 news.parts.push(Part { segment, index, bytes });
             }

@@ -11,6 +11,7 @@ use super::{
     archive::Archive,
     call::{Call, View},
     filter::Filter,
+    select::Selection,
 };
 use crate::log::Error;
 
@@ -68,7 +69,8 @@ impl Archive {
         if limit == Some(0) {
             return Ok(Page { calls: Vec::new(), next: cursor });
         }
-        self.each(filter, |call| listing.add(call))?;
+        let before = cursor.map(|cursor| cursor.first_line);
+        self.select(&Selection { before, ..Selection::of(filter) }, |call| listing.add(call))?;
         let _ = listing.add_carried(0);
         let next = listing.cursor.filter(|_| listing.is_full());
         Ok(Page { calls: listing.calls, next })

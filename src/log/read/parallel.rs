@@ -2,8 +2,11 @@
 
 use std::{ops::ControlFlow, sync::mpsc::sync_channel, thread};
 
-/// The most threads. Each holds one result beside the one that it computes, and results may be large.
+/// The most threads. Each holds the results of one chunk beside the one that it computes, and results may be large.
 const THREADS: usize = 4;
+/// A thread takes so many items at a time at most: handing over the result of one may take as long as its work, above all on a
+/// busy machine.
+const CHUNK: usize = 8;
 
 /// Calls `take` with each item and its result, until it breaks.
 pub(in crate::log) fn each<I: Sync, R: Send, B>(
@@ -15,16 +18,17 @@ pub(in crate::log) fn each<I: Sync, R: Send, B>(
     if threads < 2 {
         return items.iter().try_for_each(|item| take(item, work(item)));
     }
+    let chunks = &chunks(items, threads);
     thread::scope(|scope| {
         let work = &work;
-        // Thread n has the items n, n + threads, and so on, and sends their results in that order.
+        // Thread n has the chunks n, n + threads, and so on, and sends their results in that order.
         let results: Vec<_> = (0..threads)
             .map(|first| {
                 let (send, receive) = sync_channel(0);
                 scope.spawn(move || {
-                    for item in items.iter().skip(first).step_by(threads) {
+                    for chunk in chunks.iter().skip(first).step_by(threads) {
                         // The receiver is gone.
-                        if send.send(work(item)).is_err() {
+                        if send.send(chunk.iter().map(work).collect::<Vec<R>>()).is_err() {
                             return;
                         }
                     }
@@ -32,13 +36,25 @@ pub(in crate::log) fn each<I: Sync, R: Send, B>(
                 receive
             })
             .collect();
-        for (item, results) in items.iter().zip(results.iter().cycle()) {
+        for (chunk, results) in chunks.iter().zip(results.iter().cycle()) {
             // A thread that ended early has panicked, which the scope propagates.
-            let Ok(result) = results.recv() else { break };
-            take(item, result)?;
+            let Ok(results) = results.recv() else { break };
+            chunk.iter().zip(results).try_for_each(|(item, result)| take(item, result))?;
         }
         ControlFlow::Continue(())
     })
+}
+
+/// The items in chunks that grow: who has enough with the first ones does not wait for many.
+fn chunks<I>(mut items: &[I], threads: usize) -> Vec<&[I]> {
+    let mut chunks = Vec::new();
+    while !items.is_empty() {
+        let size = (chunks.len() / threads + 1).min(CHUNK).min(items.len());
+        let (chunk, rest) = items.split_at(size);
+        chunks.push(chunk);
+        items = rest;
+    }
+    chunks
 }
 
 #[cfg(test)]

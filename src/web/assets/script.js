@@ -49,8 +49,10 @@ for (const body of document.querySelectorAll("[data-live]")) {
   more.type = "button";
   more.className = "more-new";
   more.hidden = true;
-  table.parentElement.before(more);
   const status = document.getElementById(body.dataset.status);
+  // Beside the status, where there is room for it already.
+  if (status) status.after(more);
+  else table.parentElement.before(more);
   const tell = (words) => { if (status && status.textContent !== words) status.textContent = words; };
 
   const replace = (row) => {
@@ -59,7 +61,8 @@ for (const body of document.querySelectorAll("[data-live]")) {
     const links = [...known.querySelectorAll("a")];
     const focused = links.indexOf(document.activeElement);
     known.replaceWith(row);
-    if (focused >= 0) row.querySelectorAll("a")[focused === 0 ? 0 : Math.min(focused, row.querySelectorAll("a").length - 1)]?.focus({ preventScroll: true });
+    const fresh = row.querySelectorAll("a");
+    if (focused >= 0) fresh[Math.min(focused, fresh.length - 1)]?.focus({ preventScroll: true });
     return true;
   };
   const add = (row) => {

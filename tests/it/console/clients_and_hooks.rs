@@ -14,7 +14,7 @@ async fn clients_are_shown_with_what_they_may_and_did_and_without_secrets() {
     let reader = Console::with_token(&lively.gateway, &lively.reader).await;
     let list = reader.get("/clients").await;
     for words in
-        ["webshop", "expires in 5 days", "Own Odoo credentials", "0 of 40 at a time", "all but privileged ones"]
+        ["webshop", "expires in 5 days", "Own Odoo credentials", "0 of 200 at a time", "all but privileged ones"]
     {
         list.assert_has(words);
     }

@@ -1,6 +1,6 @@
 //! A gateway in the middle of its work: clients, hooks, calls that succeeded and failed, a queue with dead calls.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::{SignedDuration, Timestamp};
@@ -12,8 +12,9 @@ use crate::support::{
     browser::Browser,
     client::{Answer, Client},
     console::console_user,
-    gateway::{Gateway, new_client},
-    odoo::{Odoo, odoo},
+    fault::{Fault, FaultProxy},
+    gateway::{CHANGED, Gateway, SETTLES_AT_ONCE, new_client},
+    odoo::odoo,
     poll_for,
 };
 
@@ -38,17 +39,15 @@ pub(super) struct Lively {
     pub(super) erp: Client,
     pub(super) crm: Client,
     pub(super) run: String,
-    folder: TempDir,
+    /// Of the template.
+    _folder: TempDir,
+    proxy: FaultProxy,
 }
 
 impl Lively {
     pub(super) async fn start() -> Self {
         let odoo = odoo().await;
-        Self::before(&odoo.url, odoo)
-    }
-
-    /// Before what is at `url`.
-    pub(super) fn before(url: &str, odoo: &Odoo) -> Self {
+        let proxy = FaultProxy::before(odoo).await;
         let folder = tempfile::tempdir().unwrap();
         let template = folder.path().join("crm.jq");
         fs::write(&template, TEMPLATE).unwrap();
@@ -60,8 +59,8 @@ impl Lively {
         let soon = Timestamp::now() + SignedDuration::from_hours(5 * 24 - 1);
         let account = format!("odoo_login = \"{}\"\nodoo_key_env = \"ODOO_KEY\"\n", odoo.login);
         let more = format!(
-            "retries = 0\n{users}{reading}\
-             {webshop_entry}{account}requests_per_second = 500\nin_flight = 40\n\
+            "retries = 0\nbatch = false\n{SETTLES_AT_ONCE}\n{users}{reading}\
+             {webshop_entry}{account}requests_per_second = 500\nin_flight = 200\n\
              routes = [\"create_data\", \"create_update_data\", \"search_data\"]\n\
              models = {{ allow = [\"res.partner\", \"res.country\", \"sale.*\", \"product.*\"] }}\nnever_read = [\"res.partner.vat\"]\n\
              [client.idempotency]\npath = \"vals.payload.ref\"\n\
@@ -71,15 +70,22 @@ impl Lively {
              template = \"{}\"\ndelivery_id = '$headers[\"x-event-id\"]'\ncapture = \"1h\"\n",
             template.display()
         );
-        let gateway = Gateway::before_with(url, &odoo.database, &more, &[("ODOO_KEY", &odoo.key)]);
+        let gateway = Gateway::before_with(&proxy.url, &odoo.database, &more, &[("ODOO_KEY", &odoo.key)]);
         let client = |key: &str| Client::with_header(&gateway, "x-api-key", key);
         let (webshop, erp, crm) = (client(&webshop), client(&erp), client(&crm));
         let run = Uuid::new_v4().simple().to_string()[..8].to_owned();
-        Self { gateway, operator, reader, webshop, erp, crm, run, folder }
+        Self { gateway, operator, reader, webshop, erp, crm, run, _folder: folder, proxy }
     }
 
-    pub(super) fn template(&self) -> std::path::PathBuf {
-        self.folder.path().join("crm.jq")
+    /// The gateway stops, something is done with its log, and it starts again.
+    pub(super) async fn after(mut self, work: impl FnOnce(&Path)) -> Self {
+        let folder = self.gateway.stop();
+        work(&folder.path().join("log"));
+        self.gateway = Gateway::again_with(folder, &[("ODOO_KEY", &odoo().await.key)]).unwrap();
+        for client in [&mut self.webshop, &mut self.erp, &mut self.crm] {
+            *client = Client::with_header(&self.gateway, "x-api-key", client.credential());
+        }
+        self
     }
 
     /// A customer whose name has this in it.
@@ -137,6 +143,19 @@ impl Lively {
         self.deliver("evt-4", &json!({"name": self.name("Lead 4"), "country": "BE"})).await;
         self.delivered(4).await;
         self.dead(2).await;
+        self.doubt().await;
+    }
+
+    /// A call of which Odoo's answer was lost.
+    pub(super) async fn doubt(&self) {
+        self.proxy.run(|_, rpc| if rpc.contains("/create") { Fault::ResetAfter } else { Fault::Pass });
+        let vals = json!({"payload": {"name": self.name("In doubt"), "website": CHANGED}});
+        let lost = self
+            .webshop
+            .post("create_data", json!({"params": {"model": "res.partner", "vals": vals}}).to_string())
+            .await;
+        assert_eq!(lost.json["error"]["data"]["retry"], "unsafe", "{lost:?}");
+        self.proxy.run(|_, _| Fault::Pass);
     }
 
     /// A call that is accepted and made later.
@@ -159,14 +178,22 @@ impl Lively {
     /// The id of the latest call that ended with this code.
     pub(super) fn failed(&self, code: &str) -> String {
         let log = self.gateway.log();
-        let line = log.iter().rev().find(|line| line["error"]["code"] == code);
+        let line = log.iter().rev().find(|line| line["error"] == code);
         let line = line.unwrap_or_else(|| panic!("no call ended with {code}: {log:?}"));
+        line["id"].as_str().unwrap().to_owned()
+    }
+
+    /// The id of the first call of a client that ended with this code.
+    pub(super) fn failed_of(&self, client: &str, code: &str) -> String {
+        let log = self.gateway.log();
+        let line = log.iter().find(|line| line["error"] == code && line["client"] == client).unwrap();
         line["id"].as_str().unwrap().to_owned()
     }
 
     /// The paths of the pages of a console that has calls.
     pub(super) async fn pages(&self) -> Vec<String> {
-        let failed = self.failed("record_not_found");
+        let failed = self.failed("no_match");
+        let doubt = self.failed("outcome_unknown");
         let done = self.gateway.log().iter().find(|line| line["state"] == "done").unwrap()["id"].clone();
         let done = done.as_str().unwrap().to_owned();
         let paths = [
@@ -191,6 +218,8 @@ impl Lively {
         let of_calls = [
             format!("/calls/{failed}"),
             format!("/calls/{failed}/again"),
+            format!("/calls/{doubt}"),
+            format!("/calls/{doubt}/settle"),
             format!("/calls/{done}"),
             format!("/calls/{done}/again"),
         ];

@@ -118,6 +118,12 @@ impl Browser {
         self.act(css, "value", json!({"text": text})).await;
     }
 
+    /// Types into an element in the place of what it holds.
+    pub(crate) async fn replace(&self, css: &str, text: &str) {
+        self.act(css, "clear", json!({})).await;
+        self.type_into(css, text).await;
+    }
+
     /// Waits until what an element shows, or an input holds, has this in it.
     pub(crate) async fn read(&self, css: &str, text: &str) {
         let look = async || {
@@ -184,18 +190,19 @@ impl Browser {
     pub(crate) async fn look(&self, width: u32, is_dark: bool) {
         let metrics = json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false});
         self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
+        self.devtools("Emulation.setScrollbarsHidden", json!({"hidden": true})).await;
         let theme = if is_dark { "dark" } else { "light" };
         let features = json!({"features": [{"name": "prefers-color-scheme", "value": theme}]});
         self.devtools("Emulation.setEmulatedMedia", features).await;
     }
 
-    /// A picture of the page as PNG, from its top on, so many pixels high at most.
+    /// A picture of the page as WebP, from its top on, so many pixels high at most.
     pub(crate) async fn picture(&self, most: u32) -> Vec<u8> {
         let size =
             self.script("const root = document.documentElement; return [root.clientWidth, root.scrollHeight]").await;
         let height = size[1].as_u64().unwrap().min(u64::from(most));
         let clip = json!({"x": 0, "y": 0, "width": size[0], "height": height, "scale": 1});
-        let taken = json!({"format": "png", "captureBeyondViewport": true, "clip": clip});
+        let taken = json!({"format": "webp", "quality": 75, "captureBeyondViewport": true, "clip": clip});
         let taken = self.devtools("Page.captureScreenshot", taken).await;
         STANDARD.decode(taken["data"].as_str().unwrap()).unwrap()
     }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{Failure, Retention};
 use crate::log::{
     format::{
-        index::{self, Index},
+        index::{self, file::OfSealed},
         segment::Segment,
     },
     read::{
@@ -133,8 +133,9 @@ impl Retention {
 
     /// The time of a segment's last line in microseconds, and the size of its lines.
     fn facts(&self, segment: Segment) -> io::Result<(i64, u64)> {
-        let index = Index::of_sealed(&self.disk, segment).ok();
-        let known = index.and_then(|index| index.times.map(|(_, latest)| (latest, index.length)));
+        let index = OfSealed::open(&self.disk, segment).ok();
+        let head = index.as_ref().map(|index| index.columns().head());
+        let known = head.and_then(|head| head.times.map(|(_, latest)| (latest, head.length)));
         if let Some(known) = known {
             return Ok(known);
         }

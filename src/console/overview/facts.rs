@@ -1,0 +1,160 @@
+//! How Odoo, the queue, the log and the store are at this moment.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    call::Service,
+    log::Error,
+    log::Filter,
+    operations::calls::{Calls, Query},
+};
+
+/// Facts are asked for again after this time at the earliest, by all readers together.
+pub(super) const FRESH: Duration = Duration::from_secs(3);
+/// So many calls in doubt are counted.
+pub(super) const MOST_IN_DOUBT: usize = 500;
+/// A difference of clocks below this one is of the network.
+const NOTABLE: SignedDuration = SignedDuration::from_secs(5);
+
+#[derive(Debug)]
+pub(super) struct Facts {
+    /// Neither settled nor repeated with success; at most [`MOST_IN_DOUBT`].
+    pub(super) in_doubt: u64,
+    pub(super) odoo: Odoo,
+    pub(super) log: Log,
+    pub(super) store: Store,
+    pub(super) queues: Vec<Queue>,
+}
+
+#[derive(Debug)]
+pub(super) struct Odoo {
+    pub(super) url: String,
+    pub(super) database: String,
+    /// Its version and edition, or why it does not answer.
+    pub(super) version: Result<String, String>,
+    pub(super) in_flight: u64,
+    pub(super) waiting: u64,
+    /// How far its clock is from the gateway's, in words.
+    pub(super) clock: String,
+}
+
+#[derive(Debug)]
+pub(super) struct Log {
+    pub(super) since: Option<Timestamp>,
+    /// Of its segments, in bytes.
+    pub(super) size: u64,
+    pub(super) most: u64,
+    pub(super) free: Option<u64>,
+    pub(super) min_free: u64,
+    /// Why it takes no line.
+    pub(super) failure: Option<String>,
+}
+
+#[derive(Debug)]
+pub(super) struct Store {
+    pub(super) kind: &'static str,
+    /// Why it does not answer.
+    pub(super) failure: Option<String>,
+}
+
+/// What waits for a client.
+#[derive(Debug)]
+pub(super) struct Queue {
+    pub(super) client: String,
+    pub(super) queued: u64,
+    /// How long the oldest has waited.
+    pub(super) oldest: Option<String>,
+    pub(super) dead: u64,
+    pub(super) in_doubt: u64,
+    pub(super) blocked: u64,
+    pub(super) paused: Option<String>,
+}
+
+impl Facts {
+    /// # Errors
+    /// The log cannot be read.
+    pub(super) async fn of(service: &Service, calls: &Calls) -> Result<Self, Error> {
+        let filter = Filter { in_doubt: true, ..Filter::default() };
+        let in_doubt = calls.page(Query { filter, limit: Some(MOST_IN_DOUBT), cursor: None });
+        let (in_doubt, extent, version, depths) =
+            tokio::join!(in_doubt, calls.extent(), service.odoo.readiness(), service.store.depths());
+        let config = &service.config;
+        let (since, size) = extent?;
+        let (in_flight, waiting) = service.odoo.load();
+        let failure = depths.as_ref().err().map(ToString::to_string);
+        let now = service.store.now();
+        let queues = depths.unwrap_or_default().into_iter().map(|depth| Queue {
+            oldest: depth.oldest.filter(|_| depth.queued > 0).map(|at| {
+                let waited = SignedDuration::from_millis(now.saturating_sub(at).max(0));
+                in_words(waited)
+            }),
+            client: depth.client,
+            queued: depth.queued,
+            dead: depth.dead,
+            in_doubt: depth.in_doubt,
+            blocked: depth.blocked_lanes,
+            paused: depth.paused,
+        });
+        Ok(Self {
+            in_doubt: in_doubt?.calls.len() as u64,
+            odoo: Odoo {
+                url: config.upstream.url.to_string(),
+                database: service.odoo.database().to_owned(),
+                version: version.map(|release| release.to_string()).map_err(|error| error.for_operator()),
+                in_flight: in_flight as u64,
+                waiting: waiting as u64,
+                clock: clock(service.odoo.clock_ahead()),
+            },
+            log: Log {
+                since,
+                size,
+                most: config.log.max_total.as_u64(),
+                free: service.log.load().1,
+                min_free: config.log.min_free.as_u64(),
+                failure: service.log.check().err().map(|error| error.to_string()),
+            },
+            store: Store { kind: if service.store.is_shared() { "PostgreSQL" } else { "SQLite" }, failure },
+            queues: queues.collect(),
+        })
+    }
+
+    /// How many ordering keys wait for an earlier call.
+    pub(super) fn blocked(&self) -> u64 {
+        self.sum(|queue| queue.blocked)
+    }
+
+    pub(super) fn sum(&self, of: fn(&Queue) -> u64) -> u64 {
+        self.queues.iter().map(of).sum()
+    }
+}
+
+fn clock(ahead: SignedDuration) -> String {
+    match ahead {
+        ahead if ahead.abs() < NOTABLE => "in step".to_owned(),
+        ahead if ahead.is_positive() => format!("{} ahead", in_words(ahead)),
+        behind => format!("{} behind", in_words(behind.abs())),
+    }
+}
+
+/// A span, roughly: `7 s`, `12 min`, `3 h`, `4 d`.
+pub(super) fn in_words(span: SignedDuration) -> String {
+    match span.as_secs() {
+        seconds @ ..120 => format!("{seconds} s"),
+        seconds @ 120..7200 => format!("{} min", seconds / 60),
+        seconds @ 7200..172_800 => format!("{} h", seconds / 3600),
+        seconds => format!("{} d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_of_clocks_is_told_from_five_seconds_on() {
+        let told = [0, -4_999, 5_000, -300_000].map(|ms| clock(SignedDuration::from_millis(ms)));
+        assert_eq!(told, ["in step", "in step", "5 s ahead", "5 min behind"]);
+    }
+}
