@@ -127,6 +127,7 @@ pub(super) fn shared() -> Vec<(&'static str, Value)> {
                                 `xml_id` names a record by its external id, `\"archived\": true` finds archived records, too.",
                 "type": "object",
                 "minProperties": 1,
+                "propertyNames": {"minLength": 1},
                 "additionalProperties": {"anyOf": [scalar(), {"type": "array", "minItems": 1, "items": scalar()}]},
                 "examples": [{"ref": "CUST-17"}],
             }),

@@ -10,7 +10,7 @@ use super::{
     lookup::{ARCHIVED, Filter, NO_EXTERNAL_ID, XML_ID, any_activity, folded, folded_terms, no_id},
     policy_check::denied,
     schema_view::SchemaView,
-    value::{self, Use, is_empty_key},
+    value::{self, Use, is_empty_key, lacks_name},
     wording::wrong,
 };
 use crate::{
@@ -40,6 +40,10 @@ impl SearchKey {
             return Err(Error::NoSearchKey);
         }
         for (field, value) in &sent {
+            if lacks_name(field) {
+                let problem = format!("has {field:?} for a field; name the field");
+                return Err(Error::WrongKind { path: "search_key".to_owned(), problem });
+            }
             let path = format!("search_key.{field}");
             if is_empty_key(value) {
                 let empty = if value.is_array() { "is an empty list, or has an empty value" } else { "is empty" };

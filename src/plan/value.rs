@@ -15,7 +15,10 @@ use std::borrow::Cow;
 use serde_json::{Value, json};
 
 pub use self::time::WrittenTime;
-pub(super) use self::{key::is_empty_key, number::whole as whole_number};
+pub(super) use self::{
+    key::{is_empty_key, lacks_name},
+    number::whole as whole_number,
+};
 use super::{Error, kind_of, wording::shown};
 use crate::odoo::{Field, Kind};
 

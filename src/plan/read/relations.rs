@@ -19,7 +19,7 @@ use crate::{
         name_limits,
         policy_check::denied,
         schema_view::ModelView,
-        value::{self, Use, is_empty_key},
+        value::{self, Use, is_empty_key, lacks_name},
         wording::wrong,
     },
     policy::Touch,
@@ -178,6 +178,10 @@ impl Reader<'_> {
 
     /// The value of one key of a lookup, as Odoo compares it, after the checks of what the comparison reads.
     fn key_value<'v>(&self, model: &str, key: &str, value: &'v Value, at: &str) -> Result<Cow<'v, Value>, Error> {
+        if lacks_name(key) {
+            let problem = format!("has {key:?} for a field to look up by; name the field");
+            return Err(Error::WrongKind { path: at.to_owned(), problem });
+        }
         let path = format!("{at}.{key}");
         if value.is_array() || value.is_object() || value.is_null() {
             return Err(wrong(path, "a single value to look up by", value));
