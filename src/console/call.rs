@@ -66,7 +66,11 @@ struct CallPage {
     error: Option<Explained>,
     detail: Option<Large>,
     ways: Ways,
+    /// It is in doubt, and neither settled nor repeated with success.
+    is_open_doubt: bool,
     caller: String,
+    /// The operator that had it made.
+    by: String,
     address: String,
     size: String,
     settled: Option<Settled>,
@@ -119,7 +123,9 @@ pub(super) async fn page(visit: &Visit<'_>, id: &str) -> Shown {
         error: error::explained(&call.error),
         detail: Large::text("detail", of_end("detail").as_str().unwrap_or_default(), much),
         ways: Ways::of(visit, &log, &call).await,
+        is_open_doubt: ways::is_open_doubt(&call),
         caller: caller(&call, &lines),
+        by: plain(of(Event::CallReceived, "by").as_str().unwrap_or_default()).into_owned(),
         address: call.address.clone(),
         size: lines.first().and_then(|line| line["size"].as_u64()).map(|size| show::bytes(&size)).unwrap_or_default(),
         settled: call.settled.as_ref().map(|settled| Settled {

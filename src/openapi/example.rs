@@ -78,7 +78,7 @@ impl<'e> Examples<'e> {
     }
 
     async fn create(&self, by_id: bool) -> Option<Value> {
-        let mut payload = self.record(&self.model.fields, by_id).await;
+        let mut payload = self.record(&self.model.fields, &TOLD, by_id).await;
         // Without it, `account.move` is an entry of a journal, which people do not make by hand.
         let is_invoice = |choice: &Choice| choice.value == INVOICE.1;
         if let Some(Kind::Selection(Some(choices))) = self.model.field(INVOICE.0).map(Field::kind)
@@ -118,11 +118,11 @@ impl<'e> Examples<'e> {
         known.into_iter().filter(is_told).take(ANSWERED).collect()
     }
 
-    /// The fields that a new record needs, with values.
-    async fn record(&self, fields: &[Field], by_id: bool) -> Map<String, Value> {
+    /// The fields that a new record needs, and these where Odoo has no value of its own for them, with values.
+    async fn record(&self, fields: &[Field], told: &[&str], by_id: bool) -> Map<String, Value> {
         let mut record = Map::new();
         let is_wanted = |field: &&Field| {
-            field.is_required || (TOLD.contains(&field.name()) && !field.has_default && field.is_kept())
+            field.is_required || (told.contains(&field.name()) && !field.has_default && field.is_kept())
         };
         for field in fields.iter().filter(is_wanted) {
             if let Some(value) = self.value(field, by_id).await {
@@ -142,7 +142,7 @@ impl<'e> Examples<'e> {
         // The lines of an invoice have a name of their own beside those of its entries.
         let found = self.model.lines.iter().filter(|(_, lines)| has_product(lines));
         let (field, lines) = found.min_by_key(|(field, lines)| (!lines.model.starts_with(&part), field.as_str()))?;
-        let mut line = self.record(&lines.fields, by_id).await;
+        let mut line = self.record(&lines.fields, &["product_id"], by_id).await;
         line.get("product_id")?;
         let amount = AMOUNTS.into_iter().find(|name| {
             lines.fields.iter().any(|field| field.name() == *name && field.is_kept() && *field.kind() == Kind::Float)

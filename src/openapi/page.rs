@@ -199,8 +199,10 @@ impl<'m> ModelOf<'m> {
         let mut fields: Vec<FieldOf<'m>> = model.fields.iter().map(|field| FieldOf::new(model, field)).collect();
         let all = fields.len();
         fields.retain(|field| has_words(&field.words, words));
-        // What a new record needs comes first.
-        fields.sort_by_key(|field| (!field.field.is_required, !field.field.is_kept()));
+        // What a new record needs comes first, and then what the example of one has besides.
+        let example = model.example(Route::CreateData).map(|example| &example["vals"]["payload"]);
+        let is_in_example = |field: &Field| example.is_some_and(|payload| payload.get(field.name()).is_some());
+        fields.sort_by_key(|FieldOf { field, .. }| (!field.is_required, !is_in_example(field), !field.is_kept()));
         let example = |(route, example): &(Route, serde_json::Value)| {
             (route.name(), routes::words(*route).0, web::show::json(example))
         };

@@ -1,6 +1,7 @@
 //! The addon's behaviour, case by case, through each of Odoo's doors, on the oldest and the newest Odoo.
 //!
-//! What comes of it stands in the README, and is held against it.
+//! What comes of it stands in the README, and is held against it. What was carried out is a request, and what was answered an
+//! answer, that the OpenAPI document has.
 
 use std::{fs, path::Path};
 
@@ -11,6 +12,7 @@ use crate::support::{
     client::Client,
     gateway::Gateway,
     odoo::{Odoo, odoo, odoo_14},
+    schemas,
 };
 
 const FILES: [&str; 7] =
@@ -24,11 +26,11 @@ async fn check(odoo: &Odoo, door: &str) {
         "json-2" => Client::with_header(&gateway, "authorization", &format!("Bearer {}", odoo.key)),
         _ => Client::with_login(&gateway, &odoo.login, &odoo.key),
     };
-    let (mut passed, mut not_applicable, mut failures) = (0, 0, Vec::new());
+    let (mut passed, mut not_applicable, mut failures, mut seen) = (0, 0, Vec::new(), Vec::new());
     for case in FILES.iter().flat_map(|file| case::load(file)) {
         if !has_models(odoo, &case).await {
             not_applicable += 1;
-        } else if let Err(problem) = case::run(&case, &gateway, odoo, &client).await {
+        } else if let Err(problem) = case::run(&case, &gateway, odoo, &client, &mut seen).await {
             failures.push(format!("{}: {problem}", case["name"].as_str().unwrap()));
         } else {
             passed += 1;
@@ -37,6 +39,9 @@ async fn check(odoo: &Odoo, door: &str) {
     let row = format!("| {} | {door} | {passed} | {} | {not_applicable} |", odoo.version, failures.len());
     println!("{row}");
     assert!(failures.is_empty(), "{row}\n{}", failures.join("\n"));
+    assert!(seen.len() > 100, "{}", seen.len());
+    let differences = schemas::differences(seen).await;
+    assert!(differences.is_empty(), "{row}, against the OpenAPI document:\n{}", differences.join("\n"));
     let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
     assert!(readme.contains(&row), "the README's table lacks what this run saw: {row}");
 }

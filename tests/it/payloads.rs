@@ -10,20 +10,23 @@ use crate::support::{
     client::Client,
     gateway::Gateway,
     odoo::{Odoo, odoo, odoo_14},
+    schemas,
 };
 
 /// Runs the cases of one file by one protocol.
 async fn check(file: &str, odoo: &Odoo, protocol: &str, client: impl AsyncFnOnce(&Gateway) -> Client) {
     let gateway = Gateway::before(&odoo.url, &odoo.database, &format!("protocol = \"{protocol}\""));
     let client = client(&gateway).await;
-    let mut failures = Vec::new();
+    let (mut failures, mut seen) = (Vec::new(), Vec::new());
     let is_for = |case: &Value| case["only"].as_str().is_none_or(|only| only == odoo.version.to_string());
     for case in case::load(&format!("payloads/{file}")).iter().filter(|case| is_for(case)) {
-        if let Err(problem) = case::run(case, &gateway, odoo, &client).await {
+        if let Err(problem) = case::run(case, &gateway, odoo, &client, &mut seen).await {
             failures.push(format!("{}: {problem}", case["name"].as_str().unwrap()));
         }
     }
     assert!(failures.is_empty(), "Odoo {} by {protocol}:\n{}", odoo.version, failures.join("\n"));
+    let differences = schemas::differences(seen).await;
+    assert!(differences.is_empty(), "{file}, against the OpenAPI document:\n{}", differences.join("\n"));
 }
 
 async fn check_on_14_and_19(file: &str) {

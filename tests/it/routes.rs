@@ -408,7 +408,7 @@ async fn counting_grouping_deleting_and_files_of_messages_work_by_every_protocol
         let cases: Vec<&Value> = cases.iter().filter(is_meant).collect();
         assert_eq!(cases.len(), BY_EVERY_PROTOCOL.len());
         for case in cases {
-            let outcome = case::run(case, &gateway, odoo, &client).await;
+            let outcome = case::run(case, &gateway, odoo, &client, &mut Vec::new()).await;
             assert_eq!(outcome, Ok(()), "{} by {protocol} on Odoo {}", case["name"], odoo.version);
         }
     }

@@ -3,10 +3,7 @@
 use super::super::visit::Visit;
 use crate::{
     log::{Call, CallState},
-    operations::{
-        calls::Calls,
-        replay::{Draft, Options},
-    },
+    operations::{calls::Calls, replay::Draft},
 };
 
 /// The ways on from a call.
@@ -15,7 +12,7 @@ pub(super) enum Ways {
     /// The person may look, and no more.
     LookOnly,
     Operator {
-        /// Why it cannot be run again as it was; it may be possible with an edited payload, or by force.
+        /// Why it cannot be run again. Whether it should be is said on the next page.
         not_again: Option<String>,
         /// It is in doubt: a person can say what became of it.
         can_settle: bool,
@@ -27,11 +24,13 @@ impl Ways {
         if !visit.is_operator() {
             return Self::LookOnly;
         }
-        // Whether it succeeded is asked on the next page.
-        let options = Options { force: true, ..Options::default() };
-        let draft = Draft::of(log, call, &visit.site.calls.config, &options).await;
+        let draft = Draft::look(log, call, &visit.site.calls.config).await;
         let not_again = draft.err().map(|error| error.to_string());
-        let is_open = call.settled.is_none() && !call.is_repeated();
-        Self::Operator { not_again, can_settle: call.state == CallState::InDoubt && is_open }
+        Self::Operator { not_again, can_settle: is_open_doubt(call) }
     }
+}
+
+/// Whether nobody knows yet what became of it.
+pub(super) fn is_open_doubt(call: &Call) -> bool {
+    call.state == CallState::InDoubt && call.settled.is_none() && !call.is_repeated()
 }

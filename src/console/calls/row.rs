@@ -11,6 +11,8 @@ use crate::{
     web::show,
 };
 
+/// What is said of a call that has no end.
+const NO_END: &str = "the gateway was ended while it worked on it";
 /// So many characters of a message are shown.
 const MESSAGE: usize = 120;
 /// So many characters of what a caller named itself, or a delivery.
@@ -84,6 +86,8 @@ impl Row {
         let subject = if is_request && call.model.is_empty() { &call.message } else { &call.model };
         let message =
             if is_request || call.error.is_empty() && call.state != CallState::Ignored { "" } else { &call.message };
+        // The gateway was ended while it worked on it.
+        let message = if is_without_end(call) { NO_END } else { message };
         let is_settled = call.settled.is_some() || call.is_repeated();
         Self {
             id: call.id.to_string(),
@@ -117,6 +121,11 @@ impl Row {
             took: call.duration_ms.map(|ms| show::milliseconds(&ms)).unwrap_or_default(),
         }
     }
+}
+
+/// Whether the log has no end of a call that nobody works on any more.
+pub(in crate::console) fn is_without_end(call: &Call) -> bool {
+    call.state == CallState::InDoubt && call.duration_ms.is_none()
 }
 
 /// The hook by which it came, the delivery that it is of, and the attempt.

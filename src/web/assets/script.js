@@ -61,7 +61,8 @@ for (const body of document.querySelectorAll("[data-live]")) {
     const links = [...known.querySelectorAll("a")];
     const focused = links.indexOf(document.activeElement);
     known.replaceWith(row);
-    if (focused >= 0) row.querySelectorAll("a")[focused === 0 ? 0 : Math.min(focused, row.querySelectorAll("a").length - 1)]?.focus({ preventScroll: true });
+    const fresh = row.querySelectorAll("a");
+    if (focused >= 0) fresh[Math.min(focused, fresh.length - 1)]?.focus({ preventScroll: true });
     return true;
   };
   const add = (row) => {

@@ -10,7 +10,13 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{client::Client, gateway::Gateway, matcher::difference, odoo::Odoo};
+use super::{
+    client::{Answer, Client},
+    gateway::Gateway,
+    matcher::difference,
+    odoo::Odoo,
+    schemas::Exchange,
+};
 
 /// The cases of one file.
 pub(crate) fn load(file: &str) -> Vec<Value> {
@@ -18,8 +24,14 @@ pub(crate) fn load(file: &str) -> Vec<Value> {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
-/// Runs the steps; the first that does not hold is the error.
-pub(crate) async fn run(case: &Value, gateway: &Gateway, odoo: &Odoo, client: &Client) -> Result<(), String> {
+/// Runs the steps; the first that does not hold is the error. What was asked and answered is added to `seen`.
+pub(crate) async fn run(
+    case: &Value,
+    gateway: &Gateway,
+    odoo: &Odoo,
+    client: &Client,
+    seen: &mut Vec<Exchange>,
+) -> Result<(), String> {
     let mut names = HashMap::from([
         ("u".to_owned(), json!(&Uuid::new_v4().simple().to_string()[..10])),
         ("db".to_owned(), json!(odoo.database)),
@@ -28,7 +40,7 @@ pub(crate) async fn run(case: &Value, gateway: &Gateway, odoo: &Odoo, client: &C
     for (number, step) in case["steps"].as_array().unwrap().iter().enumerate() {
         let step = fill(step, &names);
         let in_step = |problem: String| format!("step {}: {problem}", number + 1);
-        let got = take(&step, gateway, odoo, client).await.map_err(in_step)?;
+        let got = take(&step, gateway, odoo, client, seen).await.map_err(in_step)?;
         if let Some(expected) = step.get("expect_gateway").or(step.get("expect")) {
             let expected = if step.get("http").is_some() { json!({"$subset": expected}) } else { expected.clone() };
             if let Some(difference) = difference(&expected, &got, "$") {
@@ -43,7 +55,13 @@ pub(crate) async fn run(case: &Value, gateway: &Gateway, odoo: &Odoo, client: &C
     Ok(())
 }
 
-async fn take(step: &Value, gateway: &Gateway, odoo: &Odoo, client: &Client) -> Result<Value, String> {
+async fn take(
+    step: &Value,
+    gateway: &Gateway,
+    odoo: &Odoo,
+    client: &Client,
+    seen: &mut Vec<Exchange>,
+) -> Result<Value, String> {
     if let Some([model, method, args, kwargs @ ..]) = step["odoo"].as_array().map(Vec::as_slice) {
         let kwargs = kwargs.first().cloned().unwrap_or_else(|| json!({}));
         return odoo.call(model.as_str().unwrap(), method.as_str().unwrap(), args.clone(), kwargs).await;
@@ -51,6 +69,7 @@ async fn take(step: &Value, gateway: &Gateway, odoo: &Odoo, client: &Client) -> 
     if let Some(route) = step["post"].as_str() {
         let body = json!({"jsonrpc": "2.0", "method": "call", "params": step["params"]});
         let mut answer = client.post(route, body.to_string()).await;
+        seen.push(exchange("POST", &format!("/api/{route}"), body, &answer));
         return Ok(match answer.json.get_mut("result") {
             Some(result) => result.take(),
             None => json!({"http": answer.status, "answer": answer.json}),
@@ -66,10 +85,17 @@ async fn take(step: &Value, gateway: &Gateway, odoo: &Odoo, client: &Client) -> 
     let nobody = Client::nobody(gateway);
     let client = if request["auth"] == json!(false) { &nobody } else { client };
     let method = request["method"].as_str().unwrap_or("POST");
-    let answer = client.send(method, request["path"].as_str().unwrap(), headers, body).await;
+    let path = request["path"].as_str().unwrap();
+    let answer = client.send(method, path, headers, body).await;
+    seen.push(exchange(method, path, request["json"].clone(), &answer));
     let headers =
         answer.headers.iter().map(|(name, value)| (name.to_string(), json!(value.to_str().unwrap_or_default())));
     Ok(json!({"status": answer.status, "headers": Value::Object(headers.collect()), "json": answer.json}))
+}
+
+fn exchange(method: &str, path: &str, request: Value, answer: &Answer) -> Exchange {
+    let Answer { status, json, .. } = answer;
+    Exchange { method: method.to_owned(), path: path.to_owned(), status: *status, request, answer: json.clone() }
 }
 
 fn save(save: Option<&Value>, got: &Value, names: &mut HashMap<String, Value>) {

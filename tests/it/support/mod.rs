@@ -13,6 +13,7 @@ pub(crate) mod newer;
 pub(crate) mod odoo;
 pub(crate) mod postgres;
 pub(crate) mod processes;
+pub(crate) mod schemas;
 pub(crate) mod segments;
 pub(crate) mod small_disk;
 pub(crate) mod tls;

@@ -19,7 +19,7 @@ REQUIREMENTS = pathlib.Path(__file__).with_name("tools.txt")
 NPM_PACKAGES = ["newman@6.2.2", "@usebruno/cli@4.1.0"]
 NPM_BEFORE = "2026-11-30"
 
-PYTHON = {"python": "bin/python", "schemathesis": "bin/schemathesis", "node": "bin/node",
+PYTHON = {"python": "bin/python", "schemathesis": "bin/schemathesis", "openapi-spec-validator": "bin/openapi-spec-validator", "node": "bin/node",
           "axe": "lib/python*/site-packages/axe_playwright_python/axe.min.js"}
 NODE = {"newman": "node_modules/.bin/newman", "bru": "node_modules/.bin/bru"}
 
