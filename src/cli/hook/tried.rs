@@ -22,7 +22,7 @@ pub(super) enum Tried {
     /// It is no delivery, where nobody has signed it: it is answered so.
     Handshake(Reply),
     /// The answer that `respond` gives as soon as it is stored, and the rest.
-    Delivery(Option<Result<Reply, Refusal>>, tried::Tried),
+    Delivery(Option<Result<Reply, Refusal>>, Box<tried::Tried>),
 }
 
 impl Tried {
@@ -53,7 +53,7 @@ pub(super) async fn of(config: &Config, hooks: &Hooks, entry: &config::Hook, sam
         Ok(Some(reply)) => return Ok(Tried::Handshake(reply)),
         Err(error) => {
             let refused = tried::Tried { end: tried::End::Refused(error.into()), ..tried::Tried::default() };
-            return Ok(Tried::Delivery(None, refused));
+            return Ok(Tried::Delivery(None, Box::new(refused)));
         }
     }
     let is_readable = matches!(sample.sent.body, SentBody::Json(_));
@@ -68,5 +68,6 @@ pub(super) async fn of(config: &Config, hooks: &Hooks, entry: &config::Hook, sam
         files: Arc::new(Fetcher::build(&config.files)?),
     };
     let trial = Trial { config, hook, template: None };
-    Ok(Tried::Delivery(answer, tried::tried(trial, &sample.sent, Some(&planner)).await))
+    let tried = tried::tried(trial, &sample.sent, Some(&planner)).await;
+    Ok(Tried::Delivery(answer, Box::new(tried)))
 }

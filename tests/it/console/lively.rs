@@ -129,7 +129,13 @@ impl Lively {
             self.webshop.call("create_data", "res.partner", json!({"payload": payload})).await;
         }
         self.webshop.call("create_data", "account.move", json!({"payload": {"ref": "x"}})).await;
-        self.webshop.call("search_data", "res.partner", json!({"payload": [["ref", "=", self.run]]})).await;
+        self.webshop
+            .call(
+                "search_data",
+                "res.partner",
+                json!({"payload": {"search_domain": [["ref", "=", self.run]], "search_field": ["name"]}}),
+            )
+            .await;
         for number in 0..3 {
             let vals = json!({"payload": {"name": self.name(&format!("Supplier {number}")), "is_company": true}});
             self.queue("create_data", "res.partner", &vals).await;

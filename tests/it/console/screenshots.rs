@@ -90,7 +90,7 @@ async fn busy(lively: &Lively, number: usize) {
     let customer = json!({
         "name": format!("Brouwerij De Kroon {number}"), "ref": format!("C-{}", 1000 + number), "country_id": {"code": country},
     });
-    let search = json!({"payload": [["ref", "=", customer["ref"]]]});
+    let search = json!({"payload": {"search_domain": [["ref", "=", customer["ref"]]], "search_field": ["name"]}});
     let update = json!({"payload": customer, "search_key": {"ref": customer["ref"]}});
     match number % 7 {
         0 | 3 => lively.webshop.call("create_data", "res.partner", json!({"payload": customer})).await,

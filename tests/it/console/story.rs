@@ -10,6 +10,8 @@ use crate::support::{
 };
 
 const MANY: usize = 100;
+/// More connections of one address are turned away.
+const AT_ONCE: usize = 20;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_person_mends_what_failed_and_nothing_breaks_the_policy_of_the_pages() {
@@ -24,8 +26,9 @@ async fn a_person_mends_what_failed_and_nothing_breaks_the_policy_of_the_pages()
     a_call_is_tried_from_the_documentation(&lively, &browser).await;
     signs_out(&browser, &base).await;
 
-    // A page that is refused is reported, too, as this person expects.
-    let is_expected = |report: &&String| report.contains("status of 401") || report.contains("status of 422");
+    // A page that is refused is reported, too, as this person expects; `[DOM]` is advice on a form without a user's name.
+    let is_expected =
+        |report: &&String| ["status of 401", "status of 422", " [DOM] "].iter().any(|words| report.contains(words));
     let reports: Vec<String> = browser.reports().await;
     let broken: Vec<_> = reports.iter().filter(|report| !is_expected(report)).collect();
     assert!(broken.is_empty(), "{broken:#?}");
@@ -99,7 +102,9 @@ async fn a_hundred_calls_are_repeated(lively: &Lively, browser: &Browser) {
         let payload = json!({"name": name, "ref": format!("{}-m{number}", lively.run), "parent_id": {"name": parent}});
         lively.webshop.call("create_data", "res.partner", json!({"payload": payload}))
     };
-    futures_util::future::join_all((0..MANY).map(fail)).await;
+    for first in (0..MANY).step_by(AT_ONCE) {
+        futures_util::future::join_all((first..first + AT_ONCE).map(fail)).await;
+    }
     let ends = lively.gateway.log();
     let failed = ends.iter().filter(|line| line["vals"]["payload"]["name"] == name && line["state"] == "failed");
     assert_eq!(failed.count(), MANY);
