@@ -2,13 +2,14 @@
 
 use serde_json::json;
 
-use crate::support::{client::Client, console::Console, gateway::Gateway};
+use crate::support::{client::Client, console::Console, gateway::Gateway, odoo::odoo};
 
 #[tokio::test]
 async fn the_overview_leads_from_a_number_to_the_calls_behind_it() {
     let client = "[[client]]\nname = \"old & new\"\nkey_sha256 = \"0000000000000000000000000000000000000000000000000000000000000001\"\n\
                   odoo_login = \"admin\"\nodoo_password_env = \"NONE\"\nexpires = \"2020-01-01\"\n";
-    let gateway = Gateway::start_with(client).await;
+    let odoo = odoo().await;
+    let gateway = Gateway::before_with(&odoo.url, &odoo.database, client, &[("NONE", "unused")]);
     let console = Console::operator(&gateway).await;
     let empty = console.get("/").await;
     empty.assert_has("No calls in the last hour.");
