@@ -13,23 +13,16 @@ mod works;
 
 use http::StatusCode;
 
-use super::{
-    settle,
-    visit::{Shown, Visit, not_found},
-};
+use super::visit::{Shown, Visit, not_found};
 use crate::{
     log::Call,
     operations::calls::{Calls, NotOne},
     web::Problem,
 };
 
-/// What is done with one call: `again` or `settle`.
-pub(super) async fn of_one(visit: &Visit<'_>, id: &str, work: &str) -> Shown {
-    match work {
-        "again" => one::answer(visit, id).await,
-        "settle" => settle::answer(visit, id).await,
-        _ => Err(not_found()),
-    }
+/// `/calls/ID/again`.
+pub(super) async fn of_one(visit: &Visit<'_>, id: &str) -> Shown {
+    one::answer(visit, id).await
 }
 
 /// `/again?FILTER`, and the works that were begun there.

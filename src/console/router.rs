@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 use super::{
     Console, again, call, calls, clients, docs, hooks, live, overview, queue,
     session::{COOKIE, Proof, Session},
-    sign_in,
+    settle, sign_in,
     visit::{Place, Shown, Visit, not_found},
 };
 use crate::{
@@ -61,7 +61,8 @@ async fn to_page(visit: &Visit<'_>, headers: &HeaderMap) -> Shown {
         (false, ["calls"]) => calls::page(visit).await,
         (false, ["live"]) => live::answer(visit).await,
         (false, ["calls", id]) => call::page(visit, id).await,
-        (_, ["calls", id, work]) => again::of_one(visit, id, work).await,
+        (_, ["calls", id, "again"]) => again::of_one(visit, id).await,
+        (_, ["calls", id, "settle"]) => settle::answer(visit, id).await,
         (_, ["again", rest @ ..]) => again::of_many(visit, rest).await,
         (_, ["queue", rest @ ..]) => queue::answer(visit, rest).await,
         (false, ["clients", rest @ ..]) => clients::page(visit, rest).await,

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::{
     once::{Refused, Reply},
+    plan::without_dry_run,
     result, sentence, the_call,
 };
 use crate::{
@@ -94,15 +95,6 @@ async fn of_other(log: &Calls, id: &str) -> Result<(Option<String>, String), Pro
     let lines = log.lines(&call).await.map_err(|error| super::log_problem(&error))?;
     let vals = line_of(&lines, Event::CallReceived).map(|line| without_dry_run(&line["vals"]));
     Ok((vals.filter(Value::is_object).map(|vals| show::json(&vals)), call.client))
-}
-
-/// `vals` without what makes a dry run of it.
-pub(super) fn without_dry_run(vals: &Value) -> Value {
-    let mut vals = vals.clone();
-    if let Some(entries) = vals.as_object_mut() {
-        entries.shift_remove("dry_run");
-    }
-    vals
 }
 
 async fn page(visit: &Visit<'_>, log: &Calls, call: Call, asked: &Asked, problem: Option<String>) -> Shown {

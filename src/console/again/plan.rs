@@ -20,6 +20,15 @@ pub(in crate::console) struct PlannedCall {
     pub(in crate::console) args: String,
 }
 
+/// `vals` without what makes a dry run of it.
+pub(in crate::console) fn without_dry_run(vals: &Value) -> Value {
+    let mut vals = vals.clone();
+    if let Some(entries) = vals.as_object_mut() {
+        entries.shift_remove("dry_run");
+    }
+    vals
+}
+
 impl PlanWords {
     /// The words of a plan; none where this is no plan.
     pub(in crate::console) fn of(plan: &Value) -> Option<Self> {

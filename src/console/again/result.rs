@@ -6,7 +6,12 @@ use askama::Template;
 use http::StatusCode;
 use serde_json::Value;
 
-use super::{diff::Diff, log_problem, one::without_dry_run, plan::PlanWords, the_call};
+use super::{
+    diff::Diff,
+    log_problem,
+    plan::{PlanWords, without_dry_run},
+    the_call,
+};
 use crate::{
     console::{
         visit::{Place, Shown, Visit},
