@@ -27,8 +27,7 @@ async fn a_person_mends_what_failed_and_nothing_breaks_the_policy_of_the_pages()
     signs_out(&browser, &base).await;
 
     // A page that is refused is reported, too, as this person expects.
-    let is_expected =
-        |report: &&String| ["status of 401", "status of 422"].iter().any(|words| report.contains(words));
+    let is_expected = |report: &&String| ["status of 401", "status of 422"].iter().any(|words| report.contains(words));
     let reports: Vec<String> = browser.reports().await;
     let broken: Vec<_> = reports.iter().filter(|report| !is_expected(report)).collect();
     assert!(broken.is_empty(), "{broken:#?}");
