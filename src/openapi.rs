@@ -15,6 +15,7 @@ pub mod model;
 pub mod page;
 mod parameters;
 mod read;
+mod reader;
 mod routes;
 mod stored;
 #[cfg(test)]
@@ -27,7 +28,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use self::model::Model;
-pub use self::read::Reader;
+pub use self::reader::Reader;
 use crate::{
     call::{Asking, Error, Eyes, Service},
     config,

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     model::{Field, Lines, Model},
-    read::{Reader, TOLD},
+    reader::{Reader, TOLD},
 };
 use crate::{
     call::{Call, plan_call},

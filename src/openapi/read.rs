@@ -12,11 +12,10 @@ use serde_json::{Value, json};
 use super::{
     example::Examples,
     model::{Field, Lines, Model},
+    reader::{Reader, TOLD},
 };
 use crate::{
-    config::Config,
-    fetch::CallFiles,
-    odoo::{Bond, Caller, Kept, Kind, Page, Rpc},
+    odoo::{Bond, Kept, Kind, Page, Rpc},
     plan::{self, UsableField, usable_fields},
     policy::Touch,
     route::Route,
@@ -26,16 +25,6 @@ use crate::{
 const MOST_LINES: usize = 4;
 /// More models than an Odoo has.
 const MOST_NAMES: u64 = 3_000;
-/// Fields that an example has where Odoo has no value of its own for them, though it may not require them.
-pub(super) const TOLD: [&str; 3] = ["name", "partner_id", "product_id"];
-
-/// Reads models for one caller.
-#[derive(Clone, Copy)]
-pub struct Reader<'r> {
-    pub config: &'r Config,
-    pub files: &'r CallFiles,
-    pub caller: &'r Caller,
-}
 
 /// What `fields_get` tells of a field for people.
 #[derive(Debug, Default, Deserialize)]
