@@ -1,8 +1,8 @@
 //! schemathesis makes calls of the OpenAPI document, right and wrong ones, and holds every answer against it.
 //!
 //! The Odoo is one of its own, since the calls create, change and delete whatever they meet. The document is that of two small
-//! models (calls for large ones take long to make up), as a client sees it. What is asked of it is narrowed to these models and to a few methods: a text of chance is the name of no model,
-//! and such a call goes no further than its first lookup. A longer run:
+//! models, as a client sees it: calls for large ones take long to make up. What is asked of it is narrowed to these models and to a
+//! few methods: a text of chance is the name of no model, and such a call goes no further than its first lookup. A longer run:
 //!
 //!     SCHEMATHESIS_EXAMPLES=1000 SCHEMATHESIS_SECONDS=600 SCHEMATHESIS_SEED=7 cargo test --test it -- schemathesis --nocapture
 
@@ -79,7 +79,7 @@ async fn document(gateway: &Gateway, key: &str) -> Value {
 /// What it says at its end, where it found nothing.
 async fn run(folder: std::path::PathBuf, gateway: &Gateway, key: &str) -> String {
     let given = |name: &str, default: &str| env::var(name).unwrap_or_else(|_| default.to_owned());
-    let seconds = given("SCHEMATHESIS_SECONDS", "90");
+    let seconds = given("SCHEMATHESIS_SECONDS", "60");
     let limit = seconds.parse::<u64>().unwrap() + 120;
     let mut command = Command::new("timeout");
     command
