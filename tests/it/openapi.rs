@@ -145,7 +145,7 @@ async fn the_document_of_the_routes_needs_no_credential_and_its_examples_are_tak
     assert_eq!(check_examples(&gateway, &key, &got.json()).await, 6);
     let unknown = get(&gateway, "/docs/openapi.json?model=no.model", Some(&key)).await;
     assert_eq!((unknown.status, unknown.json()["error"]["code"].as_str()), (422, Some("unknown_model")));
-    let many = format!("/docs/openapi.json?{}", vec!["model=res.bank"; 11].join("&"));
+    let many = format!("/docs/openapi.json?{}", ["model=res.bank"; 11].join("&"));
     assert_eq!(get(&gateway, &many, Some(&key)).await.status, 422);
     let (code, printed, said) = gateway.run(&["openapi"]);
     assert_eq!(code, Some(0), "{said}");

@@ -47,10 +47,19 @@ pub(super) struct Label {
     pub(super) words: String,
 }
 
+/// A percentile over time.
+pub(super) struct Path {
+    pub(super) class: &'static str,
+    /// As `<path d>` has it.
+    pub(super) line: String,
+    /// The places of values that no line leads to.
+    pub(super) points: Vec<(String, String)>,
+}
+
 /// Durations as lines, on a logarithmic scale.
 pub(super) struct Lines {
-    /// Of each percentile: its class, its path, and single points that no line leads to.
-    pub(super) paths: Vec<(&'static str, String, Vec<(String, String)>)>,
+    /// One for each percentile.
+    pub(super) paths: Vec<Path>,
     pub(super) levels: Vec<Level>,
     pub(super) labels: Vec<Label>,
 }
@@ -117,7 +126,7 @@ impl Lines {
                     path.push_str(&format!("{}{x} {y}", if is_begun { "L" } else { "M" }));
                 }
             }
-            (class, path, points)
+            Path { class, line: path, points }
         });
         let mut levels = Vec::new();
         let mut power = low;

@@ -112,11 +112,10 @@ impl Acted {
     /// Without more than a line holds, and without texts in the form of a key.
     fn bounded(mut self) -> Self {
         self.of.truncate(IDS);
-        for text in [Some(&mut self.filter), Some(&mut self.operator.by), self.client.as_mut(), self.why.as_mut()] {
-            if let Some(text) = text {
-                let end = text.char_indices().nth(TEXT).map_or(text.len(), |(end, _)| end);
-                *text = mask_keys(&text[..end]).into_owned();
-            }
+        let texts = [Some(&mut self.filter), Some(&mut self.operator.by), self.client.as_mut(), self.why.as_mut()];
+        for text in texts.into_iter().flatten() {
+            let end = text.char_indices().nth(TEXT).map_or(text.len(), |(end, _)| end);
+            *text = mask_keys(&text[..end]).into_owned();
         }
         self
     }

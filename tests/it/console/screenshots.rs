@@ -95,7 +95,7 @@ async fn busy(lively: &Lively, number: usize) {
     match number % 7 {
         0 | 3 => lively.webshop.call("create_data", "res.partner", json!({"payload": customer})).await,
         5 => lively.webshop.call("search_data", "res.partner", search).await,
-        6 if number % 3 == 0 => {
+        6 if number.is_multiple_of(3) => {
             lively.webshop.call("create_data", "account.move", json!({"payload": {"ref": "x"}})).await
         }
         _ => lively.webshop.call("create_update_data", "res.partner", update).await,
