@@ -198,8 +198,7 @@ impl Browser {
 
     /// A picture of the page as WebP, from its top on, so many pixels high at most.
     pub(crate) async fn picture(&self, most: u32) -> Vec<u8> {
-        let size =
-            self.script("const root = document.documentElement; return [root.clientWidth, root.scrollHeight]").await;
+        let size = self.script("return [innerWidth, document.documentElement.scrollHeight]").await;
         let height = size[1].as_u64().unwrap().min(u64::from(most));
         let clip = json!({"x": 0, "y": 0, "width": size[0], "height": height, "scale": 1});
         let taken = json!({"format": "webp", "quality": 75, "captureBeyondViewport": true, "clip": clip});
