@@ -48,7 +48,7 @@ impl Front for Private {
     }
 
     /// Answers `/health` (this process), `/ready` (the log takes lines, Odoo answers), `/metrics`, `/queue` (how many calls wait) and,
-    /// to the operator, `/replay`, `/settle` and `/acted`. Everything else is the console's.
+    /// to the operator, `/replay`, `/settle` and `/acted`. The pages are the console's.
     async fn answer(&self, peer: IpAddr, request: http::Request<Incoming>) -> Response {
         let site = self.current.site();
         let calls = &site.calls;
@@ -60,7 +60,12 @@ impl Front for Private {
             (&Method::POST, "/replay") => replay(calls, &self.posted, peer, request).await,
             (&Method::POST, "/settle") => settle(calls, &self.posted, request).await,
             (&Method::POST, "/acted") => acted(calls, &self.posted, request).await,
-            _ => self.console.answer(peer, request).await,
+            (_, path) if Console::is_for(path) => self.console.answer(peer, request).await,
+            _ => refusal(
+                StatusCode::NOT_FOUND,
+                "not_found",
+                "there are GET /health, GET /ready, GET /metrics, GET /queue and, in a browser, the console at /",
+            ),
         }
     }
 

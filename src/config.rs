@@ -37,7 +37,7 @@ use toml::{
 
 pub use self::{
     client::Client,
-    console::{Console, Role, Token as ConsoleToken, User as ConsoleUser},
+    console::{Console, LEAST_TOKEN, Role, Token as ConsoleToken, User as ConsoleUser},
     delivery::{Cluster, Delivery, Idempotency, Marker, Mode, Ordering, WhenDown},
     docs::Docs,
     files::{Files, UrlPattern},

@@ -36,6 +36,10 @@ use crate::{
     wire::Response,
 };
 
+/// The first segments of the console's paths.
+const PLACES: [&str; 11] =
+    ["", "again", "assets", "calls", "clients", "docs", "hooks", "live", "queue", "signin", "signout"];
+
 /// What the console has beside the site that runs: who is signed in, and who watches.
 #[derive(Debug)]
 pub struct Console {
@@ -57,6 +61,11 @@ impl Console {
         let (sessions, live) = (Sessions::new(config.console.idle), Live::new(&config.log.directory));
         let works = Arc::new(Works::new(current.clone()));
         Self { current, posted, sessions, live, works, forms: Forms::default(), overview: overview::Shared::default() }
+    }
+
+    /// Whether the path is one of the console's.
+    pub fn is_for(path: &str) -> bool {
+        path.strip_prefix('/').is_some_and(|path| PLACES.contains(&path.split('/').next().unwrap_or_default()))
     }
 
     /// Answers a request of a browser.

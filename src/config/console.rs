@@ -11,6 +11,9 @@ use serde::Deserialize;
 
 use super::client::sha256;
 
+/// The least length of a token in a file, in bytes: a shorter one could be guessed.
+pub const LEAST_TOKEN: usize = 20;
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Console {

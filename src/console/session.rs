@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Console;
 use crate::{
-    config::{ConsoleToken, ConsoleUser, Role},
+    config::{ConsoleToken, ConsoleUser, LEAST_TOKEN, Role},
     current::Current,
 };
 
@@ -130,7 +130,7 @@ pub(super) fn user_of<'u>(users: &'u [ConsoleUser], shown: &str) -> Option<&'u C
         ConsoleToken::Sha256(token) => digest(shown) == *token,
         ConsoleToken::File(file) => std::fs::read_to_string(file).is_ok_and(|token| {
             let token = token.trim();
-            !token.is_empty() && digest(token) == digest(shown)
+            token.len() >= LEAST_TOKEN && digest(token) == digest(shown)
         }),
     })
 }

@@ -89,10 +89,8 @@ impl Visit<'_> {
 
     /// The frame of a page.
     pub(super) fn frame(&self, title: impl Into<String>, here: Place) -> Frame {
-        let links = Place::ALL
-            .map(|(place, path, label)| Link { path, label, is_here: place == here, urgent: 0 })
-            .into_iter()
-            .collect();
+        let links =
+            Place::ALL.map(|(place, path, label)| Link { path, label, is_here: place == here }).into_iter().collect();
         let person = Person {
             name: self.who().to_owned(),
             role: self.session.proof.role().name(),

@@ -18,8 +18,6 @@ pub struct Link {
     pub label: &'static str,
     /// The page that is shown, or one below it.
     pub is_here: bool,
-    /// How many things on that page need a person; 0 shows nothing.
-    pub urgent: u64,
 }
 
 /// The person that is signed in.

@@ -202,7 +202,7 @@ async fn a_caller_who_hangs_up_does_not_cut_a_call_to_odoo_in_half() {
 }
 
 #[tokio::test]
-async fn the_admin_listener_tells_health_and_readiness_and_nothing_else() {
+async fn the_admin_listener_tells_health_and_readiness_and_serves_no_calls() {
     let gateway = Gateway::start().await;
     assert_eq!(gateway.get_admin("/health").await, (200, json!({"status": "pass"})));
     assert_eq!(

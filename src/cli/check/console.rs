@@ -2,12 +2,12 @@
 
 use std::{fs, path::Path};
 
-use crate::config::{Config, Console, ConsoleToken, Role};
+use crate::config::{Config, Console, ConsoleToken, LEAST_TOKEN, Role};
 
 /// Whether everyone who is configured can sign in.
 ///
 /// # Errors
-/// A token's file cannot be read, or is empty.
+/// A token's file cannot be read, or its token is too short.
 pub(super) fn line(config: &Console) -> Result<String, String> {
     for user in &config.users {
         let ConsoleToken::File(file) = &user.token else { continue };
@@ -22,7 +22,9 @@ pub(super) fn line(config: &Console) -> Result<String, String> {
 
 fn readable(file: &Path) -> Result<(), String> {
     match fs::read_to_string(file) {
-        Ok(token) if token.trim().is_empty() => Err("is empty".to_owned()),
+        Ok(token) if token.trim().len() < LEAST_TOKEN => {
+            Err(format!("has a token of fewer than {LEAST_TOKEN} characters, which is not taken"))
+        }
         Ok(_) => Ok(()),
         Err(error) => Err(format!("cannot be read: {error}")),
     }

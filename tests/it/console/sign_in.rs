@@ -107,3 +107,23 @@ async fn a_link_on_another_site_is_loaded_once_more_before_a_token_is_asked_for(
     assert_eq!(operator.get_with("/calls", &[("sec-fetch-site", "same-origin")]).await.status, 200);
     assert_eq!(linked.get_with("/calls", &[("sec-fetch-site", "same-origin")]).await.status, 401);
 }
+
+#[tokio::test]
+async fn a_token_in_a_file_may_change_while_the_gateway_runs_and_a_short_one_is_not_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("anna.token");
+    let entry = format!("[[console.user]]\nname = \"anna\"\ntoken_file = \"{}\"\n", file.display());
+    std::fs::write(&file, "the first token of anna\n").unwrap();
+    let gateway = Gateway::start_with(&entry).await;
+    Console::with_token(&gateway, "the first token of anna").await;
+    for short in ["", "anna"] {
+        std::fs::write(&file, short).unwrap();
+        let page = Console::nobody(&gateway).send_form("/signin", &[("token", short)]).await;
+        assert_eq!(page.status, 401, "`{short}`");
+    }
+    let (code, said, _) = gateway.run(&["check"]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("anna.token has a token of fewer than 20 characters"), "{said}");
+    std::fs::write(&file, "the second token of anna").unwrap();
+    Console::with_token(&gateway, "the second token of anna").await;
+}
