@@ -347,7 +347,7 @@ async fn a_payload_with_hidden_values_is_not_sent_as_it_stands() {
 #[tokio::test]
 async fn nobody_but_the_operator_has_the_gateway_make_calls_again() {
     let gateway = Gateway::start().await;
-    let body = json!({"of": Uuid::new_v4(), "route": "create_data", "model": "res.partner", "vals": {"payload": {"name": "x"}}, "client": "webshop"});
+    let body = json!({"operator": {"by": "anna"}, "of": Uuid::new_v4(), "route": "create_data", "model": "res.partner", "vals": {"payload": {"name": "x"}}, "client": "webshop"});
     let post = |token: &str| {
         let request = crate::support::client::http().post(format!("{}/replay", gateway.admin)).bearer_auth(token);
         request.json(&body).send()
