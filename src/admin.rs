@@ -60,7 +60,9 @@ impl Front for Private {
             (&Method::POST, "/replay") => replay(calls, &self.posted, peer, request).await,
             (&Method::POST, "/settle") => settle(calls, &self.posted, request).await,
             (&Method::POST, "/acted") => acted(calls, &self.posted, request).await,
-            (_, path) if Console::is_for(path) => self.console.answer(peer, request).await,
+            (_, path) if Console::is_for(path) || wants_page(request.headers()) => {
+                self.console.answer(peer, request).await
+            }
             _ => refusal(
                 StatusCode::NOT_FOUND,
                 "not_found",

@@ -201,7 +201,7 @@ impl Browser {
         let size = self.script("return [innerWidth, document.documentElement.scrollHeight]").await;
         let height = size[1].as_u64().unwrap().min(u64::from(most));
         let clip = json!({"x": 0, "y": 0, "width": size[0], "height": height, "scale": 1});
-        let taken = json!({"format": "webp", "quality": 75, "captureBeyondViewport": true, "clip": clip});
+        let taken = json!({"format": "webp", "quality": 60, "captureBeyondViewport": true, "clip": clip});
         let taken = self.devtools("Page.captureScreenshot", taken).await;
         STANDARD.decode(taken["data"].as_str().unwrap()).unwrap()
     }
