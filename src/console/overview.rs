@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 
 use self::{
     chart::{Bars, Lines},
-    facts::{FRESH, Facts},
+    facts::{FRESH, Facts, SHARE, STALE},
     needs::Need,
 };
 use super::visit::{Place, Shown, Visit};
@@ -28,6 +28,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     overviews: Mutex<Option<Overviews>>,
+    /// With the time until which they are shared.
     facts: Mutex<Option<(Arc<Facts>, Instant)>>,
 }
 
@@ -80,11 +81,12 @@ impl Shared {
     async fn facts(&self, visit: &Visit<'_>) -> Result<Arc<Facts>, Problem> {
         let mut facts = self.facts.lock().await;
         match &*facts {
-            Some((facts, at)) if at.elapsed() < FRESH => Ok(facts.clone()),
+            Some((facts, until)) if Instant::now() < *until => Ok(facts.clone()),
             _ => {
-                let calls = visit.calls()?;
+                let (calls, begun) = (visit.calls()?, Instant::now());
                 let new = Arc::new(Facts::of(&visit.site.calls, &calls).await.map_err(unreadable)?);
-                *facts = Some((new.clone(), Instant::now()));
+                let pause = FRESH.max(begun.elapsed() * SHARE).min(STALE);
+                *facts = Some((new.clone(), Instant::now() + pause));
                 Ok(new)
             }
         }

@@ -22,8 +22,10 @@ use crate::log::Error;
 
 /// An overview is made at most so often.
 const FRESH: Duration = Duration::from_secs(1);
-/// And takes at most this part of the time.
-const SHARE: u32 = 20;
+/// And takes at most this part of the time: consoles that are open must not slow calls down.
+const SHARE: u32 = 200;
+/// But it is never older.
+const STALE: Duration = Duration::from_secs(30);
 
 /// How far back an overview goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -151,7 +153,7 @@ impl Overviews {
     pub async fn of(&self, window: Window) -> Result<Arc<Overview>, Error> {
         let mut made = self.made[window as usize].lock().await;
         if let Some(made) = &*made
-            && made.at.elapsed() < FRESH.max(made.took * SHARE)
+            && made.at.elapsed() < FRESH.max(made.took * SHARE).min(STALE)
         {
             return Ok(made.overview.clone());
         }

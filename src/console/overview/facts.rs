@@ -13,6 +13,10 @@ use crate::{
 
 /// Facts are asked for again after this time at the earliest, by all readers together.
 pub(super) const FRESH: Duration = Duration::from_secs(3);
+/// And at least so often, while somebody looks, however long they take.
+pub(super) const STALE: Duration = Duration::from_secs(10);
+/// In between, they take at most this part of the time.
+pub(super) const SHARE: u32 = 200;
 /// So many calls in doubt are counted.
 pub(super) const MOST_IN_DOUBT: usize = 500;
 /// A difference of clocks below this one is of the network.

@@ -6,7 +6,7 @@ use std::{ops::ControlFlow, sync::mpsc::sync_channel, thread};
 const THREADS: usize = 4;
 /// A thread takes so many items at a time at most: handing over the result of one may take as long as its work, above all on a
 /// busy machine.
-const CHUNK: usize = 8;
+const CHUNK: usize = 2;
 
 /// Calls `take` with each item and its result, until it breaks.
 pub(in crate::log) fn each<I: Sync, R: Send, B>(
