@@ -38,7 +38,7 @@ const ROWS: usize = 50;
 /// So many running calls are remembered for a watcher, to tell of their ends whatever its filter says of them.
 const OPEN: usize = 1000;
 
-/// Whoever watches the log of a gateway.
+/// Those that watch the log of a gateway, by one follower for all of them.
 #[derive(Debug, Clone)]
 pub struct Live(Arc<Inner>);
 

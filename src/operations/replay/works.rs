@@ -209,7 +209,7 @@ impl Works {
         self.held.lock().insert(root).then(|| Held { held: self.held.clone(), root })
     }
 
-    /// Begins to send these calls. It goes on without whoever began it.
+    /// Begins to send these calls. It goes on when the browser leaves.
     ///
     /// # Errors
     /// Too many are under way.
