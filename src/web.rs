@@ -11,6 +11,7 @@ pub mod frame;
 pub mod host;
 pub mod page;
 pub mod show;
+pub mod text;
 
 pub use self::{
     form::Form,

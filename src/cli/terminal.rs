@@ -1,32 +1,10 @@
 //! Output for people: tables, times, and texts that may come from anyone.
 
-use std::{borrow::Cow, fmt::Write as _};
-
 use comfy_table::{CellAlignment, Table, TableStyle};
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::Value;
 
-/// A text of a caller's or of Odoo's, without what would move the cursor of a terminal.
-pub(super) fn plain(text: &str) -> Cow<'_, str> {
-    let is_harmless = |c: char| !c.is_control() && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    if text.chars().all(is_harmless) {
-        return Cow::Borrowed(text);
-    }
-    let escaped = text.chars().fold(String::new(), |mut shown, c| {
-        if is_harmless(c) {
-            shown.push(c);
-        } else {
-            let _ = write!(shown, "{}", c.escape_default());
-        }
-        shown
-    });
-    Cow::Owned(escaped)
-}
-
-/// The same for a text of several lines.
-pub(super) fn plain_lines(text: &str) -> String {
-    text.lines().map(|line| plain(line).into_owned()).collect::<Vec<_>>().join("\n")
-}
+pub(super) use crate::web::text::{plain, plain_lines};
 
 /// A text of at most so many characters.
 pub(super) fn cut(text: &str, most: usize) -> String {
@@ -59,15 +37,4 @@ pub(super) fn table(head: &[&str], numbers: &[usize], rows: impl IntoIterator<It
         }
     }
     table.lines().map(|line| line.trim_end().strip_prefix(' ').unwrap_or_default().to_owned() + "\n").collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_would_move_the_cursor_is_shown_instead() {
-        assert_eq!(plain("a\u{1b}[2Jb\r\u{202e}c"), "a\\u{1b}[2Jb\\r\\u{202e}c");
-        assert_eq!(plain("Österreich 😀"), "Österreich 😀");
-    }
 }

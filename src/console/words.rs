@@ -1,36 +1,11 @@
 //! Texts of callers and of Odoo as pages show them: harmless for the eye, and cut.
 //!
-//! Templates escape what HTML would read. What turns the direction of writing, or is no visible sign, is written out here, so that
+//! Templates escape what HTML would read. What turns the direction of writing, or is no visible sign, is written out (`web::text`), so that
 //! a text cannot pass for another one.
-
-use std::{borrow::Cow, fmt::Write};
 
 use serde_json::Value;
 
-/// A text on one line, without control characters and without what turns the direction of writing (UAX #9).
-pub(super) fn plain(text: &str) -> Cow<'_, str> {
-    let is_harmless = |sign: char| {
-        !sign.is_control()
-            && !matches!(sign, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    if text.chars().all(is_harmless) {
-        return Cow::Borrowed(text);
-    }
-    let escaped = text.chars().fold(String::new(), |mut shown, sign| {
-        if is_harmless(sign) {
-            shown.push(sign);
-        } else {
-            let _ = write!(shown, "{}", sign.escape_default());
-        }
-        shown
-    });
-    Cow::Owned(escaped)
-}
-
-/// The same for a text of several lines.
-pub(super) fn plain_lines(text: &str) -> String {
-    text.lines().map(plain).collect::<Vec<_>>().join("\n")
-}
+pub(super) use crate::web::text::{plain, plain_lines};
 
 /// At most so many characters.
 pub(super) fn cut(text: &str, most: usize) -> String {

@@ -124,7 +124,7 @@ impl AgainForm {
         let size = show::bytes(&(text.len() as u64));
         let text = if text.len() > EDITABLE { None } else { Some(asked.text.clone().unwrap_or(text)) };
         Self {
-            // A person who may only read sends no form, and takes no room of those who do.
+            // A reader sends no form, so that none is kept for one.
             number: if visit.is_operator() { visit.console.forms.number() } else { String::new() },
             text,
             size,

@@ -63,7 +63,7 @@ pub(super) struct Store {
     pub(super) failure: Option<String>,
 }
 
-/// What waits for a client.
+/// The queue of a client.
 #[derive(Debug)]
 pub(super) struct Queue {
     pub(super) client: String,

@@ -1,4 +1,4 @@
-//! Calls in brief, segment by segment, for those who count them: as fast as the columns can be read.
+//! Calls in brief, segment by segment, to be counted: as fast as the columns can be read.
 
 use std::{borrow::Cow, collections::HashMap, io, ops::ControlFlow, rc::Rc};
 

@@ -1,7 +1,7 @@
 //! The columns of the calls that begin and end in one segment, and what the segment has of them in all.
 //!
 //! Invariant: a column may say less than the call, and never anything else. A name that is too many for the segment is
-//! [`OTHER`], and whoever reads it must look at the call itself.
+//! [`OTHER`], and a reader of it must look at the call itself.
 
 use std::{borrow::Cow, collections::HashMap, io};
 
