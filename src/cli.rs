@@ -7,6 +7,7 @@
 mod check;
 mod client;
 mod configuration;
+mod configured;
 mod console;
 mod hook;
 mod log;
@@ -16,11 +17,15 @@ mod replay;
 mod serve;
 mod terminal;
 
-use std::{env, fs, io::IsTerminal, path::PathBuf, pin::Pin, process::ExitCode, time::Duration};
+use std::{env, fs, io::IsTerminal, pin::Pin, process::ExitCode, time::Duration};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
+use self::{
+    configured::Configured,
+    terminal::style::{BAD, styled},
+};
 use crate::key_texts::{Masked, mask_keys};
 
 /// Tasks that still run when the command has ended get this long.
@@ -75,13 +80,6 @@ enum Command {
     HookWorker,
 }
 
-#[derive(Debug, Args)]
-struct Configured {
-    /// The configuration file
-    #[arg(long, value_name = "FILE", default_value = "gateway.toml", env = "ODOO_GATEWAY_CONFIG")]
-    config: PathBuf,
-}
-
 /// Runs what the command line says.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
@@ -96,7 +94,7 @@ pub fn run() -> ExitCode {
         // The reader of the output has closed it.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("odoo-gateway: {}", mask_keys(&words(&error)));
+            anstream::eprintln!("{} {}", styled(BAD, "odoo-gateway:"), mask_keys(&words(&error)));
             ExitCode::FAILURE
         }
     }
@@ -138,8 +136,8 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         outcome
     };
     match command {
-        Command::Serve(args) => run(Box::pin(serve::run(args.config))),
-        Command::Check(args) => run(Box::pin(async move { check::run(&args.config).await })),
+        Command::Serve(args) => run(Box::pin(async move { serve::run(args.path()?).await })),
+        Command::Check(args) => run(Box::pin(async move { check::run(&args.path()?).await })),
         Command::Log(command) => run(Box::pin(log::run(command))),
         Command::Queue(command) => run(Box::pin(queue::run(command))),
         Command::Replay(args) => run(Box::pin(replay::run(args))),

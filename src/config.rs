@@ -1,7 +1,6 @@
 //! `gateway.toml`: reading it, adding the defaults, and checking it.
 //!
-//! The repository's own `gateway.toml` is the only source of defaults. A key that the user's file lacks is taken from
-//! there. An unknown key, or a value of the wrong kind, is refused with file, line and the known keys, since a setting
+//! `config/defaults.toml` is the only source of defaults. A key that the user's file lacks is taken from there. An unknown key, or a value of the wrong kind, is refused with file, line and the known keys, since a setting
 //! that is silently ignored is worse than none.
 
 mod client;
@@ -50,13 +49,10 @@ pub use self::{
 };
 use crate::policy::Name;
 
-const DEFAULTS: &str = include_str!("../gateway.toml");
+const DEFAULTS: &str = include_str!("config/defaults.toml");
 
 const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
 const LONGEST_MEMORY: Duration = Duration::from_secs(30 * 86_400);
-
-/// The keys without a default: they say which Odoo is behind this gateway.
-const REQUIRED: [(&str, &str); 2] = [("upstream", "url"), ("upstream", "database")];
 
 /// The whole configuration, complete and checked.
 #[derive(Debug, Clone, Deserialize)]
@@ -253,12 +249,7 @@ impl Config {
             }
         };
         let mut table = DeTable::parse(text).map_err(invalid)?;
-        let mut defaults = DeTable::parse(DEFAULTS).map_err(invalid)?.into_inner();
-        for (section, key) in REQUIRED {
-            if let Some(DeValue::Table(section)) = defaults.get_mut(section).map(Spanned::get_mut) {
-                section.remove(key);
-            }
-        }
+        let defaults = DeTable::parse(DEFAULTS).map_err(invalid)?.into_inner();
         complete(table.get_mut(), defaults);
         let config = Self::deserialize(toml::Deserializer::from(table)).map_err(invalid)?;
         config.check().map_err(|message| Error::Invalid { path: path.to_owned(), line: Line(None), message })?;
@@ -343,7 +334,7 @@ fn complete<'t>(table: &mut DeTable<'t>, defaults: DeTable<'t>) {
             }
             (Some(_), _) => {}
             (None, _) => {
-                // Its position is in the compiled-in file, which the user does not see.
+                // Its position is in `defaults.toml`, which the user does not see.
                 table.insert(key, Spanned::new(0..0, default.into_inner()));
             }
         }

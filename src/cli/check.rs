@@ -7,6 +7,7 @@ use std::{fmt::Display, path::Path, process::ExitCode, sync::Arc, time::Duration
 
 use tokio::time::Instant;
 
+use super::terminal::style::{BAD, GOOD, WARN, styled};
 use crate::{
     call::auth::clients::{Client, Clients},
     config::{self, Config, ProtocolChoice},
@@ -213,17 +214,17 @@ struct Report {
 impl Report {
     fn line(&mut self, what: &str, outcome: Result<impl Display, impl Display>) {
         match outcome {
-            Ok(words) => println!("ok    {what:<14} {words}"),
+            Ok(words) => anstream::println!("{}    {what:<14} {words}", styled(GOOD, "ok")),
             Err(words) => {
                 self.has_failed = true;
-                println!("FAIL  {what:<14} {words}");
+                anstream::println!("{}  {what:<14} {words}", styled(BAD, "FAIL"));
             }
         }
     }
 
     /// What may be meant, and may be a mistake.
     fn note(what: &str, words: &str) {
-        println!("note  {what:<14} {words}");
+        anstream::println!("{}  {what:<14} {words}", styled(WARN, "note"));
     }
 
     fn exit_code(&self) -> ExitCode {

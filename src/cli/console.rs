@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use secrecy::ExposeSecret;
 
 use super::Configured;
-use crate::{call::auth::clients, config::Config, control::Control};
+use crate::{call::auth::clients, control::Control};
 
 const TOKEN_BYTES: usize = 32;
 
@@ -48,7 +48,7 @@ impl Command {
 
 /// The token that the running gateway left beside its log. It changes with each start.
 fn of_running(configured: &Configured) -> anyhow::Result<ExitCode> {
-    let config = Config::load(&configured.config)?;
+    let config = configured.load()?;
     anyhow::ensure!(config.console.enabled, "[console] enabled is false");
     let control = Control::read(&config.log.directory).with_context(|| {
         format!(

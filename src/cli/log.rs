@@ -18,7 +18,6 @@ use jiff::Timestamp;
 
 use super::{Configured, terminal};
 use crate::{
-    config::Config,
     log::{Call, CallState, Cursor, Filter, Page, RecordedRoute},
     operations::{
         calls::{Calls, Query},
@@ -226,6 +225,6 @@ fn records(call: &Call) -> String {
 }
 
 pub(super) fn calls(configured: &Configured) -> anyhow::Result<Calls> {
-    let config = Config::load(&configured.config)?;
+    let config = configured.load()?;
     Calls::open(&config.log.directory).context("there is no log yet, or it cannot be read")
 }

@@ -2,7 +2,7 @@
 
 mod form;
 
-use std::{path::Path, process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc};
 
 use anyhow::{Context, bail};
 use tokio::time::Instant;
@@ -37,7 +37,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let config = configuration(&args.configured.config)?;
+    let config = configuration(&args.configured)?;
     let hooks = config.as_ref().map_or(&[][..], |config| &config.hooks);
     let models = match (&config, &args.as_client) {
         (Some(config), Some(client)) if !args.model.is_empty() => models(config, client, &args.model).await?,
@@ -51,12 +51,14 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 /// The configuration. The routes are the same without one, so that none need be there.
-fn configuration(path: &Path) -> anyhow::Result<Option<Config>> {
-    if !path.exists() {
-        eprintln!("{} is not there: hooks are not in the document", path.display());
-        return Ok(None);
+fn configuration(configured: &Configured) -> anyhow::Result<Option<Config>> {
+    match configured.path() {
+        Ok(path) => Ok(Some(Config::load(&path)?)),
+        Err(error) => {
+            eprintln!("{error}\nHooks are not in the document.");
+            Ok(None)
+        }
     }
-    Ok(Some(Config::load(path)?))
 }
 
 /// The models as a client may use them.

@@ -20,7 +20,7 @@ use super::{
     terminal::{self, cut},
 };
 use crate::{
-    config::{self, Config},
+    config::{self},
     operations::queue::{Done, Queue},
     route::Route,
     store::{Delivery, Filter, State, StoredCall},
@@ -60,7 +60,7 @@ pub(super) async fn run(command: Command) -> anyhow::Result<ExitCode> {
 }
 
 async fn open(configured: &Configured) -> anyhow::Result<Queue> {
-    Ok(Queue::open(&Config::load(&configured.config)?).await?)
+    Ok(Queue::open(&configured.load()?).await?)
 }
 
 /// What was done; says where the log has no record of it.

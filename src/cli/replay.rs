@@ -100,7 +100,7 @@ pub(super) async fn run(mut args: Args) -> anyhow::Result<ExitCode> {
     if args.edit.is_some() && chosen.len() > 1 {
         bail!("--edit takes one call at a time");
     }
-    let config = Arc::new(Config::load(&args.configured.config)?);
+    let config = Arc::new(args.configured.load()?);
     let options = Options {
         force: args.force,
         dry_run: args.dry_run,

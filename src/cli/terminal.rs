@@ -1,4 +1,6 @@
-//! Output for people: tables, times, and texts that may come from anyone.
+//! Output for people: tables, styles, times, and texts that may come from anyone.
+
+pub(super) mod style;
 
 use comfy_table::{CellAlignment, Table, TableStyle};
 use jiff::{Timestamp, tz::TimeZone};

@@ -202,7 +202,7 @@ fn every_model() -> Vec<Pattern> {
     Pattern::read("*").into_iter().collect()
 }
 
-/// The compiled-in file names the routes of `[policy]`, so this is the default of clients.
+/// `defaults.toml` names the routes of `[policy]`, so this is the default of clients.
 pub(super) fn routes_of_clients() -> Vec<Route> {
     Route::OF_CLIENTS.to_vec()
 }

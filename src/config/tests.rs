@@ -9,7 +9,7 @@ fn refusal(text: &str) -> String {
 }
 
 #[test]
-fn what_a_file_leaves_out_is_taken_from_the_compiled_in_file() {
+fn what_a_file_leaves_out_is_taken_from_the_defaults() {
     let config = Config::parse(LEAST, Path::new("gateway.toml")).unwrap();
     assert_eq!(config.upstream.url.as_str(), "http://odoo:8069/");
     assert_eq!(config.server.listen, "127.0.0.1:8080".parse().unwrap());
@@ -63,4 +63,15 @@ fn a_file_without_the_upstream_names_it() {
 #[test]
 fn what_is_no_toml_is_named_with_its_line() {
     assert!(refusal("[upstream]\nurl = \n").starts_with("gateway.toml:2: "));
+}
+
+#[test]
+fn the_commented_example_has_every_default_as_it_is_compiled_in() {
+    let example: toml::Table = toml::from_str(include_str!("../../gateway.toml")).unwrap();
+    let mut compiled_in: toml::Table = toml::from_str(DEFAULTS).unwrap();
+    let upstream = compiled_in["upstream"].as_table_mut().unwrap();
+    for key in ["url", "database"] {
+        assert_eq!(upstream.insert(key.to_owned(), example["upstream"][key].clone()), None, "{key} has a default");
+    }
+    assert_eq!(example, compiled_in);
 }

@@ -24,7 +24,7 @@ pub(crate) struct List {
 
 impl List {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
-        let config = Config::load(&self.configured.config)?;
+        let config = self.configured.load()?;
         let used = last_used(&config).await?;
         let mut out = std::io::stdout().lock();
         let last = |client: &Client| used.get(&client.name).copied();

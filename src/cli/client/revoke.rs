@@ -22,7 +22,7 @@ pub(crate) struct Revoke {
 
 impl Revoke {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let path = &self.configured.config;
+        let path = &self.configured.path()?;
         let config = Config::load(path)?;
         let Some(client) = config.clients.iter().find(|client| client.name == self.name) else {
             let names: Vec<&str> = config.clients.iter().map(|client| client.name.as_str()).collect();

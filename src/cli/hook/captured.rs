@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{Configured, entry, log::show::sent, terminal};
-use crate::{config::Config, hook};
+use crate::hook;
 
 #[derive(Debug, Args)]
 #[command(
@@ -35,7 +35,7 @@ pub(in crate::cli) struct Captured {
 
 impl Captured {
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
-        let config = Config::load(&self.configured.config)?;
+        let config = self.configured.load()?;
         let entry = entry(&config, &self.name)?;
         let mut out = io::stdout().lock();
         if self.clear {

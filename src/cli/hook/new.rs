@@ -70,7 +70,7 @@ impl New {
         let path = self.path.as_deref().unwrap_or(&client);
         let hook = path.strip_prefix("/hooks/").unwrap_or(path).trim_end_matches("/{token}").to_owned();
         let named = Named { preset, variable: variable(&client), stem: hook.replace('/', "-"), client, hook };
-        let file = &self.configured.config;
+        let file = &self.configured.path()?;
         let config = Config::load(file)?;
         ensure!(
             config.clients.iter().all(|client| client.name != named.client),

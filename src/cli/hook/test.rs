@@ -9,10 +9,7 @@ use std::{
 use clap::Args;
 
 use super::{Configured, curl, entry, sample, shown, tried, watch};
-use crate::{
-    config::Config,
-    hook::{Hooks, module_files},
-};
+use crate::hook::{Hooks, module_files};
 
 #[derive(Debug, Args)]
 #[command(
@@ -53,7 +50,7 @@ impl Test {
     }
 
     async fn once(&self) -> anyhow::Result<ExitCode> {
-        let config = Config::load(&self.configured.config)?;
+        let config = self.configured.load()?;
         let entry = entry(&config, &self.name)?;
         let sample = sample::taken(&config, entry, &self.given).await?;
         let curl =
@@ -72,9 +69,9 @@ impl Test {
 
     /// The files whose change has it run again.
     fn files(&self) -> Vec<PathBuf> {
-        let named = Config::load(&self.configured.config);
+        let named = self.configured.load();
         let named = named.map(|config| [config.files(), module_files(&config.hooks)].concat()).unwrap_or_default();
         let body = self.given.body.iter().filter(|body| body.as_os_str() != "-").cloned();
-        [self.configured.config.clone()].into_iter().chain(body).chain(named).collect()
+        self.configured.path().into_iter().chain(body).chain(named).collect()
     }
 }

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::Configured;
-use crate::{config::Config, log};
+use crate::log;
 
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
@@ -19,7 +19,7 @@ pub(crate) struct Verify {
 
 impl Verify {
     pub(super) fn run(self, out: &mut impl Write) -> anyhow::Result<ExitCode> {
-        let config = Config::load(&self.configured.config)?;
+        let config = self.configured.load()?;
         let verified = log::verify(&config.log.directory)?;
         let code = if verified.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
         let (last, sha256) = verified.head.clone().unwrap_or_default();
@@ -57,7 +57,7 @@ pub(crate) struct Repair {
 
 impl Repair {
     pub(super) fn run(self, out: &mut impl Write) -> anyhow::Result<ExitCode> {
-        let config = Config::load(&self.configured.config)?;
+        let config = self.configured.load()?;
         let repaired = log::repair(&config.log)?;
         if repaired.is_empty() {
             writeln!(out, "nothing to repair: every segment is whole")?;

@@ -5,7 +5,7 @@ use std::{io::Write, process::ExitCode};
 use clap::{Args, builder::NonEmptyStringValueParser};
 
 use super::{Configured, calls, show::the_one};
-use crate::{cli::user, config::Config, log::Settlement, operations::settlement};
+use crate::{cli::user, log::Settlement, operations::settlement};
 
 #[derive(Debug, Args)]
 #[command(
@@ -36,7 +36,7 @@ pub(crate) struct Settle {
 impl Settle {
     pub(super) async fn run(self, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         let call = the_one(&calls(&self.configured)?, &self.id).await?;
-        let config = Config::load(&self.configured.config)?;
+        let config = self.configured.load()?;
         let by = self.by.unwrap_or_else(user);
         let settlement = Settlement { id: call.id, is_done: self.done, records: self.record, by, why: self.why };
         let words = if settlement.is_done { "done" } else { "not done" };

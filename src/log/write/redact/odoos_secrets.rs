@@ -251,7 +251,7 @@ const HARMLESS: &[(&str, &[&str])] = &[
 
 #[test]
 fn the_secrets_of_odoos_own_models_are_hidden_by_default_and_what_reads_like_them_is_not() {
-    let defaults: toml::Table = toml::from_str(include_str!("../../../../gateway.toml")).unwrap();
+    let defaults: toml::Table = toml::from_str(include_str!("../../../config/defaults.toml")).unwrap();
     let patterns: Vec<String> = defaults["log"]["redact"].clone().try_into().unwrap();
     let redaction = Redaction::new(&patterns);
     for (fields, is_secret) in [(SECRET, true), (HARMLESS, false)] {
