@@ -62,8 +62,9 @@ fn plain(text: &str) -> String {
 /// What an answer lacks of the JSON that the page shows. It may show the whole, its `result`, or the result of that.
 pub(super) fn as_shown(shown: &Value, answer: &Value) -> Option<String> {
     let has = |key: &str| shown.get(key).is_some();
+    let is_whole = has("jsonrpc") || has("result") && !has("is_success") || has("error") && !has("is_success");
     let of_it = match () {
-        () if has("jsonrpc") || has("error") && !has("is_success") || answer.get("jsonrpc").is_none() => answer,
+        () if is_whole || answer.get("jsonrpc").is_none() => answer,
         () if has("is_success") => &answer["result"],
         () => &answer["result"]["result"],
     };

@@ -100,14 +100,23 @@ fn every_template_of_the_documents_compiles() {
         .flat_map(|page| known_blocks(&page))
         .filter(|block| block.kind == Kind::Template)
         .collect();
-    write!(config, "[[client]]\n{CLIENT}").unwrap();
+    let client = CLIENT.replace("odoo_key_env = \"SHOP_ODOO_KEY\"", "odoo_key_file = \"key\"");
+    fs::write(folder.path().join("key"), "a key").unwrap();
+    write!(config, "[[client]]\n{client}").unwrap();
     for (number, block) in templates.iter().enumerate() {
         let hook = HOOK.replace("/hooks/shop", &format!("/hooks/{number}")).replace("shop.jq", &format!("{number}.jq"));
         write!(config, "[[hook]]\n{hook}").unwrap();
         fs::write(folder.path().join(format!("{number}.jq")), &block.text).unwrap();
     }
     fs::write(folder.path().join("gateway.toml"), config).unwrap();
-    let (_, out, said) = run_in(folder.path(), &["hook", "list"]);
-    assert!(!templates.is_empty() && said.is_empty(), "{out}{said}");
+    let body = folder.path().join("body.json");
+    fs::write(&body, "{}").unwrap();
+    assert!(!templates.is_empty());
+    for (number, block) in templates.iter().enumerate() {
+        // A template that does not compile is said before anything is shown of what it makes.
+        let (_, out, said) =
+            run_in(folder.path(), &["hook", "test", &number.to_string(), "--body", body.to_str().unwrap()]);
+        assert!(out.contains(&format!("/hooks/{number}")), "{}: {out}{said}\n{}", block.place, block.text);
+    }
     println!("documents: {} templates compiled", templates.len());
 }

@@ -1,10 +1,11 @@
 //! Every link of the documents leads to something: a file, a heading in it, a picture. Of addresses elsewhere the form alone is
 //! looked at, since a test must not need the network.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, fs, path::PathBuf};
 
 use percent_encoding::percent_decode_str;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+use regex::Regex;
 use reqwest::Url;
 
 use super::pages::{Page, linking_pages, root};
@@ -21,6 +22,42 @@ fn every_link_of_the_documents_leads_somewhere() {
         .collect();
     println!("documents: {} links followed", links.len());
     assert!(mistakes.is_empty(), "{}", mistakes.join("\n"));
+}
+
+/// The program and its files tell readers to go on in a page: `docs/policy.md`.
+#[test]
+fn every_page_that_the_sources_name_is_there() {
+    let named = Regex::new(r"docs/[a-z-]+(?:/[a-z-]+)*\.md").unwrap();
+    let mut files: Vec<PathBuf> = vec![root().join("gateway.toml"), root().join("ARCHITECTURE.md")];
+    let mut folders: Vec<PathBuf> = ["src", "packaging", "examples"].map(|name| root().join(name)).to_vec();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() { folders.push(entry) } else { files.push(entry) }
+        }
+    }
+    for file in files {
+        let text = String::from_utf8_lossy(&fs::read(&file).unwrap()).into_owned();
+        for name in named.find_iter(&text) {
+            assert!(root().join(name.as_str()).exists(), "{} names {}", file.display(), name.as_str());
+        }
+    }
+}
+
+/// Pages that say what to do about an error name codes that there are.
+#[test]
+fn every_code_that_has_advice_is_in_the_table_of_codes() {
+    let read = |name: &str| fs::read_to_string(root().join("docs").join(name)).unwrap();
+    let known = read("errors.md");
+    let codes = Regex::new(r"`([a-z]+(?:_[a-z]+)+)`").unwrap();
+    for page in ["mistakes.md", "api-keys.md"] {
+        let text = read(page);
+        let rows = text.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
+        for row in rows {
+            for code in codes.captures_iter(&format!("`{row}")) {
+                assert!(known.contains(&format!("| `{}` |", &code[1])), "docs/{page}: `{}` is no code", &code[1]);
+            }
+        }
+    }
 }
 
 /// Links and pictures, with the places where they stand.
