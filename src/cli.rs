@@ -33,7 +33,7 @@ const LAST_WAIT: Duration = Duration::from_secs(1);
 
 /// A gateway in front of Odoo: webhook-style JSON in, the fewest Odoo calls out, a log of it all.
 #[derive(Debug, Parser)]
-#[command(name = "odoo-gateway", version, propagate_version = true)]
+#[command(name = "odoo-gateway", version, long_version = env!("ODOO_GATEWAY_VERSION"), propagate_version = true)]
 struct Cli {
     /// How the program says on standard error what it does
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text", env = "ODOO_GATEWAY_MESSAGES")]
