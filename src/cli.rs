@@ -1,4 +1,4 @@
-//! The command line: `odoo-gateway serve`, `check`, `client …`, `hook …`, `log …`, `queue …`, `replay`, `openapi` and
+//! The command line: `odoo-gateway init`, `serve`, `check`, `client …`, `hook …`, `log …`, `queue …`, `replay`, `openapi` and
 //! `console …`.
 //!
 //! Data goes to standard output, everything else to standard error. Exit status 0 is success, 1 a failure, 2 a mistake in
@@ -10,6 +10,7 @@ mod configuration;
 mod configured;
 mod console;
 mod hook;
+mod init;
 mod log;
 mod openapi;
 mod queue;
@@ -52,6 +53,8 @@ enum Messages {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make a configuration: find Odoo and its database, try a login, and print a first call that works
+    Init(init::Init),
     /// Run the gateway until SIGTERM or Ctrl-C
     Serve(Configured),
     /// Check the configuration, the log directory and Odoo; one line each
@@ -136,6 +139,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         outcome
     };
     match command {
+        Command::Init(args) => run(Box::pin(args.run())),
         Command::Serve(args) => run(Box::pin(async move { serve::run(args.path()?).await })),
         Command::Check(args) => run(Box::pin(async move { check::run(&args.path()?).await })),
         Command::Log(command) => run(Box::pin(log::run(command))),

@@ -40,6 +40,11 @@ impl Configured {
         Ok(Config::load(&self.path()?)?)
     }
 
+    /// The file that is to be made: the one that is named, or `gateway.toml` in this folder.
+    pub(super) fn target(&self) -> PathBuf {
+        self.named.clone().unwrap_or_else(|| PathBuf::from(PLACES[0]))
+    }
+
     fn path_within(&self, folder: &Path, places: &[&str]) -> anyhow::Result<PathBuf> {
         if let Some(named) = &self.named {
             let hint = "`odoo-gateway init` makes a configuration";
