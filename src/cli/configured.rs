@@ -9,6 +9,7 @@ use std::{
 
 use clap::Args;
 
+use super::shell;
 use crate::config::Config;
 
 const VARIABLE: &str = "ODOO_GATEWAY_CONFIG";
@@ -43,6 +44,16 @@ impl Configured {
     /// The file that is to be made: the one that is named, or `gateway.toml` in this folder.
     pub(super) fn target(&self) -> PathBuf {
         self.named.clone().unwrap_or_else(|| PathBuf::from(PLACES[0]))
+    }
+
+    /// ` --config FILE`, which a command that is shown to a person needs as well; empty where the file is found without it.
+    pub(super) fn as_option(&self) -> String {
+        match &self.named {
+            Some(named) if std::env::var_os(VARIABLE).is_none_or(|variable| variable != named.as_os_str()) => {
+                format!(" --config {}", shell::word(&named.display().to_string()))
+            }
+            _ => String::new(),
+        }
     }
 
     fn path_within(&self, folder: &Path, places: &[&str]) -> anyhow::Result<PathBuf> {

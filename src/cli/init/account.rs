@@ -5,6 +5,7 @@ use std::{env, fs, path::PathBuf, sync::Arc};
 
 use anyhow::{Context, bail, ensure};
 use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
 use serde_json::{Map, json};
 use tokio::time::Instant;
 
@@ -45,12 +46,19 @@ pub(super) struct Given {
     pub(super) is_none: bool,
 }
 
+/// What was shown for a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum SecretKind {
+    Key,
+    Password,
+}
+
 /// A user that Odoo has accepted.
 #[derive(Debug)]
 pub(super) struct Account {
     pub(super) login: String,
-    /// What was shown for it: `key` or `password`.
-    pub(super) kind: &'static str,
+    pub(super) kind: SecretKind,
     /// What of the first call will not work, and why.
     pub(super) notes: Vec<String>,
 }
@@ -120,13 +128,16 @@ fn shown(given: &Given, login: &str) -> anyhow::Result<Option<(&'static str, Cre
 async fn tried(config: &Config, found: &Found, credential: Credential) -> Result<Account, Error> {
     let odoo = Odoo::build(&config.upstream, &config.lookup_cache, Arc::default());
     let odoo = odoo.map(Arc::new).map_err(|error| Error::Unsendable { reason: error.to_string() })?;
-    let kind = if matches!(credential, Credential::Password { .. }) { "password" } else { "key" };
+    let (kind, words) = match credential {
+        Credential::Password { .. } => (SecretKind::Password, "password"),
+        _ => (SecretKind::Key, "key"),
+    };
     let policy = Arc::new(config.policy.rules.policy.clone());
     let until = Instant::now() + config.limits.call_timeout;
     let (trace, cookie) = (Arc::default(), RotatedCookie::default());
     let caller = Caller::identify(&odoo, credential, policy, trace, cookie, Origin::default(), until).await?;
     let login = caller.identity().login.clone();
-    found_it(&format!("the login of `{login}` works, with its {kind} (user {})", caller.identity().uid));
+    found_it(&format!("the login of `{login}` works, with its {words} (user {})", caller.identity().uid));
     let notes = notes(&caller, found.release.major).await?;
     Ok(Account { login, kind, notes })
 }
