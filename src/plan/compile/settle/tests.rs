@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    config::{CompanyFilter, Config, LookupKeys},
+    config::{CompanyFilter, Config, Dialect, LookupKeys},
     odoo::Schema,
     plan::{lookup::Filter, read::Reader, schema_view::SchemaView, wording::shown},
     policy::Policy,
@@ -50,7 +50,13 @@ fn schemas() -> SchemaView<'static> {
 fn translate(payload: Value, found: &[(&str, &[i64])], strict: bool) -> Result<(Value, Vec<String>), Error> {
     let schemas = schemas();
     let mut warnings = Warnings::new(strict);
-    let filter = Filter { mode: CompanyFilter::Prefer, skip: &[], keys: LookupKeys::First, ignore_case: &[] };
+    let filter = Filter {
+        mode: CompanyFilter::Prefer,
+        skip: &[],
+        keys: LookupKeys::First,
+        ignore_case: &[],
+        dialect: Dialect::Current,
+    };
     let mut reader = Reader { schemas: &schemas, filter, questions: Questions::default(), warnings: &mut warnings };
     let draft = reader.read("order", payload.as_object().unwrap(), "payload", Some(1))?;
     let questions = reader.questions;
@@ -240,7 +246,13 @@ fn lines_that_cannot_be_merged_are_refused_where_they_stand() {
 fn the_same_lookup_in_many_lines_is_one_question() {
     let schemas = schemas();
     let mut warnings = Warnings::new(true);
-    let filter = Filter { mode: CompanyFilter::Prefer, skip: &[], keys: LookupKeys::First, ignore_case: &[] };
+    let filter = Filter {
+        mode: CompanyFilter::Prefer,
+        skip: &[],
+        keys: LookupKeys::First,
+        ignore_case: &[],
+        dialect: Dialect::Current,
+    };
     let mut reader = Reader { schemas: &schemas, filter, questions: Questions::default(), warnings: &mut warnings };
     let lines: Vec<Value> = (0..50).map(|n| json!({"partner_id": {"ref": format!("R{}", n % 3)}})).collect();
     let payload = json!({"partner_id": {"ref": "R0"}, "line_ids": lines});
