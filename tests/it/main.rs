@@ -66,6 +66,7 @@ mod schemathesis;
 mod senders;
 mod sessions;
 mod settle;
+mod shadow;
 mod shared_locks;
 mod store;
 mod support;
