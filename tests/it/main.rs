@@ -20,6 +20,7 @@ mod conformance;
 mod console;
 mod credentials;
 mod dialect;
+mod documents;
 mod errors;
 mod exactly_once;
 mod fairness;
