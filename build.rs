@@ -10,7 +10,10 @@ fn main() {
     println!("cargo:rerun-if-env-changed=ODOO_GATEWAY_COMMIT");
     let version = env::var("CARGO_PKG_VERSION").unwrap_or_default();
     let is_release = env::var("PROFILE").is_ok_and(|profile| profile == "release");
-    let commit = env::var("ODOO_GATEWAY_COMMIT").ok().filter(|commit| !commit.is_empty()).or_else(|| is_release.then(commit).flatten());
+    let commit = env::var("ODOO_GATEWAY_COMMIT")
+        .ok()
+        .filter(|commit| !commit.is_empty())
+        .or_else(|| is_release.then(commit).flatten());
     let long = match commit {
         Some(commit) => format!("{version} ({commit})"),
         None if is_release => version,
