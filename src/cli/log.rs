@@ -71,7 +71,7 @@ pub(super) struct Which {
     /// An Odoo model, such as sale.order
     #[arg(long)]
     model: Option<String>,
-    /// done, failed, in-doubt, running, queued or ignored
+    /// done, failed, in-doubt, running, queued, ignored or dry-run
     #[arg(long, value_parser = filter::state)]
     pub(super) state: Option<CallState>,
     /// A part of a client's name or of a login
@@ -205,9 +205,9 @@ pub(super) fn state(call: &Call) -> String {
         several => format!(", {several} warnings"),
     };
     let state = match (&call.settled, call.is_repeated()) {
-        (Some(_), _) => format!("{}, settled", call.state.as_str()),
-        (None, true) => format!("{}, repeated", call.state.as_str()),
-        (None, false) => call.state.as_str().to_owned(),
+        (Some(_), _) => format!("{}, settled", call.how()),
+        (None, true) => format!("{}, repeated", call.how()),
+        (None, false) => call.how().to_owned(),
     };
     state + &warnings
 }

@@ -1,5 +1,6 @@
 //! Output for people: tables, styles, times, and texts that may come from anyone.
 
+pub(super) mod progress;
 pub(super) mod style;
 
 use comfy_table::{CellAlignment, Table, TableStyle};

@@ -18,13 +18,14 @@ pub const NAMES: [&str; 12] =
     ["text", "state", "route", "model", "error", "caller", "since", "until", "record", "hook", "delivery", "in_doubt"];
 
 /// The states that can be asked for, by the names of [`state`].
-pub const STATES: [(&str, CallState); 6] = [
+pub const STATES: [(&str, CallState); 7] = [
     ("done", CallState::Done),
     ("failed", CallState::Failed),
     ("in-doubt", CallState::InDoubt),
     ("running", CallState::Running),
     ("queued", CallState::Queued),
     ("ignored", CallState::Ignored),
+    ("dry-run", CallState::DryRun),
 ];
 
 /// Why a text is no condition.
@@ -32,7 +33,7 @@ pub const STATES: [(&str, CallState); 6] = [
 pub enum NotRead {
     #[error("the routes are {}", routes().map(|route| route.to_string()).collect::<Vec<_>>().join(", "))]
     Route,
-    #[error("a call is done, failed, in-doubt, running, queued or ignored")]
+    #[error("a call is done, failed, in-doubt, running, queued, ignored or dry-run")]
     State,
     #[error("`{0}` is no time; give 2h, 3d, 2026-11-23, 2026-11-23T09:30 or 2026-11-23T09:30:00Z")]
     Time(String),
@@ -71,7 +72,11 @@ pub fn route(text: &str) -> Result<RecordedRoute, NotRead> {
 /// # Errors
 /// There is no such state.
 pub fn state(text: &str) -> Result<CallState, NotRead> {
-    let name = if text == "in_doubt" { "in-doubt" } else { text };
+    let name = match text {
+        "in_doubt" => "in-doubt",
+        "dry_run" => "dry-run",
+        name => name,
+    };
     STATES.into_iter().find(|(known, _)| *known == name).map(|(_, state)| state).ok_or(NotRead::State)
 }
 

@@ -28,7 +28,7 @@ impl Stats {
             writeln!(out, "{}", json(&statistics))?;
             return Ok(ExitCode::SUCCESS);
         }
-        let Statistics { all, routes, callers } = &statistics;
+        let Statistics { all, routes, callers, dry_runs } = &statistics;
         let counts = ["CALLS", "DONE", "FAILED", "IN DOUBT", "IGNORED", "P50 MS", "P95 MS", "P99 MS", "LAST"];
         let head: Vec<&str> = ["ROUTE", "MODEL"].into_iter().chain(counts).collect();
         let rows = routes
@@ -40,18 +40,22 @@ impl Stats {
         let name = |name: &str| if name.is_empty() { "(nobody)".to_owned() } else { name.to_owned() };
         let rows = callers.iter().map(|(caller, summary)| [vec![name(caller)], cells(summary)].concat());
         write!(out, "{}", terminal::table(&head, &[1, 2, 3, 4, 5, 6, 7, 8], rows))?;
+        if *dry_runs > 0 {
+            writeln!(out, "\n{dry_runs} dry runs are not counted")?;
+        }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn json(Statistics { all, routes, callers }: &Statistics) -> Value {
+fn json(Statistics { all, routes, callers, dry_runs }: &Statistics) -> Value {
     let with = |mut kind: Value, summary: &Summary| {
         merge(&mut kind, facts(summary));
         kind
     };
     let routes = routes.iter().map(|((route, model), summary)| with(json!({"route": route, "model": model}), summary));
     let callers = callers.iter().map(|(name, summary)| with(json!({"caller": name}), summary));
-    json!({"all": facts(all), "routes": routes.collect::<Vec<_>>(), "callers": callers.collect::<Vec<_>>()})
+    let (routes, callers): (Vec<_>, Vec<_>) = (routes.collect(), callers.collect());
+    json!({"all": facts(all), "dry_runs": dry_runs, "routes": routes, "callers": callers})
 }
 
 fn facts(summary: &Summary) -> Value {
