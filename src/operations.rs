@@ -17,6 +17,7 @@ mod recorded;
 pub mod replay;
 pub mod settlement;
 pub mod statistics;
+pub mod status;
 pub mod tried;
 pub mod usage;
 
