@@ -11,8 +11,9 @@ use serde_json::json;
 use super::{
     Configured,
     terminal::{
-        local, plain,
+        plain,
         style::{BAD, DIM, GOOD, STRONG, WARN, out, styled},
+        time::local,
     },
 };
 use crate::{

@@ -19,6 +19,7 @@ mod collections;
 mod conformance;
 mod console;
 mod credentials;
+mod documents;
 mod errors;
 mod exactly_once;
 mod fairness;

@@ -6,8 +6,10 @@ use anyhow::bail;
 
 use crate::{
     cli::terminal::{
-        self,
-        style::{DIM, STRONG, styled},
+        self, Room,
+        style::{BAD, DIM, STRONG, styled},
+        table::{Cell, Column, Table},
+        time::Times,
     },
     operations::replay::{Group, Listed, groups},
 };
@@ -42,7 +44,8 @@ pub(super) fn confirm(listed: &Listed, is_sure: bool) -> anyhow::Result<bool> {
 
 fn show(listed: &Listed) {
     let groups = groups(listed.sendable());
-    anstream::eprint!("{}", table(&groups));
+    let room = Room::of_stderr();
+    anstream::eprint!("{}", table(&groups, room));
     let note = |words: String| anstream::eprintln!("{}", styled(DIM, &words));
     if groups.len() > SHOWN {
         let rest: usize = groups[SHOWN..].iter().map(|group| group.count).sum();
@@ -60,16 +63,26 @@ fn show(listed: &Listed) {
     }
 }
 
-fn table(groups: &[Group]) -> String {
-    let rows = groups.iter().take(SHOWN).map(|group| {
-        vec![
-            group.count.to_string(),
-            group.route.clone(),
-            group.model.clone(),
-            group.error.clone(),
-            terminal::local(group.first),
-            terminal::local(group.last),
-        ]
-    });
-    terminal::table(&["CALLS", "ROUTE", "MODEL", "ERROR", "FIRST", "LAST"], &[0], rows)
+fn table(groups: &[Group], room: Room) -> String {
+    let times = Times::of(room);
+    let columns = [
+        Column::new("CALLS").right(),
+        Column::new("ROUTE").least(11),
+        Column::new("MODEL").least(10),
+        Column::new("ERROR").least(10),
+        Column::new(times.head("FIRST", groups.iter().map(|group| group.first))).rank(2),
+        Column::new(times.head("LAST", groups.iter().map(|group| group.last))).rank(1),
+    ];
+    let mut table = Table::new(columns);
+    for group in groups.iter().take(SHOWN) {
+        table.row([
+            Cell::from(group.count.to_string()),
+            Cell::from(&*group.route),
+            Cell::from(&*group.model),
+            Cell::styled(BAD, &*group.error),
+            Cell::from(times.show(group.first)),
+            Cell::from(times.show(group.last)),
+        ]);
+    }
+    table.shown(room)
 }
