@@ -29,6 +29,18 @@ impl Progress {
         Self(bar)
     }
 
+    /// The same where the number is not known yet.
+    pub(in crate::cli) fn unknown() -> Self {
+        Self::of_things("", u64::MAX)
+    }
+
+    /// So many of all are done.
+    pub(in crate::cli) fn at(&self, what: &'static str, done: usize, all: usize) {
+        self.0.set_message(what);
+        self.0.set_length(all as u64);
+        self.0.set_position(done as u64);
+    }
+
     /// So many more are done.
     pub(in crate::cli) fn add(&self, more: u64) {
         self.0.inc(more);
