@@ -61,6 +61,9 @@ impl Verify {
 pub(crate) struct Repair {
     #[command(flatten)]
     configured: Configured,
+    /// As one JSON object
+    #[arg(long)]
+    json: bool,
 }
 
 impl Repair {
@@ -69,6 +72,13 @@ impl Repair {
         let progress = Progress::unknown();
         let repaired = log::repair(&config.log, |step| progress.at("repairing segments", step.done, step.all))?;
         drop(progress);
+        if self.json {
+            let repaired = repaired.iter().map(
+                |log::Repaired { file, kept_in, gaps }| json!({"file": file, "kept_in": kept_in, "lost_lines": gaps}),
+            );
+            writeln!(out, "{}", json!({"repaired": repaired.collect::<Vec<_>>()}))?;
+            return Ok(ExitCode::SUCCESS);
+        }
         if repaired.is_empty() {
             writeln!(out, "nothing to repair: every segment is whole")?;
         }
