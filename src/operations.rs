@@ -19,6 +19,7 @@ pub mod replay;
 pub mod settlement;
 pub mod shadow;
 pub mod statistics;
+pub mod status;
 pub mod tried;
 pub mod usage;
 
