@@ -4,6 +4,7 @@
 //! Data goes to standard output, everything else to standard error. Exit status 0 is success, 1 a failure, 2 a mistake in
 //! the command line itself.
 
+mod backup;
 mod check;
 mod client;
 mod configuration;
@@ -11,13 +12,14 @@ mod configured;
 mod console;
 mod hook;
 mod log;
+mod messages;
 mod openapi;
 mod queue;
 mod replay;
 mod serve;
 mod terminal;
 
-use std::{env, fs, io::IsTerminal, pin::Pin, process::ExitCode, time::Duration};
+use std::{env, fs, io::IsTerminal, path::PathBuf, pin::Pin, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum};
 use tracing_subscriber::EnvFilter;
@@ -38,6 +40,9 @@ struct Cli {
     /// How the program says on standard error what it does
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text", env = "ODOO_GATEWAY_MESSAGES")]
     messages: Messages,
+    /// Write what the program says into this file and not to standard error; it may be moved away at any time
+    #[arg(long, global = true, value_name = "FILE", env = "ODOO_GATEWAY_MESSAGES_FILE")]
+    messages_file: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -56,6 +61,10 @@ enum Command {
     Serve(Configured),
     /// Check the configuration, the log directory and Odoo; one line each
     Check(Configured),
+    /// Copy the log and the store into a folder, while the gateway runs
+    Backup(backup::Backup),
+    /// Put a backup in place, where there is no log and no store yet
+    Restore(backup::Restore),
     /// Look at the interface log, whether the gateway runs or not
     #[command(subcommand)]
     Log(log::Command),
@@ -84,9 +93,18 @@ enum Command {
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let messages = tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Masked(std::io::stderr()));
+    let place = match cli.messages_file.as_deref().map(messages::Place::into_file) {
+        None => messages::Place::StandardError,
+        Some(Ok(place)) => place,
+        Some(Err(error)) => {
+            anstream::eprintln!("{} --messages-file: {error}", styled(BAD, "odoo-gateway:"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let has_colours = !place.are_in_file() && std::io::stderr().is_terminal();
+    let messages = tracing_subscriber::fmt().with_env_filter(filter).with_writer(move || Masked(place.clone()));
     match cli.messages {
-        Messages::Text => messages.with_ansi(std::io::stderr().is_terminal()).init(),
+        Messages::Text => messages.with_ansi(has_colours).init(),
         Messages::Json => messages.json().init(),
     }
     match dispatch(cli.command) {
@@ -138,6 +156,8 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(args) => run(Box::pin(async move { serve::run(args.path()?).await })),
         Command::Check(args) => run(Box::pin(async move { check::run(&args.path()?).await })),
+        Command::Backup(args) => run(Box::pin(args.run())),
+        Command::Restore(args) => run(Box::pin(args.run())),
         Command::Log(command) => run(Box::pin(log::run(command))),
         Command::Queue(command) => run(Box::pin(queue::run(command))),
         Command::Replay(args) => run(Box::pin(replay::run(args))),
