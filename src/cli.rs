@@ -1,4 +1,4 @@
-//! The command line: `odoo-gateway serve`, `check`, `client …`, `hook …`, `log …`, `queue …`, `replay`, `openapi` and
+//! The command line: `odoo-gateway init`, `serve`, `check`, `client …`, `hook …`, `log …`, `queue …`, `replay`, `openapi` and
 //! `console …`.
 //!
 //! Data goes to standard output, everything else to standard error. Exit status 0 is success, 1 a failure, 2 a mistake in
@@ -10,7 +10,9 @@ mod client;
 mod configuration;
 mod configured;
 mod console;
+mod explain;
 mod hook;
+mod init;
 mod log;
 mod messages;
 mod openapi;
@@ -19,26 +21,47 @@ mod replay;
 mod serve;
 mod terminal;
 
-use std::{env, fs, io::IsTerminal, path::PathBuf, pin::Pin, process::ExitCode, time::Duration};
+use std::{env, fs, path::PathBuf, pin::Pin, process::ExitCode, time::Duration};
 
-use clap::{Parser, Subcommand, ValueEnum};
-use tracing_subscriber::EnvFilter;
+use clap::{Parser, Subcommand};
 
 use self::{
     configured::Configured,
+    messages::Messages,
     terminal::style::{BAD, styled},
 };
-use crate::key_texts::{Masked, mask_keys};
+use crate::key_texts::mask_keys;
+
+/// The exit status of a mistake in the command line.
+const MISTAKE: i32 = 2;
+
+/// Behind the help of the program.
+const EXIT_STATUS: &str = "\
+Exit status:
+  0  done; of `log verify` the log is sound, of `check` nothing fails
+  1  failed, refused or not found; the sentence on standard error says what
+  2  a mistake in the command line
+  A command that tells more by its exit status says so in its own --help.
+
+Output for people fits the terminal, has its colours where NO_COLOR is not set, and goes through a pager where it is long
+($ODOO_GATEWAY_PAGER, $PAGER or `less`; --no-pager). Where it is no terminal, nothing is cut or left out.
+With --json every command writes JSON: one object, or one a line. Errors are {\"error\": {\"message\"}} on standard error.";
 
 /// Tasks that still run when the command has ended get this long.
 const LAST_WAIT: Duration = Duration::from_secs(1);
 
 /// A gateway in front of Odoo: webhook-style JSON in, the fewest Odoo calls out, a log of it all.
 #[derive(Debug, Parser)]
-#[command(name = "odoo-gateway", version, propagate_version = true)]
+#[command(
+    name = "odoo-gateway",
+    version,
+    long_version = env!("ODOO_GATEWAY_VERSION"),
+    propagate_version = true,
+    after_help = EXIT_STATUS
+)]
 struct Cli {
-    /// How the program says on standard error what it does
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "text", env = "ODOO_GATEWAY_MESSAGES")]
+    /// How the program says on standard error what it does, and `serve` which calls it makes
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "auto", env = "ODOO_GATEWAY_MESSAGES")]
     messages: Messages,
     /// Write what the program says into this file and not to standard error; it may be moved away at any time
     #[arg(long, global = true, value_name = "FILE", env = "ODOO_GATEWAY_MESSAGES_FILE")]
@@ -47,16 +70,10 @@ struct Cli {
     command: Command,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Messages {
-    /// A line of words for each
-    Text,
-    /// A JSON object for each, for a collector of logs
-    Json,
-}
-
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make a configuration: find Odoo and its database, try a login, and print a first call that works
+    Init(init::Init),
     /// Run the gateway until SIGTERM or Ctrl-C
     Serve(Configured),
     /// Check the configuration, the log directory and Odoo; one line each
@@ -81,6 +98,8 @@ enum Command {
     /// Paths for senders with a payload of their own
     #[command(subcommand)]
     Hook(hook::Command),
+    /// Tell the cause of an error code, and what to do about it
+    Explain(explain::Explain),
     /// The console in the browser
     #[command(subcommand)]
     Console(console::Command),
@@ -91,8 +110,16 @@ enum Command {
 
 /// Runs what the command line says.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let is_json = wants_json();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if is_json && error.exit_code() == MISTAKE => {
+            let words = error.render().to_string();
+            tell_json(words.trim().trim_start_matches("error: "));
+            return ExitCode::from(MISTAKE.unsigned_abs().try_into().unwrap_or(u8::MAX));
+        }
+        Err(error) => error.exit(),
+    };
     let place = match cli.messages_file.as_deref().map(messages::Place::into_file) {
         None => messages::Place::StandardError,
         Some(Ok(place)) => place,
@@ -101,21 +128,30 @@ pub fn run() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let has_colours = !place.are_in_file() && std::io::stderr().is_terminal();
-    let messages = tracing_subscriber::fmt().with_env_filter(filter).with_writer(move || Masked(place.clone()));
-    match cli.messages {
-        Messages::Text => messages.with_ansi(has_colours).init(),
-        Messages::Json => messages.json().init(),
-    }
+    let _lines = messages::start(cli.messages, matches!(cli.command, Command::Serve(_)), place);
     match dispatch(cli.command) {
         Ok(code) => code,
         // The reader of the output has closed it.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            anstream::eprintln!("{} {}", styled(BAD, "odoo-gateway:"), mask_keys(&words(&error)));
+            let words = words(&error);
+            let said = mask_keys(&words);
+            match is_json {
+                true => tell_json(&said),
+                false => anstream::eprintln!("{} {said}", styled(BAD, "odoo-gateway:")),
+            }
             ExitCode::FAILURE
         }
     }
+}
+
+/// Whether the output is for a program, which then gets errors as JSON, too.
+fn wants_json() -> bool {
+    env::args_os().skip(1).take_while(|arg| arg != "--").any(|arg| arg == "--json")
+}
+
+fn tell_json(message: &str) {
+    eprintln!("{}", serde_json::json!({"error": {"message": message}}));
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
@@ -154,6 +190,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         outcome
     };
     match command {
+        Command::Init(args) => run(Box::pin(args.run())),
         Command::Serve(args) => run(Box::pin(async move { serve::run(args.path()?).await })),
         Command::Check(args) => run(Box::pin(async move { check::run(&args.path()?).await })),
         Command::Backup(args) => run(Box::pin(args.run())),
@@ -165,6 +202,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Client(command) => run(Box::pin(client::run(command))),
         Command::Hook(command) => run(Box::pin(hook::run(command))),
         Command::Console(command) => command.run(),
+        Command::Explain(args) => args.run(),
         Command::HookWorker => {
             crate::hook::serve()?;
             Ok(ExitCode::SUCCESS)

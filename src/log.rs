@@ -73,6 +73,7 @@ pub use self::{
         entry::Entry,
         passed::PassedEnd,
         record::{Arrived, Caller, Failure, Finished, OdooCall, Passed, Received, Who, milliseconds, written_records},
+        told::CALLS,
     },
 };
 use crate::{

@@ -11,6 +11,7 @@ pub mod calls;
 pub mod filter;
 pub mod gateway;
 pub mod live;
+pub mod near;
 pub mod overview;
 pub mod queue;
 #[cfg(test)]

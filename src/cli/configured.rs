@@ -40,6 +40,24 @@ impl Configured {
         Ok(Config::load(&self.path()?)?)
     }
 
+    /// The file that is to be made: the one that is named, or `gateway.toml` in this folder.
+    pub(super) fn target(&self) -> PathBuf {
+        self.named.clone().unwrap_or_else(|| PathBuf::from(PLACES[0]))
+    }
+
+    /// ` --config FILE`, which a command that is shown to a person needs as well; empty where the file is found without it.
+    pub(super) fn as_option(&self) -> String {
+        let is_plain = |sign: char| sign.is_ascii_alphanumeric() || "/._-~+".contains(sign);
+        match &self.named {
+            Some(named) if std::env::var_os(VARIABLE).is_none_or(|variable| variable != named.as_os_str()) => {
+                let path = named.display().to_string();
+                let path = if path.chars().all(is_plain) { path } else { format!("'{}'", path.replace('\'', "'\\''")) };
+                format!(" --config {path}")
+            }
+            _ => String::new(),
+        }
+    }
+
     fn path_within(&self, folder: &Path, places: &[&str]) -> anyhow::Result<PathBuf> {
         if let Some(named) = &self.named {
             let hint = "`odoo-gateway init` makes a configuration";

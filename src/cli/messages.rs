@@ -1,104 +1,262 @@
-//! Where the messages of the process go: standard error, or a file that may be moved away at any time.
+//! What the program says on standard error while it works: messages, and of `serve` a line for each call.
+//!
+//! Messages are written at once. Lines of calls go through a thread of their own and a short queue: where the reader is slow, lines
+//! are left out and counted, and no call ever waits for them. The interface log has every call all the same.
+
+mod place;
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fmt,
     io::{self, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::{Duration, Instant},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread,
+    time::Duration,
 };
 
-use parking_lot::Mutex;
+use clap::ValueEnum;
+use jiff::Timestamp;
+use tracing::{
+    Event, Subscriber,
+    field::{Field, Visit},
+};
+use tracing_subscriber::{
+    EnvFilter, Layer,
+    filter::{FilterExt, filter_fn},
+    fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter, format::Writer},
+    layer::SubscriberExt,
+    registry::LookupSpan,
+    util::SubscriberInitExt,
+};
 
-/// How often it is looked whether the file is still at its place.
-const LOOK: Duration = Duration::from_secs(1);
+pub(super) use self::place::Place;
+use super::terminal::{Room, ids::short_text, line::Told};
+use crate::{
+    key_texts::{Masked, mask_keys},
+    log::{CALLS, CallState},
+    operations::filter,
+};
 
-/// A place for messages. Cheap to clone.
-#[derive(Debug, Clone)]
-pub(super) enum Place {
-    StandardError,
-    File(Arc<Mutex<MessageFile>>),
+/// So many lines of calls wait for their reader.
+const LINES: usize = 1024;
+/// What is left of them at the end of the process gets this long.
+const LAST_WAIT: Duration = Duration::from_millis(500);
+
+/// How the program says on standard error what it does.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum Messages {
+    /// `json` for `serve` where standard error is neither a terminal nor the journal of systemd; else `text`
+    Auto,
+    /// A line of words for each; on a terminal `serve` adds a line for each call
+    Text,
+    /// A JSON object for each, for a collector of logs; `serve` adds one for each call
+    Json,
 }
 
-/// A file that is begun anew where logrotate, or a person, has moved it away.
-#[derive(Debug)]
-pub(super) struct MessageFile {
-    path: PathBuf,
-    file: File,
-    looked: Instant,
+/// Which lines of calls there are.
+enum Calls {
+    None,
+    ForPerson,
+    Json,
 }
 
-impl Place {
-    /// A file that messages are added to.
-    ///
-    /// # Errors
-    /// It cannot be opened.
-    pub(super) fn into_file(path: &Path) -> io::Result<Self> {
-        let file = MessageFile { path: path.to_owned(), file: open(path)?, looked: Instant::now() };
-        Ok(Self::File(Arc::new(Mutex::new(file))))
-    }
-
-    pub(super) fn are_in_file(&self) -> bool {
-        matches!(self, Self::File(_))
-    }
+/// Begins to write messages to this place.
+pub(super) fn start(messages: Messages, is_serve: bool, place: Place) -> Guard {
+    let is_terminal = place.is_terminal();
+    let is_json = match messages {
+        Messages::Json => true,
+        Messages::Text => false,
+        Messages::Auto => is_serve && !is_terminal && !is_journal(),
+    };
+    let calls = match (is_serve, is_json, is_terminal) {
+        (true, true, _) => Calls::Json,
+        (true, false, true) => Calls::ForPerson,
+        _ => Calls::None,
+    };
+    let levels = || EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let is_call = || filter_fn(|metadata| metadata.target() == CALLS);
+    let (lines, guard) = Lines::start(place.clone());
+    let said = tracing_subscriber::fmt::layer().with_writer(move || Masked(place.clone())).with_ansi(is_terminal);
+    let said = if is_json { said.json().boxed() } else { said.boxed() };
+    let of_calls = tracing_subscriber::fmt::layer().with_writer(lines).with_ansi(is_terminal);
+    let of_calls = match calls {
+        Calls::None => None,
+        Calls::ForPerson => Some(of_calls.event_format(ForPerson { is_terminal }).boxed()),
+        Calls::Json => Some(of_calls.json().with_current_span(false).with_span_list(false).boxed()),
+    };
+    tracing_subscriber::registry()
+        .with(said.with_filter(levels().and(is_call().not())))
+        .with(of_calls.map(|layer| layer.with_filter(levels().and(is_call()))))
+        .init();
+    guard
 }
 
-impl Write for Place {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::StandardError => io::stderr().write(bytes),
-            Self::File(file) => file.lock().write(bytes),
+/// Whether standard error is the journal: systemd tells its device and its number.
+fn is_journal() -> bool {
+    let told = std::env::var("JOURNAL_STREAM").ok();
+    let told = told.as_deref().and_then(|told| told.split_once(':'));
+    let told = told.and_then(|(device, inode)| Some((device.parse::<u64>().ok()?, inode.parse::<u64>().ok()?)));
+    let is = rustix::fs::fstat(io::stderr()).ok().map(|stat| (stat.st_dev, stat.st_ino));
+    told.is_some() && told == is
+}
+
+/// The door to the thread that writes lines of calls.
+#[derive(Clone)]
+struct Lines {
+    queue: SyncSender<Order>,
+    left_out: Arc<AtomicU64>,
+}
+
+enum Order {
+    Write(Vec<u8>),
+    /// All before it has been written.
+    Tell(SyncSender<()>),
+}
+
+/// Waits for the last lines when it is dropped.
+pub(super) struct Guard(SyncSender<Order>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let (tell, told) = sync_channel(1);
+        if self.0.try_send(Order::Tell(tell)).is_ok() {
+            let _ = told.recv_timeout(LAST_WAIT);
         }
+    }
+}
+
+impl Lines {
+    fn start(place: Place) -> (Self, Guard) {
+        let (queue, orders) = sync_channel(LINES);
+        let left_out = Arc::<AtomicU64>::default();
+        let counted = left_out.clone();
+        // Without the thread, lines are left out.
+        let _ =
+            thread::Builder::new().name("call lines".to_owned()).spawn(move || write_lines(place, &orders, &counted));
+        (Self { queue: queue.clone(), left_out }, Guard(queue))
+    }
+}
+
+fn write_lines(mut place: Place, orders: &Receiver<Order>, left_out: &AtomicU64) {
+    let mut told = 0;
+    while let Ok(order) = orders.recv() {
+        match order {
+            Order::Write(line) => {
+                let _ = place.write_all(mask_keys(&String::from_utf8_lossy(&line)).as_bytes());
+            }
+            Order::Tell(tell) => drop(tell.send(())),
+        }
+        let all = left_out.load(Ordering::Relaxed);
+        if all > told {
+            tracing::warn!(lines = all - told, "lines of calls were left out: standard error is read too slowly");
+            told = all;
+        }
+    }
+}
+
+impl Write for Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if self.queue.try_send(Order::Write(line.to_vec())).is_err() {
+            self.left_out.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::StandardError => io::stderr().flush(),
-            Self::File(_) => Ok(()),
+        Ok(())
+    }
+}
+
+impl<'w> MakeWriter<'w> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&'w self) -> Self {
+        self.clone()
+    }
+}
+
+/// A call as [`Told`] shows it.
+struct ForPerson {
+    is_terminal: bool,
+}
+
+impl<S, N> FormatEvent<S, N> for ForPerson
+where
+    S: Subscriber + for<'s> LookupSpan<'s>,
+    N: for<'w> FormatFields<'w> + 'static,
+{
+    fn format_event(&self, _: &FmtContext<'_, S, N>, mut out: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let mut ended = Ended::default();
+        event.record(&mut ended);
+        let told = Told {
+            ts: Timestamp::now(),
+            id: short_text(&ended.id).into(),
+            state: ended.state.unwrap_or(CallState::Running),
+            route: ended.route.into(),
+            model: ended.model.into(),
+            ms: Some(ended.ms),
+            caller: ended.caller.into(),
+            warnings: ended.warnings,
+            error: ended.error.into(),
+            message: ended.message.into(),
+        };
+        let line = told.shown(if self.is_terminal { Room::of_stderr() } else { Room::Unlimited });
+        if out.has_ansi_escapes() {
+            writeln!(out, "{line}")
+        } else {
+            writeln!(out, "{}", anstream::adapter::strip_str(&line))
         }
     }
 }
 
-impl MessageFile {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.looked.elapsed() >= LOOK {
-            self.looked = Instant::now();
-            // Where no new one can be opened, the old one still takes messages.
-            if !self.is_in_place()
-                && let Ok(file) = open(&self.path)
-            {
-                self.file = file;
+/// The fields of the event.
+#[derive(Default)]
+struct Ended {
+    id: String,
+    state: Option<CallState>,
+    route: String,
+    model: String,
+    ms: f64,
+    caller: String,
+    warnings: u32,
+    error: String,
+    message: String,
+}
+
+impl Visit for Ended {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        let text = match field.name() {
+            "id" => &mut self.id,
+            "route" => &mut self.route,
+            "model" => &mut self.model,
+            "caller" => &mut self.caller,
+            "error" => &mut self.error,
+            "message" => &mut self.message,
+            "state" => {
+                self.state = filter::state(value).ok();
+                return;
             }
-        }
-        self.file.write(bytes)
+            _ => return,
+        };
+        value.clone_into(text);
     }
 
-    fn is_in_place(&self) -> bool {
-        let same = |open: fs::Metadata, there: fs::Metadata| (open.dev(), open.ino()) == (there.dev(), there.ino());
-        self.file.metadata().ok().zip(fs::metadata(&self.path).ok()).is_some_and(|(open, there)| same(open, there))
-    }
-}
-
-fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).mode(0o640).open(path)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_that_was_moved_away_is_begun_anew() {
-        let folder = tempfile::tempdir().unwrap();
-        let (path, moved) = (folder.path().join("messages"), folder.path().join("messages.1"));
-        let mut messages = Place::into_file(&path).unwrap();
-        messages.write_all(b"one\n").unwrap();
-        fs::rename(&path, &moved).unwrap();
-        if let Place::File(file) = &messages {
-            file.lock().looked = Instant::now().checked_sub(LOOK).unwrap();
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        if field.name() == "ms" {
+            self.ms = value;
         }
-        messages.write_all(b"two\n").unwrap();
-        assert_eq!([fs::read(moved).unwrap(), fs::read(path).unwrap()], [b"one\n".to_vec(), b"two\n".to_vec()]);
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        if field.name() == "warnings" {
+            self.warnings = u32::try_from(value).unwrap_or(u32::MAX);
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.record_str(field, &format!("{value:?}"));
     }
 }

@@ -5,10 +5,7 @@ mod pauses;
 mod show;
 mod stats;
 
-use std::{
-    io::{self, BufWriter, Write},
-    process::ExitCode,
-};
+use std::{io::Write, process::ExitCode};
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
@@ -17,7 +14,14 @@ use uuid::Uuid;
 
 use super::{
     Configured,
-    terminal::{self, cut},
+    terminal::{
+        self, Room, View,
+        ids::ShortIds,
+        mark,
+        pager::Out,
+        style::BAD,
+        table::{Cell, Column, Table},
+    },
 };
 use crate::{
     config::{self},
@@ -45,17 +49,17 @@ pub(super) enum Command {
 }
 
 pub(super) async fn run(command: Command) -> anyhow::Result<ExitCode> {
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = Out::direct();
     let code = match command {
-        Command::Ls(args) => args.run(&mut out).await,
+        Command::Ls(args) => args.run().await,
         Command::Show(args) => args.run(&mut out).await,
         Command::Retry(args) => args.run(&mut out).await,
         Command::Drop(args) => args.run(&mut out).await,
         Command::Pause(args) => args.run(&mut out).await,
         Command::Resume(args) => args.run(&mut out).await,
-        Command::Stats(args) => args.run(&mut out).await,
+        Command::Stats(args) => args.run().await,
     }?;
-    out.flush()?;
+    out.finish()?;
     Ok(code)
 }
 
@@ -170,10 +174,12 @@ pub(super) struct Ls {
     /// One JSON object a line
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    view: View,
 }
 
 impl Ls {
-    async fn run(self, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+    async fn run(self) -> anyhow::Result<ExitCode> {
         let queue = open(&self.configured).await?;
         let mut filter = self.which.filter(&[], queue.now());
         if filter.states.is_empty() {
@@ -183,7 +189,7 @@ impl Ls {
         let calls = queue.calls(&filter, (!self.all).then_some(self.limit)).await?;
         if self.json {
             for call in &calls {
-                writeln!(out, "{}", facts(call))?;
+                println!("{}", facts(call));
             }
             return Ok(ExitCode::SUCCESS);
         }
@@ -192,42 +198,53 @@ impl Ls {
             eprintln!("no call in the store is like that{ended}");
             return Ok(ExitCode::SUCCESS);
         }
-        let now = queue.now();
-        write!(out, "{}", list(&calls, now))?;
-        out.flush()?;
+        let mut out = Out::paged(self.view.paging);
+        write!(out, "{}", list(&calls, queue.now(), self.view.room()))?;
         if !self.all && calls.len() == self.limit {
-            eprintln!("{} calls; -n or --all shows more", calls.len());
+            out.note(&format!("{} calls; -n or --all shows more", calls.len()))?;
         }
+        out.finish()?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// A table within 100 columns. Where deliveries to hooks are among the calls, these have their hook, behind a slash, and their
-/// sender's id.
-fn list(calls: &[StoredCall], now: i64) -> String {
-    let has_hooks = calls.iter().any(|call| call.delivery.is_some());
-    let (client, model, widths) = match has_hooks {
-        true => ("CLIENT /HOOK", "MODEL DELIVERY", [12, 14, 11]),
-        false => ("CLIENT", "MODEL", [9, 13, 15]),
-    };
-    let head = ["ID", "STATE", "AGE", "TRY", client, model, "ERROR"];
-    terminal::table(&head, &[2, 3], calls.iter().map(|call| row(call, now, widths)))
-}
-
-fn row(call: &StoredCall, now: i64, widths: [usize; 3]) -> Vec<String> {
-    let (from, what) = match &call.delivery {
-        Some(Delivery { hook, id }) => (format!("/{hook}"), id.as_deref().unwrap_or(&call.model)),
-        None => (call.client.clone().unwrap_or_default(), &*call.model),
-    };
-    vec![
-        call.id.to_string(),
-        if call.is_held { "held" } else { call.state.as_str() }.to_owned(),
-        span(now.saturating_sub(call.accepted)),
-        call.attempts.to_string(),
-        cut(&from, widths[0]),
-        cut(what, widths[1]),
-        cut(call.error.as_deref().unwrap_or_default(), widths[2]),
-    ]
+fn list(calls: &[StoredCall], now: i64, room: Room) -> String {
+    let ids = ShortIds::of(room, calls.iter().map(|call| call.id));
+    let mut table = Table::new([
+        Column::new("ID"),
+        Column::new("STATE"),
+        Column::new("AGE").right(),
+        Column::new("TRY").right(),
+        Column::new("CLIENT").least(8).if_any(),
+        Column::new("HOOK").least(8).if_any(),
+        Column::new("ROUTE").rank(2).least(11),
+        Column::new("MODEL").least(11).if_any(),
+        Column::new("ERROR").least(12).if_any(),
+        Column::new("DELIVERY").rank(1).least(10).if_any(),
+        Column::new("KEY").rank(3).least(10).if_any(),
+    ]);
+    for call in calls {
+        let (hook, delivery) = match &call.delivery {
+            Some(Delivery { hook, id }) => (&**hook, id.as_deref().unwrap_or_default()),
+            None => ("", ""),
+        };
+        let (sign, style) = mark::of_stored(call.state);
+        let state = if call.is_held { "held" } else { call.state.as_str() };
+        table.row([
+            Cell::from(ids.show(call.id)),
+            Cell::styled(style, format!("{sign} {state}")),
+            Cell::from(span(now.saturating_sub(call.accepted))),
+            Cell::from(call.attempts.to_string()),
+            Cell::from(call.client.as_deref().unwrap_or_default()),
+            Cell::from(hook),
+            Cell::from(&*call.route),
+            Cell::from(&*call.model),
+            Cell::styled(BAD, call.error.as_deref().unwrap_or_default()),
+            Cell::from(delivery),
+            Cell::from(call.key.as_deref().unwrap_or_default()),
+        ]);
+    }
+    table.shown(room)
 }
 
 /// An age or a delay in its largest unit.
@@ -259,7 +276,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_of_the_list_has_100_columns_at_most() {
+    fn a_line_of_the_list_has_80_columns_at_most() {
         let call = StoredCall {
             seq: 1,
             id: Uuid::nil(),
@@ -284,8 +301,9 @@ mod tests {
         let delivery = Delivery { hook: "a/very/deep/hook".to_owned(), id: Some("an-id-of-its-senders".to_owned()) };
         let delivered = StoredCall { delivery: Some(delivery), ..call.clone() };
         for calls in [&[call.clone()][..], &[call.clone(), delivered]] {
-            let listed = list(calls, 365 * 86_400_000);
-            assert!(listed.lines().all(|line| line.chars().count() <= 100), "{listed}");
+            let listed = list(calls, 365 * 86_400_000, Room::Columns(80));
+            let listed = anstream::adapter::strip_str(&listed).to_string();
+            assert!(listed.lines().all(|line| line.chars().count() <= 80), "{listed}");
         }
     }
 

@@ -1,42 +1,40 @@
-//! Output for people: tables, styles, times, and texts that may come from anyone.
+//! Output for people: tables that fit, styles, a pager, times, short ids, and texts that may come from anyone.
+//!
+//! What is no terminal gets everything: nothing is cut, dropped or shortened there, so that `grep` finds all.
 
+pub(super) mod ids;
+pub(super) mod line;
+pub(super) mod mark;
+pub(super) mod pager;
 pub(super) mod style;
+pub(super) mod table;
+pub(super) mod time;
+mod width;
 
-use comfy_table::{CellAlignment, Table, TableStyle};
-use jiff::{Timestamp, tz::TimeZone};
 use serde_json::Value;
 
+pub(super) use self::width::{Room, cut};
 pub(super) use crate::web::text::{plain, plain_lines};
 
-/// A text of at most so many characters.
-pub(super) fn cut(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.to_owned();
+/// How a table is shown.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+#[command(next_help_heading = "Display")]
+pub(super) struct View {
+    /// All columns, whole ids and whole texts, however wide the terminal is
+    #[arg(long)]
+    pub(super) wide: bool,
+    #[command(flatten)]
+    pub(super) paging: pager::Paging,
+}
+
+impl View {
+    /// The room that a table has on standard output.
+    pub(super) fn room(self) -> Room {
+        if self.wide { Room::Unlimited } else { Room::of_stdout() }
     }
-    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
 }
 
 /// JSON to be read by a person. JSON escapes control characters by itself; what turns the direction of writing it does not.
 pub(super) fn pretty(value: &Value) -> String {
     plain_lines(&serde_json::to_string_pretty(value).unwrap_or_default())
-}
-
-/// In the time zone of this machine.
-pub(super) fn local(time: Timestamp) -> String {
-    time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
-}
-
-/// Columns without lines around them; those with these numbers are aligned to the right.
-pub(super) fn table(head: &[&str], numbers: &[usize], rows: impl IntoIterator<Item = Vec<String>>) -> String {
-    let mut table = Table::new();
-    table.load_style(TableStyle::new()).set_header(head.iter().copied());
-    for row in rows {
-        table.add_row(row.iter().map(|cell| plain(cell).into_owned()));
-    }
-    for number in numbers {
-        if let Some(column) = table.column_mut(*number) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    table.lines().map(|line| line.trim_end().strip_prefix(' ').unwrap_or_default().to_owned() + "\n").collect()
 }

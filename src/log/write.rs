@@ -15,4 +15,5 @@ pub(super) mod passed;
 pub(super) mod record;
 mod redact;
 pub(super) mod secrets;
+pub(super) mod told;
 pub(super) mod writer;

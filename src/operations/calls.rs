@@ -66,7 +66,8 @@ impl Calls {
         self.read(move |archive| archive.page(&query.filter, query.limit, query.cursor)).await
     }
 
-    /// The call with this id, or with an id that has this part and is the only one.
+    /// The call with this id, or with an id that has this part and is the only one. A part with which one id ends, and no other,
+    /// is of that one: lists show such ends.
     ///
     /// # Errors
     /// There is none, there are several, or the log cannot be read.
@@ -75,6 +76,9 @@ impl Calls {
         self.read(move |archive| {
             let mut found = archive.find(&part)?;
             let exact = found.iter().position(|call| call.id.to_string().eq_ignore_ascii_case(&part));
+            let end = part.to_lowercase();
+            let mut at_end = (0..found.len()).filter(|place| found[*place].id.to_string().ends_with(&end));
+            let exact = exact.or_else(|| at_end.next().filter(|_| at_end.next().is_none()));
             match (exact, found.len()) {
                 (Some(exact), _) => Ok(found.swap_remove(exact)),
                 (None, 0) => Err(NotOne::Unknown(part)),

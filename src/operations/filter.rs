@@ -7,15 +7,19 @@ use std::str::FromStr;
 
 use jiff::{Timestamp, Zoned, civil::DateTime, tz::TimeZone};
 
+use super::near::did_you_mean;
 use crate::{
     config,
+    errors::Code,
     log::{CallState, Filter, RecordedRoute},
     route::Route,
 };
 
 /// The names of all conditions, in the order in which a person thinks of them.
-pub const NAMES: [&str; 12] =
-    ["text", "state", "route", "model", "error", "caller", "since", "until", "record", "hook", "delivery", "in_doubt"];
+pub const NAMES: [&str; 13] = [
+    "text", "state", "route", "model", "error", "caller", "since", "until", "record", "hook", "delivery", "in_doubt",
+    "warnings",
+];
 
 /// The states that can be asked for, by the names of [`state`].
 pub const STATES: [(&str, CallState); 6] = [
@@ -30,10 +34,12 @@ pub const STATES: [(&str, CallState); 6] = [
 /// Why a text is no condition.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotRead {
-    #[error("the routes are {}", routes().map(|route| route.to_string()).collect::<Vec<_>>().join(", "))]
-    Route,
-    #[error("a call is done, failed, in-doubt, running, queued or ignored")]
-    State,
+    #[error("the routes are {}{}", names_of_routes().join(", "), did_you_mean(.0, names_of_routes().iter().map(String::as_str)))]
+    Route(String),
+    #[error("a call is {}{}", names_of_states(), did_you_mean(.0, STATES.iter().map(|(name, _)| *name)))]
+    State(String),
+    #[error("`{code}` is no error code{}", near_codes(.code))]
+    Code { code: String },
     #[error("`{0}` is no time; give 2h, 3d, 2026-11-23, 2026-11-23T09:30 or 2026-11-23T09:30:00Z")]
     Time(String),
     #[error("`{0}` is no id of a record; give a whole number")]
@@ -50,6 +56,24 @@ pub struct Mistake {
     pub words: NotRead,
 }
 
+fn names_of_routes() -> Vec<String> {
+    routes().map(|route| route.to_string()).collect()
+}
+
+fn names_of_states() -> String {
+    let names = STATES.map(|(name, _)| name);
+    let (last, first) = names.split_last().unwrap_or((&"", &[]));
+    format!("{} or {last}", first.join(", "))
+}
+
+/// Codes that may be meant, or where all of them stand.
+fn near_codes(text: &str) -> String {
+    match did_you_mean(text, Code::ALL.iter().map(|code| code.as_str())) {
+        none if none.is_empty() => "; docs/errors.md has all of them".to_owned(),
+        meant => meant,
+    }
+}
+
 /// The routes that can be asked for.
 pub fn routes() -> impl Iterator<Item = RecordedRoute> {
     Route::ALL.map(RecordedRoute::Api).into_iter().chain([RecordedRoute::Passed])
@@ -61,7 +85,7 @@ pub fn routes() -> impl Iterator<Item = RecordedRoute> {
 /// There is no such route.
 pub fn route(text: &str) -> Result<RecordedRoute, NotRead> {
     match RecordedRoute::named(text.strip_prefix("/api/").unwrap_or(text)) {
-        RecordedRoute::Unknown(_) => Err(NotRead::Route),
+        RecordedRoute::Unknown(_) => Err(NotRead::Route(text.to_owned())),
         known => Ok(known),
     }
 }
@@ -72,7 +96,11 @@ pub fn route(text: &str) -> Result<RecordedRoute, NotRead> {
 /// There is no such state.
 pub fn state(text: &str) -> Result<CallState, NotRead> {
     let name = if text == "in_doubt" { "in-doubt" } else { text };
-    STATES.into_iter().find(|(known, _)| *known == name).map(|(_, state)| state).ok_or(NotRead::State)
+    STATES
+        .into_iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, state)| state)
+        .ok_or_else(|| NotRead::State(text.to_owned()))
 }
 
 /// The name of a state, as [`state`] reads it.
@@ -109,6 +137,15 @@ fn time(text: &str, is_end: bool) -> Result<Timestamp, NotRead> {
     let zoned = local.to_zoned(TimeZone::system()).map_err(|_| wrong())?;
     let end = |day: Zoned| day.end_of_day().map_err(|_| wrong());
     Ok(if is_date && is_end { end(zoned)? } else { zoned }.timestamp())
+}
+
+/// An error code.
+///
+/// # Errors
+/// This version has no such code.
+pub fn error(text: &str) -> Result<String, NotRead> {
+    let is_known = Code::ALL.iter().any(|code| code.as_str() == text);
+    if is_known { Ok(text.to_owned()) } else { Err(NotRead::Code { code: text.to_owned() }) }
 }
 
 /// A hook's name, by its name or its path.
@@ -149,7 +186,7 @@ fn set(filter: &mut Filter, field: &str, text: &str) -> Result<(), NotRead> {
         "state" => filter.state = Some(state(text)?),
         "route" => filter.route = Some(route(text)?),
         "model" => filter.model = Some(text.to_owned()),
-        "error" => filter.error = Some(text.to_owned()),
+        "error" => filter.error = Some(error(text)?),
         "caller" => filter.caller = Some(text.to_owned()),
         "since" => filter.since = Some(earliest(text)?),
         "until" => filter.until = Some(latest(text)?),
@@ -157,6 +194,7 @@ fn set(filter: &mut Filter, field: &str, text: &str) -> Result<(), NotRead> {
         "hook" => filter.hook = Some(hook(text)),
         "delivery" => filter.delivery = Some(text.to_owned()),
         "in_doubt" => filter.in_doubt = switch(text)?,
+        "warnings" => filter.warnings = switch(text)?,
         _ => {}
     }
     Ok(())
@@ -164,7 +202,8 @@ fn set(filter: &mut Filter, field: &str, text: &str) -> Result<(), NotRead> {
 
 /// The conditions of a filter as texts, which [`filter_of`] reads back. Ages have become moments.
 pub fn to_pairs(filter: &Filter) -> Vec<(&'static str, String)> {
-    let Filter { route, model, state, caller, error, hook, delivery, record, since, until, text, in_doubt } = filter;
+    let Filter { route, model, state, caller, error, hook, delivery, record, since, until, text, in_doubt, warnings } =
+        filter;
     let pairs = [
         ("text", text.clone()),
         ("state", state.map(|state| state_name(state).to_owned())),
@@ -178,6 +217,7 @@ pub fn to_pairs(filter: &Filter) -> Vec<(&'static str, String)> {
         ("hook", hook.clone()),
         ("delivery", delivery.clone()),
         ("in_doubt", in_doubt.then(|| "on".to_owned())),
+        ("warnings", warnings.then(|| "on".to_owned())),
     ];
     pairs.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
@@ -215,6 +255,7 @@ mod tests {
             ("hook", "shop"),
             ("delivery", "evt_1"),
             ("in_doubt", "on"),
+            ("warnings", "on"),
         ];
         let written = to_pairs(&read(&pairs).unwrap());
         assert_eq!(written, pairs.map(|(name, value)| (name, value.to_owned())));

@@ -93,7 +93,8 @@ async fn show_has_payload_plan_odoo_calls_and_answer() {
     assert_eq!(status, Some(0));
     for part in [
         "\npayload\n",
-        "\nplan\n  1. res.partner.",
+        "\nplan\n  look up res.country by code \"BE\": ",
+        "\n  1. res.partner.",
         "\nOdoo calls\n",
         " ms  res.country.search_read",
         "\nanswer\n",

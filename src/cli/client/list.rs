@@ -1,13 +1,22 @@
 //! `odoo-gateway client list`: the clients, what they may do and until when, and when each called last.
 
-use std::{collections::HashMap, io::Write, process::ExitCode};
+use std::{collections::HashMap, io::Write, process::ExitCode, time::Duration};
 
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
-    cli::{Configured, terminal},
+    cli::{
+        Configured,
+        terminal::{
+            View,
+            pager::Out,
+            style::{BAD, DIM, GOOD, WARN},
+            table::{Cell, Column, Table},
+            time::Times,
+        },
+    },
     config::{Client, Config},
     operations::calls::Calls,
     policy::Policy,
@@ -20,38 +29,61 @@ pub(crate) struct List {
     /// One JSON object a line
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    view: View,
 }
 
 impl List {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let config = self.configured.load()?;
         let used = last_used(&config).await?;
-        let mut out = std::io::stdout().lock();
         let last = |client: &Client| used.get(&client.name).copied();
         if self.json {
             for client in &config.clients {
-                writeln!(out, "{}", facts(client, last(client)))?;
+                println!("{}", facts(client, last(client)));
             }
             return Ok(ExitCode::SUCCESS);
         }
-        let head = ["NAME", "STATE", "SHOWS", "ODOO LOGIN", "ROUTES", "MODELS", "METHODS", "EXPIRES", "LAST CALL"];
-        let rows = config.clients.iter().map(|client| {
-            let policy = &client.rules.policy;
-            vec![
-                client.name.clone(),
-                state(client).to_owned(),
-                shows(client),
-                client.odoo_login.clone(),
-                policy.routes.iter().map(|route| route.name()).collect::<Vec<_>>().join(" "),
-                models(policy),
-                policy.methods.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
-                client.expires.map(terminal::local).unwrap_or_default(),
-                last(client).map(terminal::local).unwrap_or_default(),
-            ]
-        });
-        write!(out, "{}", terminal::table(&head, &[], rows))?;
+        if config.clients.is_empty() {
+            eprintln!("there is no [[client]]; `odoo-gateway client new NAME` makes one");
+            return Ok(ExitCode::SUCCESS);
+        }
+        let mut out = Out::paged(self.view.paging);
+        write!(out, "{}", table(&config.clients, last, self.view))?;
+        out.finish()?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+fn table(clients: &[Client], last: impl Fn(&Client) -> Option<Timestamp>, view: View) -> String {
+    let room = view.room();
+    let times = Times::of(room);
+    let mut table = Table::new([
+        Column::new("NAME"),
+        Column::new("STATE"),
+        Column::new("SHOWS").rank(4),
+        Column::new("ODOO LOGIN").rank(1).least(10),
+        Column::new("ROUTES").rank(2).least(12).if_any(),
+        Column::new("MODELS").rank(3).least(12).if_any(),
+        Column::new("METHODS").rank(5).least(10).if_any(),
+        Column::new("EXPIRES").rank(1).if_any(),
+        Column::new(times.head("LAST CALL", clients.iter().filter_map(&last))),
+    ]);
+    for client in clients {
+        let policy = &client.rules.policy;
+        table.row([
+            Cell::from(&*client.name),
+            state_cell(client),
+            Cell::from(shows(client)),
+            Cell::from(&*client.odoo_login),
+            Cell::from(policy.routes.iter().map(|route| route.name()).collect::<Vec<_>>().join(" ")),
+            Cell::from(models(policy)),
+            Cell::from(policy.methods.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")),
+            Cell::from(client.expires.map(|time| times.show(time)).unwrap_or_default()),
+            Cell::from(last(client).map_or_else(|| "never".to_owned(), |time| times.show(time))),
+        ]);
+    }
+    table.shown(room)
 }
 
 /// When each client called last, as far as the log is kept. Without a log, no client has called.
@@ -82,6 +114,18 @@ fn state(client: &Client) -> &'static str {
         _ if client.is_revoked => "revoked",
         Some(expires) if expires <= Timestamp::now() => "expired",
         _ => "active",
+    }
+}
+
+/// One that calls soon no more is worth a look.
+fn state_cell(client: &Client) -> Cell {
+    const SOON: Duration = Duration::from_hours(14 * 24);
+    let is_soon = client.expires.is_some_and(|end| end.duration_since(Timestamp::now()).unsigned_abs() < SOON);
+    match state(client) {
+        "active" if is_soon => Cell::styled(WARN, "! ends soon"),
+        "active" => Cell::styled(GOOD, "✓ active"),
+        "revoked" => Cell::styled(DIM, "- revoked"),
+        expired => Cell::styled(BAD, format!("✗ {expired}")),
     }
 }
 

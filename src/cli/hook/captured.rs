@@ -66,7 +66,11 @@ impl Captured {
 /// A request for a person: when and from where it came, whether its sender has proven who it is, and what it sent.
 fn text(record: &Value) -> String {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let ts = record["ts"].as_str().and_then(|ts| ts.parse::<Timestamp>().ok()).map(terminal::local).unwrap_or_default();
+    let ts = record["ts"]
+        .as_str()
+        .and_then(|ts| ts.parse::<Timestamp>().ok())
+        .map(terminal::time::local)
+        .unwrap_or_default();
     let proven = match record["verified"].as_bool() {
         Some(true) => "verified".to_owned(),
         _ => format!("not verified: {}", text(&record["why"])),

@@ -203,11 +203,11 @@ impl Origin {
             Self::File => String::new(),
             Self::Call(call) => {
                 let Call { id, ts, .. } = &**call;
-                format!("the call {id} of {}, {}", terminal::local(*ts), call.state.as_str())
+                format!("the call {id} of {}, {}", terminal::time::local(*ts), call.state.as_str())
             }
             Self::Captured { ts, refused } => {
                 let proven = refused.as_ref().map_or("verified".to_owned(), |why| format!("not verified: {why}"));
-                format!("captured at {}, {proven}", terminal::local(*ts))
+                format!("captured at {}, {proven}", terminal::time::local(*ts))
             }
         }
     }

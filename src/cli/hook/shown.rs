@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     curl::Signed,
-    log::show::{rpc_words, sent::folded},
+    log::show::{plan::rpc_words, sent::folded},
     sample::Sample,
     terminal,
     tried::Tried,
@@ -164,7 +164,7 @@ fn delivery_text(answer: Option<&Result<Reply, Refusal>>, tried: &tried::Tried) 
         }
     }
     if let Some(fetched) = &tried.fetched {
-        let _ = writeln!(text, "\nfetched\n{}", folded(&terminal::pretty(fetched)));
+        let _ = writeln!(text, "\nfetched\n{}", folded(&terminal::pretty(fetched), "--json"));
     }
     text
 }
@@ -179,7 +179,7 @@ fn add_fact(text: &mut String, name: &str, words: &str) {
 fn call_text(number: usize, of: usize, TriedCall { made, planned, noted }: &TriedCall) -> String {
     let place = if of > 1 { format!("call {number} of {of}") } else { "call".to_owned() };
     let mut text = format!("\n{place}: {} {}\n", made.route.name(), terminal::plain(&made.model));
-    let _ = writeln!(text, "{}", folded(&terminal::pretty(&Value::Object(made.vals.clone()))));
+    let _ = writeln!(text, "{}", folded(&terminal::pretty(&Value::Object(made.vals.clone())), "--json"));
     match planned {
         None => {}
         Some(Ok(planned)) => {

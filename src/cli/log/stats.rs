@@ -5,7 +5,16 @@ use std::{io::Write, process::ExitCode};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{Configured, Which, calls, terminal};
+use super::{
+    Configured, Which, calls,
+    terminal::{
+        View,
+        pager::Out,
+        style::{BAD, STRONG, WARN},
+        table::{Cell, Column, Table},
+        time::Times,
+    },
+};
 use crate::operations::statistics::{Statistics, Summary};
 
 #[derive(Debug, Args)]
@@ -17,29 +26,51 @@ pub(crate) struct Stats {
     /// As one JSON object
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    view: View,
 }
 
 const PERCENTILES: [usize; 3] = [50, 95, 99];
 
 impl Stats {
-    pub(super) async fn run(self, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let statistics = calls(&self.configured)?.statistics(self.which.filter()).await?;
         if self.json {
-            writeln!(out, "{}", json(&statistics))?;
+            println!("{}", json(&statistics));
             return Ok(ExitCode::SUCCESS);
         }
         let Statistics { all, routes, callers } = &statistics;
-        let counts = ["CALLS", "DONE", "FAILED", "IN DOUBT", "IGNORED", "P50 MS", "P95 MS", "P99 MS", "LAST"];
-        let head: Vec<&str> = ["ROUTE", "MODEL"].into_iter().chain(counts).collect();
-        let rows = routes
-            .iter()
-            .map(|((route, model), summary)| [vec![route.to_string(), model.clone()], cells(summary)].concat());
-        let rows: Vec<_> = rows.chain([[vec!["all".to_owned(), String::new()], cells(all)].concat()]).collect();
-        writeln!(out, "{}", terminal::table(&head, &[2, 3, 4, 5, 6, 7, 8, 9], rows))?;
-        let head: Vec<&str> = ["CALLER"].into_iter().chain(counts).collect();
-        let name = |name: &str| if name.is_empty() { "(nobody)".to_owned() } else { name.to_owned() };
-        let rows = callers.iter().map(|(caller, summary)| [vec![name(caller)], cells(summary)].concat());
-        write!(out, "{}", terminal::table(&head, &[1, 2, 3, 4, 5, 6, 7, 8], rows))?;
+        let room = self.view.room();
+        let times = Times::of(room);
+        let last = times.head("LAST", all.last);
+        let counts = || {
+            [
+                Column::new("CALLS").right(),
+                Column::new("DONE").right(),
+                Column::new("FAILED").right(),
+                Column::new("IN DOUBT").right().rank(2),
+                Column::new("IGNORED").right().rank(3),
+                Column::new("P50 MS").right().rank(4),
+                Column::new("P95 MS").right(),
+                Column::new("P99 MS").right().rank(5),
+                Column::new(last.clone()).rank(1),
+            ]
+        };
+        let mut table =
+            Table::new([Column::new("ROUTE").least(11), Column::new("MODEL").least(10)].into_iter().chain(counts()));
+        for ((route, model), summary) in routes {
+            table.row([Cell::from(route.to_string()), Cell::from(&**model)].into_iter().chain(cells(summary, &times)));
+        }
+        table.row([Cell::styled(STRONG, "all"), Cell::default()].into_iter().chain(cells(all, &times)));
+        let mut out = Out::paged(self.view.paging);
+        writeln!(out, "{}", table.shown(room))?;
+        let mut table = Table::new([Column::new("CALLER").least(10)].into_iter().chain(counts()));
+        for (caller, summary) in callers {
+            let name = if caller.is_empty() { "(nobody)" } else { caller };
+            table.row([Cell::from(name)].into_iter().chain(cells(summary, &times)));
+        }
+        write!(out, "{}", table.shown(room))?;
+        out.finish()?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -63,11 +94,18 @@ fn facts(summary: &Summary) -> Value {
     })
 }
 
-fn cells(summary: &Summary) -> Vec<String> {
+fn cells(summary: &Summary, times: &Times) -> impl Iterator<Item = Cell> {
     let Summary { calls, done, failed, in_doubt, ignored, last, .. } = summary;
-    let counts = [calls, done, failed, in_doubt, ignored].map(ToString::to_string);
-    let times = summary.percentiles(PERCENTILES).map(|ms| ms.map(|ms| format!("{ms:.1}")).unwrap_or_default());
-    counts.into_iter().chain(times).chain([last.map(terminal::local).unwrap_or_default()]).collect()
+    let count = |number: &usize| Cell::from(number.to_string());
+    let noted = |style, number: &usize| match number {
+        0 => Cell::from("0"),
+        some => Cell::styled(style, some.to_string()),
+    };
+    let counts = [count(calls), count(done), noted(BAD, failed), noted(WARN, in_doubt), count(ignored)];
+    let percentiles = summary.percentiles(PERCENTILES);
+    let percentiles = percentiles.map(|ms| Cell::from(ms.map(|ms| format!("{ms:.1}")).unwrap_or_default()));
+    let last = Cell::from(last.map(|last| times.show(last)).unwrap_or_default());
+    counts.into_iter().chain(percentiles).chain([last])
 }
 
 fn merge(into: &mut Value, from: Value) {

@@ -4,8 +4,12 @@ use std::{io::Write, process::ExitCode, time::Duration};
 
 use clap::Args;
 
-use super::{Configured, Which, calls, list, state, terminal};
-use crate::{log::Call, operations::calls::Query};
+use super::{
+    Configured, Which, calls,
+    list::list,
+    terminal::{Room, View, line, pager::Out},
+};
+use crate::operations::calls::Query;
 
 /// How often the log is looked at for more.
 const LOOK: Duration = Duration::from_millis(200);
@@ -19,16 +23,18 @@ pub(crate) struct Tail {
     /// So many of the calls that are there
     #[arg(short = 'n', long, default_value_t = 10)]
     lines: usize,
-    /// Go on with those to come, as they end
+    /// Go on with those to come, a line for each, as they end
     #[arg(short, long)]
     follow: bool,
     /// One JSON object a line: of a call that is there the summary, of one to come the line of its end
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    view: View,
 }
 
 impl Tail {
-    pub(super) async fn run(self, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let log = calls(&self.configured)?;
         let filter = self.which.filter();
         anyhow::ensure!(!self.follow || filter.text.is_none(), "--text does not go with -f; pipe the output into grep");
@@ -36,45 +42,38 @@ impl Tail {
         let query = Query { filter: filter.clone(), limit: Some(self.lines), cursor: None };
         let mut calls = log.page(query).await?.calls;
         calls.reverse();
-        if self.json {
-            for call in &calls {
-                writeln!(out, "{}", serde_json::to_string(call)?)?;
+        let mut out = if self.json || self.follow { Out::direct() } else { Out::paged(self.view.paging) };
+        let room = self.view.room();
+        for call in calls.iter().filter(|_| self.json || self.follow) {
+            match self.json {
+                true => writeln!(out, "{}", serde_json::to_string(call)?)?,
+                false => writeln!(out, "{}", line::of_call(call, room))?,
             }
-        } else if !calls.is_empty() {
-            write!(out, "{}", list(&calls))?;
         }
-        out.flush()?;
         if !self.follow {
+            if !self.json && !calls.is_empty() {
+                write!(out, "{}", list(&calls, room))?;
+            }
+            out.finish()?;
             return Ok(ExitCode::SUCCESS);
         }
+        out.flush()?;
         loop {
             let ended;
             (position, ended) = log.ended_since(position, &filter).await?;
             for (call, line) in ended {
-                if self.json {
-                    writeln!(out, "{line}")?;
-                } else {
-                    writeln!(out, "{}", words(&call))?;
+                match self.json {
+                    true => writeln!(out, "{line}")?,
+                    // The terminal may have been made wider or narrower.
+                    false => writeln!(out, "{}", line::of_call(&call, self.room_now(room)))?,
                 }
             }
             out.flush()?;
             tokio::time::sleep(LOOK).await;
         }
     }
-}
 
-/// A call in one line of text, without columns: how wide they must be is not known yet.
-fn words(call: &Call) -> String {
-    let ms = call.duration_ms.map(|ms| format!("{ms:.1} ms")).unwrap_or_default();
-    let parts = [
-        &terminal::local(call.ts),
-        &call.id.to_string(),
-        call.route.name(),
-        &call.model,
-        &state(call),
-        &call.error,
-        &ms,
-    ];
-    let parts = parts.into_iter().chain([call.caller(), &call.message]);
-    terminal::plain(&parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")).into_owned()
+    fn room_now(&self, before: Room) -> Room {
+        if before.is_unlimited() { before } else { self.view.room() }
+    }
 }

@@ -16,10 +16,8 @@ pub(in crate::cli) const WARN: Style = AnsiColor::Yellow.on_default();
 /// It failed.
 pub(in crate::cli) const BAD: Style = AnsiColor::Red.on_default();
 /// It matters less than what stands beside it.
-#[allow(dead_code, reason = "tables and long output come next")]
 pub(in crate::cli) const DIM: Style = Style::new().dimmed();
 /// It names what follows.
-#[allow(dead_code, reason = "tables and long output come next")]
 pub(in crate::cli) const STRONG: Style = Style::new().bold();
 
 /// A text in a style.
@@ -28,7 +26,7 @@ pub(in crate::cli) fn styled(style: Style, text: &str) -> String {
 }
 
 /// Standard output for a person.
-#[allow(dead_code, reason = "tables and long output come next")]
+#[allow(dead_code, reason = "for commands that print a few lines")]
 pub(in crate::cli) fn out() -> AutoStream<StdoutLock<'static>> {
     AutoStream::auto(io::stdout().lock())
 }

@@ -273,6 +273,11 @@ impl<'i> View<'i> {
         self.state == CallState::InDoubt && !is_repeated(self.repetitions)
     }
 
+    /// How many warnings the answer had.
+    pub(in crate::log) fn warnings(&self) -> u32 {
+        self.end().row.warnings
+    }
+
     /// The positions of its lines, in order.
     pub(in crate::log) fn positions(&self) -> impl Iterator<Item = Position> {
         let [last, settled] = [self.last, self.settled].map(|line| line.map(|line| line.position()));
@@ -289,7 +294,7 @@ impl<'i> View<'i> {
             state: self.state,
             error: self.error().to_owned(),
             message: end.index.word(end.row.message).to_owned(),
-            warnings: end.row.warnings,
+            warnings: self.warnings(),
             duration_ms: self.took(),
             client: self.client().to_owned(),
             login: self.login().to_owned(),

@@ -27,15 +27,31 @@ pub struct Filter {
     pub text: Option<String>,
     /// In doubt, neither settled nor repeated with success since.
     pub in_doubt: bool,
+    /// The answer had warnings.
+    pub warnings: bool,
 }
 
 impl Filter {
     /// Whether no condition is set but the time.
     pub fn is_of_time_alone(&self) -> bool {
-        let Self { route, model, state, caller, error, hook, delivery, record, since: _, until: _, text, in_doubt } =
-            self;
+        let Self {
+            route,
+            model,
+            state,
+            caller,
+            error,
+            hook,
+            delivery,
+            record,
+            since: _,
+            until: _,
+            text,
+            in_doubt,
+            warnings,
+        } = self;
         let texts = [model, caller, error, hook, delivery, text];
-        route.is_none() && state.is_none() && record.is_none() && !in_doubt && texts.iter().all(|text| text.is_none())
+        let is_any = *in_doubt || *warnings || route.is_some() || state.is_some() || record.is_some();
+        !is_any && texts.iter().all(|text| text.is_none())
     }
 
     /// Checks all conditions but the text, which the index does not have.
@@ -61,5 +77,6 @@ impl Filter {
             && self.since.is_none_or(|since| call.ts() >= since.as_microsecond())
             && self.until.is_none_or(|until| call.ts() <= until.as_microsecond())
             && (!self.in_doubt || call.is_in_doubt())
+            && (!self.warnings || call.warnings() > 0)
     }
 }

@@ -12,6 +12,7 @@ use super::{
     open_calls::OpenCall,
     record::{self, Arrived, Finished, FinishedLine, PlannedLine, Received, ReceivedLine, Who, milliseconds},
     secrets::Secrets,
+    told,
     writer::{Acknowledgement, Purpose},
 };
 use crate::{
@@ -147,7 +148,7 @@ impl Log {
         };
         let values = self.prepare(parts, secrets, Purpose::Record).await?;
         let [message, result, odoo, detail] = values.map(|value| Some(value).filter(|value| !value.is_null()));
-        Ok(FinishedLine {
+        let line = FinishedLine {
             ts: Timestamp::now(),
             arrived: end.arrived,
             received: end.received,
@@ -164,7 +165,9 @@ impl Log {
             result,
             odoo,
             detail,
-        })
+        };
+        told::tell(&line);
+        Ok(line)
     }
 }
 

@@ -81,7 +81,7 @@ async fn the_log_shows_the_hook_and_what_was_sent_to_it_without_its_secrets() {
     assert_eq!(outcome(&done), is(200, "ok"));
     let listed = bench.shown(&["log", "ls", "--hook", "/hooks/shop"]);
     let (head, row) = listed.split_once('\n').unwrap();
-    assert!(head.ends_with("DELIVERY") && head.contains("  HOOK") && row.contains("  shop"), "{listed}");
+    assert!(head.contains("  DELIVERY") && head.contains("  HOOK") && row.contains("  shop"), "{listed}");
     assert!(bench.gateway.run_json(&["log", "ls", "--hook", "sho", "--json"]).is_empty());
 
     let shown = bench.shown(&["log", "show", &id(&done)]);
@@ -205,7 +205,7 @@ async fn a_delivery_of_several_calls_shows_how_far_it_came() {
     };
     assert_eq!((&dead["hook"], &dead["delivery_id"]), (&json!("stored"), &json!("evt_5")), "{dead}");
     let listed = bench.shown(&["queue", "ls"]);
-    assert!(listed.contains("/stored") && listed.contains("evt_5"), "{listed}");
+    assert!(listed.contains("  stored") && listed.contains("evt_5"), "{listed}");
     let shown = bench.shown(&["queue", "show", dead["id"].as_str().unwrap()]);
     assert!(shown.contains("progress      1 calls of this delivery are done\n  1. "), "{shown}");
     assert!(shown.contains("create_data res.partner [") && shown.contains("delivery id   evt_5"), "{shown}");

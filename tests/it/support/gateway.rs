@@ -27,6 +27,9 @@ pub(crate) const SETTLES_AT_ONCE: &str = "[delivery]\nlongest_request = \"100ms\
 /// The address of a website of a contact, which Odoo changes (14-19): it puts a scheme before it.
 pub(crate) const CHANGED: &str = "changed.example/x";
 
+/// Without a line for each call: nobody reads what a gateway of a test says while it runs.
+const MESSAGES: (&str, &str) = ("ODOO_GATEWAY_MESSAGES", "text");
+
 /// A gateway that runs until it is stopped or dropped.
 pub(crate) struct Gateway {
     pub(crate) url: String,
@@ -87,14 +90,14 @@ impl Gateway {
     pub(crate) fn by_systemd(socket: &TcpListener, folder: TempDir, variables: &[(&str, &str)]) -> Self {
         const EXEC: &str = r#"exec 3<&0 </dev/null; export LISTEN_PID=$$ LISTEN_FDS=1 WATCHDOG_PID=$$; exec "$0" "$@""#;
         let mut command = Command::new("sh");
-        command.args(["-c", EXEC, PROGRAM]).envs(variables.iter().copied());
+        command.args(["-c", EXEC, PROGRAM]).env(MESSAGES.0, MESSAGES.1).envs(variables.iter().copied());
         command.stdin(OwnedFd::from(socket.try_clone().unwrap()));
         Self::run_command(folder, command).unwrap_or_else(|said| panic!("the gateway did not start: {said}"))
     }
 
     fn in_folder(folder: TempDir, variables: &[(&str, &str)]) -> Result<Self, String> {
         let mut command = Command::new(PROGRAM);
-        command.envs(variables.iter().copied());
+        command.env(MESSAGES.0, MESSAGES.1).envs(variables.iter().copied());
         Self::run_command(folder, command)
     }
 

@@ -7,8 +7,17 @@ use super::terminal;
 /// A body of more lines is folded.
 const LINES: usize = 40;
 
-/// Method, path and query, the headers and the body.
+/// Method, path and query, the headers and the first lines of the body.
 pub(in crate::cli) fn sent(sent: &Value) -> String {
+    in_words(sent, |body| folded(body, "--json"))
+}
+
+/// The same with the whole body.
+pub(super) fn whole(sent: &Value) -> String {
+    in_words(sent, str::to_owned)
+}
+
+fn in_words(sent: &Value, body: impl Fn(&str) -> String) -> String {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let mut shown = Vec::new();
     if let Some(method) = sent["method"].as_str() {
@@ -25,22 +34,22 @@ pub(in crate::cli) fn sent(sent: &Value) -> String {
         shown.push(String::new());
     }
     match &sent["unreadable"] {
-        Value::Null => shown.push(folded(&terminal::pretty(&sent["body"]))),
+        Value::Null => shown.push(body(&terminal::pretty(&sent["body"]))),
         unreadable => {
             shown.push(format!("(cannot be read: {})", terminal::plain(&text(&unreadable["why"]))));
-            shown.push(folded(&terminal::plain_lines(&text(&unreadable["text"]))));
+            shown.push(body(&terminal::plain_lines(&text(&unreadable["text"]))));
         }
     }
     shown.join("\n")
 }
 
-/// The first lines of a long text, and how many follow.
-pub(in crate::cli) fn folded(text: &str) -> String {
+/// The first lines of a long text, how many follow, and the option that shows them.
+pub(in crate::cli) fn folded(text: &str, option: &str) -> String {
     match text.lines().count().checked_sub(LINES) {
         None | Some(0) => text.to_owned(),
         Some(more) => {
             let first: Vec<&str> = text.lines().take(LINES).collect();
-            format!("{}\n… ({more} more lines; --json shows all)", first.join("\n"))
+            format!("{}\n… ({more} more lines; {option} shows all)", first.join("\n"))
         }
     }
 }
