@@ -7,6 +7,7 @@
 
 mod abuse;
 mod accepted;
+mod backup;
 mod bad_input;
 mod batching;
 mod browser;
@@ -46,6 +47,7 @@ mod lookups;
 mod many;
 mod marker;
 mod mistakes;
+mod monitoring;
 mod named_values;
 mod not_written;
 mod openapi;
@@ -72,6 +74,7 @@ mod shadow;
 mod shared_locks;
 mod store;
 mod support;
+mod telemetry;
 mod tls;
 mod undo;
 mod upstream;
