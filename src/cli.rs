@@ -19,6 +19,7 @@ mod openapi;
 mod queue;
 mod replay;
 mod serve;
+mod shadow;
 mod status;
 mod terminal;
 
@@ -86,6 +87,8 @@ enum Command {
     Queue(queue::Command),
     /// Send recorded calls again
     Replay(replay::Args),
+    /// Compare the gateway with the addon: recorded reads are sent to both, writes to none
+    Shadow(Box<shadow::Args>),
     /// Print the interface as an OpenAPI 3.1 document
     Openapi(openapi::Args),
     /// Callers that the gateway knows by a key of its own or by their signature
@@ -189,6 +192,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Log(command) => run(Box::pin(log::run(command))),
         Command::Queue(command) => run(Box::pin(queue::run(command))),
         Command::Replay(args) => run(Box::pin(replay::run(args))),
+        Command::Shadow(args) => run(Box::pin(shadow::run(*args))),
         Command::Openapi(args) => run(Box::pin(openapi::run(args))),
         Command::Client(command) => run(Box::pin(client::run(command))),
         Command::Hook(command) => run(Box::pin(hook::run(command))),

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 
-use super::Replay;
+use super::{Replay, ReplayRequest};
 use crate::{
     app,
     call::Service,
@@ -163,6 +163,14 @@ impl Executor {
             }
             Place::Within(calls, address) => make(calls, replay, *address).await,
         }
+    }
+
+    /// Makes a call that repeats none: a read, or a dry run.
+    ///
+    /// # Errors
+    /// As [`Self::make`].
+    pub async fn ask(&self, request: ReplayRequest) -> Result<Answer, NoAnswer> {
+        self.make(Replay { request, answered: Value::Null }).await
     }
 
     /// Frees the log, where this process wrote it.
