@@ -45,6 +45,7 @@ mod lookup_cache;
 mod lookups;
 mod many;
 mod marker;
+mod mistakes;
 mod named_values;
 mod not_written;
 mod openapi;

@@ -53,12 +53,22 @@ impl Verify {
 pub(crate) struct Repair {
     #[command(flatten)]
     configured: Configured,
+    /// As one JSON object
+    #[arg(long)]
+    json: bool,
 }
 
 impl Repair {
     pub(super) fn run(self, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         let config = self.configured.load()?;
         let repaired = log::repair(&config.log)?;
+        if self.json {
+            let repaired = repaired.iter().map(
+                |log::Repaired { file, kept_in, gaps }| json!({"file": file, "kept_in": kept_in, "lost_lines": gaps}),
+            );
+            writeln!(out, "{}", json!({"repaired": repaired.collect::<Vec<_>>()}))?;
+            return Ok(ExitCode::SUCCESS);
+        }
         if repaired.is_empty() {
             writeln!(out, "nothing to repair: every segment is whole")?;
         }
