@@ -21,6 +21,7 @@ mod queue;
 mod replay;
 mod serve;
 mod shadow;
+mod shell;
 mod status;
 mod terminal;
 
