@@ -68,6 +68,7 @@ mod settle;
 mod shared_locks;
 mod store;
 mod support;
+mod terminal;
 mod tls;
 mod undo;
 mod upstream;
