@@ -1,4 +1,4 @@
-//! The command line: `odoo-gateway serve`, `check`, `client …`, `hook …`, `log …`, `queue …`, `replay`, `openapi` and
+//! The command line: `odoo-gateway init`, `serve`, `check`, `client …`, `hook …`, `log …`, `queue …`, `replay`, `openapi` and
 //! `console …`.
 //!
 //! Data goes to standard output, everything else to standard error. Exit status 0 is success, 1 a failure, 2 a mistake in
@@ -11,6 +11,7 @@ mod configured;
 mod console;
 mod explain;
 mod hook;
+mod init;
 mod log;
 mod messages;
 mod openapi;
@@ -50,7 +51,13 @@ const LAST_WAIT: Duration = Duration::from_secs(1);
 
 /// A gateway in front of Odoo: webhook-style JSON in, the fewest Odoo calls out, a log of it all.
 #[derive(Debug, Parser)]
-#[command(name = "odoo-gateway", version, propagate_version = true, after_help = EXIT_STATUS)]
+#[command(
+    name = "odoo-gateway",
+    version,
+    long_version = env!("ODOO_GATEWAY_VERSION"),
+    propagate_version = true,
+    after_help = EXIT_STATUS
+)]
 struct Cli {
     /// How the program says on standard error what it does, and `serve` which calls it makes
     #[arg(long, global = true, value_name = "FORMAT", default_value = "auto", env = "ODOO_GATEWAY_MESSAGES")]
@@ -61,6 +68,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make a configuration: find Odoo and its database, try a login, and print a first call that works
+    Init(init::Init),
     /// Run the gateway until SIGTERM or Ctrl-C
     Serve(Configured),
     /// Check the configuration, the log directory and Odoo; one line each
@@ -165,6 +174,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         outcome
     };
     match command {
+        Command::Init(args) => run(Box::pin(args.run())),
         Command::Serve(args) => run(Box::pin(async move { serve::run(args.path()?).await })),
         Command::Check(args) => run(Box::pin(async move { check::run(&args.path()?).await })),
         Command::Log(command) => run(Box::pin(log::run(command))),

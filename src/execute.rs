@@ -33,7 +33,7 @@ pub use self::{
 };
 use crate::{
     odoo::{Caller, Rpc},
-    plan::{self, Answer, Plan, Selection, Warning, WarningCode, Work, Write},
+    plan::{self, Answer, Meant, Plan, Selection, Warning, WarningCode, Work, Write},
 };
 
 /// The addon's sentence for a search.
@@ -206,6 +206,7 @@ fn not_read(why: &(impl Display + ?Sized)) -> Warning {
     Warning {
         code: WarningCode::ResultNotRead,
         path: "result_field".to_owned(),
+        meant: Meant::default(),
         message: format!("the record was written, but `result_field` could not be read: {why}"),
     }
 }

@@ -140,5 +140,6 @@ async fn serve(site: &Arc<Site>, address: IpAddr, request: http::Request<Incomin
             }
         }
     };
-    Passage::new(site, address, &request).refuse(refusal.code(), respond::refusal(&refusal)).await
+    let response = respond::refusal(&refusal, request.uri().path());
+    Passage::new(site, address, &request).refuse(refusal.code(), response).await
 }

@@ -47,7 +47,7 @@ use self::{
     created::CreatedRecords,
     health::Health,
     locks::KeyLocks,
-    protocol::{endpoint::Endpoint, json_rpc, json2},
+    protocol::{endpoint::Endpoint, json_rpc, json2, session},
     transport::{RequestOptions, Transport, retries::Retries},
 };
 pub use self::{
@@ -318,6 +318,21 @@ impl Odoo {
     /// Whether Odoo answers this number of requests at a time.
     pub async fn capacity(&self, wanted: u16) -> Capacity {
         self.health.capacity(wanted).await
+    }
+
+    /// The databases that Odoo serves at this address; `None` where it, or a proxy before it, does not list them.
+    ///
+    /// # Errors
+    /// Odoo does not answer.
+    pub async fn list_databases(&self) -> Result<Option<Vec<String>>, Error> {
+        let until = Instant::now() + self.timeout;
+        let options = RequestOptions { class: RequestClass::New, until, origin: Origin::default() };
+        match session::databases(&self.endpoint.transport, options).await {
+            Ok(names) => Ok(serde_json::from_value(names).ok()),
+            // A 404 without an envelope is no matter of a database here: the path is closed.
+            Err(Error::Fault(_) | Error::TurnedAway { .. } | Error::NoSuchDatabase(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Whether Odoo serves the configured database; `None` where this version does not tell without a login.

@@ -16,6 +16,7 @@
 //! - `complete`: values that take more than a lookup, such as properties by their label
 //! - `several`: the one of several matches that a field's domain leaves, else a warning
 //! - `compile`: from answered lookups to the steps of a write
+//! - `unfound`: the lookups of a payload with mistakes that find nothing, or too much
 //! - `render`: a plan for people
 //! - `routes`: one function for each route
 //!
@@ -35,6 +36,7 @@ mod name_limits;
 mod named_ids;
 mod old_lines;
 mod policy_check;
+mod positions;
 mod read;
 mod render;
 mod resolve;
@@ -44,6 +46,7 @@ mod schema_view;
 mod search_key;
 mod several;
 mod steps;
+mod unfound;
 mod usable;
 mod value;
 mod warning;
@@ -57,8 +60,8 @@ pub(crate) use self::{
 };
 pub use self::{
     answer::{Selection, field_list},
-    error::{Ambiguous, Error},
-    hints::Nearby,
+    error::{Ambiguous, Error, NoMatch},
+    hints::{Meant, Nearby},
     lookup::LookupResult,
     named_ids::NamedId,
     routes::{

@@ -40,6 +40,11 @@ impl Configured {
         Ok(Config::load(&self.path()?)?)
     }
 
+    /// The file that is to be made: the one that is named, or `gateway.toml` in this folder.
+    pub(super) fn target(&self) -> PathBuf {
+        self.named.clone().unwrap_or_else(|| PathBuf::from(PLACES[0]))
+    }
+
     /// ` --config FILE`, which a command that is shown to a person needs as well; empty where the file is found without it.
     pub(super) fn as_option(&self) -> String {
         let is_plain = |sign: char| sign.is_ascii_alphanumeric() || "/._-~+".contains(sign);

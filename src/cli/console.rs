@@ -1,12 +1,15 @@
 //! `odoo-gateway console token`: what one signs in to the console with.
 
-use std::process::ExitCode;
+use std::{fs, path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
 use secrecy::ExposeSecret;
 
-use super::Configured;
+use super::{
+    Configured,
+    configuration::{append, check_name, keep},
+};
 use crate::{call::auth::clients, control::Control};
 
 const TOKEN_BYTES: usize = 32;
@@ -24,6 +27,12 @@ pub(super) struct Token {
     /// What the person may do
     #[arg(long, value_enum, default_value = "read", requires = "name")]
     role: Role,
+    /// Write the entry into the configuration; a gateway that runs takes it within seconds
+    #[arg(long, requires = "name")]
+    append: bool,
+    /// Write the token into this new file, which only its owner can read, instead of printing it
+    #[arg(long, value_name = "FILE", requires = "name")]
+    token_file: Option<PathBuf>,
     #[command(flatten)]
     configured: Configured,
 }
@@ -40,7 +49,7 @@ impl Command {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let Self::Token(token) = self;
         match &token.name {
-            Some(name) => new(name, token.role),
+            Some(name) => new(name, &token),
             None => of_running(&token.configured),
         }
     }
@@ -61,18 +70,46 @@ fn of_running(configured: &Configured) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A token that is kept nowhere, and the entry that knows it by its hash.
-fn new(name: &str, role: Role) -> anyhow::Result<ExitCode> {
-    anyhow::ensure!(!name.is_empty() && !name.contains(char::is_control), "a person needs a name of plain text");
+/// A token that is kept nowhere else, and the entry that knows it by its hash.
+fn new(name: &str, args: &Token) -> anyhow::Result<ExitCode> {
+    check_name(name)?;
     let mut bytes = [0; TOKEN_BYTES];
     aws_lc_rs::rand::fill(&mut bytes).ok().context("this system gives no random numbers")?;
     let token = const_hex::encode(bytes);
-    eprintln!("The token, shown this once. One signs in to the console with it:\n");
-    println!("{token}\n");
-    eprintln!("The entry for gateway.toml:\n");
-    println!("[[console.user]]");
-    println!("name = {}", toml::Value::from(name));
-    println!("role = \"{}\"", role.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default());
-    println!("token_sha256 = \"{}\"", const_hex::encode(clients::digest(&token)));
+    let role = args.role.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+    let entry = format!(
+        "[[console.user]]\nname = {}\nrole = \"{role}\"\ntoken_sha256 = \"{}\"\n",
+        toml::Value::from(name),
+        const_hex::encode(clients::digest(&token))
+    );
+    let file = if args.append { Some(args.configured.path()?) } else { None };
+    if let Some(path) = &args.token_file {
+        keep(path, &token)?;
+    }
+    if let Some(file) = &file
+        && let Err(error) = append(file, &entry)
+    {
+        let _ = args.token_file.as_ref().map(fs::remove_file);
+        return Err(error);
+    }
+    match &args.token_file {
+        Some(path) => eprintln!("The token is in `{}`, which only its owner can read.\n", path.display()),
+        None => {
+            eprintln!("The token, shown this once. One signs in to the console with it:\n");
+            println!("{token}\n");
+        }
+    }
+    match &file {
+        Some(file) => {
+            println!(
+                "`{}` has a new [[console.user]] `{name}`; a gateway that runs with it takes it within seconds.",
+                file.display()
+            );
+        }
+        None => {
+            eprintln!("The entry for gateway.toml:\n");
+            print!("{entry}");
+        }
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -61,7 +61,10 @@ impl Plan {
             let refused =
                 many.records.iter().enumerate().filter_map(|(place, record)| Some((place, record.as_ref().err()?)));
             let refused = refused.map(|(place, error)| {
-                json!({"record": place, "code": error.code(), "path": error.path(), "message": mask_keys(&error.to_string())})
+                json!({
+                    "record": place, "code": error.code(), "path": error.path(), "message": mask_keys(&error.to_string()),
+                    "errors": error.each_told(),
+                })
             });
             rendered["refused"] = refused.collect();
             if many.is_atomic {

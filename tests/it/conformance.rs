@@ -1,6 +1,6 @@
 //! The addon's behaviour, case by case, through each of Odoo's doors, on the oldest and the newest Odoo.
 //!
-//! What comes of it stands in the README, and is held against it. What was carried out is a request, and what was answered an
+//! What comes of it stands in docs/versions.md, and is held against it. What was carried out is a request, and what was answered an
 //! answer, that the OpenAPI document has.
 
 use std::{fs, path::Path};
@@ -18,7 +18,7 @@ use crate::support::{
 const FILES: [&str; 7] =
     ["create.json", "relational.json", "update.json", "search.json", "call.json", "envelope.json", "attachments.json"];
 
-/// Runs all cases through one door: all pass but those whose models are not there, and the README says how many.
+/// Runs all cases through one door: all pass but those whose models are not there, and docs/versions.md says how many.
 async fn check(odoo: &Odoo, door: &str) {
     let gateway = Gateway::before(&odoo.url, &odoo.database, &format!("protocol = \"{door}\""));
     let client = match door {
@@ -42,8 +42,8 @@ async fn check(odoo: &Odoo, door: &str) {
     assert!(seen.len() > 100, "{}", seen.len());
     let differences = schemas::differences(seen).await;
     assert!(differences.is_empty(), "{row}, against the OpenAPI document:\n{}", differences.join("\n"));
-    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
-    assert!(readme.contains(&row), "the README's table lacks what this run saw: {row}");
+    let documented = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/versions.md")).unwrap();
+    assert!(documented.contains(&row), "the table in docs/versions.md lacks what this run saw: {row}");
 }
 
 /// The models that the case needs are installed.

@@ -90,6 +90,15 @@ fn served() -> String {
     )
 }
 
+/// The path of the route that is meant, where the last part of a path is close to its name.
+pub(in crate::http) fn near(path: &str) -> Option<String> {
+    let last = path.trim_end_matches('/').rsplit('/').next()?;
+    let distances = Route::ALL.map(|route| (strsim::osa_distance(route.name(), last), route.name()));
+    let (distance, name) = distances.into_iter().min()?;
+    // One letter in four may differ.
+    (distance <= name.len() / 4).then(|| format!("{API}{name}"))
+}
+
 impl Refusal {
     pub(in crate::http) fn code(&self) -> Code {
         match self {
@@ -256,6 +265,16 @@ mod tests {
     fn a_path_that_may_lead_elsewhere_is_refused() {
         for path in ["../database/manager", "%2e%2e/database/manager", "..%2fdatabase", "..\\database", "%00"] {
             check(Method::GET, &format!("/web/session/{path}"), Err(Refusal::Path));
+        }
+    }
+
+    #[test]
+    fn a_path_that_is_misspelt_is_near_a_route() {
+        for path in ["/api/create-data", "/create_data/", "/api/v1/creat_data", "/api/createdata"] {
+            assert_eq!(near(path).as_deref(), Some("/api/create_data"), "{path}");
+        }
+        for path in ["/", "/api/", "/web/dataset", "/api/drop"] {
+            assert_eq!(near(path), None, "{path}");
         }
     }
 }

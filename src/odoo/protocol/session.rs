@@ -69,6 +69,12 @@ pub(in crate::odoo) async fn version(
         .result
 }
 
+/// The names of the databases that Odoo serves at this address, as a list. It needs no login, and is refused where Odoo's
+/// `list_db` is off (14-19).
+pub(in crate::odoo) async fn databases(transport: &Transport, options: RequestOptions) -> Result<Value, Error> {
+    post(transport, "", "/web/database/list".to_owned(), None, &json!({}), Effect::Read, options).await?.result
+}
+
 /// Begins a session and returns its id. The database is sent in the body only: with the header `X-Odoo-Database`, Odoo 19 begins
 /// a session that it does not save.
 pub(in crate::odoo) async fn login(

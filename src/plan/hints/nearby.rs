@@ -55,6 +55,28 @@ impl Nearby {
         Self(Some(Box::new(State::Open(Box::new(question.clone())))))
     }
 
+    /// Similar values in the field that was looked up by.
+    pub(in crate::plan) fn values(&self) -> impl Iterator<Item = &str> {
+        let similar: &[(i64, String)] = match self.0.as_deref() {
+            Some(State::Similar(records)) => records,
+            None | Some(State::Open(_) | State::Archived(_) | State::OtherCompany(_)) => &[],
+        };
+        similar.iter().map(|(_, value)| value.as_str())
+    }
+
+    /// How a record that is there is reached.
+    pub(in crate::plan) fn hint(&self) -> Option<&'static str> {
+        match self.0.as_deref() {
+            Some(State::Archived(_)) => {
+                Some("the record is archived: add `\"archived\": true` beside the keys, or restore it in Odoo")
+            }
+            Some(State::OtherCompany(_)) => {
+                Some("the record is one of another company: add `company_id` beside the keys")
+            }
+            None | Some(State::Open(_) | State::Similar(_)) => None,
+        }
+    }
+
     /// Looks for it, with two searches at most.
     pub(in crate::plan) async fn found(self, caller: &Caller) -> Self {
         let question = match self.0.map(|state| *state) {

@@ -14,6 +14,7 @@ use crate::{
     odoo::Kind,
     plan::{
         Error, WarningCode,
+        error::Mistakes,
         hints::{Meant, Unknown, meant},
         lookup::{ARCHIVED, Lookup, LookupError, QuestionId, XML_ID, no_id},
         name_limits,
@@ -82,15 +83,16 @@ impl Reader<'_> {
             _ => return Err(wrong(path, DUE, value)),
         };
         let mode = match lookups.get("mode") {
-            None | Some(Value::Null) => Mode::Replace,
-            Some(Value::String(mode)) if mode == "replace" => Mode::Replace,
-            Some(Value::String(mode)) if mode == "add" => Mode::Add,
-            Some(Value::String(mode)) if mode == "remove" => Mode::Remove,
-            Some(_) => return Err(Error::BadMode { path: path.to_owned(), field: to.field.to_owned() }),
+            None | Some(Value::Null) => Ok(Mode::Replace),
+            Some(Value::String(mode)) if mode == "replace" => Ok(Mode::Replace),
+            Some(Value::String(mode)) if mode == "add" => Ok(Mode::Add),
+            Some(Value::String(mode)) if mode == "remove" => Ok(Mode::Remove),
+            Some(_) => Err(Error::BadMode { path: path.to_owned(), field: to.field.to_owned() }),
         };
+        let mode = self.mistakes.take(mode).unwrap_or(Mode::Replace);
         if let Some(stray) = lookups.keys().find(|key| !matches!(key.as_str(), "mode" | "records")) {
             let message = format!("`{path}.{stray}` was ignored: a many2many takes `mode` and `records`");
-            self.warnings.note(WarningCode::UnknownParameter, format!("{path}.{stray}"), message)?;
+            self.warn(WarningCode::UnknownParameter, format!("{path}.{stray}"), message);
         }
         let records = match lookups.get("records") {
             Some(Value::Array(records)) => records,
@@ -115,17 +117,17 @@ impl Reader<'_> {
         for (index, record) in records.iter().enumerate() {
             let path = format!("{at}[{index}]");
             let of_record = Relation { path: &path, ..to };
-            linked.push(match (record, value::id(record)) {
+            let one = match (record, value::id(record)) {
                 (_, Some(id)) if !is_narrowed => {
                     self.questions.name_id(to.model, id, &path);
-                    Linked::Id(id)
+                    Ok(Linked::Id(id))
                 }
-                (_, Some(id)) => Linked::Question(self.lookup(of_record, &by_id(id), true)?),
-                (Value::Object(lookup), None) => Linked::Question(self.lookup(of_record, lookup, true)?),
-                (other, None) => {
-                    return Err(wrong(path, "a lookup such as {\"name\": \"…\"}, or an id", other));
-                }
-            });
+                (_, Some(id)) => self.lookup(of_record, &by_id(id), true).map(Linked::Question),
+                (Value::Object(lookup), None) => self.lookup(of_record, lookup, true).map(Linked::Question),
+                (other, None) => Err(wrong(path.clone(), "a lookup such as {\"name\": \"…\"}, or an id", other)),
+            };
+            // What is wrong keeps its place, by which the others are named.
+            linked.push(self.mistakes.take(one).unwrap_or(Linked::Id(0)));
         }
         Ok(Slot::Many { mode, records: linked, path: to.path.to_owned() })
     }
@@ -150,13 +152,15 @@ impl Reader<'_> {
             keys = kept;
             for (ignored, _) in ignored {
                 let message = format!("`{path}` is looked up by `{used}` alone; `{ignored}` was ignored");
-                self.warnings.note(WarningCode::LookupKeyIgnored, format!("{path}.{ignored}"), message)?;
+                self.warn(WarningCode::LookupKeyIgnored, format!("{path}.{ignored}"), message);
             }
         }
-        let mut typed = Vec::with_capacity(keys.len());
+        let (mut typed, mut wrong) = (Vec::with_capacity(keys.len()), Mistakes::default());
         for (key, value) in &keys {
-            typed.push((key.as_str(), self.key_value(model, key, value, path)?));
+            let value = self.key_value(model, key, value, path);
+            typed.extend(wrong.take(value).map(|value| (key.as_str(), value)));
         }
+        wrong.and(Ok(()))?;
         let keys = typed.iter().map(|(key, value)| (*key, value.as_ref())).collect();
         let lookup = Lookup { field, is_for_many, model, keys, company };
         self.questions.add(self.schemas, self.filter, lookup).map_err(|problem| match problem {
