@@ -58,9 +58,13 @@ impl Stats {
             ]
         };
         let mut table =
-            Table::new([Column::new("ROUTE").least(11), Column::new("MODEL").least(10)].into_iter().chain(counts()));
+            Table::new([Column::new("ROUTE").least(6), Column::new("MODEL").least(11)].into_iter().chain(counts()));
         for ((route, model), summary) in routes {
-            table.row([Cell::from(route_in(room, route.name())), Cell::from(&**model)].into_iter().chain(cells(summary, &times, room)));
+            table.row(
+                [Cell::from(route_in(room, route.name())), Cell::from(&**model)]
+                    .into_iter()
+                    .chain(cells(summary, &times, room)),
+            );
         }
         table.row([Cell::styled(STRONG, "all"), Cell::default()].into_iter().chain(cells(all, &times, room)));
         let mut out = Out::paged(self.view.paging);

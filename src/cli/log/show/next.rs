@@ -48,9 +48,7 @@ pub(super) fn commands(call: &Call, configured: &Configured, is_read_by_program:
         next.push((format!("explain {}", call.error), "cause and remedy"));
     }
     let widest = next.iter().map(|(command, _)| command.len()).max().unwrap_or_default();
-    let line = |(command, what)| {
-        format!("  odoo-gateway {command:<widest$}  {}", styled(DIM, &format!("# {what}")))
-    };
+    let line = |(command, what)| format!("  odoo-gateway {command:<widest$}  {}", styled(DIM, &format!("# {what}")));
     next.into_iter().map(line).collect()
 }
 
