@@ -77,6 +77,7 @@ mod shared_locks;
 mod store;
 mod support;
 mod telemetry;
+mod terminal;
 mod tls;
 mod undo;
 mod upstream;
