@@ -7,6 +7,7 @@
 
 mod abuse;
 mod accepted;
+mod backup;
 mod bad_input;
 mod batching;
 mod browser;
@@ -47,6 +48,7 @@ mod lookups;
 mod many;
 mod marker;
 mod mistakes;
+mod monitoring;
 mod named_values;
 mod new_clients;
 mod not_written;
@@ -74,6 +76,8 @@ mod shadow;
 mod shared_locks;
 mod store;
 mod support;
+mod telemetry;
+mod terminal;
 mod tls;
 mod undo;
 mod upstream;
