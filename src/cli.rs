@@ -14,6 +14,7 @@ mod hook;
 mod init;
 mod log;
 mod messages;
+mod mistakes;
 mod openapi;
 mod queue;
 mod replay;
@@ -72,8 +73,11 @@ enum Command {
     Init(init::Init),
     /// Run the gateway until SIGTERM or Ctrl-C
     Serve(Configured),
-    /// Check the configuration, the log directory and Odoo; one line each
-    Check(Configured),
+    /// Check the configuration, ports, certificates, disk and Odoo; each finding has what to do
+    ///
+    /// Exits with 0 where the gateway can start, 1 where it cannot (or, with --deny-warnings, where there are warnings), 2 for a
+    /// wrong command line.
+    Check(check::Check),
     /// Look at the interface log, whether the gateway runs or not
     #[command(subcommand)]
     Log(log::Command),
@@ -120,9 +124,10 @@ pub fn run() -> ExitCode {
         Err(error) => {
             let words = words(&error);
             let said = mask_keys(&words);
-            match is_json {
-                true => tell_json(&said),
-                false => anstream::eprintln!("{} {said}", styled(BAD, "odoo-gateway:")),
+            match (is_json, error.downcast_ref().and_then(mistakes::drawn)) {
+                (true, _) => tell_json(&said),
+                (false, Some(drawn)) => anstream::eprintln!("{drawn}"),
+                (false, None) => anstream::eprintln!("{} {said}", styled(BAD, "odoo-gateway:")),
             }
             ExitCode::FAILURE
         }
@@ -176,7 +181,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Init(args) => run(Box::pin(args.run())),
         Command::Serve(args) => run(Box::pin(async move { serve::run(args.path()?).await })),
-        Command::Check(args) => run(Box::pin(async move { check::run(&args.path()?).await })),
+        Command::Check(args) => run(Box::pin(args.run())),
         Command::Log(command) => run(Box::pin(log::run(command))),
         Command::Queue(command) => run(Box::pin(queue::run(command))),
         Command::Replay(args) => run(Box::pin(replay::run(args))),

@@ -8,6 +8,7 @@
 mod admin;
 mod app;
 mod call;
+mod certificate;
 pub mod cli;
 mod config;
 mod console;

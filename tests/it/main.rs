@@ -12,6 +12,7 @@ mod batching;
 mod browser;
 mod calls;
 mod changes;
+mod checked;
 mod cli;
 mod clients;
 mod cluster;
