@@ -1,5 +1,5 @@
-//! The command line: `odoo-gateway init`, `serve`, `check`, `client …`, `hook …`, `log …`, `queue …`, `replay`, `openapi` and
-//! `console …`.
+//! The command line: `odoo-gateway init`, `serve`, `check`, `client …`, `hook …`, `log …`, `queue …`, `replay`, `openapi`,
+//! `explain` and `console …`.
 //!
 //! Data goes to standard output, everything else to standard error. Exit status 0 is success, 1 a failure, 2 a mistake in
 //! the command line itself.

@@ -60,8 +60,8 @@ enum Calls {
     Json,
 }
 
-/// Begins to write messages.
-pub(super) fn start(messages: Messages, is_serve: bool) -> Guard {
+/// Begins to write messages, and of `serve` lines of calls, the last of which the guard waits for.
+pub(super) fn start(messages: Messages, is_serve: bool) -> Option<Guard> {
     let is_terminal = io::stderr().is_terminal();
     let is_json = match messages {
         Messages::Json => true,
@@ -77,12 +77,17 @@ pub(super) fn start(messages: Messages, is_serve: bool) -> Guard {
     let is_call = || filter_fn(|metadata| metadata.target() == CALLS);
     let said = tracing_subscriber::fmt::layer().with_writer(|| Masked(io::stderr())).with_ansi(is_terminal);
     let said = if is_json { said.json().boxed() } else { said.boxed() };
-    let (lines, guard) = Lines::start();
-    let of_calls = tracing_subscriber::fmt::layer().with_writer(lines).with_ansi(is_terminal);
-    let of_calls = match calls {
-        Calls::None => None,
-        Calls::ForPerson => Some(of_calls.event_format(ForPerson { is_terminal }).boxed()),
-        Calls::Json => Some(of_calls.json().with_current_span(false).with_span_list(false).boxed()),
+    let written = |lines| tracing_subscriber::fmt::layer().with_writer(lines).with_ansi(is_terminal);
+    let (of_calls, guard) = match calls {
+        Calls::None => (None, None),
+        Calls::ForPerson => {
+            let (lines, guard) = Lines::start();
+            (Some(written(lines).event_format(ForPerson { is_terminal }).boxed()), Some(guard))
+        }
+        Calls::Json => {
+            let (lines, guard) = Lines::start();
+            (Some(written(lines).json().with_current_span(false).with_span_list(false).boxed()), Some(guard))
+        }
     };
     tracing_subscriber::registry()
         .with(said.with_filter(levels().and(is_call().not())))
