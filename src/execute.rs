@@ -127,8 +127,7 @@ pub async fn execute(caller: &Caller, plan: Plan, settling: &Settling) -> Result
             let groups = search::groups(caller, &rpc, &grouping, most).await?;
             (Value::Array(groups), SEARCHED.to_owned(), None)
         }
-        Work::Method { rpc, on, files, then } => {
-            let message = format!("Function '{}' called successfully", rpc.method);
+        Work::Method { rpc, message, on, files, then } => {
             let (result, asked_back) = method::call(settler, rpc, on, files, then).await?;
             warnings.extend(asked_back);
             (result, message, None)

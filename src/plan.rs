@@ -8,6 +8,7 @@
 //! - `usable`: the fields of a model as a caller may use them
 //! - `hints`: what may have been meant, beside a refusal
 //! - `answer`: which fields an answer holds
+//! - `dialect`: the forms of older versions of the addon
 //! - `value`: single values by the type of their field; `search_key` and `domain`: those by which records are found
 //! - `steps`: the types of a planned write
 //! - `old_lines`: what records that are updated hold before
@@ -28,6 +29,7 @@ mod answer;
 mod attachment;
 mod compile;
 mod complete;
+mod dialect;
 mod domain;
 mod error;
 mod hints;
@@ -153,8 +155,10 @@ pub enum Work {
         most: Option<u64>,
     },
     /// `files` are created before, and their ids passed as `attachment_ids`. `then` answers the wizards that the method asks back with.
+    /// `message` is what is answered when it is done.
     Method {
         rpc: Rpc,
+        message: String,
         on: On,
         files: Vec<Value>,
         then: Vec<Then>,

@@ -130,7 +130,7 @@ pub(super) fn refusal(refusal: &Refusal, path: &str) -> Response {
         Refusal::Framing | Refusal::Host => {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        Refusal::NotFound | Refusal::Method | Refusal::Path | Refusal::UrlTooLong(_) => {}
+        Refusal::NotFound | Refusal::NoHook | Refusal::Method | Refusal::Path | Refusal::UrlTooLong(_) => {}
     }
     response
 }

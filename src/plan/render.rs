@@ -31,7 +31,7 @@ impl Plan {
             Work::Count { rpc } | Work::Groups { rpc, .. } => {
                 json!([rpc.within(policy).map_or_else(|_| rpc.render(), |rpc| rpc.render())])
             }
-            Work::Method { rpc, on, files, then } => {
+            Work::Method { rpc, on, files, then, message: _ } => {
                 let mut rendered = rpc.render();
                 if *on == On::Whichever {
                     rendered["note"] = json!("called on the model instead where the method takes no records");

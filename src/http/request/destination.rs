@@ -57,6 +57,9 @@ impl Eq for ToHook {}
 pub(in crate::http) enum Refusal {
     #[error("{}", served())]
     NotFound,
+    /// A delivery to a path that none of the hooks has. Strangers read this, so it names none.
+    #[error("no hook has this path")]
+    NoHook,
     #[error("this route takes POST only")]
     OnlyPost,
     #[error("what became of a call is asked by GET")]
@@ -103,6 +106,7 @@ impl Refusal {
     pub(in crate::http) fn code(&self) -> Code {
         match self {
             Self::NotFound => Code::NotFound,
+            Self::NoHook => Code::NoHook,
             Self::OnlyPost | Self::OnlyGet | Self::HookMethod(_) | Self::Method => Code::WrongHttpMethod,
             Self::Path => Code::InvalidPath,
             Self::UrlTooLong(_) => Code::UrlTooLong,
@@ -133,6 +137,10 @@ pub(in crate::http) fn of(method: &Method, raw: &str, proxy: &Proxy, hooks: &Hoo
         };
     }
     let path = Path::read(raw).ok_or(Refusal::Path)?;
+    // With hooks, their paths are the gateway's: a sender that is pointed at a wrong one must not get a page of Odoo's.
+    if *method == Method::POST && Hooks::owns(path.as_str()) && !(hooks.are_none() || is_named(&path, proxy)) {
+        return Err(Refusal::NoHook);
+    }
     // An Odoo that still has the addon would take a call that is spelt otherwise, past this gateway's log.
     let readings = [Some(path.trimmed()), path.behind_language().map(|path| path.trim_end_matches('/'))];
     let is_ours = |path: &str| path.strip_prefix(API).and_then(Route::named).is_some() || hooks.at(path).is_some();
@@ -149,8 +157,13 @@ fn hyphenated(text: &str) -> Option<Uuid> {
 }
 
 fn is_passed(path: &Path, proxy: &Proxy) -> bool {
+    proxy.pass == Pass::All || is_named(path, proxy)
+}
+
+/// Whether `pass` names the path, or what it begins with.
+fn is_named(path: &Path, proxy: &Proxy) -> bool {
     match &proxy.pass {
-        Pass::All => true,
+        Pass::All => false,
         Pass::Prefixes(prefixes) => prefixes.iter().any(|prefix| prefix.holds(path.as_str())),
     }
 }

@@ -94,7 +94,7 @@ impl Nearby {
 /// A record with the very values that the lookup does not count: an archived one, or one of another company.
 async fn hidden(caller: &Caller, question: &Question) -> Option<State> {
     let active = question.active.as_deref().filter(|_| !question.finds_archived);
-    if (active.is_none() && question.company.is_none()) || question.names_external_ids() {
+    if (active.is_none() && question.company.is_none()) || !question.is_by_fields() {
         return None;
     }
     let mut domain = question.terms();
@@ -115,7 +115,7 @@ async fn hidden(caller: &Caller, question: &Question) -> Option<State> {
 /// Records whose value contains the one that was looked up by, in whatever case; the closest first.
 async fn similar(caller: &Caller, question: &Question) -> Option<Vec<(i64, String)>> {
     let field = question.field.as_str();
-    let sought = question.value.as_str().filter(|_| !question.names_external_ids())?;
+    let sought = question.value.as_str().filter(|_| question.is_by_fields())?;
     let operator = if sought.trim().chars().count() < SHORT { "=ilike" } else { "ilike" };
     let domain = vec![json!([field, operator, pattern(sought.trim())])];
     let rows = rows(caller, question, domain, &[field], READ).await?;

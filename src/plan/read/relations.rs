@@ -14,6 +14,7 @@ use crate::{
     odoo::Kind,
     plan::{
         Error, WarningCode,
+        dialect::{self, OldLinks},
         error::Mistakes,
         hints::{Meant, Unknown, meant},
         lookup::{ARCHIVED, Lookup, LookupError, QuestionId, XML_ID, no_id},
@@ -39,6 +40,9 @@ pub(super) struct Relation<'p> {
 
 impl Reader<'_> {
     pub(super) fn many2one(&mut self, view: ModelView<'_>, to: Relation<'_>, value: &Value) -> Result<Slot, Error> {
+        if let Some(name) = dialect::name(self.filter.dialect, value) {
+            return self.by_name(to, name);
+        }
         match (value, value::id(value)) {
             (_, Some(id)) => {
                 self.schemas.link(view, to.field).map_err(denied(to.path))?;
@@ -58,6 +62,24 @@ impl Reader<'_> {
             _ if is_none(value) => Ok(Slot::Plain(Value::Bool(false))),
             _ => Err(wrong(to.path, "an id, a lookup such as {\"name\": \"…\"}, or false", value)),
         }
+    }
+
+    /// A record by its name.
+    fn by_name(&mut self, to: Relation<'_>, name: &str) -> Result<Slot, Error> {
+        let of = (to.field, to.model, to.company);
+        let question = self.questions.add_name(self.schemas, self.filter, of, name).map_err(denied(to.path))?;
+        Ok(Slot::One { question, path: to.path.to_owned() })
+    }
+
+    /// The records of a many2many in the form of an older version of the addon.
+    fn linked_by_old_form(&mut self, to: Relation<'_>, links: &OldLinks<'_>) -> Result<Slot, Error> {
+        for ignored in &links.ignored {
+            let path = format!("{}.{ignored}", to.path);
+            let message = format!("`{}` is looked up by `{}` alone; `{ignored}` was ignored", to.path, links.key);
+            self.warn(WarningCode::LookupKeyIgnored, path, message);
+        }
+        let mode = if links.replaces { Mode::Replace } else { Mode::Add };
+        self.linked(to, mode, &links.records(), &format!("{}.{}", to.path, links.key))
     }
 
     pub(super) fn many2many(&mut self, to: Relation<'_>, value: &Value) -> Result<Slot, Error> {
@@ -82,6 +104,9 @@ impl Reader<'_> {
             Value::Array(_) if are_commands(value) => return self.commands(to, value),
             _ => return Err(wrong(path, DUE, value)),
         };
+        if let Some(links) = dialect::links(self.filter.dialect, lookups) {
+            return self.linked_by_old_form(to, &links);
+        }
         let mode = match lookups.get("mode") {
             None | Some(Value::Null) => Ok(Mode::Replace),
             Some(Value::String(mode)) if mode == "replace" => Ok(Mode::Replace),

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    config::{CompanyFilter, Config, LookupKeys},
+    config::{CompanyFilter, Config, Dialect, LookupKeys},
     odoo::Schema,
     plan::{
         error::Mistakes, lookup::Filter, positions::position, read::Reader, schema_view::SchemaView, wording::shown,
@@ -52,7 +52,13 @@ fn schemas() -> SchemaView<'static> {
 fn translate(payload: Value, found: &[(&str, &[i64])], strict: bool) -> Result<(Value, Vec<String>), Error> {
     let schemas = schemas();
     let mut warnings = Warnings::new(strict);
-    let filter = Filter { mode: CompanyFilter::Prefer, skip: &[], keys: LookupKeys::First, ignore_case: &[] };
+    let filter = Filter {
+        mode: CompanyFilter::Prefer,
+        skip: &[],
+        keys: LookupKeys::First,
+        ignore_case: &[],
+        dialect: Dialect::Current,
+    };
     let (questions, mut mistakes) = (Questions::default(), Mistakes::default());
     let mut reader = Reader { schemas: &schemas, filter, questions, warnings: &mut warnings, mistakes: &mut mistakes };
     let draft = reader.read("order", payload.as_object().unwrap(), "payload", Some(1));
@@ -244,7 +250,13 @@ fn lines_that_cannot_be_merged_are_refused_where_they_stand() {
 fn the_same_lookup_in_many_lines_is_one_question() {
     let schemas = schemas();
     let mut warnings = Warnings::new(true);
-    let filter = Filter { mode: CompanyFilter::Prefer, skip: &[], keys: LookupKeys::First, ignore_case: &[] };
+    let filter = Filter {
+        mode: CompanyFilter::Prefer,
+        skip: &[],
+        keys: LookupKeys::First,
+        ignore_case: &[],
+        dialect: Dialect::Current,
+    };
     let (questions, mut mistakes) = (Questions::default(), Mistakes::default());
     let mut reader = Reader { schemas: &schemas, filter, questions, warnings: &mut warnings, mistakes: &mut mistakes };
     let lines: Vec<Value> = (0..50).map(|n| json!({"partner_id": {"ref": format!("R{}", n % 3)}})).collect();
