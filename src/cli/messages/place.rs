@@ -30,6 +30,10 @@ pub(in crate::cli) struct MessageFile {
 }
 
 impl Place {
+    pub(super) fn is_standard_error(&self) -> bool {
+        matches!(self, Self::StandardError)
+    }
+
     /// A file that messages are added to.
     ///
     /// # Errors
