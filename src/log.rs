@@ -53,6 +53,7 @@ pub use self::{
         lock::is_in_use,
     },
     maintain::{
+        copy::{Copied, Links, copy},
         repair::{Repaired, repair},
         settle::{NotSettled, Settlement},
         verify::{Verified, verify},
@@ -61,13 +62,14 @@ pub use self::{
         archive::Archive,
         brief::Brief,
         call::{Call, CallState, Repetition, Settled},
+        figures::Figures,
         filter::Filter,
         follow::FollowPosition,
         news::{News, Place},
         page::{Cursor, Page},
         route::RecordedRoute,
     },
-    step::{Step, StepOf},
+    step::StepOf,
     write::{
         acted::{Acted, Action, Operator},
         entry::Entry,
@@ -78,6 +80,7 @@ pub use self::{
 };
 use crate::{
     config::{self, Kept},
+    control::Holder,
     route::Route,
 };
 
@@ -86,8 +89,8 @@ use crate::{
 pub enum Error {
     #[error("cannot use the log directory `{}`: {source}", path.display())]
     Directory { path: PathBuf, source: Arc<io::Error> },
-    #[error("the log `{}` is in use by another gateway", .0.display())]
-    InUse(PathBuf),
+    #[error("the log `{}` is in use by another process{}", .0.display(), .1)]
+    InUse(PathBuf, Holder),
     #[error(
         "the log is damaged: `{}` is not as it was written from byte {offset} on, where line {seq} should be; `odoo-gateway log verify` shows all damage, `odoo-gateway log repair` puts the file aside and keeps its whole lines",
         file.display()

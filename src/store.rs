@@ -16,6 +16,7 @@ mod call;
 mod callback;
 mod change;
 mod clock;
+mod copy;
 mod error;
 mod look;
 #[cfg(test)]
@@ -52,6 +53,7 @@ pub use self::{
     error::Error,
     look::{Depth, Filter, KnownKey, OutcomeCursor},
     postgres::AdvisoryLocks,
+    sqlite::holder,
 };
 
 /// No retry waits longer than this.

@@ -25,8 +25,9 @@ use super::{
     schema,
     upkeep::Release,
 };
+use crate::control::Holder;
 
-const FILE: &str = "store.sqlite";
+pub(super) const FILE: &str = "store.sqlite";
 const LOCK: &str = "store.lock";
 /// So many operations wait for the writer at most.
 const WAITING: usize = 4096;
@@ -67,7 +68,7 @@ impl Sqlite {
         };
         let path = folder.join(FILE);
         let lock = if gateway {
-            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| unusable(&error))?;
+            make_folder(folder).map_err(|error| unusable(&error))?;
             Some(lock(folder).await?)
         } else {
             None
@@ -95,6 +96,11 @@ impl Sqlite {
     }
 }
 
+/// Makes the folder where it is missing.
+pub(super) fn make_folder(folder: &Path) -> std::io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
 /// Keeps a second gateway out, for as long as the file is open. A process that is being replaced, or one that it has just started,
 /// may have the lock for a moment.
 async fn lock(folder: &Path) -> Result<File, Error> {
@@ -106,10 +112,17 @@ async fn lock(folder: &Path) -> Result<File, Error> {
         match file.try_lock() {
             Ok(()) => return Ok(file),
             Err(TryLockError::WouldBlock) if Instant::now() < until => time::sleep(LOCKED / 20).await,
-            Err(TryLockError::WouldBlock) => return Err(Error::InUse(folder.join(FILE))),
+            Err(TryLockError::WouldBlock) => return Err(Error::InUse(folder.join(FILE), Holder::of(&path))),
             Err(TryLockError::Error(error)) => return Err(unusable(error)),
         }
     }
+}
+
+/// The process that has the store of this folder, where one has it.
+pub fn holder(folder: &Path) -> Option<Holder> {
+    let path = folder.join(LOCK);
+    let file = OpenOptions::new().write(true).open(&path).ok()?;
+    matches!(file.try_lock(), Err(TryLockError::WouldBlock)).then(|| Holder::of(&path))
 }
 
 fn url(path: &Path) -> String {
@@ -133,6 +146,13 @@ async fn prepare(connection: &mut AnyConnection) -> Result<(), SqlError> {
         sqlx::raw_sql(pragma).execute(&mut *connection).await?;
     }
     Ok(())
+}
+
+impl Sqlite {
+    /// Runs what must not be within a transaction and may take long.
+    pub(super) async fn whole<O: Operation>(&self, operation: O) -> Result<O::Reply, Error> {
+        self.read(operation).await
+    }
 }
 
 impl Backend for Sqlite {
