@@ -11,6 +11,7 @@
 mod format;
 mod maintain;
 mod read;
+mod step;
 mod write;
 
 use std::{
@@ -68,6 +69,7 @@ pub use self::{
         page::{Cursor, Page},
         route::RecordedRoute,
     },
+    step::{Step, StepOf},
     write::{
         acted::{Acted, Action, Operator},
         entry::Entry,

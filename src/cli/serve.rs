@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::Context;
+use jiff::Timestamp;
 use listenfd::ListenFd;
 use sd_notify::NotifyState;
 use tokio::{
@@ -26,6 +27,7 @@ use crate::{
     deliver,
     http::{Public, serve::server::Server},
     monitor,
+    operations::status::Running,
 };
 
 /// How long the last traces may take at a stop.
@@ -53,7 +55,7 @@ pub(super) async fn run(file: PathBuf) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("cannot write into {}", config.log.directory.display()))?;
     let posted = Arc::new(posted);
     allow_connections(config.limits.connections.get());
-    let current = Arc::new(Current::new(site.clone(), file));
+    let current = Arc::new(Current::new(site.clone(), file, seen.clone()));
     // Both end with the process.
     tokio::spawn({
         let current = current.clone();
@@ -73,7 +75,9 @@ pub(super) async fn run(file: PathBuf) -> anyhow::Result<ExitCode> {
 
     let drain = config.server.drain;
     let console = Arc::new(Console::new(current.clone(), posted.clone()));
-    let front = Private { current: current.clone(), posted: posted.clone(), console, public: public.admission() };
+    let running = Running { since: Timestamp::now(), url: public_url, admin: private_url };
+    let front =
+        Private { current: current.clone(), posted: posted.clone(), console, public: public.admission(), running };
     let served = public.serve(Public(current.sites()), stop.clone(), drain);
     let administered = private.serve(front, stop.clone(), drain);
     let deadline = async {
