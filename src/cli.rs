@@ -21,6 +21,7 @@ mod queue;
 mod replay;
 mod serve;
 mod shadow;
+mod shell;
 mod status;
 mod terminal;
 
@@ -81,12 +82,12 @@ enum Command {
     Serve(Configured),
     /// Check the configuration, the log directory and Odoo; one line each
     Check(Configured),
+    /// Say how the gateway that runs is: what it does, how busy it is, what needs a person
+    Status(status::Options),
     /// Copy the log and the store into a folder, while the gateway runs
     Backup(backup::Backup),
     /// Put a backup in place, where there is no log and no store yet
     Restore(backup::Restore),
-    /// Say how the gateway that runs is: what it does, how busy it is, what needs a person
-    Status(status::Options),
     /// Look at the interface log, whether the gateway runs or not
     #[command(subcommand)]
     Log(log::Command),
@@ -204,9 +205,9 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Init(args) => run(Box::pin(args.run())),
         Command::Serve(args) => run(Box::pin(async move { serve::run(args.path()?).await })),
         Command::Check(args) => run(Box::pin(async move { check::run(&args.path()?).await })),
+        Command::Status(args) => run(Box::pin(status::run(args))),
         Command::Backup(args) => run(Box::pin(args.run())),
         Command::Restore(args) => run(Box::pin(args.run())),
-        Command::Status(args) => run(Box::pin(status::run(args))),
         Command::Log(command) => run(Box::pin(log::run(command))),
         Command::Queue(command) => run(Box::pin(queue::run(command))),
         Command::Replay(args) => run(Box::pin(replay::run(args))),

@@ -69,7 +69,7 @@ pub use self::{
         page::{Cursor, Page},
         route::RecordedRoute,
     },
-    step::{Step, StepOf},
+    step::StepOf,
     write::{
         acted::{Acted, Action, Operator},
         entry::Entry,

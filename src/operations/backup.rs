@@ -124,7 +124,7 @@ pub async fn restore(config: &Config, from: &Path, delivers: bool) -> Result<Res
     }
     let verified = blocking(move || {
         log::copy(&source, &target, Links::Never)?;
-        log::verify(&target, |_| {})
+        log::verify(&target, |_| ())
     })
     .await?;
     let mut paused = Vec::new();
