@@ -94,7 +94,7 @@ async fn check_warns_of_a_key_that_expires_in_odoo_soon() {
     std::fs::write(folder.path().join("shop.key"), &odoo.key).unwrap();
     let home = folder.path().to_owned();
     let (_, out, said) = tokio::task::spawn_blocking(move || run_in(&home, &["check"])).await.unwrap();
-    assert!(out.contains("`shop`: its API key in Odoo expires in 5 days"), "{out}{said}");
+    assert!(out.contains("the API key of `shop` in Odoo expires in 5 days"), "{out}{said}");
 }
 
 #[test]
