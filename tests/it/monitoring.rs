@@ -52,8 +52,13 @@ async fn what_a_gateway_tells_is_right_by_prometheus() {
     let client = Client::with_header(&gateway, "x-api-key", &key);
     client.call("search_data", "res.country", json!({"payload": {"limit": 1}})).await;
     client.call("search_data", "no.such.model", json!({"payload": {}})).await;
-    // The log is looked at once the gateway is up.
-    poll_for(async || gateway.metrics().await.contains_key("odoo_gateway_log_in_doubt_calls")).await;
+    // The log and the database are looked at once the gateway is up.
+    let looked_at = ["odoo_gateway_log_in_doubt_calls", "odoo_gateway_database_up"];
+    poll_for(async || {
+        let series = gateway.metrics().await;
+        looked_at.iter().all(|name| series.contains_key(*name))
+    })
+    .await;
     let text = http().get(format!("{}/metrics", gateway.admin)).send().await.unwrap().text().await.unwrap();
 
     let (is_right, said) = promtool(&["check", "metrics"], &text);
@@ -62,6 +67,7 @@ async fn what_a_gateway_tells_is_right_by_prometheus() {
     // That rules and dashboard name nothing else, a unit test says (`metrics::tests`).
     let series = gateway.metrics().await;
     let value = |name: &str| series.get(name).copied().unwrap_or_default();
+    assert_eq!(value("odoo_gateway_database_up"), 1.0);
     assert_eq!(value("odoo_gateway_client_calls_total{client=\"shop\",state=\"done\"}"), 1.0, "{series:#?}");
     assert_eq!(value("odoo_gateway_client_expiry_timestamp_seconds{client=\"shop\"}"), 4_102_444_800.0);
     assert!(value("odoo_gateway_certificate_expiry_timestamp_seconds{certificate=\"upstream.ca\"}") > 1.7e9);
