@@ -43,6 +43,7 @@ Exit status:
   0  done; of `log verify` the log is sound, of `check` nothing fails
   1  failed, refused or not found; the sentence on standard error says what
   2  a mistake in the command line
+  3  of `status`: no gateway runs
   A command that tells more by its exit status says so in its own --help.
 
 Output for people fits the terminal, has its colours where NO_COLOR is not set, and goes through a pager where it is long
