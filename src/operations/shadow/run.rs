@@ -125,7 +125,8 @@ impl Shadow {
             report.add_plan(write, answer.result(), &answer.answered()["warnings"]);
         } else {
             let failure = answer.failure();
-            report.add_refusal(write, &failure.code, &failure.message);
+            let path = answer.answered()["error"]["path"].as_str().unwrap_or_default();
+            report.add_refusal(write, (&failure.code, path), &failure.message);
         }
         Ok(())
     }
