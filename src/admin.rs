@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::{
     call::Service,
+    config::Config,
     console::Console,
     control::Posted,
     current::Current,
@@ -21,16 +22,18 @@ use crate::{
     limits::{ConcurrencyLimit, Exceeded},
     log::{Acted, NotSettled, Operator, Settlement},
     memory::Memory,
-    metrics::Reading,
-    operations::{queue::depths_to_json, replay::ReplayRequest, settlement},
+    metrics::{Form, Reading},
+    operations::{
+        queue::depths_to_json,
+        replay::ReplayRequest,
+        settlement,
+        status::{Running, Status},
+    },
     wire::{Response, collect},
 };
 
 /// The room for what an operator's request has beside the recorded body.
 const ENVELOPE: u64 = 64 << 10;
-
-/// What Prometheus reads (OpenMetrics 1.0).
-const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What stands behind the admin listener.
 #[derive(Debug, Clone)]
@@ -40,6 +43,7 @@ pub struct Private {
     pub console: Arc<Console>,
     /// The connections of the public listener.
     pub public: Arc<ConcurrencyLimit>,
+    pub running: Running,
 }
 
 impl Front for Private {
@@ -48,15 +52,16 @@ impl Front for Private {
     }
 
     /// Answers `/health` (this process), `/ready` (the log takes lines, Odoo answers), `/metrics`, `/queue` (how many calls wait) and,
-    /// to the operator, `/replay`, `/settle` and `/acted`. The pages are the console's.
+    /// to the operator, `/status`, `/replay`, `/settle` and `/acted`. The pages are the console's.
     async fn answer(&self, peer: IpAddr, request: http::Request<Incoming>) -> Response {
         let site = self.current.site();
         let calls = &site.calls;
         match (request.method(), request.uri().path()) {
             (&Method::GET, "/health") => respond::json_response(StatusCode::OK, &json!({"status": "pass"})),
             (&Method::GET, "/ready") => ready(calls).await,
-            (&Method::GET, "/metrics") => self.metrics(&site),
+            (&Method::GET, "/metrics") => self.metrics(&site, Form::wanted(request.headers())),
             (&Method::GET, "/queue") if !wants_page(request.headers()) => queue(calls).await,
+            (&Method::GET, "/status") => self.status(&site, request.headers()).await,
             (&Method::POST, "/replay") => replay(calls, &self.posted, peer, request).await,
             (&Method::POST, "/settle") => settle(calls, &self.posted, request).await,
             (&Method::POST, "/acted") => acted(calls, &self.posted, request).await,
@@ -79,23 +84,47 @@ impl Front for Private {
 }
 
 impl Private {
-    fn metrics(&self, site: &Site) -> Response {
+    /// How the gateway is, to the operator.
+    async fn status(&self, site: &Site, headers: &HeaderMap) -> Response {
+        if !self.posted.admits(headers) {
+            return not_the_operator();
+        }
+        let requests = site.requests.open() as u64;
+        match Status::of(&self.running, self.current.configuration(), &site.calls, requests).await {
+            Ok(status) => respond::json_response(StatusCode::OK, &json!(status)),
+            Err(error) => refusal(StatusCode::SERVICE_UNAVAILABLE, "log_failed", &error.to_string()),
+        }
+    }
+
+    fn metrics(&self, site: &Site, form: Form) -> Response {
         let calls = &site.calls;
+        let Config { limits, upstream, log, .. } = &*calls.config;
         let (odoo_in_flight, odoo_waiting) = calls.odoo.load();
         let (log_waiting, log_free) = calls.log.load();
-        let text = calls.metrics.render(Reading {
+        let breaker = calls.odoo.limit();
+        let breaker = breaker.breaker();
+        let reading = Reading {
             connections: self.public.open(),
+            max_connections: limits.connections.get(),
             requests: site.requests.open(),
+            max_requests: limits.requests.get(),
             body_bytes: calls.memory.held(),
+            max_body_bytes: limits.bodies.as_u64(),
             odoo_in_flight,
+            max_odoo_in_flight: usize::from(upstream.max_in_flight.get()),
             odoo_waiting,
-            odoo_up: calls.odoo.limit().breaker().is_up(),
+            max_odoo_waiting: upstream.queue,
+            odoo_up: breaker.is_up(),
+            is_breaker_open: breaker.is_open(),
             log_up: calls.log.check().is_ok(),
             log_waiting,
             log_free,
-        });
+            log_min_free: log.min_free.as_u64(),
+            max_log_bytes: log.max_total.as_u64(),
+        };
+        let text = calls.metrics.render(reading, form);
         let mut response = http::Response::new(Full::new(text.into()).map_err(|never| match never {}).boxed_unsync());
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(METRICS));
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(form.content_type()));
         response
     }
 }
@@ -178,14 +207,18 @@ async fn told<T: DeserializeOwned>(
     size: u64,
 ) -> Result<T, Response> {
     if !posted.admits(request.headers()) {
-        let words = "`odoo-gateway replay` and `log settle` show the token that they find beside the log";
-        return Err(refusal(StatusCode::UNAUTHORIZED, "not_the_operator", words));
+        return Err(not_the_operator());
     }
     let mut limits = calls.config.limits.clone();
     limits.body = ByteSize(size);
     let body = collect(request.into_body(), &limits, &Memory::new(limits.bodies.as_u64())).await;
     let body = body.map_err(|error| refusal(StatusCode::BAD_REQUEST, "body_broken", &error.to_string()))?;
     serde_json::from_slice(&body).map_err(|error| refusal(StatusCode::BAD_REQUEST, "invalid_json", &error.to_string()))
+}
+
+fn not_the_operator() -> Response {
+    let words = "`odoo-gateway status`, `replay` and `log settle` show the token that they find beside the log";
+    refusal(StatusCode::UNAUTHORIZED, "not_the_operator", words)
 }
 
 fn refusal(status: StatusCode, code: &str, message: &str) -> Response {

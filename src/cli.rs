@@ -1,11 +1,13 @@
-//! The command line: `odoo-gateway init`, `serve`, `check`, `client …`, `hook …`, `log …`, `queue …`, `replay`, `openapi` and
-//! `console …`.
+//! The command line: `odoo-gateway init`, `serve`, `check`, `status`, `client …`, `hook …`, `log …`, `queue …`, `replay`,
+//! `openapi`, `console …`, `completions` and `man`.
 //!
 //! Data goes to standard output, everything else to standard error. Exit status 0 is success, 1 a failure, 2 a mistake in
-//! the command line itself.
+//! the command line itself; `status` has 3 where no gateway runs.
 
+mod backup;
 mod check;
 mod client;
+mod completions;
 mod configuration;
 mod configured;
 mod console;
@@ -19,9 +21,11 @@ mod queue;
 mod replay;
 mod serve;
 mod shadow;
+mod shell;
+mod status;
 mod terminal;
 
-use std::{env, fs, pin::Pin, process::ExitCode, time::Duration};
+use std::{env, fs, path::PathBuf, pin::Pin, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
 
@@ -63,6 +67,9 @@ struct Cli {
     /// How the program says on standard error what it does, and `serve` which calls it makes
     #[arg(long, global = true, value_name = "FORMAT", default_value = "auto", env = "ODOO_GATEWAY_MESSAGES")]
     messages: Messages,
+    /// Write what the program says into this file and not to standard error; it may be moved away at any time
+    #[arg(long, global = true, value_name = "FILE", env = "ODOO_GATEWAY_MESSAGES_FILE")]
+    messages_file: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -75,6 +82,12 @@ enum Command {
     Serve(Configured),
     /// Check the configuration, the log directory and Odoo; one line each
     Check(Configured),
+    /// Say how the gateway that runs is: what it does, how busy it is, what needs a person
+    Status(status::Options),
+    /// Copy the log and the store into a folder, while the gateway runs
+    Backup(backup::Backup),
+    /// Put a backup in place, where there is no log and no store yet
+    Restore(backup::Restore),
     /// Look at the interface log, whether the gateway runs or not
     #[command(subcommand)]
     Log(log::Command),
@@ -98,6 +111,10 @@ enum Command {
     /// The console in the browser
     #[command(subcommand)]
     Console(console::Command),
+    /// Print what a shell completes: bash, zsh or fish
+    Completions(completions::Completions),
+    /// Write the pages of the manual, one for each command
+    Man(completions::Pages),
     /// Runs templates for the gateway that starts it
     #[command(name = crate::hook::COMMAND, hide = true)]
     HookWorker,
@@ -115,7 +132,15 @@ pub fn run() -> ExitCode {
         }
         Err(error) => error.exit(),
     };
-    let _lines = messages::start(cli.messages, matches!(cli.command, Command::Serve(_)));
+    let place = match cli.messages_file.as_deref().map(messages::Place::into_file) {
+        None => messages::Place::StandardError,
+        Some(Ok(place)) => place,
+        Some(Err(error)) => {
+            anstream::eprintln!("{} --messages-file: {error}", styled(BAD, "odoo-gateway:"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let _lines = messages::start(cli.messages, matches!(cli.command, Command::Serve(_)), place);
     match dispatch(cli.command) {
         Ok(code) => code,
         // The reader of the output has closed it.
@@ -180,6 +205,9 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Init(args) => run(Box::pin(args.run())),
         Command::Serve(args) => run(Box::pin(async move { serve::run(args.path()?).await })),
         Command::Check(args) => run(Box::pin(async move { check::run(&args.path()?).await })),
+        Command::Status(args) => run(Box::pin(status::run(args))),
+        Command::Backup(args) => run(Box::pin(args.run())),
+        Command::Restore(args) => run(Box::pin(args.run())),
         Command::Log(command) => run(Box::pin(log::run(command))),
         Command::Queue(command) => run(Box::pin(queue::run(command))),
         Command::Replay(args) => run(Box::pin(replay::run(args))),
@@ -188,6 +216,8 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Client(command) => run(Box::pin(client::run(command))),
         Command::Hook(command) => run(Box::pin(hook::run(command))),
         Command::Console(command) => command.run(),
+        Command::Completions(args) => args.run(),
+        Command::Man(args) => args.run(),
         Command::Explain(args) => args.run(),
         Command::HookWorker => {
             crate::hook::serve()?;

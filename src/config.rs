@@ -14,6 +14,7 @@ mod log;
 mod policy;
 mod signature;
 mod source;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 
@@ -46,6 +47,7 @@ pub use self::{
     policy::{OwnCredentials, Rules},
     signature::{Algorithm, Encoding, Form, Padding, Part, Parts, Proof, Scheme, SecretEncoding, Signature, Token},
     source::Source,
+    telemetry::Telemetry,
 };
 use crate::policy::Name;
 
@@ -71,6 +73,7 @@ pub struct Config {
     pub delivery: Delivery,
     pub cluster: Cluster,
     pub compat: Compat,
+    pub telemetry: Telemetry,
     pub files: Files,
     pub proxy: Proxy,
     pub limits: Limits,
@@ -224,6 +227,9 @@ impl Config {
         config.clients.iter_mut().for_each(|client| client.relative_to(folder));
         config.hooks.iter_mut().for_each(|hook| hook.relative_to(folder));
         config.console.relative_to(folder);
+        if let Some(file) = &mut config.telemetry.otlp_headers_file {
+            *file = folder.join(&file);
+        }
         Ok(config)
     }
 
@@ -236,6 +242,7 @@ impl Config {
             ("[log]", self.log != other.log),
             ("[delivery]", self.delivery != other.delivery),
             ("[cluster]", !self.cluster.is_same(&other.cluster)),
+            ("[telemetry]", self.telemetry != other.telemetry),
         ];
         let changed: Vec<&str> = sections.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name).collect();
         (!changed.is_empty()).then(|| changed.join(", "))
@@ -330,6 +337,7 @@ impl Config {
         self.log.check()?;
         self.delivery.check()?;
         self.console.check(LONGEST_WAIT)?;
+        self.telemetry.check()?;
         client::check(&self.clients)?;
         hook::check(&self.hooks, &self.clients)
     }

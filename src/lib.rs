@@ -8,6 +8,7 @@
 mod admin;
 mod app;
 mod call;
+mod certificate;
 pub mod cli;
 mod config;
 mod console;
@@ -25,6 +26,7 @@ pub mod literal;
 mod log;
 mod memory;
 mod metrics;
+mod monitor;
 mod odoo;
 mod openapi;
 mod operations;
@@ -33,6 +35,7 @@ mod policy;
 mod proxy;
 mod route;
 pub mod store;
+mod telemetry;
 mod web;
 mod wire;
 

@@ -6,6 +6,7 @@
 //! Invariant: a function that is `async` blocks no thread of the runtime; it reads the log in `spawn_blocking`.
 
 pub mod acts;
+pub mod backup;
 pub mod calls;
 pub mod filter;
 pub mod gateway;
@@ -19,6 +20,7 @@ pub mod replay;
 pub mod settlement;
 pub mod shadow;
 pub mod statistics;
+pub mod status;
 pub mod tried;
 pub mod usage;
 

@@ -1,6 +1,7 @@
 //! `odoo-gateway check`: what an operator needs to know before the first call.
 
 mod console;
+mod expiry;
 mod hooks;
 
 use std::{fmt::Display, path::Path, process::ExitCode, sync::Arc, time::Duration};
@@ -58,6 +59,7 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
         report.line("console", console::line(&config.console));
         console::notes(&config).iter().for_each(|note| Report::note("console", note));
     }
+    expiry::of_clients(&config).iter().for_each(|note| Report::note("client", note));
     let odoo = match Odoo::build(&config.upstream, &config.lookup_cache, Arc::default()) {
         Ok(odoo) => Arc::new(odoo),
         Err(error) => {
@@ -86,6 +88,7 @@ pub(super) async fn run(path: &Path) -> anyhow::Result<ExitCode> {
         report.line("in flight", Ok::<_, &str>(in_flight(&odoo, config.upstream.max_in_flight.get()).await));
         for client in clients.iter().flat_map(Clients::iter) {
             report.line("client", account(&odoo, client, config.limits.call_timeout).await);
+            expiry::of_key(&odoo, client).await.iter().for_each(|note| Report::note("client", note));
         }
     }
     Ok(report.exit_code())

@@ -5,9 +5,11 @@ use std::{
     path::PathBuf,
     process::ExitCode,
     sync::Arc,
+    time::Duration,
 };
 
 use anyhow::Context;
+use jiff::Timestamp;
 use listenfd::ListenFd;
 use sd_notify::NotifyState;
 use tokio::{
@@ -24,8 +26,12 @@ use crate::{
     current::{self, Current},
     deliver,
     http::{Public, serve::server::Server},
+    monitor,
+    operations::status::Running,
 };
 
+/// How long the last traces may take at a stop.
+const LAST_SPANS: Duration = Duration::from_secs(3);
 /// Descriptors that are taken by other things than connections: files, Odoo's connections, the log.
 const OTHER_FILES: u64 = 256;
 
@@ -49,13 +55,14 @@ pub(super) async fn run(file: PathBuf) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("cannot write into {}", config.log.directory.display()))?;
     let posted = Arc::new(posted);
     allow_connections(config.limits.connections.get());
-    let current = Arc::new(Current::new(site.clone(), file));
+    let current = Arc::new(Current::new(site.clone(), file, seen.clone()));
     // Both end with the process.
     tokio::spawn({
         let current = current.clone();
         async move { current.keep(hangup, seen).await }
     });
     let delivered = deliver::start(&current, stop.clone())?;
+    tokio::spawn(monitor::watch(current.clone(), stop.clone()));
     keep_watchdog_quiet();
     // Before anybody can read the addresses and ask for a reload, which systemd must be told of later.
     let _ = sd_notify::notify(&[NotifyState::Ready]);
@@ -68,7 +75,9 @@ pub(super) async fn run(file: PathBuf) -> anyhow::Result<ExitCode> {
 
     let drain = config.server.drain;
     let console = Arc::new(Console::new(current.clone(), posted.clone()));
-    let front = Private { current: current.clone(), posted: posted.clone(), console, public: public.admission() };
+    let running = Running { since: Timestamp::now(), url: public_url, admin: private_url };
+    let front =
+        Private { current: current.clone(), posted: posted.clone(), console, public: public.admission(), running };
     let served = public.serve(Public(current.sites()), stop.clone(), drain);
     let administered = private.serve(front, stop.clone(), drain);
     let deadline = async {
@@ -89,6 +98,7 @@ pub(super) async fn run(file: PathBuf) -> anyhow::Result<ExitCode> {
     if !is_drained {
         tracing::error!(calls = site.calls.tasks.len(), "calls were still under way when the drain was over");
     }
+    site.calls.telemetry.close(LAST_SPANS).await;
     posted.remove();
     site.calls.log.close().await;
     Ok(if is_drained && is_delivered { ExitCode::SUCCESS } else { ExitCode::FAILURE })

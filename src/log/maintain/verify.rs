@@ -28,6 +28,7 @@ use crate::{
             recovery::{End, later_lines, recover},
             segment::{Header, Segment, decompress, decompress_what_can_be, list},
         },
+        step::{Step, StepOf},
     },
 };
 
@@ -82,11 +83,11 @@ impl Verified {
     }
 }
 
-/// Verifies the log in this folder, and changes nothing.
+/// Verifies the log in this folder, and changes nothing. `told` is called after each segment and each blob.
 ///
 /// # Errors
 /// The folder of the log cannot be read.
-pub fn verify(folder: &Path) -> Result<Verified, Error> {
+pub fn verify(folder: &Path, mut told: impl FnMut(Step)) -> Result<Verified, Error> {
     let failed = |source| directory_error(folder, source);
     let disk = Disk::new(folder);
     let is_live = is_in_use(folder);
@@ -102,9 +103,10 @@ pub fn verify(folder: &Path) -> Result<Verified, Error> {
         if !bytes.is_empty() || !is_live {
             verification.segment(&disk, segment, (&name, &bytes), number + 1 == count, is_live);
         }
+        told(Step { what: StepOf::Segments, done: number + 1, all: count });
     }
     verification.check_chain();
-    verification.check_blobs(&disk, is_live);
+    verification.check_blobs(&disk, is_live, told);
     Ok(verification.verified)
 }
 
@@ -296,10 +298,11 @@ impl Verification {
         }
     }
 
-    fn check_blobs(&mut self, disk: &Disk, is_live: bool) {
+    fn check_blobs(&mut self, disk: &Disk, is_live: bool, mut told: impl FnMut(Step)) {
         let blobs = std::mem::take(&mut self.blobs);
-        self.verified.blobs = blobs.len();
-        for (sha256, line_in) in blobs {
+        let all = blobs.len();
+        self.verified.blobs = all;
+        for (number, (sha256, line_in)) in (1..).zip(blobs) {
             let name = blob::file(&sha256);
             match blob::read(disk, &sha256) {
                 Ok(_) => {}
@@ -314,6 +317,7 @@ impl Verification {
                 }
                 Err(error) => self.verified.note(Grade::Damaged, &name, error.to_string()),
             }
+            told(Step { what: StepOf::Blobs, done: number, all });
         }
     }
 }

@@ -79,6 +79,8 @@ pub enum NotReplayable {
     Hidden(String),
     #[error("it was a dry run")]
     DryRun,
+    #[error("it was answered with the outcome of an earlier call with its key, which is the one to run again")]
+    KnownKey,
     #[error("a part of its payload is gone from the log's folder")]
     Gone,
     #[error("its caller used a credential of their own, which is not kept")]
@@ -272,9 +274,12 @@ fn root_of(archive: &Archive, call: &Call) -> Result<Call, NotReplayable> {
 fn check_states(root: &Call, call: &Call, is_free: bool) -> Result<(), NotReplayable> {
     let is_any = |state: CallState| root.repeated_by.iter().any(|repetition| repetition.state == state);
     match root.state {
+        // Its payload says so, which only another dry run may have.
+        CallState::DryRun => Ok(()),
         CallState::Running => Err(NotReplayable::Running),
         _ if is_any(CallState::Running) => Err(NotReplayable::Running),
         _ if is_free => Ok(()),
+        CallState::Ignored if root.repeat_of.is_some() => Err(NotReplayable::KnownKey),
         CallState::Queued => Err(NotReplayable::Queued),
         _ if root.state == CallState::Done || call.state == CallState::Done => Err(NotReplayable::Done),
         _ if root.is_repeated() => Err(NotReplayable::Repeated),

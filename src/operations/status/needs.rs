@@ -14,17 +14,17 @@ const HOUR: usize = 3;
 
 /// One thing to be looked at.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Need {
+pub struct Need {
     /// `bad` or `doubt`.
-    pub(super) class: &'static str,
-    pub(super) title: String,
-    pub(super) words: String,
-    /// Where it is seen, if there is such a page.
-    pub(super) link: String,
+    pub class: &'static str,
+    pub title: String,
+    pub words: String,
+    /// The page of the console where it is seen, if there is one.
+    pub link: String,
 }
 
 /// `day` is the overview of the last 24 hours.
-pub(super) fn of(facts: &Facts, day: &Overview, config: &Config) -> Vec<Need> {
+pub fn of(facts: &Facts, day: &Overview, config: &Config) -> Vec<Need> {
     let mut needs = Vec::new();
     machinery(facts, &mut needs);
     calls(facts, day, &mut needs);
