@@ -23,6 +23,7 @@ use crate::{
     log::{Acted, NotSettled, Operator, Settlement},
     memory::Memory,
     metrics::{Form, Reading},
+    odoo,
     operations::{
         queue::depths_to_json,
         replay::ReplayRequest,
@@ -139,14 +140,25 @@ fn wants_page(headers: &HeaderMap) -> bool {
 
 async fn ready(calls: &Service) -> Response {
     let log = calls.log.check();
-    let (odoo, store) = tokio::join!(calls.odoo.readiness(), calls.store.check());
-    let is_ready = log.is_ok() && odoo.is_ok();
+    let odoo = async {
+        let release = calls.odoo.readiness().await?;
+        Ok::<_, odoo::Error>((release, calls.odoo.serves_database_now().await))
+    };
+    let (odoo, store) = tokio::join!(odoo, calls.store.check());
+    let is_ready = log.is_ok() && odoo.as_ref().is_ok_and(|(_, database)| *database != Some(false));
     let body = json!({
         "ready": is_ready,
         // Calls without a key are served without it, so that a store that all gateways share does not take all of them away.
         "store": store.map_or_else(|error| error.to_string(), |()| "answers".to_owned()),
         "log": log.map_or_else(|error| error.to_string(), |()| "writable".to_owned()),
-        "odoo": odoo.map_or_else(|error| json!(error.for_operator()), |release| json!(release)),
+        "odoo": odoo.map_or_else(|error| json!(error.for_operator()), |(release, database)| {
+            json!({"version": release.version, "edition": release.edition, "database": match database {
+                Some(true) => "served",
+                Some(false) => "missing",
+                // This Odoo tells only after a login.
+                None => "unknown",
+            }})
+        }),
     });
     respond::json_response(if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &body)
 }

@@ -160,8 +160,14 @@ fn assemble(
     let memory = memory.unwrap_or_else(|| Memory::new(most));
     memory.limit_to(most);
     // Before anybody calls: what the operator has configured goes before what strangers try.
-    for client in clients.iter() {
-        odoo.failed_logins().trust(client.credential.fingerprint());
+    for credential in clients.iter().filter_map(|client| client.credential().ok()) {
+        odoo.failed_logins().trust(credential.fingerprint());
+    }
+    for (client, lack) in clients.missing() {
+        tracing::warn!(client, "this client is not served: {lack}");
+    }
+    for (hook, lack) in hooks.missing() {
+        tracing::warn!(hook, "this hook can fetch nothing: {lack}");
     }
     metrics
         .admit(config.clients.iter().map(|client| client.name.as_str()), config.hooks.iter().map(config::Hook::name));

@@ -16,6 +16,7 @@ mod hook;
 mod init;
 mod log;
 mod messages;
+mod mistakes;
 mod openapi;
 mod queue;
 mod replay;
@@ -80,8 +81,11 @@ enum Command {
     Init(init::Init),
     /// Run the gateway until SIGTERM or Ctrl-C
     Serve(Configured),
-    /// Check the configuration, the log directory and Odoo; one line each
-    Check(Configured),
+    /// Check the configuration, ports, certificates, disk and Odoo; each finding has what to do
+    ///
+    /// Exits with 0 where the gateway can start, 1 where it cannot (or, with --deny-warnings, where there are warnings), 2 for a
+    /// wrong command line.
+    Check(check::Check),
     /// Say how the gateway that runs is: what it does, how busy it is, what needs a person
     Status(status::Options),
     /// Copy the log and the store into a folder, while the gateway runs
@@ -148,9 +152,10 @@ pub fn run() -> ExitCode {
         Err(error) => {
             let words = words(&error);
             let said = mask_keys(&words);
-            match is_json {
-                true => tell_json(&said),
-                false => anstream::eprintln!("{} {said}", styled(BAD, "odoo-gateway:")),
+            match (is_json, error.downcast_ref().and_then(mistakes::drawn)) {
+                (true, _) => tell_json(&said),
+                (false, Some(drawn)) => anstream::eprintln!("{drawn}"),
+                (false, None) => anstream::eprintln!("{} {said}", styled(BAD, "odoo-gateway:")),
             }
             ExitCode::FAILURE
         }
@@ -204,7 +209,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Init(args) => run(Box::pin(args.run())),
         Command::Serve(args) => run(Box::pin(async move { serve::run(args.path()?).await })),
-        Command::Check(args) => run(Box::pin(async move { check::run(&args.path()?).await })),
+        Command::Check(args) => run(Box::pin(args.run())),
         Command::Status(args) => run(Box::pin(status::run(args))),
         Command::Backup(args) => run(Box::pin(args.run())),
         Command::Restore(args) => run(Box::pin(args.run())),

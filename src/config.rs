@@ -7,11 +7,14 @@ mod client;
 mod console;
 mod delivery;
 mod docs;
+mod faults;
 mod files;
 mod front;
 mod hook;
 mod log;
 mod policy;
+mod problem;
+mod reading;
 mod signature;
 mod source;
 mod telemetry;
@@ -20,19 +23,10 @@ mod tests;
 
 use std::{
     collections::BTreeMap,
-    fmt,
     net::SocketAddr,
     num::NonZeroU16,
     path::{Path, PathBuf},
     time::Duration,
-};
-
-use bytesize::ByteSize;
-use jiff::fmt::serde::unsigned_duration::friendly::compact::required as duration;
-use serde::Deserialize;
-use toml::{
-    Spanned,
-    de::{DeTable, DeValue},
 };
 
 pub use self::{
@@ -45,11 +39,16 @@ pub use self::{
     hook::{Accept, BodyForm, Fetch, Hook, SameContent},
     log::{Kept, Log, OnFailure, days},
     policy::{OwnCredentials, Rules},
+    problem::Problem,
     signature::{Algorithm, Encoding, Form, Padding, Part, Parts, Proof, Scheme, SecretEncoding, Signature, Token},
     source::Source,
     telemetry::Telemetry,
 };
+use self::{faults::Faults, reading::Mistaken};
 use crate::policy::Name;
+use bytesize::ByteSize;
+use jiff::fmt::serde::unsigned_duration::friendly::compact::required as duration;
+use serde::Deserialize;
 
 const DEFAULTS: &str = include_str!("config/defaults.toml");
 
@@ -189,21 +188,17 @@ pub enum LookupKeys {
 pub enum Error {
     #[error("cannot read `{}`: {source}", path.display())]
     Unreadable { path: PathBuf, source: std::io::Error },
-    #[error("{}:{line}: {message}", path.display())]
-    Invalid { path: PathBuf, line: Line, message: String },
+    /// All mistakes that were found, in the order of the file: `FILE:LINE:COLUMN: what is wrong`, one a line.
+    #[error("{}", listed(path, problems, *has_more))]
+    Invalid { path: PathBuf, problems: Vec<Problem>, has_more: bool },
 }
 
-/// The line, where the mistake is at a key of the file.
-#[derive(Debug, Clone, Copy)]
-pub struct Line(Option<usize>);
-
-impl fmt::Display for Line {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(line) => write!(f, "{line}"),
-            None => f.write_str("?"),
-        }
+fn listed(path: &Path, problems: &[Problem], has_more: bool) -> String {
+    let mut lines: Vec<String> = problems.iter().map(|problem| format!("{}:{problem}", path.display())).collect();
+    if has_more {
+        lines.push(format!("{}: there may be more mistakes", path.display()));
     }
+    lines.join("\n")
 }
 
 impl Config {
@@ -257,107 +252,86 @@ impl Config {
     }
 
     pub(crate) fn parse(text: &str, path: &Path) -> Result<Self, Error> {
-        let invalid = |error: toml::de::Error| {
-            let line =
-                error.span().and_then(|span| text.get(..span.start)).map(|before| before.matches('\n').count() + 1);
-            // The parser ends its messages with a line break.
-            Error::Invalid {
-                path: path.to_owned(),
-                line: Line(line),
-                message: error.message().trim().replace('\n', "; "),
-            }
-        };
-        let mut table = DeTable::parse(text).map_err(invalid)?;
-        let defaults = DeTable::parse(DEFAULTS).map_err(invalid)?.into_inner();
-        complete(table.get_mut(), defaults);
-        let config = Self::deserialize(toml::Deserializer::from(table)).map_err(invalid)?;
-        config.check().map_err(|message| Error::Invalid { path: path.to_owned(), line: Line(None), message })?;
-        Ok(config)
+        reading::read(text, DEFAULTS).map_err(|Mistaken { problems, has_more }| Error::Invalid {
+            path: path.to_owned(),
+            problems,
+            has_more,
+        })
     }
 
     /// Checks what the types cannot express.
-    fn check(&self) -> Result<(), String> {
-        if self.upstream.database.is_empty() {
-            return Err("[upstream] database must not be empty".to_owned());
-        }
+    fn check(&self, faults: &mut Faults) {
+        self.upstream.check(faults);
         let waits = [
-            ("[upstream] connect_timeout", self.upstream.connect_timeout),
-            ("[upstream] timeout", self.upstream.timeout),
-            ("[upstream] read_timeout", self.upstream.read_timeout),
-            ("[upstream] queue_timeout", self.upstream.queue_timeout),
-            ("[upstream] batch_wait", self.upstream.batch_wait),
-            ("[limits] header_timeout", self.limits.header_timeout),
-            ("[limits] body_timeout", self.limits.body_timeout),
-            ("[limits] call_timeout", self.limits.call_timeout),
+            ("header_timeout", self.limits.header_timeout),
+            ("body_timeout", self.limits.body_timeout),
+            ("call_timeout", self.limits.call_timeout),
         ];
-        for (key, wait) in waits {
-            if wait.is_zero() {
-                return Err(format!("{key} must be longer than nothing"));
-            }
-            if wait > LONGEST_WAIT {
-                return Err(format!("{key} must not be longer than a day"));
+        waits.into_iter().for_each(|(key, wait)| a_wait(faults, "limits", key, wait));
+        for (model, age) in &self.lookup_cache {
+            if age.is_zero() || *age > LONGEST_MEMORY {
+                faults.key("lookup_cache", model, "must be longer than nothing and not longer than 30 days");
             }
         }
-        if let Some((model, _)) = self.lookup_cache.iter().find(|(_, age)| age.is_zero() || **age > LONGEST_MEMORY) {
-            return Err(format!("[lookup_cache] {model:?} must be longer than nothing and not longer than 30 days"));
-        }
-        if self.upstream.connect_timeout >= self.upstream.timeout {
-            return Err("[upstream] connect_timeout must be shorter than timeout".to_owned());
-        }
-        let sizes = [
-            ("[upstream] max_answer", self.upstream.max_answer),
-            ("[limits] body", self.limits.body),
-            ("[limits] bodies", self.limits.bodies),
-            ("[limits] header_size", self.limits.header_size),
-            ("[limits] url_length", self.limits.url_length),
-            ("[limits] body_rate", self.limits.body_rate),
-        ];
-        if let Some((key, _)) = sizes.iter().find(|(_, size)| size.as_u64() == 0) {
-            return Err(format!("{key} must be larger than nothing"));
-        }
-        self.limits.check()?;
-        self.files.check(LONGEST_WAIT)?;
-        self.tls.check()?;
-        let addresses = [("public_url", &self.upstream.public_url), ("websocket_url", &self.upstream.websocket_url)];
-        for (key, url) in addresses {
-            if url.as_ref().is_some_and(|url| url.path() != "/") {
-                return Err(format!("[upstream] {key} must have no path: Odoo's own paths begin at the root"));
-            }
-        }
+        self.limits.check(faults);
+        self.files.check(LONGEST_WAIT, faults);
+        self.tls.check(faults);
         if self.proxy.pass == Pass::All && self.upstream.public_url.is_none() {
             let why = "Odoo puts it into links and redirects and checks websockets against it";
-            return Err(format!("[proxy] pass = \"all\" needs [upstream] public_url, the address people use: {why}"));
+            faults.key(
+                "proxy",
+                "pass",
+                format!("= \"all\" needs [upstream] public_url, the address people use: {why}"),
+            );
         }
         if self.server.drain > LONGEST_WAIT {
-            return Err("[server] drain must not be longer than a day".to_owned());
+            faults.key("server", "drain", "must not be longer than a day");
         }
-        if !(0.0..=1.0).contains(&self.upstream.retry_budget) {
-            return Err("[upstream] retry_budget must be between 0 and 1".to_owned());
-        }
-        self.log.check()?;
-        self.delivery.check()?;
-        self.console.check(LONGEST_WAIT)?;
-        self.telemetry.check()?;
-        client::check(&self.clients)?;
-        hook::check(&self.hooks, &self.clients)
+        self.log.check(faults);
+        self.delivery.check(faults);
+        self.console.check(LONGEST_WAIT, faults);
+        self.telemetry.check(faults);
+        client::check(&self.clients, faults);
+        hook::check(&self.hooks, &self.clients, faults);
     }
 }
 
-/// Adds the defaults that `table` lacks. The table keeps its spans, so that errors still name the user's lines.
-fn complete<'t>(table: &mut DeTable<'t>, defaults: DeTable<'t>) {
-    for (key, default) in defaults {
-        match (table.get_mut(&key).map(Spanned::get_mut), default.get_ref()) {
-            (Some(DeValue::Table(section)), DeValue::Table(_)) => {
-                if let DeValue::Table(default) = default.into_inner() {
-                    complete(section, default);
-                }
-            }
-            (Some(_), _) => {}
-            (None, _) => {
-                // Its position is in `defaults.toml`, which the user does not see.
-                table.insert(key, Spanned::new(0..0, default.into_inner()));
+impl Upstream {
+    fn check(&self, faults: &mut Faults) {
+        if self.database.is_empty() {
+            faults.key("upstream", "database", "must not be empty");
+        }
+        let waits = [
+            ("connect_timeout", self.connect_timeout),
+            ("timeout", self.timeout),
+            ("read_timeout", self.read_timeout),
+            ("queue_timeout", self.queue_timeout),
+            ("batch_wait", self.batch_wait),
+        ];
+        waits.into_iter().for_each(|(key, wait)| a_wait(faults, "upstream", key, wait));
+        if self.connect_timeout >= self.timeout && !self.timeout.is_zero() {
+            faults.keys("upstream", &["connect_timeout", "timeout"], "must be shorter than timeout");
+        }
+        if self.max_answer.as_u64() == 0 {
+            faults.key("upstream", "max_answer", "must be larger than nothing");
+        }
+        for (key, url) in [("public_url", &self.public_url), ("websocket_url", &self.websocket_url)] {
+            if url.as_ref().is_some_and(|url| url.path() != "/") {
+                faults.key("upstream", key, "must have no path: Odoo's own paths begin at the root");
             }
         }
+        if !(0.0..=1.0).contains(&self.retry_budget) {
+            faults.key("upstream", "retry_budget", "must be between 0 and 1");
+        }
+    }
+}
+
+fn a_wait(faults: &mut Faults, section: &str, key: &str, wait: Duration) {
+    if wait.is_zero() {
+        faults.key(section, key, "must be longer than nothing");
+    }
+    if wait > LONGEST_WAIT {
+        faults.key(section, key, "must not be longer than a day");
     }
 }
 

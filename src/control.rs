@@ -6,9 +6,10 @@
 //! accesses it and not `log/format/fs.rs`.
 
 use std::{
+    fmt,
     fs::{self, OpenOptions},
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -20,6 +21,35 @@ use sha2::{Digest, Sha256};
 /// The file in the log's folder; it exists while a gateway runs.
 pub const FILE: &str = "control.json";
 const TOKEN_BYTES: usize = 32;
+
+/// The process that holds a lock of a file, where this system tells it (Linux: proc_locks(5)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holder(Option<u32>);
+
+impl Holder {
+    /// The process with the lock of this file.
+    pub fn of(file: &Path) -> Self {
+        let told = || {
+            let inode = fs::metadata(file).ok()?.ino().to_string();
+            let locks = fs::read_to_string("/proc/locks").ok()?;
+            locks.lines().find_map(|line| {
+                // 1: FLOCK  ADVISORY  WRITE 4711 08:01:131099 0 EOF
+                let mut words = line.split_whitespace().skip(1).filter(|word| *word != "->");
+                let (kind, holder, place) = (words.next()?, words.nth(2)?, words.next()?);
+                let is_it = kind == "FLOCK" && place.rsplit(':').next() == Some(&*inode);
+                holder.parse().ok().filter(|holder| is_it && *holder > 0)
+            })
+        };
+        Self(told())
+    }
+}
+
+/// Behind the words that somebody holds it.
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |process| write!(f, " (process {process})"))
+    }
+}
 
 /// The access to a running gateway.
 #[derive(Debug)]

@@ -33,7 +33,7 @@ use serde_json::Value;
 pub use self::{
     calls::{Made, MadeCall},
     capture::{Came, Captures, captured, clear_captured},
-    fetch::{NotFetched, Unready},
+    fetch::{Missing, NotFetched, Unready},
     input::Input,
     request::RequestLine,
     respond::Reply,
@@ -177,6 +177,11 @@ impl Hooks {
     pub fn load(entries: &[config::Hook]) -> Result<Self, Unusable> {
         let hook = |entry: &config::Hook| Ok((entry.name().to_owned(), Arc::new(Hook::load(entry)?)));
         entries.iter().map(hook).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The hooks that can fetch nothing, since their secret is missing, by name.
+    pub fn missing(&self) -> impl Iterator<Item = (&str, &Missing)> {
+        self.0.values().filter_map(|hook| Some((hook.name(), hook.fetch.as_ref()?.missing()?)))
     }
 
     /// The hook of this name, which is its path behind `/hooks/`.

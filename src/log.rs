@@ -80,6 +80,7 @@ pub use self::{
 };
 use crate::{
     config::{self, Kept},
+    control::Holder,
     route::Route,
 };
 
@@ -88,8 +89,8 @@ use crate::{
 pub enum Error {
     #[error("cannot use the log directory `{}`: {source}", path.display())]
     Directory { path: PathBuf, source: Arc<io::Error> },
-    #[error("the log `{}` is in use by another gateway", .0.display())]
-    InUse(PathBuf),
+    #[error("the log `{}` is in use by another process{}", .0.display(), .1)]
+    InUse(PathBuf, Holder),
     #[error(
         "the log is damaged: `{}` is not as it was written from byte {offset} on, where line {seq} should be; `odoo-gateway log verify` shows all damage, `odoo-gateway log repair` puts the file aside and keeps its whole lines",
         file.display()

@@ -37,7 +37,6 @@ use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
 use dashmap::DashMap;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Map;
 use tokio::time::Instant;
 
 use self::{
@@ -47,7 +46,7 @@ use self::{
     created::CreatedRecords,
     health::Health,
     locks::KeyLocks,
-    protocol::{endpoint::Endpoint, json_rpc, json2, session},
+    protocol::{endpoint::Endpoint, session},
     transport::{RequestOptions, Transport, retries::Retries},
 };
 pub use self::{
@@ -340,21 +339,11 @@ impl Odoo {
     /// # Errors
     /// Odoo does not answer.
     pub async fn serves_database(&self) -> Result<Option<bool>, Error> {
-        let Endpoint { transport, database, .. } = &*self.endpoint;
-        let until = Instant::now() + self.timeout;
-        let options = RequestOptions { class: RequestClass::New, until, origin: Origin::default() };
-        if self.version(until).await? < protocol::JSON2_SINCE {
-            let exists = json_rpc::database_exists(transport, database, options).await;
-            // The service may not be reachable from here.
-            return Ok(exists.ok().and_then(|exists| exists.as_bool()));
-        }
-        let no_key = "0".repeat(40).into();
-        let rpc = Rpc::fields_get("res.users", &[]);
-        match json2::call(transport, database, &no_key, &rpc, &Map::new(), options).await {
-            Err(Error::NoSuchDatabase(_)) => Ok(Some(false)),
-            Err(Error::WrongKey) => Ok(Some(true)),
-            Err(error) => Err(error),
-            Ok(_) => Ok(None),
-        }
+        self.health.database(Instant::now() + self.timeout).await
+    }
+
+    /// As [`Self::serves_database`], within a short time; as last seen where the answer does not come.
+    pub async fn serves_database_now(&self) -> Option<bool> {
+        self.health.database_now().await
     }
 }

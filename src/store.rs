@@ -53,6 +53,7 @@ pub use self::{
     error::Error,
     look::{Depth, Filter, KnownKey, OutcomeCursor},
     postgres::AdvisoryLocks,
+    sqlite::holder,
 };
 
 /// No retry waits longer than this.

@@ -190,6 +190,7 @@ async fn admit(service: &Service, shown: Shown<'_>, incoming: &Incoming) -> Resu
             if incoming.by.is_queued() {
                 client.check_term()?;
             }
+            client.check_ready()?;
             (client, None, None)
         }
         Shown::Client(client) => (client, None, Some(client.admit(address)?)),
@@ -200,7 +201,7 @@ async fn admit(service: &Service, shown: Shown<'_>, incoming: &Incoming) -> Resu
     if let (Some(delivery), None) = (&delivery, &incoming.hook) {
         refuse_known(service, &client.name, &delivery.key()).await?;
     }
-    let (credential, policy) = (client.credential.clone(), client.policy.clone());
+    let (credential, policy) = (client.credential()?.clone(), client.policy.clone());
     let flow = match incoming.by.is_queued() {
         true => Flow::queue(&client.name),
         false => Flow::client(&client.name),

@@ -54,7 +54,7 @@ impl Service {
     async fn as_client(&self, asking: &Asking, client: &Client, share: Option<Share>) -> Result<Looker, Error> {
         client.check_term()?;
         let flow = Flow::client(&client.name);
-        let caller = self.identified(asking, client.credential.clone(), client.policy.clone(), flow).await;
+        let caller = self.identified(asking, client.credential()?.clone(), client.policy.clone(), flow).await;
         let who = Who { client: Some(client.name.to_string()), caller: None };
         let caller = caller.map_err(|error| self.as_client_account(&who, error.into()))?;
         Ok(Looker { caller, _share: share })

@@ -326,7 +326,7 @@ impl Service {
             // A call that was left half done keeps its own error, whichever account it used.
             (Some(client), Error::Plan(plan::Error::Odoo(source))) if source.is_about_credentials() => {
                 tracing::warn!(%client, error = %source, "the Odoo account of a client is not accepted");
-                let login = self.clients.by_name(client).and_then(|client| client.credential.login());
+                let login = self.clients.by_name(client).and_then(|client| client.credential().ok()?.login());
                 let login = login.unwrap_or_default().to_owned();
                 Error::ClientAccount { client: client.as_str().into(), login, source }
             }

@@ -75,7 +75,7 @@ async fn models(config: &Config, client: &str, names: &[String]) -> anyhow::Resu
     let odoo = Arc::new(Odoo::build(&config.upstream, &config.lookup_cache, Arc::default())?);
     let caller = Caller::identify(
         &odoo,
-        client.credential.clone(),
+        client.credential()?.clone(),
         client.policy.clone(),
         Arc::default(),
         RotatedCookie::default(),

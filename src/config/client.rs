@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::{
     delivery::{Callback, Idempotency, Mode, Ordering, WhenDown},
+    faults::Faults,
     policy::{Rules, with_rules},
     signature::Signature,
     source::Source,
@@ -183,18 +184,19 @@ impl Client {
 }
 
 /// Checks what concerns all entries together.
-pub(super) fn check(clients: &[Client]) -> Result<(), String> {
+pub(super) fn check(clients: &[Client], faults: &mut Faults) {
     let mut names = HashSet::new();
     let mut keys = HashSet::new();
-    for client in clients {
+    for (place, client) in clients.iter().enumerate() {
         if !names.insert(&client.name) {
-            return Err(format!("two [[client]] entries are named `{}`", client.name));
+            let message = format!("two [[client]] entries are named `{}`", client.name);
+            faults.entry(&["client"], place, "name", message);
         }
         if client.key_sha256.is_some_and(|key| !keys.insert(key)) {
-            return Err(format!("client `{}` has the key of another [[client]]", client.name));
+            let message = format!("client `{}` has the key of another [[client]]", client.name);
+            faults.entry(&["client"], place, "key_sha256", message);
         }
     }
-    Ok(())
 }
 
 /// A date means its end, in UTC.
@@ -299,7 +301,12 @@ mod tests {
     fn two_entries_share_neither_name_nor_key() {
         let client = parse("odoo_key_env = \"A\"").unwrap();
         let renamed = Client { name: "other".to_owned(), ..client.clone() };
-        assert!(check(&[client.clone(), client.clone()]).unwrap_err().contains("are named `shop`"));
-        assert!(check(&[client, renamed]).unwrap_err().contains("`other` has the key of another"));
+        let faults = |clients: &[Client]| {
+            let mut faults = Faults::default();
+            check(clients, &mut faults);
+            faults.messages()
+        };
+        assert!(faults(&[client.clone(), client.clone()]).contains("are named `shop`"));
+        assert!(faults(&[client, renamed]).contains("`other` has the key of another"));
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use jiff::fmt::serde::unsigned_duration::friendly::compact::required as duration;
 use serde::Deserialize;
 
-use super::client::sha256;
+use super::{client::sha256, faults::Faults};
 
 /// The least length of a token in a file, in bytes: a shorter one could be guessed.
 pub const LEAST_TOKEN: usize = 20;
@@ -114,14 +114,16 @@ impl Console {
         }
     }
 
-    pub(super) fn check(&self, longest: Duration) -> Result<(), String> {
+    pub(super) fn check(&self, longest: Duration, faults: &mut Faults) {
         if self.idle.is_zero() || self.idle > longest {
-            return Err("[console] idle must be longer than nothing and not longer than a day".to_owned());
+            faults.key("console", "idle", "must be longer than nothing and not longer than a day");
         }
         let mut names = HashSet::new();
-        match self.users.iter().find(|user| !names.insert(&user.name)) {
-            Some(user) => Err(format!("two [[console.user]] entries are named `{}`", user.name)),
-            None => Ok(()),
+        for (place, user) in self.users.iter().enumerate() {
+            if !names.insert(&user.name) {
+                let message = format!("two [[console.user]] entries are named `{}`", user.name);
+                faults.entry(&["console", "user"], place, "name", message);
+            }
         }
     }
 }

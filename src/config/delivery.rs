@@ -12,7 +12,7 @@ use reqwest::Url;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
-use super::{duration, log::span, source::Source};
+use super::{duration, faults::Faults, log::span, source::Source};
 
 /// The longest that something is kept.
 const LONGEST: Duration = Duration::from_secs(366 * 86_400);
@@ -84,18 +84,18 @@ impl Cluster {
 
 impl Delivery {
     /// Checks what the types cannot express.
-    pub(super) fn check(&self) -> Result<(), String> {
-        let spans = [("keep", self.keep), ("max_age", self.max_age)];
-        if let Some((key, _)) = spans.iter().find(|(_, span)| span.is_zero() || *span > LONGEST) {
-            return Err(format!("[delivery] {key} must be longer than nothing and not longer than 366 days"));
+    pub(super) fn check(&self, faults: &mut Faults) {
+        for (key, span) in [("keep", self.keep), ("max_age", self.max_age)] {
+            if span.is_zero() || span > LONGEST {
+                faults.key("delivery", key, "must be longer than nothing and not longer than 366 days");
+            }
         }
         if self.lease < Duration::from_secs(3) || self.lease > Duration::from_secs(3600) {
-            return Err("[delivery] lease must be between 3 s and 1 h".to_owned());
+            faults.key("delivery", "lease", "must be between 3 s and 1 h");
         }
         if self.longest_request.is_zero() || self.longest_request > Duration::from_secs(86_400) {
-            return Err("[delivery] longest_request must be longer than nothing and not longer than a day".to_owned());
+            faults.key("delivery", "longest_request", "must be longer than nothing and not longer than a day");
         }
-        Ok(())
     }
 }
 

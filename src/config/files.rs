@@ -8,6 +8,8 @@ use jiff::fmt::serde::unsigned_duration::friendly::compact::required as duration
 use reqwest::Url;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
+use super::faults::Faults;
+
 /// The most redirects that may be followed.
 const MAX_REDIRECTS: u8 = 10;
 
@@ -34,17 +36,16 @@ impl Files {
     }
 
     /// Checks what the types cannot express.
-    pub(super) fn check(&self, longest: Duration) -> Result<(), String> {
+    pub(super) fn check(&self, longest: Duration, faults: &mut Faults) {
         if self.timeout.is_zero() || self.timeout > longest {
-            return Err("[files] timeout must be longer than nothing and not longer than a day".to_owned());
+            faults.key("files", "timeout", "must be longer than nothing and not longer than a day");
         }
         if self.max_size.as_u64() == 0 {
-            return Err("[files] max_size must be larger than nothing".to_owned());
+            faults.key("files", "max_size", "must be larger than nothing");
         }
         if self.max_redirects > MAX_REDIRECTS {
-            return Err(format!("[files] max_redirects must not be more than {MAX_REDIRECTS}"));
+            faults.key("files", "max_redirects", format!("must not be more than {MAX_REDIRECTS}"));
         }
-        Ok(())
     }
 }
 

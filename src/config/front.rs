@@ -12,6 +12,8 @@ use ipnet::IpNet;
 use jiff::fmt::serde::unsigned_duration::friendly::compact::required as duration;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
+use super::faults::Faults;
+
 /// Odoo's database manager, which creates, copies and drops databases.
 pub const DATABASE_MANAGER: &str = "/web/database";
 /// The least size of the buffer that hyper reads a head into.
@@ -83,17 +85,25 @@ pub struct Limits {
 }
 
 impl Limits {
-    pub(super) fn check(&self) -> Result<(), String> {
-        if self.bodies < self.body {
-            return Err("[limits] bodies must be as large as body, or larger".to_owned());
+    pub(super) fn check(&self, faults: &mut Faults) {
+        let sizes = [
+            ("body", self.body),
+            ("bodies", self.bodies),
+            ("url_length", self.url_length),
+            ("body_rate", self.body_rate),
+        ];
+        for (key, _) in sizes.iter().filter(|(_, size)| size.as_u64() == 0) {
+            faults.key("limits", key, "must be larger than nothing");
+        }
+        if self.bodies < self.body && self.bodies.as_u64() > 0 {
+            faults.keys("limits", &["bodies", "body"], "must be as large as body, or larger");
         }
         if !(MIN_HEADER..=MAX_HEADER).contains(&self.header_size) {
-            return Err(format!("[limits] header_size must be between {MIN_HEADER} and {MAX_HEADER}"));
+            faults.key("limits", "header_size", format!("must be between {MIN_HEADER} and {MAX_HEADER}"));
         }
         if self.json_depth.get() > MAX_DEPTH {
-            return Err(format!("[limits] json_depth must not be more than {MAX_DEPTH}"));
+            faults.key("limits", "json_depth", format!("must not be more than {MAX_DEPTH}"));
         }
-        Ok(())
     }
 }
 
@@ -126,14 +136,23 @@ impl Tls {
         self.certificate.as_ref().zip(self.key.as_ref())
     }
 
-    pub(super) fn check(&self) -> Result<(), String> {
-        if self.certificate.is_some() != self.key.is_some() {
-            return Err("[tls] certificate and key belong together: give both or neither".to_owned());
+    pub(super) fn check(&self, faults: &mut Faults) {
+        match (&self.certificate, &self.key) {
+            (Some(_), None) => {
+                faults.keys("tls", &["certificate", "key"], "and key belong together: give both or neither")
+            }
+            (None, Some(_)) => {
+                faults.keys("tls", &["key", "certificate"], "and certificate belong together: give both or neither")
+            }
+            _ => {}
         }
-        if self.client_ca.is_some() && self.certificate.is_none() {
-            return Err("[tls] client_ca needs a certificate and a key: without TLS no client shows one".to_owned());
+        if self.client_ca.is_some() && self.certificate.is_none() && self.key.is_none() {
+            faults.keys(
+                "tls",
+                &["client_ca", "certificate", "key"],
+                "needs a certificate and a key: without TLS no client shows one",
+            );
         }
-        Ok(())
     }
 }
 

@@ -13,7 +13,10 @@ use jiff::fmt::serde::unsigned_duration::friendly::compact::optional as optional
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::{Map, Value};
 
-use super::{client::Client, delivery::WhenDown, files::UrlPattern, signature::Signature, source::Source};
+use super::{
+    client::Client, delivery::WhenDown, faults::Faults, files::UrlPattern, reading::nearest, signature::Signature,
+    source::Source,
+};
 use crate::route::Route;
 
 const PREFIX: &str = "/hooks/";
@@ -214,54 +217,62 @@ impl Hook {
 }
 
 /// Checks what concerns several sections together.
-pub(super) fn check(hooks: &[Hook], clients: &[Client]) -> Result<(), String> {
+pub(super) fn check(hooks: &[Hook], clients: &[Client], faults: &mut Faults) {
     let mut names = HashSet::new();
-    for hook in hooks {
+    for (place, hook) in hooks.iter().enumerate() {
         let path = hook.path.written();
+        let mut fault =
+            |key: &str, why: String| faults.entry(&["hook"], place, key, format!("[[hook]] `{path}`: {why}"));
         if !names.insert(hook.name()) {
-            return Err(format!("two [[hook]] entries have the path `{PREFIX}{}`", hook.name()));
+            fault("path", "another [[hook]] has this path".to_owned());
         }
-        let Some(client) = clients.iter().find(|client| client.name == hook.client) else {
-            return Err(format!("[[hook]] `{path}`: there is no [[client]] named `{}`", hook.client));
-        };
         if hook.model.is_empty() {
-            return Err(format!("[[hook]] `{path}`: `model` must not be empty"));
-        }
-        if !client.rules.policy.routes.contains(&hook.route) {
-            let (client, route) = (&client.name, hook.route.name());
-            return Err(format!(
-                "[[hook]] `{path}`: the client `{client}` may not call `{route}`: it is not in its `routes`"
-            ));
+            fault("model", "`model` must not be empty".to_owned());
         }
         if hook.capture.is_some_and(|span| span > LONGEST_CAPTURE) {
-            return Err(format!("[[hook]] `{path}`: `capture` must not be longer than 7 days"));
+            fault("capture", "`capture` must not be longer than 7 days".to_owned());
         }
         if hook.when.as_ref().is_some_and(|when| !when.is_array()) {
-            return Err(format!("[[hook]] `{path}`: `when` must be a domain, such as [[\"state\", \"=\", \"draft\"]]"));
+            fault("when", "`when` must be a domain, such as [[\"state\", \"=\", \"draft\"]]".to_owned());
         }
         if hook.accept == Accept::Store && hook.route == Route::SearchData {
-            return Err(format!("[[hook]] `{path}`: the answer of `search_data` needs accept = \"answer\""));
-        }
-        let is_in_path = client.signature.as_ref().is_some_and(Signature::is_in_path);
-        if is_in_path != hook.path.has_token {
-            return Err(match is_in_path {
-                true => format!(
-                    "[[hook]] `{path}`: the client `{}` has its token in the path, so that the path must end with /{TOKEN}",
-                    client.name
-                ),
-                false => format!(
-                    "[[hook]] `{path}`: nothing compares its {TOKEN}: the client `{}` needs a [client.signature] with scheme = \"token\" and path = true",
-                    client.name
-                ),
-            });
+            fault("route", "the answer of `search_data` needs accept = \"answer\"".to_owned());
         }
         if hook.accept == Accept::Store && hook.when_down.is_some() {
-            return Err(format!(
-                "[[hook]] `{path}`: `when_down` belongs to accept = \"answer\": with \"store\", every delivery is queued"
-            ));
+            let why = "`when_down` belongs to accept = \"answer\": with \"store\", every delivery is queued";
+            fault("when_down", why.to_owned());
+        }
+        let Some(client) = clients.iter().find(|client| client.name == hook.client) else {
+            let names: Vec<&str> = clients.iter().map(|client| &*client.name).collect();
+            let meant = nearest(&hook.client, &names).map(|near| format!("; did you mean `{near}`?"));
+            fault("client", format!("there is no [[client]] named `{}`{}", hook.client, meant.unwrap_or_default()));
+            // The entry of that name may have been taken out for its own mistakes.
+            faults.because_of(&["client"]);
+            continue;
+        };
+        if !client.rules.policy.routes.contains(&hook.route) {
+            let (client, route) = (&client.name, hook.route.name());
+            fault("route", format!("the client `{client}` may not call `{route}`: it is not in its `routes`"));
+        }
+        let is_in_path = client.signature.as_ref().is_some_and(Signature::is_in_path);
+        match (is_in_path, hook.path.has_token) {
+            (true, false) => fault(
+                "path",
+                format!(
+                    "the client `{}` has its token in the path, so that the path must end with /{TOKEN}",
+                    client.name
+                ),
+            ),
+            (false, true) => fault(
+                "path",
+                format!(
+                    "nothing compares its {TOKEN}: the client `{}` needs a [client.signature] with scheme = \"token\" and path = true",
+                    client.name
+                ),
+            ),
+            _ => {}
         }
     }
-    Ok(())
 }
 
 fn post() -> Vec<Method> {

@@ -9,6 +9,7 @@ use serde::{
     de::{Error as _, Unexpected},
 };
 
+use super::faults::Faults;
 use crate::route::Route;
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -88,28 +89,27 @@ const EXPECTED: &str = "true, \"summary\" or false";
 
 impl Log {
     /// Checks what the types cannot express.
-    pub(super) fn check(&self) -> Result<(), String> {
+    pub(super) fn check(&self, faults: &mut Faults) {
         if self.segment_size < ByteSize::kib(64) {
-            return Err("[log] segment_size must be at least 64 KiB".to_owned());
+            faults.key("log", "segment_size", "must be at least 64 KiB");
         }
-        if self.max_total.as_u64() < 2 * self.segment_size.as_u64() {
-            return Err("[log] max_total must be at least twice segment_size".to_owned());
+        if self.max_total.as_u64() < self.segment_size.as_u64().saturating_mul(2) {
+            faults.keys("log", &["max_total", "segment_size"], "must be at least twice segment_size");
         }
         if self.blob_from < ByteSize::b(256) || self.blob_from > ByteSize::kib(64) {
-            return Err("[log] blob_from must be between 256 B and 64 KiB".to_owned());
+            faults.key("log", "blob_from", "must be between 256 B and 64 KiB");
         }
         if self.keep.is_zero() {
-            return Err("[log] keep must be longer than nothing".to_owned());
+            faults.key("log", "keep", "must be longer than nothing");
         }
         let is_path = |path: &str| !path.contains(':') && !path.split('.').any(str::is_empty);
         let is_pattern = |pattern: &str| match pattern.split_once(':') {
             Some((model, path)) => is_path(model) && is_path(path),
             None => is_path(pattern),
         };
-        if let Some(pattern) = self.redact.iter().find(|pattern| !is_pattern(pattern)) {
-            return Err(format!("[log] redact: `{pattern}` is not a path of keys, nor MODEL:PATH"));
+        for pattern in self.redact.iter().filter(|pattern| !is_pattern(pattern)) {
+            faults.key("log", "redact", format!("has `{pattern}`, which is neither a path of keys nor MODEL:PATH"));
         }
-        Ok(())
     }
 }
 

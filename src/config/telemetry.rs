@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::some_origin;
+use super::{faults::Faults, some_origin};
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,13 +20,12 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    pub(super) fn check(&self) -> Result<(), String> {
+    pub(super) fn check(&self, faults: &mut Faults) {
         if !(0.0..=1.0).contains(&self.sample_ratio) {
-            return Err("[telemetry] sample_ratio must be between 0 and 1".to_owned());
+            faults.key("telemetry", "sample_ratio", "must be between 0 and 1");
         }
         if self.service_name.is_empty() {
-            return Err("[telemetry] service_name must not be empty".to_owned());
+            faults.key("telemetry", "service_name", "must not be empty");
         }
-        Ok(())
     }
 }

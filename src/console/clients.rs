@@ -106,11 +106,18 @@ pub(super) fn query(name: &str, value: &str) -> String {
 
 impl Row {
     fn of(visit: &Visit<'_>, client: &Client, usage: &Usage) -> Self {
-        let now = visit.site.calls.clients.by_name(&client.name).map(crate::call::auth::clients::Client::used);
+        let loaded = visit.site.calls.clients.by_name(&client.name);
+        let now = loaded.map(crate::call::auth::clients::Client::used);
+        let term = match Term::of(client, Timestamp::now()) {
+            Term::Active | Term::Until(..) if loaded.is_some_and(|loaded| loaded.check_ready().is_err()) => {
+                Term::NoSecret
+            }
+            term => term,
+        };
         Self {
             name: client.name.clone(),
             label: client.name.clone(),
-            term: Term::of(client, Timestamp::now()),
+            term,
             proof: rules::proof(client),
             login: client.odoo_login.clone(),
             models: rules::models(&client.rules),

@@ -31,21 +31,23 @@ struct Refused {
 impl Stops {
     /// Odoo has refused the account of this client now.
     pub(super) fn refused(&self, client: &Client) {
-        let refused = Refused { account: client.credential.fingerprint(), at: Instant::now() };
+        // What is missing is found by a reload, which makes another client.
+        let Ok(credential) = client.credential() else { return };
+        let refused = Refused { account: credential.fingerprint(), at: Instant::now() };
         self.refused.lock().insert(client.name.as_ref().to_owned(), refused);
     }
 
     /// Whether the queue of this client may go on, which was stopped for this reason.
     pub(super) fn may_go_on(&self, service: &Service, client: &str, stop: Stop) -> bool {
-        let Some(entry) = service.clients.by_name(client).filter(|entry| entry.check_term().is_ok()) else {
-            return false;
-        };
+        let may_call = |entry: &&Client| entry.check_term().is_ok() && entry.check_ready().is_ok();
+        let Some(entry) = service.clients.by_name(client).filter(may_call) else { return false };
+        let Ok(credential) = entry.credential() else { return false };
         if stop != Stop::Account {
             return true;
         }
         let refused = self.refused.lock().get(client).copied();
         // One that was stopped by another gateway, or before a restart, is tried at once.
-        refused.is_none_or(|refused| refused.account != entry.credential.fingerprint() || refused.at.elapsed() >= TRIAL)
+        refused.is_none_or(|refused| refused.account != credential.fingerprint() || refused.at.elapsed() >= TRIAL)
     }
 }
 

@@ -163,7 +163,8 @@ codes! {
              or of one that does not sign; at a hook, the credential of somebody else",
             "`odoo-gateway client new` makes one";
         ClientAccount = "client_account", BadGateway, Safe,
-            "Odoo does not accept the account that the gateway uses for this `[[client]]`",
+            "Odoo does not accept the account that the gateway uses for this `[[client]]`, or a secret of the client is not where the \
+             configuration says it is",
             "the operator renews it: a file that holds it is read again by itself, for an environment variable the \
              gateway is restarted; `check` and the log say what Odoo said";
         SessionExpired = "session_expired", Refused, No,

@@ -7,7 +7,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::{env, fs, time::Duration};
+use std::{env, fs, path::PathBuf, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use bytesize::ByteSize;
@@ -47,14 +47,21 @@ pub enum NotFetched {
     Refused(String),
 }
 
+/// A secret that is not where the configuration says it is. That hook alone can fetch nothing; a reload that finds it mends this.
+#[derive(Debug, thiserror::Error)]
+pub enum Missing {
+    #[error("the environment variable `{0}` of the secret of [hook.fetch] is not set")]
+    NotSet(String),
+    #[error("cannot read the secret of [hook.fetch], `{}`: {source}", path.display())]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("the secret of [hook.fetch] is empty")]
+    Empty,
+}
+
 /// Why a hook cannot fetch.
 #[derive(Debug, thiserror::Error)]
 pub enum Unready {
-    #[error("the environment variable `{0}` of its secret is not set")]
-    NotSet(String),
-    #[error("cannot read its secret: {0}")]
-    Unreadable(#[from] std::io::Error),
-    #[error("its secret is empty, or no value of a header")]
+    #[error("its secret is no value of a header")]
     NoHeader,
     #[error(transparent)]
     Client(#[from] fetch::Unusable),
@@ -68,7 +75,7 @@ pub(super) struct Fetching {
     allow_private: Vec<IpNet>,
     client: reqwest::Client,
     /// Its value is marked as sensitive, so that no Debug output shows it.
-    credential: Option<(HeaderName, HeaderValue)>,
+    credential: Result<Option<(HeaderName, HeaderValue)>, Missing>,
     timeout: Duration,
     max_size: ByteSize,
 }
@@ -95,29 +102,30 @@ impl Hook {
 impl Fetching {
     /// Reads the secret from where the configuration says it is.
     pub(super) fn load(url: Code, entry: &config::Fetch) -> Result<Self, Unready> {
-        let secret = match &entry.secret {
-            None => None,
-            Some(Source::Environment(variable)) => {
-                Some(env::var(variable).map_err(|_| Unready::NotSet(variable.clone()))?)
+        let credential = match entry.secret.as_ref().map(read).transpose() {
+            Err(missing) => Err(missing),
+            Ok(None) => Ok(None),
+            Ok(Some(secret)) => {
+                let value = HeaderValue::try_from(format!("{}{secret}", entry.prefix));
+                let mut value = value.map_err(|_| Unready::NoHeader)?;
+                value.set_sensitive(true);
+                Ok(Some((entry.header.clone(), value)))
             }
-            Some(Source::File(file)) => Some(fs::read_to_string(file)?),
         };
-        let credential = secret.map(|secret| {
-            let secret = secret.trim();
-            let value = HeaderValue::try_from(format!("{}{secret}", entry.prefix));
-            let mut value = value.ok().filter(|_| !secret.is_empty()).ok_or(Unready::NoHeader)?;
-            value.set_sensitive(true);
-            Ok::<_, Unready>((entry.header.clone(), value))
-        });
         Ok(Self {
             url,
             allow: entry.allow.clone(),
             allow_private: entry.allow_private.clone(),
             client: public_client(&entry.allow_private)?,
-            credential: credential.transpose()?,
+            credential,
             timeout: entry.timeout,
             max_size: entry.max_size,
         })
+    }
+
+    /// The secret that is not where the configuration says it is.
+    pub(super) fn missing(&self) -> Option<&Missing> {
+        self.credential.as_ref().err()
     }
 
     async fn fetch(&self, url: &Url, until: Instant) -> Result<Value, Error> {
@@ -132,10 +140,14 @@ impl Fetching {
     /// Fetches a URL, and where it redirects to.
     async fn follow(&self, first: &Url) -> Result<Value, Error> {
         let mut url = first.clone();
+        let credential = self.credential.as_ref().map_err(|_| {
+            let why = "the gateway lacks its secret: its operator finds which by `odoo-gateway check`";
+            NotFetched::Failed(why.to_owned())
+        })?;
         for _ in 0..=REDIRECTS {
             self.check(&url)?;
             let mut request = self.client.get(url.clone()).header(header::ACCEPT, "application/json, */*;q=0.5");
-            if let Some((name, value)) = self.credential.as_ref().filter(|_| url.origin() == first.origin()) {
+            if let Some((name, value)) = credential.as_ref().filter(|_| url.origin() == first.origin()) {
                 request = request.header(name, value);
             }
             let response = request.send().await.map_err(|error| not_fetched(&url, &error))?;
@@ -209,6 +221,20 @@ fn is_passing(status: StatusCode) -> bool {
 
 fn not_public(host: &str) -> NotFetched {
     NotFetched::Refused(format!("{host} is at an address that is not public; `allow_private` can name it"))
+}
+
+/// The secret, without blanks around it.
+fn read(source: &Source) -> Result<String, Missing> {
+    let secret = match source {
+        Source::Environment(variable) => env::var(variable).map_err(|_| Missing::NotSet(variable.clone()))?,
+        Source::File(path) => {
+            fs::read_to_string(path).map_err(|source| Missing::Unreadable { path: path.clone(), source })?
+        }
+    };
+    match secret.trim() {
+        "" => Err(Missing::Empty),
+        secret => Ok(secret.to_owned()),
+    }
 }
 
 fn not_fetched(url: &Url, error: &reqwest::Error) -> NotFetched {

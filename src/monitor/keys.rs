@@ -34,12 +34,13 @@ impl Keys {
         self.0.retain(|name, _| service.clients.by_name(name).is_some());
         for client in service.clients.iter() {
             let is_due = self.0.get(&*client.name).is_none_or(|known| now >= known.ask_at);
-            if !is_due || client.check_term().is_err() || !service.odoo.knows(&client.credential.fingerprint()) {
+            let Ok(credential) = client.credential() else { continue };
+            if !is_due || client.check_term().is_err() || !service.odoo.knows(&credential.fingerprint()) {
                 continue;
             }
             let caller = Caller::identify(
                 &service.odoo,
-                client.credential.clone(),
+                credential.clone(),
                 client.policy.clone(),
                 Arc::default(),
                 RotatedCookie::default(),

@@ -1,9 +1,10 @@
-//! Whether Odoo answers, which release it is, whether it is in proxy mode, and how many requests it answers at a time.
+//! Whether Odoo answers, which release it is, whether it serves the configured database, whether it is in proxy mode, and how many requests it answers at a time.
 //!
 //! It imports `model`, `transport`, `protocol` and `auth`. What has to be forgotten when Odoo is replaced is given to it as a
 //! function, so that it does not depend on the caches.
 
 mod capacity;
+mod database;
 mod watch;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -34,6 +35,8 @@ pub(in crate::odoo) struct Health {
     auth: Arc<Authenticator>,
     /// Whether Odoo is in proxy mode; none while that is unknown.
     proxy_mode: Mutex<Option<bool>>,
+    /// Whether Odoo serves the configured database; none while that is unknown.
+    database: Mutex<Option<bool>>,
     /// Drops every cache entry that came from a replaced Odoo.
     forget: Box<dyn Fn() + Send + Sync>,
 }
@@ -45,7 +48,14 @@ impl Health {
         auth: Arc<Authenticator>,
         forget: impl Fn() + Send + Sync + 'static,
     ) -> Self {
-        Self { endpoint, limit, auth, proxy_mode: Mutex::default(), forget: Box::new(forget) }
+        Self {
+            endpoint,
+            limit,
+            auth,
+            proxy_mode: Mutex::default(),
+            database: Mutex::default(),
+            forget: Box::new(forget),
+        }
     }
 
     /// Asks Odoo for its release now. If it is another one than before, everything that was known of Odoo is forgotten.

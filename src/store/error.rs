@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use sqlx::migrate::MigrateError;
 
-use crate::errors::Code;
+use crate::{control::Holder, errors::Code};
 
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
@@ -18,8 +18,8 @@ pub enum Error {
     #[error("the store is of a newer version of the gateway: this one knows schemas up to {known}")]
     Newer { known: i64 },
     /// Another process has it.
-    #[error("`{}` is in use by another gateway", .0.display())]
-    InUse(PathBuf),
+    #[error("the store `{}` is in use by another process{}", .0.display(), .1)]
+    InUse(PathBuf, Holder),
     /// It cannot be opened at all.
     #[error("the store at `{at}` cannot be opened: {why}")]
     Unusable { at: String, why: String },
@@ -33,7 +33,7 @@ impl Error {
     pub(crate) fn code(&self) -> Code {
         match self {
             Self::Full { .. } => Code::QueueFull,
-            Self::Unavailable(_) | Self::Newer { .. } | Self::InUse(_) | Self::Unusable { .. } => {
+            Self::Unavailable(_) | Self::Newer { .. } | Self::InUse(..) | Self::Unusable { .. } => {
                 Code::StoreUnavailable
             }
         }

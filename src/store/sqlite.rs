@@ -25,6 +25,7 @@ use super::{
     schema,
     upkeep::Release,
 };
+use crate::control::Holder;
 
 pub(super) const FILE: &str = "store.sqlite";
 const LOCK: &str = "store.lock";
@@ -111,10 +112,17 @@ async fn lock(folder: &Path) -> Result<File, Error> {
         match file.try_lock() {
             Ok(()) => return Ok(file),
             Err(TryLockError::WouldBlock) if Instant::now() < until => time::sleep(LOCKED / 20).await,
-            Err(TryLockError::WouldBlock) => return Err(Error::InUse(folder.join(FILE))),
+            Err(TryLockError::WouldBlock) => return Err(Error::InUse(folder.join(FILE), Holder::of(&path))),
             Err(TryLockError::Error(error)) => return Err(unusable(error)),
         }
     }
+}
+
+/// The process that has the store of this folder, where one has it.
+pub fn holder(folder: &Path) -> Option<Holder> {
+    let path = folder.join(LOCK);
+    let file = OpenOptions::new().write(true).open(&path).ok()?;
+    matches!(file.try_lock(), Err(TryLockError::WouldBlock)).then(|| Holder::of(&path))
 }
 
 fn url(path: &Path) -> String {

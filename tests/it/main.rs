@@ -13,6 +13,7 @@ mod batching;
 mod browser;
 mod calls;
 mod changes;
+mod checked;
 mod cli;
 mod clients;
 mod cluster;

@@ -86,17 +86,18 @@ async fn a_hangup_has_the_file_read_at_once() {
 async fn a_bad_file_changes_nothing_and_is_told_with_its_place() {
     let odoo = odoo().await;
     let good = configuration(&odoo.url, &odoo.database, "");
-    let entry = new_client("webshop").1 + "odoo_login = \"bot\"\nodoo_key_file = \"nowhere.key\"\n";
     let cases = [
-        (good.clone() + "[limits\n", "gateway.toml:9: "),
-        (good.clone() + "[limits]\nbodi = \"1 KiB\"\n", "gateway.toml:10: unknown field `bodi`"),
-        (good.clone() + "[limits]\nbody = \"much\"\n", "gateway.toml:10: "),
-        (good.clone() + &entry, "[[client]] `webshop`: cannot read `"),
+        (good.clone() + "[limits\n", "gateway.toml:9:"),
+        (
+            good.clone() + "[limits]\nbodi = \"1 KiB\"\n",
+            "gateway.toml:10:1: unknown key `bodi` in [limits]; did you mean `body`?",
+        ),
+        (good.clone() + "[limits]\nbody = \"much\"\n", "gateway.toml:10:8: [limits] body: `much` is not a size"),
         (good.clone() + "[tls]\ncertificate = \"none.pem\"\nkey = \"none.pem\"\n", "none.pem"),
         (good.clone() + "[log]\nkeep = \"60d\"\n", "[log] can be changed by a restart only"),
         (good.replacen("127.0.0.1:0", "127.0.0.1:1", 1), "[server] listen and drain can be changed by a restart only"),
         (good.replace("127.0.0.1:0", "127.0.0.1:1"), "[server] listen and drain, [admin] can be changed"),
-        (String::new(), "gateway.toml:1: missing field"),
+        (String::new(), "gateway.toml:1:1: [upstream] url is missing"),
     ];
     let refused = cases.map(async |(bad, words)| {
         let gateway = Gateway::start_with("[limits]\nbody = \"1 MiB\"").await;

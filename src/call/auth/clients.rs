@@ -36,7 +36,10 @@ pub struct Clients {
 #[derive(Debug)]
 pub struct Client {
     pub name: Arc<str>,
-    pub credential: Credential,
+    /// None where its secret is missing.
+    credential: Option<Credential>,
+    /// The secrets that are not where the configuration says they are. Until they are, the client is not served.
+    missing: Vec<Missing>,
     pub policy: Arc<Policy>,
     pub(in crate::call) verifier: Option<Verifier>,
     /// Where it is told how its queued calls ended.
@@ -53,15 +56,31 @@ pub struct Client {
     pub(in crate::call) safe_methods: Vec<Name>,
 }
 
-/// Why a client's secrets cannot be had.
+/// A secret that is not where the configuration says it is. That client alone is not served; a reload that finds it mends this.
+#[derive(Debug, thiserror::Error)]
+pub enum Missing {
+    #[error("the environment variable `{variable}` is not set ({whose})")]
+    NotSet { variable: String, whose: String },
+    #[error("cannot read `{}` ({whose}): {source}", path.display())]
+    Unreadable { path: PathBuf, whose: String, source: std::io::Error },
+    #[error("{whose} is empty")]
+    Empty { whose: String },
+}
+
+impl Missing {
+    /// Whether it is missing for every process of this machine: another one may have other variables and rights.
+    pub fn is_certain(&self) -> bool {
+        match self {
+            Self::NotSet { .. } => false,
+            Self::Unreadable { source, .. } => source.kind() == std::io::ErrorKind::NotFound,
+            Self::Empty { .. } => true,
+        }
+    }
+}
+
+/// Why a client's secrets cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
-    #[error("[[client]] `{client}`: the environment variable `{variable}` is not set")]
-    NotSet { client: String, variable: String },
-    #[error("[[client]] `{client}`: cannot read `{}`: {source}", path.display())]
-    Unreadable { client: String, path: PathBuf, source: std::io::Error },
-    #[error("[[client]] `{client}`: {whose} is empty")]
-    Empty { client: String, whose: String },
     #[error("[[client]] `{client}`: the {} of its signatures {source}", source.whose())]
     NoKey { client: String, source: NoKey },
     #[error("[[client]] `{client}`: the secret of its callback {source}")]
@@ -69,7 +88,10 @@ pub enum Unusable {
 }
 
 impl Clients {
-    /// Reads the secrets from where the configuration says they are.
+    /// Reads the secrets from where the configuration says they are. A client whose secret is not there is not served.
+    ///
+    /// # Errors
+    /// A secret is there, and is none of its kind.
     pub fn load(entries: &[config::Client]) -> Result<Self, Unusable> {
         let by_key = entries.iter().enumerate().filter_map(|(place, entry)| Some((entry.key_sha256?, place)));
         Ok(Self { by_key: by_key.collect(), all: entries.iter().map(Client::load).collect::<Result<_, _>>()? })
@@ -84,6 +106,11 @@ impl Clients {
         self.all.iter().find(|client| *client.name == *name)
     }
 
+    /// The secrets that are missing, each with the client that is not served because of it.
+    pub fn missing(&self) -> impl Iterator<Item = (&str, &Missing)> {
+        self.all.iter().flat_map(|client| client.missing.iter().map(|lack| (&*client.name, lack)))
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &Client> {
         self.all.iter()
     }
@@ -91,23 +118,36 @@ impl Clients {
 
 impl Client {
     fn load(entry: &config::Client) -> Result<Self, Unusable> {
-        let login = entry.odoo_login.clone();
-        let secret = read(&entry.name, &entry.secret, || format!("the secret of `{login}`"))?;
-        let credential = if entry.is_password {
-            Credential::Password { login, password: secret }
-        } else {
-            // A key has no blanks; a password may.
-            Credential::LoginKey { login, key: secret.expose_secret().trim().into() }
+        let client = || entry.name.clone();
+        let mut missing = Vec::new();
+        let mut secret = |source: &Source, whose: &dyn Fn() -> String| match read(source, whose) {
+            Ok(secret) => Some(secret),
+            Err(lack) => {
+                missing.push(lack);
+                None
+            }
         };
-        let verifier = entry.signature.as_ref().map(|signature| {
-            let secret = |source| read(&entry.name, source, || "the secret of its signatures".to_owned());
-            let secrets = signature.secrets.iter().map(secret).collect::<Result<Vec<_>, _>>()?;
-            Verifier::new(signature, &secrets).map_err(|source| Unusable::NoKey { client: entry.name.clone(), source })
+        let login = entry.odoo_login.clone();
+        let credential = secret(&entry.secret, &|| format!("the secret of `{login}`")).map(|secret| {
+            if entry.is_password {
+                Credential::Password { login: login.clone(), password: secret }
+            } else {
+                // A key has no blanks; a password may.
+                Credential::LoginKey { login: login.clone(), key: secret.expose_secret().trim().into() }
+            }
         });
-        let callback = entry.callback.as_ref().map(|callback| {
-            let secret = read(&entry.name, &callback.secret, || "the secret of its callback".to_owned())?;
-            Callback::new(&callback.url, &secret)
-                .map_err(|source| Unusable::NoCallbackKey { client: entry.name.clone(), source })
+        let verifier = entry.signature.as_ref().map(|signature| {
+            let secrets =
+                signature.secrets.iter().map(|source| secret(source, &|| "the secret of its signatures".to_owned()));
+            let secrets: Option<Vec<_>> = secrets.collect::<Vec<_>>().into_iter().collect();
+            Verifier::new(signature, secrets.as_deref()).map_err(|source| Unusable::NoKey { client: client(), source })
+        });
+        let callback = entry.callback.as_ref().and_then(|callback| {
+            let secret = secret(&callback.secret, &|| "the secret of its callback".to_owned())?;
+            Some(
+                Callback::new(&callback.url, &secret)
+                    .map_err(|source| Unusable::NoCallbackKey { client: client(), source }),
+            )
         });
         Ok(Self {
             name: entry.name.as_str().into(),
@@ -115,6 +155,7 @@ impl Client {
             policy: Arc::new(entry.rules.policy.clone()),
             verifier: verifier.transpose()?,
             callback: callback.transpose()?,
+            missing,
             is_revoked: entry.is_revoked,
             expires: entry.expires,
             addresses: entry.rules.addresses.clone(),
@@ -151,6 +192,22 @@ impl Client {
         self.verifier.as_ref().map(|verifier| verifier.sign(line, headers, body, now))
     }
 
+    /// What it proves itself with to Odoo.
+    ///
+    /// # Errors
+    /// Its secret is missing.
+    pub fn credential(&self) -> Result<&Credential, Error> {
+        self.credential.as_ref().ok_or_else(|| Error::ClientNotReady(self.name.clone()))
+    }
+
+    /// Whether all its secrets are there.
+    ///
+    /// # Errors
+    /// One is missing.
+    pub fn check_ready(&self) -> Result<(), Error> {
+        if self.missing.is_empty() { Ok(()) } else { Err(Error::ClientNotReady(self.name.clone())) }
+    }
+
     /// Whether it is served at all by now.
     ///
     /// # Errors
@@ -173,6 +230,7 @@ impl Client {
     /// Whether it may call now, and from there. The client has proven who it is.
     pub(in crate::call) fn admit(&self, address: IpAddr) -> Result<Share, Error> {
         self.check_term()?;
+        self.check_ready()?;
         is_within(address, &self.addresses)?;
         Ok(self.limit.admit()?)
     }
@@ -190,20 +248,35 @@ pub fn digest(key: &str) -> [u8; 32] {
     Sha256::digest(key).into()
 }
 
-fn read(client: &str, source: &Source, whose: impl Fn() -> String) -> Result<SecretString, Unusable> {
-    let client = || client.to_owned();
+fn read(source: &Source, whose: &dyn Fn() -> String) -> Result<SecretString, Missing> {
     let secret = match source {
         Source::Environment(variable) => {
-            env::var(variable).map_err(|_| Unusable::NotSet { client: client(), variable: variable.clone() })?
+            env::var(variable).map_err(|_| Missing::NotSet { variable: variable.clone(), whose: whose() })?
         }
-        Source::File(path) => fs::read_to_string(path).map_err(|source| Unusable::Unreadable {
-            client: client(),
+        Source::File(path) => fs::read_to_string(path).map_err(|source| Missing::Unreadable {
             path: path.clone(),
+            whose: whose(),
             source,
         })?,
     };
     match secret.trim_end_matches(['\r', '\n']) {
-        blank if blank.trim().is_empty() => Err(Unusable::Empty { client: client(), whose: whose() }),
+        blank if blank.trim().is_empty() => Err(Missing::Empty { whose: whose() }),
         secret => Ok(secret.into()),
     }
+}
+
+/// The secrets of these clients that are missing, with the client's name: what the configuration says is looked at now, by any
+/// process that may read the secrets.
+pub fn missing(entries: &[config::Client]) -> Vec<(String, Missing)> {
+    let of_entry = |entry: &config::Client| {
+        let signed = entry.signature.iter().flat_map(|signature| &signature.secrets);
+        let told = entry.callback.iter().map(|callback| (&callback.secret, "the secret of its callback".to_owned()));
+        let own = [(&entry.secret, format!("the secret of `{}`", entry.odoo_login))];
+        let signed = signed.map(|source| (source, "the secret of its signatures".to_owned()));
+        let all = own.into_iter().chain(signed).chain(told);
+        all.filter_map(|(source, whose)| read(source, &|| whose.clone()).err())
+            .map(|lack| (entry.name.clone(), lack))
+            .collect::<Vec<_>>()
+    };
+    entries.iter().flat_map(of_entry).collect()
 }

@@ -33,6 +33,8 @@ pub enum Error {
     ClientRevoked(Arc<str>),
     #[error("the client `{client}` was to be served until {expired} only")]
     ClientExpired { client: Arc<str>, expired: Timestamp },
+    #[error("the gateway lacks a secret of the client `{0}`: its operator finds which by `odoo-gateway check`")]
+    ClientNotReady(Arc<str>),
     #[error("this caller is not served at {0}")]
     AddressNotAllowed(IpAddr),
     #[error("this gateway serves callers with a key or signature of its own alone, none with an Odoo credential")]
@@ -68,6 +70,7 @@ impl Error {
             Self::UnknownClient => Code::UnknownClient,
             Self::ClientRevoked(_) => Code::ClientRevoked,
             Self::ClientExpired { .. } => Code::ClientExpired,
+            Self::ClientNotReady(_) | Self::Signature(Refused::NoSecret) => Code::ClientAccount,
             Self::AddressNotAllowed(_) => Code::AddressNotAllowed,
             Self::OwnCredentials => Code::OwnCredentials,
             Self::Limited(limits::Error::RateLimited { .. }) => Code::RateLimited,

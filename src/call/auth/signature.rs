@@ -42,7 +42,8 @@ const EDGE: Duration = Duration::from_secs(2);
 /// Knows the signatures of one client.
 pub(in crate::call) struct Verifier {
     way: Way,
-    keys: Keys,
+    /// None where a secret is missing: then nothing is verified.
+    keys: Option<Keys>,
     tolerance: Duration,
     public_url: Option<String>,
 }
@@ -75,10 +76,11 @@ struct Piece<'r> {
 }
 
 impl Verifier {
-    pub(in crate::call) fn new(signature: &Signature, secrets: &[SecretString]) -> Result<Self, NoKey> {
+    /// Without secrets, everything is refused; what of a request is secret is known all the same.
+    pub(in crate::call) fn new(signature: &Signature, secrets: Option<&[SecretString]>) -> Result<Self, NoKey> {
         Ok(Self {
             way: Way::of(&signature.scheme),
-            keys: Keys::of(&signature.scheme, secrets)?,
+            keys: secrets.map(|secrets| Keys::of(&signature.scheme, secrets)).transpose()?,
             tolerance: signature.tolerance,
             public_url: signature.public_url.clone(),
         })
@@ -98,7 +100,7 @@ impl Verifier {
 
     /// The secret that signs now; none of public keys.
     pub(in crate::call) fn secret(&self) -> Option<&SecretString> {
-        self.keys.secret()
+        self.keys.as_ref().and_then(Keys::secret)
     }
 
     /// Whether the client has sent this body. What is known of its time is looked at only when that is sure. A token gives no delivery:
@@ -109,8 +111,9 @@ impl Verifier {
         headers: &HeaderMap,
         body: &[u8],
     ) -> Result<Option<Delivery>, Refused> {
+        let keys = self.keys.as_ref().ok_or(Refused::NoSecret)?;
         if let Way::Token(token) = &self.way {
-            token::check(token, &self.keys, line, headers)?;
+            token::check(token, keys, line, headers)?;
             return Ok(None);
         }
         let origin = self.origin(line);
@@ -118,7 +121,7 @@ impl Verifier {
         // Each of them, whichever is right.
         let mut is_right = !claims.is_empty();
         for claim in &claims {
-            is_right &= self.keys.have_signed(&claim.signed, &claim.signatures);
+            is_right &= keys.have_signed(&claim.signed, &claim.signatures);
         }
         if !is_right {
             return Err(match self.way.signs_url() {

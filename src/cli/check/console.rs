@@ -2,22 +2,51 @@
 
 use std::{fs, path::Path};
 
-use crate::config::{Config, Console, ConsoleToken, LEAST_TOKEN, Role};
+use super::finding::Finding;
+use crate::config::{Config, ConsoleToken, LEAST_TOKEN, Role};
 
-/// Whether everyone who is configured can sign in.
-///
-/// # Errors
-/// A token's file cannot be read, or its token is too short.
-pub(super) fn line(config: &Console) -> Result<String, String> {
-    for user in &config.users {
+const AREA: &str = "console";
+
+pub(super) fn findings(config: &Config) -> Vec<Finding> {
+    let console = &config.console;
+    let operators = console.users.iter().filter(|user| user.role == Role::Operator).count();
+    let mut findings = vec![Finding::ok(
+        AREA,
+        match console.users.len() {
+            0 => "one signs in with the token of `odoo-gateway console token`".to_owned(),
+            users => format!("{users} people have a token, {operators} of them as operators"),
+        },
+    )];
+    for user in &console.users {
         let ConsoleToken::File(file) = &user.token else { continue };
-        readable(file).map_err(|why| format!("[[console.user]] `{}`: {} {why}", user.name, file.display()))?;
+        if let Err(why) = readable(file) {
+            let message = format!("`{}` cannot sign in: {} {why}", user.name, file.display());
+            findings.push(Finding::warning(AREA, message, "`odoo-gateway console token NAME` makes a token"));
+        }
     }
-    let operators = config.users.iter().filter(|user| user.role == Role::Operator).count();
-    Ok(match config.users.len() {
-        0 => "one signs in with the token of `odoo-gateway console token`".to_owned(),
-        users => format!("{users} people have a token, {operators} of them as operators"),
-    })
+    let is_loopback = config.admin.listen.ip().is_loopback();
+    if !is_loopback {
+        findings.push(Finding::warning(
+            AREA,
+            "[admin] listen is no loopback address: tokens and payloads cross the network as plain text",
+            "listen on 127.0.0.1, or put a proxy with TLS before it",
+        ));
+    }
+    if console.loopback && is_loopback {
+        findings.push(Finding::warning(
+            AREA,
+            "[console] loopback: every user and program of this machine is an operator",
+            "take it out where others work on this machine",
+        ));
+    }
+    if console.loopback && !is_loopback {
+        findings.push(Finding::warning(
+            AREA,
+            "[console] loopback has no effect: [admin] listen is no loopback address",
+            "take it out",
+        ));
+    }
+    findings
 }
 
 fn readable(file: &Path) -> Result<(), String> {
@@ -28,20 +57,4 @@ fn readable(file: &Path) -> Result<(), String> {
         Ok(_) => Ok(()),
         Err(error) => Err(format!("cannot be read: {error}")),
     }
-}
-
-/// What may be meant, and may be a mistake.
-pub(super) fn notes(config: &Config) -> Vec<&'static str> {
-    let is_loopback = config.admin.listen.ip().is_loopback();
-    let mut notes = Vec::new();
-    if !is_loopback {
-        notes.push("[admin] listen is no loopback address: tokens and payloads cross the network as plain text, unless a proxy with TLS stands before it");
-    }
-    if config.console.loopback && is_loopback {
-        notes.push("[console] loopback: every user and program of this machine is an operator");
-    }
-    if config.console.loopback && !is_loopback {
-        notes.push("[console] loopback has no effect: [admin] listen is no loopback address");
-    }
-    notes
 }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
+    call::auth::clients::missing,
     cli::{
         Configured,
         log::list::route_in,
@@ -114,6 +115,8 @@ fn state(client: &Client) -> &'static str {
     match client.expires {
         _ if client.is_revoked => "revoked",
         Some(expires) if expires <= Timestamp::now() => "expired",
+        // What only the gateway's own process can tell is not told here.
+        _ if missing(std::slice::from_ref(client)).iter().any(|(_, lack)| lack.is_certain()) => "no secret",
         _ => "active",
     }
 }

@@ -16,6 +16,8 @@ pub(super) enum Term {
     Until(Timestamp, i64),
     Expired(Timestamp),
     Revoked,
+    /// A secret of it is missing.
+    NoSecret,
     /// `[policy] own_credentials` is false.
     NotServed,
 }
@@ -38,7 +40,7 @@ impl Term {
             Self::Active => "ok",
             Self::Until(_, days) if *days > WARNED => "ok",
             Self::Until(..) => "doubt",
-            Self::Expired(_) | Self::Revoked => "bad",
+            Self::Expired(_) | Self::Revoked | Self::NoSecret => "bad",
             Self::NotServed => "quiet",
         }
     }
@@ -51,6 +53,7 @@ impl Term {
             Self::Until(_, days) => format!("! expires in {days} days"),
             Self::Expired(_) => "✕ expired".to_owned(),
             Self::Revoked => "✕ revoked".to_owned(),
+            Self::NoSecret => "✕ secret missing".to_owned(),
             Self::NotServed => "not served".to_owned(),
         }
     }
@@ -58,7 +61,7 @@ impl Term {
     pub(super) fn expires(&self) -> Option<&Timestamp> {
         match self {
             Self::Until(expires, _) | Self::Expired(expires) => Some(expires),
-            Self::Active | Self::Revoked | Self::NotServed => None,
+            Self::Active | Self::Revoked | Self::NoSecret | Self::NotServed => None,
         }
     }
 

@@ -65,7 +65,7 @@ fn fetching(allow: &[&str], private: &[&str]) -> Fetching {
         allow: serde_json::from_value(allow.into()).unwrap(),
         allow_private: private.iter().map(|net| net.parse().unwrap()).collect(),
         client: public_client(&private.iter().map(|net| net.parse().unwrap()).collect::<Vec<IpNet>>()).unwrap(),
-        credential: Some(("x-key".parse().unwrap(), HeaderValue::from_static("k1"))),
+        credential: Ok(Some(("x-key".parse().unwrap(), HeaderValue::from_static("k1")))),
         timeout: Duration::from_millis(500),
         max_size: ByteSize(1000),
     }

@@ -10,7 +10,10 @@ use std::{
 };
 
 use super::fs::{Disk, Failed, Fs, check_in_place};
-use crate::{control::Control, log::Error};
+use crate::{
+    control::{Control, Holder},
+    log::Error,
+};
 
 /// A process that only asks whether a gateway runs may hold the lock for a moment.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -42,7 +45,9 @@ impl FolderLock {
                     Control::remove_stale(folder);
                     return Ok(Self { disk, file });
                 }
-                None if Instant::now() > deadline => return Err(Error::InUse(folder.to_owned())),
+                None if Instant::now() > deadline => {
+                    return Err(Error::InUse(folder.to_owned(), Holder::of(&folder.join(LOCK))));
+                }
                 None => thread::park_timeout(Duration::from_millis(20)),
             }
         }

@@ -5,15 +5,17 @@
 
 use std::time::Duration;
 
-use tokio::time;
+use tokio::time::{self, Instant};
 
-use super::Health;
+use super::{Health, PROBE_TIME};
 use crate::odoo::transport::circuit_breaker::BreakerState;
 
 /// What it means where Odoo is not in proxy mode, and what to do.
 pub const NO_PROXY_MODE: &str = "what is let through of wrong logins; set proxy_mode = True in Odoo's configuration, where nobody reaches Odoo past the gateway";
 /// The interval of probes while Odoo answers.
 const INTERVAL: Duration = Duration::from_secs(30);
+/// The interval while it answers and does not serve the configured database.
+const WITHOUT_DATABASE: Duration = Duration::from_secs(5);
 /// The interval while it does not, and the shortest interval after a failed connection.
 const SHORT_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -35,10 +37,15 @@ impl Health {
                 _ => {}
             }
             answered = Some(probe.is_ok());
+            if probe.is_ok() {
+                // One that does not answer now is asked again by the next probe.
+                let _ = self.database(Instant::now() + PROBE_TIME).await;
+            }
+            let interval = if self.known_database() == Some(false) { WITHOUT_DATABASE } else { INTERVAL };
             time::sleep(SHORT_INTERVAL).await;
             if probe.is_ok() {
                 let failed = async { breaker.wait_for(BreakerState::has_failures).await.map(drop) };
-                let _ = time::timeout(INTERVAL - SHORT_INTERVAL, failed).await;
+                let _ = time::timeout(interval - SHORT_INTERVAL, failed).await;
             }
         }
     }

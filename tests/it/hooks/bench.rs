@@ -144,7 +144,7 @@ async fn what_comes_to_a_hook_is_captured_for_a_look_also_unsigned_and_without_i
     }
     let (_, checked, _) = bench.gateway.run(&["check"]);
     assert!(checked.contains("ok    hook           /hooks/shop (POST) by `shop` with "), "{checked}");
-    assert!(checked.contains("note  hook           /hooks/shop: `capture` is on: for 3600 s"), "{checked}");
+    assert!(checked.contains("warn  hook           /hooks/shop: `capture` is on: for 3600 s"), "{checked}");
     bench.shown(&["hook", "captured", "shop", "--clear"]);
     assert!(listed(&[]).is_empty());
     assert_eq!((contacts_named(&first.1).await, contacts_named(&second.1).await), (json!(0), json!(1)));

@@ -161,7 +161,7 @@ async fn a_delivery_is_signed_as_its_sender_would() {
     );
     let (_, checked, _) = bench.gateway.run(&["check"]);
     assert!(
-        checked.contains("note  hook           /hooks/shop: its `handshake` answers requests that nobody has signed"),
+        checked.contains("warn  hook           /hooks/shop: its `handshake` answers requests that nobody has signed"),
         "{checked}"
     );
 }

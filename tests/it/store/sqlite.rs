@@ -22,7 +22,7 @@ async fn a_second_gateway_is_kept_out_and_the_command_line_is_not() {
     let clock = Clock::virtual_at(BEGIN);
     let store = in_folder(folder.path(), &clock).await;
     let refused = Store::in_folder(folder.path(), SPANS, clock.clone()).await.unwrap_err();
-    assert!(matches!(refused, Error::InUse(_)), "{refused}");
+    assert!(matches!(refused, Error::InUse(..)), "{refused}");
     store.accept(queued("a"), true).await.unwrap();
     let beside = Store::beside_gateway(folder.path(), SPANS).await.unwrap();
     assert_eq!(beside.depths().await.unwrap()[0].queued, 1);

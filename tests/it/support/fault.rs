@@ -205,6 +205,11 @@ impl FaultProxy {
 impl State {
     /// The fault for the RPC of this path, which is noted.
     fn judge(&self, path: &str, request: &[u8]) -> Fault {
+        // The gateway asks with it whether there is the database.
+        let no_key = [b'0'; 40];
+        if request.windows(no_key.len()).any(|window| window == no_key) {
+            return Fault::Pass;
+        }
         let rpc = path.strip_prefix("/json/2/").or(path.strip_prefix("/web/dataset/call_kw/")).map(str::to_owned);
         let rpc = rpc.or_else(|| match path {
             "/jsonrpc" => json_rpc(request),

@@ -8,6 +8,10 @@ use uuid::Uuid;
 /// Why a request is not taken for the client's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
+    #[error(
+        "the gateway lacks the secret of this client's signatures: its operator finds which by `odoo-gateway check`"
+    )]
+    NoSecret,
     #[error("the request has no {0}, which its signature needs")]
     Missing(Place),
     #[error("the {0} cannot be read: it stands twice, or is not of its form")]

@@ -67,7 +67,8 @@ impl Verifier {
     }
 
     fn mac(&self, signed: &[Piece<'_>]) -> Result<Vec<u8>, NotSigned> {
-        self.keys.sign(signed).ok_or(NotSigned::PublicKey)
+        let keys = self.keys.as_ref().ok_or(Refused::NoSecret)?;
+        keys.sign(signed).ok_or(NotSigned::PublicKey)
     }
 
     fn of_parts(
@@ -149,7 +150,8 @@ impl Verifier {
     }
 
     fn token(&self, token: &Token) -> Result<Signed, NotSigned> {
-        let secret = self.keys.secret().ok_or(NotSigned::PublicKey)?;
+        let keys = self.keys.as_ref().ok_or(Refused::NoSecret)?;
+        let secret = keys.secret().ok_or(NotSigned::PublicKey)?;
         let text = secret.expose_secret();
         let mut signed = Signed::default();
         match token {

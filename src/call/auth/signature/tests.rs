@@ -24,7 +24,7 @@ const WHSEC: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 fn verifier(lines: &str, secrets: &[&str]) -> Result<Verifier, NoKey> {
     let signature: Signature = toml::from_str(&format!("{lines}\nsecret_env = \"A\"")).unwrap();
     let secrets: Vec<SecretString> = secrets.iter().map(|secret| (*secret).into()).collect();
-    Verifier::new(&signature, &secrets)
+    Verifier::new(&signature, Some(&secrets))
 }
 
 /// What a verifier of one secret makes of a request.

@@ -19,7 +19,7 @@ const TIMED: &str =
 fn with_key(lines: &str, keys: &[&str]) -> Result<Verifier, NoKey> {
     let signature: Signature = toml::from_str(&format!("{lines}\npublic_key_file = \"k\"")).unwrap();
     let keys: Vec<SecretString> = keys.iter().map(|key| (*key).into()).collect();
-    Verifier::new(&signature, &keys)
+    Verifier::new(&signature, Some(&keys))
 }
 
 fn pem(der: &[u8]) -> String {
