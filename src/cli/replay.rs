@@ -5,7 +5,7 @@
 
 mod confirm;
 mod edit;
-mod pace;
+pub(super) mod pace;
 mod report;
 mod sending;
 
