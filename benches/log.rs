@@ -58,6 +58,7 @@ fn arrived() -> Arrived {
         address,
         size: 300,
         replay_of: None,
+        dry_run: false,
         by: None,
         attempt_of: None,
         attempt: None,

@@ -23,7 +23,12 @@ use crate::{
     memory::Memory,
     metrics::Reading,
     odoo,
-    operations::{queue::depths_to_json, replay::ReplayRequest, settlement},
+    operations::{
+        queue::depths_to_json,
+        replay::ReplayRequest,
+        settlement,
+        status::{Running, Status},
+    },
     wire::{Response, collect},
 };
 
@@ -41,6 +46,7 @@ pub struct Private {
     pub console: Arc<Console>,
     /// The connections of the public listener.
     pub public: Arc<ConcurrencyLimit>,
+    pub running: Running,
 }
 
 impl Front for Private {
@@ -49,7 +55,7 @@ impl Front for Private {
     }
 
     /// Answers `/health` (this process), `/ready` (the log takes lines, Odoo answers), `/metrics`, `/queue` (how many calls wait) and,
-    /// to the operator, `/replay`, `/settle` and `/acted`. The pages are the console's.
+    /// to the operator, `/status`, `/replay`, `/settle` and `/acted`. The pages are the console's.
     async fn answer(&self, peer: IpAddr, request: http::Request<Incoming>) -> Response {
         let site = self.current.site();
         let calls = &site.calls;
@@ -58,6 +64,7 @@ impl Front for Private {
             (&Method::GET, "/ready") => ready(calls).await,
             (&Method::GET, "/metrics") => self.metrics(&site),
             (&Method::GET, "/queue") if !wants_page(request.headers()) => queue(calls).await,
+            (&Method::GET, "/status") => self.status(&site, request.headers()).await,
             (&Method::POST, "/replay") => replay(calls, &self.posted, peer, request).await,
             (&Method::POST, "/settle") => settle(calls, &self.posted, request).await,
             (&Method::POST, "/acted") => acted(calls, &self.posted, request).await,
@@ -80,6 +87,18 @@ impl Front for Private {
 }
 
 impl Private {
+    /// How the gateway is, to the operator.
+    async fn status(&self, site: &Site, headers: &HeaderMap) -> Response {
+        if !self.posted.admits(headers) {
+            return not_the_operator();
+        }
+        let requests = site.requests.open() as u64;
+        match Status::of(&self.running, self.current.configuration(), &site.calls, requests).await {
+            Ok(status) => respond::json_response(StatusCode::OK, &json!(status)),
+            Err(error) => refusal(StatusCode::SERVICE_UNAVAILABLE, "log_failed", &error.to_string()),
+        }
+    }
+
     fn metrics(&self, site: &Site) -> Response {
         let calls = &site.calls;
         let (odoo_in_flight, odoo_waiting) = calls.odoo.load();
@@ -190,14 +209,18 @@ async fn told<T: DeserializeOwned>(
     size: u64,
 ) -> Result<T, Response> {
     if !posted.admits(request.headers()) {
-        let words = "`odoo-gateway replay` and `log settle` show the token that they find beside the log";
-        return Err(refusal(StatusCode::UNAUTHORIZED, "not_the_operator", words));
+        return Err(not_the_operator());
     }
     let mut limits = calls.config.limits.clone();
     limits.body = ByteSize(size);
     let body = collect(request.into_body(), &limits, &Memory::new(limits.bodies.as_u64())).await;
     let body = body.map_err(|error| refusal(StatusCode::BAD_REQUEST, "body_broken", &error.to_string()))?;
     serde_json::from_slice(&body).map_err(|error| refusal(StatusCode::BAD_REQUEST, "invalid_json", &error.to_string()))
+}
+
+fn not_the_operator() -> Response {
+    let words = "`odoo-gateway status`, `replay` and `log settle` show the token that they find beside the log";
+    refusal(StatusCode::UNAUTHORIZED, "not_the_operator", words)
 }
 
 fn refusal(status: StatusCode, code: &str, message: &str) -> Response {

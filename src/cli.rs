@@ -1,11 +1,12 @@
-//! The command line: `odoo-gateway init`, `serve`, `check`, `client …`, `hook …`, `log …`, `queue …`, `replay`, `openapi` and
-//! `console …`.
+//! The command line: `odoo-gateway init`, `serve`, `check`, `status`, `client …`, `hook …`, `log …`, `queue …`, `replay`,
+//! `openapi`, `console …`, `completions` and `man`.
 //!
 //! Data goes to standard output, everything else to standard error. Exit status 0 is success, 1 a failure, 2 a mistake in
-//! the command line itself.
+//! the command line itself; `status` has 3 where no gateway runs.
 
 mod check;
 mod client;
+mod completions;
 mod configuration;
 mod configured;
 mod console;
@@ -19,6 +20,8 @@ mod openapi;
 mod queue;
 mod replay;
 mod serve;
+mod shadow;
+mod status;
 mod terminal;
 
 use std::{env, fs, pin::Pin, process::ExitCode, time::Duration};
@@ -78,6 +81,8 @@ enum Command {
     /// Exits with 0 where the gateway can start, 1 where it cannot (or, with --deny-warnings, where there are warnings), 2 for a
     /// wrong command line.
     Check(check::Check),
+    /// Say how the gateway that runs is: what it does, how busy it is, what needs a person
+    Status(status::Options),
     /// Look at the interface log, whether the gateway runs or not
     #[command(subcommand)]
     Log(log::Command),
@@ -86,6 +91,8 @@ enum Command {
     Queue(queue::Command),
     /// Send recorded calls again
     Replay(replay::Args),
+    /// Compare the gateway with the addon: recorded reads are sent to both, writes to none
+    Shadow(Box<shadow::Args>),
     /// Print the interface as an OpenAPI 3.1 document
     Openapi(openapi::Args),
     /// Callers that the gateway knows by a key of its own or by their signature
@@ -99,6 +106,10 @@ enum Command {
     /// The console in the browser
     #[command(subcommand)]
     Console(console::Command),
+    /// Print what a shell completes: bash, zsh or fish
+    Completions(completions::Completions),
+    /// Write the pages of the manual, one for each command
+    Man(completions::Pages),
     /// Runs templates for the gateway that starts it
     #[command(name = crate::hook::COMMAND, hide = true)]
     HookWorker,
@@ -182,13 +193,17 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Init(args) => run(Box::pin(args.run())),
         Command::Serve(args) => run(Box::pin(async move { serve::run(args.path()?).await })),
         Command::Check(args) => run(Box::pin(args.run())),
+        Command::Status(args) => run(Box::pin(status::run(args))),
         Command::Log(command) => run(Box::pin(log::run(command))),
         Command::Queue(command) => run(Box::pin(queue::run(command))),
         Command::Replay(args) => run(Box::pin(replay::run(args))),
+        Command::Shadow(args) => run(Box::pin(shadow::run(*args))),
         Command::Openapi(args) => run(Box::pin(openapi::run(args))),
         Command::Client(command) => run(Box::pin(client::run(command))),
         Command::Hook(command) => run(Box::pin(hook::run(command))),
         Command::Console(command) => command.run(),
+        Command::Completions(args) => args.run(),
+        Command::Man(args) => args.run(),
         Command::Explain(args) => args.run(),
         Command::HookWorker => {
             crate::hook::serve()?;

@@ -144,6 +144,18 @@ pub struct Compat {
     pub lookup_keys: LookupKeys,
     /// The fields whose texts are compared in whatever case, by lookups and search keys.
     pub ignore_case: Vec<Name>,
+    pub dialect: Dialect,
+}
+
+/// The version of the addon whose forms callers send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub enum Dialect {
+    /// 18.0.2 and later, and 15.0.2 and later.
+    #[serde(rename = "current")]
+    Current,
+    /// 18.0.1 and 15.0.1: a related record is named by a text. The current forms are taken, too.
+    #[serde(rename = "18.0.1")]
+    V18_0_1,
 }
 
 /// The records that a lookup may find in a model that has a company.

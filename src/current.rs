@@ -14,8 +14,10 @@ use std::{
 
 use anyhow::bail;
 use arc_swap::ArcSwap;
+use jiff::Timestamp;
 use parking_lot::Mutex;
 use sd_notify::NotifyState;
+use serde::{Deserialize, Serialize};
 use tokio::{signal::unix::Signal, time};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -37,8 +39,23 @@ const SETTLED: Duration = Duration::from_millis(500);
 pub struct Current {
     site: Arc<ArcSwap<Site>>,
     file: PathBuf,
+    /// When the configuration that is in use was read, how its files were then, and why a later one is not used.
+    read: Mutex<(Timestamp, Marks, Option<String>)>,
     /// Looks whether Odoo is there, for as long as that Odoo is in use.
     watch: Mutex<AbortOnDropHandle<()>>,
+}
+
+/// The configuration that is in use.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Configuration {
+    pub file: PathBuf,
+    /// When it was read.
+    pub read: Timestamp,
+    /// Its file, or one that it names, has been changed since, and what is in it now is not in use.
+    pub has_changed: bool,
+    /// Why the changed one is not used.
+    #[serde(default)]
+    pub refused: Option<String>,
 }
 
 /// What tells one state of a file from another: when it was changed, its size, which file it is.
@@ -48,9 +65,17 @@ pub type Mark = Option<(i64, i64, u64, u64)>;
 pub type Marks = BTreeMap<PathBuf, Mark>;
 
 impl Current {
-    pub fn new(site: Arc<Site>, file: PathBuf) -> Self {
+    /// `seen` are the files of the configuration as they were read.
+    pub fn new(site: Arc<Site>, file: PathBuf, seen: Marks) -> Self {
         let watch = Mutex::new(watch(&site));
-        Self { site: Arc::new(ArcSwap::new(site)), file, watch }
+        let read = Mutex::new((Timestamp::now(), seen, None));
+        Self { site: Arc::new(ArcSwap::new(site)), file, read, watch }
+    }
+
+    /// The configuration that is in use.
+    pub fn configuration(&self) -> Configuration {
+        let (read, seen, refused) = self.read.lock().clone();
+        Configuration { file: self.file.clone(), read, has_changed: has_changed(&seen), refused }
     }
 
     /// What is served now.
@@ -87,6 +112,13 @@ impl Current {
         let (marks, config) = read(&self.file);
         let outcome = config.map_err(Into::into).and_then(|config| self.replace(config));
         self.site().calls.metrics.reloaded(outcome.is_ok());
+        {
+            let mut read = self.read.lock();
+            match &outcome {
+                Ok(()) => *read = (Timestamp::now(), marks.clone(), None),
+                Err(error) => read.2 = Some(format!("{error:#}")),
+            }
+        }
         match outcome {
             Ok(()) => tracing::info!("the configuration has been read again and is in use"),
             Err(error) => {

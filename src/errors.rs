@@ -85,7 +85,7 @@ pub struct Row {
     pub retries: &'static [Retry],
     /// Why a caller gets it.
     pub cause: &'static str,
-    /// What to do about it, or an example; empty where the cause says enough.
+    /// What to do about it: the `hint` of an answer.
     pub remedy: &'static str,
 }
 

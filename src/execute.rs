@@ -33,7 +33,7 @@ pub use self::{
 };
 use crate::{
     odoo::{Caller, Rpc},
-    plan::{self, Answer, Plan, Selection, Warning, WarningCode, Work, Write},
+    plan::{self, Answer, Meant, Plan, Selection, Warning, WarningCode, Work, Write},
 };
 
 /// The addon's sentence for a search.
@@ -127,8 +127,7 @@ pub async fn execute(caller: &Caller, plan: Plan, settling: &Settling) -> Result
             let groups = search::groups(caller, &rpc, &grouping, most).await?;
             (Value::Array(groups), SEARCHED.to_owned(), None)
         }
-        Work::Method { rpc, on, files, then } => {
-            let message = format!("Function '{}' called successfully", rpc.method);
+        Work::Method { rpc, message, on, files, then } => {
             let (result, asked_back) = method::call(settler, rpc, on, files, then).await?;
             warnings.extend(asked_back);
             (result, message, None)
@@ -206,6 +205,7 @@ fn not_read(why: &(impl Display + ?Sized)) -> Warning {
     Warning {
         code: WarningCode::ResultNotRead,
         path: "result_field".to_owned(),
+        meant: Meant::default(),
         message: format!("the record was written, but `result_field` could not be read: {why}"),
     }
 }

@@ -10,6 +10,7 @@ mod calls;
 mod capture;
 mod fetch;
 mod input;
+mod nearest;
 pub mod presets;
 mod request;
 mod respond;

@@ -24,7 +24,7 @@ pub use self::calls::{answer, made};
 use self::{
     pass_on::pass_on,
     passed::Passage,
-    request::destination::Destination,
+    request::destination::{Destination, Refusal},
     serve::{
         connection::Guarded,
         front::{Front, Malformed, Rules},
@@ -32,6 +32,7 @@ use self::{
 };
 use crate::{
     call::{self, Service},
+    key_texts::mask_keys,
     limits::{ConcurrencyLimit, Exceeded, Most, Permit},
     proxy::Proxy,
     wire::Response,
@@ -47,6 +48,9 @@ pub struct Site {
     /// The requests under way.
     pub requests: Arc<ConcurrencyLimit>,
 }
+
+/// The process log has so many characters of a path.
+const LOGGED_PATH: usize = 200;
 
 /// A request's share of `[limits] requests`. What goes on for a caller who has hung up keeps it, since else a caller that does
 /// nothing but begin and hang up, which HTTP/2 makes cheap, would have no limit.
@@ -140,5 +144,18 @@ async fn serve(site: &Arc<Site>, address: IpAddr, request: http::Request<Incomin
             }
         }
     };
-    Passage::new(site, address, &request).refuse(refusal.code(), respond::refusal(&refusal)).await
+    if refusal == Refusal::NoHook && site.calls.refused_lines.take_words() {
+        tell_of_near_hook(site, address, request.uri().path());
+    }
+    Passage::new(site, address, &request).refuse(refusal.code(), respond::refusal(&refusal, request.uri().path())).await
+}
+
+/// Tells the operator that a sender knocks at a wrong path.
+fn tell_of_near_hook(site: &Arc<Site>, address: IpAddr, path: &str) {
+    let hooks = &site.calls.hooks;
+    let path: String = mask_keys(&hooks.without_token(path)).chars().take(LOGGED_PATH).collect();
+    match hooks.nearest(&path) {
+        Some(near) => tracing::warn!(path, %address, "no hook has this path; did its sender mean `{near}`?"),
+        None => tracing::warn!(path, %address, "no hook has this path"),
+    }
 }

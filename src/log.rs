@@ -11,6 +11,7 @@
 mod format;
 mod maintain;
 mod read;
+mod step;
 mod write;
 
 use std::{
@@ -66,6 +67,7 @@ pub use self::{
         page::{Cursor, Page},
         route::RecordedRoute,
     },
+    step::{Step, StepOf},
     write::{
         acted::{Acted, Action, Operator},
         entry::Entry,

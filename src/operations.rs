@@ -17,7 +17,9 @@ pub mod queue;
 mod recorded;
 pub mod replay;
 pub mod settlement;
+pub mod shadow;
 pub mod statistics;
+pub mod status;
 pub mod tried;
 pub mod usage;
 

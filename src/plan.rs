@@ -8,6 +8,7 @@
 //! - `usable`: the fields of a model as a caller may use them
 //! - `hints`: what may have been meant, beside a refusal
 //! - `answer`: which fields an answer holds
+//! - `dialect`: the forms of older versions of the addon
 //! - `value`: single values by the type of their field; `search_key` and `domain`: those by which records are found
 //! - `steps`: the types of a planned write
 //! - `old_lines`: what records that are updated hold before
@@ -16,6 +17,7 @@
 //! - `complete`: values that take more than a lookup, such as properties by their label
 //! - `several`: the one of several matches that a field's domain leaves, else a warning
 //! - `compile`: from answered lookups to the steps of a write
+//! - `unfound`: the lookups of a payload with mistakes that find nothing, or too much
 //! - `render`: a plan for people
 //! - `routes`: one function for each route
 //!
@@ -27,6 +29,7 @@ mod answer;
 mod attachment;
 mod compile;
 mod complete;
+mod dialect;
 mod domain;
 mod error;
 mod hints;
@@ -35,6 +38,7 @@ mod name_limits;
 mod named_ids;
 mod old_lines;
 mod policy_check;
+mod positions;
 mod read;
 mod render;
 mod resolve;
@@ -44,6 +48,7 @@ mod schema_view;
 mod search_key;
 mod several;
 mod steps;
+mod unfound;
 mod usable;
 mod value;
 mod warning;
@@ -57,8 +62,8 @@ pub(crate) use self::{
 };
 pub use self::{
     answer::{Selection, field_list},
-    error::{Ambiguous, Error},
-    hints::Nearby,
+    error::{Ambiguous, Error, NoMatch},
+    hints::{Meant, Nearby},
     lookup::LookupResult,
     named_ids::NamedId,
     routes::{
@@ -150,8 +155,10 @@ pub enum Work {
         most: Option<u64>,
     },
     /// `files` are created before, and their ids passed as `attachment_ids`. `then` answers the wizards that the method asks back with.
+    /// `message` is what is answered when it is done.
     Method {
         rpc: Rpc,
+        message: String,
         on: On,
         files: Vec<Value>,
         then: Vec<Then>,

@@ -324,19 +324,19 @@ impl Error {
         }
         let refused = match self {
             Self::Plan(error) | Self::Incomplete(Incomplete { cause: error, .. }) => error,
-            _ => return facts,
-        };
-        for (key, value) in [("field", refused.field()), ("path", refused.path())] {
-            if let Some(value) = value {
-                facts[key] = json!(value);
+            _ => {
+                facts["hint"] = json!(self.code().row().remedy);
+                return facts;
             }
+        };
+        for (name, value) in refused.details() {
+            facts[name] = value;
         }
-        if let plan::Error::Ambiguous(ambiguous) = refused {
-            facts["candidates"] =
-                ambiguous.candidates.iter().map(|(id, name)| json!({"id": id, "name": name})).collect();
-        }
-        if let plan::Error::NotLoaded { messages } = refused {
-            facts["rows"] = json!(messages);
+        if self.is_decision() {
+            facts["errors"] = refused.each_told();
+            if refused.more() > 0 {
+                facts["more"] = json!(refused.more());
+            }
         }
         if let Self::Incomplete(error) = self {
             let left = error.left.iter();

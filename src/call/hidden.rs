@@ -88,6 +88,7 @@ mod tests {
             code: *code,
             path: (*path).to_owned(),
             message: String::new(),
+            meant: plan::Meant::default(),
         };
         let work = Work::Search {
             model: String::new(),

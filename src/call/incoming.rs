@@ -57,7 +57,8 @@ pub enum By {
     Caller,
     /// The operator, from this machine: limits of callers do not apply. `name` is the person's,
     /// `replay_of` the recorded call that it repeats, and `is_hidden` says that the log has hidden values of it, which read `***` now.
-    Operator { name: String, replay_of: Option<Uuid>, is_hidden: bool },
+    /// That it is a dry run is known before its body is read.
+    Operator { name: String, replay_of: Option<Uuid>, is_hidden: bool, is_dry_run: bool },
     /// A worker, for the client that had the call accepted.
     Queue(Attempt),
     /// The gateway, for a delivery whose template made several calls.
@@ -115,6 +116,11 @@ impl By {
             Self::Caller | Self::Queue(_) | Self::Step(_) => None,
             Self::Operator { replay_of, .. } => *replay_of,
         }
+    }
+
+    /// Whether it is known to be a dry run before its body is read.
+    pub fn is_dry_run(&self) -> bool {
+        matches!(self, Self::Operator { is_dry_run: true, .. })
     }
 
     /// The attempt that it is, of a call of the queue.

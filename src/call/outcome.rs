@@ -60,6 +60,9 @@ pub struct Warning {
     /// Where in `vals` it stands, such as `payload.order_line[2].product_id`.
     pub path: String,
     pub message: String,
+    /// The name that may be meant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub did_you_mean: Vec<String>,
 }
 
 /// The member of the answer's envelope that matters. What Odoo or the plan decided is its `result`, done or not; what never came
@@ -220,7 +223,7 @@ impl Outcome {
     /// Adds a warning to the answer of a call that was carried out.
     pub(super) fn warn(&mut self, code: Code, message: String) {
         if self.state == State::Done {
-            self.warnings.push(Warning { code, path: String::new(), message });
+            self.warnings.push(Warning { code, path: String::new(), message, did_you_mean: Vec::new() });
         }
     }
 
@@ -261,13 +264,15 @@ impl Serialize for Member<'_> {
 impl From<plan::Warning> for Warning {
     fn from(warning: plan::Warning) -> Self {
         let message = mask_keys(&warning.message).into_owned();
-        Self { code: warning.code.code(), path: warning.path, message }
+        let did_you_mean = warning.meant.name().map(str::to_owned).into_iter().collect();
+        Self { code: warning.code.code(), path: warning.path, message, did_you_mean }
     }
 }
 
 impl Warning {
     fn to_json(&self) -> Value {
-        serde_json::json!({"code": self.code, "path": self.path, "message": self.message})
+        // JSON can be written of whatever is JSON.
+        serde_json::to_value(self).unwrap_or_default()
     }
 }
 
@@ -296,6 +301,7 @@ mod tests {
             code: plan::WarningCode::NoMatch,
             path: "payload.tag_ids".to_owned(),
             message: "none".to_owned(),
+            meant: plan::Meant::default(),
         };
         let done = Done {
             // An order of keys and a number that a reader might change.
@@ -314,17 +320,18 @@ mod tests {
         assert_eq!((refused.state, refused.class), (State::Failed, Class::TooManyRequests));
         check(
             &refused,
-            r#"error {"code":200,"message":"more than the 3 calls a second that this caller may make; come back in a moment","data":{"code":"rate_limited","retry":"safe","name":"odoo_gateway.rate_limited","message":"more than the 3 calls a second that this caller may make; come back in a moment"}}"#,
+            r#"error {"code":200,"message":"more than the 3 calls a second that this caller may make; come back in a moment","data":{"code":"rate_limited","retry":"safe","hint":"come back in a second","name":"odoo_gateway.rate_limited","message":"more than the 3 calls a second that this caller may make; come back in a moment"}}"#,
         );
         let warning = plan::Warning {
             code: plan::WarningCode::UnknownField,
             path: "payload.naem".to_owned(),
             message: "no such field".to_owned(),
+            meant: plan::Meant::default(),
         };
         let refused = Outcome::refused_with(&Error::from(plan::Error::NoMethod), vec![warning]);
         check(
             &refused,
-            r#"result {"is_success":false,"messages":"Missing 'method' in payload","error":{"code":"missing_parameter","retry":"no","path":"payload.method"},"warnings":[{"code":"unknown_field","path":"payload.naem","message":"no such field"}]}"#,
+            r#"result {"is_success":false,"messages":"Missing 'method' in payload","error":{"code":"missing_parameter","retry":"no","path":"payload.method","hint":"add it: the message names it","errors":[{"code":"missing_parameter","path":"payload.method","hint":"add it: the message names it","message":"Missing 'method' in payload"}]},"warnings":[{"code":"unknown_field","path":"payload.naem","message":"no such field"}]}"#,
         );
         let unknown = Outcome::refused(&Error::Internal);
         assert_eq!(unknown.state, State::InDoubt);

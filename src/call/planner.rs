@@ -47,14 +47,15 @@ pub(super) async fn plan_once(
     plan::take_context(caller, &call.model, &call.vals).await?;
     let Config { compat, limits, .. } = config;
     let asked = Asked { model: &call.model, vals: &call.vals, compat, files, rows: limits.rows.get(), noted };
-    match route {
+    let plan = match route {
         Route::CreateData => plan::create_data(caller, asked).await,
         Route::CreateUpdateData => plan::create_update_data(caller, asked).await,
         Route::UpdateData => plan::update_data(caller, asked).await,
         Route::DeleteData => plan::delete_data(caller, asked).await,
         Route::SearchData => plan::search_data(caller, asked).await,
         Route::CallFunction => plan::call_function(caller, asked).await,
-    }
+    };
+    plan.map_err(|error| error.in_order(&call.vals))
 }
 
 /// Whether the call names a field that the cached models lack, or Odoo does not let its user read what they have.

@@ -5,6 +5,8 @@
 
 use std::{sync::Arc, time::Instant};
 
+use serde_json::Value;
+
 use super::{
     Error,
     authenticated::Authenticated,
@@ -132,11 +134,12 @@ impl<'s> Logged<'s> {
         let Parsed { authenticated, asked: parsed::Asked { route, model, mut vals, delivery } } = parsed;
         let Authenticated { service, incoming, weight, body, .. } = authenticated;
         let is_read_again = incoming.hook.is_none() && weight.parsed > READ_AGAIN;
+        let dry_run = arrived.dry_run || vals.get("dry_run") == Some(&Value::Bool(true));
         let logged = if is_read_again { std::mem::take(&mut vals) } else { vals.clone() };
         let who = authenticated.docket.who.clone();
         let sent = delivery.as_ref().and_then(|delivery| delivery.logged(incoming));
         let received = Received { model: &model, vals: logged, sent, who };
-        let arrived = Arrived { route, ..arrived.clone() };
+        let arrived = Arrived { route, dry_run, ..arrived.clone() };
         let entry = match service.log.receive(arrived, received, started).await {
             Ok(mut entry) => {
                 if let Some(id) = delivery.as_ref().and_then(Delivery::id) {

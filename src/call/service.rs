@@ -28,7 +28,7 @@ use crate::{
     fetch::Fetcher,
     hook::{Captures, Hooks},
     limits::{LoginThrottle, RateLimits, RefusedLines, network},
-    log::{self, Arrived, Failure, Finished, Log, OdooCall, State, Who, milliseconds},
+    log::{self, Arrived, Entry, Failure, Finished, Log, OdooCall, State, Who, milliseconds},
     memory::{self, Memory},
     metrics::{Delivered, Metrics},
     odoo::{self, Odoo, Trace},
@@ -115,7 +115,9 @@ async fn make(service: Arc<Service>, incoming: Incoming) -> Answered {
         }
         _ => (None, None),
     };
-    let (mut outcome, finished) = settle(done, warnings, &trace, started);
+    let is_dry_run = entry.as_ref().map_or(arrived.dry_run, Entry::is_dry_run);
+    let (mut outcome, mut finished) = settle(done, warnings, &trace, started);
+    finished.state = recorded_as(&outcome, is_dry_run, repeat_of.is_some());
     let is_refused_at_once = entry.is_none() && outcome.state != State::Done;
     let is_taken = !is_refused_at_once || outcome.class == Class::Taken;
     if let (State::Done, Some((hook, key, version))) = (outcome.state, newest)
@@ -131,7 +133,7 @@ async fn make(service: Arc<Service>, incoming: Incoming) -> Answered {
             _ if is_repeat || is_refused_at_once => Delivered::Repeated,
             State::Queued => Delivered::Accepted,
             State::Done => Delivered::Done,
-            State::Ignored => Delivered::Ignored,
+            State::Ignored | State::DryRun => Delivered::Ignored,
             State::Failed => Delivered::Failed,
             State::InDoubt => Delivered::InDoubt,
         };
@@ -173,6 +175,17 @@ async fn make(service: Arc<Service>, incoming: Incoming) -> Answered {
         is_replay: is_repeat,
         accepted,
         cookie,
+    }
+}
+
+/// The state in which the log and the metrics have it: a dry run and a repetition that was recognised are no failures of their own.
+fn recorded_as(outcome: &Outcome, is_dry_run: bool, is_repeat: bool) -> State {
+    let is_known = is_repeat || outcome.error.is_some_and(|refusal| refusal.code == Code::Replayed);
+    match outcome.state {
+        State::Queued => State::Queued,
+        _ if is_dry_run => State::DryRun,
+        State::Failed | State::InDoubt if is_known => State::Ignored,
+        state => state,
     }
 }
 
@@ -245,6 +258,7 @@ fn arrived(incoming: &Incoming) -> Arrived {
         address: incoming.address,
         size: incoming.body.as_ref().map_or(0, Bytes::len),
         replay_of: incoming.by.replay_of(),
+        dry_run: incoming.by.is_dry_run(),
         by: incoming.by.operator().map(str::to_owned),
         attempt_of: attempt.map(|attempt| attempt.of).or_else(|| step.map(|step| step.of)),
         attempt: attempt.map(|attempt| attempt.number).or_else(|| step.and_then(|step| step.attempt)),

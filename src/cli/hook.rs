@@ -15,7 +15,10 @@ use anyhow::bail;
 use clap::Subcommand;
 
 use super::{Configured, log, terminal, words};
-use crate::config::{self, Config};
+use crate::{
+    config::{self, Config},
+    operations::near::did_you_mean,
+};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -42,7 +45,8 @@ fn entry<'c>(config: &'c Config, name: &str) -> anyhow::Result<&'c config::Hook>
     let found = config.hooks.iter().find(named).or_else(|| config.hooks.iter().find(|hook| hook.name() == behind));
     let Some(found) = found else {
         let paths: Vec<String> = config.hooks.iter().map(|hook| hook.path.written()).collect();
-        bail!("there is no [[hook]] `{name}`; there are: {}", paths.join(", "));
+        let meant = did_you_mean(behind, config.hooks.iter().map(config::Hook::name));
+        bail!("there is no [[hook]] `{name}`{meant}; there are: {}", paths.join(", "));
     };
     Ok(found)
 }

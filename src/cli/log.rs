@@ -9,16 +9,19 @@ pub(super) mod show;
 mod stats;
 mod tail;
 
-use std::process::ExitCode;
+use std::{io, io::IsTerminal, process::ExitCode};
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
-use super::{Configured, terminal};
+use super::{
+    Configured,
+    terminal::{self, progress::Progress},
+};
 use crate::{
     config::Config,
-    log::{CallState, Filter, RecordedRoute},
+    log::{Archive, CallState, Filter, RecordedRoute},
     operations::{calls::Calls, filter, near::did_you_mean},
 };
 
@@ -68,7 +71,7 @@ pub(super) struct Which {
     /// An Odoo model, such as sale.order
     #[arg(long)]
     model: Option<String>,
-    /// done, failed, in-doubt, running, queued or ignored
+    /// done, failed, in-doubt, running, queued, ignored or dry-run
     #[arg(long, value_parser = filter::state)]
     pub(super) state: Option<CallState>,
     /// A part of a client's name or of a login
@@ -126,5 +129,12 @@ impl Which {
 
 pub(super) fn calls(configured: &Configured) -> anyhow::Result<Calls> {
     let config = configured.load()?;
-    Calls::open(&config.log.directory).context("there is no log yet, or it cannot be read")
+    let log = Calls::open(&config.log.directory).context("there is no log yet, or it cannot be read")?;
+    // After an update that needs other indexes, the first query makes them. Nobody else looks on.
+    if io::stderr().is_terminal() {
+        let progress = Progress::unknown();
+        Archive::open(&config.log.directory)?
+            .make_indexes(|step| progress.at("indexing the log", step.done, step.all))?;
+    }
+    Ok(log)
 }

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::{
     Configured,
+    log::{calls, show::the_one},
     terminal::{
         self, Room, View,
         ids::ShortIds,
@@ -25,7 +26,11 @@ use super::{
 };
 use crate::{
     config::{self},
-    operations::queue::{Done, Queue},
+    operations::{
+        filter,
+        near::did_you_mean,
+        queue::{Done, Queue},
+    },
     route::Route,
     store::{Delivery, Filter, State, StoredCall},
 };
@@ -67,6 +72,14 @@ async fn open(configured: &Configured) -> anyhow::Result<Queue> {
     Ok(Queue::open(&configured.load()?).await?)
 }
 
+/// The id that is meant by it or by a part of it, as a list shows it. The log has the ids of all calls in the store.
+async fn whole_id(configured: &Configured, part: &str) -> anyhow::Result<Uuid> {
+    match part.parse() {
+        Ok(id) => Ok(id),
+        Err(_) => Ok(the_one(&calls(configured)?, part).await?.id),
+    }
+}
+
 /// What was done; says where the log has no record of it.
 fn told<T>(done: Done<T>) -> T {
     if let Err(error) = done.recorded {
@@ -93,7 +106,7 @@ struct Which {
     #[arg(long, value_parser = state)]
     state: Vec<State>,
     /// The code of the last error, such as no_match
-    #[arg(long)]
+    #[arg(long, value_name = "CODE", value_parser = filter::error)]
     error: Option<String>,
     /// An idempotency key
     #[arg(long)]
@@ -141,13 +154,15 @@ fn route(text: &str) -> Result<Route, String> {
     let name = text.strip_prefix("/api/").unwrap_or(text);
     Route::ALL.into_iter().find(|route| route.name() == name).ok_or_else(|| {
         let known = Route::ALL.map(|route| route.name());
-        format!("the routes are {}", known.join(", "))
+        format!("the routes are {}{}", known.join(", "), did_you_mean(name, known))
     })
 }
 
 fn state(text: &str) -> Result<State, String> {
-    State::named(&text.replace('-', "_"))
-        .ok_or_else(|| "a call is running, queued, done, dead, in-doubt or dropped".to_owned())
+    const NAMES: [&str; 6] = ["running", "queued", "done", "dead", "in-doubt", "dropped"];
+    State::named(&text.replace('-', "_")).ok_or_else(|| {
+        format!("a call is running, queued, done, dead, in-doubt or dropped{}", did_you_mean(text, NAMES))
+    })
 }
 
 /// Milliseconds.

@@ -1,32 +1,33 @@
 //! `odoo-gateway replay`: recorded calls, sent again.
 //!
-//! The rules are in [`crate::operations::replay`]; here are the options, the editor and what is printed.
+//! The rules are in [`crate::operations::replay`]; here are the options, the question before calls of a filter are sent, the editor
+//! and what is printed.
 
+mod confirm;
 mod edit;
+mod pace;
+mod report;
+mod sending;
 
-use std::{io::Write, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use anyhow::{Context, anyhow, bail};
-use serde_json::Value;
-use similar::TextDiff;
+use jiff::Timestamp;
 
+use self::{pace::Rate, sending::Sending};
 use super::{
     Configured,
     log::{Which, calls, show::shown},
     terminal, user,
 };
 use crate::{
-    config::Config,
-    log::{Call, CallState, Operator},
-    operations::{
-        calls::Calls,
-        replay::{Actor, Answer, Draft, Executor, NotReplayable, NotSelected, Options, Replay, Selection},
-    },
+    log::{CallState, Operator},
+    operations::replay::{Actor, Again, Listed, NotReplayable, NotSelected, Options, STOP_AFTER, Selection},
 };
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  odoo-gateway replay 01a20b0d-2e67-7211-8cb7-74e4339e38d3\n  odoo-gateway replay --failed --since 2h --model sale.order --dry-run"
+    after_help = "Examples:\n  odoo-gateway replay 01a20b0d-2e67-7211-8cb7-74e4339e38d3\n  odoo-gateway replay --failed --since 2h --model sale.order --dry-run\n  odoo-gateway replay --failed --since 2h --model sale.order --yes --rate 5/s\n\nCalls of a filter are shown in groups and confirmed before they are sent; a dry run is not asked about.\nExit status: 0 where all were done (of a dry run: would be), 1 where one was not, 2 for a mistake in the command line."
 )]
 pub(super) struct Args {
     /// The ids of the calls, or parts of them that no others have
@@ -39,6 +40,24 @@ pub(super) struct Args {
     /// Show what would be done, and write nothing
     #[arg(long)]
     dry_run: bool,
+    /// Send the calls of a filter without being asked; without a terminal it is needed
+    #[arg(short = 'y', long)]
+    yes: bool,
+    /// At most so many, the earliest
+    #[arg(long, value_name = "NUMBER")]
+    limit: Option<usize>,
+    /// No faster than this: 5/s, 30/min or 200/h
+    #[arg(long)]
+    rate: Option<Rate>,
+    /// Stop when so many in a row were not done; 0 never stops. Without it: 20, and never in a dry run
+    #[arg(long, value_name = "NUMBER")]
+    stop_after: Option<usize>,
+    /// A line and the whole difference for each call, and not one example of those that came to the same
+    #[arg(long)]
+    each: bool,
+    /// A JSON object a line: one for each call, and a summary
+    #[arg(long, conflicts_with = "each")]
+    json: bool,
     /// Also calls that succeeded, or of which it is not known: they may then be there twice
     #[arg(long)]
     force: bool,
@@ -69,18 +88,6 @@ struct AsWhom {
     secret_file: Option<PathBuf>,
 }
 
-/// Why a call is not sent.
-#[derive(Debug, thiserror::Error)]
-enum NotSent {
-    #[error("{reason}{}", hint(.reason))]
-    NotReplayable {
-        #[from]
-        reason: NotReplayable,
-    },
-    #[error("{0:#}")]
-    Edit(anyhow::Error),
-}
-
 pub(super) async fn run(mut args: Args) -> anyhow::Result<ExitCode> {
     // `replay --edit ID` parses as if the id were the file.
     if args.ids.is_empty()
@@ -90,9 +97,9 @@ pub(super) async fn run(mut args: Args) -> anyhow::Result<ExitCode> {
         args.ids.push(file.display().to_string());
         args.edit = Some(None);
     }
-    let log = calls(&args.configured)?;
+    let at = Timestamp::now();
     let selection = args.selection();
-    let chosen = selection.calls(&log).await.map_err(not_selected)?;
+    let chosen = selection.calls(&calls(&args.configured)?).await.map_err(not_selected)?;
     if chosen.is_empty() {
         eprintln!("no call of the log is like that");
         return Ok(ExitCode::SUCCESS);
@@ -107,21 +114,35 @@ pub(super) async fn run(mut args: Args) -> anyhow::Result<ExitCode> {
         is_edited: args.edit.is_some(),
         actor: args.as_whom.read()?,
     };
-    let mut replays = Vec::new();
-    for call in &chosen {
-        let replay = replay(&log, call, &config, &options, args.edit.as_ref()).await;
-        let is_meant = !matches!(&replay, Err(NotSent::NotReplayable { reason }) if !selection.means(reason));
-        if is_meant {
-            replays.push((call, replay));
-        }
+    let listed = Listed::of(chosen, &config, &options, args.limit);
+    // Who names calls by their ids has seen which they are, and a dry run does nothing.
+    let is_asked = matches!(selection, Selection::Matching(_)) && !args.dry_run;
+    if is_asked && listed.sendable().next().is_some() && !confirm::confirm(&listed, args.yes)? {
+        return Ok(ExitCode::FAILURE);
     }
-    let executor = Executor::open(Arc::unwrap_or_clone(config)).await?;
-    let code = repeat(&executor, replays, args.dry_run).await;
-    executor.close().await;
-    Ok(code)
+    let operator = Operator::on_command_line(user());
+    let again = Again { config: &config, options: &options, operator: &operator, listed: at };
+    let mut sending = Sending::new(&args, &again, &selection, listed.sendable().count());
+    if listed.sendable().next().is_some() {
+        sending.open().await?;
+    }
+    let beyond = listed.beyond;
+    for (call, reason) in listed.calls {
+        sending.turn(call, reason).await;
+    }
+    sending.close(beyond).await
 }
 
 impl Args {
+    /// After how many calls in a row that were not done the rest is left.
+    fn stop_after(&self) -> Option<usize> {
+        match self.stop_after {
+            Some(0) => None,
+            None if self.dry_run => None,
+            number => Some(number.unwrap_or(STOP_AFTER)),
+        }
+    }
+
     fn selection(&self) -> Selection {
         if !self.ids.is_empty() {
             return Selection::Ids(self.ids.clone());
@@ -141,8 +162,14 @@ fn not_selected(error: NotSelected) -> anyhow::Error {
         NotSelected::Unselective => {
             anyhow!("which calls? Give their ids, or --failed, or --in-doubt, with --since and other options")
         }
+        NotSelected::DryRuns => error.into(),
         NotSelected::Log(error) => error.into(),
     }
+}
+
+/// Why a call is not sent, and what the command line offers against it.
+fn words(reason: &NotReplayable) -> String {
+    format!("{reason}{}", hint(reason))
 }
 
 /// What the command line offers against a reason.
@@ -158,78 +185,6 @@ fn hint(reason: &NotReplayable) -> &'static str {
         }
         _ => "",
     }
-}
-
-/// The request that repeats a call, after the person has edited it where they want to.
-async fn replay(
-    log: &Calls,
-    call: &Call,
-    config: &Arc<Config>,
-    options: &Options,
-    edited: Option<&Option<PathBuf>>,
-) -> Result<Replay, NotSent> {
-    let mut draft = Draft::of(log, call, config, options).await?;
-    if let Some(file) = edited {
-        edit::edit(file.as_deref(), &mut draft).map_err(NotSent::Edit)?;
-    }
-    Ok(draft.ready(config, options, Operator::on_command_line(user()))?)
-}
-
-/// Sends one call after the other, since their order may matter, and prints each outcome. Nothing depends on the reader.
-async fn repeat(executor: &Executor, calls: Vec<(&Call, Result<Replay, NotSent>)>, is_dry_run: bool) -> ExitCode {
-    let mut out = std::io::stdout();
-    let mut say = |words: String| drop(writeln!(out, "{words}"));
-    let (all, mut done) = (calls.len(), 0);
-    let mut answers: Vec<(&Call, Value, Answer)> = Vec::new();
-    for (number, (call, replay)) in (1..).zip(calls) {
-        let what = terminal::plain(&format!("{} {} {}", call.id, call.route, call.model)).into_owned();
-        let what = format!("[{number}/{all}] {what}");
-        let replay = match replay {
-            Ok(replay) => replay,
-            Err(reason) => {
-                say(format!("{what}: not sent: {}", terminal::plain(&reason.to_string())));
-                continue;
-            }
-        };
-        let before = replay.answered.clone();
-        let answer = match executor.make(replay).await {
-            Ok(answer) => answer,
-            Err(error) => {
-                let error = format!("{:#}", anyhow::Error::from(error));
-                let error = terminal::plain(&error);
-                say(format!(
-                    "{what}: no answer ({error}); whether it was done, `odoo-gateway log ls` tells. Nothing more is sent"
-                ));
-                break;
-            }
-        };
-        done += usize::from(answer.is_done());
-        let how = if answer.is_done() {
-            "done".to_owned()
-        } else {
-            terminal::plain(&answer.failure().to_string()).into_owned()
-        };
-        say(format!("{what}: {how}, as {}", answer.id));
-        answers.push((call, before, answer));
-    }
-    for (call, before, answer) in &answers {
-        say(match is_dry_run && answer.is_done() {
-            true => format!("\n{} would be\n{}", call.id, terminal::pretty(answer.result())),
-            false => format!("\n{}", difference(call, before, answer.answered())),
-        });
-    }
-    say(format!("\n{done} of {all} {}", if is_dry_run { "could be planned" } else { "done" }));
-    if done == all { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// The old answer beside the new one.
-fn difference(call: &Call, before: &Value, now: &Value) -> String {
-    let [before, now] = [before, now].map(|answer| terminal::pretty(answer) + "\n");
-    if before == now {
-        return format!("{}: the answer is the same", call.id);
-    }
-    let diff = TextDiff::from_lines(&before, &now);
-    diff.unified_diff().context_radius(3).header(&format!("{} before", call.id), "now").to_string()
 }
 
 impl AsWhom {

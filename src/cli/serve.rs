@@ -8,6 +8,7 @@ use std::{
 };
 
 use anyhow::Context;
+use jiff::Timestamp;
 use listenfd::ListenFd;
 use sd_notify::NotifyState;
 use tokio::{
@@ -24,6 +25,7 @@ use crate::{
     current::{self, Current},
     deliver,
     http::{Public, serve::server::Server},
+    operations::status::Running,
 };
 
 /// Descriptors that are taken by other things than connections: files, Odoo's connections, the log.
@@ -49,7 +51,7 @@ pub(super) async fn run(file: PathBuf) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("cannot write into {}", config.log.directory.display()))?;
     let posted = Arc::new(posted);
     allow_connections(config.limits.connections.get());
-    let current = Arc::new(Current::new(site.clone(), file));
+    let current = Arc::new(Current::new(site.clone(), file, seen.clone()));
     // Both end with the process.
     tokio::spawn({
         let current = current.clone();
@@ -68,7 +70,9 @@ pub(super) async fn run(file: PathBuf) -> anyhow::Result<ExitCode> {
 
     let drain = config.server.drain;
     let console = Arc::new(Console::new(current.clone(), posted.clone()));
-    let front = Private { current: current.clone(), posted: posted.clone(), console, public: public.admission() };
+    let running = Running { since: Timestamp::now(), url: public_url, admin: private_url };
+    let front =
+        Private { current: current.clone(), posted: posted.clone(), console, public: public.admission(), running };
     let served = public.serve(Public(current.sites()), stop.clone(), drain);
     let administered = private.serve(front, stop.clone(), drain);
     let deadline = async {

@@ -6,6 +6,7 @@ pub(super) mod ids;
 pub(super) mod line;
 pub(super) mod mark;
 pub(super) mod pager;
+pub(super) mod progress;
 pub(super) mod style;
 pub(super) mod table;
 pub(super) mod time;

@@ -47,6 +47,8 @@ struct Warning {
     code: String,
     path: String,
     message: String,
+    /// What to do; none of a warning.
+    hint: String,
 }
 
 /// Who settled a call, when and why.
@@ -85,6 +87,9 @@ struct CallPage {
     planned: Part<Step>,
     made: Part<Made>,
     answer: Option<Large>,
+    /// All mistakes of a call that was refused, where there are several.
+    mistakes: Vec<Warning>,
+    more_mistakes: u64,
     warnings: Vec<Warning>,
     stored: Option<Stored>,
     store_error: Option<String>,
@@ -144,6 +149,8 @@ pub(super) async fn page(visit: &Visit<'_>, id: &str) -> Shown {
         planned: steps::planned(plan, much),
         made: steps::made(of_end("odoo"), call.duration_ms.unwrap_or_default(), &links, much),
         answer: Large::json("answer", of_end("result"), much),
+        mistakes: mistakes(of_end("result")),
+        more_mistakes: of_end("result")["error"]["more"].as_u64().unwrap_or_default(),
         warnings: warnings(of_end("result")),
         stored,
         store_error,
@@ -214,13 +221,18 @@ fn texts(list: &Value) -> Vec<String> {
 fn warnings(result: &Value) -> Vec<Warning> {
     let places = [&result["warnings"], &result["error"]["warnings"], &result["data"]["warnings"]];
     let list = places.into_iter().filter_map(Value::as_array).flatten();
-    let text = |warning: &Value, member: &str| plain(warning[member].as_str().unwrap_or_default()).into_owned();
-    list.map(|warning| Warning {
-        code: text(warning, "code"),
-        path: text(warning, "path"),
-        message: text(warning, "message"),
-    })
-    .collect()
+    list.map(told).collect()
+}
+
+/// The mistakes of a refusal; a single one stands above already.
+fn mistakes(result: &Value) -> Vec<Warning> {
+    let listed = result["error"]["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if listed.len() < 2 { Vec::new() } else { listed.iter().map(told).collect() }
+}
+
+fn told(said: &Value) -> Warning {
+    let text = |member: &str| plain(said[member].as_str().unwrap_or_default()).into_owned();
+    Warning { code: text("code"), path: text("path"), message: text("message"), hint: text("hint") }
 }
 
 fn curl(visit: &Visit<'_>, call: &Call, vals: &Value, much: Much) -> Option<Large> {

@@ -65,7 +65,8 @@ async fn tried(visit: &Visit<'_>) -> Shown {
         Ok(trial) => match visit.form.given("client") {
             None => trial.refused("Choose the client that the call is made as."),
             Some(client) => {
-                let by = By::Operator { name: visit.who().to_owned(), replay_of: None, is_hidden: false };
+                let (name, is_dry_run) = (visit.who().to_owned(), !trial.is_real());
+                let by = By::Operator { name, replay_of: None, is_hidden: false, is_dry_run };
                 let incoming = trial.incoming(Presented::Client(client.to_owned()), by, visit.peer);
                 trial.tried(&made(&visit.site.calls, incoming, ()).await)
             }

@@ -4,8 +4,6 @@
 //! Odoo, queue and log ([`Facts`]), so that many open consoles cost as much as one.
 
 mod chart;
-mod facts;
-mod needs;
 
 use std::{sync::Arc, time::Instant};
 
@@ -13,14 +11,16 @@ use askama::Template;
 use http::StatusCode;
 use tokio::sync::Mutex;
 
-use self::{
-    chart::{Bars, Lines},
-    facts::{FRESH, Facts, SHARE, STALE},
-    needs::Need,
-};
+use self::chart::{Bars, Lines};
 use super::visit::{Place, Shown, Visit};
 use crate::{
-    operations::overview::{Cause, Counted, Groups, Overview, Overviews, Slot, Window},
+    operations::{
+        overview::{Cause, Counted, Groups, Overview, Overviews, Slot, Window},
+        status::{
+            facts::{FRESH, Facts, SHARE, STALE},
+            needs::{self, Need},
+        },
+    },
     web::{Form, Frame, Problem, page as whole, show},
 };
 

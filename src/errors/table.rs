@@ -2,7 +2,7 @@
 
 use super::{Class, Retry, Row, Section};
 
-/// A row is `Variant = "text", class|other class, retry|other retry, "cause", "remedy or example";`.
+/// A row is `Variant = "text", class|other class, retry|other retry, "cause", "remedy";`.
 macro_rules! codes {
     ($($section:ident { $($name:ident = $text:literal, $($class:ident)|+, $($retry:ident)|+, $cause:literal, $remedy:literal;)+ })+) => {
         /// The code of an error.
@@ -36,43 +36,43 @@ codes! {
     Request {
         InvalidJson = "invalid_json", BadRequest, No,
             "the body is not JSON, holds a key twice, or a number that would not arrive as it was sent",
-            "`{\"a\": 1, \"a\": 2}`";
+            "send one JSON value, each key once: not `{\"a\": 1, \"a\": 2}`";
         InvalidEnvelope = "invalid_envelope", Refused|BadRequest, No,
             "the body is no object (400); `params`, `model` or `vals` is of the wrong kind (200)",
-            "`{\"params\": []}`";
+            "send `{\"model\": \"res.partner\", \"vals\": {\"payload\": {…}}}`, within `params` or not";
         MissingParameter = "missing_parameter", Refused, No,
             "`model`, `vals`, `payload`, `search_key` or `payload.method` is not there",
-            "`{\"model\": \"res.partner\"}`";
+            "add it: the message names it";
         MisplacedParameter = "misplaced_parameter", Refused, No,
             "a parameter of `payload` stands in `vals` or beside it, or one of `vals` in `payload` or beside `vals`; the \
              message says where it belongs",
-            "`{\"model\": \"m\", \"vals\": {\"payload\": {}, \"limit\": 2}}`";
+            "move it to where the message says: `{\"model\": \"m\", \"vals\": {\"payload\": {\"limit\": 2}}}`";
         BodyTooLarge = "body_too_large", TooLarge, No,
             "the body is larger than `[limits] body`, or needs more memory than `[limits] bodies` once it is \
              parsed; a login, than 64 KiB",
-            "";
+            "send it in several calls, files by their URL; or have the limit raised";
         BodyTimeout = "body_timeout", RequestTimeout, Safe,
             "the body did not come within `[limits] body_timeout`, and within such a time less of it than \
              `body_rate` a second",
-            "";
+            "send it again, over a better line or in several calls";
         BodyBroken = "body_broken", BadRequest, Safe,
             "the connection ended within the body",
-            "";
+            "send it again";
         OutOfTime = "out_of_time", GatewayTimeout, Safe,
             "the call had not begun to write when nine tenths of `[limits] call_timeout` were over; nothing was \
              written",
-            "";
+            "send it again; where it is a large call, in several parts";
         StillRunning = "still_running", GatewayTimeout, Unsafe,
             "the call has begun to write and goes on after `[limits] call_timeout`; the log will have its end",
-            "";
+            "wait, then ask `GET /api/calls/ID` or the operator; with an idempotency key, send it again";
         HiddenValues = "hidden_values", Refused, No,
             "only of `odoo-gateway replay`: the log has hidden values of the call that Odoo would get; give them \
              with `--edit`",
-            "";
+            "give the values with `--edit`";
         InvalidKey = "invalid_key", BadRequest, No,
             "what stands in the place of an idempotency key is empty, stands twice, is longer than 255 characters, or has other \
              characters than the visible ones of ASCII",
-            "`Idempotency-Key: order-17`";
+            "send one such as `Idempotency-Key: order-17`";
         KeyRequired = "key_required", BadRequest, No,
             "the client's `[client.idempotency] required` wants a key with every call that writes",
             "send one as `Idempotency-Key`";
@@ -88,55 +88,58 @@ codes! {
             "use a key of the gateway's";
         NestedTooDeep = "nested_too_deep", BadRequest, No,
             "the body is nested deeper than `[limits] json_depth`",
-            "";
+            "send it less deeply nested, or have the limit raised";
         TooManyValues = "too_many_values", TooLarge, No,
             "the body, or a domain in a text, has more JSON values than `[limits] values`: send it in several calls",
-            "";
+            "send it in several calls, or have the limit raised";
         UnsupportedEncoding = "unsupported_encoding", UnsupportedMedia, No,
             "the body is packed; it must come as it is",
-            "`Content-Encoding: gzip`";
+            "send it without `Content-Encoding`";
         NotFound = "not_found", NotFound, No,
             "no such route, and nothing that `[proxy]` passes on",
-            "`POST /api/drop_data`";
+            "correct the path: `POST /api/create_data`";
+        NoHook = "no_hook", NotFound, No,
+            "a POST came to a path below `/hooks/` that no `[[hook]]` has",
+            "correct the path at the sender; the log and the messages of the process have it, and name the hook that is meant";
         UnknownCall = "unknown_call", NotFound, No,
             "only of `/api/calls/ID`: the store has no such call of this caller; one that has no idempotency key and is not \
              queued is in the log alone, and an end is kept for `[delivery] keep`",
             "ask with the credential that made the call";
         WrongHttpMethod = "method_not_allowed", MethodNotAllowed, No,
             "a route of the interface was not called by POST, or `/api/calls/ID` not by GET; or CONNECT or TRACE",
-            "`GET /api/create_data`";
+            "use POST for calls, and GET for `/api/calls/ID`";
         DatabaseService = "database_service", Forbidden, No,
             "Odoo's JSON-RPC service `db` was called through `[proxy]`, which passes it on only where `pass` names \
              `/web/database`",
-            "";
+            "ask the operator; records need no `db` service";
         ContentType = "content_type", UnsupportedMedia, No,
             "a caller with a session cookie did not send `Content-Type: application/json`, as a form in a foreign \
              page would",
-            "";
+            "send `Content-Type: application/json`";
         InvalidPath = "invalid_path", BadRequest, No,
             "a path with dot segments, backslashes or control characters, encoded or not",
-            "`/web/session/%2e%2e/`";
+            "send the path as it is meant, without `%2e%2e` and the like";
         UrlTooLong = "url_too_long", UriTooLong, No,
             "path and query are longer than `[limits] url_length`",
-            "";
+            "send what is long in the body";
         HeadTooLarge = "head_too_large", HeadTooLarge, No,
             "the head is larger than `[limits] header_size`, or has more than 100 headers; in the log alone, the \
              answer has no body",
-            "";
+            "send fewer or shorter headers, such as cookies";
         InvalidHost = "invalid_host", BadRequest, No,
             "no `Host`, several, or none that can be a host",
-            "";
+            "send one `Host`";
         InvalidFraming = "invalid_framing", BadRequest, No,
             "a `Transfer-Encoding` that is not `chunked` alone, or stands beside a `Content-Length`",
-            "";
+            "send one of the two";
         InvalidHttp = "invalid_http", BadRequest, No,
             "what came is not HTTP; in the log alone, the answer has no body",
-            "";
+            "speak HTTP/1.1 or HTTP/2; where TLS is expected, TLS";
     }
     Credentials {
         NoCredentials = "no_credentials", Unauthenticated, No,
             "no session cookie, bearer, `x-api-key` or basic",
-            "send one";
+            "send one, such as `Authorization: Bearer KEY`";
         UnreadableCredential = "unreadable_credential", Unauthenticated, No,
             "the header is empty, stands twice, or is not of its form; or what stands as a login has the form of a \
              key",
@@ -186,7 +189,7 @@ codes! {
             "ask the operator";
         AddressNotAllowed = "address_not_allowed", Denied, No,
             "the caller is served at other `addresses` only",
-            "";
+            "call from such an address, or have `addresses` of the `[[client]]` changed";
         TooManyAttempts = "too_many_attempts", TooManyRequests, Safe,
             "30 different wrong credentials came from this address within a minute, or 30 unknown ones are being \
              tried; what Odoo has accepted lately goes on",
@@ -199,10 +202,10 @@ codes! {
             "come back when one has ended";
         SignatureMissing = "signature_missing", Unauthenticated, No,
             "a header of the signature, or the token, is not there",
-            "";
+            "have the sender sign, and proxies pass its headers on";
         SignatureMalformed = "signature_malformed", Unauthenticated, No,
             "a header of the signature stands twice or is not of its form",
-            "";
+            "compare the header with what the sender's documents say, and with `[client.signature]`";
         SignatureWrong = "signature_wrong", Unauthenticated, No,
             "the signature is not that of this body, or the token another one",
             "the body must come as it was signed; or another secret signed it. Of a signature over the URL, `public_url` \
@@ -212,31 +215,31 @@ codes! {
             "check the clocks";
         Replayed = "replayed", Taken|UnderWay, No|Safe,
             "this delivery has been taken already, at this route or hook or another one of the client",
-            "";
+            "nothing: it was taken";
     }
     Policy {
         RouteNotAllowed = "route_not_allowed", Denied, No,
             "`routes`",
-            "";
+            "ask the operator: `routes` of the client's policy would have to name it";
         ModelNotAllowed = "model_not_allowed", Denied, No,
             "`models`, or a model that gives power and is not named there",
-            "";
+            "ask the operator: `models` would have to name it; or leave it out";
         FieldNotReadable = "field_not_readable", Denied, No,
             "`never_read`; of a search by name, what it may read besides: `name_search`",
-            "";
+            "leave the field out, or ask the operator";
         FieldNotWritable = "field_not_writable", Denied, No,
             "`never_write`",
-            "";
+            "leave the field out, or ask the operator";
         MethodNotAllowed = "method_not_allowed", Denied, No,
             "`methods`",
-            "";
+            "ask the operator: `methods` would have to name it";
         OutsideDomain = "outside_domain", Denied, No,
             "`domains`: a record was made outside, and deleted again, or would be changed without its domain being \
              kept to",
-            "";
+            "send values within the domain, or ask the operator";
         TooManyRecords = "too_many_records", Denied, No,
             "`max_records`",
-            "";
+            "send fewer in a call, or ask the operator";
     }
     Hooks {
         DeliveryInDoubt = "delivery_in_doubt", UnderWay, Safe,
@@ -245,133 +248,133 @@ codes! {
         NotWhen = "not_when", Refused, No,
             "the records that were found do not match `when`, so that the call changes nothing: it is answered as done, and \
              `ignored` in the log",
-            "";
+            "nothing, where that is meant; or change `when`";
         NoPayload = "no_payload", Refused, No,
             "the template gives nothing for this body, and no reason to ignore it",
-            "`ignore(\"why\")` in the template, where there is nothing to do";
+            "correct the template; where there is nothing to do, say `ignore(\"why\")` in it";
         HookLimits = "hook_limits", Refused, No,
             "the template takes more than 256 MiB of memory on this body, calls itself without end, or does not \
              end within 10 s; the log has what was sent",
-            "";
+            "make the template simpler, and try it with `odoo-gateway hook test`";
         HookBody = "hook_body", Refused, No,
             "the body is not of the form that the hook expects; the log has what was sent",
-            "`body`";
+            "compare `body` of the hook with what the sender sends";
         HookTemplate = "hook_template", Refused, No,
             "the template fails, or gives no object with `payload`; the log has what was sent",
-            "";
+            "correct the template with `odoo-gateway hook test`, then replay the delivery";
         HookFetchFailed = "hook_fetch_failed", BadGateway, Safe,
             "what `[hook.fetch]` names is not to be had now: no connection, no answer in time, 408, 425, 429 or 5xx, no \
              memory left; nothing was written",
-            "";
+            "send it again later; the gateway tries a queued one by itself";
         HookFetchRefused = "hook_fetch_refused", Refused, No,
             "what `[hook.fetch]` names is not among the URLs of its `allow`, leads to an address that is not public, \
              or is nothing that can be taken (404, 401, too large, of another form than its content type says)",
-            "";
+            "correct `[hook.fetch]`, then replay the delivery";
     }
     Payload {
         RecordsRefused = "records_refused", Refused, Unsafe|No|Safe,
             "records of a list were not written: `error.records` has their places, and `result` the answer of each, \
              with `error.retry` of its own. Send those again that failed: `unsafe` means that others were written",
-            "`\"payload\": [{…}, {…}]`";
+            "send those again that failed: `error.records` has their places";
         NoMatch = "no_match", Refused, No,
             "a lookup finds no record that has the values of all its keys",
-            "`\"country_id\": {\"code\": \"Q9\"}`";
+            "correct the value, make the record in Odoo first, or say in `auto_create` what to make of it";
         AmbiguousMatch = "ambiguous_match", Refused, No,
             "a lookup finds several; `candidates` has up to five",
-            "`\"parent_id\": {\"name\": \"Azure\"}`";
+            "add keys that one record alone has, or name one of `candidates` by its `id`";
         UnknownLookupField = "unknown_lookup_field", Refused, No,
             "the related model has no such field",
-            "`\"country_id\": {\"kode\": \"TH\"}`";
+            "look up by a field that the related model has";
         InvalidValue = "invalid_value", Refused, No,
             "a value of the wrong kind, a bad `mode`, a `null` to look up by, a file without name or with content \
              that is no base64; a name (of a model, method, field, argument, context key or language) of more than \
              200 bytes",
-            "`\"country_id\": \"TH\"`";
+            "send what the message says is due: `\"country_id\": {\"code\": \"TH\"}`, not `\"country_id\": \"TH\"`";
         UrlRefused = "url_refused", Refused, No,
             "a file's URL is not among those of `[files] allow`, leads to an address that is not public, or to no \
              file that can be taken (404, too large)",
-            "`\"image_1920\": {\"url\": \"https://elsewhere.example/a.png\"}`";
+            "have the place added to `[files] allow`, or send the content as base64";
         FileNotFetched = "file_not_fetched", BadGateway, Safe,
             "a file is not to be had by its URL now: no connection, no answer in time, 5xx, no memory left; nothing \
              was written",
-            "";
+            "send it again later";
         CircularAutoCreate = "circular_auto_create", Refused, No,
             "a record of `auto_create` needs itself",
-            "`{\"parent_id\": {\"name\": \"A\", \"parent_id\": {\"name\": \"A\"}}}`";
+            "leave the record out of its own values: not `{\"parent_id\": {\"name\": \"A\", \"parent_id\": {\"name\": \"A\"}}}`";
         NotFoundAfterwards = "not_found_afterwards", Refused, No,
             "the record that `auto_create` made is not found by its lookup; it was deleted again",
-            "a lookup by a computed field";
+            "look up by a field that is stored, with the value that `auto_create` gives it";
         LinesDiffer = "lines_differ", Refused, No|Unsafe,
             "Odoo made more or fewer lines than were sent, so that files of lines cannot be assigned",
-            "";
+            "send the lines without files, then each file with its line";
         UnknownField = "unknown_field", Refused, No,
             "`result_field` or `search_field` names a field that the model lacks; where strict, `payload` too",
-            "`\"result_field\": [\"nmae\"]`";
+            "correct the name of the field, or install the module that has it";
         NotRelational = "not_relational", Refused, No,
             "fields are wanted within a field that leads nowhere",
-            "`\"search_field\": [\"name{code}\"]`";
+            "ask for the field alone: `\"name\"`, not `\"name{code}\"`";
         InvalidFields = "invalid_fields", Refused, No,
             "`result_field` or `search_field` cannot be read",
-            "`\"search_field\": [\"a{b\"]`";
+            "send a list such as `[\"name\", \"country_id{code}\"]`";
         InvalidDomain = "invalid_domain", Refused, No,
             "`search_domain` is no Python literal",
-            "`\"[('state', '=', state)]\"`";
+            "send a list such as `[[\"state\", \"=\", \"sale\"]]`, or the same as a Python literal";
         NotInXml = "not_in_xml", Refused, No,
             "only with `protocol = \"xml-rpc\"`: a control character or an integer of more than 64 bits",
-            "`\"name\": \"a\\u0001\"`";
+            "remove the character: `\"a\\u0001\"`; or have `protocol` changed";
         TooManyRows = "too_many_rows", Refused, No,
             "a search without `limit` finds more records than `[limits] rows`, or a grouping more groups; the message has \
              their number",
             "read them in pages, by `limit` and `offset`";
         PrivateMethod = "private_method", Refused, No,
             "a method that Odoo lets nobody call from outside",
-            "`\"method\": \"_write\"`";
+            "call a public method, whose name does not begin with `_`";
     }
     Odoo {
         UnknownModel = "unknown_model", Refused, No,
             "the model does not exist, or its module is not installed",
-            "";
+            "correct the name, or install the module";
         UnknownMethod = "unknown_method", Refused, No,
             "the model has no such method",
-            "";
+            "correct the name, or install the module";
         AccessError = "access_error", Refused, No,
             "`AccessError`: the user may not do this",
-            "";
+            "give the user the group in Odoo that the message names, or call as another user";
         AccessDenied = "access_denied", Refused, No,
             "`AccessDenied`",
-            "";
+            "check the rights of the user in Odoo";
         MissingRecord = "missing_record", Refused, No|Safe,
             "`MissingError`: a record is gone",
-            "";
+            "look the record up by a key instead of its id, or leave it out";
         ValidationError = "validation_error", Refused, No|Safe,
             "`ValidationError`: a constraint, a required field, a value that is there already; or `load` refused rows, which \
              `rows` has",
-            "";
+            "correct the value that the message names";
         UserError = "user_error", Refused, No,
             "`UserError`, `RedirectWarning`",
-            "";
+            "do as the message says";
         Conflict = "conflict", Refused, Safe,
             "serialization failure, deadlock, lock, no database connection left; Odoo has tried several times \
              itself, and so has the gateway",
-            "";
+            "send it again";
         OdooError = "odoo_error", Refused, No,
             "any other exception; the log has its traceback",
-            "";
+            "look into the log for the traceback; it is mostly a module's mistake";
     }
     Upstream {
         OdooUnreachable = "odoo_unreachable", BadGateway|Unavailable, Safe,
             "no connection: nothing was sent; 503 once five in a row failed, until a probe gets through",
-            "";
+            "send it again later; the operator looks whether Odoo runs, and at `[upstream] url`";
         OdooOverloaded = "odoo_overloaded", Unavailable, Safe,
             "Odoo or a proxy before it answered 429, or 503 to a read",
-            "";
+            "send it again later, and fewer calls at a time";
         StoreUnavailable = "store_unavailable", Unavailable, Safe,
             "the store of keys and queued calls, or of the locks that gateways share, cannot be read or written now; \
              nothing was written in Odoo",
-            "";
+            "send it again later; the operator looks at the store's database";
         LaneBusy = "lane_busy", Unavailable, Safe,
             "deliveries with the same `key` have not ended in the time that this one may take; nothing was written",
-            "";
+            "send it again later";
         UnknownHook = "unknown_hook", Unavailable, Safe,
             "a delivery that was stored came by a hook that the configuration has no more: it is tried again until \
              `[delivery] max_age`",
@@ -379,10 +382,10 @@ codes! {
         LeaseLost = "lease_lost", Unavailable, Safe,
             "the gateway could not extend its right to make the call (`[delivery] lease`), so that another one may make \
              it; nothing was written",
-            "";
+            "send it again";
         QueueFull = "queue_full", Unavailable, Safe,
             "as many calls are queued as `[delivery] queue` allows, or `queue_per_client` for this client",
-            "";
+            "send it again later; the operator looks why the queue does not get shorter";
         TooOld = "too_old", GatewayTimeout, No,
             "only of a queued call: it could not be delivered within `[delivery] max_age`; the message has the last reason, and \
              nothing was written",
@@ -395,23 +398,23 @@ codes! {
              this one waited for `queue_timeout`; as many requests are under way as `[limits] requests` or \
              `requests_per_address` allows, or what they hold in memory fills `[limits] bodies`; or all templates \
              of hooks are busy",
-            "";
+            "send it again later, and fewer calls at a time";
         KeyBusy = "key_busy", Unavailable, Safe,
             "other calls with the same search key, or an `auto_create` of the same record, were under way for as \
              long as this call could wait; nothing was written",
-            "";
+            "send it again";
         NotSendable = "not_sendable", BadGateway, No,
             "the call has no form in HTTP, such as a URL of more than 64 KiB; nothing was sent",
-            "";
+            "send less in one call";
         OdooTimeout = "odoo_timeout", GatewayTimeout, Safe|Unsafe,
             "no answer within `[upstream] timeout`, or what was left of `[limits] call_timeout`; silence within an \
              answer for `read_timeout`",
-            "";
+            "where `retry` is `safe`, send it again; else look in Odoo first";
         OdooNoAnswer = "odoo_no_answer", BadGateway, Safe|Unsafe,
             "the connection broke, the answer was cut or is no answer of Odoo's (a web page, a compressed body, no \
              JSON or XML); a proxy answered 5xx; Odoo lost its database; a record was made together with those of \
              other calls, and Odoo did not tell which is which",
-            "";
+            "where `retry` is `safe`, send it again; else look in Odoo first";
         OutcomeUnknown = "outcome_unknown", GatewayTimeout, Unsafe,
             "the answer to a write was lost, and Odoo's records did not tell whether it was done: several may be the \
              one, a similar one stands there, or the time in which it may still appear is not over",
@@ -424,31 +427,31 @@ codes! {
         TurnedAway = "turned_away", BadGateway, No,
             "a proxy before Odoo, or Odoo's own server, answered 4xx with no word of Odoo's: a body that is too \
              large for it, an address that it does not know, a wall",
-            "";
+            "the operator looks at the proxy before Odoo: its limit of the body, its list of addresses";
         AnswerTooLarge = "answer_too_large", BadGateway, No|Unsafe,
             "the answer is larger than `[upstream] max_answer`, or would take more memory than `[limits] bodies` \
              once it is parsed",
-            "";
+            "ask for fewer fields or records";
         OdooRedirects = "odoo_redirects", BadGateway, No,
             "Odoo, or a proxy before it, sends callers to another address: `[upstream] url` is not the right one",
-            "";
+            "the operator corrects `[upstream] url`";
         NoSuchDoor = "no_such_door", BadGateway, No,
             "`protocol = \"json-2\"` before an Odoo older than 19",
-            "";
+            "the operator sets another `[upstream] protocol`";
         NoSuchDatabase = "no_such_database", BadGateway, No,
             "Odoo does not serve `[upstream] database`",
-            "";
+            "the operator corrects `[upstream] database`";
         LogFailed = "log_failed", Unavailable, Safe,
             "the log cannot be written, or its folder, segment or `LOCK` was moved, deleted or replaced, so no \
              call is taken; restart the gateway when the disk and the folder are well",
-            "";
+            "send it again later; the operator restarts the gateway when the disk and the folder are well";
         LogFull = "log_full", Unavailable, Safe,
             "the disk of the log has less room than `[log] min_free` and the call itself need, so it is not taken \
              until there is more",
-            "";
+            "send it again later; the operator makes room on the disk";
         Internal = "internal", Internal, Unsafe,
             "a mistake of the gateway itself; please report it with the call's id",
-            "";
+            "look in Odoo before it is sent again, and report it with the call's id";
     }
     Warnings {
         FieldNotWritten = "field_not_written", Refused, No,
@@ -456,45 +459,45 @@ codes! {
              (`display_name`, `invoice_count`), one that is stored and computed in a new record (`amount_total`; an \
              update does write it), `id`, `create_date` and the like. The value is sent all the same, since a model's \
              own code may look at it",
-            "";
+            "leave the field out";
         UnknownParameter = "unknown_parameter", Refused, No,
             "a parameter that the route does not know was ignored; most often it is misspelt",
-            "";
+            "correct the name";
         LookupKeyIgnored = "lookup_key_ignored", Refused, No,
             "only with `[compat] lookup_keys = \"first\"`: a lookup has several keys, and the first alone was used",
-            "";
+            "send one key, or have `[compat] lookup_keys` changed to `all`";
         SeveralMatched = "several_matched", Refused, No,
             "an update finds more records than its `search_key` names, and no `max_records.write` says how many may be \
              written; all of them are written",
-            "";
+            "send a key that one record has, or set `max_records.write`";
         ArchivedMatch = "archived_match", Refused, No,
             "a record is made by `create_update_data` or `auto_create`, though an archived one matches; \
              `\"archived\": true` beside the keys takes that one",
-            "";
+            "add `\"archived\": true` to take the archived record";
         SearchKeyNotWritten = "search_key_not_written", Refused, No,
             "`create_update_data` makes a record without the value of a key, since that is no value of a field of its \
              own; the same call makes another one the next time",
-            "`\"search_key\": {\"parent_id.ref\": \"A\"}`";
+            "send the value in `payload`, too: not `{\"parent_id.ref\": \"A\"}` alone";
         NothingMatched = "nothing_matched", Refused, No,
             "no record matches `search_key`",
-            "";
+            "check the key; `create_update_data` would make the record";
         ResultNotRead = "result_not_read", Refused, No,
             "the record was written, but `result_field` could not be read; only where it is read by a call of its own \
              (before Odoo 17, files, references)",
-            "";
+            "read the record by `search_data`";
         MarkerNotWritten = "marker_not_written", Refused, No,
             "the record was written, but not the external id that `[delivery] marker` gives it, as a rule because the client may \
              not write `ir.model.data`, or its user may not in Odoo; the record is found by its values alone",
-            "";
+            "let the client write `ir.model.data`, or do without `[delivery] marker`";
         OdooAsksBack = "odoo_asks_back", Refused, No,
             "the method answered an action, such as a wizard that asks for more: it may have done nothing yet. The action is \
              in the result; `payload.then` answers it. Told where strict, too, since the method was called",
-            "";
+            "answer with `payload.then`";
         LinesRemoved = "lines_removed", Refused, No,
             "lines that are there are not in the list that replaces them, and were removed; never an error",
-            "";
+            "nothing, where that is meant; else `\"mode\": \"add\"` or `\"merge\"`";
         NotLogged = "not_logged", Refused, No,
             "the call was carried out, but the line of its end could not be written to the log, which has it in doubt",
-            "";
+            "nothing: the call was carried out; the operator looks at the disk";
     }
 }

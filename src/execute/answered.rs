@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::plan::{self, Warning, WarningCode};
+use crate::plan::{self, Meant, Warning, WarningCode};
 
 /// The type of an action that only closes a window: the answer of a wizard that is done.
 const CLOSES: &str = "ir.actions.act_window_close";
@@ -19,7 +19,8 @@ pub(super) fn asks_back(method: &str, result: &Value) -> Option<Warning> {
         (Some(model), _) => format!("`{method}` answered an action on `{model}`, which a person would see next"),
         (None, _) => format!("`{method}` answered an action of type `{kind}`, which a person would see next"),
     };
-    Some(Warning { code: WarningCode::OdooAsksBack, path: "payload.method".to_owned(), message })
+    let (path, meant) = ("payload.method".to_owned(), Meant::default());
+    Some(Warning { code: WarningCode::OdooAsksBack, path, message, meant })
 }
 
 /// Refuses the answer of `load` where it loaded nothing: Odoo has rolled back all rows by itself, and answers their messages

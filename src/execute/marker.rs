@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     odoo::{Caller, EXTERNAL_IDS, Error as OdooError, ExternalId, Rpc},
-    plan::{Warning, WarningCode},
+    plan::{Meant, Warning, WarningCode},
 };
 
 /// The module that the external ids stand in; no module of Odoo's begins so.
@@ -52,6 +52,7 @@ impl Marker {
         Some(Warning {
             code: WarningCode::MarkerNotWritten,
             path: String::new(),
+            meant: Meant::default(),
             message: format!(
                 "the record was written, but not its external id `{module}.{name}` ([delivery] marker): {error}"
             ),

@@ -109,7 +109,7 @@ async fn shake_hands(
         return None;
     }
     let refusal = Refusal::HookMethod(hook.clone());
-    Some(passage.refuse(refusal.code(), respond::refusal(&refusal)).await)
+    Some(passage.refuse(refusal.code(), respond::refusal(&refusal, "")).await)
 }
 
 /// `?client=NAME`: whose signature a request has.

@@ -10,7 +10,10 @@ use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{request::destination::Refusal, serve::front::Malformed};
+use super::{
+    request::destination::{Refusal, near},
+    serve::front::Malformed,
+};
 pub use crate::wire::status::{hook_status, status};
 use crate::{
     call::{Accepted, Answered, Error},
@@ -101,10 +104,14 @@ pub fn name_in_log(headers: &mut HeaderMap, id: Uuid) {
     }
 }
 
-/// The answer to a request that is for nothing that the gateway serves.
-pub(super) fn refusal(refusal: &Refusal) -> Response {
+/// The answer to a request with this path that is for nothing that the gateway serves.
+pub(super) fn refusal(refusal: &Refusal, path: &str) -> Response {
     let code = refusal.code();
-    let body = json!({"error": {"code": code, "message": refusal.to_string()}});
+    let mut told = json!({"code": code, "message": refusal.to_string(), "hint": code.row().remedy});
+    if let (Refusal::NotFound, Some(meant)) = (refusal, near(path)) {
+        told["did_you_mean"] = json!([meant]);
+    }
+    let body = json!({"error": told});
     let mut response = json_response(status(code.class()), &body);
     let headers = response.headers_mut();
     match refusal {
@@ -123,7 +130,7 @@ pub(super) fn refusal(refusal: &Refusal) -> Response {
         Refusal::Framing | Refusal::Host => {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        Refusal::NotFound | Refusal::Method | Refusal::Path | Refusal::UrlTooLong(_) => {}
+        Refusal::NotFound | Refusal::NoHook | Refusal::Method | Refusal::Path | Refusal::UrlTooLong(_) => {}
     }
     response
 }

@@ -113,5 +113,6 @@ fn shown(call: &StoredCall) -> Result<Shown, Error> {
 }
 
 fn refusal(error: &Error) -> serde_json::Value {
-    json!({"error": {"code": error.code(), "retry": error.retry().as_str(), "message": error.sentence()}})
+    let hint = error.code().row().remedy;
+    json!({"error": {"code": error.code(), "retry": error.retry().as_str(), "message": error.sentence(), "hint": hint}})
 }

@@ -173,6 +173,7 @@ pub(super) fn schemas() -> Map<String, Value> {
         ("InPart", in_part()),
         ("Facts", facts()),
         ("Warning", warning()),
+        ("Mistake", mistake()),
         ("ErrorCode", codes(Code::ALL)),
         ("WarningCode", codes(Code::ALL)),
         (
@@ -316,6 +317,17 @@ fn facts() -> Value {
             "rule": {"description": "The rule of the policy that refused.", "type": "string"},
             "field": {"type": "string"},
             "path": {"description": "The place in `vals`, such as `payload.order_line[3].product_id`.", "type": "string"},
+            "hint": {"description": "What to do.", "type": "string"},
+            "model": {"description": "The model that a lookup found nothing in.", "type": "string"},
+            "key": {"description": "The values that the lookup was for, by field.", "type": "object"},
+            "value": {"description": "The same in words.", "type": "string"},
+            "did_you_mean": {"description": "What may have been meant.", "type": "array", "items": {"type": "string"}},
+            "errors": {
+                "description": "All mistakes that were found in the call, in the order of what was sent; there where the call was refused by Odoo or the plan.",
+                "type": "array",
+                "items": reference("Mistake"),
+            },
+            "more": {"description": "The number of mistakes above those in `errors`.", "type": "integer"},
             "candidates": {
                 "description": "Records that may be meant.",
                 "type": "array",
@@ -348,7 +360,33 @@ fn warning() -> Value {
         "description": "Something that was asked for and not done.",
         "type": "object",
         "required": ["code", "path", "message"],
-        "properties": {"code": reference("WarningCode"), "path": {"type": "string"}, "message": {"type": "string"}},
+        "properties": {
+            "code": reference("WarningCode"),
+            "path": {"type": "string"},
+            "message": {"type": "string"},
+            "did_you_mean": {"type": "array", "items": {"type": "string"}},
+        },
+    })
+}
+
+fn mistake() -> Value {
+    json!({
+        "description": "One mistake of a call. The members besides `message` are as those of the error that is told.",
+        "type": "object",
+        "required": ["code", "message", "hint"],
+        "properties": {
+            "code": reference("ErrorCode"),
+            "message": {"type": "string"},
+            "hint": {"type": "string"},
+            "field": {"type": "string"},
+            "path": {"type": "string"},
+            "rule": {"type": "string"},
+            "model": {"type": "string"},
+            "key": {"type": "object"},
+            "value": {"type": "string"},
+            "did_you_mean": {"type": "array", "items": {"type": "string"}},
+            "candidates": {"type": "array", "items": {"type": "object"}},
+        },
     })
 }
 

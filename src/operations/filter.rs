@@ -22,13 +22,14 @@ pub const NAMES: [&str; 13] = [
 ];
 
 /// The states that can be asked for, by the names of [`state`].
-pub const STATES: [(&str, CallState); 6] = [
+pub const STATES: [(&str, CallState); 7] = [
     ("done", CallState::Done),
     ("failed", CallState::Failed),
     ("in-doubt", CallState::InDoubt),
     ("running", CallState::Running),
     ("queued", CallState::Queued),
     ("ignored", CallState::Ignored),
+    ("dry-run", CallState::DryRun),
 ];
 
 /// Why a text is no condition.
@@ -95,7 +96,11 @@ pub fn route(text: &str) -> Result<RecordedRoute, NotRead> {
 /// # Errors
 /// There is no such state.
 pub fn state(text: &str) -> Result<CallState, NotRead> {
-    let name = if text == "in_doubt" { "in-doubt" } else { text };
+    let name = match text {
+        "in_doubt" => "in-doubt",
+        "dry_run" => "dry-run",
+        name => name,
+    };
     STATES
         .into_iter()
         .find(|(known, _)| *known == name)

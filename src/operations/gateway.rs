@@ -44,6 +44,13 @@ impl RunningGateway {
         Ok(Self { http, control })
     }
 
+    pub(super) async fn get(&self, path: &str) -> Result<Answer, Error> {
+        let request = self.http.get(format!("{}{path}", self.control.url));
+        let request = request.header("authorization", bearer(&self.control.token));
+        let response = request.send().await.map_err(Error::NoAnswer)?;
+        Ok(Answer { status: response.status(), call: None, response })
+    }
+
     pub(super) async fn post(&self, path: &str, body: &impl Serialize) -> Result<Answer, Error> {
         let request = self.http.post(format!("{}{path}", self.control.url));
         let request = request.header("authorization", bearer(&self.control.token)).json(body);

@@ -17,6 +17,7 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use self::count::Counting;
+pub(super) use self::durations::Durations;
 use super::calls::Calls;
 use crate::log::Error;
 

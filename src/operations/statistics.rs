@@ -10,6 +10,8 @@ use crate::log::{Call, CallState, RecordedRoute};
 #[derive(Debug, Clone, Default)]
 pub struct Statistics {
     pub all: Summary,
+    /// They are among none of the others.
+    pub dry_runs: usize,
     /// By route and model.
     pub routes: BTreeMap<(RecordedRoute, String), Summary>,
     /// By client or login; the empty name stands for callers who are not known.
@@ -34,6 +36,10 @@ pub struct Summary {
 
 impl Statistics {
     pub(super) fn add(&mut self, call: &Call) {
+        if call.state == CallState::DryRun {
+            self.dry_runs += 1;
+            return;
+        }
         self.routes.entry((call.route.clone(), call.model.clone())).or_default().add(call);
         self.callers.entry(call.caller().to_owned()).or_default().add(call);
         self.all.add(call);
@@ -50,6 +56,7 @@ impl Summary {
             CallState::Running => self.running += 1,
             CallState::Queued => self.queued += 1,
             CallState::Ignored => self.ignored += 1,
+            CallState::DryRun => {}
         }
         self.times.extend(call.duration_ms);
         self.last = self.last.max(Some(call.ts));

@@ -50,6 +50,9 @@ impl Usage {
     }
 
     fn add(&mut self, call: &Call) {
+        if call.state == CallState::DryRun {
+            return;
+        }
         if !call.client.is_empty() {
             of(&mut self.clients, &call.client).add(call);
         } else if !call.login.is_empty() {
@@ -72,7 +75,7 @@ impl Used {
             CallState::Failed => self.failed += 1,
             CallState::InDoubt => self.in_doubt += 1,
             CallState::Ignored => self.ignored += 1,
-            CallState::Running | CallState::Queued => {}
+            CallState::Running | CallState::Queued | CallState::DryRun => {}
         }
     }
 }

@@ -91,7 +91,7 @@ pub(super) struct WriteContext<'s> {
 /// Compiles the write.
 ///
 /// # Errors
-/// A lookup found nothing, or too much; the policy does not let the caller write what would be written.
+/// Lookups found nothing, or too much; the policy does not let the caller write what would be written. All that is wrong is told.
 pub(super) fn compile(
     context: WriteContext<'_>,
     draft: Draft,
@@ -102,7 +102,7 @@ pub(super) fn compile(
     let WriteContext { policy, model, filter, company, wanted, specification } = context;
     let order = resolved.order(&draft)?;
     let in_place = in_place::questions(policy, &draft, &resolved, &target);
-    let Resolved { questions, matches, mut missing_records, same } = resolved;
+    let Resolved { questions, matches, mut missing_records, same, mut mistakes } = resolved;
     let created: HashSet<QuestionId> = missing_records.keys().copied().collect();
     let is_created = |id| created.contains(same.get(&id).unwrap_or(&id));
     let mut settler = Settler { same: &same, ..Settler::of_found(&questions, &matches, warnings) };
@@ -116,8 +116,11 @@ pub(super) fn compile(
         } else {
             let delegation = missing.draft.delegation(&is_created);
             let probe = questions.question(filter, id);
-            let step = calls.create_missing(&mut settler, questions.get(id), probe, missing, delegation)?;
-            settler.created.insert(id, step);
+            let step = calls.create_missing(&mut settler, questions.get(id), probe, missing, delegation);
+            match mistakes.take(step) {
+                Some(step) => drop(settler.created.insert(id, step)),
+                None => drop(settler.refused.insert(id)),
+            }
         }
     }
 
@@ -128,10 +131,10 @@ pub(super) fn compile(
     let side_effects = SideEffects::new(lines, draft.unidentified(), created_in_place, delegation);
     let reads_back = specification.filter(|_| !wanted.fields.is_empty());
     let main = Main { model, draft, side_effects, wanted, reads_back };
-    match target {
+    mistakes.and(match target {
         Target::New { external_id, probe } => main.create(settler, calls, external_id, probe),
         Target::Existing(existing) => main.update(settler, calls, existing),
-    }
+    })
 }
 
 /// The main call: one record's values, and what is written beside it.

@@ -20,6 +20,7 @@ use self::{
 };
 use super::{
     Error,
+    error::Mistakes,
     lookup::{Filter, Matches},
     read::{Content, Draft, File, Open, OpenKind, Remote, Slot},
     resolve::Resolved,
@@ -99,7 +100,7 @@ pub(super) async fn complete_all(
     let answers = Answers::ask(caller, &open).await?;
     // The longest, and nothing that Odoo would refuse before it.
     let contents = Contents::fetch(caller, means.files, &remote, means.is_dry_run).await?;
-    let mut closed = Vec::new();
+    let (mut closed, mut mistakes) = (Vec::new(), Mistakes::default());
     let mut hash = DefaultHasher::new();
     for (open, place) in open {
         let value = match &open.kind {
@@ -114,13 +115,11 @@ pub(super) async fn complete_all(
                 Ok(contents.of(url).map_or_else(|| Content::At(url.clone()).to_value(), Value::from))
             }
         };
-        let value = match value {
-            Err(error) => return Err(error.with_candidates(caller).await),
-            Ok(value) => value,
-        };
+        let value = mistakes.take(value).unwrap_or_default();
         value.to_string().hash(&mut hash);
         closed.push(Slot::Plain(value));
     }
+    mistakes.and(Ok(()))?;
     let mut closed = closed.into_iter();
     for ((_, _, draft), languages) in drafts.iter_mut().zip(written_in) {
         draft.languages = languages;

@@ -3,31 +3,33 @@
 //! Every question about an error is an exhaustive match, so that a new variant has to answer all of them.
 
 mod ambiguous;
+mod no_match;
+mod refusal;
+mod told;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 use super::{
     Warning, WarningCode, field_list,
-    hints::{Meant, Nearby, Unknown},
+    hints::{Meant, Unknown},
 };
 use crate::{
     errors::Code,
     fetch, literal,
-    odoo::{self, Caller, Rpc},
-    policy::{Denied, Touch},
+    odoo::{self, Caller},
+    policy::Denied,
 };
 
-pub use self::ambiguous::Ambiguous;
-use self::ambiguous::CANDIDATES;
-pub(super) use self::ambiguous::listed;
+pub use self::{ambiguous::Ambiguous, no_match::NoMatch, refusal::Refusal};
+pub(super) use self::{ambiguous::listed, refusal::Mistakes};
 
 /// Why a call cannot be carried out as it was sent. Nothing was written.
 ///
 /// Where the addon has a sentence for it, the sentence is the addon's, since integrations match on it.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
-    #[error("'{field}': '{value}' found no match.{nearby}")]
-    NoMatch { path: String, field: String, value: String, nearby: Nearby },
+    #[error(transparent)]
+    NoMatch(Box<NoMatch>),
     #[error(transparent)]
     Ambiguous(Box<Ambiguous>),
     #[error(
@@ -44,6 +46,9 @@ pub enum Error {
     BadMode { path: String, field: String },
     #[error("`{path}` {problem}")]
     WrongKind { path: String, problem: String },
+    /// A value that is no choice of a selection.
+    #[error("`{path}` {problem}{meant}")]
+    NoChoice { path: String, problem: String, meant: Meant },
     #[error("the model `{model}` has no field `{name}` (`{parameter}`){meant}")]
     UnknownField { parameter: &'static str, model: String, name: String, meant: Meant },
     #[error("`{parameter}`: the field `{name}` of `{model}` leads to no records, so nothing can be taken within it")]
@@ -87,6 +92,9 @@ pub enum Error {
         "{0} (other calls, or users of Odoo, are changing the same records at the same time; nothing was written, send it again)"
     )]
     Overtaken(Box<Self>),
+    /// Several mistakes that planning has met.
+    #[error("{}", .0.first())]
+    Several(Box<Refusal>),
     #[error(transparent)]
     Odoo(#[from] odoo::Error),
 }
@@ -102,14 +110,14 @@ impl Error {
     /// The stable code that callers may branch on.
     pub fn code(&self) -> Code {
         match self {
-            Self::NoMatch { .. } => Code::NoMatch,
+            Self::NoMatch(_) => Code::NoMatch,
             Self::Ambiguous(_) => Code::AmbiguousMatch,
             Self::LinesDiffer { .. } => Code::LinesDiffer,
             Self::NotFoundAfterwards { .. } => Code::NotFoundAfterwards,
             Self::Circular { .. } => Code::CircularAutoCreate,
             Self::UnknownLookupField { .. } => Code::UnknownLookupField,
             Self::BadMode { .. } => Code::InvalidValue,
-            Self::WrongKind { .. } => Code::InvalidValue,
+            Self::WrongKind { .. } | Self::NoChoice { .. } => Code::InvalidValue,
             Self::UnknownField { .. } => Code::UnknownField,
             Self::NotRelational { .. } => Code::NotRelational,
             Self::NoSearchKey => Code::MissingParameter,
@@ -128,6 +136,7 @@ impl Error {
             Self::Denied { source, .. } => source.code(),
             Self::Strict(warning) => warning.code.code(),
             Self::Overtaken(error) => error.code(),
+            Self::Several(refusal) => refusal.first().code(),
             Self::Odoo(error) => error.code(),
         }
     }
@@ -136,10 +145,11 @@ impl Error {
     pub fn path(&self) -> Option<&str> {
         match self {
             Self::Ambiguous(ambiguous) => Some(&ambiguous.path),
-            Self::NoMatch { path, .. }
-            | Self::UnknownLookupField { path, .. }
+            Self::NoMatch(no_match) => Some(&no_match.path),
+            Self::UnknownLookupField { path, .. }
             | Self::BadMode { path, .. }
             | Self::WrongKind { path, .. }
+            | Self::NoChoice { path, .. }
             | Self::Denied { path, .. }
             | Self::File { path, .. }
             | Self::Domain { path, .. } => Some(path),
@@ -158,6 +168,7 @@ impl Error {
             Self::TooManyRows { .. } => Some("payload.limit"),
             Self::Strict(warning) => Some(&warning.path),
             Self::Overtaken(error) => error.path(),
+            Self::Several(refusal) => refusal.first().path(),
             Self::Odoo(_) => None,
         }
     }
@@ -166,9 +177,10 @@ impl Error {
     pub fn rule(&self) -> Option<&str> {
         match self {
             Self::Denied { source, .. } | Self::Odoo(odoo::Error::Denied(source)) => Some(source.rule()),
+            Self::Several(refusal) => refusal.first().rule(),
             // Odoo's own refusals alone are overtaken.
             Self::Overtaken(_)
-            | Self::NoMatch { .. }
+            | Self::NoMatch(_)
             | Self::Ambiguous(_)
             | Self::LinesDiffer { .. }
             | Self::NotFoundAfterwards { .. }
@@ -176,6 +188,7 @@ impl Error {
             | Self::UnknownLookupField { .. }
             | Self::BadMode { .. }
             | Self::WrongKind { .. }
+            | Self::NoChoice { .. }
             | Self::UnknownField { .. }
             | Self::NotRelational { .. }
             | Self::NoSearchKey
@@ -199,15 +212,17 @@ impl Error {
     pub fn field(&self) -> Option<&str> {
         match self {
             Self::Ambiguous(ambiguous) => Some(&ambiguous.field),
-            Self::NoMatch { field, .. }
-            | Self::UnknownLookupField { field, .. }
+            Self::NoMatch(no_match) => Some(&no_match.field),
+            Self::UnknownLookupField { field, .. }
             | Self::BadMode { field, .. }
             | Self::Circular { field, .. }
             | Self::LinesDiffer { field, .. } => Some(field),
             Self::UnknownField { name, .. } | Self::NotRelational { name, .. } => Some(name),
             Self::Overtaken(error) => error.field(),
+            Self::Several(refusal) => refusal.first().field(),
             Self::NotFoundAfterwards { .. }
             | Self::WrongKind { .. }
+            | Self::NoChoice { .. }
             | Self::NoSearchKey
             | Self::NotWhen { .. }
             | Self::NoExternalIds
@@ -234,13 +249,15 @@ impl Error {
             Self::Strict(warning) => warning.code == WarningCode::UnknownField,
             Self::Odoo(odoo::Error::Fault(fault)) => fault.doubts_schema(),
             Self::Overtaken(error) => error.may_come_of_old_schemas(),
-            Self::NoMatch { .. }
+            Self::Several(refusal) => refusal.listed().iter().any(Self::may_come_of_old_schemas),
+            Self::NoMatch(_)
             | Self::Ambiguous(_)
             | Self::LinesDiffer { .. }
             | Self::NotFoundAfterwards { .. }
             | Self::Circular { .. }
             | Self::BadMode { .. }
             | Self::WrongKind { .. }
+            | Self::NoChoice { .. }
             | Self::NoSearchKey
             | Self::NotWhen { .. }
             | Self::NoExternalIds
@@ -265,13 +282,15 @@ impl Error {
             Self::NotFoundAfterwards { .. } => true,
             // It has been considered already.
             Self::Overtaken(_)
-            | Self::NoMatch { .. }
+            | Self::Several(_)
+            | Self::NoMatch(_)
             | Self::Ambiguous(_)
             | Self::LinesDiffer { .. }
             | Self::Circular { .. }
             | Self::UnknownLookupField { .. }
             | Self::BadMode { .. }
             | Self::WrongKind { .. }
+            | Self::NoChoice { .. }
             | Self::UnknownField { .. }
             | Self::NotRelational { .. }
             | Self::NoSearchKey
@@ -296,10 +315,16 @@ impl Error {
     pub(super) fn of_record(mut self, number: usize) -> Self {
         match &mut self {
             Self::Ambiguous(ambiguous) => place(&mut ambiguous.path, number),
-            Self::NoMatch { path, .. }
-            | Self::UnknownLookupField { path, .. }
+            Self::NoMatch(no_match) => place(&mut no_match.path, number),
+            Self::Several(refusal) => {
+                for mistake in refusal.listed_mut() {
+                    *mistake = mistake.clone().of_record(number);
+                }
+            }
+            Self::UnknownLookupField { path, .. }
             | Self::BadMode { path, .. }
             | Self::WrongKind { path, .. }
+            | Self::NoChoice { path, .. }
             | Self::File { path, .. }
             | Self::Denied { path, .. }
             | Self::Domain { path, .. } => place(path, number),
@@ -331,27 +356,59 @@ impl Error {
         Self::Overtaken(Box::new(self))
     }
 
-    /// Adds the names of records that an ambiguous lookup matched, or what is near one that found nothing, where Odoo tells
-    /// it.
-    pub(crate) async fn with_candidates(mut self, caller: &Caller) -> Self {
-        if let Self::Ambiguous(ambiguous) = &mut self
-            && caller.policy().decide(Touch::Read { model: &ambiguous.model, field: "display_name" }).is_ok()
-        {
-            let some = ambiguous.ids.iter().copied().take(CANDIDATES).collect();
-            let names = Rpc::read(&ambiguous.model, some, json!(["display_name"]));
-            let named = caller.call(&names).await.unwrap_or_default();
-            let id_and_name = |row: &Value| Some((row["id"].as_i64()?, row["display_name"].as_str()?.to_owned()));
-            ambiguous.candidates = named.as_array().into_iter().flatten().filter_map(id_and_name).collect();
-        }
+    /// All mistakes: several, or this one.
+    pub fn each(&self) -> &[Self] {
         match self {
-            Self::NoMatch { path, field, value, nearby } => {
-                let nearby = nearby.found(caller).await;
-                Self::NoMatch { path, field, value, nearby }
-            }
-            error => error,
+            Self::Several(refusal) => refusal.listed(),
+            error => std::slice::from_ref(error),
         }
     }
+
+    /// Whether the mistake that is told is a denial of the policy's.
+    pub(super) fn is_denial(&self) -> bool {
+        match self {
+            Self::Several(refusal) => refusal.first().is_denial(),
+            error => matches!(error, Self::Denied { .. }),
+        }
+    }
+
+    /// The number of mistakes that are not among [`Self::each`].
+    pub fn more(&self) -> usize {
+        if let Self::Several(refusal) = self { refusal.more() } else { 0 }
+    }
+
+    /// The same error with its mistakes in the order of what was sent.
+    #[must_use]
+    pub fn in_order(mut self, vals: &Map<String, Value>) -> Self {
+        if let Self::Several(refusal) = &mut self {
+            refusal.put_in_order(vals);
+        }
+        self
+    }
+
+    /// Adds the names of records that an ambiguous lookup matched, or what is near one that found nothing, where Odoo tells
+    /// it. Of several mistakes, some are explained.
+    pub(crate) async fn with_candidates(mut self, caller: &Caller) -> Self {
+        let explained: &mut [Self] = match &mut self {
+            Self::Several(refusal) => refusal.listed_mut(),
+            error => std::slice::from_mut(error),
+        };
+        let is_explained = |error: &&mut Self| matches!(error, Self::Ambiguous(_) | Self::NoMatch(_));
+        for error in explained.iter_mut().filter(is_explained).take(EXPLAINED) {
+            match error {
+                Self::Ambiguous(ambiguous) => ambiguous.ask_names(caller).await,
+                Self::NoMatch(no_match) => {
+                    no_match.nearby = std::mem::take(&mut no_match.nearby).found(caller).await;
+                }
+                _ => {}
+            }
+        }
+        self
+    }
 }
+
+/// The number of a call's lookups that are explained, with two searches each at most.
+const EXPLAINED: usize = 5;
 
 /// A parameter that stands where nothing reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,9 +7,9 @@
 use std::collections::BTreeMap;
 
 use futures_util::future;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::{Error, Nearby, rows};
+use super::{Error, Nearby, NoMatch, rows};
 use crate::odoo::{self, Caller, Page, Rpc};
 
 /// A record that is named by its id.
@@ -41,11 +41,13 @@ pub(crate) async fn explain(caller: &Caller, refused: Error, named: &[NamedId]) 
     let missing = future::join_all(searches).await.into_iter().flatten();
     match missing.min_by_key(|missing| named.iter().position(|named| named == *missing)) {
         None => refused,
-        Some(NamedId { id, path, .. }) => {
+        Some(NamedId { model, id, path }) => {
             let field =
                 path.rsplit('.').next().unwrap_or_default().trim_end_matches(|c: char| "[]0123456789".contains(c));
             let (path, field, value) = (path.clone(), field.to_owned(), id.to_string());
-            Error::NoMatch { path, field, value, nearby: Nearby::default() }
+            let key = Map::from_iter([("id".to_owned(), json!(id))]);
+            let (model, nearby) = (model.clone(), Nearby::default());
+            Error::NoMatch(Box::new(NoMatch { path, field, value, model, key, nearby }))
         }
     }
 }

@@ -1,7 +1,8 @@
 //! From a payload to a draft: every field's value as Odoo will take it, except for the lookups, which stay open.
 //!
-//! Reading is pure: it takes schemas and gives a draft and its questions. A value that cannot be used is refused here,
-//! with its path, before Odoo is asked anything. `draft` has the result's types; `relations`, `lines`, `commands`, `files`,
+//! Reading is pure: it takes schemas and gives a draft and its questions. A value that cannot be used is noted here as a mistake,
+//! with its path, before Odoo is asked anything, and reading goes on: a caller learns of all of them at once. A draft with mistakes is
+//! looked through for more of them, and never written. `draft` has the result's types; `relations`, `lines`, `commands`, `files`,
 //! `content`, `delegation` and `base64` read the kinds of values.
 
 mod analytic;
@@ -31,8 +32,8 @@ pub(super) use self::{
 };
 use super::{
     Error, WarningCode, Warnings, attachment,
-    error::Misplaced,
-    hints::meant,
+    error::{Misplaced, Mistakes},
+    hints::{Meant, meant},
     lookup::{Filter, Questions},
     name_limits,
     policy_check::denied,
@@ -55,77 +56,102 @@ pub(super) struct Reader<'a> {
     pub(super) filter: Filter<'a>,
     pub(super) questions: Questions,
     pub(super) warnings: &'a mut Warnings,
+    /// What is wrong with what was read: the drafts lack it.
+    pub(super) mistakes: &'a mut Mistakes,
+}
+
+/// A record that is being read: its model, its place, and the company that its lookups search in.
+#[derive(Clone, Copy)]
+struct Within<'p> {
+    view: ModelView<'p>,
+    payload: &'p Map<String, Value>,
+    company: Option<i64>,
 }
 
 impl Reader<'_> {
     /// Reads one record of `model` that stands at `path`; `company` is the one that its lookups search in.
     ///
-    /// # Errors
-    /// A value is of the wrong kind, the policy denies a field, or the call is strict and a value would not be kept.
+    /// A value of the wrong kind, a field that the policy denies and, in a strict call, a value that would not be kept are noted as
+    /// mistakes and left out of the draft.
     pub(super) fn read(
         &mut self,
         model: &str,
         payload: &Map<String, Value>,
         path: &str,
         company: Option<i64>,
-    ) -> Result<Draft, Error> {
+    ) -> Draft {
         let mut draft = Draft::default();
-        let Some(view) = self.schemas.model(model).map_err(denied(path))? else { return Ok(draft) };
-        name_limits::check_keys(payload, path)?;
-        self.schemas.attached(view, payload, path)?;
-        let company = payload.get("company_id").and_then(Value::as_i64).or(company);
-        for (name, value) in payload {
-            let path = format!("{path}.{name}");
-            let own = view.stored_name(name);
-            if own != name && payload.contains_key(own) {
-                return Err(content::given_twice(&path));
-            }
-            let name = own;
-            let field = view.write(name).map_err(denied(&path))?;
-            if name == attachment::FIELD && files::are_standalone(field, value) {
-                draft.files = self.files(value, &path)?;
-                continue;
-            }
-            let slot = match self.open(view, name, field, value, &path, company)? {
-                Some(kind) => {
-                    draft.open.push(Open { field: name.to_owned(), path: path.clone(), kind });
-                    Some(Slot::Plain(Value::Null))
-                }
-                None => self.slot(view, name, field, value, path.clone(), company)?,
-            };
-            // A text by language is open.
-            if field.is_some_and(|field| field.is_translated) && value.as_str().is_some_and(|text| !text.is_empty()) {
-                draft.plain_text.get_or_insert_with(|| path.clone());
-            }
-            if let Some(slot) = slot {
-                if field.is_some_and(|field| field.bond == Bond::Part) && names_a_record(value) {
-                    draft.parts.push(name.to_owned());
-                }
-                self.note_kept(view, name, &slot, path, &mut draft)?;
-                draft.fields.push((name.to_owned(), slot));
-            }
+        let schemas = self.schemas;
+        let Some(Some(view)) = self.mistakes.take(schemas.model(model).map_err(denied(path))) else { return draft };
+        let checked = name_limits::check_keys(payload, path).and_then(|()| schemas.attached(view, payload, path));
+        if self.mistakes.take(checked).is_none() {
+            return draft;
         }
-        Ok(draft)
+        let company = payload.get("company_id").and_then(Value::as_i64).or(company);
+        let within = Within { view, payload, company };
+        for (name, value) in payload {
+            let read = self.field(within, name, value, format!("{path}.{name}"), &mut draft);
+            self.mistakes.take(read);
+        }
+        draft
+    }
+
+    /// Reads the value of one field into the draft.
+    fn field(
+        &mut self,
+        within: Within<'_>,
+        name: &str,
+        value: &Value,
+        path: String,
+        draft: &mut Draft,
+    ) -> Result<(), Error> {
+        let Within { view, payload, company } = within;
+        let own = view.stored_name(name);
+        if own != name && payload.contains_key(own) {
+            return Err(content::given_twice(&path));
+        }
+        let name = own;
+        let field = view.write(name).map_err(denied(&path))?;
+        if name == attachment::FIELD && files::are_standalone(field, value) {
+            draft.files = self.files(value, &path)?;
+            return Ok(());
+        }
+        let slot = match self.open(view, name, field, value, &path, company)? {
+            Some(kind) => {
+                draft.open.push(Open { field: name.to_owned(), path: path.clone(), kind });
+                Some(Slot::Plain(Value::Null))
+            }
+            None => self.slot(view, name, field, value, path.clone(), company)?,
+        };
+        // A text by language is open.
+        if field.is_some_and(|field| field.is_translated) && value.as_str().is_some_and(|text| !text.is_empty()) {
+            draft.plain_text.get_or_insert_with(|| path.clone());
+        }
+        if let Some(slot) = slot {
+            if field.is_some_and(|field| field.bond == Bond::Part) && names_a_record(value) {
+                draft.parts.push(name.to_owned());
+            }
+            self.note_kept(view, name, &slot, path, draft);
+            draft.fields.push((name.to_owned(), slot));
+        }
+        Ok(())
+    }
+
+    /// Warns; in a strict call, that is a mistake.
+    fn warn(&mut self, code: WarningCode, path: String, message: String) {
+        self.mistakes.take(self.warnings.note(code, path, message));
     }
 
     /// Warns of a value that Odoo would drop silently. It is sent nevertheless, since a model's own `create` or `write`
     /// may look at it.
-    fn note_kept(
-        &mut self,
-        view: ModelView<'_>,
-        name: &str,
-        slot: &Slot,
-        path: String,
-        draft: &mut Draft,
-    ) -> Result<(), Error> {
+    fn note_kept(&mut self, view: ModelView<'_>, name: &str, slot: &Slot, path: String, draft: &mut Draft) {
         match view.kept(name) {
             Kept::Yes => {}
             Kept::UntilComputed => draft.computed.push((name.to_owned(), path)),
             // Odoo changes records through such a field, though it links none.
             Kept::No if matches!(slot, Slot::Commands { commands, .. } if commands::change_records(commands)) => {}
-            Kept::No => self.warnings.note_unwritten(view.name(), name, &path)?,
+            Kept::No => drop(self.mistakes.take(self.warnings.note_unwritten(view.name(), name, &path))),
         }
-        Ok(())
     }
 
     /// Reads files that become records of their own.
@@ -160,9 +186,10 @@ impl Reader<'_> {
                 // What was to be shown only must not be written.
                 return Err(Error::Misplaced(vec![Misplaced { path, home: "vals" }]));
             }
-            let hint = if is_parameter { ": it belongs in `vals`".to_owned() } else { meant(view, name).to_string() };
+            let (hint, meant) =
+                if is_parameter { (": it belongs in `vals`", Meant::default()) } else { ("", meant(view, name)) };
             let message = format!("the model `{}` has no field `{name}`; `{path}` was left out{hint}", view.name());
-            self.warnings.note(WarningCode::UnknownField, path, message)?;
+            self.mistakes.take(self.warnings.note_meant(WarningCode::UnknownField, path, message, meant));
             return Ok(None);
         };
         let inverse = field.inverse.as_deref();

@@ -31,7 +31,7 @@ impl Plan {
             Work::Count { rpc } | Work::Groups { rpc, .. } => {
                 json!([rpc.within(policy).map_or_else(|_| rpc.render(), |rpc| rpc.render())])
             }
-            Work::Method { rpc, on, files, then } => {
+            Work::Method { rpc, on, files, then, message: _ } => {
                 let mut rendered = rpc.render();
                 if *on == On::Whichever {
                     rendered["note"] = json!("called on the model instead where the method takes no records");
@@ -61,7 +61,10 @@ impl Plan {
             let refused =
                 many.records.iter().enumerate().filter_map(|(place, record)| Some((place, record.as_ref().err()?)));
             let refused = refused.map(|(place, error)| {
-                json!({"record": place, "code": error.code(), "path": error.path(), "message": mask_keys(&error.to_string())})
+                json!({
+                    "record": place, "code": error.code(), "path": error.path(), "message": mask_keys(&error.to_string()),
+                    "errors": error.each_told(),
+                })
             });
             rendered["refused"] = refused.collect();
             if many.is_atomic {

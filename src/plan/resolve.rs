@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{
     Error, WarningCode, Warnings,
+    error::Mistakes,
     lookup::{AutoCreate, Filter, Fit, LookupResult, Matches, Question, QuestionId, Questions, record_locks},
     read::{Draft, Reader},
     schema_view::with_schemas,
@@ -24,6 +25,8 @@ pub(super) struct Resolved {
     pub(super) missing_records: BTreeMap<QuestionId, MissingRecord>,
     /// Questions that are answered by the record that is created for another one.
     pub(super) same: HashMap<QuestionId, QuestionId>,
+    /// What is wrong with the records to create: nothing may be written.
+    pub(super) mistakes: Mistakes,
 }
 
 /// A record to create.
@@ -34,6 +37,30 @@ pub(super) struct MissingRecord {
     pub(super) is_certain: bool,
 }
 
+/// What the answers are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Intent {
+    /// The call writes: the records that it may create are locked.
+    Write,
+    /// The plan is shown only.
+    Show,
+    /// The call is refused, and further mistakes are looked for.
+    Refusal,
+}
+
+/// By what questions are answered.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asking<'a> {
+    pub(super) filter: Filter<'a>,
+    /// The company of missing records that have none.
+    pub(super) company: Option<i64>,
+    pub(super) auto_create: &'a AutoCreate,
+    pub(super) intent: Intent,
+}
+
+/// The maximum number of queries on each level for a call that is refused.
+const MAX_QUERIES_OF_REFUSED: usize = 16;
+
 /// The maximum depth of missing records that need one another.
 const MAX_LEVELS: usize = 20;
 
@@ -41,16 +68,15 @@ const MAX_LEVELS: usize = 20;
 /// questions had been answered: those answers are out of date.
 ///
 /// # Errors
-/// A query fails, the lock is not to be had in time, or a missing record cannot be read.
+/// A query fails, the lock is not to be had in time, or the policy denies something of a missing record. What else is wrong with
+/// missing records is among the answers.
 pub(super) async fn resolve(
     caller: &Caller,
-    filter: Filter<'_>,
-    company: Option<i64>,
+    asking: Asking<'_>,
     questions: Questions,
-    auto_create: &AutoCreate,
     warnings: &mut Warnings,
-    is_dry_run: bool,
 ) -> Result<Option<Resolved>, Error> {
+    let Asking { filter, company, auto_create, intent } = asking;
     let mut resolver = Resolver {
         caller,
         filter,
@@ -64,17 +90,24 @@ pub(super) async fn resolve(
         let Resolved { questions, matches, .. } = &mut resolver.resolved;
         let open: Vec<QuestionId> = questions.unanswered(matches).map(|(id, _)| id).collect();
         let locks = record_locks::of_lookups(caller, questions.unanswered(matches), auto_create);
-        if !is_dry_run && caller.lock_records(locks).await? == Taken::Anew {
+        if intent == Intent::Write && caller.lock_records(locks).await? == Taken::Anew {
             return Ok(None);
         }
         let tells = |question: &Question| !caller.counts_archived() && auto_create.fitting(question).is_some();
-        questions.ask(caller, filter, matches, tells).await?;
+        let most = (intent == Intent::Refusal).then_some(MAX_QUERIES_OF_REFUSED);
+        if let Err(error) = questions.ask(caller, filter, matches, most, tells).await {
+            return Err(resolver.resolved.refuse().err().unwrap_or(error));
+        }
         let missing = resolver.missing(open)?;
         if missing.is_empty() {
             warnings.extend(resolver.noted);
             return Ok(Some(resolver.resolved));
         }
         resolver.read(missing).await?;
+        if resolver.resolved.mistakes.have_denial() {
+            // Nothing more is asked of Odoo.
+            return resolver.resolved.refuse().map(|()| None);
+        }
     }
     let problem = format!("needs more than {MAX_LEVELS} missing records, each for the next");
     Err(Error::WrongKind { path: "auto_create".to_owned(), problem })
@@ -120,21 +153,24 @@ impl<'r> Resolver<'r> {
     async fn read(&mut self, missing: Vec<(QuestionId, Fit<'r>)>) -> Result<(), Error> {
         let Self { resolved, filter, company, .. } = self;
         let fresh = self.noted.anew();
-        let (missing_records, questions, noted) = with_schemas(self.caller, |schemas| {
-            let mut noted = fresh.anew();
+        let (missing_records, questions, noted, mistakes) = with_schemas(self.caller, |schemas| {
+            let (mut noted, mut mistakes) = (fresh.anew(), Mistakes::default());
             let questions = resolved.questions.clone();
-            let mut reader = Reader { schemas, filter: *filter, questions, warnings: &mut noted };
+            let mut reader =
+                Reader { schemas, filter: *filter, questions, warnings: &mut noted, mistakes: &mut mistakes };
             let mut missing_records = BTreeMap::new();
             for (id, fit) in &missing {
                 let question = resolved.questions.get(*id);
                 let company = question.company.or(*company);
-                let draft = reader.read(&question.model, &fit.entry.values, &fit.entry.path, company)?;
+                let draft = reader.read(&question.model, &fit.entry.values, &fit.entry.path, company);
                 missing_records.insert(*id, MissingRecord { draft, is_certain: fit.is_certain });
             }
             let questions = reader.questions;
-            Ok((missing_records, questions, noted))
+            schemas.note_denial(mistakes.first_denial());
+            Ok((missing_records, questions, noted, mistakes))
         })
         .await?;
+        mistakes.into_error().into_iter().for_each(|error| self.resolved.mistakes.note(error));
         self.noted.extend(noted);
         self.resolved.questions = questions;
         self.resolved.missing_records.extend(missing_records);
@@ -143,6 +179,19 @@ impl<'r> Resolver<'r> {
 }
 
 impl Resolved {
+    /// The models and drafts of the records to create.
+    pub(super) fn take_missing_drafts(&mut self) -> Vec<(String, Draft)> {
+        let questions = &self.questions;
+        let missing = self.missing_records.iter_mut();
+        missing.map(|(id, missing)| (questions.get(*id).model.clone(), std::mem::take(&mut missing.draft))).collect()
+    }
+
+    /// # Errors
+    /// Something is wrong with the records to create.
+    pub(super) fn refuse(&mut self) -> Result<(), Error> {
+        std::mem::take(&mut self.mistakes).and(Ok(()))
+    }
+
     /// Whether the record that is created for this question answers others too.
     pub(super) fn is_shared(&self, question: QuestionId) -> bool {
         self.same.values().any(|first| *first == question)

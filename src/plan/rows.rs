@@ -26,12 +26,13 @@ pub(crate) fn ids<'r>(rpc: &Rpc, records: impl IntoIterator<Item = &'r Value>) -
     records.into_iter().map(|record| id(rpc, record)).collect()
 }
 
-/// The id of a record that was read. Lines that are not read themselves are ids.
+/// The id of a record that was read. Lines that are not read themselves are ids, and `name_search` gives pairs of id and name.
 ///
 /// # Errors
 /// It has none.
 pub(crate) fn id(rpc: &Rpc, record: &Value) -> Result<i64, Error> {
-    record.as_i64().or_else(|| record["id"].as_i64()).ok_or_else(|| garbled(rpc, "a record without an id"))
+    let id = record.as_i64().or_else(|| record["id"].as_i64()).or_else(|| record[0].as_i64());
+    id.ok_or_else(|| garbled(rpc, "a record without an id"))
 }
 
 fn garbled(rpc: &Rpc, what: &str) -> Error {

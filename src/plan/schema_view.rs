@@ -29,6 +29,8 @@ use crate::{
 pub(super) struct SchemaView<'p> {
     schemas: HashMap<String, Arc<Schema>>,
     missing: RefCell<BTreeSet<String>>,
+    /// What the policy denies, where reading goes on for further mistakes.
+    denied: RefCell<Option<Error>>,
     policy: &'p Policy,
 }
 
@@ -58,10 +60,15 @@ impl<'p> SchemaView<'p> {
         schema
     }
 
+    /// Notes what the policy denies: it is told even where Odoo does not tell the schemas that are missing.
+    pub(super) fn note_denial(&self, denied: Option<&Error>) {
+        *self.denied.borrow_mut() = denied.cloned();
+    }
+
     #[cfg(test)]
     pub(super) fn of(policy: &'p Policy, schemas: impl IntoIterator<Item = Schema>) -> Self {
         let schemas = schemas.into_iter().map(|schema| (schema.model.clone(), Arc::new(schema))).collect();
-        Self { schemas, missing: RefCell::default(), policy }
+        Self { schemas, missing: RefCell::default(), denied: RefCell::default(), policy }
     }
 }
 
@@ -154,14 +161,16 @@ pub(super) async fn with_schemas<T>(
     caller: &Caller,
     mut read: impl FnMut(&SchemaView<'_>) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let mut view = SchemaView { schemas: HashMap::new(), missing: RefCell::default(), policy: caller.policy() };
+    let (schemas, policy) = (HashMap::new(), caller.policy());
+    let mut view = SchemaView { schemas, missing: RefCell::default(), denied: RefCell::default(), policy };
     loop {
         let outcome = read(&view);
         let missing = view.missing.take();
-        if missing.is_empty() || matches!(outcome, Err(Error::Denied { .. })) {
+        if missing.is_empty() || outcome.as_ref().is_err_and(Error::is_denial) {
             return outcome;
         }
-        for schema in caller.schemas(missing).await? {
+        let fetched = caller.schemas(missing).await;
+        for schema in fetched.map_err(|error| view.denied.take().unwrap_or_else(|| error.into()))? {
             view.schemas.insert(schema.model.clone(), schema);
         }
     }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Error,
+    error::Mistakes,
     lookup::{ARCHIVED, Filter, NO_EXTERNAL_ID, XML_ID, any_activity, folded, folded_terms, no_id},
     policy_check::denied,
     schema_view::SchemaView,
@@ -32,6 +33,27 @@ pub(super) struct SearchKey {
     folded: Vec<String>,
 }
 
+/// Checks one field of a search key, before its type is known.
+fn check(field: &str, value: &Value) -> Result<(), Error> {
+    if lacks_name(field) {
+        let problem = format!("has {field:?} for a field; name the field");
+        return Err(Error::WrongKind { path: "search_key".to_owned(), problem });
+    }
+    let path = format!("search_key.{field}");
+    if is_empty_key(value) {
+        let empty = if value.is_array() { "is an empty list, or has an empty value" } else { "is empty" };
+        let problem = format!(
+            "{empty}, and would match every record without a value; send a value, or false where none is meant"
+        );
+        return Err(Error::WrongKind { path, problem });
+    }
+    let inner = value.as_array().and_then(|values| values.iter().find(|value| value.is_array() || value.is_object()));
+    match inner.or(Some(value).filter(|value| value.is_object())) {
+        Some(nested) => Err(wrong(path, "a value or a list of values", nested)),
+        None => Ok(()),
+    }
+}
+
 impl SearchKey {
     /// # Errors
     /// It has no field, which would match every record; or a value is empty, or cannot be searched for.
@@ -39,25 +61,11 @@ impl SearchKey {
         if sent.is_empty() {
             return Err(Error::NoSearchKey);
         }
+        let mut mistakes = Mistakes::default();
         for (field, value) in &sent {
-            if lacks_name(field) {
-                let problem = format!("has {field:?} for a field; name the field");
-                return Err(Error::WrongKind { path: "search_key".to_owned(), problem });
-            }
-            let path = format!("search_key.{field}");
-            if is_empty_key(value) {
-                let empty = if value.is_array() { "is an empty list, or has an empty value" } else { "is empty" };
-                let problem = format!(
-                    "{empty}, and would match every record without a value; send a value, or false where none is meant"
-                );
-                return Err(Error::WrongKind { path, problem });
-            }
-            let inner =
-                value.as_array().and_then(|values| values.iter().find(|value| value.is_array() || value.is_object()));
-            if let Some(nested) = inner.or(Some(value).filter(|value| value.is_object())) {
-                return Err(wrong(path, "a value or a list of values", nested));
-            }
+            mistakes.take(check(field, value));
         }
+        mistakes.and(Ok(()))?;
         let terms = sent.clone();
         Ok(Self { sent, terms, external_ids: None, archived: Archived::Hidden, folded: Vec::new() })
     }
@@ -88,9 +96,10 @@ impl SearchKey {
         };
         let is_folded = |name: &&String| !name.contains('.') && filter.ignores_case(model, name);
         self.folded = self.terms.keys().filter(is_folded).cloned().collect();
+        let mut mistakes = Mistakes::default();
         for (name, value) in self.terms.iter_mut().filter(|(name, _)| !name.contains('.')) {
             let path = format!("search_key.{name}");
-            let Some(field) = view.read(name).map_err(denied(&path))? else { continue };
+            let Some(Some(field)) = mistakes.take(view.read(name).map_err(denied(&path))) else { continue };
             let convert = |value: &Value, path: &str| {
                 if let ("id", Some(text), None) = (name.as_str(), value.as_str(), value::id(value)) {
                     return Err(Error::WrongKind { path: path.to_owned(), problem: no_id(text) });
@@ -100,13 +109,14 @@ impl SearchKey {
             let converted = match &*value {
                 Value::Array(values) => {
                     let values = values.iter().enumerate();
-                    values.map(|(n, value)| convert(value, &format!("{path}[{n}]"))).collect::<Result<_, _>>()?
+                    let converted = values.map(|(n, value)| mistakes.take(convert(value, &format!("{path}[{n}]"))));
+                    converted.collect()
                 }
-                value => convert(value, &path)?,
+                value => mistakes.take(convert(value, &path)),
             };
-            *value = converted;
+            *value = converted.unwrap_or_default();
         }
-        Ok(())
+        mistakes.and(Ok(()))
     }
 
     /// Takes `archived` out of the terms; whether archived records count.

@@ -3,7 +3,7 @@
 //! Odoo converts some values in silence to something else than was sent (`"false"` is true, 3.7 is 3 in an integer field), and
 //! refuses others without naming the field. So each value is checked and converted before anything is sent: one that is not
 //! unambiguous is `invalid_value` with its place. The files are pure functions of the field's type and the value; they import
-//! the schema's types and nothing of planning but the words of an error. docs/payloads.md has the rules for people.
+//! the schema's types and nothing of planning but the words of an error and of a hint. docs/payloads.md has the rules for people.
 
 mod key;
 mod number;
@@ -19,7 +19,7 @@ pub(super) use self::{
     key::{is_empty_key, lacks_name},
     number::whole as whole_number,
 };
-use super::{Error, kind_of, wording::shown};
+use super::{Error, hints::Meant, kind_of, wording::shown};
 use crate::odoo::{Field, Kind};
 
 /// What a value is for.
@@ -33,16 +33,24 @@ pub(super) enum Use {
 
 /// Why a value does not fit its field, in words that follow its place.
 #[derive(Debug, PartialEq, Eq)]
-struct Unfit(String);
+struct Unfit {
+    problem: String,
+    /// The choice that may be meant.
+    meant: Meant,
+}
 
 impl Unfit {
+    fn new(problem: String) -> Self {
+        Self { problem, meant: Meant::default() }
+    }
+
     /// The value is not what is due.
     fn due(due: &str, value: &Value) -> Self {
         let got = match value {
             Value::String(_) | Value::Number(_) | Value::Bool(_) => format!("{}", Shown(value)),
             other => kind_of(other).to_owned(),
         };
-        Self(format!("must be {due}, not {got}"))
+        Self::new(format!("must be {due}, not {got}"))
     }
 }
 
@@ -66,7 +74,10 @@ impl std::fmt::Display for Shown<'_> {
 /// # Errors
 /// `invalid_value`: the value is of another type, and no other meaning is unambiguous.
 pub(super) fn converted<'v>(field: &Field, value: &'v Value, use_: Use, path: &str) -> Result<Cow<'v, Value>, Error> {
-    convert(field, value, use_).map_err(|Unfit(problem)| Error::WrongKind { path: path.to_owned(), problem })
+    convert(field, value, use_).map_err(|Unfit { problem, meant }| match meant.name() {
+        Some(_) => Error::NoChoice { path: path.to_owned(), problem, meant },
+        None => Error::WrongKind { path: path.to_owned(), problem },
+    })
 }
 
 fn convert<'v>(field: &Field, value: &'v Value, use_: Use) -> Result<Cow<'v, Value>, Unfit> {
@@ -109,7 +120,7 @@ fn text<'v>(field: &Field, value: &'v Value, use_: Use) -> Result<Cow<'v, Value>
         other => return Err(Unfit::due("a text", other)),
     };
     match field.size {
-        Some(size) if use_ == Use::Write && text.chars().count() > size => Err(Unfit(format!(
+        Some(size) if use_ == Use::Write && text.chars().count() > size => Err(Unfit::new(format!(
             "has {} characters, of which Odoo would keep {size} without a word",
             text.chars().count()
         ))),
@@ -135,7 +146,7 @@ fn without_nul<'v>(text: &str, value: &'v Value) -> Result<Cow<'v, Value>, Unfit
 }
 
 fn nul() -> Unfit {
-    Unfit("must not have the character NUL (\\u0000), which Odoo cannot store".to_owned())
+    Unfit::new("must not have the character NUL (\\u0000), which Odoo cannot store".to_owned())
 }
 
 /// The id in a value that names a record by it: a whole number, also as `20.0` or `"20"`.

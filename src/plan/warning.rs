@@ -8,7 +8,7 @@ use std::{collections::HashSet, sync::Arc};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
-use super::Error;
+use super::{Error, hints::Meant};
 use crate::{errors::Code, key_texts::mask_keys};
 
 /// Something that was asked for and not done, though the call went on.
@@ -18,6 +18,8 @@ pub struct Warning {
     /// Where in `vals` it stands, such as `payload.order_line[2].product_id`.
     pub path: String,
     pub message: String,
+    /// The name that may be meant, which the message has, too.
+    pub meant: Meant,
 }
 
 /// What a warning is about.
@@ -91,7 +93,11 @@ impl WarningCode {
 
 impl Warning {
     pub fn to_json(&self) -> Value {
-        json!({"code": self.code.code(), "path": self.path, "message": mask_keys(&self.message)})
+        let mut told = json!({"code": self.code.code(), "path": self.path, "message": mask_keys(&self.message)});
+        if let Some(meant) = self.meant.name() {
+            told["did_you_mean"] = json!([meant]);
+        }
+        told
     }
 }
 
@@ -143,7 +149,22 @@ impl Warnings {
         path: impl Into<String>,
         message: impl Into<String>,
     ) -> Result<(), Error> {
-        let warning = Warning { code, path: path.into(), message: message.into() };
+        self.note_meant(code, path, message, Meant::default())
+    }
+
+    /// Adds a warning of a name that is not known. `meant` becomes the end of its message.
+    ///
+    /// # Errors
+    /// The call is strict.
+    pub(crate) fn note_meant(
+        &mut self,
+        code: WarningCode,
+        path: impl Into<String>,
+        message: impl Into<String>,
+        meant: Meant,
+    ) -> Result<(), Error> {
+        let message = format!("{}{meant}", message.into());
+        let warning = Warning { code, path: path.into(), message, meant };
         if self.strict {
             return Err(Error::Strict(warning));
         }
@@ -153,7 +174,7 @@ impl Warnings {
 
     /// Adds what the caller should know of something that was done as asked: it is no error in a strict call.
     pub(crate) fn tell(&mut self, code: WarningCode, path: impl Into<String>, message: impl Into<String>) {
-        self.add(Warning { code, path: path.into(), message: message.into() });
+        self.add(Warning { code, path: path.into(), message: message.into(), meant: Meant::default() });
     }
 
     fn add(&mut self, warning: Warning) {

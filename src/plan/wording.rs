@@ -25,6 +25,11 @@ pub(super) fn shown(value: &Value) -> String {
     }
 }
 
+/// A value beside a sentence: a long text is cut as in one.
+pub(super) fn short(value: &Value) -> Value {
+    if value.is_string() { Value::from(shown(value)) } else { value.clone() }
+}
+
 /// The error that a value is not of the kind that is due.
 pub(super) fn wrong(path: impl Into<String>, due: &str, value: &Value) -> Error {
     Error::WrongKind { path: path.into(), problem: format!("must be {due}, not {}", kind_of(value)) }

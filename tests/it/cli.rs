@@ -1,6 +1,7 @@
 //! The program at the command line: start, stop, check, help, and what a mistake looks like.
 
 use std::{
+    fs,
     process::{Command, Output},
     sync::Arc,
     time::{Duration, Instant},
@@ -220,4 +221,33 @@ async fn the_admin_listener_tells_health_and_readiness_and_serves_no_calls() {
     );
     assert_eq!(gateway.get_admin("/api/create_data").await.0, 404);
     assert_eq!(Client::nobody(&gateway).send("GET", "/ready", Default::default(), None::<String>).await.status, 404);
+}
+
+#[test]
+fn completions_and_man_pages_are_made_of_the_commands() {
+    let run = |args: &[&str]| Command::new(PROGRAM).args(args).output().unwrap();
+    for (shell, part) in
+        [("bash", "_odoo-gateway()"), ("zsh", "#compdef odoo-gateway"), ("fish", "complete -c odoo-gateway")]
+    {
+        let script = run(&["completions", shell]);
+        let text = String::from_utf8(script.stdout).unwrap();
+        assert!(script.status.success() && text.contains(part) && text.contains("replay"), "{shell}: {text}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("odoo-gateway.bash");
+    fs::write(&script, run(&["completions", "bash"]).stdout).unwrap();
+    assert!(Command::new("bash").arg("-n").arg(&script).status().unwrap().success());
+    let pages = folder.path().join("man");
+    assert!(run(&["man", "--into", pages.to_str().unwrap()]).status.success());
+    for page in ["odoo-gateway.1", "odoo-gateway-replay.1", "odoo-gateway-log-ls.1", "odoo-gateway-status.1"] {
+        let text = fs::read_to_string(pages.join(page)).unwrap();
+        assert!(text.contains(".TH ") && text.contains(".SH SYNOPSIS"), "{page}: {text}");
+    }
+    assert!(!pages.join("odoo-gateway-hook-worker.1").exists() && !pages.join("odoo-gateway-help.1").exists());
+    // Where there is a formatter, it has nothing to say.
+    if let Ok(formatted) =
+        Command::new("man").args(["--warnings", "-l"]).arg(pages.join("odoo-gateway-replay.1")).output()
+    {
+        assert!(formatted.stderr.is_empty(), "{}", String::from_utf8_lossy(&formatted.stderr));
+    }
 }

@@ -6,6 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
+use futures_util::future;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -231,7 +232,7 @@ async fn what_the_switches_leave_out_is_not_kept_and_not_run_again() {
     assert_eq!((&log[1]["result"]["rows"], &log[1]["result"]["result"]), (&json!(3), &Value::Null));
     assert_eq!(log[1]["vals"]["payload"]["limit"], 3);
     let (status, said, _) = gateway.run(&["replay", "--force", &id(&made)]);
-    assert!(status == Some(1) && said.contains("not sent: [log] create_data keeps no payloads"), "{said}");
+    assert!(status == Some(1) && said.contains("skipped: [log] create_data keeps no payloads"), "{said}");
 }
 
 #[tokio::test]
@@ -248,8 +249,8 @@ async fn a_failed_call_is_run_again_as_its_client_and_linked() {
     assert!(status == Some(0) && planned.contains("would be") && planned.contains("\"calls\""), "{planned}{said}");
     assert_eq!(odoo.search_count("res.partner", json!([["name", "=", name]])).await, 0);
 
-    let (status, told, said) = gateway.run(&["replay", "--failed", "--since", "1h", "--model", "res.partner"]);
-    assert!(status == Some(0) && told.contains("[1/1]") && told.contains("1 of 1 done"), "{told}{said}");
+    let (status, told, said) = gateway.run(&["replay", "--failed", "--since", "1h", "--model", "res.partner", "--yes"]);
+    assert!(status == Some(0) && told.contains("1 of 1 done"), "{told}{said}");
     assert!(told.contains("-  \"is_success\": false") && told.contains("+  \"is_success\": true"), "{told}");
     assert_eq!(odoo.search_count("res.partner", json!([["name", "=", name]])).await, 1);
 
@@ -265,9 +266,9 @@ async fn a_failed_call_is_run_again_as_its_client_and_linked() {
     let (status, _, said) = gateway.run(&["replay", "--failed", "--since", "1h"]);
     assert!(status == Some(0) && said.contains("no call of the log is like that"), "{said}");
     let (status, told, _) = gateway.run(&["replay", &id(&failed)]);
-    assert!(status == Some(1) && told.contains("not sent: it has been repeated with success"), "{told}");
+    assert!(status == Some(1) && told.contains("skipped: it has been repeated with success"), "{told}");
     let (status, told, _) = gateway.run(&["replay", calls[0]["id"].as_str().unwrap()]);
-    assert!(status == Some(1) && told.contains("not sent: it succeeded"), "{told}");
+    assert!(status == Some(1) && told.contains("skipped: it succeeded"), "{told}");
 }
 
 #[tokio::test]
@@ -324,8 +325,8 @@ async fn a_call_whose_outcome_is_unknown_is_in_doubt_and_repeated_by_force_only(
     let listed = gateway.run_json(&["log", "ls", "--in-doubt", "--json"]);
     assert_eq!((listed.len(), &listed[0]["id"]), (1, &json!(id(&lost))));
     let (status, told, _) = gateway.run(&["replay", &id(&lost)]);
-    assert!(status == Some(1) && told.contains("not sent: it, or a repetition of it, is in doubt"), "{told}");
-    let (status, told, said) = gateway.run(&["replay", "--in-doubt", "--force"]);
+    assert!(status == Some(1) && told.contains("skipped: it, or a repetition of it, is in doubt"), "{told}");
+    let (status, told, said) = gateway.run(&["replay", "--in-doubt", "--force", "--yes"]);
     assert!(status == Some(0) && told.contains("1 of 1 done"), "{told}{said}");
     assert!(gateway.run_json(&["log", "ls", "--in-doubt", "--json"]).is_empty());
     // It had been done: the operator was warned.
@@ -376,13 +377,15 @@ async fn a_repetition_whose_outcome_is_unknown_is_not_repeated_in_its_turn() {
     let failed = create(&webshop, json!({"name": name, "website": CHANGED, "parent_id": {"ref": code}})).await;
     odoo.create("res.partner", json!({"name": "parent", "ref": code})).await;
     proxy.run(|_, rpc| if rpc.contains("/create") { Fault::ResetAfter } else { Fault::Pass });
-    let (status, told, _) = gateway.run(&["replay", "--failed", "--since", "1h"]);
-    assert!(status == Some(1) && told.contains("0 of 1 done"), "{told}");
+    let (status, told, _) = gateway.run(&["replay", "--failed", "--since", "1h", "--yes"]);
+    assert!(status == Some(1) && told.contains("0 of 1 done: 1 in doubt"), "{told}");
     proxy.run(|_, _| Fault::Pass);
     for args in [&["replay", "--failed", "--since", "1h"][..], &["replay", &id(&failed), &id(&failed)]] {
         let (status, told, _) = gateway.run(args);
         assert!(
-            status == Some(1) && told.contains("[1/1]") && told.contains("or a repetition of it, is in doubt"),
+            status == Some(1)
+                && told.contains("0 of 1 done: 1 skipped")
+                && told.contains("or a repetition of it, is in doubt"),
             "{told}"
         );
     }
@@ -422,4 +425,73 @@ async fn an_editor_that_changes_nothing_or_leaves_hidden_values_sends_nothing() 
         assert!(edited.status.code() == Some(1) && told.contains(reason), "{told}");
     }
     assert_eq!(odoo.search_count("res.partner", json!([["name", "=", name]])).await, 0);
+}
+
+/// What stands in a summary of `replay --json`.
+fn summary(told: &str) -> Value {
+    let last: Value = serde_json::from_str(told.lines().last().unwrap()).unwrap();
+    last["summary"].clone()
+}
+
+#[tokio::test]
+async fn dry_runs_are_never_counted_and_never_run_again() {
+    let (gateway, webshop) = with_client(&odoo().await.url, "").await;
+    let missing = json!({"name": "dry", "country_id": {"code": "no such code"}});
+    future::join_all((0..19).map(|_| create(&webshop, missing.clone()))).await;
+    create(&webshop, json!({"name": "dry", "no_such_field": 1})).await;
+    let failed = || gateway.run_json(&["log", "ls", "--all", "--state", "failed", "--json"]).len();
+    assert_eq!(failed(), 20);
+    for _ in 0..3 {
+        let (status, told, said) = gateway.run(&["replay", "--failed", "--dry-run", "--json"]);
+        let summary = summary(&told);
+        assert_eq!((status, &summary["refused_again"], &summary["calls"]), (Some(1), &json!(20), &json!(20)), "{said}");
+        assert_eq!(failed(), 20);
+    }
+    let dry = gateway.run_json(&["log", "ls", "--all", "--state", "dry-run", "--json"]);
+    assert!(dry.len() == 60 && dry.iter().all(|call| call["state"] == "dry_run" && call["replay_of"].is_null()));
+    let (_, listed, _) = gateway.run(&["log", "ls", "--state", "dry-run", "-n", "1"]);
+    assert!(listed.contains("would fail"), "{listed}");
+    let stats = gateway.run_json(&["log", "stats", "--json"]).remove(0);
+    let all = &stats["all"];
+    assert_eq!((&all["calls"], &all["failed"], &stats["dry_runs"]), (&json!(20), &json!(20), &json!(60)), "{stats}");
+    let metrics = gateway.metrics().await;
+    let counted = |state: &str| {
+        let of_state = metrics
+            .iter()
+            .filter(|(name, _)| name.contains(&format!("calls_total{{route=\"create_data\",state=\"{state}\"")));
+        of_state.map(|(_, value)| value).sum::<f64>()
+    };
+    assert_eq!((counted("failed"), counted("dry_run")), (20.0, 60.0));
+    let (status, _, said) = gateway.run(&["replay", "--state", "dry-run", "--yes"]);
+    assert!(status == Some(1) && said.contains("dry runs wrote nothing"), "{said}");
+}
+
+#[tokio::test]
+async fn calls_of_a_filter_are_confirmed_grouped_and_stopped_when_they_keep_failing() {
+    let (gateway, webshop) = with_client(&odoo().await.url, "").await;
+    let missing = json!({"name": "many", "country_id": {"code": "no such code"}});
+    future::join_all((0..5).map(|_| create(&webshop, missing.clone()))).await;
+    let unknown = create(&webshop, json!({"name": "many", "no_such_field": 1})).await;
+    // Nobody can be asked here.
+    let (status, told, said) = gateway.run(&["replay", "--failed"]);
+    assert!(status == Some(1) && told.is_empty() && said.contains("give --yes to run these 6 calls again"), "{said}");
+    assert!(said.contains("5  create_data  res.partner  no_match") && said.contains("FIRST"), "{said}");
+    assert_eq!(gateway.run_json(&["log", "ls", "--all", "--json"]).len(), 6);
+
+    // Alike outcomes are told once, with one example.
+    let (status, told, said) = gateway.run(&["replay", "--failed", "--yes"]);
+    assert!(status == Some(1) && told.contains("0 of 6 done: 6 refused again"), "{told}{said}");
+    assert!(told.contains("5 calls, create_data res.partner: refused again, no_match"), "{told}");
+    assert!(told.contains(&format!("{} create_data res.partner: refused again", id(&unknown))), "{told}");
+    assert_eq!(told.matches("refused again, ").count(), 2, "{told}");
+
+    let (status, told, _) = gateway.run(&["replay", "--failed", "--yes", "--stop-after", "2", "--json"]);
+    let objects: Vec<Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(status == Some(1) && objects.len() == 3, "{told}");
+    assert_eq!((&objects[0]["outcome"], &objects[0]["error_before"]), (&json!("refused_again"), &json!("no_match")));
+    let summary = &objects[2]["summary"];
+    assert_eq!((&summary["refused_again"], &summary["not_tried"]), (&json!(2), &json!(4)), "{summary}");
+    assert!(summary["stopped"].as_str().unwrap().contains("2 in a row"), "{summary}");
+    let (_, told, _) = gateway.run(&["replay", "--failed", "--yes", "--limit", "1", "--rate", "50/s"]);
+    assert!(told.contains("0 of 1 done") && told.contains("5 more are beyond --limit"), "{told}");
 }

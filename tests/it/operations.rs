@@ -21,7 +21,7 @@ use tokio::{
 use crate::support::{
     client::{Answer, Client, http},
     fault::{Fault, FaultProxy},
-    gateway::{Gateway, new_client},
+    gateway::{Gateway, new_client, run_in},
     odoo::odoo,
     poll, poll_for,
 };
@@ -224,7 +224,9 @@ async fn what_is_the_operators_is_not_on_the_public_listener() {
     let odoo = odoo().await;
     for gateway in [Gateway::start().await, Gateway::before_all_of(odoo)] {
         let nobody = Client::nobody(&gateway);
-        for (method, path) in [("GET", "/health"), ("GET", "/ready"), ("GET", "/metrics"), ("POST", "/replay")] {
+        for (method, path) in
+            [("GET", "/health"), ("GET", "/ready"), ("GET", "/metrics"), ("GET", "/status"), ("POST", "/replay")]
+        {
             let answer = nobody.send(method, path, HeaderMap::new(), None::<String>).await;
             assert_eq!(answer.status, 404, "{path}: {answer:?}");
         }
@@ -331,4 +333,29 @@ async fn what_the_gateway_says_of_a_call_names_it() {
     let (_, said, _) = gateway.ended().await;
     let line = said.lines().find(|line| line.contains("the Odoo account of a client")).unwrap();
     assert!(line.contains(id) && line.contains("webshop") && !line.contains("wrong\""), "{said}");
+}
+
+#[tokio::test]
+async fn status_says_how_the_gateway_is_and_that_none_runs() {
+    let gateway = Gateway::start().await;
+    let client = Client::with_key(&gateway).await;
+    client.post("search_data", COUNTRY).await;
+    client.call("search_data", "no.such.model", json!({"payload": {}})).await;
+    let status = gateway.run_json(&["status", "--json"]).remove(0);
+    let calls = &status["calls"];
+    assert_eq!((&calls["last_minute"], &calls["last_5_minutes"], &calls["failed"]), (&json!(2), &json!(2), &json!(1)));
+    assert_eq!((&status["running"], &status["configuration"]["has_changed"]), (&json!(true), &json!(false)));
+    assert!(status["process"]["admin"] == gateway.admin && status["process"]["url"] == gateway.url, "{status}");
+    assert!(status["odoo"]["version"].as_str().unwrap().starts_with("19"), "{status}");
+    let (code, page, said) = gateway.run(&["status"]);
+    let pid = format!("pid {}", status["process"]["pid"]);
+    assert!(code == Some(0) && page.contains(&pid) && page.contains("2 in the last minute"), "{page}{said}");
+    assert!(page.lines().all(|line| line.chars().count() <= 80), "{page}");
+    // A stranger gets none.
+    assert_eq!(gateway.get_admin("/status").await.0, 401);
+    let folder = gateway.stop();
+    let (code, page, _) = run_in(folder.path(), &["status"]);
+    assert!(code == Some(3) && page.contains("No gateway runs"), "{page}");
+    let (code, told, _) = run_in(folder.path(), &["status", "--json"]);
+    assert!(code == Some(3) && told.contains("\"running\":false"), "{told}");
 }

@@ -5,11 +5,13 @@ use std::{fs, process::ExitCode};
 
 use anyhow::{Context, bail};
 use clap::Args;
+use serde_json::json;
 use toml_edit::{DocumentMut, Item, value};
 
 use crate::{
     cli::{Configured, configuration::replace},
     config::Config,
+    operations::near::did_you_mean,
 };
 
 #[derive(Debug, Args)]
@@ -18,6 +20,9 @@ pub(crate) struct Revoke {
     name: String,
     #[command(flatten)]
     configured: Configured,
+    /// As one JSON object
+    #[arg(long)]
+    json: bool,
 }
 
 impl Revoke {
@@ -26,15 +31,23 @@ impl Revoke {
         let config = Config::load(path)?;
         let Some(client) = config.clients.iter().find(|client| client.name == self.name) else {
             let names: Vec<&str> = config.clients.iter().map(|client| client.name.as_str()).collect();
-            bail!("there is no [[client]] `{}`; there are: {}", self.name, names.join(", "));
+            let meant = did_you_mean(&self.name, names.iter().copied());
+            bail!("there is no [[client]] `{}`{meant}; there are: {}", self.name, names.join(", "));
         };
         if client.is_revoked {
-            println!("`{}` is revoked already", self.name);
+            match self.json {
+                true => println!("{}", json!({"name": self.name, "revoked": true, "changed": false})),
+                false => println!("`{}` is revoked already", self.name),
+            }
             return Ok(ExitCode::SUCCESS);
         }
         let by_hand = || format!("cannot change `{}`; put `revoked = true` into the entry by hand", path.display());
         let text = revoked(&fs::read_to_string(path)?, &self.name).with_context(by_hand)?;
         replace(path, &text).with_context(by_hand)?;
+        if self.json {
+            println!("{}", json!({"name": self.name, "revoked": true, "changed": true}));
+            return Ok(ExitCode::SUCCESS);
+        }
         println!("`{}` is revoked: a gateway that runs with this file reads it within seconds, and says so", self.name);
         Ok(ExitCode::SUCCESS)
     }

@@ -1,15 +1,20 @@
 //! `hook captured`: what came to a hook while its `capture` was on, also what nobody has signed.
 
-use std::{
-    io::{self, Write},
-    process::ExitCode,
-};
+use std::{io::Write, process::ExitCode};
 
 use clap::Args;
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{Configured, entry, log::show::sent, terminal};
+use super::{
+    Configured, entry,
+    log::show::sent,
+    terminal::{
+        self,
+        pager::{Out, Paging},
+        style::{DIM, GOOD, STRONG, WARN, styled},
+    },
+};
 use crate::hook;
 
 #[derive(Debug, Args)]
@@ -27,8 +32,10 @@ pub(in crate::cli) struct Captured {
     #[arg(long)]
     json: bool,
     /// Remove all that was kept of this hook
-    #[arg(long, conflicts_with_all = ["limit", "json"])]
+    #[arg(long, conflicts_with = "limit")]
     clear: bool,
+    #[command(flatten)]
+    paging: Paging,
     #[command(flatten)]
     configured: Configured,
 }
@@ -37,9 +44,13 @@ impl Captured {
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
         let config = self.configured.load()?;
         let entry = entry(&config, &self.name)?;
-        let mut out = io::stdout().lock();
+        let mut out = if self.json { Out::direct() } else { Out::paged(self.paging) };
         if self.clear {
             let had_any = hook::clear_captured(&config, entry.name())?;
+            if self.json {
+                writeln!(out, "{}", json!({"hook": entry.name(), "removed": had_any}))?;
+                return Ok(ExitCode::SUCCESS);
+            }
             eprintln!("{}", if had_any { "what was captured is removed" } else { "nothing was captured" });
             return Ok(ExitCode::SUCCESS);
         }
@@ -58,7 +69,7 @@ impl Captured {
                 writeln!(out, "{}", text(record))?;
             }
         }
-        out.flush()?;
+        out.finish()?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -72,12 +83,12 @@ fn text(record: &Value) -> String {
         .map(terminal::time::local)
         .unwrap_or_default();
     let proven = match record["verified"].as_bool() {
-        Some(true) => "verified".to_owned(),
-        _ => format!("not verified: {}", text(&record["why"])),
+        Some(true) => styled(GOOD, "verified"),
+        _ => styled(WARN, &format!("not verified: {}", terminal::plain(&text(&record["why"])))),
     };
-    let head = format!("── {ts} from {}, {} bytes, {proven}", text(&record["address"]), record["size"]);
+    let head = format!("{ts} from {}, {} bytes", text(&record["address"]), record["size"]);
     let masked = &record["masked"];
-    let mut lines = vec![terminal::plain(&head).into_owned()];
+    let mut lines = vec![format!("{} {}, {proven}", styled(DIM, "──"), styled(STRONG, &terminal::plain(&head)))];
     if masked["token"] == true {
         lines.push("(with a token behind the path)".to_owned());
     }

@@ -10,6 +10,7 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 use clap::Args;
+use serde_json::json;
 use toml_edit::{DocumentMut, Item, Table, value};
 
 use crate::{
@@ -19,6 +20,7 @@ use crate::{
     },
     config::Config,
     hook::presets::{PRESETS, Preset},
+    operations::near::did_you_mean,
 };
 
 /// What stands in the place of the Odoo user where none is given.
@@ -39,6 +41,9 @@ pub(in crate::cli) struct New {
     login: String,
     #[command(flatten)]
     configured: Configured,
+    /// As JSON: the presets, one object a line, or what was written
+    #[arg(long)]
+    json: bool,
 }
 
 /// A preset with names of its own.
@@ -57,13 +62,18 @@ impl New {
         let Some(name) = &self.preset else {
             let mut out = std::io::stdout().lock();
             for preset in &PRESETS {
+                if self.json {
+                    writeln!(out, "{}", json!({"preset": preset.name, "purpose": preset.purpose()}))?;
+                    continue;
+                }
                 writeln!(out, "{:13}{}", preset.name, preset.purpose())?;
             }
             return Ok(ExitCode::SUCCESS);
         };
         let Some(preset) = Preset::named(name) else {
             bail!(
-                "there is no preset `{name}`; `odoo-gateway hook new` lists them, and docs/hooks.md says how to do without"
+                "there is no preset `{name}`{}; `odoo-gateway hook new` lists them, and docs/hooks.md says how to do without",
+                did_you_mean(name, PRESETS.iter().map(|preset| preset.name))
             );
         };
         let client = self.client.clone().unwrap_or_else(|| preset.name.to_owned());
@@ -95,6 +105,17 @@ impl New {
         if let Err(error) = written {
             let _ = fs::remove_file(&template);
             return Err(error);
+        }
+        if self.json {
+            let [file, template, body] = [&**file, &*template, &*body].map(|path| path.display().to_string());
+            println!(
+                "{}",
+                json!({
+                    "client": named.client, "hook": named.hook, "configuration": file, "template": template,
+                    "body": body, "odoo_login": self.login, "odoo_key_env": format!("{}_ODOO_KEY", named.variable),
+                })
+            );
+            return Ok(ExitCode::SUCCESS);
         }
         named.tell(file, &template, &body, &self.login)?;
         Ok(ExitCode::SUCCESS)

@@ -6,9 +6,12 @@ use serde_json::{Value, json};
 
 use super::{
     curl::Signed,
-    log::show::{plan::rpc_words, sent::folded},
+    log::show::{plan, sent::folded},
     sample::Sample,
-    terminal,
+    terminal::{
+        self,
+        style::{BAD, DIM, GOOD, STRONG, WARN, styled},
+    },
     tried::Tried,
 };
 use crate::{
@@ -108,8 +111,14 @@ fn refused(Refusal { code, path, message }: &Refusal) -> Value {
 }
 
 /// For a person.
-pub(super) fn text(entry: &config::Hook, sample: &Sample, tried: &Tried, signed: Option<&Signed>) -> String {
-    let mut text = String::new();
+pub(super) fn text(
+    entry: &config::Hook,
+    sample: &Sample,
+    tried: &Tried,
+    signed: Option<&Signed>,
+    is_full: bool,
+) -> String {
+    let mut text = verdict(tried) + "\n\n";
     let mut fact = |name: &str, words: &str| add_fact(&mut text, name, words);
     fact("hook", &format!("{}, as the client {}", entry.path.written(), entry.client));
     fact("sent", &sample.origin.words());
@@ -118,10 +127,10 @@ pub(super) fn text(entry: &config::Hook, sample: &Sample, tried: &Tried, signed:
     }
     match tried {
         Tried::Handshake(answer) => fact("handshake", &reply_words(answer)),
-        Tried::Delivery(answer, tried) => text += &delivery_text(answer.as_ref(), tried),
+        Tried::Delivery(answer, tried) => text += &delivery_text(answer.as_ref(), tried, is_full),
     }
     if let Some(signed) = signed {
-        text += "\nsigned\n";
+        text += &head("signed");
         for (name, value) in &signed.headers {
             let _ = writeln!(text, "  {name}: {}", terminal::plain(&String::from_utf8_lossy(value.as_bytes())));
         }
@@ -130,8 +139,41 @@ pub(super) fn text(entry: &config::Hook, sample: &Sample, tried: &Tried, signed:
     text
 }
 
+/// What it comes to, in a line.
+fn verdict(tried: &Tried) -> String {
+    let refused = styled(BAD, "✗ it would be refused");
+    let Tried::Delivery(_, delivery) = tried else {
+        return format!("{}: it is no delivery", styled(GOOD, "✓ a handshake, which is answered"));
+    };
+    match &delivery.end {
+        End::Refused(_) => format!("{refused}; nothing was written"),
+        End::Calls(_) if tried.is_refused() => format!("{refused}; nothing was written"),
+        End::Ignored(_) => format!("{}; nothing would be written", styled(DIM, "- there is nothing to do")),
+        End::Calls(calls) => {
+            let warnings: usize = calls.iter().map(warnings_of).sum();
+            let noted = match warnings {
+                0 => String::new(),
+                1 => styled(WARN, ", with 1 warning"),
+                several => styled(WARN, &format!(", with {several} warnings")),
+            };
+            let calls = if calls.len() == 1 { "1 call".to_owned() } else { format!("{} calls", calls.len()) };
+            format!("{}{noted}: {calls}; nothing was written", styled(GOOD, "✓ it would be done"))
+        }
+    }
+}
+
+fn warnings_of(call: &TriedCall) -> usize {
+    call.planned
+        .as_ref()
+        .map_or(0, |planned| planned.as_ref().map_or(call.noted.len(), |planned| planned.warnings.len()))
+}
+
+fn head(name: &str) -> String {
+    format!("\n{}\n", styled(STRONG, name))
+}
+
 /// What came of a delivery.
-fn delivery_text(answer: Option<&Result<Reply, Refusal>>, tried: &tried::Tried) -> String {
+fn delivery_text(answer: Option<&Result<Reply, Refusal>>, tried: &tried::Tried, is_full: bool) -> String {
     let mut text = String::new();
     let mut fact = |name: &str, words: &str| add_fact(&mut text, name, words);
     match &tried.delivery_id {
@@ -159,12 +201,12 @@ fn delivery_text(answer: Option<&Result<Reply, Refusal>>, tried: &tried::Tried) 
         End::Refused(refusal) => fact("refused", &reason(refusal)),
         End::Calls(calls) => {
             for (number, call) in (1..).zip(calls) {
-                text += &call_text(number, calls.len(), call);
+                text += &call_text(number, calls.len(), call, is_full);
             }
         }
     }
     if let Some(fetched) = &tried.fetched {
-        let _ = writeln!(text, "\nfetched\n{}", folded(&terminal::pretty(fetched), "--json"));
+        let _ = writeln!(text, "{}{}", head("fetched"), shortened(&terminal::pretty(fetched), is_full));
     }
     text
 }
@@ -172,35 +214,39 @@ fn delivery_text(answer: Option<&Result<Reply, Refusal>>, tried: &tried::Tried) 
 /// A line with a name and words, where there are words.
 fn add_fact(text: &mut String, name: &str, words: &str) {
     if !words.is_empty() {
-        let _ = writeln!(text, "{name:<12}{}", terminal::plain(words));
+        let _ = writeln!(text, "{}{}", styled(DIM, &format!("{name:<12}")), terminal::plain(words));
     }
 }
 
-fn call_text(number: usize, of: usize, TriedCall { made, planned, noted }: &TriedCall) -> String {
+/// A program gets all of a long text.
+fn shortened(text: &str, is_full: bool) -> String {
+    if is_full { text.to_owned() } else { folded(text, "--json") }
+}
+
+fn call_text(number: usize, of: usize, TriedCall { made, planned, noted }: &TriedCall, is_full: bool) -> String {
     let place = if of > 1 { format!("call {number} of {of}") } else { "call".to_owned() };
-    let mut text = format!("\n{place}: {} {}\n", made.route.name(), terminal::plain(&made.model));
-    let _ = writeln!(text, "{}", folded(&terminal::pretty(&Value::Object(made.vals.clone())), "--json"));
+    let mut text = head(&format!("{place}: {} {}", made.route.name(), terminal::plain(&made.model)));
+    let _ = writeln!(text, "{}", shortened(&terminal::pretty(&Value::Object(made.vals.clone())), is_full));
     match planned {
         None => {}
         Some(Ok(planned)) => {
-            text += "\nplan\n";
-            for lookup in planned.plan["lookups"].as_array().into_iter().flatten() {
-                let found = &lookup["ids"];
-                let asked = format!("{}.{} = {}", word(&lookup["model"]), word(&lookup["field"]), lookup["value"]);
-                let _ = writeln!(text, "  found  {} -> {found}", terminal::plain(&asked));
+            text += &head("plan");
+            let lines = if is_full { plan::lookups(&planned.plan) } else { plan::in_words(&planned.plan) };
+            for line in lines {
+                let _ = writeln!(text, "  {line}");
             }
-            for (number, rpc) in (1..).zip(planned.plan["calls"].as_array().into_iter().flatten()) {
-                let _ = writeln!(text, "  {number}. {}", rpc_words(rpc));
+            for (number, rpc) in (1..).zip(planned.plan["calls"].as_array().into_iter().flatten()).filter(|_| is_full) {
+                let _ = writeln!(text, "  {number}. {}", plan::rpc_words(rpc));
             }
             for refused in planned.plan["refused"].as_array().into_iter().flatten() {
                 let told =
                     format!("record {}: {}: {}", refused["record"], word(&refused["code"]), word(&refused["message"]));
-                let _ = writeln!(text, "  refused  {}", terminal::plain(&told));
+                let _ = writeln!(text, "  {}  {}", styled(BAD, "refused"), terminal::plain(&told));
             }
             text += &warnings(&planned.warnings);
         }
         Some(Err(refusal)) => {
-            let _ = writeln!(text, "\nrefused     {}", terminal::plain(&reason(refusal)));
+            let _ = writeln!(text, "\n{}     {}", styled(BAD, "refused"), terminal::plain(&reason(refusal)));
             text += &warnings(noted);
         }
     }
@@ -211,7 +257,7 @@ fn warnings(warnings: &[Value]) -> String {
     let line = |warning: &Value| {
         let place = warning["path"].as_str().filter(|path| !path.is_empty()).map(|path| format!(" at {path}"));
         let told = format!("{}{}: {}", word(&warning["code"]), place.unwrap_or_default(), word(&warning["message"]));
-        format!("warning     {}\n", terminal::plain(&told))
+        format!("{}   {}\n", styled(WARN, "! warning"), terminal::plain(&told))
     };
     warnings.iter().map(line).collect()
 }

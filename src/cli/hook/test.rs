@@ -1,14 +1,18 @@
 //! `hook test`: what a hook makes of a delivery. Nothing is written or logged.
 
 use std::{
-    io::{self, Write},
+    io::{IsTerminal, Write},
     path::PathBuf,
     process::ExitCode,
 };
 
 use clap::Args;
 
-use super::{Configured, curl, entry, sample, shown, tried, watch};
+use super::{
+    Configured, curl, entry, sample, shown,
+    terminal::pager::{Out, Paging},
+    tried, watch,
+};
 use crate::hook::{Hooks, module_files};
 
 #[derive(Debug, Args)]
@@ -30,6 +34,8 @@ pub(in crate::cli) struct Test {
     /// One JSON object a run
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    paging: Paging,
     #[command(flatten)]
     configured: Configured,
 }
@@ -57,13 +63,15 @@ impl Test {
             if self.sign { Some(curl::signed(&config, entry, &sample, self.given.body.as_deref())?) } else { None };
         let hooks = Hooks::load(std::slice::from_ref(entry))?;
         let tried = tried::of(&config, &hooks, entry, &sample).await?;
-        let mut out = io::stdout().lock();
+        // While files are watched, the output stands below that of the run before.
+        let is_full = !std::io::stdout().is_terminal();
+        let mut out = if self.watch || self.json { Out::direct() } else { Out::paged(self.paging) };
         if self.json {
             writeln!(out, "{}", shown::json(entry, &sample, &tried, curl.as_ref()))?;
         } else {
-            write!(out, "{}", shown::text(entry, &sample, &tried, curl.as_ref()))?;
+            write!(out, "{}", shown::text(entry, &sample, &tried, curl.as_ref(), is_full))?;
         }
-        out.flush()?;
+        out.finish()?;
         Ok(if tried.is_refused() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
 

@@ -1,7 +1,7 @@
 //! `log export`: whole calls, for other programs.
 
 use std::{
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     process::ExitCode,
 };
 
@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Configured, Which, calls};
+use super::{Configured, Which, calls, terminal::progress::Progress};
 use crate::{log::Call, operations::calls::Query};
 
 #[derive(Debug, Args)]
@@ -40,7 +40,10 @@ impl Export {
             false => Vec::new(),
         };
         let calls = log.page(Query { filter, ..Query::default() }).await?.calls;
-        let calls = calls.iter().rev();
+        // The terminal has the calls themselves, where they go there.
+        let all = if io::stdout().is_terminal() { 0 } else { calls.len() };
+        let progress = Progress::of_things("exporting calls", all as u64);
+        let calls = calls.iter().rev().inspect(|_| progress.add(1));
         match self.format {
             Format::Jsonl => {
                 let mut acts = acts.into_iter().map(|act| (time_of(&act), act)).peekable();

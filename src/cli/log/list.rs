@@ -67,7 +67,7 @@ pub(in crate::cli) fn state_cell(call: &Call, room: Room) -> Cell {
     let word = match (&call.settled, call.is_repeated()) {
         (Some(_), _) => "settled",
         (None, true) => "repeated",
-        (None, false) => call.state.as_str(),
+        (None, false) => call.how(),
     };
     match call.warnings {
         0 => Cell::styled(style, format!("{sign} {word}")),
@@ -83,9 +83,9 @@ pub(in crate::cli) fn state(call: &Call) -> String {
         several => format!(", {several} warnings"),
     };
     let state = match (&call.settled, call.is_repeated()) {
-        (Some(_), _) => format!("{}, settled", call.state.as_str()),
-        (None, true) => format!("{}, repeated", call.state.as_str()),
-        (None, false) => call.state.as_str().to_owned(),
+        (Some(_), _) => format!("{}, settled", call.how()),
+        (None, true) => format!("{}, repeated", call.how()),
+        (None, false) => call.how().to_owned(),
     };
     state + &warnings
 }

@@ -5,7 +5,7 @@ use std::{io::Write, process::ExitCode};
 use clap::Args;
 use serde_json::json;
 
-use super::Configured;
+use super::{Configured, terminal::progress::Progress};
 use crate::log;
 
 #[derive(Debug, Args)]
@@ -20,7 +20,15 @@ pub(crate) struct Verify {
 impl Verify {
     pub(super) fn run(self, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         let config = self.configured.load()?;
-        let verified = log::verify(&config.log.directory)?;
+        let progress = Progress::unknown();
+        let verified = log::verify(&config.log.directory, |step| {
+            let what = match step.what {
+                log::StepOf::Segments => "verifying segments",
+                log::StepOf::Blobs => "verifying large values",
+            };
+            progress.at(what, step.done, step.all);
+        })?;
+        drop(progress);
         let code = if verified.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
         let (last, sha256) = verified.head.clone().unwrap_or_default();
         if self.json {
@@ -53,12 +61,24 @@ impl Verify {
 pub(crate) struct Repair {
     #[command(flatten)]
     configured: Configured,
+    /// As one JSON object
+    #[arg(long)]
+    json: bool,
 }
 
 impl Repair {
     pub(super) fn run(self, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         let config = self.configured.load()?;
-        let repaired = log::repair(&config.log)?;
+        let progress = Progress::unknown();
+        let repaired = log::repair(&config.log, |step| progress.at("repairing segments", step.done, step.all))?;
+        drop(progress);
+        if self.json {
+            let repaired = repaired.iter().map(
+                |log::Repaired { file, kept_in, gaps }| json!({"file": file, "kept_in": kept_in, "lost_lines": gaps}),
+            );
+            writeln!(out, "{}", json!({"repaired": repaired.collect::<Vec<_>>()}))?;
+            return Ok(ExitCode::SUCCESS);
+        }
         if repaired.is_empty() {
             writeln!(out, "nothing to repair: every segment is whole")?;
         }

@@ -3,9 +3,14 @@
 use std::{io::Write, process::ExitCode};
 
 use clap::{Args, builder::NonEmptyStringValueParser};
+use serde_json::json;
 
 use super::{Configured, calls, show::the_one};
-use crate::{cli::user, log::Settlement, operations::settlement};
+use crate::{
+    cli::user,
+    log::{CallState, Settlement},
+    operations::settlement,
+};
 
 #[derive(Debug, Args)]
 #[command(
@@ -31,6 +36,9 @@ pub(crate) struct Settle {
     /// Who says so, instead of the user of this system
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     by: Option<String>,
+    /// As one JSON object
+    #[arg(long)]
+    json: bool,
 }
 
 impl Settle {
@@ -41,6 +49,11 @@ impl Settle {
         let settlement = Settlement { id: call.id, is_done: self.done, records: self.record, by, why: self.why };
         let words = if settlement.is_done { "done" } else { "not done" };
         settlement::settle(&config, settlement).await?;
+        if self.json {
+            let state = if self.done { CallState::Done } else { CallState::Failed };
+            writeln!(out, "{}", json!({"id": call.id, "route": call.route, "model": call.model, "state": state}))?;
+            return Ok(ExitCode::SUCCESS);
+        }
         writeln!(out, "{} {} {}: settled as {words}", call.id, call.route, call.model)?;
         Ok(ExitCode::SUCCESS)
     }

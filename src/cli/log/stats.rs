@@ -10,7 +10,7 @@ use super::{
     terminal::{
         View,
         pager::Out,
-        style::{BAD, STRONG, WARN},
+        style::{BAD, DIM, STRONG, WARN, styled},
         table::{Cell, Column, Table},
         time::Times,
     },
@@ -39,7 +39,7 @@ impl Stats {
             println!("{}", json(&statistics));
             return Ok(ExitCode::SUCCESS);
         }
-        let Statistics { all, routes, callers } = &statistics;
+        let Statistics { all, routes, callers, dry_runs } = &statistics;
         let room = self.view.room();
         let times = Times::of(room);
         let last = times.head("LAST", all.last);
@@ -70,19 +70,23 @@ impl Stats {
             table.row([Cell::from(name)].into_iter().chain(cells(summary, &times)));
         }
         write!(out, "{}", table.shown(room))?;
+        if *dry_runs > 0 {
+            writeln!(out, "\n{}", styled(DIM, &format!("{dry_runs} dry runs are not counted")))?;
+        }
         out.finish()?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn json(Statistics { all, routes, callers }: &Statistics) -> Value {
+fn json(Statistics { all, routes, callers, dry_runs }: &Statistics) -> Value {
     let with = |mut kind: Value, summary: &Summary| {
         merge(&mut kind, facts(summary));
         kind
     };
     let routes = routes.iter().map(|((route, model), summary)| with(json!({"route": route, "model": model}), summary));
     let callers = callers.iter().map(|(name, summary)| with(json!({"caller": name}), summary));
-    json!({"all": facts(all), "routes": routes.collect::<Vec<_>>(), "callers": callers.collect::<Vec<_>>()})
+    let (routes, callers): (Vec<_>, Vec<_>) = (routes.collect(), callers.collect());
+    json!({"all": facts(all), "dry_runs": dry_runs, "routes": routes, "callers": callers})
 }
 
 fn facts(summary: &Summary) -> Value {

@@ -7,9 +7,9 @@ use std::{
 
 use anyhow::bail;
 use clap::Args;
-use uuid::Uuid;
+use serde_json::json;
 
-use super::{Configured, Which, open};
+use super::{Configured, Which, open, whole_id};
 use crate::{
     cli::{queue::told, user},
     log::Operator,
@@ -18,8 +18,8 @@ use crate::{
 
 #[derive(Debug, Args)]
 struct Chosen {
-    /// The ids of the calls
-    ids: Vec<Uuid>,
+    /// The ids of the calls, or parts of them that no others have
+    ids: Vec<String>,
     #[command(flatten)]
     configured: Configured,
     #[command(flatten)]
@@ -33,6 +33,9 @@ struct Chosen {
     /// Do not ask
     #[arg(long)]
     yes: bool,
+    /// As one JSON object
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -58,7 +61,10 @@ impl Retry {
             return Ok(ExitCode::SUCCESS);
         };
         let number = told(queue.retry(&filter, &Operator::on_command_line(user())).await?);
-        writeln!(out, "{number} calls or waiting keys are due now")?;
+        match self.chosen.json {
+            true => writeln!(out, "{}", json!({"retried": number}))?,
+            false => writeln!(out, "{number} calls or waiting keys are due now")?,
+        }
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -70,7 +76,10 @@ impl Drop {
             return Ok(ExitCode::SUCCESS);
         };
         let number = told(queue.drop_calls(&filter, &Operator::on_command_line(user())).await?);
-        writeln!(out, "{number} calls dropped; those that are being made stay")?;
+        match self.chosen.json {
+            true => writeln!(out, "{}", json!({"dropped": number}))?,
+            false => writeln!(out, "{number} calls dropped; those that are being made stay")?,
+        }
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -87,8 +96,16 @@ impl Chosen {
             bail!("which calls? Give their ids, or --client, --state, --error and other options, or --all");
         }
         let queue = open(&self.configured).await?;
-        let filter = self.which.filter(&self.ids, queue.now());
+        let mut ids = Vec::new();
+        for part in &self.ids {
+            ids.push(whole_id(&self.configured, part).await?);
+        }
+        let filter = self.which.filter(&ids, queue.now());
         let number = queue.count(&filter, states).await?;
+        if self.json && (number == 0 || self.dry_run) {
+            writeln!(out, "{}", json!({"dry_run": self.dry_run, "calls": number}))?;
+            return Ok(None);
+        }
         if number == 0 {
             eprintln!("no call in the store is like that and can be {what}");
             return Ok(None);

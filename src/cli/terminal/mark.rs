@@ -16,6 +16,7 @@ pub(in crate::cli) fn of_call(state: CallState) -> (char, Style) {
         CallState::InDoubt => ('?', WARN),
         CallState::Running | CallState::Queued => ('…', DIM),
         CallState::Ignored => ('-', DIM),
+        CallState::DryRun => ('≈', DIM),
     }
 }
 

@@ -26,7 +26,6 @@ pub(in crate::cli) fn styled(style: Style, text: &str) -> String {
 }
 
 /// Standard output for a person.
-#[allow(dead_code, reason = "for commands that print a few lines")]
 pub(in crate::cli) fn out() -> AutoStream<StdoutLock<'static>> {
     AutoStream::auto(io::stdout().lock())
 }

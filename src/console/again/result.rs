@@ -47,7 +47,8 @@ impl ResultPage {
         match self.new.state {
             CallState::Done | CallState::Ignored => "ok",
             CallState::Failed => "error",
-            CallState::InDoubt | CallState::Running | CallState::Queued => "warn",
+            CallState::DryRun if self.new.error.is_empty() => "ok",
+            CallState::InDoubt | CallState::Running | CallState::Queued | CallState::DryRun => "warn",
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::{
         visit::{Place, Shown, Visit},
         words,
     },
-    operations::replay::{LISTED, Progress, SentOutcome, Work},
+    operations::replay::{Kind, LISTED, Outcome, Progress, Work},
     web::{Frame, page as whole, page::secure, redirect, show},
 };
 
@@ -52,6 +52,10 @@ impl Inner<'_> {
             None => format!("{what}: {} of {}", self.progress.turned(), self.progress.all),
             Some(_) => format!("{what}: ended"),
         }
+    }
+
+    fn words(&self, outcome: &Outcome) -> &'static str {
+        outcome.kind().words(self.work.order.dry_run)
     }
 
     fn is_cut(&self) -> bool {

@@ -37,13 +37,14 @@ impl Badge {
             CallState::Running => ("wait", "▸"),
             CallState::Queued => ("wait", "≡"),
             CallState::Ignored => ("quiet", "–"),
+            CallState::DryRun => ("quiet", "≈"),
         };
         Self { class, sign, words: state.as_str().to_owned() }
     }
 
     /// The state of a call, with what has become of it since.
     pub(in crate::console) fn of_call(call: &Call) -> Self {
-        let mut badge = Self::of(call.state);
+        let mut badge = Self { words: call.how().to_owned(), ..Self::of(call.state) };
         if call.settled.is_some() {
             badge.words += ", settled";
         } else if call.is_repeated() {

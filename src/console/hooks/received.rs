@@ -44,7 +44,7 @@ impl Delivery {
             What::Call(CallState::Failed) => "bad",
             What::Call(CallState::InDoubt) => "doubt",
             What::Call(CallState::Running | CallState::Queued) => "wait",
-            What::Call(CallState::Ignored) | What::Captured(None) => "quiet",
+            What::Call(CallState::Ignored | CallState::DryRun) | What::Captured(None) => "quiet",
             What::Captured(Some(_)) => "bad",
         }
     }

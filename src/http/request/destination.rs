@@ -57,6 +57,9 @@ impl Eq for ToHook {}
 pub(in crate::http) enum Refusal {
     #[error("{}", served())]
     NotFound,
+    /// A delivery to a path that none of the hooks has. Strangers read this, so it names none.
+    #[error("no hook has this path; compare it with the one that the operator of the gateway gave, letter by letter")]
+    NoHook,
     #[error("this route takes POST only")]
     OnlyPost,
     #[error("what became of a call is asked by GET")]
@@ -90,10 +93,20 @@ fn served() -> String {
     )
 }
 
+/// The path of the route that is meant, where the last part of a path is close to its name.
+pub(in crate::http) fn near(path: &str) -> Option<String> {
+    let last = path.trim_end_matches('/').rsplit('/').next()?;
+    let distances = Route::ALL.map(|route| (strsim::osa_distance(route.name(), last), route.name()));
+    let (distance, name) = distances.into_iter().min()?;
+    // One letter in four may differ.
+    (distance <= name.len() / 4).then(|| format!("{API}{name}"))
+}
+
 impl Refusal {
     pub(in crate::http) fn code(&self) -> Code {
         match self {
             Self::NotFound => Code::NotFound,
+            Self::NoHook => Code::NoHook,
             Self::OnlyPost | Self::OnlyGet | Self::HookMethod(_) | Self::Method => Code::WrongHttpMethod,
             Self::Path => Code::InvalidPath,
             Self::UrlTooLong(_) => Code::UrlTooLong,
@@ -124,6 +137,10 @@ pub(in crate::http) fn of(method: &Method, raw: &str, proxy: &Proxy, hooks: &Hoo
         };
     }
     let path = Path::read(raw).ok_or(Refusal::Path)?;
+    // With hooks, their paths are the gateway's: a sender that is pointed at a wrong one must not get a page of Odoo's.
+    if *method == Method::POST && Hooks::owns(path.as_str()) && !(hooks.are_none() || is_named(&path, proxy)) {
+        return Err(Refusal::NoHook);
+    }
     // An Odoo that still has the addon would take a call that is spelt otherwise, past this gateway's log.
     let readings = [Some(path.trimmed()), path.behind_language().map(|path| path.trim_end_matches('/'))];
     let is_ours = |path: &str| path.strip_prefix(API).and_then(Route::named).is_some() || hooks.at(path).is_some();
@@ -140,8 +157,13 @@ fn hyphenated(text: &str) -> Option<Uuid> {
 }
 
 fn is_passed(path: &Path, proxy: &Proxy) -> bool {
+    proxy.pass == Pass::All || is_named(path, proxy)
+}
+
+/// Whether `pass` names the path, or what it begins with.
+fn is_named(path: &Path, proxy: &Proxy) -> bool {
     match &proxy.pass {
-        Pass::All => true,
+        Pass::All => false,
         Pass::Prefixes(prefixes) => prefixes.iter().any(|prefix| prefix.holds(path.as_str())),
     }
 }
@@ -256,6 +278,16 @@ mod tests {
     fn a_path_that_may_lead_elsewhere_is_refused() {
         for path in ["../database/manager", "%2e%2e/database/manager", "..%2fdatabase", "..\\database", "%00"] {
             check(Method::GET, &format!("/web/session/{path}"), Err(Refusal::Path));
+        }
+    }
+
+    #[test]
+    fn a_path_that_is_misspelt_is_near_a_route() {
+        for path in ["/api/create-data", "/create_data/", "/api/v1/creat_data", "/api/createdata"] {
+            assert_eq!(near(path).as_deref(), Some("/api/create_data"), "{path}");
+        }
+        for path in ["/", "/api/", "/web/dataset", "/api/drop"] {
+            assert_eq!(near(path), None, "{path}");
         }
     }
 }

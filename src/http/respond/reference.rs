@@ -19,9 +19,23 @@ Every refusal carries a stable `code`, a sentence that names what to mend, and `
 - `unsafe`: something was written, or it is not known whether it was. Look before you send it again.
 
 What Odoo or the gateway's plan decided comes as HTTP 200 with
-`{\"result\": {\"is_success\": false, \"messages\": \"…\", \"error\": {\"code\", \"retry\", \"field\"?, \"path\"?, \"candidates\"?, \"left\"?}}}`.
+`{\"result\": {\"is_success\": false, \"messages\": \"…\", \"error\": {\"code\", \"retry\", \"hint\", \"errors\", \"field\"?, \"path\"?, …}}}`.
 What never came to a decision comes as `{\"error\": {\"code\": 200, \"message\": \"…\", \"data\": {\"code\", \"retry\", …}}}` with the
-status below. `path` is the place in `vals`, such as `payload.order_line[3].product_id`. `left` lists what is still in Odoo,
+status below. `path` is the place in `vals`, such as `payload.order_line[3].product_id`. `hint` says what to do: the last column below,
+or what fits better.
+
+`errors` is there wherever a call was refused with 200, and has all mistakes that were found in the call, in the order of what was
+sent: `[{\"code\", \"message\", \"hint\", \"path\"?, \"field\"?, \"model\"?, \"key\"?, \"value\"?, \"candidates\"?, \"did_you_mean\"?, \"rule\"?}]`.
+The members beside it, and `messages`, are those of the mistake that was met first. 50 are listed, and `more` is the number of the
+others. Warnings are no mistakes and stand in `warnings`; where strict, they are. Reading goes on behind a mistake, so one answer
+tells of wrong fields, values and lookups at every depth. What follows from another mistake is not told: of a line that is no object,
+nothing, and of lookups in a company that was not found, nothing. Where the policy denies something, no lookup is asked. What Odoo
+itself refuses (a constraint, a required field) it tells one by one. Of a list of records, each has `errors` of its own.
+
+`no_match` names what was sought: `model`, `key` (the fields with their values) and `value`; `did_you_mean` has similar values that
+there are. Of a field, a choice or a parameter that is misspelt, it has the closest name that the caller may use.
+
+`left` lists what is still in Odoo,
 or may be, after a call that failed: `[{\"model\", \"ids\", \"fate\", \"why\", \"with\"}]`, where `fate` is `made`, `updated` or `unknown`,
 and `with` are the models of what the same call to Odoo made besides: all of that is there, or none of it.
 
@@ -87,9 +101,7 @@ fn document() -> String {
             let (title, before) = head(row.section);
             let gap = if before.is_empty() { "" } else { "\n" };
             write!(text, "\n## {title}\n\n{before}{gap}").unwrap();
-            text.push_str(
-                "| code | HTTP | retry | cause | what to do, or an example |\n| --- | --- | --- | --- | --- |\n",
-            );
+            text.push_str("| code | HTTP | retry | cause | what to do |\n| --- | --- | --- | --- | --- |\n");
         }
         let is_warning = row.section == Section::Warnings;
         let (statuses, retries) = match is_warning {

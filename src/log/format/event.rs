@@ -115,6 +115,8 @@ pub enum State {
     Queued,
     /// Nothing of it is in Odoo, since there was nothing to do. The reason is its `message`.
     Ignored,
+    /// It was planned only, and nothing of it is in Odoo. With an `error` it would fail, without one it would be done.
+    DryRun,
 }
 
 impl State {
@@ -126,7 +128,13 @@ impl State {
             Self::InDoubt => "in_doubt",
             Self::Queued => "queued",
             Self::Ignored => "ignored",
+            Self::DryRun => "dry_run",
         }
+    }
+
+    /// The state of a dry run that ended so: none of its ends is that of a call. One that is queued has not been made.
+    pub(in crate::log) fn of_dry_run(self) -> Self {
+        if self == Self::Queued { self } else { Self::DryRun }
     }
 
     /// The state with this name. An unknown name counts as in doubt, since it promises nothing.
@@ -136,6 +144,7 @@ impl State {
             "failed" => Self::Failed,
             "queued" => Self::Queued,
             "ignored" => Self::Ignored,
+            "dry_run" => Self::DryRun,
             _ => Self::InDoubt,
         }
     }
@@ -147,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_state_is_read_as_it_is_written() {
-        for state in [State::Done, State::Failed, State::InDoubt, State::Queued, State::Ignored] {
+        for state in [State::Done, State::Failed, State::InDoubt, State::Queued, State::Ignored, State::DryRun] {
             assert_eq!(State::read(state.as_str()), state);
             assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
         }

@@ -21,6 +21,7 @@ use crate::{
             recovery::{End, later_lines, recover},
             segment::{Header, Segment, decompress, decompress_what_can_be, list, read_segment},
         },
+        step::{Step, StepOf},
         write::{
             journal::gap_body,
             open::{open_error, open_journal},
@@ -43,16 +44,17 @@ pub struct Repaired {
 
 /// Repairs every damaged segment, and returns them. No gateway may be running.
 ///
-/// The next repair completes one that was interrupted: every file that was put aside gets its line in the log.
+/// The next repair completes one that was interrupted: every file that was put aside gets its line in the log. `told` is called after
+/// each segment.
 ///
 /// # Errors
 /// The folder cannot be used, or a gateway uses it.
-pub fn repair(config: &config::Log) -> Result<Vec<Repaired>, Error> {
+pub fn repair(config: &config::Log, told: impl FnMut(Step)) -> Result<Vec<Repaired>, Error> {
     let folder = &config.directory;
     let failed = |source| directory_error(folder, source);
     let _lock = FolderLock::take(folder)?;
     let disk = Disk::new(folder);
-    let mut repaired = repair_segments(&disk, folder)?;
+    let mut repaired = repair_segments(&disk, folder, told)?;
     repaired.extend(unrecorded(&disk, &repaired).map_err(failed)?);
     if !repaired.is_empty() {
         let now = Timestamp::now();
@@ -95,7 +97,7 @@ struct KeptIn {
     kept_in: String,
 }
 
-fn repair_segments(disk: &Disk, folder: &Path) -> Result<Vec<Repaired>, Error> {
+fn repair_segments(disk: &Disk, folder: &Path, mut told: impl FnMut(Step)) -> Result<Vec<Repaired>, Error> {
     let failed = |source| directory_error(folder, source);
     let unwritten = |Failed { source, .. }| directory_error(folder, source);
     let segments = list(disk).map_err(failed)?;
@@ -127,6 +129,7 @@ fn repair_segments(disk: &Disk, folder: &Path) -> Result<Vec<Repaired>, Error> {
             bytes
         };
         before = Some((*segment, const_hex::encode(Sha256::digest(&bytes))));
+        told(Step { what: StepOf::Segments, done: number + 1, all: segments.len() });
     }
     Ok(repaired)
 }

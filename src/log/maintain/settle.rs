@@ -48,6 +48,8 @@ pub enum NotSettled {
     Queued,
     #[error("it is not in doubt: there was nothing to do, and nothing of it is in Odoo")]
     Ignored,
+    #[error("it is not in doubt: it was a dry run, and nothing of it is in Odoo")]
+    DryRun,
     #[error("it was settled already, by {by} at {ts}")]
     Settled { by: String, ts: Timestamp },
     #[error("it is not in doubt any more: it was repeated with success")]
@@ -115,6 +117,7 @@ impl Log {
             CallState::Failed => Err(NotSettled::Failed),
             CallState::Queued => Err(NotSettled::Queued),
             CallState::Ignored => Err(NotSettled::Ignored),
+            CallState::DryRun => Err(NotSettled::DryRun),
             _ if call.is_repeated() => Err(NotSettled::Repeated),
             _ if is_open(call.id) || call.repeated_by.iter().any(|again| is_open(again.id)) => Err(NotSettled::Running),
             CallState::InDoubt | CallState::Running => Ok(()),

@@ -28,6 +28,7 @@ use crate::{
             recovery::{End, later_lines, recover},
             segment::{Header, Segment, decompress, decompress_what_can_be, list},
         },
+        step::{Step, StepOf},
     },
 };
 
@@ -82,11 +83,11 @@ impl Verified {
     }
 }
 
-/// Verifies the log in this folder, and changes nothing.
+/// Verifies the log in this folder, and changes nothing. `told` is called after each segment and each blob.
 ///
 /// # Errors
 /// The folder of the log cannot be read.
-pub fn verify(folder: &Path) -> Result<Verified, Error> {
+pub fn verify(folder: &Path, mut told: impl FnMut(Step)) -> Result<Verified, Error> {
     let failed = |source| directory_error(folder, source);
     let disk = Disk::new(folder);
     let is_live = is_in_use(folder);
@@ -102,22 +103,23 @@ pub fn verify(folder: &Path) -> Result<Verified, Error> {
         if !bytes.is_empty() || !is_live {
             verification.segment(&disk, segment, (&name, &bytes), number + 1 == count, is_live);
         }
+        told(Step { what: StepOf::Segments, done: number + 1, all: count });
     }
     verification.check_chain();
-    verification.check_blobs(&disk, is_live);
+    verification.check_blobs(&disk, is_live, told);
     Ok(verification.verified)
 }
 
 /// A segment's file and its readable bytes.
 fn read(disk: &Disk, segment: Segment, verified: &mut Verified) -> io::Result<(String, Vec<u8>)> {
     match disk.read(&segment.open()) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) if error.kind() == io::ErrorStepOf::NotFound => {}
         bytes => return Ok((segment.open(), bytes?)),
     }
     let name = segment.sealed();
     let sealed = match disk.read(&name) {
         // Dropped since the list was made.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((name, Vec::new())),
+        Err(error) if error.kind() == io::ErrorStepOf::NotFound => return Ok((name, Vec::new())),
         sealed => sealed?,
     };
     let bytes = decompress(&sealed).unwrap_or_else(|error| {
@@ -163,7 +165,7 @@ impl Verification {
     /// No gateway removes its lock, and only one that was killed leaves its control file. Where only the lock is missing, it
     /// was removed while a gateway ran, which may have written elsewhere until it noticed.
     fn check_lock(&mut self, disk: &Disk) {
-        let is_missing = |name| disk.stat(name).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+        let is_missing = |name| disk.stat(name).is_err_and(|error| error.kind() == io::ErrorStepOf::NotFound);
         if !is_missing(LOCK) {
             return;
         }
@@ -296,16 +298,17 @@ impl Verification {
         }
     }
 
-    fn check_blobs(&mut self, disk: &Disk, is_live: bool) {
+    fn check_blobs(&mut self, disk: &Disk, is_live: bool, mut told: impl FnMut(Step)) {
         let blobs = std::mem::take(&mut self.blobs);
-        self.verified.blobs = blobs.len();
-        for (sha256, line_in) in blobs {
+        let all = blobs.len();
+        self.verified.blobs = all;
+        for (number, (sha256, line_in)) in (1..).zip(blobs) {
             let name = blob::file(&sha256);
             match blob::read(disk, &sha256) {
                 Ok(_) => {}
                 // Its segment has been dropped since, and the blob with it.
                 Err(_) if is_live && disk.stat(&line_in).is_err() => {}
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(error) if error.kind() == io::ErrorStepOf::NotFound => {
                     self.verified.note(
                         Grade::Lost,
                         &name,
@@ -314,6 +317,7 @@ impl Verification {
                 }
                 Err(error) => self.verified.note(Grade::Damaged, &name, error.to_string()),
             }
+            told(Step { what: StepOf::Blobs, done: number, all });
         }
     }
 }

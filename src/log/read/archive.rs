@@ -42,6 +42,7 @@ use crate::log::{
         assembly::{Assembly, Met},
         route::RecordedRoute,
     },
+    step::{Step, StepOf},
 };
 
 /// So many blocks of a segment are held while its calls are handed out: calls that began together may have ended apart.
@@ -198,6 +199,36 @@ impl Archive {
             _ => None,
         };
         Ok(LookedUp { index, latest, calls, strays, hits })
+    }
+
+    /// Makes the indexes that are missing or of another version, so that no query has to. `told` is called after each segment where
+    /// there are any.
+    ///
+    /// # Errors
+    /// The folder of the log cannot be read.
+    pub fn make_indexes(&self, mut told: impl FnMut(Step)) -> Result<(), Error> {
+        let sealed: Vec<Segment> =
+            self.segments()?.into_iter().filter(|(_, is_sealed)| *is_sealed).map(|(segment, _)| segment).collect();
+        let missing: Vec<Segment> =
+            sealed.into_iter().filter(|segment| !OfSealed::is_there(&self.disk, *segment)).collect();
+        let mut done = 0;
+        let _: ControlFlow<()> = parallel::each(
+            &missing,
+            |segment| {
+                let made = OfSealed::make_anew(&self.disk, *segment);
+                matches!(made, Ok(OfSealed::File(_)))
+            },
+            |_, is_kept| {
+                // A reader without the right to write makes them for each query.
+                if !is_kept {
+                    return ControlFlow::Break(());
+                }
+                done += 1;
+                told(Step { what: StepOf::Segments, done, all: missing.len() });
+                ControlFlow::Continue(())
+            },
+        );
+        Ok(())
     }
 
     pub(super) fn index(&self, segment: Segment, is_sealed: bool) -> io::Result<SegmentIndex> {

@@ -125,6 +125,7 @@ impl Assembly {
             (None, None, _) if is_live && !self.has_met_start && !is_carried => CallState::Running,
             (None, None, _) => CallState::InDoubt,
         };
+        let state = if row.is_dry_run { state.of_dry_run() } else { state };
         // Of a repetition, the later repetitions of the same call.
         let repetitions = self.repetitions.get(&row.replay_of.unwrap_or(id)).cloned().unwrap_or_default();
         if let Some(of) = row.replay_of {

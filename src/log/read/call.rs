@@ -26,8 +26,10 @@ pub enum CallState {
     Running,
     /// It was accepted into the queue.
     Queued,
-    /// There was nothing to do.
+    /// There was nothing to do, or it was answered from its key.
     Ignored,
+    /// It was planned only: it is counted nowhere and never made again.
+    DryRun,
 }
 
 impl CallState {
@@ -39,7 +41,13 @@ impl CallState {
             Self::Running => "running",
             Self::Queued => "queued",
             Self::Ignored => "ignored",
+            Self::DryRun => "dry run",
         }
+    }
+
+    /// The state of a dry run that has come so far: none of its ends is that of a call.
+    pub(in crate::log) fn of_dry_run(self) -> Self {
+        if matches!(self, Self::Running | Self::Queued) { self } else { Self::DryRun }
     }
 
     /// The state of a call whose last line records this one.
@@ -49,6 +57,7 @@ impl CallState {
             Some(State::Failed) => Self::Failed,
             Some(State::Queued) => Self::Queued,
             Some(State::Ignored) => Self::Ignored,
+            Some(State::DryRun) => Self::DryRun,
             Some(State::InDoubt) | None => Self::InDoubt,
         }
     }
@@ -124,6 +133,15 @@ impl Call {
     /// The client, or else the Odoo login; empty where neither is known.
     pub fn caller(&self) -> &str {
         if self.client.is_empty() { &self.login } else { &self.client }
+    }
+
+    /// Its state, as a person is told: of a dry run, what the call would come to.
+    pub fn how(&self) -> &'static str {
+        match self.state {
+            CallState::DryRun if self.error.is_empty() => "would be done",
+            CallState::DryRun => "would fail",
+            state => state.as_str(),
+        }
     }
 
     /// Whether a repetition succeeded.

@@ -99,6 +99,7 @@ impl<'f> Selection<'f> {
             (_, Some(CallState::Failed)) => Some(Some(State::Failed)),
             (_, Some(CallState::Queued)) => Some(Some(State::Queued)),
             (_, Some(CallState::Ignored)) => Some(Some(State::Ignored)),
+            (_, Some(CallState::DryRun)) => Some(Some(State::DryRun)),
         }
     }
 

@@ -104,6 +104,12 @@ impl Part {
                 item.get_mut(member).into_iter().for_each(|sentence| sentences.mask(sentence));
             }
         };
+        let every_of = |list: Option<&mut Value>, member: &str| {
+            for item in list.and_then(Value::as_array_mut).into_iter().flatten() {
+                let said = item.get_mut(member).and_then(Value::as_array_mut).into_iter().flatten();
+                said.for_each(|said| sentences.mask(said));
+            }
+        };
         match self.kind {
             Kind::Sentence => sentences.mask(value),
             Kind::Calls => {
@@ -113,6 +119,19 @@ impl Part {
             Kind::Answer { .. } => {
                 for pointer in ["/messages", "/message", "/data/message"] {
                     value.pointer_mut(pointer).into_iter().for_each(|sentence| sentences.mask(sentence));
+                }
+                for pointer in ["/error/errors", "/data/errors"] {
+                    for member in ["message", "value"] {
+                        every(value.pointer_mut(pointer), member);
+                    }
+                    every_of(value.pointer_mut(pointer), "did_you_mean");
+                }
+                for pointer in ["/error/value", "/data/value"] {
+                    value.pointer_mut(pointer).into_iter().for_each(|said| sentences.mask(said));
+                }
+                for pointer in ["/error/did_you_mean", "/data/did_you_mean"] {
+                    let said = value.pointer_mut(pointer).and_then(Value::as_array_mut).into_iter().flatten();
+                    said.for_each(|said| sentences.mask(said));
                 }
                 every(value.get_mut("warnings"), "message");
                 every(value.pointer_mut("/error/left"), "why");

@@ -154,7 +154,7 @@ impl Log {
             received: end.received,
             model: end.model,
             who: end.who,
-            state: finished.state,
+            state: if end.arrived.dry_run { finished.state.of_dry_run() } else { finished.state },
             error: finished.error,
             message,
             warnings: finished.warnings,
@@ -186,6 +186,11 @@ impl Entry {
     /// Notes that the call was answered with the outcome of another one, which had the same key.
     pub fn repeats(&mut self, first: Option<Uuid>) {
         self.repeat_of = first;
+    }
+
+    /// Whether it is planned only.
+    pub fn is_dry_run(&self) -> bool {
+        self.arrived.dry_run
     }
 
     /// Notes what its sender calls the delivery. The last line includes it, cut after 256 characters.
@@ -311,6 +316,7 @@ mod tests {
             address,
             size: 2,
             replay_of: None,
+            dry_run: false,
             by: None,
             attempt_of: None,
             attempt: None,

@@ -30,6 +30,9 @@ pub struct Arrived {
     /// The call that this one repeats.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replay_of: Option<Uuid>,
+    /// It is planned only.
+    #[serde(skip_serializing_if = "is_not")]
+    pub dry_run: bool,
     /// The operator that has it made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
@@ -237,6 +240,10 @@ pub(in crate::log) struct FinishedLine<'r> {
     pub odoo: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<Value>,
+}
+
+fn is_not(it_is: &bool) -> bool {
+    !it_is
 }
 
 fn is_none(count: &usize) -> bool {

@@ -122,6 +122,25 @@ impl Redaction {
                 walk.below(value, &mut vec![part]);
             }
         }
+        for member in ["error", "data"] {
+            let Some(error) = answer.get_mut(member).filter(|error| error.is_object()) else { continue };
+            self.hide_mistake(error, secrets);
+            let listed = error.get_mut("errors").and_then(Value::as_array_mut).into_iter().flatten();
+            listed.for_each(|mistake| self.hide_mistake(mistake, secrets));
+        }
+    }
+
+    /// A lookup that found nothing: its keys are fields of its own model.
+    fn hide_mistake(&self, mistake: &mut Value, secrets: &mut Secrets) {
+        let model = model_of(mistake);
+        let Some(key) = mistake.get_mut("key") else { return };
+        let sent = key.clone();
+        Walk { redaction: self, model: &model, secrets, through: Through::Shown }.below(key, &mut vec!["key"]);
+        if *key != sent
+            && let Some(value) = mistake.get_mut("value")
+        {
+            *value = Value::from(HIDDEN);
+        }
     }
 
     /// The whole path of a key, if its value is secret.

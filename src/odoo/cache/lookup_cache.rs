@@ -41,6 +41,8 @@ pub enum Comparison {
     IgnoringCase,
     /// The values are external ids.
     ExternalId,
+    /// The values are names, as Odoo's `name_search` finds them: what counts as a name is the model's own.
+    Name,
 }
 
 /// Whether a lookup finds archived records. Where it does, the name of the field that says which are archived.

@@ -133,6 +133,13 @@ impl Rpc {
         Self::new(model, "read_group", Effect::Read, None, args)
     }
 
+    /// The records with this name, as `[[id, name]…]`. What is compared is the model's own: for a contact also its reference.
+    pub fn name_search(model: &str, name: &str, domain: Value, limit: u64) -> Self {
+        // The domain's argument is `args` before Odoo 19.
+        let args = vec![("name", json!(name)), ("domain", domain), ("operator", json!("=")), ("limit", json!(limit))];
+        Self::new(model, "name_search", Effect::Read, None, args)
+    }
+
     /// The number of records that match.
     pub fn search_count(model: &str, domain: Value) -> Self {
         Self::new(model, "search_count", Effect::Read, None, vec![("domain", domain)])

@@ -58,7 +58,7 @@ impl Counting {
         let mut callers = Places::default();
         let mut failures: HashMap<(u16, u16, u16), Failures> = HashMap::new();
         let mut denials: HashMap<u16, bool> = HashMap::new();
-        for brief in briefs {
+        for brief in briefs.iter().filter(|brief| brief.state != CallState::DryRun) {
             let at = (brief.arrived - self.since.as_microsecond()).div_euclid(self.slot);
             // A call that arrived while its segment was read is of the next overview.
             let Some(slot) = usize::try_from(at).ok().and_then(|at| self.slots.get_mut(at)) else { continue };
@@ -136,7 +136,7 @@ impl Tally {
             CallState::Failed => self.calls.failed += 1,
             CallState::InDoubt => self.calls.in_doubt += 1,
             CallState::Ignored => self.calls.ignored += 1,
-            CallState::Done | CallState::Running | CallState::Queued => {}
+            CallState::Done | CallState::Running | CallState::Queued | CallState::DryRun => {}
         }
         if let Some(took) = brief.took {
             self.durations.add(took);

@@ -11,14 +11,14 @@ const SHIFT: u32 = f32::MANTISSA_DIGITS - 1 - PARTS_LOG;
 
 /// How many calls took how long.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Durations {
+pub(in crate::operations) struct Durations {
     /// Empty as long as there is none.
     buckets: Vec<u32>,
 }
 
 impl Durations {
     /// Adds a duration in milliseconds.
-    pub(super) fn add(&mut self, took: f32) {
+    pub(in crate::operations) fn add(&mut self, took: f32) {
         if self.buckets.is_empty() {
             self.buckets = vec![0; BUCKETS];
         }
@@ -37,7 +37,7 @@ impl Durations {
     }
 
     /// The durations that so many percent of the calls took at most, each in the middle of its bucket; `None` without calls.
-    pub(super) fn percentiles<const N: usize>(&self, percents: [u64; N]) -> Option<[f64; N]> {
+    pub(in crate::operations) fn percentiles<const N: usize>(&self, percents: [u64; N]) -> Option<[f64; N]> {
         let total: u64 = self.buckets.iter().copied().map(u64::from).sum();
         (total > 0).then(|| percents.map(|percent| self.at_rank((total * percent).div_ceil(100).max(1))))
     }

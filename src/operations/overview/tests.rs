@@ -10,8 +10,15 @@ use crate::{
     operations::recorded::Recorded,
 };
 
-const STATES: [CallState; 6] =
-    [CallState::Done, CallState::Failed, CallState::InDoubt, CallState::Running, CallState::Queued, CallState::Ignored];
+const STATES: [CallState; 7] = [
+    CallState::Done,
+    CallState::Failed,
+    CallState::InDoubt,
+    CallState::Running,
+    CallState::Queued,
+    CallState::Ignored,
+    CallState::DryRun,
+];
 
 /// A part of a log: its names, in an order of its own, and its calls.
 fn part(random: &mut Rng, models: usize, until: Timestamp) -> (Vec<String>, Vec<Brief>) {
@@ -47,7 +54,7 @@ fn part(random: &mut Rng, models: usize, until: Timestamp) -> (Vec<String>, Vec<
 
 fn naive<'c>(calls: impl Iterator<Item = &'c Brief>) -> (Counted, Vec<f32>) {
     let (mut counted, mut times) = (Counted::default(), Vec::new());
-    for call in calls {
+    for call in calls.filter(|call| call.state != CallState::DryRun) {
         counted.calls += 1;
         counted.failed += u64::from(call.state == CallState::Failed);
         counted.in_doubt += u64::from(call.state == CallState::InDoubt);
@@ -112,7 +119,9 @@ type Parts = [(Vec<String>, Vec<Brief>)];
 fn check_groups(overview: &Overview, parts: &Parts, of: fn(&Brief) -> u16, groups: &Groups) {
     let mut expected: BTreeMap<&str, Vec<&Brief>> = BTreeMap::new();
     for (names, calls) in parts {
-        for call in calls.iter().filter(|call| call.arrived >= overview.since.as_microsecond()) {
+        let is_counted =
+            |call: &&Brief| call.arrived >= overview.since.as_microsecond() && call.state != CallState::DryRun;
+        for call in calls.iter().filter(is_counted) {
             expected.entry(&names[usize::from(of(call))]).or_default().push(call);
         }
     }

@@ -272,6 +272,8 @@ fn root_of(archive: &Archive, call: &Call) -> Result<Call, NotReplayable> {
 fn check_states(root: &Call, call: &Call, is_free: bool) -> Result<(), NotReplayable> {
     let is_any = |state: CallState| root.repeated_by.iter().any(|repetition| repetition.state == state);
     match root.state {
+        // Its payload says so, which only another dry run may have.
+        CallState::DryRun => Ok(()),
         CallState::Running => Err(NotReplayable::Running),
         _ if is_any(CallState::Running) => Err(NotReplayable::Running),
         _ if is_free => Ok(()),

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 
-use super::Replay;
+use super::{Replay, ReplayRequest};
 use crate::{
     app,
     call::Service,
@@ -77,6 +77,8 @@ pub struct Failure {
     /// The stable code of the error.
     pub code: String,
     pub message: String,
+    /// Odoo may have done it, or a part of it.
+    pub is_in_doubt: bool,
 }
 
 impl fmt::Display for Failure {
@@ -86,6 +88,11 @@ impl fmt::Display for Failure {
 }
 
 impl Answer {
+    /// What the call with this id was answered.
+    pub(super) fn of(id: impl Into<String>, body: Value) -> Self {
+        Self { id: id.into(), body }
+    }
+
     pub fn is_done(&self) -> bool {
         self.body["result"]["is_success"] == Value::Bool(true)
     }
@@ -102,12 +109,13 @@ impl Answer {
 
     /// The error, of a call that was not carried out.
     pub fn failure(&self) -> Failure {
-        let (code, message) = match &self.body["error"] {
-            Value::Null => (&self.body["result"]["error"]["code"], &self.body["result"]["messages"]),
-            error => (&error["data"]["code"], &error["message"]),
+        let (facts, message) = match &self.body["error"] {
+            Value::Null => (&self.body["result"]["error"], &self.body["result"]["messages"]),
+            error => (&error["data"], &error["message"]),
         };
-        let code = code.as_str().unwrap_or("failed").to_owned();
-        Failure { code, message: message.as_str().unwrap_or_default().to_owned() }
+        let code = facts["code"].as_str().unwrap_or("failed").to_owned();
+        let is_in_doubt = facts["retry"] == "unsafe";
+        Failure { code, message: message.as_str().unwrap_or_default().to_owned(), is_in_doubt }
     }
 }
 
@@ -144,7 +152,7 @@ impl Executor {
                 let (status, id) = (answer.status, answer.call.clone());
                 let body = answer.json().await?;
                 match id {
-                    Some(id) => Ok(Answer { id, body }),
+                    Some(id) => Ok(Answer::of(id, body)),
                     None if status == StatusCode::UNAUTHORIZED => Err(NoAnswer::WrongToken),
                     None => Err(NoAnswer::NotTaken(body["error"]["message"].clone())),
                 }
@@ -155,6 +163,14 @@ impl Executor {
             }
             Place::Within(calls, address) => make(calls, replay, *address).await,
         }
+    }
+
+    /// Makes a call that repeats none: a read, or a dry run.
+    ///
+    /// # Errors
+    /// As [`Self::make`].
+    pub async fn ask(&self, request: ReplayRequest) -> Result<Answer, NoAnswer> {
+        self.make(Replay { request, answered: Value::Null }).await
     }
 
     /// Frees the log, where this process wrote it.
@@ -169,5 +185,5 @@ async fn make(calls: &Arc<Service>, replay: Replay, address: IpAddr) -> Result<A
     let incoming = replay.request.into_incoming(address).ok_or(NoAnswer::NoCall)?;
     let id = incoming.id;
     let answered = calls.start(incoming, ()).await?;
-    Ok(Answer { id: id.to_string(), body: json!(answered) })
+    Ok(Answer::of(id, json!(answered)))
 }

@@ -69,7 +69,12 @@ impl ReplayRequest {
             route: self.route,
             hook: None,
             presented,
-            by: By::Operator { name: self.operator.by, replay_of: self.of, is_hidden: self.is_hidden },
+            by: By::Operator {
+                name: self.operator.by,
+                replay_of: self.of,
+                is_hidden: self.is_hidden,
+                is_dry_run: self.vals["dry_run"] == true,
+            },
             address,
             traceparent: None,
             body: Ok(Bytes::from(body)),

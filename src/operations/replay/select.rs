@@ -2,7 +2,7 @@
 
 use super::NotReplayable;
 use crate::{
-    log::{Call, Error, Filter},
+    log::{Call, CallState, Error, Filter},
     operations::calls::{Calls, NotOne, Query},
 };
 
@@ -28,6 +28,8 @@ pub enum NotSelected {
     /// Neither a state nor the doubt is asked for, so calls that succeeded are meant, too.
     #[error("a filter without a state selects calls that succeeded")]
     Unselective,
+    #[error("dry runs wrote nothing, and are not run again; name the calls that they were of")]
+    DryRuns,
     #[error(transparent)]
     Log(#[from] Error),
 }
@@ -40,8 +42,8 @@ impl Selection {
     pub async fn calls(&self, log: &Calls) -> Result<Vec<Call>, NotSelected> {
         match self {
             Self::Ids(ids) => by_ids(log, ids).await,
-            Self::Matching(filter) if filter.state.is_none() && !filter.in_doubt => Err(NotSelected::Unselective),
             Self::Matching(filter) => {
+                check(filter)?;
                 let query = Query { filter: (**filter).clone(), ..Query::default() };
                 let mut calls = log.page(query).await?.calls;
                 // A repetition belongs to the call that it repeats.
@@ -56,6 +58,18 @@ impl Selection {
     /// calls that failed.
     pub fn means(&self, reason: &NotReplayable) -> bool {
         !matches!((self, reason), (Self::Matching(_), NotReplayable::DryRun))
+    }
+}
+
+/// Whether a filter selects calls that are to be made again.
+///
+/// # Errors
+/// It is too wide, or selects dry runs, of which none is.
+pub(super) fn check(filter: &Filter) -> Result<(), NotSelected> {
+    match filter.state {
+        Some(CallState::DryRun) => Err(NotSelected::DryRuns),
+        None if !filter.in_doubt => Err(NotSelected::Unselective),
+        _ => Ok(()),
     }
 }
 
@@ -79,10 +93,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{
-        log::{CallState, State},
-        operations::recorded::Recorded,
-    };
+    use crate::{log::State, operations::recorded::Recorded};
 
     #[tokio::test]
     async fn a_call_and_its_repetitions_are_selected_once() {

@@ -4,10 +4,14 @@ use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
 
-use super::{NotReplayable, NotSelected};
+use super::{
+    NotSelected,
+    listed::{Asked, left_out},
+    select::check,
+};
 use crate::{
     config::Config,
-    log::{Call, CallState, Error, Filter},
+    log::{Call, Error, Filter},
     operations::calls::Calls,
 };
 
@@ -42,12 +46,10 @@ impl Survey {
         client: Option<&str>,
         most: usize,
     ) -> Result<Self, NotSelected> {
-        if filter.state.is_none() && !filter.in_doubt {
-            return Err(NotSelected::Unselective);
-        }
+        check(filter)?;
         let filter = filter.clone();
         let known: Vec<String> = config.clients.iter().map(|client| client.name.clone()).collect();
-        let has_client = client.is_some();
+        let asked = Asked { has_actor: client.is_some(), ..Asked::default() };
         let survey = log.read(move |archive| {
             let mut survey = Self { at: Timestamp::now(), ..Self::default() };
             // They come the latest first.
@@ -58,7 +60,7 @@ impl Survey {
                     return;
                 }
                 survey.count(&call);
-                if let Some(reason) = left_out(&call, &known, has_client) {
+                if let Some(reason) = left_out(&call, &known, asked) {
                     *survey.left_out.entry(reason.to_string()).or_default() += 1;
                     return;
                 }
@@ -82,30 +84,15 @@ impl Survey {
     }
 }
 
-/// Why a call is not sent, as far as a listing tells. The rest is found out when its turn comes.
-fn left_out(call: &Call, clients: &[String], has_client: bool) -> Option<NotReplayable> {
-    let is_any = |state: CallState| call.repeated_by.iter().any(|repetition| repetition.state == state);
-    Some(match call.state {
-        CallState::Running => NotReplayable::Running,
-        _ if is_any(CallState::Running) => NotReplayable::Running,
-        CallState::Queued => NotReplayable::Queued,
-        CallState::Done => NotReplayable::Done,
-        _ if call.is_repeated() => NotReplayable::Repeated,
-        CallState::InDoubt => NotReplayable::InDoubt,
-        _ if is_any(CallState::InDoubt) => NotReplayable::InDoubt,
-        _ if has_client => return None,
-        _ if call.client.is_empty() => NotReplayable::WhoseCredential,
-        _ if !clients.contains(&call.client) => NotReplayable::UnknownClient(call.client.clone()),
-        CallState::Failed | CallState::Ignored => return None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{log::State, operations::recorded::Recorded};
+    use crate::{
+        log::{CallState, State},
+        operations::{recorded::Recorded, replay::NotReplayable},
+    };
 
     #[tokio::test]
     async fn calls_are_counted_and_left_out_for_a_reason() {

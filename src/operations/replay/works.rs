@@ -6,7 +6,7 @@
 //! last [`KEPT`], and is gone with the process; the log has its calls and who began it.
 
 use std::{
-    collections::{BTreeMap, HashSet, VecDeque},
+    collections::{HashSet, VecDeque},
     net::IpAddr,
     sync::Arc,
 };
@@ -17,12 +17,11 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{Actor, Draft, Executor, NoAnswer, NotReplayable, Options};
+use super::{Actor, Again, Executor, NotReplayable, Options, Outcome, STOP_AFTER, Tally};
 use crate::{
     call::Service,
     current::Current,
-    log::{Acted, Action, Call, Filter, Operator, Repetition},
-    operations::calls::Calls,
+    log::{Acted, Action, Call, Operator},
 };
 
 /// As many calls are sent by one work.
@@ -35,6 +34,9 @@ pub const KEPT: usize = 100;
 pub const LISTED: usize = 500;
 /// A message is listed up to so many characters.
 const MESSAGE: usize = 200;
+
+const FAILING: &str = "20 calls in a row were not done; what keeps them from it may keep all";
+const _: () = assert!(STOP_AFTER == 20, "the sentence above has the number");
 
 /// The works of this process.
 #[derive(Debug)]
@@ -80,13 +82,7 @@ pub struct Work {
 #[derive(Debug, Clone, Default)]
 pub struct Progress {
     pub all: usize,
-    pub done: usize,
-    pub failed: usize,
-    pub left_out: usize,
-    /// Those that were not carried out, by the code of their error.
-    pub codes: BTreeMap<String, usize>,
-    /// Those that were left out, by the reason.
-    pub reasons: BTreeMap<String, usize>,
+    pub tally: Tally,
     /// What came of each, of the first [`LISTED`].
     pub results: Vec<Sent>,
     pub ended: Option<(Timestamp, End)>,
@@ -103,6 +99,8 @@ pub enum End {
     Shutdown,
     /// It is not known what came of the last call.
     NoAnswer,
+    /// [`STOP_AFTER`] calls in a row were not done.
+    Failing,
     /// The log takes no lines.
     Log,
 }
@@ -112,16 +110,7 @@ pub enum End {
 pub struct Sent {
     pub of: Uuid,
     pub model: String,
-    pub outcome: SentOutcome,
-}
-
-/// What came of a call.
-#[derive(Debug, Clone)]
-pub enum SentOutcome {
-    Done { call: String },
-    Failed { call: String, code: String, message: String },
-    LeftOut { reason: String },
-    Unknown { message: String },
+    pub outcome: Outcome,
 }
 
 /// Why a work does not begin.
@@ -156,6 +145,7 @@ impl End {
             Self::Stopped => "it was stopped",
             Self::Shutdown => "the gateway was stopped",
             Self::NoAnswer => "it is not known what came of the last call",
+            Self::Failing => FAILING,
             Self::Log => "the log takes no lines",
         }
     }
@@ -164,25 +154,11 @@ impl End {
 impl Progress {
     /// How many have had their turn.
     pub fn turned(&self) -> usize {
-        self.done + self.failed + self.left_out
+        self.tally.turned()
     }
 
     fn add(&mut self, sent: Sent) {
-        match &sent.outcome {
-            SentOutcome::Done { .. } => self.done += 1,
-            SentOutcome::Failed { code, .. } => {
-                self.failed += 1;
-                *self.codes.entry(code.clone()).or_default() += 1;
-            }
-            SentOutcome::LeftOut { reason } => {
-                self.left_out += 1;
-                *self.reasons.entry(reason.clone()).or_default() += 1;
-            }
-            SentOutcome::Unknown { .. } => {
-                self.failed += 1;
-                *self.codes.entry("no answer".to_owned()).or_default() += 1;
-            }
-        }
+        self.tally.add(&sent.outcome);
         if self.results.len() < LISTED {
             self.results.push(sent);
         }
@@ -279,7 +255,7 @@ async fn run(works: Arc<Works>, work: Arc<Work>, calls: Vec<Call>) {
         works.current.site().calls.log.acted(started).await.is_ok()
     };
     let end = if is_recorded { send_all(&works, &work, calls).await } else { End::Log };
-    let sent = work.progress.borrow().done + work.progress.borrow().failed;
+    let sent = work.progress.borrow().tally.sent();
     if !work.order.dry_run {
         let (number, why) = (u64::try_from(sent).ok(), Some(end.words().to_owned()));
         let ended = Acted { number, why, ..work.acted(Action::ReplayEnded) };
@@ -299,59 +275,45 @@ async fn send_all(works: &Works, work: &Work, calls: Vec<Call>) -> End {
         if work.stop.is_cancelled() {
             return End::Stopped;
         }
-        let outcome = send(works, work, &site.calls, &call).await;
-        let is_unknown = matches!(outcome, SentOutcome::Unknown { .. });
+        let outcome = shortened(send(works, work, &site.calls, &call).await);
         work.progress.send_modify(|progress| progress.add(Sent { of: call.id, model: call.model, outcome }));
-        if is_unknown {
+        let progress = work.progress.borrow();
+        if progress.tally.stops(None) {
             return End::NoAnswer;
+        }
+        // A dry run does no harm.
+        if !work.order.dry_run && progress.tally.stops(Some(STOP_AFTER)) {
+            return End::Failing;
         }
     }
     End::Complete
 }
 
 /// Sends one call, unless somebody else has sent it since the calls were listed.
-async fn send(works: &Works, work: &Work, calls: &Arc<Service>, call: &Call) -> SentOutcome {
+async fn send(works: &Works, work: &Work, calls: &Arc<Service>, call: &Call) -> Outcome {
     let Order { dry_run, client, operator, address, listed, .. } = &work.order;
-    let Some(_held) = works.hold(call.id) else {
-        return SentOutcome::LeftOut { reason: NotReplayable::Running.to_string() };
-    };
+    let skipped = |reason: NotReplayable| Outcome::Skipped { reason: reason.to_string() };
+    let Some(_held) = works.hold(call.id) else { return skipped(NotReplayable::Running) };
     let actor = client.clone().map_or(Actor::Recorded, Actor::Client);
     let options = Options { dry_run: *dry_run, actor, ..Options::default() };
-    let replay = async {
-        let log = Calls::open(&calls.config.log.directory)?;
-        let mut call = call.clone();
-        call.repeated_by.extend(repetitions_since(&log, call.id, *listed).await?);
-        let draft = Draft::of(&log, &call, &calls.config, &options).await?;
-        draft.ready(&calls.config, &options, operator.clone())
+    let again = Again { config: &calls.config, options: &options, operator, listed: *listed };
+    let made = async {
+        let draft = again.draft(call).await?;
+        again.send(draft, &call.error, &Executor::within(calls.clone(), *address)).await
     };
-    let replay = match replay.await {
-        Ok(replay) => replay,
-        Err(reason) => return SentOutcome::LeftOut { reason: short(&reason.to_string()) },
-    };
-    match Executor::within(calls.clone(), *address).make(replay).await {
-        Ok(answer) if answer.is_done() => SentOutcome::Done { call: answer.id },
-        Ok(answer) => {
-            let failure = answer.failure();
-            SentOutcome::Failed { call: answer.id, code: failure.code, message: short(&failure.message) }
-        }
-        Err(NoAnswer::NoCall) => SentOutcome::LeftOut { reason: NoAnswer::NoCall.to_string() },
-        Err(error) => SentOutcome::Unknown { message: short(&error.to_string()) },
-    }
+    made.await.map_or_else(skipped, |made| made.outcome)
 }
 
-/// How the call was repeated since its list was made.
-async fn repetitions_since(log: &Calls, root: Uuid, since: Timestamp) -> Result<Vec<Repetition>, NotReplayable> {
-    let filter = Filter { since: Some(since), ..Filter::default() };
-    log.read(move |archive| {
-        let mut found = Vec::new();
-        archive.for_each(&filter, |call| {
-            if call.replay_of == Some(root) {
-                found.push(Repetition { id: call.id, state: call.state });
-            }
-        })?;
-        Ok(found)
-    })
-    .await
+/// An outcome as it is listed, with sentences that are bounded.
+fn shortened(mut outcome: Outcome) -> Outcome {
+    match &mut outcome {
+        Outcome::Done { .. } => {}
+        Outcome::RefusedAgain { failure, .. }
+        | Outcome::RefusedDifferently { failure, .. }
+        | Outcome::InDoubt { failure, .. } => failure.message = short(&failure.message),
+        Outcome::NoAnswer { message } | Outcome::Skipped { reason: message } => *message = short(message),
+    }
+    outcome
 }
 
 fn short(text: &str) -> String {
@@ -362,20 +324,29 @@ fn short(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::operations::replay::{Failure, Kind};
 
     #[test]
     fn every_call_is_counted_and_the_first_are_listed() {
         let mut progress = Progress::default();
+        let refused = |call, code: &str| {
+            let failure = Failure { code: code.to_owned(), message: String::new(), is_in_doubt: false };
+            Outcome::RefusedAgain { call, failure }
+        };
         for number in 0..LISTED + 10 {
             let call = number.to_string();
             let outcome = match number % 3 {
-                0 => SentOutcome::Done { call },
-                1 => SentOutcome::Failed { call, code: "no_match".to_owned(), message: String::new() },
-                _ => SentOutcome::LeftOut { reason: NotReplayable::Repeated.to_string() },
+                0 => Outcome::Done { call },
+                1 => refused(call, "no_match"),
+                _ => Outcome::Skipped { reason: NotReplayable::Repeated.to_string() },
             };
             progress.add(Sent { of: Uuid::nil(), model: "res.partner".to_owned(), outcome });
         }
-        assert_eq!((progress.turned(), progress.done, progress.failed, progress.left_out), (510, 170, 170, 170));
-        assert_eq!((progress.results.len(), progress.codes["no_match"]), (LISTED, 170));
+        let tally = &progress.tally;
+        assert_eq!(
+            (progress.turned(), tally.of(Kind::Done), tally.failed(), tally.of(Kind::Skipped)),
+            (510, 170, 170, 170)
+        );
+        assert_eq!((progress.results.len(), tally.codes["no_match"]), (LISTED, 170));
     }
 }

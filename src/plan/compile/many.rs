@@ -53,7 +53,8 @@ pub(in crate::plan) fn compile_many(
         Ok(record)
     });
     let ordered: Vec<Result<RecordDraft, Error>> = ordered.collect();
-    let Resolved { questions, matches, missing_records, same } = resolved;
+    // Of a request with mistakes in missing records, nothing is compiled.
+    let Resolved { questions, matches, missing_records, same, mistakes: _ } = resolved;
     let Shared { policy, model, filter, company, wanted, is_atomic } = shared;
     let mut compiler = Compiler {
         policy,

@@ -1,6 +1,7 @@
 //! From a draft and the answers to its questions to the values that Odoo takes.
 //!
-//! Settling is pure. The id of a record that is still to be created is left as a placeholder in the values, and files that
+//! Settling is pure. What is wrong with a draft is noted, and the rest of it is settled for what else is wrong; its values are given
+//! only where nothing is. The id of a record that is still to be created is left as a placeholder in the values, and files that
 //! belong to records which do not exist yet are given back with the lines that lead to those.
 
 mod lines;
@@ -15,11 +16,13 @@ use serde_json::{Map, Value, json};
 
 use self::lines::nothing_to_remove;
 use crate::plan::{
-    Ambiguous, Error, Nearby, WarningCode, Warnings,
-    lookup::{MAX_MATCHES, Matches, QuestionId, Questions},
+    Ambiguous, Error, Nearby, NoMatch, WarningCode, Warnings,
+    error::Mistakes,
+    lookup::{MAX_MATCHES, Matches, Question, QuestionId, Questions},
     old_lines::OldRecord,
     read::{Command, Draft, File, Linked, Mode, Slot},
     steps::{At, FutureId, Line, Placeholder, StepId, Trail},
+    wording::short,
 };
 
 /// Settles the drafts of one call, one after another.
@@ -32,7 +35,11 @@ pub(in crate::plan) struct Settler<'a> {
     pub(in crate::plan) created: HashMap<QuestionId, StepId>,
     /// Questions whose record is created in the place where it is needed.
     pub(in crate::plan) inline: BTreeMap<QuestionId, Draft>,
+    /// Questions whose record cannot be created, which is told where it is.
+    pub(in crate::plan) refused: HashSet<QuestionId>,
     pub(in crate::plan) warnings: &'a mut Warnings,
+    /// What is wrong with the draft that is being settled.
+    pub(in crate::plan) mistakes: Mistakes,
 }
 
 /// The values of a draft.
@@ -69,14 +76,23 @@ impl<'a> Settler<'a> {
         warnings: &'a mut Warnings,
     ) -> Self {
         static NONE: LazyLock<HashMap<QuestionId, QuestionId>> = LazyLock::new(HashMap::new);
-        Self { questions, matches, same: &NONE, created: HashMap::new(), inline: BTreeMap::new(), warnings }
+        Self {
+            questions,
+            matches,
+            same: &NONE,
+            created: HashMap::new(),
+            inline: BTreeMap::new(),
+            refused: HashSet::new(),
+            warnings,
+            mistakes: Mistakes::default(),
+        }
     }
 
     /// Settles the draft of one record, whose values will stand at `at` in the arguments of their call. `old` are the records
     /// that get the values; none where it is new.
     ///
     /// # Errors
-    /// A lookup found nothing, or too much; or the call is strict, and a value would not be kept.
+    /// Lookups found nothing, or too much; or the call is strict, and a value would not be kept. All that is wrong is told.
     pub(in crate::plan) fn settle(
         &mut self,
         model: &str,
@@ -85,8 +101,8 @@ impl<'a> Settler<'a> {
         at: &Trail<'_>,
     ) -> Result<Settled, Error> {
         let mut settled = Settled::default();
-        settled.values = self.record(model, draft, old, at, &mut Place::default(), &mut settled)?;
-        Ok(settled)
+        settled.values = self.record(model, draft, old, at, &mut Place::default(), &mut settled);
+        std::mem::take(&mut self.mistakes).and(Ok(settled))
     }
 
     pub(super) fn record(
@@ -97,65 +113,54 @@ impl<'a> Settler<'a> {
         at: &Trail<'_>,
         place: &mut Place,
         settled: &mut Settled,
-    ) -> Result<Map<String, Value>, Error> {
+    ) -> Map<String, Value> {
         // In existing records, a value stays until Odoo computes it anew.
         for (field, path) in draft.computed.iter().filter(|_| old.is_none()) {
-            self.warnings.note_unwritten(model, field, path)?;
+            self.mistakes.take(self.warnings.note_unwritten(model, field, path));
         }
         if !draft.files.is_empty() {
-            place.refuse_unknown()?;
+            self.mistakes.take(place.refuse_unknown());
             settled.files.push((place.clone(), draft.files));
         }
         let mut values = Map::with_capacity(draft.fields.len());
         for (name, slot) in draft.fields {
             let at = at.key(&name);
             let value = match slot {
-                Slot::Plain(value) => value,
-                Slot::Commands { model, commands, .. } => self.commands(&model, commands, &at, settled)?,
-                Slot::One { question, path } => self.one(&name, question, path, &at, settled)?,
-                Slot::Many { mode, records, path } => {
-                    if mode == Mode::Remove && old.is_none() {
-                        return Err(nothing_to_remove(&path));
-                    }
-                    self.many(&name, mode, records, &path, &at, settled)?
-                }
+                Slot::Plain(value) => Ok(value),
+                Slot::Commands { model, commands, .. } => Ok(self.commands(&model, commands, &at, settled)),
+                Slot::One { question, path } => self.one(&name, question, path, &at, settled),
+                Slot::Many { mode: Mode::Remove, path, .. } if old.is_none() => Err(nothing_to_remove(&path)),
+                Slot::Many { mode, records, path } => Ok(self.many(&name, mode, records, &path, &at, settled)),
                 Slot::Files { files, .. } => {
-                    files.into_iter().map(|file| new_record(of_model(file.values(), model))).collect()
+                    Ok(files.into_iter().map(|file| new_record(of_model(file.values(), model))).collect())
                 }
-                Slot::Lines(lines) => {
-                    let commands = self.lines(&name, lines, old, &at, place, settled)?;
+                Slot::Lines(lines) => match self.lines(&name, lines, old, &at, place, settled) {
                     // Lines that are as they are sent stay untouched.
-                    if commands.is_empty() && old.is_some() {
-                        continue;
-                    }
-                    Value::Array(commands)
-                }
+                    Ok(commands) if commands.is_empty() && old.is_some() => continue,
+                    commands => commands.map(Value::Array),
+                },
             };
-            values.insert(name, value);
+            if let Some(value) = self.mistakes.take(value) {
+                values.insert(name, value);
+            }
         }
-        Ok(values)
+        values
     }
 
     /// Odoo's own commands, with the values within them settled.
-    fn commands(
-        &mut self,
-        model: &str,
-        commands: Vec<Command>,
-        at: &Trail<'_>,
-        settled: &mut Settled,
-    ) -> Result<Value, Error> {
+    fn commands(&mut self, model: &str, commands: Vec<Command>, at: &Trail<'_>, settled: &mut Settled) -> Value {
         let mut sent = Vec::with_capacity(commands.len());
         for (place, command) in commands.into_iter().enumerate() {
             let command_at = at.position(place);
             let at = command_at.position(VALUES);
             let mut values = |draft| self.record(model, draft, None, &at, &mut Place::default(), settled);
             sent.push(match command {
-                Command::Create(draft) => new_record(values(draft)?),
-                Command::Update(id, draft) => Value::Array(vec![json!(1), json!(id), Value::Object(values(draft)?)]),
+                Command::Create(draft) => new_record(values(draft)),
+                Command::Update(id, draft) => Value::Array(vec![json!(1), json!(id), Value::Object(values(draft))]),
                 Command::Plain(command) => command,
             });
         }
-        Ok(Value::Array(sent))
+        Value::Array(sent)
     }
 
     fn one(
@@ -169,13 +174,10 @@ impl<'a> Settler<'a> {
         if let Some(&step) = self.created.get(&self.alias(question)) {
             return Ok(settled.placeholder(at, step));
         }
-        let asked = self.questions.get(question);
         match self.matches[question] {
             [id] => Ok(json!(id)),
-            [] => {
-                let (field, value, nearby) = (field.to_owned(), asked.shown(), Nearby::of(asked));
-                Err(Error::NoMatch { path, field, value, nearby })
-            }
+            [] if self.refused.contains(&self.alias(question)) => Ok(Value::Null),
+            [] => Err(no_match(field, path, self.questions.get(question))),
             _ => Err(self.ambiguous(field, question, path)),
         }
     }
@@ -190,11 +192,12 @@ impl<'a> Settler<'a> {
         path: &str,
         at: &Trail<'_>,
         settled: &mut Settled,
-    ) -> Result<Value, Error> {
+    ) -> Value {
         let mut found_by: HashMap<String, bool> = HashMap::new();
         for record in &records {
             if let Linked::Question(id) = record {
-                let is_there = !self.matches[*id].is_empty() || self.is_created(*id);
+                let is_refused = self.refused.contains(&self.alias(*id));
+                let is_there = !self.matches[*id].is_empty() || self.is_created(*id) || is_refused;
                 *found_by.entry(self.questions.get(*id).fields()).or_default() |= is_there;
             }
         }
@@ -215,19 +218,17 @@ impl<'a> Settler<'a> {
             } else if let Some(draft) = self.inline.remove(&id) {
                 created_here.push((question.model.clone(), draft));
             } else if self.matches[id].len() > MAX_MATCHES {
-                return Err(self.ambiguous(field, id, path()));
+                self.mistakes.note(self.ambiguous(field, id, path()));
+            } else if self.refused.contains(&self.alias(id)) {
+                // It is told where the record would be created.
             } else if self.matches[id].is_empty() && !self.is_created(id) {
-                let value = question.shown();
                 // What is not there is linked to nothing.
                 if mode != Mode::Remove && found_by.get(&question.fields()) != Some(&true) {
-                    let (field, nearby) = (field.to_owned(), Nearby::of(question));
-                    return Err(Error::NoMatch { path: path(), field, value, nearby });
+                    self.mistakes.note(no_match(field, path(), question));
+                } else {
+                    let message = format!("'{field}': '{}' found no match and was left out", question.shown());
+                    self.mistakes.take(self.warnings.note(WarningCode::NoMatch, path(), message));
                 }
-                self.warnings.note(
-                    WarningCode::NoMatch,
-                    path(),
-                    format!("'{field}': '{value}' found no match and was left out"),
-                )?;
             } else {
                 linked.extend(self.matches[id].iter().copied().map(Record::SchemaView));
             }
@@ -252,10 +253,10 @@ impl<'a> Settler<'a> {
         for (model, draft) in created_here {
             let command = at.position(commands.len());
             let at = command.position(VALUES);
-            let values = self.record(&model, draft, None, &at, &mut Place::default(), settled)?;
+            let values = self.record(&model, draft, None, &at, &mut Place::default(), settled);
             commands.push(new_record(values));
         }
-        Ok(Value::Array(commands))
+        Value::Array(commands)
     }
 
     pub(super) fn is_created(&self, question: QuestionId) -> bool {
@@ -277,6 +278,13 @@ impl<'a> Settler<'a> {
             candidates: Vec::new(),
         }))
     }
+}
+
+fn no_match(field: &str, path: String, question: &Question) -> Error {
+    let key = question.keys().map(|(field, value)| (field.to_owned(), short(value))).collect();
+    let (field, value, model, nearby) =
+        (field.to_owned(), question.shown(), question.model.clone(), Nearby::of(question));
+    Error::NoMatch(Box::new(NoMatch { path, field, value, model, key, nearby }))
 }
 
 /// The position of the values in Odoo's command to create a record.

@@ -5,8 +5,8 @@ use std::fmt;
 use super::renamed::other_names;
 use crate::plan::schema_view::ModelView;
 
-/// The field that a name probably stands for, as the end of a sentence; nothing where none is close.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// The name that was probably meant, as the end of a sentence; nothing where none is close.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Meant(Option<Box<str>>);
 
 /// A name that a model has no field of, and the one that is meant.
@@ -22,6 +22,22 @@ impl fmt::Display for Meant {
     }
 }
 
+impl Meant {
+    /// The closest of these names.
+    pub(in crate::plan) fn among<'n>(names: impl IntoIterator<Item = &'n str>, name: &str) -> Self {
+        Self(closest(names.into_iter(), name).map(String::into_boxed_str))
+    }
+
+    pub(in crate::plan) fn of(name: &str) -> Self {
+        Self(Some(name.into()))
+    }
+
+    /// The name alone.
+    pub fn name(&self) -> Option<&str> {
+        self.0.as_deref()
+    }
+}
+
 /// The field that the name has in this version of Odoo, or the one with the closest name, among those that the caller may
 /// read.
 pub(in crate::plan) fn meant(view: ModelView<'_>, name: &str) -> Meant {
@@ -34,8 +50,11 @@ pub(in crate::plan) fn meant(view: ModelView<'_>, name: &str) -> Meant {
 /// The closest of the names: the same one with or without the ending of a relation, else one that a few letters make of it.
 fn closest<'n>(names: impl Iterator<Item = &'n str>, name: &str) -> Option<String> {
     let bare = |name: &str| name.trim_end_matches("_ids").trim_end_matches("_id").to_lowercase();
-    // One letter in four may differ, and a swap of two letters is one difference.
-    let most = (name.chars().count() / 4).max(1);
+    // One letter in four may differ, and a swap of two letters is one difference. A name of one or two letters is none misspelt.
+    let most = match name.chars().count() {
+        0..=2 => 0,
+        letters => (letters / 4).max(1),
+    };
     let distance = |other: &str| if bare(other) == bare(name) { 0 } else { strsim::osa_distance(other, name) };
     let close = names.map(|other| (distance(other), other)).filter(|(distance, _)| *distance <= most);
     close.min().map(|(_, other)| other.to_owned())

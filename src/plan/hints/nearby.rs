@@ -55,6 +55,28 @@ impl Nearby {
         Self(Some(Box::new(State::Open(Box::new(question.clone())))))
     }
 
+    /// Similar values in the field that was looked up by.
+    pub(in crate::plan) fn values(&self) -> impl Iterator<Item = &str> {
+        let similar: &[(i64, String)] = match self.0.as_deref() {
+            Some(State::Similar(records)) => records,
+            None | Some(State::Open(_) | State::Archived(_) | State::OtherCompany(_)) => &[],
+        };
+        similar.iter().map(|(_, value)| value.as_str())
+    }
+
+    /// How a record that is there is reached.
+    pub(in crate::plan) fn hint(&self) -> Option<&'static str> {
+        match self.0.as_deref() {
+            Some(State::Archived(_)) => {
+                Some("the record is archived: add `\"archived\": true` beside the keys, or restore it in Odoo")
+            }
+            Some(State::OtherCompany(_)) => {
+                Some("the record is one of another company: add `company_id` beside the keys")
+            }
+            None | Some(State::Open(_) | State::Similar(_)) => None,
+        }
+    }
+
     /// Looks for it, with two searches at most.
     pub(in crate::plan) async fn found(self, caller: &Caller) -> Self {
         let question = match self.0.map(|state| *state) {
@@ -72,7 +94,7 @@ impl Nearby {
 /// A record with the very values that the lookup does not count: an archived one, or one of another company.
 async fn hidden(caller: &Caller, question: &Question) -> Option<State> {
     let active = question.active.as_deref().filter(|_| !question.finds_archived);
-    if (active.is_none() && question.company.is_none()) || question.names_external_ids() {
+    if (active.is_none() && question.company.is_none()) || !question.is_by_fields() {
         return None;
     }
     let mut domain = question.terms();
@@ -93,7 +115,7 @@ async fn hidden(caller: &Caller, question: &Question) -> Option<State> {
 /// Records whose value contains the one that was looked up by, in whatever case; the closest first.
 async fn similar(caller: &Caller, question: &Question) -> Option<Vec<(i64, String)>> {
     let field = question.field.as_str();
-    let sought = question.value.as_str().filter(|_| !question.names_external_ids())?;
+    let sought = question.value.as_str().filter(|_| question.is_by_fields())?;
     let operator = if sought.trim().chars().count() < SHORT { "=ilike" } else { "ilike" };
     let domain = vec![json!([field, operator, pattern(sought.trim())])];
     let rows = rows(caller, question, domain, &[field], READ).await?;

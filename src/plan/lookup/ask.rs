@@ -29,6 +29,9 @@ pub struct LookupResult {
 #[derive(Debug, Default, Hash)]
 pub(in crate::plan) struct Matches(Vec<FoundRecords>);
 
+/// The id of a record that is supposed to be there: no record of Odoo has it.
+const SUPPOSED: i64 = 0;
+
 impl Index<QuestionId> for Matches {
     type Output = [i64];
 
@@ -51,7 +54,8 @@ impl Questions {
     }
 
     /// Asks Odoo the unanswered questions concurrently, and adds the answers to `matches`. `tells` says of which
-    /// questions archived records are told apart.
+    /// questions archived records are told apart. With `most`, so many queries are made; the other questions are supposed to find one
+    /// record each.
     ///
     /// # Errors
     /// A query fails; `matches` stays as it was.
@@ -60,6 +64,7 @@ impl Questions {
         caller: &Caller,
         filter: Filter<'_>,
         matches: &mut Matches,
+        most: Option<usize>,
         tells: impl Fn(&Question) -> bool,
     ) -> Result<(), Error> {
         let mut batches: Vec<(Query, Vec<QuestionId>)> = Vec::new();
@@ -79,6 +84,7 @@ impl Questions {
                 }
             }
         }
+        let unasked = batches.split_off(most.map_or(batches.len(), |most| most.min(batches.len())));
         let mut found = Vec::new();
         for some in batches.chunks(MAX_CONCURRENT) {
             found.extend(
@@ -86,6 +92,8 @@ impl Questions {
             );
         }
         let mut found: HashMap<QuestionId, FoundRecords> = found.into_iter().flatten().collect();
+        let supposed = || FoundRecords { ids: vec![SUPPOSED], archived: Vec::new() };
+        found.extend(unasked.into_iter().flat_map(|(_, ids)| ids).map(|id| (id, supposed())));
         #[expect(clippy::expect_used, reason = "each question is in one batch, and a batch answers all of its own")]
         let answers = self.unanswered(matches).map(|(id, _)| found.remove(&id).expect("every question is answered"));
         let answers: Vec<FoundRecords> = answers.collect();

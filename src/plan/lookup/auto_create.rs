@@ -88,6 +88,12 @@ impl AutoCreate {
         let of_field = self.entries.iter().filter(|entry| question.asked_by.contains(&entry.field));
         let is_equal =
             |own: &Value, field: &str, value: &Value| is_same(own, value) || question.is_equal(field, own, value);
+        // What a model takes for a name may stand in any of its fields.
+        if question.comparison == Comparison::Name
+            && let Some(entry) = of_field.clone().find(|entry| entry.values.values().any(|own| *own == question.value))
+        {
+            return Some(Fit { entry, is_certain: false });
+        }
         let holds = |entry: &&Entry| {
             question.keys().all(|(field, value)| entry.values.get(field).is_some_and(|own| is_equal(own, field, value)))
         };

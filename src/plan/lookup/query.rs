@@ -42,7 +42,7 @@ impl Query {
             return self.ask_external_ids(caller, &values).await;
         }
         let mut found: Vec<Option<FoundRecords>> = vec![None; values.len()];
-        if values.len() > 1 {
+        if values.len() > 1 && self.by.comparison != Comparison::Name {
             let rpc = self.rpc(&values);
             let rows = rows::records(&rpc, caller.call(&rpc).await?)?;
             if (rows.len() as u64) < limit(&values) {
@@ -76,13 +76,39 @@ impl Query {
     }
 
     async fn ask_one(&self, caller: &Caller, number: usize, value: &Value) -> Result<(usize, FoundRecords), Error> {
+        if self.by.comparison == Comparison::Name {
+            return Ok((number, self.ask_name(caller, value).await?));
+        }
         let rpc = self.rpc(std::slice::from_ref(value));
         let rows = rows::records(&rpc, caller.call(&rpc).await?)?;
         let is_equal = |row: &&Value| match self.by.comparison {
             Comparison::IgnoringCase => self.compared(&row[&self.by.field]) == self.compared(value),
-            Comparison::Equal | Comparison::ExternalId => true,
+            Comparison::Equal | Comparison::ExternalId | Comparison::Name => true,
         };
         Ok((number, self.choose(&rpc, rows.iter().filter(is_equal))?))
+    }
+
+    /// Asks for the records with a name. The answer does not tell a record's company, so records of no company are asked for
+    /// apart, where the company has none.
+    async fn ask_name(&self, caller: &Caller, name: &Value) -> Result<FoundRecords, Error> {
+        let own = self.by.company.map(|company| json!(["company_id", "=", company]));
+        let shared = own.as_ref().filter(|_| self.mode == CompanyFilter::Prefer);
+        let shared = shared.map(|_| Some(json!(["company_id", "=", false])));
+        let mut ids = Vec::new();
+        for company in std::iter::once(own.clone()).chain(shared) {
+            let rpc = self.by_name(name, company);
+            let rows = rows::records(&rpc, caller.call(&rpc).await?)?;
+            ids = rows::ids(&rpc, &rows)?;
+            if !ids.is_empty() {
+                break;
+            }
+        }
+        Ok(FoundRecords { ids, archived: Vec::new() })
+    }
+
+    fn by_name(&self, name: &Value, company: Option<Value>) -> Rpc {
+        let domain = Value::Array(company.into_iter().collect());
+        Rpc::name_search(&self.by.model, name.as_str().unwrap_or_default(), domain, MAX_MATCHES as u64 + 1)
     }
 
     /// Asks what the external ids name, and where Odoo has not checked it yet, whether the caller sees those records.
@@ -129,6 +155,13 @@ impl Query {
                 };
                 let domain = values.iter().filter_map(names).flatten().collect();
                 return Rpc::search_read(EXTERNAL_IDS, domain, json!(["model", "res_id"]), Page::default());
+            }
+            (Comparison::Name, values) => {
+                let company = company.map(|company| match self.mode {
+                    CompanyFilter::Exact => json!(["company_id", "=", company]),
+                    _ => json!(["company_id", "in", [company, false]]),
+                });
+                return self.by_name(values.first().unwrap_or(&Value::Null), company);
             }
             (Comparison::IgnoringCase, values) => folding::terms(field, values),
             (Comparison::Equal, [value]) => vec![json!([field, "=", value])],

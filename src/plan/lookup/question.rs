@@ -9,7 +9,7 @@ use super::{
     query::Query,
 };
 use crate::{
-    config::{CompanyFilter, Compat, LookupKeys},
+    config::{CompanyFilter, Compat, Dialect, LookupKeys},
     odoo::{Archived, Comparison, ExternalId, Kind, LookupCriteria, Rpc},
     plan::{
         named_ids::{MAX_NAMED, NamedId},
@@ -21,6 +21,8 @@ use crate::{
 
 /// The key of a lookup that names a record by its external id, in models without a field of that name.
 pub(in crate::plan) const XML_ID: &str = "xml_id";
+/// The field that stands for a name in a plan.
+const NAME: &str = "display_name";
 /// What stands beside the keys of a lookup to find archived records too, in models without a field of that name.
 pub(in crate::plan) const ARCHIVED: &str = "archived";
 
@@ -72,6 +74,8 @@ pub(in crate::plan) struct Filter<'c> {
     pub(in crate::plan) keys: LookupKeys,
     /// The fields whose texts are compared in whatever case.
     pub(in crate::plan) ignore_case: &'c [Name],
+    /// The forms in which related records are named.
+    pub(in crate::plan) dialect: Dialect,
 }
 
 impl<'c> Filter<'c> {
@@ -81,6 +85,7 @@ impl<'c> Filter<'c> {
             skip: &compat.company_filter_skip,
             keys: compat.lookup_keys,
             ignore_case: &compat.ignore_case,
+            dialect: compat.dialect,
         }
     }
 
@@ -177,32 +182,71 @@ impl Questions {
         let is_folded = keys.iter().filter(|(key, value)| ignores_case(key, value));
         let folded_fields = is_folded.map(|(key, _)| (*key).to_owned()).collect();
         let beside: Vec<_> = keys.into_iter().map(|(key, value)| (key.to_owned(), value.clone())).collect();
-        let key = json!([model, field, value, beside, company, finds_archived]).to_string();
+        let question = Question {
+            model: model.to_owned(),
+            field: field.to_owned(),
+            value,
+            beside,
+            company,
+            is_comparable: comparable.is_some(),
+            comparison,
+            folded: folded_fields,
+            finds_archived,
+            active,
+            asked_by: Vec::new(),
+            uses: 0,
+            is_for_many: true,
+        };
+        Ok(self.use_question(question, lookup.field, lookup.is_for_many))
+    }
+
+    /// Adds the question which record of a model has a name. What counts as a name is the model's own, so Odoo is asked for each
+    /// name by itself.
+    ///
+    /// # Errors
+    /// The policy does not let the caller search the model by name.
+    pub(in crate::plan) fn add_name(
+        &mut self,
+        schemas: &SchemaView<'_>,
+        filter: Filter<'_>,
+        (field, model, company): (&str, &str, Option<i64>),
+        name: &str,
+    ) -> Result<QuestionId, Denied> {
+        schemas.by_name(model)?;
+        let question = Question {
+            model: model.to_owned(),
+            field: NAME.to_owned(),
+            value: json!(name),
+            beside: Vec::new(),
+            company: company_of(schemas, filter, model, company)?,
+            is_comparable: false,
+            comparison: Comparison::Name,
+            folded: Vec::new(),
+            finds_archived: false,
+            active: None,
+            asked_by: Vec::new(),
+            uses: 0,
+            is_for_many: true,
+        };
+        Ok(self.use_question(question, field, false))
+    }
+
+    /// The id of the question, which is asked once however often it is needed: here by a field.
+    fn use_question(&mut self, question: Question, field: &str, is_for_many: bool) -> QuestionId {
+        let Question { model, field: by, value, beside, company, finds_archived, comparison, .. } = &question;
+        let is_name = *comparison == Comparison::Name;
+        let key = json!([model, by, value, beside, company, finds_archived, is_name]).to_string();
         let id = *self.index.entry(key).or_insert_with(|| {
-            self.asked.push(Question {
-                model: model.to_owned(),
-                field: field.to_owned(),
-                value,
-                beside,
-                company,
-                is_comparable: comparable.is_some(),
-                comparison,
-                folded: folded_fields,
-                finds_archived,
-                active,
-                asked_by: Vec::new(),
-                uses: 0,
-                is_for_many: true,
-            });
+            self.asked.push(question);
             QuestionId(self.asked.len() - 1)
         });
         let question = &mut self.asked[id.0];
         question.uses += 1;
-        question.is_for_many &= lookup.is_for_many;
-        if !self.creates_nothing && !question.asked_by.iter().any(|field| field == lookup.field) {
-            question.asked_by.push(lookup.field.to_owned());
+        question.is_for_many &= is_for_many;
+        if !self.creates_nothing && !question.asked_by.iter().any(|known| known == field) {
+            question.asked_by.push(field.to_owned());
         }
-        Ok(id)
+        id
     }
 
     /// Notes a record that is named by id.
@@ -337,8 +381,9 @@ impl Question {
         is_primary || self.folded.iter().any(|folded| folded == field)
     }
 
-    pub(in crate::plan) fn names_external_ids(&self) -> bool {
-        self.comparison == Comparison::ExternalId
+    /// Whether the records are found by their fields, rather than by an external id or a name.
+    pub(in crate::plan) fn is_by_fields(&self) -> bool {
+        matches!(self.comparison, Comparison::Equal | Comparison::IgnoringCase)
     }
 
     /// The terms for the keys, in whatever company.

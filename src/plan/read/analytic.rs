@@ -6,9 +6,10 @@ use serde_json::{Map, Value};
 use super::Reader;
 use crate::{
     plan::{
-        Error, Nearby, analytic,
+        Error, Nearby, NoMatch, analytic,
+        error::Mistakes,
         policy_check::denied,
-        wording::{kind_of, wrong},
+        wording::{kind_of, wrong as not_due},
     },
     policy::Touch,
 };
@@ -51,7 +52,9 @@ impl Distribution {
                 let account = |part: &str| {
                     let not_found = || {
                         let (field, value) = (analytic::FIELD.to_owned(), part.to_owned());
-                        Error::NoMatch { path: at(), field, value, nearby: Nearby::default() }
+                        let (model, nearby) = (analytic::MODEL.to_owned(), Nearby::default());
+                        let key = Map::from_iter([(analytic::KEYS[0].to_owned(), Value::from(part))]);
+                        Error::NoMatch(Box::new(NoMatch { path: at(), field, value, model, key, nearby }))
                     };
                     if is_id(part) {
                         Ok(part.to_owned())
@@ -84,18 +87,20 @@ impl Reader<'_> {
         let shares = match value {
             Value::Null | Value::Bool(false) => return Ok(None),
             Value::Object(shares) => shares,
-            other => return Err(wrong(path, "an object of percentages by account, such as {\"CODE\": 100}", other)),
+            other => return Err(not_due(path, "an object of percentages by account, such as {\"CODE\": 100}", other)),
         };
+        let mut wrong = Mistakes::default();
         for (key, share) in shares.iter().filter(|(key, _)| *key != UPDATE) {
             if !share.is_number() {
                 let problem = format!("must be a percentage, a number such as 100, not {}", kind_of(share));
-                return Err(Error::WrongKind { path: format!("{path}.{key}"), problem });
+                wrong.note(Error::WrongKind { path: format!("{path}.{key}"), problem });
             }
             if parts(key).any(str::is_empty) {
                 let problem = "must name an account by its id, code or name".to_owned();
-                return Err(Error::WrongKind { path: format!("{path}.{key}"), problem });
+                wrong.note(Error::WrongKind { path: format!("{path}.{key}"), problem });
             }
         }
+        wrong.and(Ok(()))?;
         let distribution = Distribution { shares: shares.clone(), company };
         let decide = |touch| self.schemas.policy().decide(touch).map_err(denied(path));
         decide(Touch::Model(analytic::MODEL))?;

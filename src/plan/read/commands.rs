@@ -34,7 +34,8 @@ impl Reader<'_> {
         let mut commands = Vec::new();
         for (index, command) in value.as_array().into_iter().flatten().enumerate() {
             let path = format!("{}[{index}]", to.path);
-            commands.push(self.command(to, command.as_array().map_or(&[], Vec::as_slice), &path)?);
+            let command = self.command(to, command.as_array().map_or(&[], Vec::as_slice), &path);
+            commands.extend(self.mistakes.take(command));
         }
         let (model, inverse) = (to.model.to_owned(), to.inverse.map(str::to_owned));
         Ok(Slot::Commands { model, inverse, commands, join: delegates })
@@ -104,7 +105,7 @@ impl Reader<'_> {
             None | Some(Value::Null | Value::Bool(false)) if parts.len() > 1 => &none,
             other => return Err(wrong(path, "the values of a record", other.unwrap_or(&Value::Null))),
         };
-        let draft = self.read(to.model, values, &path, to.company)?;
+        let draft = self.read(to.model, values, &path, to.company);
         if draft.has_standalone_files() {
             let problem =
                 "has files, which Odoo's own commands cannot hold here; send the records as a list of objects"

@@ -61,6 +61,24 @@ pub(in crate::plan) enum Linked {
     Question(QuestionId),
 }
 
+impl Draft {
+    /// Leaves the lookups that must find something, whatever becomes of the record: a draft with mistakes is looked through for
+    /// those that do not.
+    pub(in crate::plan) fn keep_lookups(&mut self) {
+        self.computed.clear();
+        self.files.clear();
+        self.open.clear();
+        self.fields.retain(|(_, slot)| match slot {
+            Slot::Plain(_) | Slot::Files { .. } => false,
+            Slot::One { .. } | Slot::Commands { .. } => true,
+            Slot::Many { mode, .. } => *mode != Mode::Remove,
+            Slot::Lines(lines) => lines.mode != LinesMode::Remove,
+        });
+        let within = self.fields.iter_mut().flat_map(|(_, slot)| slot.within_mut());
+        within.for_each(Self::keep_lookups);
+    }
+}
+
 impl Slot {
     /// The records that are written within the field, lines and those of Odoo's own commands, with their model and the field that
     /// leads back.

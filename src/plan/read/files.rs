@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     odoo::{Field, Kept, Kind},
-    plan::{Error, WarningCode, Warnings, attachment::MODEL, kind_of},
+    plan::{Error, WarningCode, Warnings, attachment::MODEL, error::Mistakes, kind_of},
 };
 
 /// A file that is to be created: its name and its content in base64.
@@ -77,8 +77,11 @@ pub(super) fn read(
     match value {
         Value::Null | Value::Bool(false) => Ok(Vec::new()),
         Value::Array(files) => {
-            let files = files.iter().enumerate();
-            files.map(|(n, file)| read_one(file, &format!("{path}[{n}]"), content_field, warnings)).collect()
+            let (mut read, mut wrong) = (Vec::with_capacity(files.len()), Mistakes::default());
+            for (n, file) in files.iter().enumerate() {
+                read.extend(wrong.take(read_one(file, &format!("{path}[{n}]"), content_field, warnings)));
+            }
+            wrong.and(Ok(read))
         }
         other => Err(wrong(path, &format!("must be a list of files, not {}", kind_of(other)))),
     }

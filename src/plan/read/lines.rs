@@ -45,7 +45,7 @@ impl Reader<'_> {
         // An empty list removes the existing lines.
         self.schemas.policy().decide(Touch::Model(to.model)).map_err(denied(to.path))?;
         match value {
-            Value::Array(items) => self.lines(to, LinesMode::Replace, items, to.path),
+            Value::Array(items) => Ok(self.lines(to, LinesMode::Replace, items, to.path)),
             Value::Object(object) => self.lines_by_mode(to, object),
             _ => Err(wrong(to.path, "a list of lines", value)),
         }
@@ -62,31 +62,35 @@ impl Reader<'_> {
             }
             Some(other) => return Err(wrong(format!("{path}.records"), "a list of lines", other)),
         };
-        let mode = match object.get("mode") {
-            None | Some(Value::Null) => LinesMode::Replace,
-            Some(Value::String(mode)) => match mode.as_str() {
-                "replace" => LinesMode::Replace,
-                "add" => LinesMode::Add,
-                "remove" => LinesMode::Remove,
-                "merge" => LinesMode::Merge { key: self.merge_key(to, object.get("key"))? },
-                other => {
-                    let problem = format!("must be {MODES}, not \"{other}\"");
-                    return Err(Error::WrongKind { path: format!("{path}.mode"), problem });
-                }
-            },
-            Some(other) => return Err(wrong(format!("{path}.mode"), MODES, other)),
-        };
+        // Where the mode is wrong, the lines are read nevertheless, for what is wrong with them.
+        let mode = self.mode(to, object);
+        let mode = self.mistakes.take(mode);
         let is_read = |name: &str| match name {
             "mode" | "records" => true,
-            "key" => matches!(mode, LinesMode::Merge { .. }),
+            "key" => matches!(mode, None | Some(LinesMode::Merge { .. })),
             _ => false,
         };
         for stray in object.keys().filter(|name| !is_read(name)) {
             let message =
                 format!("`{path}.{stray}` was ignored: lines take `mode` and `records`, and `key` with \"merge\"");
-            self.warnings.note(WarningCode::UnknownParameter, format!("{path}.{stray}"), message)?;
+            self.warn(WarningCode::UnknownParameter, format!("{path}.{stray}"), message);
         }
-        self.lines(to, mode, records, &format!("{path}.records"))
+        Ok(self.lines(to, mode.unwrap_or(LinesMode::Replace), records, &format!("{path}.records")))
+    }
+
+    fn mode(&self, to: Relation<'_>, object: &Map<String, Value>) -> Result<LinesMode, Error> {
+        let path = format!("{}.mode", to.path);
+        match object.get("mode") {
+            None | Some(Value::Null) => Ok(LinesMode::Replace),
+            Some(Value::String(mode)) => match mode.as_str() {
+                "replace" => Ok(LinesMode::Replace),
+                "add" => Ok(LinesMode::Add),
+                "remove" => Ok(LinesMode::Remove),
+                "merge" => Ok(LinesMode::Merge { key: self.merge_key(to, object.get("key"))? }),
+                other => Err(Error::WrongKind { path, problem: format!("must be {MODES}, not \"{other}\"") }),
+            },
+            Some(other) => Err(wrong(path, MODES, other)),
+        }
     }
 
     /// Reads the names of the fields that lines are merged by.
@@ -136,20 +140,21 @@ impl Reader<'_> {
         Err(Error::WrongKind { path: path.to_owned(), problem })
     }
 
-    fn lines(&mut self, to: Relation<'_>, mode: LinesMode, items: &[Value], at: &str) -> Result<Slot, Error> {
+    fn lines(&mut self, to: Relation<'_>, mode: LinesMode, items: &[Value], at: &str) -> Slot {
         let mut lines = Vec::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
             let path = format!("{at}[{index}]");
-            lines.push(match (&mode, item) {
-                (LinesMode::Remove, item) => self.removed_line(to, item, path)?,
-                (_, Value::Object(values)) => self.line(to, &mode, values, path)?,
-                (_, other) => return Err(wrong(path, "an object: one line", other)),
-            });
+            let line = match (&mode, item) {
+                (LinesMode::Remove, item) => self.removed_line(to, item, path),
+                (_, Value::Object(values)) => self.line(to, &mode, values, path),
+                (_, other) => Err(wrong(path, "an object: one line", other)),
+            };
+            lines.extend(self.mistakes.take(line));
         }
         let (model, inverse) = (to.model.to_owned(), to.inverse.map(str::to_owned));
         let has_sequence = self.schemas.schema(to.model).is_some_and(|schema| schema.field(SEQUENCE).is_some());
         let is_ordered = has_sequence && !lines.iter().all(|line| line.slot(SEQUENCE).is_some());
-        Ok(Slot::Lines(Lines { model, inverse, mode, lines, is_ordered, path: to.path.to_owned() }))
+        Slot::Lines(Lines { model, inverse, mode, lines, is_ordered, path: to.path.to_owned() })
     }
 
     fn line(
@@ -159,36 +164,14 @@ impl Reader<'_> {
         values: &Map<String, Value>,
         path: String,
     ) -> Result<Line, Error> {
-        let id = line_id(values, &path)?;
-        if id.is_some() {
-            // Before the line is looked at: it may be outside of what the caller may reach.
-            let at = format!("{path}.id");
-            self.schemas.policy().decide(Touch::Unchecked(to.model)).map_err(denied(&at))?;
-        }
-        match (mode, id) {
-            (LinesMode::Add, Some(_)) => {
-                let problem = "names a line that is there, and \"add\" makes new ones".to_owned();
-                return Err(Error::WrongKind { path: format!("{path}.id"), problem });
-            }
-            (LinesMode::Merge { key }, None) => {
-                for name in key {
-                    match values.get(name) {
-                        Some(Value::Null) | None => {
-                            let problem = format!("must have `{name}`, which the lines are merged by");
-                            return Err(Error::WrongKind { path, problem });
-                        }
-                        Some(_) => {}
-                    }
-                }
-            }
-            _ => {}
-        }
+        let id = self.checked_id(to, mode, values, &path);
+        let id = self.mistakes.take(id).flatten();
         let draft = if values.contains_key("id") {
             let mut values = values.clone();
             values.shift_remove("id");
-            self.read(to.model, &values, &path, to.company)?
+            self.read(to.model, &values, &path, to.company)
         } else {
-            self.read(to.model, values, &path, to.company)?
+            self.read(to.model, values, &path, to.company)
         };
         let comparisons = match self.schemas.model(to.model).map_err(denied(&path))? {
             // The lines that are there may be outside of what the caller may reach.
@@ -198,6 +181,36 @@ impl Reader<'_> {
             _ => vec![Comparison::Never; draft.fields.len()],
         };
         Ok(Line { id, draft, comparisons, path })
+    }
+
+    /// The id of the line that is meant, where the mode lets a line be named like this.
+    fn checked_id(
+        &self,
+        to: Relation<'_>,
+        mode: &LinesMode,
+        values: &Map<String, Value>,
+        path: &str,
+    ) -> Result<Option<i64>, Error> {
+        let id = line_id(values, path)?;
+        if id.is_some() {
+            // Before the line is looked at: it may be outside of what the caller may reach.
+            let at = format!("{path}.id");
+            self.schemas.policy().decide(Touch::Unchecked(to.model)).map_err(denied(&at))?;
+        }
+        let refused = |path: &str, problem: String| Err(Error::WrongKind { path: path.to_owned(), problem });
+        match (mode, id) {
+            (LinesMode::Add, Some(_)) => {
+                let problem = "names a line that is there, and \"add\" makes new ones".to_owned();
+                refused(&format!("{path}.id"), problem)
+            }
+            (LinesMode::Merge { key }, None) => {
+                match key.iter().find(|name| matches!(values.get(*name), Some(Value::Null) | None)) {
+                    Some(name) => refused(path, format!("must have `{name}`, which the lines are merged by")),
+                    None => Ok(id),
+                }
+            }
+            _ => Ok(id),
+        }
     }
 
     /// Reads what names a line to remove: an id, or values that it has.
@@ -213,17 +226,8 @@ impl Reader<'_> {
         // A record that is not there is on no line: none is made to name one.
         self.questions.create_nothing(true);
         for (name, value) in named.iter().filter(|(name, _)| *name != "id") {
-            let path = format!("{path}.{name}");
-            self.names_lines(to, name, &path)?;
-            if value.is_null() {
-                return Err(wrong(path, "a value (false where none is meant)", value));
-            }
-            let Some(view) = self.schemas.model(to.model).map_err(denied(&path))? else { continue };
-            if let Some(slot) =
-                self.slot(view, name, view.read(name).map_err(denied(&path))?, value, path, to.company)?
-            {
-                draft.fields.push((name.clone(), slot));
-            }
+            let slot = self.named_value(to, name, value, format!("{path}.{name}"));
+            draft.fields.extend(self.mistakes.take(slot).flatten().map(|slot| (name.clone(), slot)));
         }
         self.questions.create_nothing(false);
         if id.is_none() && named.is_empty() {
@@ -232,6 +236,23 @@ impl Reader<'_> {
         }
         let comparisons = vec![Comparison::ByValue; draft.fields.len()];
         Ok(Line { id, draft, comparisons, path })
+    }
+
+    /// Reads a value by which a line to remove is found.
+    fn named_value(
+        &mut self,
+        to: Relation<'_>,
+        name: &str,
+        value: &Value,
+        path: String,
+    ) -> Result<Option<Slot>, Error> {
+        self.names_lines(to, name, &path)?;
+        if value.is_null() {
+            return Err(wrong(path, "a value (false where none is meant)", value));
+        }
+        let schemas = self.schemas;
+        let Some(view) = schemas.model(to.model).map_err(denied(&path))? else { return Ok(None) };
+        self.slot(view, name, view.read(name).map_err(denied(&path))?, value, path, to.company)
     }
 }
 

@@ -14,6 +14,8 @@ use crate::{
     odoo::Kind,
     plan::{
         Error, WarningCode,
+        dialect::{self, OldLinks},
+        error::Mistakes,
         hints::{Meant, Unknown, meant},
         lookup::{ARCHIVED, Lookup, LookupError, QuestionId, XML_ID, no_id},
         name_limits,
@@ -38,6 +40,9 @@ pub(super) struct Relation<'p> {
 
 impl Reader<'_> {
     pub(super) fn many2one(&mut self, view: ModelView<'_>, to: Relation<'_>, value: &Value) -> Result<Slot, Error> {
+        if let Some(name) = dialect::name(self.filter.dialect, value) {
+            return self.by_name(to, name);
+        }
         match (value, value::id(value)) {
             (_, Some(id)) => {
                 self.schemas.link(view, to.field).map_err(denied(to.path))?;
@@ -57,6 +62,24 @@ impl Reader<'_> {
             _ if is_none(value) => Ok(Slot::Plain(Value::Bool(false))),
             _ => Err(wrong(to.path, "an id, a lookup such as {\"name\": \"…\"}, or false", value)),
         }
+    }
+
+    /// A record by its name.
+    fn by_name(&mut self, to: Relation<'_>, name: &str) -> Result<Slot, Error> {
+        let of = (to.field, to.model, to.company);
+        let question = self.questions.add_name(self.schemas, self.filter, of, name).map_err(denied(to.path))?;
+        Ok(Slot::One { question, path: to.path.to_owned() })
+    }
+
+    /// The records of a many2many in the form of an older version of the addon.
+    fn linked_by_old_form(&mut self, to: Relation<'_>, links: &OldLinks<'_>) -> Result<Slot, Error> {
+        for ignored in &links.ignored {
+            let path = format!("{}.{ignored}", to.path);
+            let message = format!("`{}` is looked up by `{}` alone; `{ignored}` was ignored", to.path, links.key);
+            self.warnings.note(WarningCode::LookupKeyIgnored, path, message)?;
+        }
+        let mode = if links.replaces { Mode::Replace } else { Mode::Add };
+        self.linked(to, mode, &links.records(), &format!("{}.{}", to.path, links.key))
     }
 
     pub(super) fn many2many(&mut self, to: Relation<'_>, value: &Value) -> Result<Slot, Error> {
@@ -81,16 +104,20 @@ impl Reader<'_> {
             Value::Array(_) if are_commands(value) => return self.commands(to, value),
             _ => return Err(wrong(path, DUE, value)),
         };
+        if let Some(links) = dialect::links(self.filter.dialect, lookups) {
+            return self.linked_by_old_form(to, &links);
+        }
         let mode = match lookups.get("mode") {
-            None | Some(Value::Null) => Mode::Replace,
-            Some(Value::String(mode)) if mode == "replace" => Mode::Replace,
-            Some(Value::String(mode)) if mode == "add" => Mode::Add,
-            Some(Value::String(mode)) if mode == "remove" => Mode::Remove,
-            Some(_) => return Err(Error::BadMode { path: path.to_owned(), field: to.field.to_owned() }),
+            None | Some(Value::Null) => Ok(Mode::Replace),
+            Some(Value::String(mode)) if mode == "replace" => Ok(Mode::Replace),
+            Some(Value::String(mode)) if mode == "add" => Ok(Mode::Add),
+            Some(Value::String(mode)) if mode == "remove" => Ok(Mode::Remove),
+            Some(_) => Err(Error::BadMode { path: path.to_owned(), field: to.field.to_owned() }),
         };
+        let mode = self.mistakes.take(mode).unwrap_or(Mode::Replace);
         if let Some(stray) = lookups.keys().find(|key| !matches!(key.as_str(), "mode" | "records")) {
             let message = format!("`{path}.{stray}` was ignored: a many2many takes `mode` and `records`");
-            self.warnings.note(WarningCode::UnknownParameter, format!("{path}.{stray}"), message)?;
+            self.warn(WarningCode::UnknownParameter, format!("{path}.{stray}"), message);
         }
         let records = match lookups.get("records") {
             Some(Value::Array(records)) => records,
@@ -115,17 +142,17 @@ impl Reader<'_> {
         for (index, record) in records.iter().enumerate() {
             let path = format!("{at}[{index}]");
             let of_record = Relation { path: &path, ..to };
-            linked.push(match (record, value::id(record)) {
+            let one = match (record, value::id(record)) {
                 (_, Some(id)) if !is_narrowed => {
                     self.questions.name_id(to.model, id, &path);
-                    Linked::Id(id)
+                    Ok(Linked::Id(id))
                 }
-                (_, Some(id)) => Linked::Question(self.lookup(of_record, &by_id(id), true)?),
-                (Value::Object(lookup), None) => Linked::Question(self.lookup(of_record, lookup, true)?),
-                (other, None) => {
-                    return Err(wrong(path, "a lookup such as {\"name\": \"…\"}, or an id", other));
-                }
-            });
+                (_, Some(id)) => self.lookup(of_record, &by_id(id), true).map(Linked::Question),
+                (Value::Object(lookup), None) => self.lookup(of_record, lookup, true).map(Linked::Question),
+                (other, None) => Err(wrong(path.clone(), "a lookup such as {\"name\": \"…\"}, or an id", other)),
+            };
+            // What is wrong keeps its place, by which the others are named.
+            linked.push(self.mistakes.take(one).unwrap_or(Linked::Id(0)));
         }
         Ok(Slot::Many { mode, records: linked, path: to.path.to_owned() })
     }
@@ -150,13 +177,15 @@ impl Reader<'_> {
             keys = kept;
             for (ignored, _) in ignored {
                 let message = format!("`{path}` is looked up by `{used}` alone; `{ignored}` was ignored");
-                self.warnings.note(WarningCode::LookupKeyIgnored, format!("{path}.{ignored}"), message)?;
+                self.warn(WarningCode::LookupKeyIgnored, format!("{path}.{ignored}"), message);
             }
         }
-        let mut typed = Vec::with_capacity(keys.len());
+        let (mut typed, mut wrong) = (Vec::with_capacity(keys.len()), Mistakes::default());
         for (key, value) in &keys {
-            typed.push((key.as_str(), self.key_value(model, key, value, path)?));
+            let value = self.key_value(model, key, value, path);
+            typed.extend(wrong.take(value).map(|value| (key.as_str(), value)));
         }
+        wrong.and(Ok(()))?;
         let keys = typed.iter().map(|(key, value)| (*key, value.as_ref())).collect();
         let lookup = Lookup { field, is_for_many, model, keys, company };
         self.questions.add(self.schemas, self.filter, lookup).map_err(|problem| match problem {

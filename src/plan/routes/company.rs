@@ -7,6 +7,7 @@ use crate::{
     plan::{
         Error, Warnings,
         compile::Settler,
+        error::Mistakes,
         lookup::{Filter, Matches, Questions},
         read::Reader,
         schema_view::with_schemas,
@@ -30,17 +31,18 @@ pub(super) async fn look_up(
 ) -> Result<Option<Value>, Error> {
     let alone = Map::from_iter([(FIELD.to_owned(), company.clone())]);
     let (draft, questions, noted) = with_schemas(caller, |schemas| {
-        let mut noted = warnings.anew();
-        let mut reader = Reader { schemas, filter, questions: Questions::default(), warnings: &mut noted };
-        let mut draft = reader.read(model, &alone, "payload", None)?;
+        let (mut noted, mut mistakes) = (warnings.anew(), Mistakes::default());
+        let questions = Questions::default();
+        let mut reader = Reader { schemas, filter, questions, warnings: &mut noted, mistakes: &mut mistakes };
+        let mut draft = reader.read(model, &alone, "payload", None);
         // Reading the whole payload warns of it.
         draft.computed.clear();
         let questions = reader.questions;
-        Ok((draft, questions, noted.without_unwritten()))
+        mistakes.and(Ok((draft, questions, noted.without_unwritten())))
     })
     .await?;
     let mut matches = Matches::default();
-    questions.ask(caller, filter, &mut matches, |_| false).await?;
+    questions.ask(caller, filter, &mut matches, None, |_| false).await?;
     let settled =
         Settler::of_found(&questions, &matches, warnings).settle(model, draft, None, &Trail::Argument("vals"));
     let mut settled = match settled {

@@ -8,25 +8,14 @@ use crate::{
     odoo::{self, Caller, RecordKey},
     plan::{
         Error, Warnings,
-        lookup::{AutoCreate, Filter, Questions, record_locks},
-        resolve::{Resolved, resolve},
+        lookup::{Questions, record_locks},
+        resolve::{Asking, Intent, Resolved, resolve},
     },
 };
 
 /// The number of times that lookups are asked again because other calls went first. Each time, the call holds more
 /// locks.
 const MAX_ROUNDS: usize = 20;
-
-/// By what the questions of a write are answered.
-#[derive(Clone, Copy)]
-pub(super) struct Scope<'s> {
-    pub(super) filter: Filter<'s>,
-    /// The company of missing records that have none.
-    pub(super) company: Option<i64>,
-    pub(super) auto_create: &'s AutoCreate,
-    /// No locks are taken, since nothing will be written.
-    pub(super) is_dry_run: bool,
-}
 
 /// Answers the questions, and runs `find` concurrently. Both come after the locks, since another call may be about to
 /// change what is read before them. `locks` are taken in addition to those of the records that lookups may create.
@@ -35,21 +24,21 @@ pub(super) struct Scope<'s> {
 /// A query fails, a lock is not to be had in time, or a missing record cannot be read.
 pub(super) async fn resolve_under_locks<T, F: Future<Output = Result<T, Error>>>(
     caller: &Caller,
-    scope: Scope<'_>,
+    asking: Asking<'_>,
     mut questions: Questions,
     mut locks: Vec<RecordKey>,
     warnings: &mut Warnings,
     find: impl Fn() -> F,
 ) -> Result<(T, Resolved), Error> {
-    let Scope { filter, company, auto_create, is_dry_run } = scope;
+    let Asking { auto_create, intent, .. } = asking;
     locks.extend(record_locks::of_lookups(caller, questions.iter(), auto_create));
-    if !is_dry_run {
+    if intent == Intent::Write {
         caller.lock_records(locks).await?;
     }
     for _ in 0..MAX_ROUNDS {
         // The questions are needed again only where records may be created, and locks are taken for them.
         let these = if auto_create.is_empty() { std::mem::take(&mut questions) } else { questions.clone() };
-        let resolved = resolve(caller, filter, company, these, auto_create, warnings, is_dry_run);
+        let resolved = resolve(caller, asking, these, warnings);
         if let (found, Some(resolved)) = try_join!(find(), resolved)? {
             return Ok((found, resolved));
         }

@@ -12,14 +12,16 @@ mod targets;
 
 use std::collections::HashMap;
 
+use serde_json::{Map, Value};
+
 pub use self::listed::MAX_RECORDS;
 use self::{
     listed::Listed,
-    reading::{Read, read_all},
+    reading::{Read, ReadAll, read_all},
     targets::{complete_records, narrow_records, refuse_languages, targets},
 };
 use super::{
-    locked::{Scope, resolve_under_locks},
+    locked::resolve_under_locks,
     vals::{self, Vals},
     write::{self, Request, hash_of_answers},
 };
@@ -29,11 +31,13 @@ use crate::{
         Asked, Error, Many, Plan, Work,
         compile::{Shared, compile_many},
         complete::Means,
-        error::place,
+        error::{Mistakes, place},
         lookup::{Filter, record_locks},
         policy_check::denied,
+        read::Draft,
+        resolve::{Asking, Intent, Resolved},
         steps::Step,
-        wording,
+        unfound, wording,
     },
     policy::Touch,
 };
@@ -110,15 +114,21 @@ async fn plan(caller: &Caller, asked: Asked<'_>, kind: Kind) -> Result<Plan, Err
     }
     caller.policy().decide(Touch::Model(model)).map_err(denied("model"))?;
     let filter = Filter::of(compat);
-    let (records, questions, wanted) = read_all(caller, model, &common, &listed, (filter, asked.files)).await?;
+    let read = read_all(caller, model, &common, &listed, (filter, asked.files)).await?;
+    let ReadAll { mut records, questions, wanted, wrong } = read;
     refuse_same_key(caller, &records)?;
 
     let company = common_company(&records).unwrap_or_else(|| caller.company());
     let locks = locks(caller, kind, &records);
     let Vals { auto_create, dry_run, warnings, .. } = &mut common;
-    let scope = Scope { filter, company, auto_create, is_dry_run: *dry_run };
+    let intent = if *dry_run { Intent::Show } else { Intent::Write };
+    let asking = Asking { filter, company, auto_create, intent };
     let finding = || find::find_all(caller, model, &records);
-    let (found, mut resolved) = resolve_under_locks(caller, scope, questions, locks, warnings, finding).await?;
+    let (found, mut resolved) = resolve_under_locks(caller, asking, questions, locks, warnings, finding).await?;
+    resolved.refuse()?;
+    for (number, draft) in wrong {
+        add_unfound(&resolved, model, &mut records[number], draft);
+    }
 
     let mut targets = targets(caller, kind, listed.is_atomic, records, found).await?;
     let means = Means { filter, files: asked.files, is_dry_run: *dry_run };
@@ -132,15 +142,28 @@ async fn plan(caller: &Caller, asked: Asked<'_>, kind: Kind) -> Result<Plan, Err
     let is_atomic = listed.is_atomic;
     let shared = Shared { policy: caller.policy(), model, filter, company, wanted, is_atomic };
     let mut many = compile_many(shared, targets, resolved, warnings);
-    place_errors(caller, &mut many).await;
-    if is_atomic && let Some(place) = many.records.iter().position(Result::is_err) {
-        many.records.swap_remove(place)?;
+    place_errors(caller, asked.vals, &mut many).await;
+    if is_atomic {
+        refuse_any(&many)?;
     }
     if is_atomic {
         decide_atomic(caller, &many).await?;
     }
     let (dry_run, warnings) = (common.dry_run, common.warnings.into_vec());
     Ok(Plan { work: Work::Many(many), lookups, named_ids, warnings, dry_run, answers })
+}
+
+/// Adds the lookups that find nothing, or too much, to the mistakes of a record that was read with some.
+fn add_unfound(resolved: &Resolved, model: &str, record: &mut Read<'_>, draft: Draft) {
+    let Err(error) = record else { return };
+    let mut mistakes = Mistakes::default();
+    mistakes.note(error.clone());
+    if !mistakes.have_denial() {
+        unfound::note(resolved, model, draft, &mut mistakes);
+    }
+    if let Some(all) = mistakes.into_error() {
+        *error = all;
+    }
 }
 
 /// Refuses two records with the same search key: the second would not find what the first creates or changes.
@@ -199,19 +222,30 @@ async fn decide_atomic(caller: &Caller, many: &Many) -> Result<(), Error> {
     Ok(())
 }
 
+/// Refuses the whole request for what is wrong with any of its records.
+fn refuse_any(many: &Many) -> Result<(), Error> {
+    let mut mistakes = Mistakes::default();
+    for error in many.records.iter().filter_map(|record| record.as_ref().err()) {
+        mistakes.note(error.clone());
+    }
+    mistakes.and(Ok(()))
+}
+
 /// Puts the number of each record into the paths of its errors and warnings, and names the candidates of some ambiguous lookups.
-async fn place_errors(caller: &Caller, many: &mut Many) {
+async fn place_errors(caller: &Caller, vals: &Map<String, Value>, many: &mut Many) {
     let mut named = 0;
     for (number, record) in many.records.iter_mut().enumerate() {
         match record {
             Ok(record) => record.warnings.iter_mut().for_each(|warning| place(&mut warning.path, number)),
             Err(error) => {
                 let mut own = error.clone().of_record(number);
-                if named < MAX_NAMED && matches!(own, Error::Ambiguous(_) | Error::NoMatch { .. }) {
-                    named += 1;
+                let is_of_lookup = |error: &Error| matches!(error, Error::Ambiguous(_) | Error::NoMatch(_));
+                let of_lookups = own.each().iter().filter(|error| is_of_lookup(error)).count();
+                if named < MAX_NAMED && of_lookups > 0 {
+                    named += of_lookups;
                     own = own.with_candidates(caller).await;
                 }
-                *error = own;
+                *error = own.in_order(vals);
             }
         }
     }

@@ -16,6 +16,7 @@ use crate::{
     odoo::Caller,
     plan::{
         Error, Warnings,
+        error::Mistakes,
         lookup::{Filter, Questions},
         read::Reader,
         schema_view::with_schemas,
@@ -51,10 +52,11 @@ pub(super) async fn read(
         return Err(wrong("payload.parameter.attachment_ids", "a list of ids", &arguments["attachment_ids"]));
     }
     let (files, noted) = with_schemas(caller, |schemas| {
-        let mut noted = warnings.anew();
+        let (mut noted, mut mistakes) = (warnings.anew(), Mistakes::default());
         let (filter, questions) = (Filter::of(compat), Questions::default());
-        let files = Reader { schemas, filter, questions, warnings: &mut noted }.files(&files, FILES)?;
-        Ok((files, noted))
+        let mut reader = Reader { schemas, filter, questions, warnings: &mut noted, mistakes: &mut mistakes };
+        let files = reader.files(&files, FILES);
+        Ok((mistakes.and(files)?, noted))
     })
     .await?;
     warnings.extend(noted);

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     odoo::{Caller, Rpc},
     plan::{
-        Asked, Error, On, Plan, WarningCode, Work, lookup::Filter, name_limits, old_lines::OldFields,
+        Asked, Error, On, Plan, WarningCode, Work, dialect::called, lookup::Filter, name_limits, old_lines::OldFields,
         policy_check::denied, wording::wrong,
     },
     policy::Touch,
@@ -70,7 +70,8 @@ pub async fn call_function(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Er
         }
         rpc.ids = Some(ids);
     }
-    let work = Work::Method { rpc, on, files, then };
+    let message = called(asked.compat.dialect, method);
+    let work = Work::Method { rpc, message, on, files, then };
     Ok(Plan::without_lookups(work, warnings, vals.dry_run))
 }
 

@@ -8,6 +8,7 @@ use crate::{
     odoo::{Caller, EXTERNAL_IDS, ExternalId, Kept, Named, Page, Rpc},
     plan::{
         Error, WarningCode, Warnings,
+        error::Mistakes,
         lookup::{Filter, Questions, XML_ID},
         policy_check::denied,
         read::{Draft, Reader},
@@ -30,7 +31,7 @@ pub(super) struct KeyValues {
 ///
 /// # Errors
 /// A value cannot be read.
-pub(super) fn read(
+fn read(
     schemas: &SchemaView<'_>,
     filter: Filter<'_>,
     model: &str,
@@ -54,9 +55,27 @@ pub(super) fn read(
         }
     }
     let mut noted = Warnings::noting(false, Noted::default());
-    let mut reader = Reader { schemas, filter, questions: Questions::default(), warnings: &mut noted };
-    let draft = reader.read(model, &values, "search_key", None)?;
-    Ok(KeyValues { draft, unwritten })
+    let (questions, mut mistakes) = (Questions::default(), Mistakes::default());
+    let mut reader = Reader { schemas, filter, questions, warnings: &mut noted, mistakes: &mut mistakes };
+    let draft = reader.read(model, &values, "search_key", None);
+    mistakes.and(Ok(KeyValues { draft, unwritten }))
+}
+
+/// A search key with its values as Odoo compares them, and what of it goes into a new record.
+///
+/// # Errors
+/// The policy denies a field, or a value cannot be compared or written.
+pub(super) fn converted_key(
+    schemas: &SchemaView<'_>,
+    filter: Filter<'_>,
+    model: &str,
+    mut key: SearchKey,
+    payload: &Map<String, Value>,
+) -> Result<(SearchKey, KeyValues), Error> {
+    key.convert(schemas, filter, model)?;
+    schemas.domain(model, &Value::Array(key.domain()), "search_key")?;
+    let values = read(schemas, filter, model, &key, payload)?;
+    Ok((key, values))
 }
 
 /// The value that a new record gets for a key; `None` where Odoo computes the field, so that its value follows from

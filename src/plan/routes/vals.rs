@@ -8,7 +8,9 @@ use crate::{
     odoo::Caller,
     plan::{
         Asked, Error, WarningCode, Warnings,
+        error::Mistakes,
         field_list::{self, ListedField},
+        hints::Meant,
         lookup::AutoCreate,
         name_limits,
         search_key::SearchKey,
@@ -77,29 +79,44 @@ impl<'a> Vals<'a> {
     /// `"batch": false` keeps the caller's RPCs from being batched with those of others.
     ///
     /// # Errors
-    /// A parameter is of the wrong kind, or the call is strict and a parameter is unknown.
+    /// Parameters are of the wrong kind, or the call is strict and parameters are unknown. All of them are told.
     pub(super) fn read(caller: &Caller, asked: Asked<'a>, parameters: &[&str]) -> Result<Self, Error> {
+        let (vals, mistakes) = Self::read_all(caller, asked, parameters)?;
+        mistakes.and(Ok(vals))
+    }
+
+    /// The same, with what is wrong with parameters: a caller learns of it together with what is wrong with the payload.
+    ///
+    /// # Errors
+    /// The name of the model, or that of a parameter, is too long.
+    pub(super) fn read_all(caller: &Caller, asked: Asked<'a>, parameters: &[&str]) -> Result<(Self, Mistakes), Error> {
         let Asked { model, vals, compat, noted, .. } = asked;
         name_limits::check(model, "model")?;
         name_limits::check_keys(vals, "")?;
-        if flag(vals, "batch")? == Some(false) {
+        let mut mistakes = Mistakes::default();
+        if mistakes.take(flag(vals, "batch")).flatten() == Some(false) {
             caller.go_alone();
         }
-        let strict = flag(vals, "strict")?.unwrap_or(compat.strict);
+        let strict = mistakes.take(flag(vals, "strict")).flatten().unwrap_or(compat.strict);
         let mut warnings = Warnings::noting(strict, noted.clone());
-        let search_key = object(vals, "search_key")?;
-        name_limits::check_keys(&search_key, "search_key")?;
-        note_unread(vals, &[&ALWAYS, parameters].concat(), "", &mut warnings)?;
-        Ok(Self {
-            payload: object(vals, "payload")?,
-            auto_create: AutoCreate::read(vals.get("auto_create"))?,
-            dry_run: flag(vals, "dry_run")?.unwrap_or(false),
+        let search_key = object(vals, "search_key").and_then(|search_key| {
+            name_limits::check_keys(&search_key, "search_key")?;
+            Ok(search_key)
+        });
+        let search_key = mistakes.take(search_key).unwrap_or_default();
+        mistakes.take(note_unread(vals, &[&ALWAYS, parameters].concat(), "", &mut warnings));
+        let result_field = field_list::parse(vals.get("result_field").unwrap_or(&Value::Null));
+        let result_field = result_field.map_err(|source| Error::FieldList { parameter: "result_field", source });
+        let read = Self {
+            payload: mistakes.take(object(vals, "payload")).unwrap_or_default(),
+            auto_create: mistakes.take(AutoCreate::read(vals.get("auto_create"))).unwrap_or_default(),
+            dry_run: mistakes.take(flag(vals, "dry_run")).flatten().unwrap_or(false),
             search_key: search_key.into_owned(),
-            when: domain(vals, "when")?,
-            result_field: field_list::parse(vals.get("result_field").unwrap_or(&Value::Null))
-                .map_err(|source| Error::FieldList { parameter: "result_field", source })?,
+            when: mistakes.take(domain(vals, "when")).flatten(),
+            result_field: mistakes.take(result_field).unwrap_or_default(),
             warnings,
-        })
+        };
+        Ok((read, mistakes))
     }
 
     /// The parameters of one record of several. What the records have in common stays with the request.
@@ -130,13 +147,15 @@ pub(super) fn note_unread(
     within: &str,
     warnings: &mut Warnings,
 ) -> Result<(), Error> {
+    let mut mistakes = Mistakes::default();
     for name in object.keys().filter(|name| !read.contains(&name.as_str())) {
         let path = format!("{within}{name}");
         let message =
             format!("`{path}` is not a parameter of this call and was ignored; there are: {}", read.join(", "));
-        warnings.note(WarningCode::UnknownParameter, path, message)?;
+        let meant = Meant::among(read.iter().copied(), name);
+        mistakes.take(warnings.note_meant(WarningCode::UnknownParameter, path, message, meant));
     }
-    Ok(())
+    mistakes.and(Ok(()))
 }
 
 /// Reads a boolean parameter; `None` where it is not given.

@@ -12,8 +12,8 @@ use serde_json::Value;
 use super::{
     company,
     existing::{self, Found, find, lines_of},
-    locked::{Scope, resolve_under_locks},
-    new_record::{self, KeyValues},
+    locked::resolve_under_locks,
+    new_record::{self, KeyValues, converted_key},
     vals::{self, Vals},
 };
 use crate::{
@@ -24,13 +24,15 @@ use crate::{
         Asked, Error, Plan, Selection, WarningCode, Work,
         compile::{Existing, Target, WriteContext, compile},
         complete::{Means, complete},
+        error::Mistakes,
         lookup::{Filter, Questions, record_locks},
         policy_check::denied,
         read::{Draft, Reader},
-        resolve::Resolved,
+        resolve::{Asking, Intent, Resolved},
         schema_view::with_schemas,
         search_key::SearchKey,
         several::Several,
+        unfound,
     },
     policy::Touch,
 };
@@ -41,8 +43,8 @@ use crate::{
 /// See [`Error`].
 pub async fn create_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Error> {
     let Asked { model, .. } = asked;
-    let vals = Vals::read(caller, asked, &vals::CREATE)?;
-    let mut request = Request::read(caller, model, vals, None, (asked.compat, asked.files)).await?;
+    let (vals, mistakes) = Vals::read_all(caller, asked, &vals::CREATE)?;
+    let mut request = Request::read(caller, model, (vals, None, mistakes), (asked.compat, asked.files)).await?;
     let ((), resolved) = request.resolve_with(caller, Vec::new(), || future::ready(Ok(()))).await?;
     request.plan(caller, resolved, Target::New { external_id: None, probe: None }).await
 }
@@ -55,9 +57,9 @@ pub async fn create_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
 /// See [`Error`].
 pub async fn update_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Error> {
     let Asked { model, .. } = asked;
-    let vals = Vals::read(caller, asked, &vals::UPDATE)?;
-    let key = vals.search_key()?;
-    let mut request = Request::read(caller, model, vals, Some(key), (asked.compat, asked.files)).await?;
+    let (vals, mut mistakes) = Vals::read_all(caller, asked, &vals::UPDATE)?;
+    let key = mistakes.take(vals.search_key());
+    let mut request = Request::read(caller, model, (vals, key, mistakes), (asked.compat, asked.files)).await?;
     let has_lines = request.draft.has_lines();
     let has_lock = has_lines || request.vals.when.is_some();
     let (mut found, resolved) = request.find_and_resolve(caller, has_lock).await?;
@@ -79,9 +81,9 @@ pub async fn update_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Erro
 /// See [`Error`].
 pub async fn create_update_data(caller: &Caller, asked: Asked<'_>) -> Result<Plan, Error> {
     let Asked { model, .. } = asked;
-    let vals = Vals::read(caller, asked, &vals::UPDATE)?;
-    let key = vals.search_key()?;
-    let mut request = Request::read(caller, model, vals, Some(key), (asked.compat, asked.files)).await?;
+    let (vals, mut mistakes) = Vals::read_all(caller, asked, &vals::UPDATE)?;
+    let key = mistakes.take(vals.search_key());
+    let mut request = Request::read(caller, model, (vals, key, mistakes), (asked.compat, asked.files)).await?;
     let (mut found, resolved) = request.find_and_resolve(caller, true).await?;
     request.keep_matching(caller, &mut found).await?;
     request.note_several(caller, &found)?;
@@ -111,32 +113,54 @@ pub(super) struct Request<'r> {
 
 impl<'r> Request<'r> {
     /// Reads the payload, and the key of the records to update.
+    ///
+    /// # Errors
+    /// There are mistakes. Further ones are looked for in Odoo's answers to those lookups that can be asked.
     async fn read(
         caller: &Caller,
         model: &'r str,
-        mut vals: Vals<'r>,
-        key: Option<SearchKey>,
+        (mut vals, key, mut mistakes): (Vals<'r>, Option<SearchKey>, Mistakes),
         (compat, files): (&'r Compat, &'r CallFiles),
     ) -> Result<Self, Error> {
-        caller.policy().decide(Touch::Model(model)).map_err(denied("model"))?;
+        if let Err(error) = caller.policy().decide(Touch::Model(model)).map_err(denied("model")) {
+            return mistakes.and(Err(error));
+        }
         let filter = Filter::of(compat);
-        let company = payload_company(caller, model, &mut vals, filter).await?.or(caller.company());
-        let (draft, questions, wanted, key, key_values, warnings) = with_schemas(caller, |schemas| {
-            let mut warnings = vals.warnings.anew();
-            let mut reader = Reader { schemas, filter, questions: Questions::default(), warnings: &mut warnings };
-            let draft = reader.read(model, &vals.payload, "payload", company)?;
+        let company = payload_company(caller, model, &mut vals, filter).await;
+        let is_of_company = company.is_ok();
+        let company = match company {
+            Err(error @ Error::Odoo(_)) => return mistakes.and(Err(error)),
+            company => mistakes.take(company).flatten().or(caller.company()),
+        };
+        let read = with_schemas(caller, |schemas| {
+            let (mut warnings, mut mistakes) = (vals.warnings.anew(), Mistakes::default());
+            let questions = Questions::default();
+            let mut reader = Reader { schemas, filter, questions, warnings: &mut warnings, mistakes: &mut mistakes };
+            let draft = reader.read(model, &vals.payload, "payload", company);
             let questions = reader.questions;
-            let (mut key, mut key_values) = (key.clone(), None);
-            if let Some(key) = &mut key {
-                key.convert(schemas, filter, model)?;
-                schemas.domain(model, &Value::Array(key.domain()), "search_key")?;
-                key_values = Some(new_record::read(schemas, filter, model, key, &vals.payload)?);
-            }
-            let wanted = Selection::read(schemas, model, &vals.result_field, "result_field")?;
-            Ok((draft, questions, wanted, key, key_values, warnings))
-        })
-        .await?;
+            let key = key.clone().map(|key| converted_key(schemas, filter, model, key, &vals.payload));
+            let (key, key_values) = key.and_then(|key| mistakes.take(key)).unzip();
+            let wanted = mistakes.take(Selection::read(schemas, model, &vals.result_field, "result_field"));
+            schemas.note_denial(mistakes.first_denial());
+            Ok((draft, questions, wanted, (key, key_values), warnings, mistakes))
+        });
+        let (mut draft, questions, wanted, (key, key_values), warnings, met) = match read.await {
+            Err(error) => return mistakes.and(Err(error)),
+            Ok(read) => read,
+        };
         vals.warnings.extend(warnings);
+        mistakes.take(met.and(Ok(())));
+        // Lookups search in the company: without it, they say nothing.
+        if !mistakes.is_empty() && is_of_company {
+            let (auto_create, intent) = (&vals.auto_create, Intent::Refusal);
+            let asking = Asking { filter, company, auto_create, intent };
+            let (questions, draft) = (questions.clone(), std::mem::take(&mut draft));
+            unfound::ask(caller, asking, questions, (model, draft), &mut mistakes).await;
+        }
+        if let Some(error) = mistakes.into_error() {
+            return Err(error.with_candidates(caller).await);
+        }
+        let wanted = wanted.unwrap_or_else(|| Selection { model: model.to_owned(), fields: Vec::new() });
         Ok(Self { model, vals, filter, files, company, draft, questions, wanted, key, key_values })
     }
 
@@ -161,8 +185,9 @@ impl<'r> Request<'r> {
     ) -> Result<(T, Resolved), Error> {
         let Vals { auto_create, warnings, dry_run, .. } = &mut self.vals;
         let questions = std::mem::take(&mut self.questions);
-        let scope = Scope { filter: self.filter, company: self.company, auto_create, is_dry_run: *dry_run };
-        resolve_under_locks(caller, scope, questions, locks, warnings, find).await
+        let intent = if *dry_run { Intent::Show } else { Intent::Write };
+        let asking = Asking { filter: self.filter, company: self.company, auto_create, intent };
+        resolve_under_locks(caller, asking, questions, locks, warnings, find).await
     }
 
     /// Leaves out the records that do not match `when`.
@@ -226,13 +251,31 @@ impl<'r> Request<'r> {
         Ok(Target::Existing(Existing { records: found, before, echo }))
     }
 
+    /// What is wrong with a value that was to be closed, and whatever else is wrong with lookups.
+    fn refusal(self, mut resolved: Resolved, error: Error) -> Error {
+        if matches!(error, Error::Odoo(_)) {
+            return error;
+        }
+        let mut mistakes = Mistakes::default();
+        mistakes.take(resolved.refuse());
+        mistakes.note(error.clone());
+        for (model, draft) in resolved.take_missing_drafts() {
+            unfound::note(&resolved, &model, draft, &mut mistakes);
+        }
+        unfound::note(&resolved, self.model, self.draft, &mut mistakes);
+        mistakes.into_error().unwrap_or(error)
+    }
+
     async fn plan(mut self, caller: &Caller, mut resolved: Resolved, target: Target) -> Result<Plan, Error> {
         let existing = match &target {
             Target::New { .. } => None,
             Target::Existing(existing) => Some(existing.ids()),
         };
         let means = Means { filter: self.filter, files: self.files, is_dry_run: self.vals.dry_run };
-        let named = complete(caller, means, self.model, &mut self.draft, &mut resolved, existing).await?;
+        let named = match complete(caller, means, self.model, &mut self.draft, &mut resolved, existing).await {
+            Ok(named) => named,
+            Err(error) => return Err(self.refusal(resolved, error).with_candidates(caller).await),
+        };
         let mut several = Several::new(caller);
         several.narrow(self.model, &mut self.draft, &resolved, &mut self.vals.warnings).await?;
         several.narrow_missing(&mut resolved, &mut self.vals.warnings).await?;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::{Value, json};
 
 use super::{Shown, Unfit, Use, without_nul};
-use crate::odoo::Choice;
+use crate::{odoo::Choice, plan::hints::Meant};
 
 /// The number of choices that an error names.
 const NAMED: usize = 30;
@@ -39,5 +39,10 @@ fn unknown(choices: Option<&[Choice]>, value: &Value) -> Unfit {
         more => format!(" and {more} more"),
     };
     let named = named.collect::<Vec<_>>().join(", ");
-    Unfit(format!("is {}, which is no choice of this field; the choices are: {named}{more}", Shown(value)))
+    let problem = format!("is {}, which is no choice of this field; the choices are: {named}{more}", Shown(value));
+    let names = choices.iter().flat_map(|choice| [choice.value.as_str(), choice.label.as_str()]);
+    let close = Meant::among(names, value.as_str().unwrap_or_default());
+    let is_meant = |choice: &&Choice| close.name().is_some_and(|name| choice.value == name || choice.label == name);
+    let meant = choices.iter().find(is_meant).map(|choice| choice.value.as_str());
+    Unfit { problem, meant: meant.map(Meant::of).unwrap_or_default() }
 }

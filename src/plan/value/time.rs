@@ -23,7 +23,7 @@ pub(super) fn date(value: &Value) -> Result<Value, Unfit> {
     if utc.date() == written.date() {
         return Ok(json!(written.date().strftime("%Y-%m-%d").to_string()));
     }
-    Err(Unfit(format!(
+    Err(Unfit::new(format!(
         "must be a date, and \"{}\" is the {} where it was written and the {} in UTC; send the date alone",
         value.as_str().unwrap_or_default(),
         written.date(),

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::{
     Counts,
     answers::{as_shown, differs},
-    blocks::{Block, Kind, OWN_GATEWAY, Payload},
+    blocks::{Block, Kind, Payload},
     known_blocks,
     pages::Page,
     world::{Place, World},
@@ -45,7 +45,7 @@ enum Shown {
 
 /// Runs a page; gives what was done, and what is not as the page says.
 pub(super) fn run(page: &Page, world: &World) -> (Counts, Vec<String>) {
-    let place = world.place(page.text.contains(OWN_GATEWAY));
+    let place = world.place(page);
     let (mut counts, mut steps) = (Counts::default(), Vec::new());
     for block in known_blocks(page) {
         add(block, &place, &mut steps, &mut counts);

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, fs, net::TcpListener, path::Path, process::Comm
 
 use tempfile::TempDir;
 
-use super::pages::root;
+use super::{
+    blocks::OWN_GATEWAY,
+    pages::{Page, root},
+};
 use crate::support::{
     gateway::{Gateway, PROGRAM, new_client},
     odoo::{Odoo, odoo},
@@ -50,9 +53,12 @@ impl World {
     }
 
     /// A place to run a page in.
-    pub(super) fn place(&self, starts_its_own: bool) -> Place {
+    pub(super) fn place(&self, page: &Page) -> Place {
+        let starts_its_own = page.text.contains(OWN_GATEWAY);
         let folder = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink(root().join("examples"), folder.path().join("examples")).unwrap();
+        // Where no terminal is, curl would show its progress among the answers.
+        fs::write(folder.path().join(".curlrc"), "silent\nshow-error\n").unwrap();
         let host = |url: &str| url.strip_prefix("http://").unwrap().to_owned();
         let (public, admin) = match starts_its_own {
             true => (free_address(), free_address()),
@@ -71,6 +77,7 @@ impl World {
         let mut variables: BTreeMap<&'static str, String> = BTreeMap::from([
             ("PATH", format!("{}:{}", folder_of_the_program(), std::env::var("PATH").unwrap())),
             ("GATEWAY_URL", format!("http://{public}")),
+            ("CURL_HOME", folder.path().display().to_string()),
             ("NO_PROXY", "127.0.0.1,localhost".to_owned()),
             ("no_proxy", "127.0.0.1,localhost".to_owned()),
             ("WEBSHOP_ODOO_KEY", self.odoo.key.clone()),
@@ -84,6 +91,8 @@ impl World {
             ("127.0.0.1:8080", public.clone()),
             ("127.0.0.1:8081", admin.clone()),
             ("127.0.0.1:8069", host(&self.odoo.url)),
+            // Two pages make the same first record.
+            ("FIRST-", format!("FIRST-{}-", page.name.len())),
             ("database = \"odoo\"", format!("database = \"{}\"", self.odoo.database)),
             ("--database odoo", format!("--database {}", self.odoo.database)),
             ("you@example.com", account.0.clone()),
@@ -131,7 +140,7 @@ impl Place {
 
     /// What is there, as the page says it.
     pub(super) fn as_said(&self, text: &str) -> String {
-        let addresses = self.instead.iter().take(3);
+        let addresses = self.instead.iter().take(4);
         let text = addresses.fold(text.to_owned(), |text, (says, is)| text.replace(is.as_str(), says));
         text.replace(&self.folder.path().display().to_string(), ".")
     }

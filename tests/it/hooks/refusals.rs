@@ -161,6 +161,28 @@ async fn a_hook_takes_posts_at_its_own_path_alone() {
 }
 
 #[tokio::test]
+async fn a_sender_that_knocks_at_a_wrong_path_is_told_so_and_the_operator_which_hook_is_meant() {
+    let contacts = Contacts::start().await;
+    let (body, _) = contact();
+    let nobody = Client::nobody(&contacts.gateway);
+    let mut ids = Vec::new();
+    for path in ["/hooks/sinned", "/hooks/zzzzzzzzz", "/hooks/sined/segment"] {
+        let answer = nobody.send("POST", path, by_github(SECRET, &body), Some(body.clone())).await;
+        assert_eq!((answer.status, &answer.json["error"]["code"]), (404, &json!("no_hook")), "{path}");
+        assert!(!answer.json.to_string().contains("signed"), "a stranger learns of no hook: {answer:?}");
+        ids.push(answer.headers["gateway-call-id"].to_str().unwrap().to_owned());
+    }
+    let failed = contacts.gateway.run_json(&["log", "ls", "--state", "failed", "--error", "no_hook", "--json"]);
+    let mut found: Vec<&str> = failed.iter().map(|call| call["id"].as_str().unwrap()).collect();
+    found.sort_unstable();
+    assert_eq!(found, ids);
+    contacts.gateway.terminate();
+    let (_, said, _) = contacts.gateway.ended().await;
+    assert_eq!(said.matches("did its sender mean `/hooks/signed`?").count(), 2, "{said}");
+    assert_eq!(said.matches("no hook has this path").count(), 3, "{said}");
+}
+
+#[tokio::test]
 async fn a_body_of_which_the_template_makes_nothing_is_refused_and_waits_in_the_log() {
     let template = "if .name == null then empty elif .name == 1 then {payload: {}}, {} elif .name == 2 then {name} \
                     elif .name == 3 then false else error(\"no name like \\(.name)\") end";

@@ -54,7 +54,7 @@ async fn a_hook_is_tried_on_a_file_and_shows_calls_plan_and_what_would_be_refuse
     assert_eq!(contacts_named(&name).await, json!(0));
     let told = bench.shown(&[&["hook", "test", "/hooks/shop", "--body", &good][..], &event].concat());
     for part in
-        ["\nplan\n", "found  res.country.code = \"BE\" -> [", "1. res.partner.create {", "hook        /hooks/shop"]
+        ["\nplan\n", "look up res.country by code \"BE\": ", "1. res.partner.create {", "hook        /hooks/shop"]
     {
         assert!(told.contains(part), "{part}: {told}");
     }

@@ -247,6 +247,7 @@ const fn state_number(state: State) -> u8 {
         State::InDoubt => 2,
         State::Queued => 3,
         State::Ignored => 4,
+        State::DryRun => 5,
     }
 }
 
@@ -257,6 +258,7 @@ pub(in crate::log) const fn state_of(value: u8) -> State {
         1 => State::Failed,
         3 => State::Queued,
         4 => State::Ignored,
+        5 => State::DryRun,
         _ => State::InDoubt,
     }
 }
@@ -275,6 +277,7 @@ pub(super) fn is_complete(first: &Row, last: &Row) -> Option<State> {
         Event::RequestFinished => first.event == Event::RequestReceived,
         _ => first.seq == last.seq,
     };
+    let state = if first.is_dry_run { state.of_dry_run() } else { state };
     (is_alone && is_pair).then_some(state)
 }
 

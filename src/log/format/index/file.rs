@@ -53,6 +53,13 @@ impl OfSealed {
         }
     }
 
+    /// Whether a query finds the index in its file.
+    pub(in crate::log) fn is_there(disk: &Disk, segment: Segment) -> bool {
+        let Ok((file_size, _)) = disk.stat(&segment.sealed()) else { return true };
+        let known = Sealed::open(disk, segment).ok().flatten();
+        known.is_some_and(|sealed| sealed.head.file_size == file_size)
+    }
+
     /// Builds and saves the index, whatever there is in its place.
     pub(in crate::log) fn make_anew(disk: &Disk, segment: Segment) -> io::Result<Self> {
         Self::make(disk, segment, &decompress_what_can_be(&disk.read(&segment.sealed())?))

@@ -9,14 +9,19 @@ use serde::{
 };
 use uuid::Uuid;
 
-use crate::log::format::{
-    event::{Event, State},
-    line::Line,
-    recovery::later_lines,
+use crate::{
+    errors::Code,
+    log::format::{
+        event::{Event, State},
+        line::Line,
+        recovery::later_lines,
+    },
 };
 
 /// A listing shows this many characters of a message.
 const MESSAGE: usize = 160;
+/// What a dry run answers that could be planned.
+const PLANNED: &str = "Dry run: nothing was written";
 /// As many characters of the place of a mistake are kept.
 const PATH: usize = 120;
 
@@ -46,7 +51,9 @@ pub(in crate::log) struct Row {
     /// In a settlement and in an operator's act, who did it.
     pub(in crate::log) login: u32,
     pub(in crate::log) address: u32,
-    /// The state that the line records, if any.
+    /// The line says that its call is a dry run.
+    pub(in crate::log) is_dry_run: bool,
+    /// The state that the line records, if any: see [`state_of`].
     pub(in crate::log) state: Option<State>,
     pub(in crate::log) error: u32,
     /// The place in the payload that the error names, without positions in lists.
@@ -111,6 +118,8 @@ struct Members<'l> {
     #[serde(default)]
     step: u32,
     repeat_of: Option<Uuid>,
+    #[serde(default)]
+    dry_run: bool,
     received: Option<u64>,
     carried_from: Option<u64>,
     #[serde(borrow)]
@@ -137,6 +146,18 @@ enum MessageMember<'l> {
     #[serde(borrow)]
     Text(Cow<'l, str>),
     Elsewhere(IgnoredAny),
+}
+
+/// The member of a received call's line that says whether it is a dry run.
+#[derive(Deserialize)]
+struct Asked {
+    vals: Vals,
+}
+
+#[derive(Deserialize)]
+struct Vals {
+    #[serde(default)]
+    dry_run: bool,
 }
 
 /// The members of a failed call's line that say where in the payload the mistake is.
@@ -237,6 +258,7 @@ impl Making {
             Some(_) if event.is_end() => place_of(line),
             _ => String::new(),
         };
+        let state = state_of(event, &members);
         let (route, message) = match (members.method, members.path) {
             (Some(method), Some(path)) => {
                 let status = members.status.map(|status| format!(" {status}")).unwrap_or_default();
@@ -271,7 +293,8 @@ impl Making {
             client: self.number(&members.client.unwrap_or_default()),
             login: self.number(&login.unwrap_or_default()),
             address: self.number(&members.address.unwrap_or_default()),
-            state: members.state.as_deref().map(State::read),
+            is_dry_run: members.dry_run || event == Event::CallReceived && asks_for_dry_run(line),
+            state,
             error: self.number(&members.error.unwrap_or_default()),
             path: self.number(&path),
             message: self.number(&message[..end]),
@@ -318,6 +341,25 @@ impl Row {
         let texts = [route, model, client, login, address, error, path, message, hook, delivery_id];
         texts.into_iter().chain(records.iter_mut().map(|(model, _)| model))
     }
+}
+
+/// The state that a line records, if any. Logs of before 2026-12 call the repetition of a call by what was answered again and a dry
+/// run that could be planned by what it came to.
+fn state_of(event: Event, members: &Members<'_>) -> Option<State> {
+    let state = members.state.as_deref().map(State::read)?;
+    let is_repetition = members.repeat_of.is_some() || members.error.as_deref() == Some(Code::Replayed.as_str());
+    let is_planned = || matches!(&members.message, Some(MessageMember::Text(text)) if text == PLANNED);
+    Some(match state {
+        State::Failed | State::InDoubt if is_repetition => State::Ignored,
+        State::Done if event == Event::CallFinished && is_planned() => State::DryRun,
+        state => state,
+    })
+}
+
+/// Whether the line's `vals` ask for a dry run. Lines of before 2026-12 say it nowhere else.
+fn asks_for_dry_run(line: &Line<'_>) -> bool {
+    memchr::memmem::find(line.bytes, b"\"dry_run\":true").is_some()
+        && line.parse::<Asked>().is_some_and(|asked| asked.vals.dry_run)
 }
 
 /// The place in the payload that a failed call's line names, without positions in lists: `payload.order_line[2].name` as

@@ -135,6 +135,8 @@ impl Table {
                 self.strays.remove(&row);
             }
             self.filling.add(self.segment.0, &self.making.rows, first, last, state);
+            // That it was a dry run, the last line of an old log does not tell.
+            self.making.rows.rows[row].state = Some(state);
             self.calls.push(lines);
         }
     }

@@ -111,6 +111,12 @@ impl History {
     fn begin(&mut self) {
         let (id, mut members) = self.members();
         members.insert("model".to_owned(), json!(self.random.choice(MODELS)));
+        // As logs of now say it, and as older ones do.
+        match self.random.u32(..12) {
+            0 => drop(members.insert("dry_run".to_owned(), json!(true))),
+            1 => drop(members.insert("vals".to_owned(), json!({"payload": {}, "dry_run": true}))),
+            _ => {}
+        }
         let line = self.line(Event::CallReceived, &members);
         self.open.push((id, members, line));
         while self.random.u32(..3) == 0 {
@@ -119,7 +125,8 @@ impl History {
     }
 
     fn outcome(&mut self, members: &mut Map<String, Value>) {
-        let state = self.random.choice(["done", "done", "failed", "in_doubt", "queued", "ignored"]).unwrap();
+        let states = ["done", "done", "failed", "in_doubt", "queued", "ignored", "dry_run"];
+        let state = self.random.choice(states).unwrap();
         members.insert("state".to_owned(), json!(state));
         members.insert("duration_ms".to_owned(), json!(self.random.f64() * 100.0));
         members.insert("caller".to_owned(), json!({"login": format!("user{}", self.random.u8(..3))}));
@@ -271,8 +278,8 @@ impl History {
                 8 => filter.delivery = Some(format!("evt_{}", random.u8(..21))),
                 9 => filter.delivery = random.choice(&self.ended).map(Uuid::to_string),
                 _ => {
-                    use CallState::{Done, Failed, Ignored, InDoubt, Queued, Running};
-                    filter.state = random.choice([Done, Failed, Ignored, InDoubt, Queued, Running]);
+                    use CallState::{Done, DryRun, Failed, Ignored, InDoubt, Queued, Running};
+                    filter.state = random.choice([Done, DryRun, Failed, Ignored, InDoubt, Queued, Running]);
                 }
             }
         }

@@ -48,7 +48,7 @@ impl Settler<'_> {
         let mut commands: Vec<Value> = removed.into_iter().map(|id| json!([2, id, 0])).collect();
         for (old, line) in edited {
             let command = at.position(commands.len());
-            let values = self.edits(&model, line, old, &command.position(VALUES), settled)?;
+            let values = self.edits(&model, line, old, &command.position(VALUES), settled);
             if !values.is_empty() {
                 commands.push(Value::Array(vec![json!(1), json!(old.id), Value::Object(values)]));
             }
@@ -58,7 +58,7 @@ impl Settler<'_> {
             let command = at.position(commands.len());
             let (field, model, inverse) = (field.to_owned(), model.clone(), inverse.clone());
             place.lines.push(steps::Line { field, model: model.clone(), inverse, index, of });
-            let values = self.record(&model, line.draft, None, &command.position(VALUES), place, settled)?;
+            let values = self.record(&model, line.draft, None, &command.position(VALUES), place, settled);
             commands.push(new_record(values));
             place.lines.pop();
         }
@@ -74,7 +74,7 @@ impl Settler<'_> {
         old: &OldRecord,
         at: &Trail<'_>,
         settled: &mut Settled,
-    ) -> Result<Map<String, Value>, Error> {
+    ) -> Map<String, Value> {
         let is_held = |(name, slot, comparison): (&str, &Slot, Comparison)| {
             matches!(slot, Slot::Lines(_)) || comparison != Comparison::Never && self.is_held(name, slot, old)
         };
@@ -94,7 +94,7 @@ impl Settler<'_> {
             // Nothing is written where no record is.
             Some([]) => Ok(Changes { created: lines, ..Changes::default() }),
             Some([record]) => match mode {
-                LinesMode::Replace => self.replace(field, lines, is_ordered, lines_of(record, field), &path),
+                LinesMode::Replace => self.replace(field, &model, lines, is_ordered, lines_of(record, field), &path),
                 LinesMode::Merge { key } => self.merge(field, &model, &key, lines, lines_of(record, field)),
                 LinesMode::Add => Ok(Changes { created: lines, ..Changes::default() }),
                 LinesMode::Remove => self.remove(field, lines, lines_of(record, field).iter()),
@@ -122,7 +122,7 @@ impl Settler<'_> {
             return Err(nothing_to_remove(path));
         }
         for line in lines.iter().filter(|line| line.id.is_some()) {
-            self.warnings.note_unwritten(model, "id", &format!("{}.id", line.path))?;
+            self.mistakes.take(self.warnings.note_unwritten(model, "id", &format!("{}.id", line.path)));
         }
         Ok(Changes { created: lines, ..Changes::default() })
     }
@@ -130,6 +130,7 @@ impl Settler<'_> {
     fn replace<'o>(
         &mut self,
         field: &str,
+        model: &str,
         lines: Vec<Line>,
         is_ordered: bool,
         old: &'o [OldRecord],
@@ -140,8 +141,9 @@ impl Settler<'_> {
         // Lines that are named are not taken for others.
         let mut named = HashMap::new();
         for line in &lines {
-            if let Some(id) = line.id {
-                named.insert(id, free.take(field, id, line)?);
+            let Some(id) = line.id else { continue };
+            if let Some(old) = self.mistakes.take(free.take(model, field, id, line)) {
+                named.insert(id, old);
             }
         }
         for line in lines {
@@ -214,7 +216,8 @@ impl Settler<'_> {
         let mut seen: HashMap<String, String> = HashMap::new();
         for mut line in lines {
             if let Some(id) = line.id {
-                changes.edited.push((free.take(field, id, &line)?, line));
+                let old = self.mistakes.take(free.take(model, field, id, &line));
+                changes.edited.extend(old.map(|old| (old, line)));
                 continue;
             }
             let forms: Option<Vec<String>> =
@@ -227,19 +230,22 @@ impl Settler<'_> {
             let form = key_of(forms.into_iter());
             if let Some(first) = seen.insert(form.clone(), line.path.clone()) {
                 let problem = format!("has the same {} as `{first}`: a line is given once", names(key));
-                return Err(Error::WrongKind { path: line.path, problem });
+                self.mistakes.note(Error::WrongKind { path: line.path, problem });
+                continue;
             }
             match by_key.get(&form).map(Vec::as_slice) {
                 None => changes.created.push(line),
                 Some([one]) => {
-                    free.take(field, one.id, &line)?;
+                    if self.mistakes.take(free.take(model, field, one.id, &line)).is_none() {
+                        continue;
+                    }
                     // It has these values. A model may refuse to write them, even unchanged.
                     line.leave_out(key);
                     changes.edited.push((one, line));
                 }
                 Some(several) => {
                     let value: Vec<String> = key.iter().map(|name| self.shown_value(&line, name)).collect();
-                    return Err(Error::Ambiguous(Box::new(Ambiguous {
+                    self.mistakes.note(Error::Ambiguous(Box::new(Ambiguous {
                         path: line.path,
                         field: field.to_owned(),
                         value: value.join(", "),
@@ -265,7 +271,7 @@ impl Settler<'_> {
                 if let Slot::One { question, .. } = slot
                     && self.matches[*question].len() > 1
                 {
-                    return Err(self.ambiguous(name, *question, format!("{}.{name}", line.path)));
+                    self.mistakes.note(self.ambiguous(name, *question, format!("{}.{name}", line.path)));
                 }
             }
             let is_meant = |old: &&OldRecord| {
@@ -275,7 +281,7 @@ impl Settler<'_> {
             let ids: Vec<i64> = old.clone().filter(is_meant).map(|old| old.id).collect();
             if ids.is_empty() {
                 let message = format!("`{}` names no line of `{field}`; nothing was removed for it", line.path);
-                self.warnings.note(WarningCode::NoMatch, line.path, message)?;
+                self.mistakes.take(self.warnings.note(WarningCode::NoMatch, line.path, message));
             }
             removed.extend(ids);
         }

@@ -2,9 +2,11 @@
 
 use super::*;
 use crate::{
-    config::{CompanyFilter, Config, LookupKeys},
+    config::{CompanyFilter, Config, Dialect, LookupKeys},
     odoo::Schema,
-    plan::{lookup::Filter, read::Reader, schema_view::SchemaView, wording::shown},
+    plan::{
+        error::Mistakes, lookup::Filter, positions::position, read::Reader, schema_view::SchemaView, wording::shown,
+    },
     policy::Policy,
 };
 
@@ -50,10 +52,18 @@ fn schemas() -> SchemaView<'static> {
 fn translate(payload: Value, found: &[(&str, &[i64])], strict: bool) -> Result<(Value, Vec<String>), Error> {
     let schemas = schemas();
     let mut warnings = Warnings::new(strict);
-    let filter = Filter { mode: CompanyFilter::Prefer, skip: &[], keys: LookupKeys::First, ignore_case: &[] };
-    let mut reader = Reader { schemas: &schemas, filter, questions: Questions::default(), warnings: &mut warnings };
-    let draft = reader.read("order", payload.as_object().unwrap(), "payload", Some(1))?;
+    let filter = Filter {
+        mode: CompanyFilter::Prefer,
+        skip: &[],
+        keys: LookupKeys::First,
+        ignore_case: &[],
+        dialect: Dialect::Current,
+    };
+    let (questions, mut mistakes) = (Questions::default(), Mistakes::default());
+    let mut reader = Reader { schemas: &schemas, filter, questions, warnings: &mut warnings, mistakes: &mut mistakes };
+    let draft = reader.read("order", payload.as_object().unwrap(), "payload", Some(1));
     let questions = reader.questions;
+    mistakes.and(Ok(()))?;
     let matches = Matches::of(&questions, |question| {
         let value = shown(&question.value);
         found.iter().find(|(known, _)| *known == value).map_or_else(Vec::new, |(_, ids)| ids.to_vec())
@@ -240,11 +250,18 @@ fn lines_that_cannot_be_merged_are_refused_where_they_stand() {
 fn the_same_lookup_in_many_lines_is_one_question() {
     let schemas = schemas();
     let mut warnings = Warnings::new(true);
-    let filter = Filter { mode: CompanyFilter::Prefer, skip: &[], keys: LookupKeys::First, ignore_case: &[] };
-    let mut reader = Reader { schemas: &schemas, filter, questions: Questions::default(), warnings: &mut warnings };
+    let filter = Filter {
+        mode: CompanyFilter::Prefer,
+        skip: &[],
+        keys: LookupKeys::First,
+        ignore_case: &[],
+        dialect: Dialect::Current,
+    };
+    let (questions, mut mistakes) = (Questions::default(), Mistakes::default());
+    let mut reader = Reader { schemas: &schemas, filter, questions, warnings: &mut warnings, mistakes: &mut mistakes };
     let lines: Vec<Value> = (0..50).map(|n| json!({"partner_id": {"ref": format!("R{}", n % 3)}})).collect();
     let payload = json!({"partner_id": {"ref": "R0"}, "line_ids": lines});
-    reader.read("order", payload.as_object().unwrap(), "payload", Some(1)).unwrap();
+    reader.read("order", payload.as_object().unwrap(), "payload", Some(1));
     assert_eq!(reader.questions.iter().count(), 3);
 }
 
@@ -262,7 +279,9 @@ fn what_is_left_out_is_said_and_is_an_error_where_strict() {
             "no_match payload.tag_ids.records[1]"
         ]
     );
-    assert!(matches!(translate(payload, found, true).unwrap_err(), Error::Strict(_)));
+    let refused = translate(payload, found, true).unwrap_err();
+    assert!(refused.each().iter().all(|mistake| matches!(mistake, Error::Strict(_))), "{refused:?}");
+    assert_eq!(refused.each().len(), 2);
 }
 
 #[test]
@@ -316,4 +335,82 @@ fn values_of_the_wrong_kind_are_refused_where_they_stand() {
         "payload.partner_id",
         "'partner_id': the model `partner` has no field `no_such` to look up by",
     );
+}
+
+/// A field of an order or of a line: its name, a value that is right, and one with one mistake.
+type Field = (&'static str, fn() -> Value, fn() -> Value);
+
+const OF_ORDER: [Field; 5] = [
+    ("name", || json!("A"), || json!(["A"])),
+    ("total", || json!(1.5), || json!("much")),
+    ("partner_id", || json!({"ref": "R1"}), || json!({"reff": "R1"})),
+    ("tag_ids", || json!({"records": [{"name": "a"}]}), || json!({"records": [{"name": "a"}, "b"]})),
+    ("company_id", || json!(1), || json!("ACME")),
+];
+const OF_LINE: [Field; 3] = [
+    ("qty", || json!(2), || json!({"n": 2})),
+    ("partner_id", || json!({"ref": "R1"}), || json!({"ref": null})),
+    ("tag_ids", || json!([4]), || json!({"mode": "ad", "records": []})),
+];
+
+/// A record with these fields, and the number of mistakes in it.
+fn record(fields: &[Field], random: &mut fastrand::Rng) -> (Map<String, Value>, usize) {
+    let (mut record, mut mistakes) = (Map::new(), 0);
+    for (name, right, wrong) in fields {
+        match random.u8(..3) {
+            0 => {}
+            1 => drop(record.insert((*name).to_owned(), right())),
+            _ => {
+                record.insert((*name).to_owned(), wrong());
+                mistakes += 1;
+            }
+        }
+    }
+    (record, mistakes)
+}
+
+#[test]
+fn a_payload_with_so_many_mistakes_gives_so_many_errors_in_their_order() {
+    let mut random = fastrand::Rng::with_seed(20);
+    for _ in 0..300 {
+        let (mut order, mut expected) = record(&OF_ORDER, &mut random);
+        let lines = (0..random.usize(..4)).map(|_| {
+            let (line, mistakes) = record(&OF_LINE, &mut random);
+            expected += mistakes;
+            Value::Object(line)
+        });
+        let lines = lines.collect();
+        order.insert("line_ids".to_owned(), lines);
+        let payload = Value::Object(order);
+        let refused = match translate(payload.clone(), &[("R1", &[7]), ("a", &[1])], false) {
+            Ok(_) => Vec::new(),
+            Err(error) => error.each().iter().map(|error| error.path().unwrap_or_default().to_owned()).collect(),
+        };
+        assert_eq!(refused.len(), expected, "{payload}: {refused:?}");
+        let vals = json!({"payload": payload});
+        let placed = |path: &String| position(path, vals.as_object().unwrap());
+        assert!(refused.is_sorted_by_key(placed), "{payload}: {refused:?}");
+    }
+}
+
+#[test]
+fn lookups_that_find_nothing_or_too_much_are_all_told() {
+    let payload = json!({
+        "partner_id": {"ref": "R9"},
+        "tag_ids": {"records": [{"name": "x"}, {"code": "y"}]},
+        "line_ids": [{"partner_id": {"ref": "R1"}}, {"qty": 1}, {"partner_id": {"ref": "two"}}],
+    });
+    let refused = translate(payload, &[("R1", &[7]), ("two", &[1, 2])], false).unwrap_err();
+    let told: Vec<_> = refused.each().iter().map(|error| (error.code().as_str(), error.path().unwrap())).collect();
+    assert_eq!(
+        told,
+        [
+            ("no_match", "payload.partner_id"),
+            ("no_match", "payload.tag_ids.records[0]"),
+            ("no_match", "payload.tag_ids.records[1]"),
+            ("ambiguous_match", "payload.line_ids[2].partner_id"),
+        ]
+    );
+    let no_match = &refused.each_told()[0];
+    assert_eq!((&no_match["model"], &no_match["key"]), (&json!("partner"), &json!({"ref": "R9"})));
 }

@@ -2,24 +2,20 @@
 
 use std::collections::HashMap;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::listed::Listed;
 use crate::{
     fetch::CallFiles,
     odoo::Caller,
     plan::{
-        Error, Selection, Warnings,
+        Error, Selection,
+        error::Mistakes,
         lookup::{Filter, Questions},
         name_limits,
         read::{Draft, Reader},
-        routes::{
-            company,
-            new_record::{self, KeyValues},
-            vals::Vals,
-            write::Request,
-        },
-        schema_view::{SchemaView, with_schemas},
+        routes::{company, new_record::converted_key, vals::Vals, write::Request},
+        schema_view::with_schemas,
         search_key::SearchKey,
     },
 };
@@ -27,11 +23,24 @@ use crate::{
 /// A record whose payload was read.
 pub(super) type Read<'r> = Result<Request<'r>, Error>;
 
+/// All records, as they were read.
+pub(super) struct ReadAll<'r> {
+    pub(super) records: Vec<Read<'r>>,
+    /// The questions of all of them.
+    pub(super) questions: Questions,
+    /// What is wanted of each.
+    pub(super) wanted: Selection,
+    /// What could be read of the records with mistakes, with their numbers.
+    pub(super) wrong: Vec<(usize, Draft)>,
+}
+
 /// A record whose parameters were read, with the key that finds it.
 struct Asking<'r> {
     vals: Vals<'r>,
     key: Option<SearchKey>,
     company: Option<i64>,
+    /// What is wrong with its key.
+    mistakes: Mistakes,
 }
 
 /// Reads all payloads, with the questions of all, and what is wanted of each record.
@@ -44,7 +53,7 @@ pub(super) async fn read_all<'r>(
     common: &Vals<'r>,
     listed: &'r Listed<'r>,
     (filter, files): (Filter<'r>, &'r CallFiles),
-) -> Result<(Vec<Read<'r>>, Questions, Selection), Error> {
+) -> Result<ReadAll<'r>, Error> {
     let mut records = ask(common, listed);
     resolve_companies(caller, model, filter, &mut records).await?;
     let own_company = caller.company();
@@ -62,9 +71,10 @@ fn ask<'l>(common: &Vals<'l>, listed: &'l Listed<'l>) -> Vec<Result<Asking<'l>, 
             name_limits::check_keys(&key, "search_key")?;
             SearchKey::read(key)
         });
-        let (vals, key) = (common.of_record(payload), key.transpose()?);
+        let mut mistakes = Mistakes::default();
+        let (vals, key) = (common.of_record(payload), key.and_then(|key| mistakes.take(key)));
         let company = vals.payload.get(company::FIELD).and_then(Value::as_i64);
-        Ok(Asking { vals, key, company })
+        Ok(Asking { vals, key, company, mistakes })
     };
     (0..listed.len()).map(of_record).collect()
 }
@@ -109,50 +119,51 @@ async fn read<'r>(
     common: &Vals<'r>,
     (filter, files): (Filter<'r>, &'r CallFiles),
     records: Vec<Result<Asking<'r>, Error>>,
-) -> Result<(Vec<Read<'r>>, Questions, Selection), Error> {
+) -> Result<ReadAll<'r>, Error> {
     let (drafts, questions, wanted) = with_schemas(caller, |schemas| {
         let mut questions = Questions::default();
         let mut drafts = Vec::with_capacity(records.len());
         for (number, record) in records.iter().enumerate() {
-            let Ok(Asking { vals, key, company }) = record else {
+            let Ok(Asking { vals, key, company, mistakes }) = record else {
                 drafts.push(None);
                 continue;
             };
-            let mut warnings = common.warnings.anew();
-            let mut reader = Reader { schemas, filter, questions, warnings: &mut warnings };
+            let (mut warnings, mut mistakes) = (common.warnings.anew(), mistakes.clone());
+            let mut reader = Reader { schemas, filter, questions, warnings: &mut warnings, mistakes: &mut mistakes };
             let draft = reader.read(model, &vals.payload, &format!("payload[{number}]"), *company);
             questions = reader.questions;
-            let key = key.clone().map(|key| converted(schemas, filter, model, key, &vals.payload)).transpose();
-            drafts.push(Some(key.and_then(|key| Ok((draft?, key, warnings)))));
+            let key = key.clone().map(|key| converted_key(schemas, filter, model, key, &vals.payload));
+            let key = key.and_then(|key| mistakes.take(key));
+            drafts.push(Some((draft, key, warnings, mistakes)));
         }
         let wanted = Selection::read(schemas, model, &common.result_field, "result_field")?;
         Ok((drafts, questions, wanted))
     })
     .await?;
     let nothing = Selection { model: model.to_owned(), fields: Vec::new() };
-    let request = |(record, read): (Result<Asking<'r>, Error>, Option<Result<_, Error>>)| {
-        let Asking { mut vals, company, .. } = record?;
-        let Some(read) = read else { return Err(Error::NoSearchKey) };
-        let (draft, key, warnings): (Draft, Option<(SearchKey, KeyValues)>, Warnings) = read?;
+    let mut all = ReadAll { records: Vec::with_capacity(drafts.len()), questions, wanted, wrong: Vec::new() };
+    for (number, (record, read)) in records.into_iter().zip(drafts).enumerate() {
+        let (Asking { mut vals, company, .. }, (draft, key, warnings, mistakes)) = match (record, read) {
+            (Ok(asking), Some(read)) => (asking, read),
+            (Err(error), _) => {
+                all.records.push(Err(error));
+                continue;
+            }
+            (Ok(_), None) => {
+                all.records.push(Err(Error::NoSearchKey));
+                continue;
+            }
+        };
+        if let Some(error) = mistakes.into_error() {
+            all.records.push(Err(error));
+            all.wrong.push((number, draft));
+            continue;
+        }
         let (key, key_values) = key.unzip();
         vals.warnings.extend(warnings);
-        let wanted = nothing.clone();
-        let questions = Questions::default();
-        Ok(Request { model, vals, filter, files, company, draft, questions, wanted, key, key_values })
-    };
-    Ok((records.into_iter().zip(drafts).map(request).collect(), questions, wanted))
-}
-
-/// A search key with its values as Odoo compares them, and what of it goes into a new record.
-fn converted(
-    schemas: &SchemaView<'_>,
-    filter: Filter<'_>,
-    model: &str,
-    mut key: SearchKey,
-    payload: &Map<String, Value>,
-) -> Result<(SearchKey, KeyValues), Error> {
-    key.convert(schemas, filter, model)?;
-    schemas.domain(model, &Value::Array(key.domain()), "search_key")?;
-    let values = new_record::read(schemas, filter, model, &key, payload)?;
-    Ok((key, values))
+        let (wanted, questions) = (nothing.clone(), Questions::default());
+        let request = Request { model, vals, filter, files, company, draft, questions, wanted, key, key_values };
+        all.records.push(Ok(request));
+    }
+    Ok(all)
 }

@@ -5,10 +5,10 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::super::values::canonical;
-use crate::plan::{Error, Nearby, old_lines::OldRecord, read::Line};
+use crate::plan::{Error, Nearby, NoMatch, old_lines::OldRecord, read::Line};
 
 /// The lines that are free.
 pub(super) struct Free<'o> {
@@ -34,11 +34,13 @@ impl<'o> Free<'o> {
     ///
     /// # Errors
     /// There is no such line, or it is given twice.
-    pub(super) fn take(&mut self, field: &str, id: i64, line: &Line) -> Result<&'o OldRecord, Error> {
+    pub(super) fn take(&mut self, model: &str, field: &str, id: i64, line: &Line) -> Result<&'o OldRecord, Error> {
         let path = if line.id.is_some() { format!("{}.id", line.path) } else { line.path.clone() };
         let Some(&place) = self.by_id.get(&id) else {
             let (field, value) = (field.to_owned(), format!("id = {id}"));
-            return Err(Error::NoMatch { path, field, value, nearby: Nearby::default() });
+            let key = Map::from_iter([("id".to_owned(), json!(id))]);
+            let (model, nearby) = (model.to_owned(), Nearby::default());
+            return Err(Error::NoMatch(Box::new(NoMatch { path, field, value, model, key, nearby })));
         };
         if std::mem::replace(&mut self.taken[place], true) {
             let problem = format!("is the line {id}, which is given twice");

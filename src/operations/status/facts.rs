@@ -9,77 +9,91 @@ use crate::{
     log::Error,
     log::Filter,
     operations::calls::{Calls, Query},
+    store::Depth,
 };
 
 /// Facts are asked for again after this time at the earliest, by all readers together.
-pub(super) const FRESH: Duration = Duration::from_secs(3);
+pub const FRESH: Duration = Duration::from_secs(3);
 /// And at least so often, while somebody looks, however long they take.
-pub(super) const STALE: Duration = Duration::from_secs(10);
+pub const STALE: Duration = Duration::from_secs(10);
 /// In between, they take at most this part of the time.
-pub(super) const SHARE: u32 = 200;
+pub const SHARE: u32 = 200;
 /// So many calls in doubt are counted.
-pub(super) const MOST_IN_DOUBT: usize = 500;
+pub const MOST_IN_DOUBT: usize = 500;
 /// A difference of clocks below this one is of the network.
 const NOTABLE: SignedDuration = SignedDuration::from_secs(5);
 
 #[derive(Debug)]
-pub(super) struct Facts {
+pub struct Facts {
     /// Neither settled nor repeated with success; at most [`MOST_IN_DOUBT`].
-    pub(super) in_doubt: u64,
-    pub(super) odoo: Odoo,
-    pub(super) log: Log,
-    pub(super) store: Store,
-    pub(super) queues: Vec<Queue>,
+    pub in_doubt: u64,
+    pub odoo: Odoo,
+    pub log: Log,
+    pub store: Store,
+    pub queues: Vec<Queue>,
+    /// The secrets that are missing.
+    pub missing: Vec<Missing>,
+}
+
+/// A client that is not served, or a hook that can fetch nothing, since its secret is missing.
+#[derive(Debug)]
+pub struct Missing {
+    /// In words: what is degraded.
+    pub degraded: String,
+    pub why: String,
 }
 
 #[derive(Debug)]
-pub(super) struct Odoo {
-    pub(super) url: String,
-    pub(super) database: String,
+pub struct Odoo {
+    pub url: String,
+    pub database: String,
     /// Its version and edition, or why it does not answer.
-    pub(super) version: Result<String, String>,
-    pub(super) in_flight: u64,
-    pub(super) waiting: u64,
+    pub version: Result<String, String>,
+    /// Whether it serves the configured database; none where that is not known.
+    pub has_database: Option<bool>,
+    pub in_flight: u64,
+    pub waiting: u64,
     /// How far its clock is from the gateway's, in words.
-    pub(super) clock: String,
+    pub clock: String,
 }
 
 #[derive(Debug)]
-pub(super) struct Log {
-    pub(super) since: Option<Timestamp>,
+pub struct Log {
+    pub since: Option<Timestamp>,
     /// Of its segments, in bytes.
-    pub(super) size: u64,
-    pub(super) most: u64,
-    pub(super) free: Option<u64>,
-    pub(super) min_free: u64,
+    pub size: u64,
+    pub most: u64,
+    pub free: Option<u64>,
+    pub min_free: u64,
     /// Why it takes no line.
-    pub(super) failure: Option<String>,
+    pub failure: Option<String>,
 }
 
 #[derive(Debug)]
-pub(super) struct Store {
-    pub(super) kind: &'static str,
+pub struct Store {
+    pub kind: &'static str,
     /// Why it does not answer.
-    pub(super) failure: Option<String>,
+    pub failure: Option<String>,
 }
 
 /// The queue of a client.
 #[derive(Debug)]
-pub(super) struct Queue {
-    pub(super) client: String,
-    pub(super) queued: u64,
+pub struct Queue {
+    pub client: String,
+    pub queued: u64,
     /// How long the oldest has waited.
-    pub(super) oldest: Option<String>,
-    pub(super) dead: u64,
-    pub(super) in_doubt: u64,
-    pub(super) blocked: u64,
-    pub(super) paused: Option<String>,
+    pub oldest: Option<String>,
+    pub oldest_seconds: Option<u64>,
+    pub dead: u64,
+    pub in_doubt: u64,
+    pub blocked: u64,
+    pub paused: Option<String>,
 }
 
 impl Facts {
     /// # Errors
     /// The log cannot be read.
-    pub(super) async fn of(service: &Service, calls: &Calls) -> Result<Self, Error> {
+    pub async fn of(service: &Service, calls: &Calls) -> Result<Self, Error> {
         let filter = Filter { in_doubt: true, ..Filter::default() };
         let in_doubt = calls.page(Query { filter, limit: Some(MOST_IN_DOUBT), cursor: None });
         let (in_doubt, extent, version, depths) =
@@ -89,11 +103,13 @@ impl Facts {
         let (in_flight, waiting) = service.odoo.load();
         let failure = depths.as_ref().err().map(ToString::to_string);
         let now = service.store.now();
+        let waited = |depth: &Depth| {
+            let oldest = depth.oldest.filter(|_| depth.queued > 0);
+            oldest.map(|at| SignedDuration::from_millis(now.saturating_sub(at).max(0)))
+        };
         let queues = depths.unwrap_or_default().into_iter().map(|depth| Queue {
-            oldest: depth.oldest.filter(|_| depth.queued > 0).map(|at| {
-                let waited = SignedDuration::from_millis(now.saturating_sub(at).max(0));
-                in_words(waited)
-            }),
+            oldest: waited(&depth).map(in_words),
+            oldest_seconds: waited(&depth).map(|waited| waited.as_secs().unsigned_abs()),
             client: depth.client,
             queued: depth.queued,
             dead: depth.dead,
@@ -107,6 +123,7 @@ impl Facts {
                 url: config.upstream.url.to_string(),
                 database: service.odoo.database().to_owned(),
                 version: version.map(|release| release.to_string()).map_err(|error| error.for_operator()),
+                has_database: service.odoo.known_database(),
                 in_flight: in_flight as u64,
                 waiting: waiting as u64,
                 clock: clock(service.odoo.clock_ahead()),
@@ -121,17 +138,30 @@ impl Facts {
             },
             store: Store { kind: if service.store.is_shared() { "PostgreSQL" } else { "SQLite" }, failure },
             queues: queues.collect(),
+            missing: missing(service),
         })
     }
 
     /// How many ordering keys wait for an earlier call.
-    pub(super) fn blocked(&self) -> u64 {
+    pub fn blocked(&self) -> u64 {
         self.sum(|queue| queue.blocked)
     }
 
-    pub(super) fn sum(&self, of: fn(&Queue) -> u64) -> u64 {
+    pub fn sum(&self, of: fn(&Queue) -> u64) -> u64 {
         self.queues.iter().map(of).sum()
     }
+}
+
+fn missing(service: &Service) -> Vec<Missing> {
+    let clients = service.clients.missing().map(|(client, lack)| Missing {
+        degraded: format!("The client {client} is not served: a secret is missing"),
+        why: lack.to_string(),
+    });
+    let hooks = service.hooks.missing().map(|(hook, lack)| Missing {
+        degraded: format!("The hook {hook} can fetch nothing: a secret is missing"),
+        why: lack.to_string(),
+    });
+    clients.chain(hooks).collect()
 }
 
 fn clock(ahead: SignedDuration) -> String {
@@ -143,7 +173,7 @@ fn clock(ahead: SignedDuration) -> String {
 }
 
 /// A span, roughly: `7 s`, `12 min`, `3 h`, `4 d`.
-pub(super) fn in_words(span: SignedDuration) -> String {
+pub fn in_words(span: SignedDuration) -> String {
     match span.as_secs() {
         seconds @ ..120 => format!("{seconds} s"),
         seconds @ 120..7200 => format!("{} min", seconds / 60),

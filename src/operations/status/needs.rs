@@ -14,17 +14,17 @@ const HOUR: usize = 3;
 
 /// One thing to be looked at.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Need {
+pub struct Need {
     /// `bad` or `doubt`.
-    pub(super) class: &'static str,
-    pub(super) title: String,
-    pub(super) words: String,
-    /// Where it is seen, if there is such a page.
-    pub(super) link: String,
+    pub class: &'static str,
+    pub title: String,
+    pub words: String,
+    /// The page of the console where it is seen, if there is one.
+    pub link: String,
 }
 
 /// `day` is the overview of the last 24 hours.
-pub(super) fn of(facts: &Facts, day: &Overview, config: &Config) -> Vec<Need> {
+pub fn of(facts: &Facts, day: &Overview, config: &Config) -> Vec<Need> {
     let mut needs = Vec::new();
     machinery(facts, &mut needs);
     calls(facts, day, &mut needs);
@@ -52,6 +52,16 @@ fn machinery(facts: &Facts, needs: &mut Vec<Need>) {
     }
     if let Err(why) = &facts.odoo.version {
         needs.push(need("bad", "Odoo does not answer", why, ""));
+    }
+    if facts.odoo.has_database == Some(false) {
+        let words = format!(
+            "Every call fails. Look at [upstream] database (`{}`) and at --db-filter of Odoo.",
+            facts.odoo.database
+        );
+        needs.push(need("bad", "Odoo does not serve the configured database", words, ""));
+    }
+    for missing in &facts.missing {
+        needs.push(need("bad", missing.degraded.clone(), missing.why.clone(), "/clients"));
     }
 }
 
