@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::{
     call::Service,
+    config::Config,
     console::Console,
     control::Posted,
     current::Current,
@@ -21,7 +22,7 @@ use crate::{
     limits::{ConcurrencyLimit, Exceeded},
     log::{Acted, NotSettled, Operator, Settlement},
     memory::Memory,
-    metrics::Reading,
+    metrics::{Form, Reading},
     odoo,
     operations::{
         queue::depths_to_json,
@@ -34,9 +35,6 @@ use crate::{
 
 /// The room for what an operator's request has beside the recorded body.
 const ENVELOPE: u64 = 64 << 10;
-
-/// What Prometheus reads (OpenMetrics 1.0).
-const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What stands behind the admin listener.
 #[derive(Debug, Clone)]
@@ -62,7 +60,7 @@ impl Front for Private {
         match (request.method(), request.uri().path()) {
             (&Method::GET, "/health") => respond::json_response(StatusCode::OK, &json!({"status": "pass"})),
             (&Method::GET, "/ready") => ready(calls).await,
-            (&Method::GET, "/metrics") => self.metrics(&site),
+            (&Method::GET, "/metrics") => self.metrics(&site, Form::wanted(request.headers())),
             (&Method::GET, "/queue") if !wants_page(request.headers()) => queue(calls).await,
             (&Method::GET, "/status") => self.status(&site, request.headers()).await,
             (&Method::POST, "/replay") => replay(calls, &self.posted, peer, request).await,
@@ -99,23 +97,36 @@ impl Private {
         }
     }
 
-    fn metrics(&self, site: &Site) -> Response {
+    fn metrics(&self, site: &Site, form: Form) -> Response {
         let calls = &site.calls;
+        let Config { limits, upstream, log, .. } = &*calls.config;
         let (odoo_in_flight, odoo_waiting) = calls.odoo.load();
         let (log_waiting, log_free) = calls.log.load();
-        let text = calls.metrics.render(Reading {
+        let breaker = calls.odoo.limit();
+        let breaker = breaker.breaker();
+        let reading = Reading {
             connections: self.public.open(),
+            max_connections: limits.connections.get(),
             requests: site.requests.open(),
+            max_requests: limits.requests.get(),
             body_bytes: calls.memory.held(),
+            max_body_bytes: limits.bodies.as_u64(),
             odoo_in_flight,
+            max_odoo_in_flight: usize::from(upstream.max_in_flight.get()),
             odoo_waiting,
-            odoo_up: calls.odoo.limit().breaker().is_up(),
+            max_odoo_waiting: upstream.queue,
+            odoo_up: breaker.is_up(),
+            is_breaker_open: breaker.is_open(),
             log_up: calls.log.check().is_ok(),
             log_waiting,
             log_free,
-        });
+            log_min_free: log.min_free.as_u64(),
+            max_log_bytes: log.max_total.as_u64(),
+        };
+        calls.metrics.watch(|watched| watched.database_up = calls.odoo.known_database());
+        let text = calls.metrics.render(reading, form);
         let mut response = http::Response::new(Full::new(text.into()).map_err(|never| match never {}).boxed_unsync());
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(METRICS));
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(form.content_type()));
         response
     }
 }

@@ -13,7 +13,7 @@ use crate::{
         AnsweredBefore, OpenKeys, QueueRoom, Service, Turns,
         auth::clients::{self, Clients},
     },
-    config::Config,
+    config::{self, Config},
     fetch::{self, Fetcher},
     hook::{self, Captures, Hooks},
     http::{Site, serve::tls},
@@ -24,6 +24,7 @@ use crate::{
     odoo::{self, Odoo},
     proxy::{self, Proxy},
     store::{self, Clock, Spans, Store},
+    telemetry::{self, Telemetry},
 };
 
 /// What a reload leaves as it is.
@@ -39,6 +40,7 @@ struct Kept {
     turns: Turns,
     room: Arc<QueueRoom>,
     stop: CancellationToken,
+    telemetry: Telemetry,
 }
 
 /// Why the gateway cannot start, or not with a new configuration.
@@ -60,6 +62,8 @@ pub enum Error {
     Proxy(#[from] proxy::Unusable),
     #[error(transparent)]
     Tls(#[from] tls::Error),
+    #[error(transparent)]
+    Telemetry(#[from] telemetry::Unusable),
 }
 
 /// Builds what serves a configuration. It opens the log and the store, and connects to nothing yet, so that an Odoo or a PostgreSQL
@@ -76,7 +80,8 @@ pub async fn build(config: Config, stop: CancellationToken) -> Result<Arc<Site>,
     }
     // The log comes last: of what cannot start it should have nothing.
     let begin = |config: &Config| Log::open(&config.log);
-    assemble(config, odoo, store, begin, Kept { metrics, stop, ..Kept::default() })
+    let telemetry = Telemetry::build(&config.telemetry)?;
+    assemble(config, odoo, store, begin, Kept { metrics, stop, telemetry, ..Kept::default() })
 }
 
 /// The same gateway with another configuration. The sections of [`Config::kept_until_restart`] must be the same.
@@ -105,6 +110,7 @@ pub fn rebuild(site: &Site, config: Config) -> Result<Arc<Site>, Error> {
         turns: calls.turns.clone(),
         room: calls.room.clone(),
         stop: site.proxy.stop(),
+        telemetry: calls.telemetry.clone(),
     };
     let site = assemble(config, odoo, calls.store.clone(), log, kept)?;
     // From here on, this configuration counts.
@@ -129,7 +135,19 @@ fn assemble(
     log: impl FnOnce(&Config) -> Result<Log, log::Error>,
     kept: Kept,
 ) -> Result<Arc<Site>, Error> {
-    let Kept { tasks, metrics, refused_lines, login_throttle, requests, memory, open_keys, turns, room, stop } = kept;
+    let Kept {
+        tasks,
+        metrics,
+        refused_lines,
+        login_throttle,
+        requests,
+        memory,
+        open_keys,
+        turns,
+        room,
+        stop,
+        telemetry,
+    } = kept;
     let clients = Clients::load(&config.clients)?;
     let hooks = Hooks::load(&config.hooks)?;
     let captures = Captures::of(&config);
@@ -151,6 +169,8 @@ fn assemble(
     for (hook, lack) in hooks.missing() {
         tracing::warn!(hook, "this hook can fetch nothing: {lack}");
     }
+    metrics
+        .admit(config.clients.iter().map(|client| client.name.as_str()), config.hooks.iter().map(config::Hook::name));
     let log = log(&config)?;
     let calls = Service {
         config: Arc::new(config),
@@ -169,6 +189,7 @@ fn assemble(
         open_keys,
         room,
         metrics,
+        telemetry,
         refused_lines,
         memory,
         tasks,

@@ -4,6 +4,7 @@
 //! Data goes to standard output, everything else to standard error. Exit status 0 is success, 1 a failure, 2 a mistake in
 //! the command line itself; `status` has 3 where no gateway runs.
 
+mod backup;
 mod check;
 mod client;
 mod completions;
@@ -21,10 +22,11 @@ mod queue;
 mod replay;
 mod serve;
 mod shadow;
+mod shell;
 mod status;
 mod terminal;
 
-use std::{env, fs, pin::Pin, process::ExitCode, time::Duration};
+use std::{env, fs, path::PathBuf, pin::Pin, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
 
@@ -66,6 +68,9 @@ struct Cli {
     /// How the program says on standard error what it does, and `serve` which calls it makes
     #[arg(long, global = true, value_name = "FORMAT", default_value = "auto", env = "ODOO_GATEWAY_MESSAGES")]
     messages: Messages,
+    /// Write what the program says into this file and not to standard error; it may be moved away at any time
+    #[arg(long, global = true, value_name = "FILE", env = "ODOO_GATEWAY_MESSAGES_FILE")]
+    messages_file: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -83,6 +88,10 @@ enum Command {
     Check(check::Check),
     /// Say how the gateway that runs is: what it does, how busy it is, what needs a person
     Status(status::Options),
+    /// Copy the log and the store into a folder, while the gateway runs
+    Backup(backup::Backup),
+    /// Put a backup in place, where there is no log and no store yet
+    Restore(backup::Restore),
     /// Look at the interface log, whether the gateway runs or not
     #[command(subcommand)]
     Log(log::Command),
@@ -127,7 +136,15 @@ pub fn run() -> ExitCode {
         }
         Err(error) => error.exit(),
     };
-    let _lines = messages::start(cli.messages, matches!(cli.command, Command::Serve(_)));
+    let place = match cli.messages_file.as_deref().map(messages::Place::into_file) {
+        None => messages::Place::StandardError,
+        Some(Ok(place)) => place,
+        Some(Err(error)) => {
+            anstream::eprintln!("{} --messages-file: {error}", styled(BAD, "odoo-gateway:"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let _lines = messages::start(cli.messages, matches!(cli.command, Command::Serve(_)), place);
     match dispatch(cli.command) {
         Ok(code) => code,
         // The reader of the output has closed it.
@@ -194,6 +211,8 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => run(Box::pin(async move { serve::run(args.path()?).await })),
         Command::Check(args) => run(Box::pin(args.run())),
         Command::Status(args) => run(Box::pin(status::run(args))),
+        Command::Backup(args) => run(Box::pin(args.run())),
+        Command::Restore(args) => run(Box::pin(args.run())),
         Command::Log(command) => run(Box::pin(log::run(command))),
         Command::Queue(command) => run(Box::pin(queue::run(command))),
         Command::Replay(args) => run(Box::pin(replay::run(args))),

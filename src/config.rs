@@ -17,6 +17,7 @@ mod problem;
 mod reading;
 mod signature;
 mod source;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +28,10 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
+
+use bytesize::ByteSize;
+use jiff::fmt::serde::unsigned_duration::friendly::compact::required as duration;
+use serde::Deserialize;
 
 pub use self::{
     client::Client,
@@ -41,12 +46,10 @@ pub use self::{
     problem::Problem,
     signature::{Algorithm, Encoding, Form, Padding, Part, Parts, Proof, Scheme, SecretEncoding, Signature, Token},
     source::Source,
+    telemetry::Telemetry,
 };
 use self::{faults::Faults, reading::Mistaken};
 use crate::policy::Name;
-use bytesize::ByteSize;
-use jiff::fmt::serde::unsigned_duration::friendly::compact::required as duration;
-use serde::Deserialize;
 
 const DEFAULTS: &str = include_str!("config/defaults.toml");
 
@@ -70,6 +73,7 @@ pub struct Config {
     pub delivery: Delivery,
     pub cluster: Cluster,
     pub compat: Compat,
+    pub telemetry: Telemetry,
     pub files: Files,
     pub proxy: Proxy,
     pub limits: Limits,
@@ -219,6 +223,9 @@ impl Config {
         config.clients.iter_mut().for_each(|client| client.relative_to(folder));
         config.hooks.iter_mut().for_each(|hook| hook.relative_to(folder));
         config.console.relative_to(folder);
+        if let Some(file) = &mut config.telemetry.otlp_headers_file {
+            *file = folder.join(&file);
+        }
         Ok(config)
     }
 
@@ -231,6 +238,7 @@ impl Config {
             ("[log]", self.log != other.log),
             ("[delivery]", self.delivery != other.delivery),
             ("[cluster]", !self.cluster.is_same(&other.cluster)),
+            ("[telemetry]", self.telemetry != other.telemetry),
         ];
         let changed: Vec<&str> = sections.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name).collect();
         (!changed.is_empty()).then(|| changed.join(", "))
@@ -283,6 +291,7 @@ impl Config {
         self.log.check(faults);
         self.delivery.check(faults);
         self.console.check(LONGEST_WAIT, faults);
+        self.telemetry.check(faults);
         client::check(&self.clients, faults);
         hook::check(&self.hooks, &self.clients, faults);
     }

@@ -147,7 +147,8 @@ async fn serve(site: &Arc<Site>, address: IpAddr, request: http::Request<Incomin
     if refusal == Refusal::NoHook && site.calls.refused_lines.take_words() {
         tell_of_near_hook(site, address, request.uri().path());
     }
-    Passage::new(site, address, &request).refuse(refusal.code(), respond::refusal(&refusal, request.uri().path())).await
+    let response = respond::refusal(&refusal, request.uri().path());
+    Passage::new(site, address, &request).refuse(refusal.code(), response).await
 }
 
 /// Tells the operator that a sender knocks at a wrong path.

@@ -26,6 +26,7 @@ pub mod literal;
 mod log;
 mod memory;
 mod metrics;
+mod monitor;
 mod odoo;
 mod openapi;
 mod operations;
@@ -34,6 +35,7 @@ mod policy;
 mod proxy;
 mod route;
 pub mod store;
+mod telemetry;
 mod web;
 mod wire;
 

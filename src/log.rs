@@ -53,6 +53,7 @@ pub use self::{
         lock::is_in_use,
     },
     maintain::{
+        copy::{Copied, Links, copy},
         repair::{Repaired, repair},
         settle::{NotSettled, Settlement},
         verify::{Verified, verify},
@@ -61,13 +62,14 @@ pub use self::{
         archive::Archive,
         brief::Brief,
         call::{Call, CallState, Repetition, Settled},
+        figures::Figures,
         filter::Filter,
         follow::FollowPosition,
         news::{News, Place},
         page::{Cursor, Page},
         route::RecordedRoute,
     },
-    step::{Step, StepOf},
+    step::StepOf,
     write::{
         acted::{Acted, Action, Operator},
         entry::Entry,

@@ -1,14 +1,20 @@
-//! What the gateway counts, in the text form that Prometheus reads.
+//! What the gateway counts, in the forms that Prometheus reads.
 //!
 //! Every label has a small set of values, all of them the gateway's own words, routes, states, error codes, or the names of
-//! clients, which are the operator's. What a caller sends is never one. Gauges are read when somebody asks.
+//! clients and hooks, which are the operator's and of which a bounded number has series ([`names`]). What a caller sends is never
+//! one. Gauges are read when somebody asks. Names follow Prometheus's conventions: seconds and bytes, `_total`, `_timestamp_seconds`;
+//! `promtool check metrics` finds nothing to say.
 
 mod deliveries;
+mod form;
+mod names;
+mod process;
 mod queue;
+mod reading;
 
 use std::{
     net::IpAddr,
-    sync::{Mutex, PoisonError, atomic::AtomicU64},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -27,8 +33,13 @@ use tokio::time::Instant;
 
 pub use self::{
     deliveries::{Delivered, Deliveries},
+    form::Form,
     queue::{Found, Queue},
+    reading::{LogFigures, Reading, Watched},
 };
+use self::{names::Names, reading::Gauges};
+
+type Seconds = Gauge<f64, AtomicU64>;
 
 /// From a call that a cache answers to one that waits for a slow Odoo, in seconds.
 const TIMES: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 120.0];
@@ -41,6 +52,12 @@ struct CallLabels {
     state: &'static str,
     /// The error code; empty where there is none.
     code: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ClientLabels {
+    client: String,
+    state: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -77,138 +94,137 @@ impl MetricConstructor<Histogram> for Times {
     }
 }
 
+/// The label of callers that are no client of the configuration.
+const NO_CLIENT: &str = "none";
+/// The state of a call that ended well.
+const DONE: &str = "done";
+/// The outcome of an exchange with Odoo that Odoo answered.
+const ANSWERED: &str = "answered";
+
+/// A call that has ended.
+#[derive(Debug, Clone, Copy)]
+pub struct EndedCall<'c> {
+    pub route: &'static str,
+    pub state: &'static str,
+    pub code: Option<&'static str>,
+    /// The `[[client]]` that made it.
+    pub client: Option<&'c str>,
+    pub took: Duration,
+}
+
 /// What is counted as it happens.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
     calls: Family<CallLabels, Counter>,
     call_times: Family<RouteLabel, Histogram, Times>,
+    client_calls: Family<ClientLabels, Counter>,
+    /// When a call of a route has last ended well.
+    successes: Family<RouteLabel, Seconds>,
     passed: Family<CodeLabel, Counter>,
     passed_times: Histogram,
     odoo: Family<OutcomeLabel, Counter>,
     odoo_times: Histogram,
+    /// When Odoo has last answered.
+    answers: Family<OutcomeLabel, Seconds>,
     shared: Family<WhatLabel, Counter>,
     limited: Family<LimitLabel, Counter>,
     reloads: Family<OutcomeLabel, Counter>,
-    reloaded: Gauge,
+    last_reload: Gauge,
+    reloaded: Seconds,
     gauges: Gauges,
+    clients: Arc<Names>,
+    hooks: Arc<Names>,
     /// Of queued calls.
     pub queue: Queue,
     pub deliveries: Deliveries,
     turned: Mutex<Option<Instant>>,
 }
 
-#[derive(Debug, Default)]
-struct Gauges {
-    connections: Gauge,
-    requests: Gauge,
-    body_bytes: Gauge,
-    odoo_in_flight: Gauge,
-    odoo_waiting: Gauge,
-    odoo_up: Gauge,
-    log_up: Gauge,
-    log_waiting: Gauge,
-    log_free: Gauge,
-}
-
-/// What the gauges show.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Reading {
-    pub connections: usize,
-    pub requests: usize,
-    pub body_bytes: usize,
-    pub odoo_in_flight: usize,
-    pub odoo_waiting: usize,
-    pub odoo_up: bool,
-    pub log_up: bool,
-    pub log_waiting: usize,
-    /// None where the disk does not tell.
-    pub log_free: Option<u64>,
-}
-
 impl Default for Metrics {
     fn default() -> Self {
-        let mut registry = Registry::with_prefix("odoo_gateway");
+        let mut registry = Registry::default();
+        process::register(&mut registry);
+        let own = registry.sub_registry_with_prefix("odoo_gateway");
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        registry.register("build", "The program", build);
-        let started = Gauge::<f64, AtomicU64>::default();
-        started.set(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |now| now.as_secs_f64()));
-        registry.register_with_unit("start_time", "When it was started", Unit::Seconds, started);
-        let queue = Queue::register(&mut registry);
-        let deliveries = Deliveries::register(&mut registry);
-        let metrics = Self {
+        own.register("build", "The program", build);
+        let (clients, hooks) = (Arc::<Names>::default(), Arc::<Names>::default());
+        let queue = Queue::register(own);
+        let deliveries = Deliveries::register(own, hooks.clone(), clients.clone());
+        let mut metrics = Self {
             registry: Registry::default(),
             calls: Family::default(),
             call_times: Family::new_with_constructor(Times),
+            client_calls: Family::default(),
+            successes: Family::default(),
             passed: Family::default(),
             passed_times: Times.new_metric(),
             odoo: Family::default(),
             odoo_times: Times.new_metric(),
+            answers: Family::default(),
             shared: Family::default(),
             limited: Family::default(),
             reloads: Family::default(),
-            reloaded: Gauge::default(),
+            last_reload: Gauge::default(),
+            reloaded: Seconds::default(),
             gauges: Gauges::default(),
+            clients,
+            hooks,
             queue,
             deliveries,
             turned: Mutex::default(),
         };
-        let Self {
-            calls,
-            call_times,
-            passed,
-            passed_times,
-            odoo,
-            odoo_times,
-            shared,
-            limited,
-            reloads,
-            reloaded,
-            gauges,
-            ..
-        } = &metrics;
-        registry.register("calls", "Calls of the routes that have ended", calls.clone());
-        registry.register_with_unit("call_duration", "How long calls took", Unit::Seconds, call_times.clone());
-        registry.register("requests", "Other requests, by status class or error code", passed.clone());
-        registry.register_with_unit("request_duration", "How long they took", Unit::Seconds, passed_times.clone());
-        registry.register("odoo_calls", "HTTP exchanges with Odoo for calls, by outcome", odoo.clone());
-        registry.register_with_unit("odoo_call_duration", "How long they took", Unit::Seconds, odoo_times.clone());
-        registry.register("shared", "What was done by the exchange of another call", shared.clone());
-        registry.register("limited", "Connections and requests beyond a limit", limited.clone());
-        registry.register("reloads", "Configurations that were read again", reloads.clone());
-        registry.register_with_unit("reload_time", "When the one in use was read", Unit::Seconds, reloaded.clone());
-        registry.register("connections", "Connections that are open", gauges.connections.clone());
-        registry.register("requests_under_way", "Requests that are under way", gauges.requests.clone());
-        registry.register_with_unit(
-            "bodies",
-            "What bodies, calls and answers hold in memory",
-            Unit::Bytes,
-            gauges.body_bytes.clone(),
-        );
-        registry.register("odoo_in_flight", "Calls that Odoo works on", gauges.odoo_in_flight.clone());
-        registry.register("odoo_waiting", "Calls that wait for their turn", gauges.odoo_waiting.clone());
-        registry.register("odoo_up", "Whether Odoo can be reached", gauges.odoo_up.clone());
-        registry.register("log_up", "Whether the log takes lines", gauges.log_up.clone());
-        registry.register("log_waiting", "Lines that wait to be written", gauges.log_waiting.clone());
-        registry.register_with_unit(
-            "log_free",
-            "What the disk of the log has left",
-            Unit::Bytes,
-            gauges.log_free.clone(),
-        );
-        metrics.reloaded.set(seconds());
-        Self { registry, ..metrics }
+        metrics.register(own);
+        metrics.last_reload.set(1);
+        metrics.reloaded.set(now());
+        metrics.registry = registry;
+        metrics
     }
 }
 
-fn seconds() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(i64::MAX))
+fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |now| now.as_secs_f64())
 }
 
 impl Metrics {
-    pub fn call(&self, route: &'static str, state: &'static str, code: Option<&'static str>, took: Duration) {
+    fn register(&self, registry: &mut Registry) {
+        registry.register("calls", "Calls of the routes that have ended", self.calls.clone());
+        registry.register_with_unit("call_duration", "How long calls took", Unit::Seconds, self.call_times.clone());
+        registry.register("client_calls", "Calls that have ended, by client", self.client_calls.clone());
+        let help = "When a call of the route has last ended well";
+        registry.register_with_unit("last_success_timestamp", help, Unit::Seconds, self.successes.clone());
+        registry.register("requests", "Other requests, by status class or error code", self.passed.clone());
+        registry.register_with_unit("request_duration", "How long they took", Unit::Seconds, self.passed_times.clone());
+        registry.register("odoo_calls", "HTTP exchanges with Odoo for calls, by outcome", self.odoo.clone());
+        registry.register_with_unit("odoo_call_duration", "How long they took", Unit::Seconds, self.odoo_times.clone());
+        let help = "When an exchange with Odoo has last ended so";
+        registry.register_with_unit("odoo_last_call_timestamp", help, Unit::Seconds, self.answers.clone());
+        registry.register("shared", "What was done by the exchange of another call", self.shared.clone());
+        registry.register("limited", "Connections and requests beyond a limit", self.limited.clone());
+        registry.register("reloads", "Configurations that were read again", self.reloads.clone());
+        let help = "Whether the configuration that was read last is in use";
+        registry.register("config_last_reload_successful", help, self.last_reload.clone());
+        let help = "When the configuration in use was read";
+        let name = "config_last_reload_success_timestamp";
+        registry.register_with_unit(name, help, Unit::Seconds, self.reloaded.clone());
+        registry.register_collector(Box::new(self.gauges.clone()));
+    }
+
+    /// Gives the clients and hooks of a configuration series of their own, as far as their number is bounded.
+    pub fn admit<'n>(&self, clients: impl IntoIterator<Item = &'n str>, hooks: impl IntoIterator<Item = &'n str>) {
+        self.clients.admit(clients);
+        self.hooks.admit(hooks);
+    }
+
+    pub fn call(&self, ended: EndedCall<'_>) {
+        let EndedCall { route, state, code, client, took } = ended;
         self.calls.get_or_create(&CallLabels { route, state, code: code.unwrap_or_default() }).inc();
         self.call_times.get_or_create(&RouteLabel { route }).observe(took.as_secs_f64());
+        let client = client.map_or_else(|| NO_CLIENT.to_owned(), |client| self.clients.label(client));
+        self.client_calls.get_or_create(&ClientLabels { client, state }).inc();
+        if state == DONE {
+            self.successes.get_or_create(&RouteLabel { route }).set(now());
+        }
     }
 
     /// A request that is no call: passed on, or refused.
@@ -227,6 +243,9 @@ impl Metrics {
     pub fn odoo(&self, outcome: &'static str, took: Duration) {
         self.odoo.get_or_create(&OutcomeLabel { outcome }).inc();
         self.odoo_times.observe(took.as_secs_f64());
+        if outcome == ANSWERED {
+            self.answers.get_or_create(&OutcomeLabel { outcome }).set(now());
+        }
     }
 
     /// A record, a lookup or a read of one call that another call's exchange with Odoo has done.
@@ -250,26 +269,26 @@ impl Metrics {
 
     pub fn reloaded(&self, is_in_use: bool) {
         self.reloads.get_or_create(&OutcomeLabel { outcome: if is_in_use { "done" } else { "refused" } }).inc();
+        self.last_reload.set(i64::from(is_in_use));
         if is_in_use {
-            self.reloaded.set(seconds());
+            self.reloaded.set(now());
         }
     }
 
-    /// Everything, in OpenMetrics text.
-    pub fn render(&self, reading: Reading) -> String {
-        let number = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
-        self.gauges.connections.set(number(reading.connections));
-        self.gauges.requests.set(number(reading.requests));
-        self.gauges.body_bytes.set(number(reading.body_bytes));
-        self.gauges.odoo_in_flight.set(number(reading.odoo_in_flight));
-        self.gauges.odoo_waiting.set(number(reading.odoo_waiting));
-        self.gauges.odoo_up.set(i64::from(reading.odoo_up));
-        self.gauges.log_up.set(i64::from(reading.log_up));
-        self.gauges.log_waiting.set(number(reading.log_waiting));
-        self.gauges.log_free.set(reading.log_free.map_or(-1, |free| i64::try_from(free).unwrap_or(i64::MAX)));
+    /// Notes what was looked at, until it is looked at again.
+    pub fn watch(&self, change: impl FnOnce(&mut Watched)) {
+        self.gauges.watch(change);
+    }
+
+    /// Everything, in the form that was asked for.
+    pub fn render(&self, reading: Reading, form: Form) -> String {
+        self.gauges.read(reading);
         let mut text = String::new();
         // Writing to a String does not fail.
         let _ = text::encode(&mut text, &self.registry);
-        text
+        match form {
+            Form::OpenMetrics => text,
+            Form::Text => form::to_text(&text),
+        }
     }
 }

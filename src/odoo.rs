@@ -56,7 +56,7 @@ pub use self::{
     },
     cache::lookup_cache::{Archived, CachedLookups, Comparison, FoundRecords, LookupCriteria},
     caller::{
-        Caller, LookupError, Sending,
+        Caller, KeyExpiry, LookupError, Sending,
         external_ids::{EXTERNAL_IDS, ExternalId, Named},
     },
     created::{Look, Sought},

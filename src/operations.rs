@@ -6,6 +6,7 @@
 //! Invariant: a function that is `async` blocks no thread of the runtime; it reads the log in `spawn_blocking`.
 
 pub mod acts;
+pub mod backup;
 pub mod calls;
 pub mod filter;
 pub mod gateway;

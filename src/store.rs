@@ -16,6 +16,7 @@ mod call;
 mod callback;
 mod change;
 mod clock;
+mod copy;
 mod error;
 mod look;
 #[cfg(test)]

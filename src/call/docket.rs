@@ -1,5 +1,7 @@
 //! What has to be closed when a call ends, however it ends. Each stage hands it to the next one.
 
+use std::time::Instant;
+
 use serde_json::Value;
 
 use super::{Error, claim::Claim, lane::Turn, queued::Fallback};
@@ -24,8 +26,17 @@ pub(super) struct Docket {
     pub(super) turn: Option<Turn>,
     /// Hook, lane and version of an event that is noted where it was done.
     pub(super) newest: Option<(String, String, f64)>,
+    pub(super) reached: Reached,
     /// The call in the log, once it has been received.
     pub(super) entry: Option<Entry>,
+}
+
+/// What a trace tells of the stages of a call: when each was over, and for which model it is.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Reached {
+    pub(super) recorded: Option<Instant>,
+    pub(super) planned: Option<Instant>,
+    pub(super) model: Option<String>,
 }
 
 /// A call that ends before there is an outcome of Odoo's.

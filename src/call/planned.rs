@@ -2,6 +2,8 @@
 //!
 //! Nothing is written in Odoo before the call's line is on disk. Each reason for another plan counts once (`replan`).
 
+use std::time::Instant;
+
 use futures_util::future;
 
 use super::{
@@ -28,7 +30,13 @@ impl Recorded<'_> {
     /// # Errors
     /// The call was refused; what the error says of its outcome is true.
     pub(super) async fn carry_out(&mut self) -> Result<Done, Error> {
-        let done = async { Planned::of(self).await?.execute().await }.await;
+        self.authenticated.docket.reached.recorded = Some(Instant::now());
+        let done = async {
+            let planned = Planned::of(self).await?;
+            planned.recorded.authenticated.docket.reached.planned = Some(Instant::now());
+            planned.execute().await
+        }
+        .await;
         self.note_fields(&done).await;
         done
     }

@@ -125,7 +125,9 @@ impl<'s> Recorded<'s> {
 
     /// What has to be closed at the end of the call.
     pub(super) fn close(self) -> Docket {
-        Docket { warnings: self.noted.take(), ..close(self.authenticated, self.entry) }
+        let mut docket = Docket { warnings: self.noted.take(), ..close(self.authenticated, self.entry) };
+        docket.reached.model = Some(self.call.model);
+        docket
     }
 }
 

@@ -4,6 +4,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use futures_util::{FutureExt, future};
+use serde_json::Value;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
@@ -13,7 +14,7 @@ use super::{
     answered_before::AnsweredBefore,
     auth::clients::Clients,
     authenticated::Authenticated,
-    docket::{Docket, Stopped},
+    docket::{Docket, Reached, Stopped},
     ended::Ended,
     lane::Turns,
     open_keys::OpenKeys,
@@ -30,11 +31,12 @@ use crate::{
     limits::{LoginThrottle, RateLimits, RefusedLines, network},
     log::{self, Arrived, Entry, Failure, Finished, Log, OdooCall, State, Who, milliseconds},
     memory::{self, Memory},
-    metrics::{Delivered, Metrics},
-    odoo::{self, Odoo, Trace},
+    metrics::{Delivered, EndedCall, Metrics},
+    odoo::{self, Odoo, Trace, TraceParent},
     plan,
     policy::Policy,
     store::Store,
+    telemetry::{self, CallSpan, Cause, Telemetry},
 };
 
 /// Everything that calls need. A reload puts another one in its place; a call keeps the one that it began with.
@@ -64,6 +66,7 @@ pub struct Service {
     /// How many calls may still be queued.
     pub room: Arc<QueueRoom>,
     pub metrics: Arc<Metrics>,
+    pub telemetry: Telemetry,
     /// How many refused requests may still have lines of their own in the log.
     pub refused_lines: Arc<RefusedLines>,
     /// What bodies, calls and answers hold.
@@ -89,8 +92,9 @@ impl Service {
 }
 
 /// One call, from what came in to its answer. Its end is in the log before the answer is given.
-async fn make(service: Arc<Service>, incoming: Incoming) -> Answered {
+async fn make(service: Arc<Service>, mut incoming: Incoming) -> Answered {
     let started = Instant::now();
+    let span = begin_span(&service, &mut incoming);
     let is_of_hook = incoming.hook.is_some();
     // A call that cannot be logged does not even cost Odoo a login.
     if let Err(error) = service.log.check() {
@@ -105,7 +109,7 @@ async fn make(service: Arc<Service>, incoming: Incoming) -> Answered {
     {
         done = queue_instead(&service, &mut docket, *fallback).await.unwrap_or(done);
     }
-    let Docket { who, envelope_id, claim, warnings, entry, newest, turn, .. } = docket;
+    let Docket { who, envelope_id, claim, warnings, entry, newest, turn, reached, .. } = docket;
     let done = done.map_err(|error| service.as_client_account(&who, error));
     let (repeat_of, accepted) = match &done {
         Ok(Ended::Known { of, .. }) => (Some(*of), None),
@@ -125,7 +129,16 @@ async fn make(service: Arc<Service>, incoming: Incoming) -> Answered {
     {
         tracing::error!(call = %arrived.id, %error, "the store does not know that this event was done, so that an older one is not ignored");
     }
-    service.metrics.call(arrived.route.name(), finished.state.as_str(), finished.error, started.elapsed());
+    service.metrics.call(EndedCall {
+        route: arrived.route.name(),
+        state: finished.state.as_str(),
+        code: finished.error,
+        client: who.client.as_deref(),
+        took: started.elapsed(),
+    });
+    if let Some(span) = span {
+        end_span(span, &who, &reached, &finished);
+    }
     let is_repeat = repeat_of.is_some();
     if let (Some(to), By::Caller) = (&incoming.hook, &incoming.by) {
         let became = match outcome.state {
@@ -187,6 +200,46 @@ fn recorded_as(outcome: &Outcome, is_dry_run: bool, is_repeat: bool) -> State {
         State::Failed | State::InDoubt if is_known => State::Ignored,
         state => state,
     }
+}
+
+/// Begins the span of a call, where it is traced. What is sent to Odoo is then a child of it.
+fn begin_span(service: &Service, incoming: &mut Incoming) -> Option<CallSpan> {
+    let cause = match &incoming.by {
+        By::Operator { .. } => Cause::Operator,
+        by if by.is_queued() => Cause::Queue,
+        _ => Cause::Caller,
+    };
+    let parent = incoming.traceparent;
+    let parent = parent.as_ref().map(TraceParent::as_str);
+    let span = service.telemetry.begin(incoming.route.name(), incoming.id, cause, parent)?;
+    incoming.traceparent = TraceParent::read(span.traceparent().as_bytes());
+    Some(span)
+}
+
+fn end_span(span: CallSpan, who: &Who, reached: &Reached, finished: &Finished) {
+    let stages = [("authenticate", reached.recorded), ("plan", reached.planned)];
+    let stages = stages.into_iter().filter_map(|(stage, over)| Some((stage, over?)));
+    let execute = reached.planned.map(|_| ("execute", Instant::now()));
+    let rpc = |made: &'_ OdooCall| {
+        let text = |key: &str| made.rpc.get(key).and_then(Value::as_str).unwrap_or_default();
+        telemetry::Rpc {
+            model: text("model").to_owned(),
+            method: text("method").to_owned(),
+            at: made.at,
+            took: made.ms,
+            records: made.records.len(),
+            error: made.failure.as_ref().map(|failure| failure.error),
+        }
+    };
+    span.end(&telemetry::Ended {
+        model: reached.model.as_deref(),
+        caller: who.caller.as_ref().map(|caller| caller.credential),
+        client: who.client.as_deref(),
+        state: finished.state.as_str(),
+        error: finished.error,
+        stages: stages.chain(execute).collect(),
+        rpcs: finished.odoo.iter().map(rpc).collect(),
+    });
 }
 
 /// Puts a call into the queue, since Odoo is away; none where that cannot be done either.

@@ -6,6 +6,7 @@
 mod certificates;
 mod clients;
 mod console;
+mod expiry;
 mod finding;
 mod hooks;
 mod listeners;
@@ -29,6 +30,7 @@ use crate::{
     fetch::Fetcher,
     odoo::Odoo,
     proxy::Proxy,
+    telemetry::Telemetry,
 };
 
 #[derive(Debug, Args)]
@@ -116,9 +118,13 @@ async fn look(config: &Config, options: &Options, report: &mut Report) {
     if let Err(error) = Fetcher::build(&config.files) {
         report.add(Finding::failure("files", error.to_string(), "see [files]"));
     }
+    if let Err(error) = Telemetry::build(&config.telemetry) {
+        report.add(Finding::failure("telemetry", error.to_string(), "see [telemetry]"));
+    }
     if config.console.enabled {
         report.extend(console::findings(config));
     }
+    report.extend(expiry::of_clients(config));
     let odoo = match Odoo::build(&config.upstream, &config.lookup_cache, Arc::default()) {
         Ok(odoo) => Arc::new(odoo),
         Err(error) => return report.add(Finding::failure("odoo", error.to_string(), "see [upstream] url and ca")),

@@ -65,9 +65,9 @@ pub(super) fn append(path: &Path, entry: &str) -> anyhow::Result<()> {
 /// The file cannot be replaced, or the text is no configuration.
 pub(super) fn replace(path: &Path, text: &str) -> anyhow::Result<()> {
     let path = fs::canonicalize(path)?;
+    Config::parse(text, &path)?;
     let mut file = tempfile::NamedTempFile::new_in(path.parent().context("it is in no folder")?)?;
     file.write_all(text.as_bytes())?;
-    Config::load(file.path())?;
     // The users who read the file now must be able to read it then: a gateway that cannot keeps its old configuration.
     let before = fs::metadata(&path)?;
     file.as_file().set_permissions(before.permissions())?;

@@ -9,6 +9,7 @@ use std::{
 
 use clap::Args;
 
+use super::shell;
 use crate::config::Config;
 
 const VARIABLE: &str = "ODOO_GATEWAY_CONFIG";
@@ -47,12 +48,9 @@ impl Configured {
 
     /// ` --config FILE`, which a command that is shown to a person needs as well; empty where the file is found without it.
     pub(super) fn as_option(&self) -> String {
-        let is_plain = |sign: char| sign.is_ascii_alphanumeric() || "/._-~+".contains(sign);
         match &self.named {
             Some(named) if std::env::var_os(VARIABLE).is_none_or(|variable| variable != named.as_os_str()) => {
-                let path = named.display().to_string();
-                let path = if path.chars().all(is_plain) { path } else { format!("'{}'", path.replace('\'', "'\\''")) };
-                format!(" --config {path}")
+                format!(" --config {}", shell::word(&named.display().to_string()))
             }
             _ => String::new(),
         }

@@ -110,7 +110,7 @@ impl Init {
         }
         anstream::eprintln!("\n`odoo-gateway check` says:\n");
         let checked = check::run(&path).await?;
-        next::print(&path, &settings, account.as_ref())?;
+        next::print(&self.configured, &settings, account.as_ref())?;
         Ok(checked)
     }
 }

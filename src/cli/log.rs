@@ -1,7 +1,7 @@
 //! `odoo-gateway log`: the interface log, for people and for programs. The queries are in [`crate::operations::calls`].
 
 mod export;
-mod list;
+pub(super) mod list;
 mod ls;
 mod maintain;
 mod settle;

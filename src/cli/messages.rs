@@ -3,9 +3,11 @@
 //! Messages are written at once. Lines of calls go through a thread of their own and a short queue: where the reader is slow, lines
 //! are left out and counted, and no call ever waits for them. The interface log has every call all the same.
 
+mod place;
+
 use std::{
     fmt,
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -30,6 +32,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
+pub(super) use self::place::Place;
 use super::terminal::{Room, ids::short_text, line::Told};
 use crate::{
     key_texts::{Masked, mask_keys},
@@ -60,9 +63,9 @@ enum Calls {
     Json,
 }
 
-/// Begins to write messages.
-pub(super) fn start(messages: Messages, is_serve: bool) -> Guard {
-    let is_terminal = io::stderr().is_terminal();
+/// Begins to write messages to this place.
+pub(super) fn start(messages: Messages, is_serve: bool, place: Place) -> Guard {
+    let is_terminal = place.is_terminal();
     let is_json = match messages {
         Messages::Json => true,
         Messages::Text => false,
@@ -75,9 +78,9 @@ pub(super) fn start(messages: Messages, is_serve: bool) -> Guard {
     };
     let levels = || EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let is_call = || filter_fn(|metadata| metadata.target() == CALLS);
-    let said = tracing_subscriber::fmt::layer().with_writer(|| Masked(io::stderr())).with_ansi(is_terminal);
+    let (lines, guard) = Lines::start(place.clone());
+    let said = tracing_subscriber::fmt::layer().with_writer(move || Masked(place.clone())).with_ansi(is_terminal);
     let said = if is_json { said.json().boxed() } else { said.boxed() };
-    let (lines, guard) = Lines::start();
     let of_calls = tracing_subscriber::fmt::layer().with_writer(lines).with_ansi(is_terminal);
     let of_calls = match calls {
         Calls::None => None,
@@ -126,22 +129,23 @@ impl Drop for Guard {
 }
 
 impl Lines {
-    fn start() -> (Self, Guard) {
+    fn start(place: Place) -> (Self, Guard) {
         let (queue, orders) = sync_channel(LINES);
         let left_out = Arc::<AtomicU64>::default();
         let counted = left_out.clone();
         // Without the thread, lines are left out.
-        let _ = thread::Builder::new().name("call lines".to_owned()).spawn(move || write_lines(&orders, &counted));
+        let _ =
+            thread::Builder::new().name("call lines".to_owned()).spawn(move || write_lines(place, &orders, &counted));
         (Self { queue: queue.clone(), left_out }, Guard(queue))
     }
 }
 
-fn write_lines(orders: &Receiver<Order>, left_out: &AtomicU64) {
+fn write_lines(mut place: Place, orders: &Receiver<Order>, left_out: &AtomicU64) {
     let mut told = 0;
     while let Ok(order) = orders.recv() {
         match order {
             Order::Write(line) => {
-                let _ = io::stderr().write_all(mask_keys(&String::from_utf8_lossy(&line)).as_bytes());
+                let _ = place.write_all(mask_keys(&String::from_utf8_lossy(&line)).as_bytes());
             }
             Order::Tell(tell) => drop(tell.send(())),
         }

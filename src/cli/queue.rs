@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{
     Configured,
-    log::{calls, show::the_one},
+    log::{calls, list::route_in, show::the_one},
     terminal::{
         self, Room, View,
         ids::ShortIds,
@@ -232,7 +232,7 @@ fn list(calls: &[StoredCall], now: i64, room: Room) -> String {
         Column::new("TRY").right(),
         Column::new("CLIENT").least(8).if_any(),
         Column::new("HOOK").least(8).if_any(),
-        Column::new("ROUTE").rank(2).least(11),
+        Column::new("ROUTE").rank(2).least(6),
         Column::new("MODEL").least(11).if_any(),
         Column::new("ERROR").least(12).if_any(),
         Column::new("DELIVERY").rank(1).least(10).if_any(),
@@ -252,7 +252,7 @@ fn list(calls: &[StoredCall], now: i64, room: Room) -> String {
             Cell::from(call.attempts.to_string()),
             Cell::from(call.client.as_deref().unwrap_or_default()),
             Cell::from(hook),
-            Cell::from(&*call.route),
+            Cell::from(route_in(room, &call.route)),
             Cell::from(&*call.model),
             Cell::styled(BAD, call.error.as_deref().unwrap_or_default()),
             Cell::from(delivery),

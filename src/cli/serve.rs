@@ -5,6 +5,7 @@ use std::{
     path::PathBuf,
     process::ExitCode,
     sync::Arc,
+    time::Duration,
 };
 
 use anyhow::Context;
@@ -25,9 +26,12 @@ use crate::{
     current::{self, Current},
     deliver,
     http::{Public, serve::server::Server},
+    monitor,
     operations::status::Running,
 };
 
+/// How long the last traces may take at a stop.
+const LAST_SPANS: Duration = Duration::from_secs(3);
 /// Descriptors that are taken by other things than connections: files, Odoo's connections, the log.
 const OTHER_FILES: u64 = 256;
 
@@ -58,6 +62,7 @@ pub(super) async fn run(file: PathBuf) -> anyhow::Result<ExitCode> {
         async move { current.keep(hangup, seen).await }
     });
     let delivered = deliver::start(&current, stop.clone())?;
+    tokio::spawn(monitor::watch(current.clone(), stop.clone()));
     keep_watchdog_quiet();
     // Before anybody can read the addresses and ask for a reload, which systemd must be told of later.
     let _ = sd_notify::notify(&[NotifyState::Ready]);
@@ -93,6 +98,7 @@ pub(super) async fn run(file: PathBuf) -> anyhow::Result<ExitCode> {
     if !is_drained {
         tracing::error!(calls = site.calls.tasks.len(), "calls were still under way when the drain was over");
     }
+    site.calls.telemetry.close(LAST_SPANS).await;
     posted.remove();
     site.calls.log.close().await;
     Ok(if is_drained && is_delivered { ExitCode::SUCCESS } else { ExitCode::FAILURE })

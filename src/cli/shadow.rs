@@ -85,13 +85,12 @@ pub(super) struct Args {
 /// An Odoo user, for both sides.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "As whom, on both sides")]
-#[group(id = "secret", required = true, multiple = false, args = ["secret_env", "secret_file"])]
 struct Credential {
     /// An Odoo user, whose password (or API key, from 18.0.2 of the addon on) is in a variable or file
     #[arg(long)]
     login: Option<String>,
     /// The environment variable with a password or API key
-    #[arg(long, value_name = "VARIABLE")]
+    #[arg(long, value_name = "VARIABLE", required_unless_present = "secret_file", conflicts_with = "secret_file")]
     secret_env: Option<String>,
     /// The file with a password or API key
     #[arg(long, value_name = "FILE")]

@@ -287,4 +287,14 @@ mod tests {
         }
         assert!(warnings(&Value::Null).is_empty());
     }
+
+    #[test]
+    fn several_mistakes_are_listed_with_what_to_do_and_a_single_one_stands_above_alone() {
+        let mistake = |path: &str| json!({"code": "no_match", "path": path, "message": "m", "hint": "mend it"});
+        let refused = |mistakes: Value| json!({"is_success": false, "error": {"code": "no_match", "errors": mistakes}});
+        let listed = mistakes(&refused(json!([mistake("payload.a"), mistake("payload.b\u{202e}")])));
+        let told: Vec<_> = listed.iter().map(|mistake| (mistake.path.as_str(), mistake.hint.as_str())).collect();
+        assert_eq!(told, [("payload.a", "mend it"), ("payload.b\\u{202e}", "mend it")]);
+        assert!(mistakes(&refused(json!([mistake("payload.a")]))).is_empty());
+    }
 }

@@ -99,8 +99,9 @@ codes! {
             "no such route, and nothing that `[proxy]` passes on",
             "correct the path: `POST /api/create_data`";
         NoHook = "no_hook", NotFound, No,
-            "a POST came to a path below `/hooks/` that no `[[hook]]` has",
-            "correct the path at the sender; the log and the messages of the process have it, and name the hook that is meant";
+            "a POST came to a path below `/hooks/` that no `[[hook]]` has; the log has the path, and the messages of the process \
+             name the hook that is probably meant",
+            "compare the path with the one that the operator of the gateway gave, letter by letter";
         UnknownCall = "unknown_call", NotFound, No,
             "only of `/api/calls/ID`: the store has no such call of this caller; one that has no idempotency key and is not \
              queued is in the log alone, and an end is kept for `[delivery] keep`",

@@ -15,3 +15,4 @@ pub(super) mod line;
 pub(super) mod lock;
 pub(super) mod recovery;
 pub(super) mod segment;
+pub(super) mod total;

@@ -4,6 +4,7 @@
 //!
 //! Invariants: verification changes nothing; a repair keeps every byte of a damaged file; no call in doubt is dropped.
 
+pub(super) mod copy;
 pub(super) mod repair;
 pub(super) mod retention;
 pub(super) mod settle;

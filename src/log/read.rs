@@ -9,6 +9,7 @@ pub(super) mod archive;
 mod assembly;
 pub(super) mod brief;
 pub(super) mod call;
+pub(super) mod figures;
 pub(super) mod filter;
 pub(super) mod follow;
 pub(super) mod news;

@@ -1,10 +1,14 @@
-//! What is counted of deliveries to hooks. The names of hooks and clients are the operator's own words.
+//! What is counted of deliveries to hooks. The names of hooks and clients are the operator's own words, and bounded in number.
+
+use std::sync::Arc;
 
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family},
     registry::Registry,
 };
+
+use super::names::Names;
 
 /// What became of a delivery. One that is accepted is counted once more at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,18 +52,23 @@ struct Labels {
 
 /// The deliveries to each hook.
 #[derive(Debug)]
-pub struct Deliveries(Family<Labels, Counter>);
+pub struct Deliveries {
+    counted: Family<Labels, Counter>,
+    hooks: Arc<Names>,
+    clients: Arc<Names>,
+}
 
 impl Deliveries {
-    pub(super) fn register(registry: &mut Registry) -> Self {
-        let deliveries = Family::default();
-        registry.register("deliveries", "Deliveries to hooks, by what became of them", Clone::clone(&deliveries));
-        Self(deliveries)
+    pub(super) fn register(registry: &mut Registry, hooks: Arc<Names>, clients: Arc<Names>) -> Self {
+        let counted = Family::default();
+        registry.register("deliveries", "Deliveries to hooks, by what became of them", Clone::clone(&counted));
+        Self { counted, hooks, clients }
     }
 
     /// Counts a delivery to a hook of the configuration.
     pub fn count(&self, hook: &str, client: &str, outcome: Delivered) {
-        let labels = Labels { hook: hook.to_owned(), client: client.to_owned(), outcome: outcome.as_str() };
-        self.0.get_or_create(&labels).inc();
+        let (hook, client) = (self.hooks.label(hook), self.clients.label(client));
+        let labels = Labels { hook, client, outcome: outcome.as_str() };
+        self.counted.get_or_create(&labels).inc();
     }
 }

@@ -1,4 +1,5 @@
-//! What is counted of queued calls. A client's name is the operator's own word; a bounded number of them have series of their own.
+//! What is counted of queued calls. A client's name is the operator's own word; those with the most calls have series of their own,
+//! the others are counted together.
 
 use std::{sync::atomic::AtomicU64, time::Duration};
 
@@ -13,9 +14,8 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-/// So many clients have series of their own, those with the most calls; the others are counted together.
-const CLIENTS: usize = 100;
-const OTHERS: &str = "*";
+use super::names::{MOST, OTHER};
+
 /// From a claim that finds nothing to one that waits for other writers, in seconds.
 const TIMES: [f64; 10] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 1.0, 10.0];
 
@@ -131,9 +131,9 @@ impl Queue {
     /// All queues, as they were found a moment ago.
     pub fn found(&self, mut found: Vec<Found>) {
         found.sort_by_key(|found| std::cmp::Reverse(found.queued.saturating_add(found.dead)));
-        let others = found.split_off(found.len().min(CLIENTS));
+        let others = found.split_off(found.len().min(MOST));
         let merged = others.into_iter().reduce(|all, found| Found {
-            client: OTHERS.to_owned(),
+            client: OTHER.to_owned(),
             queued: all.queued.saturating_add(found.queued),
             dead: all.dead.saturating_add(found.dead),
             in_doubt: all.in_doubt.saturating_add(found.in_doubt),
@@ -141,7 +141,7 @@ impl Queue {
             oldest: all.oldest.max(found.oldest),
             is_paused: all.is_paused || found.is_paused,
         });
-        found.extend(merged.map(|merged| Found { client: OTHERS.to_owned(), ..merged }));
+        found.extend(merged.map(|merged| Found { client: OTHER.to_owned(), ..merged }));
         self.calls.clear();
         self.blocked.clear();
         self.paused.clear();
@@ -176,8 +176,8 @@ mod tests {
         text::encode(&mut text, &registry).unwrap();
         let depths = text.lines().filter(|line| line.starts_with("queue_calls{") && line.contains("\"queued\""));
         let depths: Vec<&str> = depths.collect();
-        assert_eq!(depths.len(), CLIENTS + 1);
+        assert_eq!(depths.len(), MOST + 1);
         assert!(depths.contains(&"queue_calls{client=\"c102\",state=\"queued\"} 102"), "{depths:?}");
-        assert!(depths.contains(&"queue_calls{client=\"*\",state=\"queued\"} 3"), "{depths:?}");
+        assert!(depths.contains(&"queue_calls{client=\"other\",state=\"queued\"} 3"), "{depths:?}");
     }
 }

@@ -7,6 +7,7 @@
 mod context;
 mod creates;
 pub(super) mod external_ids;
+mod key_expiry;
 mod lookups;
 mod methods;
 mod reads;
@@ -26,7 +27,7 @@ use serde_json::Value;
 use tokio::{sync::OnceCell, time::Instant};
 
 use self::context::CallContext;
-pub use self::{lookups::LookupError, settling::Sending};
+pub use self::{key_expiry::KeyExpiry, lookups::LookupError, settling::Sending};
 use super::{credential::Credential, model::effect::Effect};
 use crate::{
     errors::Retry,

@@ -27,7 +27,7 @@ use super::{
 };
 use crate::control::Holder;
 
-const FILE: &str = "store.sqlite";
+pub(super) const FILE: &str = "store.sqlite";
 const LOCK: &str = "store.lock";
 /// So many operations wait for the writer at most.
 const WAITING: usize = 4096;
@@ -68,7 +68,7 @@ impl Sqlite {
         };
         let path = folder.join(FILE);
         let lock = if gateway {
-            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| unusable(&error))?;
+            make_folder(folder).map_err(|error| unusable(&error))?;
             Some(lock(folder).await?)
         } else {
             None
@@ -94,6 +94,11 @@ impl Sqlite {
         tokio::spawn(Writer { path, connection: Some(writer), clock: clock.clone(), began }.run(waiting));
         Ok(Self { queue, readers, clock, began, _lock: lock })
     }
+}
+
+/// Makes the folder where it is missing.
+pub(super) fn make_folder(folder: &Path) -> std::io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 /// Keeps a second gateway out, for as long as the file is open. A process that is being replaced, or one that it has just started,
@@ -141,6 +146,13 @@ async fn prepare(connection: &mut AnyConnection) -> Result<(), SqlError> {
         sqlx::raw_sql(pragma).execute(&mut *connection).await?;
     }
     Ok(())
+}
+
+impl Sqlite {
+    /// Runs what must not be within a transaction and may take long.
+    pub(super) async fn whole<O: Operation>(&self, operation: O) -> Result<O::Reply, Error> {
+        self.read(operation).await
+    }
 }
 
 impl Backend for Sqlite {

@@ -68,6 +68,13 @@ async fn a_key_that_comes_again_is_answered_with_the_first_outcome_and_makes_not
         }
         assert_eq!(contacts_named(&name).await, 1);
     }
+    // What failed has failed once.
+    let (client, key) = (caller(&gateway, &key), Uuid::new_v4().to_string());
+    for state in ["failed", "ignored"] {
+        let refused = create(&client, &key, r#"{"model": "res.partner", "vals": {"payload": {"no_field": 1}}}"#).await;
+        assert_eq!(outcome(&refused), "unknown_field");
+        assert_eq!(gateway.log().pop().unwrap()["state"], state);
+    }
 }
 
 #[tokio::test]

@@ -83,7 +83,7 @@ async fn metrics_count_what_was_done() {
     assert_eq!(value(&series, "requests_total{code=\"2xx\"}"), 1.0);
     assert_eq!(value(&series, "request_duration_seconds_count"), 2.0);
     let up = (value(&series, "odoo_up"), value(&series, "log_up"));
-    assert_eq!((up, value(&series, "requests_under_way"), value(&series, "odoo_in_flight")), ((1.0, 1.0), 0.0, 0.0));
+    assert_eq!((up, value(&series, "requests_in_flight"), value(&series, "odoo_in_flight")), ((1.0, 1.0), 0.0, 0.0));
     assert!(value(&series, "log_free_bytes") > 0.0);
     // Whatever came to the proxy, but the login that was passed on and the page by which proxy mode is seen: the gateway asks
     // for the version now and then.
@@ -97,16 +97,18 @@ async fn metrics_count_what_was_done() {
 }
 
 #[tokio::test]
-async fn metrics_are_open_metrics() {
+async fn metrics_are_open_metrics_where_they_are_asked_for() {
+    const ASKED: &str = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3";
     let gateway = Gateway::start().await;
     Client::with_key(&gateway).await.post("search_data", COUNTRY).await;
-    let response = http().get(format!("{}/metrics", gateway.admin)).send().await.unwrap();
+    let request = http().get(format!("{}/metrics", gateway.admin)).header("accept", ASKED);
+    let response = request.send().await.unwrap();
     assert_eq!(response.headers()["content-type"], "application/openmetrics-text; version=1.0.0; charset=utf-8");
     let text = response.text().await.unwrap();
     assert!(text.ends_with("\n# EOF\n"), "{text}");
     let form = concat!(
-        r"^(# (HELP|TYPE|UNIT) odoo_gateway_[a-z_]+ .+|# EOF|",
-        r#"odoo_gateway_[a-z_]+(\{[a-z]+="[^"\\]*"(,[a-z]+="[^"\\]*")*\})? -?[0-9.e+-]+)$"#
+        r"^(# (HELP|TYPE|UNIT) (odoo_gateway|process)_[a-z_]+ .+|# EOF|",
+        r#"(odoo_gateway|process)_[a-z_]+(\{[a-z]+="[^"\\]*"(,[a-z]+="[^"\\]*")*\})? -?[0-9.e+-]+)$"#
     );
     let form = regex::Regex::new(form).unwrap();
     assert_eq!(text.lines().find(|line| !form.is_match(line)), None);
@@ -169,10 +171,10 @@ async fn what_is_under_way_and_what_is_beyond_a_limit_shows() {
             names.map(|name| value(&series, name)) == expected
         };
         poll_for(async || shows(["odoo_in_flight", "odoo_waiting"], [1.0, 1.0]).await).await;
-        assert!(shows(["requests_under_way", "connections"], [2.0, 2.0]).await);
+        assert!(shows(["requests_in_flight", "connections"], [2.0, 2.0]).await);
         assert_eq!(client.post("search_data", COUNTRY).await.status, 503);
         // It keeps its place until the gateway has seen its end.
-        poll_for(async || shows(["requests_under_way", "connections"], [2.0, 2.0]).await).await;
+        poll_for(async || shows(["requests_in_flight", "connections"], [2.0, 2.0]).await).await;
         let address = gateway.url.trim_start_matches("http://");
         let _third = TcpStream::connect(address).await.unwrap();
         for _ in 0..BEYOND {

@@ -12,7 +12,6 @@ mod new;
 mod orders;
 mod payments;
 mod signing;
-mod walk_through;
 
 use std::{
     collections::BTreeMap,

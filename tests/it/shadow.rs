@@ -36,7 +36,7 @@ impl Both {
     fn shadow(&self, more: &[&str]) -> (Option<i32>, String, String) {
         let secret = self.file("secret", &format!("{}\n", self.odoo.password));
         let args = ["shadow", "--addon", &self.front.url, "--login", &self.odoo.login, "--secret-file", &secret];
-        self.gateway.run(&[&args, &["--rate", "1000"], more].concat())
+        self.gateway.run(&[&args[..], &["--rate", "1000"], more].concat())
     }
 
     fn file(&self, name: &str, content: &str) -> String {

@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use super::finding::Finding;
@@ -15,8 +14,6 @@ use crate::{
 };
 
 const AREA: &str = "client";
-/// So long before it expires, a client is warned of.
-const AHEAD: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// What can be told without Odoo.
 pub(super) fn findings(config: &Config, clients: &Clients) -> Vec<Finding> {
@@ -29,24 +26,9 @@ pub(super) fn findings(config: &Config, clients: &Clients) -> Vec<Finding> {
         ));
     }
     for client in &config.clients {
-        findings.extend(term(client));
         findings.extend(without_effect(config, client));
     }
     findings
-}
-
-fn term(client: &config::Client) -> Option<Finding> {
-    let expires = client.expires.filter(|_| !client.is_revoked)?;
-    let left = expires.duration_since(Timestamp::now());
-    let day = expires.strftime("%Y-%m-%d");
-    let remedy = "give it a later `expires`, or `odoo-gateway client revoke` it";
-    match left {
-        left if left.is_negative() => {
-            Some(Finding::warning(AREA, format!("`{}` has expired on {day} and is not served", client.name), remedy))
-        }
-        left if left < AHEAD => Some(Finding::warning(AREA, format!("`{}` expires on {day}", client.name), remedy)),
-        _ => None,
-    }
 }
 
 /// Rules of a client that can have no effect: probably something else was meant.

@@ -10,6 +10,7 @@ use crate::{
     call::auth::clients::missing,
     cli::{
         Configured,
+        log::list::route_in,
         terminal::{
             View,
             pager::Out,
@@ -68,7 +69,7 @@ fn table(clients: &[Client], last: impl Fn(&Client) -> Option<Timestamp>, view: 
         Column::new("MODELS").rank(3).least(12).if_any(),
         Column::new("METHODS").rank(5).least(10).if_any(),
         Column::new("EXPIRES").rank(1).if_any(),
-        Column::new(times.head("LAST CALL", clients.iter().filter_map(&last))),
+        Column::new(times.head("LAST", clients.iter().filter_map(&last))),
     ]);
     for client in clients {
         let policy = &client.rules.policy;
@@ -77,7 +78,7 @@ fn table(clients: &[Client], last: impl Fn(&Client) -> Option<Timestamp>, view: 
             state_cell(client),
             Cell::from(shows(client)),
             Cell::from(&*client.odoo_login),
-            Cell::from(policy.routes.iter().map(|route| route.name()).collect::<Vec<_>>().join(" ")),
+            Cell::from(policy.routes.iter().map(|route| route_in(room, route.name())).collect::<Vec<_>>().join(" ")),
             Cell::from(models(policy)),
             Cell::from(policy.methods.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")),
             Cell::from(client.expires.map(|time| times.show(time)).unwrap_or_default()),

@@ -156,7 +156,7 @@ impl New {
         }
         if self.routes.is_empty() && self.models.is_empty() {
             eprintln!(
-                "It may use all routes but call_function, and all models that give no power: docs/policy.md says how to narrow it."
+                "It may use all routes but delete_data, no methods, and all models that give no power: docs/policy.md says how to narrow it."
             );
         }
     }

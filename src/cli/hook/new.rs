@@ -17,6 +17,7 @@ use crate::{
     cli::{
         Configured,
         configuration::{replace, variable},
+        shell::word,
     },
     config::Config,
     hook::presets::{PRESETS, Preset},
@@ -167,12 +168,11 @@ impl Named {
         writeln!(out, "{}_ODOO_KEY is an API key of that user. Then:\n", self.variable)?;
         let config = match file == Path::new("gateway.toml") {
             true => String::new(),
-            false => format!(" --config {}", quoted(&file.display().to_string())),
+            false => format!(" --config {}", word(&file.display().to_string())),
         };
-        let headers: String =
-            self.preset.headers.iter().map(|header| format!(" --header {}", quoted(header))).collect();
+        let headers: String = self.preset.headers.iter().map(|header| format!(" --header {}", word(header))).collect();
         writeln!(out, "    odoo-gateway check{config}")?;
-        let (hook, body) = (&self.hook, quoted(&body.display().to_string()));
+        let (hook, body) = (&self.hook, word(&body.display().to_string()));
         writeln!(out, "    odoo-gateway hook test {hook} --body {body}{headers}{config}")?;
         Ok(())
     }
@@ -190,10 +190,4 @@ fn write_new(path: &PathBuf, text: &str) -> anyhow::Result<()> {
         || format!("`{}` cannot be written; is it there already? --path gives the hook another name", path.display());
     let mut file = fs::OpenOptions::new().write(true).create_new(true).open(path).with_context(cannot)?;
     file.write_all(text.as_bytes()).with_context(cannot)
-}
-
-/// A text as a shell takes it for one word.
-fn quoted(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '/' | '-' | '_');
-    if text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }

@@ -5,6 +5,7 @@ use std::{env, fs, path::PathBuf, sync::Arc};
 
 use anyhow::{Context, bail, ensure};
 use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
 use serde_json::{Map, json};
 use tokio::time::Instant;
 
@@ -32,7 +33,7 @@ const LOGIN: Question<'_> = Question {
 const SECRET: Question<'_> = Question {
     flag: "--key-file, --password-file or the variable ODOO_API_KEY",
     words: "Its API key:",
-    help: "it is not shown and kept nowhere; a password works too, where the user has no two-factor authentication",
+    help: "not shown, kept nowhere; a password works without two-factor authentication",
 };
 
 /// What was given by flags.
@@ -45,12 +46,19 @@ pub(super) struct Given {
     pub(super) is_none: bool,
 }
 
+/// What was shown for a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum SecretKind {
+    Key,
+    Password,
+}
+
 /// A user that Odoo has accepted.
 #[derive(Debug)]
 pub(super) struct Account {
     pub(super) login: String,
-    /// What was shown for it: `key` or `password`.
-    pub(super) kind: &'static str,
+    pub(super) kind: SecretKind,
     /// What of the first call will not work, and why.
     pub(super) notes: Vec<String>,
 }
@@ -65,9 +73,11 @@ pub(super) async fn find(ask: &Ask, found: &Found, database: &str, given: Given)
     }
     let config = reach::config(&found.url, found.ca.as_deref(), database).map_err(anyhow::Error::msg)?;
     let Some(login) = login(ask, found, &given)? else { return Ok(None) };
-    if let Some(credential) = shown(&given, &login)? {
-        let account = tried(&config, found, credential).await.map_err(|error| anyhow::anyhow!(why(&error, found)))?;
-        return Ok(Some(account));
+    if let Some((source, credential)) = shown(&given, &login)? {
+        let account = tried(&config, found, credential).await;
+        return Ok(Some(
+            account.map_err(|error| anyhow::anyhow!("{source} with the login {login}: {}", why(&error, found)))?,
+        ));
     }
     for _ in 0..TRIES {
         let secret = ask.secret(SECRET)?;
@@ -88,21 +98,15 @@ fn login(ask: &Ask, found: &Found, given: &Given) -> anyhow::Result<Option<Strin
         return Ok(Some(login.clone()));
     }
     if *ask == Ask::Person {
-        anstream::eprintln!(
-            "\nEach call runs as an Odoo user, with the rights of that user. {}",
-            key_menu::how_to(found.release.major)
-        );
-        if let Some(words) = key_menu::of_host(found.url.host_str().unwrap_or_default()) {
-            anstream::eprintln!("{words}");
-        }
-        anstream::eprintln!();
+        anstream::eprintln!("\nEach call runs as an Odoo user, with the rights of that user.");
+        anstream::eprintln!("{}\n", key_menu::how_to(found.release.major, found.url.host_str().unwrap_or_default()));
     }
     let login = ask.text(LOGIN, None)?;
     Ok(Some(login).filter(|login| !login.is_empty()))
 }
 
-/// The credential that was given by a file or the variable.
-fn shown(given: &Given, login: &str) -> anyhow::Result<Option<Credential>> {
+/// The credential that was given by a file or the variable, and by which of them.
+fn shown(given: &Given, login: &str) -> anyhow::Result<Option<(&'static str, Credential)>> {
     let read = |path: &PathBuf| {
         let text = fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
         ensure!(!text.trim().is_empty(), "`{}` is empty", path.display());
@@ -110,26 +114,30 @@ fn shown(given: &Given, login: &str) -> anyhow::Result<Option<Credential>> {
     };
     let login = login.to_owned();
     if let Some(path) = &given.password_file {
-        return Ok(Some(Credential::Password { login, password: read(path)? }));
+        return Ok(Some(("--password-file", Credential::Password { login, password: read(path)? })));
     }
     if let Some(path) = &given.key_file {
-        return Ok(Some(Credential::LoginKey { login, key: read(path)?.expose_secret().trim().into() }));
+        let key = read(path)?.expose_secret().trim().into();
+        return Ok(Some(("--key-file", Credential::LoginKey { login, key })));
     }
     let variable = env::var("ODOO_API_KEY").ok().filter(|key| !key.is_empty());
-    Ok(variable.map(|key| Credential::of_login(login, key.into())))
+    Ok(variable.map(|key| ("ODOO_API_KEY", Credential::of_login(login, key.into()))))
 }
 
 /// Logs in, and looks whether the user can make the first call.
 async fn tried(config: &Config, found: &Found, credential: Credential) -> Result<Account, Error> {
     let odoo = Odoo::build(&config.upstream, &config.lookup_cache, Arc::default());
     let odoo = odoo.map(Arc::new).map_err(|error| Error::Unsendable { reason: error.to_string() })?;
-    let kind = if matches!(credential, Credential::Password { .. }) { "password" } else { "key" };
+    let (kind, words) = match credential {
+        Credential::Password { .. } => (SecretKind::Password, "password"),
+        _ => (SecretKind::Key, "key"),
+    };
     let policy = Arc::new(config.policy.rules.policy.clone());
     let until = Instant::now() + config.limits.call_timeout;
     let (trace, cookie) = (Arc::default(), RotatedCookie::default());
     let caller = Caller::identify(&odoo, credential, policy, trace, cookie, Origin::default(), until).await?;
     let login = caller.identity().login.clone();
-    found_it(&format!("the login of `{login}` works, with its {kind} (user {})", caller.identity().uid));
+    found_it(&format!("the login of `{login}` works, with its {words} (user {})", caller.identity().uid));
     let notes = notes(&caller, found.release.major).await?;
     Ok(Account { login, kind, notes })
 }

@@ -15,12 +15,8 @@ use crate::{
 const TRIES: usize = 3;
 
 const ONE_OF: Question<'_> = Question { flag: "--database", words: "Which database?", help: "arrows and Enter" };
-const NAME: Question<'_> = Question {
-    flag: "--database",
-    words: "The name of the database:",
-    help: "Odoo shows it beside your name, top right, in the developer mode (add ?debug=1 behind /web in the address); \
-           on the server it is `db_name` in odoo.conf",
-};
+const NAME: Question<'_> =
+    Question { flag: "--database", words: "The name of the database:", help: "upper and lower case count" };
 
 /// The database that is given, found or asked for, and that Odoo serves as far as it tells.
 ///
@@ -53,9 +49,14 @@ pub(super) async fn find(ask: &Ask, found: &Found, given: Option<&str>) -> anyho
 
 /// Where Odoo lists none, the name is asked for until it is right.
 async fn named(ask: &Ask, found: &Found) -> anyhow::Result<String> {
+    anstream::eprintln!(
+        "This Odoo does not list its databases. Odoo shows the name beside yours, top right, in the\n\
+         developer mode: put ?debug=1 behind /web in the browser's address. On the server, it is\n\
+         db_name in odoo.conf."
+    );
     let likely = likely(found.url.host_str().unwrap_or_default());
     for _ in 0..TRIES {
-        let name = ask.text(Question { ..NAME }, likely.as_deref())?;
+        let name = ask.text(NAME, likely.as_deref())?;
         match check(found, None, &name).await? {
             Ok(()) => return Ok(name),
             Err(why) => anstream::eprintln!("{} {why}", styled(WARN, "!")),

@@ -16,6 +16,9 @@ use crate::{cli::configuration, config::Config};
 const SYSTEM: &str = "/etc";
 /// Where the packaged service keeps its log.
 const SYSTEM_LOG: &str = "/var/lib/odoo-gateway/log";
+/// The configuration of the packaged service, and its unit.
+const SERVICES: &str = "/etc/odoo-gateway/gateway.toml";
+const UNIT: &str = "/usr/lib/systemd/system/odoo-gateway.service";
 /// The group of the packaged service.
 const GROUP: &str = "odoo-gateway";
 
@@ -49,6 +52,7 @@ pub(super) fn check_is_free(path: &Path, is_forced: bool) -> anyhow::Result<()> 
 /// The folder cannot be made or written, or the file has appeared meanwhile.
 pub(super) fn write(path: &Path, settings: &Settings, is_forced: bool) -> anyhow::Result<u32> {
     let text = text(settings, is_of_system(path));
+    Config::parse(&text, path)?;
     if is_forced && path.exists() {
         configuration::replace(path, &text).with_context(|| format!("cannot overwrite `{}`", path.display()))?;
         return mode(path);
@@ -59,7 +63,6 @@ pub(super) fn write(path: &Path, settings: &Settings, is_forced: bool) -> anyhow
     // Only its owner can read a file that is made in this way.
     let mut file = tempfile::NamedTempFile::new_in(folder).with_context(cannot)?;
     file.write_all(text.as_bytes()).with_context(cannot)?;
-    Config::load(file.path())?;
     if let (true, Some(group)) = (is_of_system(path), service_group()) {
         file.as_file().set_permissions(fs::Permissions::from_mode(0o640)).with_context(cannot)?;
         fchown(file.as_file(), None, Some(group)).with_context(cannot)?;
@@ -109,6 +112,11 @@ directory = \"{log}\"
 
 fn is_of_system(path: &Path) -> bool {
     std::path::absolute(path).is_ok_and(|path| path.starts_with(SYSTEM))
+}
+
+/// Whether the packaged service reads this file, and is installed.
+pub(super) fn is_of_service(path: &Path) -> bool {
+    path == Path::new(SERVICES) && Path::new(UNIT).exists()
 }
 
 fn mode(path: &Path) -> anyhow::Result<u32> {

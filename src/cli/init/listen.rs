@@ -20,7 +20,7 @@ pub(super) const SERVER: Listener = Listener {
     question: Question {
         flag: "--listen",
         words: "The port for callers:",
-        help: "on this machine alone; 0.0.0.0:8080 is for callers from everywhere",
+        help: "on this machine alone; 0.0.0.0:8080 is for callers from other machines",
     },
     usual: 8080,
 };

@@ -10,6 +10,9 @@ use super::terminal::{
 };
 use crate::log::{Call, CallState, RecordedRoute};
 
+/// A terminal of so many columns has room for whole names.
+const ROOMY: usize = 110;
+
 /// So many records of a call are named.
 const RECORDS: usize = 4;
 
@@ -21,9 +24,9 @@ pub(in crate::cli) fn list(calls: &[Call], room: Room) -> String {
         Column::new(times.head("TIME", calls.iter().map(|call| call.ts))),
         Column::new("ID"),
         Column::new("STATE"),
-        Column::new("ROUTE").rank(1).least(11),
-        Column::new("MODEL").least(10),
-        Column::new("ERROR").least(12).if_any(),
+        Column::new("ROUTE").rank(1).least(6),
+        Column::new("MODEL").least(11),
+        Column::new("ERROR").least(14).if_any(),
         Column::new("CALLER").rank(2).least(7),
         Column::new("HOOK").rank(3).least(8).if_any(),
         Column::new("MS").rank(4).right(),
@@ -44,7 +47,7 @@ pub(in crate::cli) fn list(calls: &[Call], room: Room) -> String {
             Cell::from(times.show(call.ts)),
             Cell::from(ids.show(call.id)),
             state_cell(call, room),
-            Cell::from(call.route.to_string()),
+            Cell::from(route_in(room, call.route.name())),
             Cell::from(subject.clone()),
             Cell::styled(if call.state == CallState::Failed { BAD } else { WARN }, error),
             Cell::from(call.caller()),
@@ -56,6 +59,14 @@ pub(in crate::cli) fn list(calls: &[Call], room: Room) -> String {
         ]);
     }
     table.shown(room)
+}
+
+/// The name of a route. Where there is little room, what most routes end with is left out.
+pub(in crate::cli) fn route_in(room: Room, name: &str) -> &str {
+    match room {
+        Room::Columns(..ROOMY) => name.strip_suffix("_data").unwrap_or(name),
+        _ => name,
+    }
 }
 
 /// The state with its mark. Where there is little room, `!2` stands for two warnings.

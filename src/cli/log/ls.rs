@@ -52,8 +52,8 @@ impl Ls {
             }
         }
         if let Some(next) = next {
-            let words =
-                format!("{} calls; --after {next} shows those before them, -n or --all more at once", calls.len());
+            let number = if calls.len() == 1 { "1 call".to_owned() } else { format!("{} calls", calls.len()) };
+            let words = format!("{number}; --after {next} shows those before, -n or --all more at once");
             match self.json {
                 true => eprintln!("{words}"),
                 false => out.note(&words)?,

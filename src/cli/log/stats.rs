@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 
 use super::{
     Configured, Which, calls,
+    list::route_in,
     terminal::{
-        View,
+        Room, View,
         pager::Out,
         style::{BAD, DIM, STRONG, WARN, styled},
         table::{Cell, Column, Table},
@@ -48,26 +49,30 @@ impl Stats {
                 Column::new("CALLS").right(),
                 Column::new("DONE").right(),
                 Column::new("FAILED").right(),
-                Column::new("IN DOUBT").right().rank(2),
-                Column::new("IGNORED").right().rank(3),
-                Column::new("P50 MS").right().rank(4),
+                Column::new("IN DOUBT").right().rank(2).if_any(),
+                Column::new("IGNORED").right().rank(4).if_any(),
+                Column::new("P50 MS").right().rank(3),
                 Column::new("P95 MS").right(),
                 Column::new("P99 MS").right().rank(5),
                 Column::new(last.clone()).rank(1),
             ]
         };
         let mut table =
-            Table::new([Column::new("ROUTE").least(11), Column::new("MODEL").least(10)].into_iter().chain(counts()));
+            Table::new([Column::new("ROUTE").least(6), Column::new("MODEL").least(11)].into_iter().chain(counts()));
         for ((route, model), summary) in routes {
-            table.row([Cell::from(route.to_string()), Cell::from(&**model)].into_iter().chain(cells(summary, &times)));
+            table.row(
+                [Cell::from(route_in(room, route.name())), Cell::from(&**model)]
+                    .into_iter()
+                    .chain(cells(summary, &times, room)),
+            );
         }
-        table.row([Cell::styled(STRONG, "all"), Cell::default()].into_iter().chain(cells(all, &times)));
+        table.row([Cell::styled(STRONG, "all"), Cell::default()].into_iter().chain(cells(all, &times, room)));
         let mut out = Out::paged(self.view.paging);
         writeln!(out, "{}", table.shown(room))?;
         let mut table = Table::new([Column::new("CALLER").least(10)].into_iter().chain(counts()));
         for (caller, summary) in callers {
             let name = if caller.is_empty() { "(nobody)" } else { caller };
-            table.row([Cell::from(name)].into_iter().chain(cells(summary, &times)));
+            table.row([Cell::from(name)].into_iter().chain(cells(summary, &times, room)));
         }
         write!(out, "{}", table.shown(room))?;
         if *dry_runs > 0 {
@@ -98,14 +103,16 @@ fn facts(summary: &Summary) -> Value {
     })
 }
 
-fn cells(summary: &Summary, times: &Times) -> impl Iterator<Item = Cell> {
+/// Where there is little room, what there is none of has no number, so that its column may be left out.
+fn cells(summary: &Summary, times: &Times, room: Room) -> impl Iterator<Item = Cell> {
     let Summary { calls, done, failed, in_doubt, ignored, last, .. } = summary;
     let count = |number: &usize| Cell::from(number.to_string());
     let noted = |style, number: &usize| match number {
-        0 => Cell::from("0"),
+        0 => Cell::from(if room.is_unlimited() { "0" } else { "" }),
         some => Cell::styled(style, some.to_string()),
     };
-    let counts = [count(calls), count(done), noted(BAD, failed), noted(WARN, in_doubt), count(ignored)];
+    let failed = if *failed > 0 { noted(BAD, failed) } else { count(failed) };
+    let counts = [count(calls), count(done), failed, noted(WARN, in_doubt), noted(DIM, ignored)];
     let percentiles = summary.percentiles(PERCENTILES);
     let percentiles = percentiles.map(|ms| Cell::from(ms.map(|ms| format!("{ms:.1}")).unwrap_or_default()));
     let last = Cell::from(last.map(|last| times.show(last)).unwrap_or_default());

@@ -82,8 +82,10 @@ impl Told<'_> {
             line += &styled(style, &words);
             taken += gap.len() + width(&words);
         }
+        // What went well needs no sentence.
+        let is_told = matches!(self.state, CallState::Failed | CallState::InDoubt | CallState::Ignored);
         let left = room.beside(taken + GAP.len());
-        if !self.message.is_empty() && left >= LEAST_OF_SENTENCE {
+        if is_told && !self.message.is_empty() && left >= LEAST_OF_SENTENCE {
             line += GAP;
             line += &cut(&plain(&self.message), left);
         }

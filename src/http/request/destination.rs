@@ -58,7 +58,7 @@ pub(in crate::http) enum Refusal {
     #[error("{}", served())]
     NotFound,
     /// A delivery to a path that none of the hooks has. Strangers read this, so it names none.
-    #[error("no hook has this path; compare it with the one that the operator of the gateway gave, letter by letter")]
+    #[error("no hook has this path")]
     NoHook,
     #[error("this route takes POST only")]
     OnlyPost,

@@ -211,6 +211,18 @@ impl Disk {
         File::open(self.path(name))?.set_modified(time)
     }
 
+    /// Puts a file of this folder into another one, under the same name, as a link where that may and can be.
+    pub(in crate::log) fn copy_to(&self, name: &str, other: &Self, may_link: bool) -> io::Result<()> {
+        other.make_folder(folder_of(name))?;
+        let (from, into) = (self.path(name), other.path(name));
+        if may_link && fs::hard_link(&from, &into).is_ok() {
+            return Ok(());
+        }
+        let mut target = other.create(name)?;
+        io::copy(&mut File::open(&from)?, &mut target)?;
+        target.sync_data()
+    }
+
     /// A reader of a file from its beginning.
     pub(in crate::log) fn reader(&self, name: &str) -> io::Result<impl Read + use<>> {
         File::open(self.path(name))

@@ -42,6 +42,7 @@ use crate::{
             lock::FolderLock,
             recovery::{End, recover},
             segment::{Header, Segment, compress},
+            total::size_of_all,
         },
         read::{archive::Archive, call::Position, filter::Filter},
         write::{
@@ -147,7 +148,7 @@ impl Retention {
     }
 
     fn drop_old(&self, finished: &[Segment], active: Segment) -> Result<(), Failure> {
-        let mut total = self.size_of_all()?;
+        let mut total = size_of_all(&self.disk)?;
         let most = self.config.max_total.as_u64();
         let Choice { to_drop, in_doubt } = self.choose(finished, total)?;
         let mut has_dropped = false;
@@ -282,17 +283,6 @@ impl Retention {
         };
         let header = Line::at(&head).and_then(|line| line.parse::<Header>());
         Ok(read.ok().and(header).map_or(Timestamp::UNIX_EPOCH + MARGIN, |header| header.ts))
-    }
-
-    /// The size of everything in the folder, including files that were put aside.
-    fn size_of_all(&self) -> io::Result<u64> {
-        let mut total = blob::size(&self.disk)?;
-        for folder in ["", "index/"] {
-            for name in self.disk.list(folder).unwrap_or_default() {
-                total += self.disk.stat(&format!("{folder}{name}")).map_or(0, |(size, _)| size);
-            }
-        }
-        Ok(total)
     }
 }
 

@@ -113,13 +113,13 @@ pub fn verify(folder: &Path, mut told: impl FnMut(Step)) -> Result<Verified, Err
 /// A segment's file and its readable bytes.
 fn read(disk: &Disk, segment: Segment, verified: &mut Verified) -> io::Result<(String, Vec<u8>)> {
     match disk.read(&segment.open()) {
-        Err(error) if error.kind() == io::ErrorStepOf::NotFound => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         bytes => return Ok((segment.open(), bytes?)),
     }
     let name = segment.sealed();
     let sealed = match disk.read(&name) {
         // Dropped since the list was made.
-        Err(error) if error.kind() == io::ErrorStepOf::NotFound => return Ok((name, Vec::new())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((name, Vec::new())),
         sealed => sealed?,
     };
     let bytes = decompress(&sealed).unwrap_or_else(|error| {
@@ -165,7 +165,7 @@ impl Verification {
     /// No gateway removes its lock, and only one that was killed leaves its control file. Where only the lock is missing, it
     /// was removed while a gateway ran, which may have written elsewhere until it noticed.
     fn check_lock(&mut self, disk: &Disk) {
-        let is_missing = |name| disk.stat(name).is_err_and(|error| error.kind() == io::ErrorStepOf::NotFound);
+        let is_missing = |name| disk.stat(name).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
         if !is_missing(LOCK) {
             return;
         }
@@ -308,7 +308,7 @@ impl Verification {
                 Ok(_) => {}
                 // Its segment has been dropped since, and the blob with it.
                 Err(_) if is_live && disk.stat(&line_in).is_err() => {}
-                Err(error) if error.kind() == io::ErrorStepOf::NotFound => {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     self.verified.note(
                         Grade::Lost,
                         &name,

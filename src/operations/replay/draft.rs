@@ -79,6 +79,8 @@ pub enum NotReplayable {
     Hidden(String),
     #[error("it was a dry run")]
     DryRun,
+    #[error("it was answered with the outcome of an earlier call with its key, which is the one to run again")]
+    KnownKey,
     #[error("a part of its payload is gone from the log's folder")]
     Gone,
     #[error("its caller used a credential of their own, which is not kept")]
@@ -277,6 +279,7 @@ fn check_states(root: &Call, call: &Call, is_free: bool) -> Result<(), NotReplay
         CallState::Running => Err(NotReplayable::Running),
         _ if is_any(CallState::Running) => Err(NotReplayable::Running),
         _ if is_free => Ok(()),
+        CallState::Ignored if root.repeat_of.is_some() => Err(NotReplayable::KnownKey),
         CallState::Queued => Err(NotReplayable::Queued),
         _ if root.state == CallState::Done || call.state == CallState::Done => Err(NotReplayable::Done),
         _ if root.is_repeated() => Err(NotReplayable::Repeated),

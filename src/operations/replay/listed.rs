@@ -66,6 +66,7 @@ pub(super) fn left_out(call: &Call, clients: &[String], asked: Asked) -> Option<
         CallState::DryRun if !asked.is_free => NotReplayable::DryRun,
         CallState::Running => NotReplayable::Running,
         _ if is_any(CallState::Running) => NotReplayable::Running,
+        CallState::Ignored if call.repeat_of.is_some() && !asked.is_free => NotReplayable::KnownKey,
         CallState::Queued if !asked.is_free => NotReplayable::Queued,
         CallState::Done if !asked.is_free => NotReplayable::Done,
         _ if call.is_repeated() && !asked.is_free => NotReplayable::Repeated,

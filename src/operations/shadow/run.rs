@@ -94,7 +94,10 @@ impl Shadow {
         let is_explained = |found: &[Difference]| found.iter().all(|found| expected::row(call, found).is_some());
         let mut found = match self.both(read).await? {
             Both::Answered(found) => found,
-            Both::Unavailable(reason) => return Ok(report.leave_out(reason)),
+            Both::Unavailable(reason) => {
+                report.leave_out(reason);
+                return Ok(());
+            }
         };
         if !is_explained(&found)
             && let Both::Answered(again) = self.both(read).await?

@@ -76,7 +76,7 @@ impl Reader<'_> {
         for ignored in &links.ignored {
             let path = format!("{}.{ignored}", to.path);
             let message = format!("`{}` is looked up by `{}` alone; `{ignored}` was ignored", to.path, links.key);
-            self.warnings.note(WarningCode::LookupKeyIgnored, path, message)?;
+            self.warn(WarningCode::LookupKeyIgnored, path, message);
         }
         let mode = if links.replaces { Mode::Replace } else { Mode::Add };
         self.linked(to, mode, &links.records(), &format!("{}.{}", to.path, links.key))

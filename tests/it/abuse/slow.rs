@@ -64,7 +64,7 @@ async fn an_answer_that_is_taken_too_slowly_is_given_up_and_one_that_is_taken_st
     for _ in 0..PEERS {
         slow.push(ask_for_much(&gateway, &odoo.key, &file).await);
     }
-    let under_way = async || gateway.metrics().await["odoo_gateway_requests_under_way"];
+    let under_way = async || gateway.metrics().await["odoo_gateway_requests_in_flight"];
     poll_for(async || under_way().await >= 4.0).await;
     let started = Instant::now();
     // A little now and then, always sooner than the time is over. What the kernel has of an answer still comes afterwards.

@@ -26,6 +26,8 @@ pub(super) enum Kind {
     Console,
     /// `sh`: a script; `sh fails`: one that ends with a failure
     Script { fails: bool },
+    /// Commands that readers do not see: what the page finds, and whether what it did is in Odoo
+    Hidden,
     /// `json ROUTE MODEL`: the `vals` of a call; without a model the whole body
     Payload(Payload),
     /// `text output`, `json output`, `json answer`: what came of the block before it
@@ -82,8 +84,7 @@ pub(super) fn blocks(page: &Page) -> Result<Vec<Block>, Vec<String>> {
             Event::Start(Tag::HtmlBlock) => {
                 let hidden = page.text[range.clone()].strip_prefix(HIDDEN).and_then(|rest| rest.split_once("-->"));
                 if let Some((script, _)) = hidden {
-                    let kind = Kind::Script { fails: false };
-                    blocks.push(Block { kind, text: script.to_owned(), place: page.place(range.start) });
+                    blocks.push(Block { kind: Kind::Hidden, text: script.to_owned(), place: page.place(range.start) });
                 }
             }
             _ => {}

@@ -62,6 +62,7 @@ fn add(block: Block, place: &Place, steps: &mut Vec<Step>, counts: &mut Counts) 
             counts.commands += commands(&text);
             steps.push(step(place.here(&text), fails, Expected::Anything));
         }
+        Kind::Hidden => steps.push(step(place.here(&text), false, Expected::Anything)),
         Kind::Console => {
             for (command, output) in typed(&text) {
                 counts.commands += 1;

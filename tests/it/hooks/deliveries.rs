@@ -43,9 +43,10 @@ async fn a_delivery_that_comes_again_is_acknowledged_and_makes_nothing() {
     assert!(message.contains(&first), "it names the call that it is: {message}");
     assert_eq!(contacts_named(&name).await, 1);
     let line = contacts.gateway.log().last().unwrap().clone();
+    // It was recognised, and has not failed.
     assert_eq!(
-        (&line["event"], &line["error"], &line["client"]),
-        (&"call.refused".into(), &"replayed".into(), &"signed".into())
+        (&line["event"], &line["state"], &line["error"], &line["client"]),
+        (&"call.refused".into(), &"ignored".into(), &"replayed".into(), &"signed".into())
     );
 }
 

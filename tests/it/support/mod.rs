@@ -16,6 +16,7 @@ pub(crate) mod processes;
 pub(crate) mod schemas;
 pub(crate) mod segments;
 pub(crate) mod small_disk;
+pub(crate) mod terminal;
 pub(crate) mod tls;
 
 use std::time::{Duration, Instant};

@@ -43,16 +43,13 @@ pub(super) fn commands(call: &Call, configured: &Configured, is_read_by_program:
         let accepted = if is_read_by_program { accepted.to_string() } else { short(accepted) };
         next.push((format!("queue show {accepted}"), "the delivery that this is an attempt of"));
     }
-    let mut lines: Vec<String> =
-        next.into_iter().map(|(command, what)| line(&format!("{command}{config}"), what)).collect();
+    next.iter_mut().for_each(|(command, _)| command.push_str(&config));
     if !call.error.is_empty() {
-        lines.push(line(&format!("explain {}", call.error), "cause and remedy"));
+        next.push((format!("explain {}", call.error), "cause and remedy"));
     }
-    lines
-}
-
-fn line(command: &str, what: &str) -> String {
-    format!("  odoo-gateway {command}  {}", styled(DIM, &format!("# {what}")))
+    let widest = next.iter().map(|(command, _)| command.len()).max().unwrap_or_default();
+    let line = |(command, what)| format!("  odoo-gateway {command:<widest$}  {}", styled(DIM, &format!("# {what}")));
+    next.into_iter().map(line).collect()
 }
 
 /// As a shell takes it for one word.

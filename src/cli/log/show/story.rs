@@ -12,6 +12,7 @@ use crate::{
     cli::{
         log::list::state,
         terminal::{
+            Room, cut,
             mark::{self, WARNING},
             plain, plain_lines, pretty,
             style::{BAD, DIM, STRONG, WARN, styled},
@@ -213,7 +214,11 @@ impl Story<'_> {
         for (number, traceback) in
             (1..).zip(made).filter_map(|(number, rpc)| Some((number, rpc["traceback"].as_str()?)))
         {
-            let lines: Vec<&str> = traceback.lines().collect();
+            // Marks below a line of source say little where lines are cut.
+            let is_mark = |line: &&str| !line.trim().is_empty() && line.trim().chars().all(|sign| "^~".contains(sign));
+            let is_whole = self.detail.has_tracebacks;
+            let lines: Vec<&str> = traceback.lines().filter(|line| is_whole || !is_mark(line)).collect();
+            let room = if is_whole { Room::Unlimited } else { Room::of_stdout() };
             let most = if self.detail.has_tracebacks { lines.len() } else { TRACEBACK };
             self.write_head(out, &format!("traceback of call {number}"))?;
             let left_out = lines.len().saturating_sub(most);
@@ -225,7 +230,8 @@ impl Story<'_> {
                 )?;
             }
             for line in &lines[left_out..] {
-                writeln!(out, "{}", styled(DIM, &format!("       {}", plain(line))))?;
+                let line = cut(&plain(line), room.beside(7));
+                writeln!(out, "{}", styled(DIM, &format!("       {line}")))?;
             }
         }
         Ok(())

@@ -410,3 +410,50 @@ fn an_index_that_is_damaged_or_of_another_file_is_made_anew() {
         assert_eq!(expected(&archive), before, "{} bytes", damaged.len());
     }
 }
+
+#[test]
+fn dry_runs_and_repetitions_of_older_logs_are_read_as_they_are_now() {
+    let mut history = History::new(1);
+    // The calls have a model of their own.
+    let call = |history: &mut History, received: Value, finished: Option<Value>| {
+        let id = Uuid::from_u128(history.random.u128(..));
+        let mut members = json!({"id": id, "route": "create_data", "address": "127.0.0.1", "model": "own.model"});
+        members.as_object_mut().unwrap().extend(received.as_object().cloned().unwrap());
+        let members = members.as_object().cloned().unwrap();
+        let line = history.line(Event::CallReceived, &members);
+        if let Some(finished) = finished {
+            let mut end = members;
+            end.shift_remove("vals");
+            end.insert("received".to_owned(), json!(line));
+            end.extend(finished.as_object().cloned().unwrap());
+            history.line(Event::CallFinished, &end);
+        }
+    };
+    let dry = || json!({"vals": {"payload": {"x": 1}, "dry_run": true}});
+    let known = json!({"state": "failed", "error": "no_match", "repeat_of": Uuid::nil()});
+    for (received, finished) in [
+        (dry(), Some(json!({"state": "done", "message": "Dry run: nothing was written"}))),
+        (dry(), Some(json!({"state": "failed", "error": "no_match"}))),
+        (json!({"dry_run": true}), Some(json!({"state": "dry_run"}))),
+        (json!({}), Some(json!({"state": "done", "message": "Dry run: nothing was written"}))),
+        (dry(), None),
+        (json!({}), Some(known)),
+        (json!({}), Some(json!({"state": "failed", "error": "replayed"}))),
+        // A text is no dry run, and a repetition that was done is done.
+        (json!({"vals": {"payload": {"name": "\"dry_run\":true"}}}), Some(json!({"state": "failed"}))),
+        (json!({"vals": {"payload": {"dry_run": true}}}), Some(json!({"state": "done", "repeat_of": Uuid::nil()}))),
+    ] {
+        call(&mut history, received, finished);
+    }
+    history.line(Event::Start, &Map::new());
+    history.save();
+    let archive = Archive::open(history.folder.path()).unwrap();
+    let filter = Filter { model: Some("own.model".to_owned()), ..Filter::default() };
+    let mut calls = archive.page(&filter, None, None).unwrap().calls;
+    calls.reverse();
+    use CallState::{Done, DryRun, Failed, Ignored};
+    let states: Vec<CallState> = calls.iter().map(|call| call.state).collect();
+    assert_eq!(states, [DryRun, DryRun, DryRun, DryRun, DryRun, Ignored, Ignored, Failed, Done]);
+    let words: Vec<&str> = calls.iter().take(2).map(Call::how).collect();
+    assert_eq!(words, ["would be done", "would fail"]);
+}

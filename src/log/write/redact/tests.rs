@@ -215,3 +215,23 @@ fn a_star_stands_for_any_run_of_characters_in_one_key() {
         assert_eq!(is_match(key, pattern), expected, "{key} {pattern}");
     }
 }
+
+#[test]
+fn what_a_lookup_was_for_is_hidden_where_its_key_is_secret() {
+    let redaction = Redaction::new(&["*token*".to_owned(), "shop.account:code".to_owned()]);
+    let no_match = |model: &str, key: &str| json!({"code": "no_match", "model": model, "key": {key: "hush-hush"}, "value": "hush-hush"});
+    let listed =
+        [no_match("shop.account", "code"), no_match("res.country", "code"), no_match("res.users", "api_token")];
+    let mut error = no_match("shop.account", "code");
+    error["errors"] = json!(listed);
+    let mut answer = json!({"is_success": false, "messages": "m", "error": error});
+    redaction.hide_answer("res.partner", &mut answer, &mut Secrets::default());
+    let told = |mistake: &Value| {
+        (mistake["key"].as_object().unwrap().values().next().unwrap().clone(), mistake["value"].clone())
+    };
+    let hidden = (json!(HIDDEN), json!(HIDDEN));
+    let error = &answer["error"];
+    assert_eq!(told(error), hidden);
+    let listed: Vec<_> = error["errors"].as_array().unwrap().iter().map(told).collect();
+    assert_eq!(listed, [hidden.clone(), (json!("hush-hush"), json!("hush-hush")), hidden]);
+}
