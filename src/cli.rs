@@ -1,5 +1,5 @@
 //! The command line: `odoo-gateway init`, `serve`, `check`, `status`, `client …`, `hook …`, `log …`, `queue …`, `replay`,
-//! `openapi`, `console …`, `completions` and `man`.
+//! `openapi`, `explain`, `console …`, `completions` and `man`.
 //!
 //! Data goes to standard output, everything else to standard error. Exit status 0 is success, 1 a failure, 2 a mistake in
 //! the command line itself; `status` has 3 where no gateway runs.
@@ -46,6 +46,7 @@ Exit status:
   0  done; of `log verify` the log is sound, of `check` nothing fails
   1  failed, refused or not found; the sentence on standard error says what
   2  a mistake in the command line
+  3  of `status`: no gateway runs
   A command that tells more by its exit status says so in its own --help.
 
 Output for people fits the terminal, has its colours where NO_COLOR is not set, and goes through a pager where it is long

@@ -16,7 +16,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-pub use self::expiry::{AHEAD, expiring_clients};
+pub use self::expiry::AHEAD;
 use self::{expiry::Told, keys::Keys};
 use crate::{
     certificate,

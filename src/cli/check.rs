@@ -124,7 +124,6 @@ async fn look(config: &Config, options: &Options, report: &mut Report) {
     if config.console.enabled {
         report.extend(console::findings(config));
     }
-    report.extend(expiry::of_clients(config));
     let odoo = match Odoo::build(&config.upstream, &config.lookup_cache, Arc::default()) {
         Ok(odoo) => Arc::new(odoo),
         Err(error) => return report.add(Finding::failure("odoo", error.to_string(), "see [upstream] url and ca")),

@@ -5,6 +5,7 @@ use std::{fs, path::PathBuf, process::ExitCode};
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
 use secrecy::ExposeSecret;
+use serde_json::json;
 
 use super::{
     Configured,
@@ -35,6 +36,9 @@ pub(super) struct Token {
     token_file: Option<PathBuf>,
     #[command(flatten)]
     configured: Configured,
+    /// As one JSON object
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -50,13 +54,13 @@ impl Command {
         let Self::Token(token) = self;
         match &token.name {
             Some(name) => new(name, &token),
-            None => of_running(&token.configured),
+            None => of_running(&token.configured, token.json),
         }
     }
 }
 
 /// The token that the running gateway left beside its log. It changes with each start.
-fn of_running(configured: &Configured) -> anyhow::Result<ExitCode> {
+fn of_running(configured: &Configured, is_json: bool) -> anyhow::Result<ExitCode> {
     let config = configured.load()?;
     anyhow::ensure!(config.console.enabled, "[console] enabled is false");
     let control = Control::read(&config.log.directory).with_context(|| {
@@ -65,6 +69,10 @@ fn of_running(configured: &Configured) -> anyhow::Result<ExitCode> {
             config.log.directory.display()
         )
     })?;
+    if is_json {
+        println!("{}", json!({"url": format!("{}/", control.url), "token": control.token.expose_secret()}));
+        return Ok(ExitCode::SUCCESS);
+    }
     eprintln!("Sign in at {}/ as operator with this token, until the gateway is started again:\n", control.url);
     println!("{}", control.token.expose_secret());
     Ok(ExitCode::SUCCESS)
@@ -91,6 +99,19 @@ fn new(name: &str, args: &Token) -> anyhow::Result<ExitCode> {
     {
         let _ = args.token_file.as_ref().map(fs::remove_file);
         return Err(error);
+    }
+    if args.json {
+        let shown = args.token_file.is_none().then_some(&token);
+        let [token_file, configuration] =
+            [args.token_file.as_deref(), file.as_deref()].map(|path| path.map(|path| path.display().to_string()));
+        println!(
+            "{}",
+            json!({
+                "name": name, "role": role, "token": shown, "token_file": token_file, "configuration": configuration,
+                "entry": entry,
+            })
+        );
+        return Ok(ExitCode::SUCCESS);
     }
     match &args.token_file {
         Some(path) => eprintln!("The token is in `{}`, which only its owner can read.\n", path.display()),

@@ -63,13 +63,13 @@ enum Calls {
     Json,
 }
 
-/// Begins to write messages to this place.
-pub(super) fn start(messages: Messages, is_serve: bool, place: Place) -> Guard {
+/// Begins to write messages to this place, and of `serve` lines of calls, the last of which the guard waits for.
+pub(super) fn start(messages: Messages, is_serve: bool, place: Place) -> Option<Guard> {
     let is_terminal = place.is_terminal();
     let is_json = match messages {
         Messages::Json => true,
         Messages::Text => false,
-        Messages::Auto => is_serve && !is_terminal && !is_journal(),
+        Messages::Auto => is_serve && !is_terminal && !(place.is_standard_error() && is_journal()),
     };
     let calls = match (is_serve, is_json, is_terminal) {
         (true, true, _) => Calls::Json,
@@ -78,14 +78,20 @@ pub(super) fn start(messages: Messages, is_serve: bool, place: Place) -> Guard {
     };
     let levels = || EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let is_call = || filter_fn(|metadata| metadata.target() == CALLS);
-    let (lines, guard) = Lines::start(place.clone());
-    let said = tracing_subscriber::fmt::layer().with_writer(move || Masked(place.clone())).with_ansi(is_terminal);
+    let said_to = place.clone();
+    let said = tracing_subscriber::fmt::layer().with_writer(move || Masked(said_to.clone())).with_ansi(is_terminal);
     let said = if is_json { said.json().boxed() } else { said.boxed() };
-    let of_calls = tracing_subscriber::fmt::layer().with_writer(lines).with_ansi(is_terminal);
-    let of_calls = match calls {
-        Calls::None => None,
-        Calls::ForPerson => Some(of_calls.event_format(ForPerson { is_terminal }).boxed()),
-        Calls::Json => Some(of_calls.json().with_current_span(false).with_span_list(false).boxed()),
+    let written = |lines| tracing_subscriber::fmt::layer().with_writer(lines).with_ansi(is_terminal);
+    let (of_calls, guard) = match calls {
+        Calls::None => (None, None),
+        Calls::ForPerson => {
+            let (lines, guard) = Lines::start(place);
+            (Some(written(lines).event_format(ForPerson { is_terminal }).boxed()), Some(guard))
+        }
+        Calls::Json => {
+            let (lines, guard) = Lines::start(place);
+            (Some(written(lines).json().with_current_span(false).with_span_list(false).boxed()), Some(guard))
+        }
     };
     tracing_subscriber::registry()
         .with(said.with_filter(levels().and(is_call().not())))

@@ -14,7 +14,7 @@ mod width;
 
 use serde_json::Value;
 
-pub(super) use self::width::{Room, cut};
+pub(super) use self::width::{Room, cut, wrapped};
 pub(super) use crate::web::text::{plain, plain_lines};
 
 /// How a table is shown.

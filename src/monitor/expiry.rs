@@ -11,23 +11,10 @@ pub const AHEAD: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// And so often.
 const AGAIN: SignedDuration = SignedDuration::from_hours(24);
 
-/// A client whose own time ends soon, or has ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Expiring {
-    pub client: String,
-    pub end: Timestamp,
-}
-
 /// When the clients of a configuration expire that are not revoked, by name.
 pub(super) fn of_clients(clients: &[config::Client]) -> BTreeMap<String, Timestamp> {
     let serving = clients.iter().filter(|client| !client.is_revoked);
     serving.filter_map(|client| Some((client.name.clone(), client.expires?))).collect()
-}
-
-/// The clients whose time ends within [`AHEAD`], or has ended.
-pub fn expiring_clients(clients: &[config::Client], now: Timestamp) -> Vec<Expiring> {
-    let ends = of_clients(clients).into_iter().filter(|(_, end)| is_soon(*end, now));
-    ends.map(|(client, end)| Expiring { client, end }).collect()
 }
 
 fn is_soon(end: Timestamp, now: Timestamp) -> bool {

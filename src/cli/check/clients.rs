@@ -2,12 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::finding::Finding;
+use super::{expiry, finding::Finding};
 use crate::{
     call::auth::clients::{Client, Clients},
     config::{self, Config},
+    monitor::AHEAD,
     odoo::{Caller, Odoo, Origin, RotatedCookie},
     policy::{Policy, Touch},
     route::Route,
@@ -26,9 +28,24 @@ pub(super) fn findings(config: &Config, clients: &Clients) -> Vec<Finding> {
         ));
     }
     for client in &config.clients {
+        findings.extend(term(client));
         findings.extend(without_effect(config, client));
     }
     findings
+}
+
+fn term(client: &config::Client) -> Option<Finding> {
+    let expires = client.expires.filter(|_| !client.is_revoked)?;
+    let left = expires.duration_since(Timestamp::now());
+    let day = expires.strftime("%Y-%m-%d");
+    let remedy = "give it a later `expires`, or `odoo-gateway client revoke` it";
+    match left {
+        left if left.is_negative() => {
+            Some(Finding::warning(AREA, format!("`{}` has expired on {day} and is not served", client.name), remedy))
+        }
+        left if left < AHEAD => Some(Finding::warning(AREA, format!("`{}` expires on {day}", client.name), remedy)),
+        _ => None,
+    }
 }
 
 /// Rules of a client that can have no effect: probably something else was meant.
@@ -80,9 +97,9 @@ fn is_denied(policy: &Policy, model: &str) -> bool {
     policy.decide(Touch::Model(model)).is_err()
 }
 
-/// Which Odoo account a client acts with, if Odoo accepts it; nothing of a client whose secret is missing.
-pub(super) async fn account(odoo: &Arc<Odoo>, client: &Client, patience: Duration) -> Option<Finding> {
-    let credential = client.credential().ok()?.clone();
+/// Which Odoo account a client acts with, if Odoo accepts it, and how long its key lasts; nothing of a client whose secret is missing.
+pub(super) async fn account(odoo: &Arc<Odoo>, client: &Client, patience: Duration) -> Vec<Finding> {
+    let Ok(credential) = client.credential().cloned() else { return Vec::new() };
     let caller = Caller::identify(
         odoo,
         credential,
@@ -92,16 +109,17 @@ pub(super) async fn account(odoo: &Arc<Odoo>, client: &Client, patience: Duratio
         Origin::default(),
         Instant::now() + patience,
     );
-    Some(match caller.await {
+    match caller.await {
         Ok(caller) => {
             let (identity, door) = (caller.identity(), caller.protocol().name());
             let account = format!("`{}` in Odoo (user {})", identity.login, identity.uid);
-            Finding::ok(AREA, format!("`{}` is {account}, by {door}", client.name))
+            let served = Finding::ok(AREA, format!("`{}` is {account}, by {door}", client.name));
+            [served].into_iter().chain(expiry::of_key(AREA, &client.name, &caller).await).collect()
         }
-        Err(error) => Finding::failure(
+        Err(error) => vec![Finding::failure(
             AREA,
             format!("`{}`: {}", client.name, error.for_operator()),
             "make a new API key for `odoo_login` in Odoo and put it into the file or variable that the client names",
-        ),
-    })
+        )],
+    }
 }

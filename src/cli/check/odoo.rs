@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::{certificates, clients, expiry, finding::Finding};
+use super::{certificates, clients, finding::Finding};
 use crate::{
     call::auth::clients::Clients,
     config::{Config, ProtocolChoice},
@@ -45,10 +45,7 @@ pub(super) async fn findings(
     add(clock(odoo));
     add(in_flight(odoo, upstream.max_in_flight.get()).await);
     for client in clients.into_iter().flat_map(Clients::iter) {
-        if let Some(finding) = clients::account(odoo, client, config.limits.call_timeout).await {
-            add(finding);
-        }
-        if let Some(finding) = expiry::of_key(odoo, client).await {
+        for finding in clients::account(odoo, client, config.limits.call_timeout).await {
             add(finding);
         }
     }

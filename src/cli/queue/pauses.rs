@@ -37,11 +37,14 @@ pub(in crate::cli) struct Resume {
 impl Pause {
     pub(super) async fn run(self, out: &mut impl Write) -> anyhow::Result<ExitCode> {
         let config = self.configured.load()?;
-        let names = || config.clients.iter().map(|client| &*client.name);
+        let queue = open(&self.configured).await?;
+        // A client that was taken out of the configuration may still have calls.
+        let depths = queue.depths().await?;
+        let names =
+            || config.clients.iter().map(|client| &*client.name).chain(depths.iter().map(|depth| &*depth.client));
         if !names().any(|name| name == self.client) {
             bail!("there is no [[client]] `{}`{}", terminal::plain(&self.client), did_you_mean(&self.client, names()));
         }
-        let queue = open(&self.configured).await?;
         let by = user();
         let why = self.why.unwrap_or_else(|| format!("paused by {by}"));
         let is_new = told(queue.pause(&self.client, &why, &Operator::on_command_line(by)).await?);

@@ -11,7 +11,10 @@ use std::{
 
 use anstream::AutoStream;
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    runtime::Handle,
+    signal::unix::{SignalKind, signal},
+};
 
 use super::style::{DIM, styled};
 
@@ -131,6 +134,8 @@ fn start() -> Option<(Child, Box<dyn Write>)> {
     let mut child = command.stdin(Stdio::piped()).spawn().ok()?;
     let input = child.stdin.take()?;
     // Ctrl-C is the pager's from here on: once a handler is there, the signal no longer ends this process.
-    drop(signal(SignalKind::interrupt()));
+    if Handle::try_current().is_ok() {
+        drop(signal(SignalKind::interrupt()));
+    }
     Some((child, Box::new(BufWriter::new(input))))
 }

@@ -11,6 +11,9 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 /// Where a terminal does not tell its width.
 const USUAL: usize = 80;
 
+/// Lines that are wrapped are not narrower.
+const LEAST_LINE: usize = 20;
+
 /// How wide a table may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::cli) enum Room {
@@ -71,6 +74,27 @@ pub(in crate::cli) fn cut(text: &str, most: usize) -> String {
     text.chars().take_while(fits).chain(['…']).collect()
 }
 
+/// A text in lines that fit, broken between words. Lines from the second on begin with so many blanks, and the first one begins
+/// behind as many columns that are taken already.
+pub(in crate::cli) fn wrapped(text: &str, room: Room, indent: usize) -> String {
+    let most = room.beside(indent).max(LEAST_LINE);
+    let (mut shown, mut taken) = (String::new(), 0);
+    for word in text.split(' ') {
+        let needed = width(word);
+        if taken > 0 && taken + 1 + needed > most {
+            shown.push('\n');
+            shown.extend(std::iter::repeat_n(' ', indent));
+            taken = 0;
+        } else if taken > 0 {
+            shown.push(' ');
+            taken += 1;
+        }
+        shown.push_str(word);
+        taken += needed;
+    }
+    shown
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,5 +105,12 @@ mod tests {
         assert_eq!(cut("sale.order", 6), "sale.…");
         assert_eq!(cut("東京都港区", 6), "東京…");
         assert_eq!(cut("東京都港区", 10), "東京都港区");
+    }
+
+    #[test]
+    fn a_text_is_wrapped_between_words_and_indented() {
+        let text = "one two three four five six seven";
+        assert_eq!(wrapped(text, Room::Columns(24), 4), "one two three four\n    five six seven");
+        assert_eq!(wrapped(text, Room::Unlimited, 4), text);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     cli::{
-        Configured,
+        Configured, shell,
         terminal::{
             ids::short,
             style::{DIM, styled},
@@ -23,7 +23,7 @@ pub(super) fn commands(call: &Call, configured: &Configured, is_read_by_program:
     let replay = |option: &str| {
         // A caller's own secret is not kept.
         let whose = match call.client.is_empty() && !call.login.is_empty() {
-            true => format!(" --login {} --secret-env ODOO_API_KEY", quoted(&call.login)),
+            true => format!(" --login {} --secret-env ODOO_API_KEY", shell::word(&call.login)),
             false => String::new(),
         };
         format!("replay {id} {option}{whose}")
@@ -50,10 +50,4 @@ pub(super) fn commands(call: &Call, configured: &Configured, is_read_by_program:
     let widest = next.iter().map(|(command, _)| command.len()).max().unwrap_or_default();
     let line = |(command, what)| format!("  odoo-gateway {command:<widest$}  {}", styled(DIM, &format!("# {what}")));
     next.into_iter().map(line).collect()
-}
-
-/// As a shell takes it for one word.
-fn quoted(text: &str) -> String {
-    let is_plain = |sign: char| sign.is_ascii_alphanumeric() || "@._-+".contains(sign);
-    if text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }

@@ -17,6 +17,7 @@ use crate::{
             plain, plain_lines, pretty,
             style::{BAD, DIM, STRONG, WARN, styled},
             time::local,
+            wrapped,
         },
     },
     log::{self, Call, CallState, Event},
@@ -73,7 +74,12 @@ impl Story<'_> {
         match (call.error.as_str(), self.message()) {
             ("", "") => {}
             ("", message) => writeln!(out, "{}", plain_lines(message))?,
-            (code, message) => writeln!(out, "{}: {}", styled(style, &plain(code)), plain_lines(message))?,
+            (code, message) => {
+                let code = plain(code);
+                let told = wrapped(&format!("{code}: {}", plain_lines(message)), Room::of_stdout(), 0);
+                let sentence = told.strip_prefix(&*code).unwrap_or_default();
+                writeln!(out, "{}{sentence}", styled(style, &code))?;
+            }
         }
         writeln!(out)
     }
@@ -86,9 +92,10 @@ impl Story<'_> {
     fn write_facts(&self, out: &mut impl Write) -> io::Result<()> {
         let call = self.call;
         let first = self.lines.first().unwrap_or(&Value::Null);
+        let room = Room::of_stdout();
         let mut fact = |name: &str, words: String| match words.is_empty() {
             true => Ok(()),
-            false => writeln!(out, "{}{}", styled(DIM, &format!("{name:<12}")), plain(&words)),
+            false => writeln!(out, "{}{}", styled(DIM, &format!("{name:<12}")), wrapped(&plain(&words), room, 12)),
         };
         fact("call", call.id.to_string())?;
         let size = first["size"].as_u64().map(|size| format!(", {size} bytes")).unwrap_or_default();
@@ -124,9 +131,10 @@ impl Story<'_> {
         writeln!(out, "\n{}", styled(STRONG, &format!("{} mistakes", mistakes.len())))?;
         for mistake in mistakes {
             let (code, told) = at_place(mistake);
-            writeln!(out, "  {} {told}", styled(BAD, &code))?;
+            writeln!(out, "  {}", styled(BAD, &code))?;
+            writeln!(out, "    {}", wrapped(&told, Room::of_stdout(), 4))?;
             if let Some(hint) = mistake["hint"].as_str() {
-                writeln!(out, "    {}", styled(DIM, &plain(hint)))?;
+                writeln!(out, "    {}", styled(DIM, &wrapped(&plain(hint), Room::of_stdout(), 4)))?;
             }
         }
         Ok(())
@@ -141,7 +149,8 @@ impl Story<'_> {
         }
         for warning in warnings {
             let (code, told) = at_place(warning);
-            writeln!(out, "  {} {told}", styled(WARN, &format!("{WARNING} {code}")))?;
+            writeln!(out, "  {}", styled(WARN, &format!("{WARNING} {code}")))?;
+            writeln!(out, "    {}", wrapped(&told, Room::of_stdout(), 4))?;
         }
         Ok(())
     }
@@ -188,7 +197,10 @@ impl Story<'_> {
             writeln!(out, "  {number}. {}  {words}", styled(DIM, &ms))?;
             if let Some(code) = rpc["error"].as_str() {
                 let message = rpc["message"].as_str().unwrap_or_default();
-                writeln!(out, "     {}: {}", styled(BAD, &plain(code)), plain(message))?;
+                let code = plain(code);
+                let told = wrapped(&format!("{code}: {}", plain(message)), Room::of_stdout(), 5);
+                let sentence = told.strip_prefix(&*code).unwrap_or_default();
+                writeln!(out, "     {}{sentence}", styled(BAD, &code))?;
             }
         }
         Ok(())

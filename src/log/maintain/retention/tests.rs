@@ -118,7 +118,7 @@ fn calls_in_doubt_at_the_beginning_do_not_keep_what_is_behind_them() {
     for _ in 0..30 {
         (0..100).for_each(|_| fixture.call(Event::CallRefused, 1_200));
         fixture.run_pass();
-        let total = fixture.retention.size_of_all().unwrap();
+        let total = size_of_all(&fixture.retention.disk).unwrap();
         assert!(total < 3 << 19, "{total} bytes");
     }
     assert_eq!(fixture.in_doubt(), 150);
