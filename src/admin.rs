@@ -124,7 +124,6 @@ impl Private {
             log_min_free: log.min_free.as_u64(),
             max_log_bytes: log.max_total.as_u64(),
         };
-        calls.metrics.watch(|watched| watched.database_up = calls.odoo.known_database());
         let text = calls.metrics.render(reading, form);
         let mut response = http::Response::new(Full::new(text.into()).map_err(|never| match never {}).boxed_unsync());
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(form.content_type()));

@@ -351,9 +351,4 @@ impl Odoo {
     pub async fn serves_database_now(&self) -> Option<bool> {
         self.health.database_now().await
     }
-
-    /// Whether Odoo serves the configured database, as last seen: the watch asks with each of its probes.
-    pub fn known_database(&self) -> Option<bool> {
-        self.health.known_database()
-    }
 }
