@@ -126,7 +126,7 @@ fn a_mistake_in_the_configuration_stops_the_start_with_file_line_and_known_keys(
     }
     let missing = Command::new(PROGRAM).args(["serve", "--config", "no-such-file.toml"]).output().unwrap();
     assert_eq!(
-        (missing.status.code(), text(&missing.stderr).contains("cannot read `no-such-file.toml`")),
+        (missing.status.code(), text(&missing.stderr).contains("there is no file no-such-file.toml")),
         (Some(1), true)
     );
 }
