@@ -167,11 +167,7 @@ async fn planned(config: &Config, planner: Option<&Planner<'_>>, calls: Vec<Made
 async fn caller(config: &Config, planner: &Planner<'_>) -> Result<Caller, Refusal> {
     let Planner { client, odoo, .. } = planner;
     let until = Instant::now() + config.limits.call_timeout;
-    let credential = client.credential().cloned().map_err(|error| Refusal {
-        code: Some(error.code().as_str()),
-        path: None,
-        message: error.to_string(),
-    })?;
+    let credential = client.credential().cloned().map_err(|error| Refusal::of(error.code(), error.to_string()))?;
     let policy = client.policy.clone();
     let (trace, rotated) = (Arc::default(), RotatedCookie::default());
     let caller = Caller::identify(odoo, credential, policy, trace, rotated, Origin::default(), until).await;
