@@ -116,6 +116,7 @@ impl Private {
             odoo_waiting,
             max_odoo_waiting: upstream.queue,
             odoo_up: breaker.is_up(),
+            database_up: calls.odoo.known_database(),
             is_breaker_open: breaker.is_open(),
             log_up: calls.log.check().is_ok(),
             log_waiting,

@@ -35,6 +35,7 @@ mod service;
 mod settling;
 mod stored;
 mod stored_calls;
+mod traced;
 
 pub use self::{
     answered::{Accepted, Answered},

@@ -29,6 +29,10 @@ use std::{
     time::Duration,
 };
 
+use bytesize::ByteSize;
+use jiff::fmt::serde::unsigned_duration::friendly::compact::required as duration;
+use serde::Deserialize;
+
 pub use self::{
     client::Client,
     console::{Console, LEAST_TOKEN, Role, Token as ConsoleToken, User as ConsoleUser},
@@ -46,9 +50,6 @@ pub use self::{
 };
 use self::{faults::Faults, reading::Mistaken};
 use crate::policy::Name;
-use bytesize::ByteSize;
-use jiff::fmt::serde::unsigned_duration::friendly::compact::required as duration;
-use serde::Deserialize;
 
 const DEFAULTS: &str = include_str!("config/defaults.toml");
 

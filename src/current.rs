@@ -75,7 +75,8 @@ impl Current {
     /// The configuration that is in use.
     pub fn configuration(&self) -> Configuration {
         let (read, seen, refused) = self.read.lock().clone();
-        Configuration { file: self.file.clone(), read, has_changed: has_changed(&seen), refused }
+        let file = std::path::absolute(&self.file).unwrap_or_else(|_| self.file.clone());
+        Configuration { file, read, has_changed: has_changed(&seen), refused }
     }
 
     /// What is served now.

@@ -149,6 +149,13 @@ mod tests {
     }
 
     #[test]
+    fn every_code_says_what_to_do() {
+        for code in Code::ALL {
+            assert!(!code.row().remedy.is_empty(), "{code:?}");
+        }
+    }
+
+    #[test]
     fn a_code_is_read_back_as_it_was_written() {
         for code in Code::ALL.iter().filter(|code| **code != Code::WrongHttpMethod) {
             let written = serde_json::to_string(code).unwrap();

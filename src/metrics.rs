@@ -11,6 +11,8 @@ mod names;
 mod process;
 mod queue;
 mod reading;
+#[cfg(test)]
+mod tests;
 
 use std::{
     net::IpAddr,

@@ -342,6 +342,11 @@ impl Odoo {
         self.health.database(Instant::now() + self.timeout).await
     }
 
+    /// Whether Odoo served the configured database when it was asked last, without a question to Odoo.
+    pub fn known_database(&self) -> Option<bool> {
+        self.health.known_database()
+    }
+
     /// As [`Self::serves_database`], within a short time; as last seen where the answer does not come.
     pub async fn serves_database_now(&self) -> Option<bool> {
         self.health.database_now().await

@@ -333,7 +333,7 @@ impl Error {
             facts[name] = value;
         }
         if self.is_decision() {
-            facts["errors"] = refused.each_told();
+            facts["errors"] = json!(refused.each_told());
             if refused.more() > 0 {
                 facts["more"] = json!(refused.more());
             }

@@ -4,7 +4,6 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use futures_util::{FutureExt, future};
-use serde_json::Value;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
@@ -14,7 +13,7 @@ use super::{
     answered_before::AnsweredBefore,
     auth::clients::Clients,
     authenticated::Authenticated,
-    docket::{Docket, Reached, Stopped},
+    docket::{Docket, Stopped},
     ended::Ended,
     lane::Turns,
     open_keys::OpenKeys,
@@ -22,6 +21,7 @@ use super::{
     queue_room::QueueRoom,
     queued::{self, Fallback},
     recorded::{Recorded, Step},
+    traced::{begin_span, end_span},
 };
 use crate::{
     config::Config,
@@ -32,11 +32,11 @@ use crate::{
     log::{self, Arrived, Entry, Failure, Finished, Log, OdooCall, State, Who, milliseconds},
     memory::{self, Memory},
     metrics::{Delivered, EndedCall, Metrics},
-    odoo::{self, Odoo, Trace, TraceParent},
+    odoo::{self, Odoo, Trace},
     plan,
     policy::Policy,
     store::Store,
-    telemetry::{self, CallSpan, Cause, Telemetry},
+    telemetry::Telemetry,
 };
 
 /// Everything that calls need. A reload puts another one in its place; a call keeps the one that it began with.
@@ -94,7 +94,7 @@ impl Service {
 /// One call, from what came in to its answer. Its end is in the log before the answer is given.
 async fn make(service: Arc<Service>, mut incoming: Incoming) -> Answered {
     let started = Instant::now();
-    let span = begin_span(&service, &mut incoming);
+    let span = begin_span(&service.telemetry, &mut incoming);
     let is_of_hook = incoming.hook.is_some();
     // A call that cannot be logged does not even cost Odoo a login.
     if let Err(error) = service.log.check() {
@@ -200,46 +200,6 @@ fn recorded_as(outcome: &Outcome, is_dry_run: bool, is_repeat: bool) -> State {
         State::Failed | State::InDoubt if is_known => State::Ignored,
         state => state,
     }
-}
-
-/// Begins the span of a call, where it is traced. What is sent to Odoo is then a child of it.
-fn begin_span(service: &Service, incoming: &mut Incoming) -> Option<CallSpan> {
-    let cause = match &incoming.by {
-        By::Operator { .. } => Cause::Operator,
-        by if by.is_queued() => Cause::Queue,
-        _ => Cause::Caller,
-    };
-    let parent = incoming.traceparent;
-    let parent = parent.as_ref().map(TraceParent::as_str);
-    let span = service.telemetry.begin(incoming.route.name(), incoming.id, cause, parent)?;
-    incoming.traceparent = TraceParent::read(span.traceparent().as_bytes());
-    Some(span)
-}
-
-fn end_span(span: CallSpan, who: &Who, reached: &Reached, finished: &Finished) {
-    let stages = [("authenticate", reached.recorded), ("plan", reached.planned)];
-    let stages = stages.into_iter().filter_map(|(stage, over)| Some((stage, over?)));
-    let execute = reached.planned.map(|_| ("execute", Instant::now()));
-    let rpc = |made: &'_ OdooCall| {
-        let text = |key: &str| made.rpc.get(key).and_then(Value::as_str).unwrap_or_default();
-        telemetry::Rpc {
-            model: text("model").to_owned(),
-            method: text("method").to_owned(),
-            at: made.at,
-            took: made.ms,
-            records: made.records.len(),
-            error: made.failure.as_ref().map(|failure| failure.error),
-        }
-    };
-    span.end(&telemetry::Ended {
-        model: reached.model.as_deref(),
-        caller: who.caller.as_ref().map(|caller| caller.credential),
-        client: who.client.as_deref(),
-        state: finished.state.as_str(),
-        error: finished.error,
-        stages: stages.chain(execute).collect(),
-        rpcs: finished.odoo.iter().map(rpc).collect(),
-    });
 }
 
 /// Puts a call into the queue, since Odoo is away; none where that cannot be done either.

@@ -56,7 +56,7 @@ impl Backup {
         }
         let last = made.last_line.map_or(String::new(), |line| format!(", up to line {line}"));
         anstream::println!("{} {}", styled(GOOD, "backed up into"), self.into.display());
-        println!("log            {} segments and {} blobs{last}", made.segments, made.blobs);
+        println!("log            segments: {}, blobs: {}{last}", made.segments, made.blobs);
         println!(
             "store          {}",
             match made.store {
@@ -66,7 +66,7 @@ impl Backup {
             }
         );
         if self.configuration {
-            println!("configuration  {} files, without secrets", made.configuration.len());
+            println!("configuration  files: {}, without secrets", made.configuration.len());
         }
         println!("next: copy the folder to another machine; `odoo-gateway restore --from FOLDER` puts it in place");
         Ok(ExitCode::SUCCESS)
@@ -88,7 +88,7 @@ impl Restore {
         }
         anstream::println!("{} the backup of {}", styled(GOOD, "restored"), manifest.made);
         println!(
-            "log            sound: {} segments, {} lines, {} blobs",
+            "log            sound (segments: {}, lines: {}, blobs: {})",
             verified.segments, verified.lines, verified.blobs
         );
         match manifest.store {
@@ -100,7 +100,7 @@ impl Restore {
         }
         for (client, calls) in &paused {
             anstream::println!(
-                "{} the queue of `{client}` is paused with {calls} calls, some of which may have been delivered since",
+                "{} the queue of `{client}` is paused (calls: {calls}): some may have been delivered since the backup",
                 styled(WARN, "note:")
             );
         }

@@ -30,6 +30,7 @@ use crate::{
     fetch::Fetcher,
     odoo::Odoo,
     proxy::Proxy,
+    telemetry::Telemetry,
 };
 
 #[derive(Debug, Args)]
@@ -116,6 +117,9 @@ async fn look(config: &Config, options: &Options, report: &mut Report) {
     report.extend(hooks::findings(config));
     if let Err(error) = Fetcher::build(&config.files) {
         report.add(Finding::failure("files", error.to_string(), "see [files]"));
+    }
+    if let Err(error) = Telemetry::build(&config.telemetry) {
+        report.add(Finding::failure("telemetry", error.to_string(), "see [telemetry]"));
     }
     if config.console.enabled {
         report.extend(console::findings(config));

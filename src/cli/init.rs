@@ -23,7 +23,10 @@ use serde_json::json;
 use self::{account::Given, ask::Ask, file::Settings};
 use super::{
     Configured, check,
-    terminal::style::{GOOD, WARN, styled},
+    terminal::{
+        plain,
+        style::{GOOD, WARN, styled},
+    },
 };
 
 #[derive(Debug, Args)]
@@ -93,9 +96,7 @@ impl Init {
         let mode = file::write(&path, &settings, self.force)?;
         found_it(&format!("`{}` is written (mode {mode:04o}); no secret is in it", path.display()));
         let notes = account.as_ref().map(|account| account.notes.clone()).unwrap_or_default();
-        for note in &notes {
-            anstream::eprintln!("{} {note}", styled(WARN, "!"));
-        }
+        notes.iter().for_each(|note| warn(note));
         if self.json {
             let report = json!({
                 "config": path, "mode": format!("{mode:04o}"), "database": settings.database,
@@ -115,7 +116,12 @@ impl Init {
     }
 }
 
-/// Says what was found out, for a person.
+/// Says what was found out, for a person. Some of it was told by a server that nobody knows yet.
 fn found_it(words: &str) {
-    anstream::eprintln!("{} {words}", styled(GOOD, "✓"));
+    anstream::eprintln!("{} {}", styled(GOOD, "✓"), plain(words));
+}
+
+/// Says what is wrong and goes on.
+fn warn(words: &str) {
+    anstream::eprintln!("{} {}", styled(WARN, "!"), plain(words));
 }

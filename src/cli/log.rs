@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     config::Config,
+    errors::Code,
     log::{Archive, CallState, Filter, RecordedRoute},
     operations::{calls::Calls, filter, near::did_you_mean},
 };
@@ -111,6 +112,9 @@ impl Which {
         let Self { route, model, state, caller, error, hook, delivery, record, since, until, text, in_doubt, warnings } =
             self.clone();
         let hook = hook.as_deref().map(filter::hook);
+        // What knocked at a wrong path became no call.
+        let is_knock = error.as_deref() == Some(Code::NoHook.as_str());
+        let route = route.or_else(|| is_knock.then_some(RecordedRoute::Passed));
         Filter { route, model, state, caller, error, hook, delivery, record, since, until, text, in_doubt, warnings }
     }
 }

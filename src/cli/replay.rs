@@ -5,7 +5,7 @@
 
 mod confirm;
 mod edit;
-mod pace;
+pub(super) mod pace;
 mod report;
 mod sending;
 
@@ -100,7 +100,7 @@ pub(super) async fn run(mut args: Args) -> anyhow::Result<ExitCode> {
     let at = Timestamp::now();
     let selection = args.selection();
     let chosen = selection.calls(&calls(&args.configured)?).await.map_err(not_selected)?;
-    if chosen.is_empty() {
+    if chosen.is_empty() && !args.json {
         eprintln!("no call of the log is like that");
         return Ok(ExitCode::SUCCESS);
     }

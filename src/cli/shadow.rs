@@ -9,7 +9,6 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
-    time::Duration,
 };
 
 use anyhow::{Context, bail};
@@ -21,6 +20,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::{
     Configured,
     log::{Which, calls, show::shown},
+    replay::pace::Rate,
     terminal::{
         self,
         style::{BAD, DIM, GOOD, STRONG, out, styled},
@@ -70,9 +70,9 @@ pub(super) struct Args {
     /// At most so many calls, the latest
     #[arg(long, default_value_t = 1_000)]
     limit: usize,
-    /// At most so many calls a second, such as 5 or 5/s
-    #[arg(long, value_name = "N/s", default_value = "10/s", value_parser = pause)]
-    rate: Duration,
+    /// No faster than this: 5/s, 30/min or 200/h
+    #[arg(long, default_value = "10/s")]
+    rate: Rate,
     /// One JSON object
     #[arg(long)]
     json: bool,
@@ -118,8 +118,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let (url, patience) = (args.addon.clone(), config.limits.call_timeout);
     let addon = Addon::open(url, &config.upstream, database, login, &secret, patience).await?;
     let gateway = Executor::open(Arc::unwrap_or_clone(config)).await?;
-    let shadow = Shadow { addon, gateway, who, methods: Methods::and(args.method.clone()), pause: args.rate };
-    let stopped = shadow.run(calls, &mut report).await;
+    let shadow = Shadow { addon, gateway, who, methods: Methods::and(args.method.clone()) };
+    let stopped = shadow.run(calls, args.rate.ticks(), &mut report).await;
     shadow.gateway.close().await;
     let mut out = out();
     if args.json {
@@ -219,15 +219,6 @@ impl Credential {
     }
 }
 
-/// `5/s` or `5`: the pause between two calls.
-fn pause(text: &str) -> Result<Duration, String> {
-    let number = text.strip_suffix("/s").unwrap_or(text).trim().parse::<f64>().ok();
-    let number = number.filter(|number| (0.01..=1_000.0).contains(number));
-    number
-        .map(|number| Duration::from_secs_f64(1.0 / number))
-        .ok_or_else(|| "give 0.01 to 1000 a second, such as 5/s".to_owned())
-}
-
 /// The report for a person.
 fn text(report: &Report) -> String {
     let mut text = String::new();
@@ -277,18 +268,4 @@ fn group_text(group: &Group) -> String {
     let example = format!("    example  {}\n", terminal::plain(&group.example));
     let sides = side("addon", &group.addon) + &side("gateway", &group.gateway);
     head + &why.unwrap_or_default() + &example + &sides
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_rate_is_a_pause_between_two_calls() {
-        assert_eq!(pause("5/s"), Ok(Duration::from_millis(200)));
-        assert_eq!(pause("2"), Ok(Duration::from_millis(500)));
-        for wrong in ["0", "x", "5/m", "-1", "NaN"] {
-            assert!(pause(wrong).is_err(), "{wrong}");
-        }
-    }
 }

@@ -198,7 +198,7 @@ impl<'de> Deserialize<'de> for Pass {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // Texts are read first, since an error in one of them would have no place otherwise.
         #[derive(Deserialize)]
-        #[serde(untagged, expecting = "[proxy] pass is a list of beginnings of paths, or \"all\"")]
+        #[serde(untagged, expecting = "give a list of beginnings of paths, or \"all\"")]
         enum Written {
             Named(String),
             Listed(Vec<String>),

@@ -205,5 +205,6 @@ fn not_deleted(model: &str, ids: &[i64], error: &OdooError) -> Leftover {
 /// The ids in the answer of `create` (a list of ids), `web_save` or `search_read` (a list of records).
 pub(super) fn ids_of(result: &Value) -> Vec<i64> {
     let items = result.as_array().into_iter().flatten();
-    items.filter_map(|item| item.as_i64().or_else(|| item["id"].as_i64())).collect()
+    // `name_search` gives pairs of id and name.
+    items.filter_map(|item| item.as_i64().or_else(|| item["id"].as_i64()).or_else(|| item[0].as_i64())).collect()
 }

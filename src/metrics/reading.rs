@@ -32,6 +32,8 @@ pub struct Reading {
     pub odoo_waiting: usize,
     pub max_odoo_waiting: usize,
     pub odoo_up: bool,
+    /// Whether Odoo serves the configured database, where it tells.
+    pub database_up: Option<bool>,
     pub is_breaker_open: bool,
     pub log_up: bool,
     pub log_waiting: usize,
@@ -45,8 +47,6 @@ pub struct Reading {
 #[derive(Debug, Clone, Default)]
 pub struct Watched {
     pub log: Option<LogFigures>,
-    /// Whether Odoo serves the configured database, where it tells.
-    pub database_up: Option<bool>,
     /// The ends of certificates, by the key of the configuration, in seconds since 1970.
     pub certificates: BTreeMap<&'static str, i64>,
     /// When the API key by which a client reaches Odoo expires in Odoo, by the client's name.
@@ -111,7 +111,7 @@ impl Collector for Gauges {
 
 type Sample = (&'static str, &'static str, Option<Unit>, Option<u64>);
 
-fn of_reading(reading: &Reading) -> [Sample; 17] {
+fn of_reading(reading: &Reading) -> [Sample; 18] {
     let Reading { connections, max_connections, requests, max_requests, body_bytes, max_body_bytes, .. } = *reading;
     let Reading {
         odoo_in_flight, max_odoo_in_flight, odoo_waiting, max_odoo_waiting, odoo_up, is_breaker_open, ..
@@ -132,6 +132,7 @@ fn of_reading(reading: &Reading) -> [Sample; 17] {
         ("odoo_waiting", "Calls that wait for their turn", None, number(odoo_waiting)),
         ("max_odoo_waiting", "How many calls may wait for their turn", None, number(max_odoo_waiting)),
         ("odoo_up", "Whether Odoo can be reached", None, flag(odoo_up)),
+        ("database_up", "Whether Odoo serves the configured database", None, reading.database_up.map(u64::from)),
         ("odoo_breaker_open", "Whether the circuit breaker refuses calls", None, flag(is_breaker_open)),
         ("log_up", "Whether the log takes lines", None, flag(log_up)),
         ("log_waiting_lines", "Lines that wait to be written", None, number(log_waiting)),
@@ -141,7 +142,7 @@ fn of_reading(reading: &Reading) -> [Sample; 17] {
     ]
 }
 
-fn of_watched(watched: &Watched) -> [Sample; 4] {
+fn of_watched(watched: &Watched) -> [Sample; 3] {
     let log = watched.log;
     let number = |value: usize| u64::try_from(value).ok();
     let in_doubt = log.and_then(|log| number(log.in_doubt));
@@ -149,7 +150,6 @@ fn of_watched(watched: &Watched) -> [Sample; 4] {
         ("log_size", "What the log holds on disk", Some(Unit::Bytes), log.map(|log| log.bytes)),
         ("log_segments", "Files that the log consists of", None, log.and_then(|log| number(log.segments))),
         ("log_in_doubt_calls", "Calls in doubt that nobody has settled", None, in_doubt),
-        ("database_up", "Whether Odoo serves the configured database", None, watched.database_up.map(u64::from)),
     ]
 }
 

@@ -6,7 +6,10 @@
 pub mod facts;
 pub mod needs;
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -158,7 +161,7 @@ impl Status {
     pub async fn ask(config: &Config) -> Result<(Self, Value), NoStatus> {
         let folder = &config.log.directory;
         if !log::is_in_use(folder) {
-            return Err(NoStatus::NotRunning(folder.clone()));
+            return Err(NoStatus::NotRunning(absolute(folder)));
         }
         let answer = RunningGateway::find(folder, PATIENCE)?.get("/status").await?;
         match answer.status.as_u16() {
@@ -214,7 +217,7 @@ impl Status {
                 waiting: facts.odoo.waiting,
             },
             log: LogState {
-                directory: config.log.directory.clone(),
+                directory: absolute(&config.log.directory),
                 since: facts.log.since,
                 size: facts.log.size,
                 most: facts.log.most,
@@ -252,6 +255,11 @@ impl From<needs::Need> for Need {
     fn from(need: needs::Need) -> Self {
         Self { is_urgent: need.class == "bad", title: need.title, words: need.words }
     }
+}
+
+/// The folder, wherever the process was started.
+fn absolute(folder: &Path) -> PathBuf {
+    std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned())
 }
 
 /// The calls that have come in lately.

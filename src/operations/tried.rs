@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::{
     call::{self, Call, auth::clients::Client},
     config::Config,
+    errors::Code,
     fetch::{CallFiles, Fetcher},
     hook::{Error, Hook, Input, Made, MadeCall, Sent, SentBody},
     odoo::{Caller, Odoo, Origin, RotatedCookie},
@@ -80,6 +81,8 @@ pub struct Refusal {
     /// Where in `vals` the mistake is.
     pub path: Option<String>,
     pub message: String,
+    /// All mistakes of a payload as an answer lists them, where there are several.
+    pub errors: Vec<Value>,
 }
 
 impl Default for End {
@@ -164,15 +167,11 @@ async fn planned(config: &Config, planner: Option<&Planner<'_>>, calls: Vec<Made
 async fn caller(config: &Config, planner: &Planner<'_>) -> Result<Caller, Refusal> {
     let Planner { client, odoo, .. } = planner;
     let until = Instant::now() + config.limits.call_timeout;
-    let credential = client.credential().cloned().map_err(|error| Refusal {
-        code: Some(error.code().as_str()),
-        path: None,
-        message: error.to_string(),
-    })?;
+    let credential = client.credential().cloned().map_err(|error| Refusal::of(error.code(), error.to_string()))?;
     let policy = client.policy.clone();
     let (trace, rotated) = (Arc::default(), RotatedCookie::default());
     let caller = Caller::identify(odoo, credential, policy, trace, rotated, Origin::default(), until).await;
-    caller.map_err(|error| Refusal { code: Some(error.code().as_str()), path: None, message: error.for_operator() })
+    caller.map_err(|error| Refusal::of(error.code(), error.for_operator()))
 }
 
 async fn plan(
@@ -183,11 +182,7 @@ async fn plan(
     noted: &Noted,
 ) -> Result<Planned, Refusal> {
     let MadeCall { route, model, vals } = made.clone();
-    let denied = |error: crate::policy::Denied| Refusal {
-        code: Some(error.code().as_str()),
-        path: None,
-        message: error.to_string(),
-    };
+    let denied = |error: crate::policy::Denied| Refusal::of(error.code(), error.to_string());
     caller.policy().decide(Touch::Route(route)).map_err(denied)?;
     let mut vals = vals;
     vals.insert("dry_run".to_owned(), Value::Bool(true));
@@ -195,15 +190,23 @@ async fn plan(
     Ok(Planned { plan: plan.render(caller), warnings: plan.warnings.iter().map(Warning::to_json).collect() })
 }
 
+impl Refusal {
+    fn of(code: Code, message: String) -> Self {
+        Self { code: Some(code.as_str()), path: None, message, errors: Vec::new() }
+    }
+}
+
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
-        Self { code: Some(error.code().as_str()), path: None, message: words(&error) }
+        Self::of(error.code(), words(&error))
     }
 }
 
 impl From<plan::Error> for Refusal {
     fn from(error: plan::Error) -> Self {
-        Self { code: Some(error.code().as_str()), path: error.path().map(str::to_owned), message: words(&error) }
+        let errors = if error.each().len() > 1 { error.each_told() } else { Vec::new() };
+        let (code, path) = (Some(error.code().as_str()), error.path().map(str::to_owned));
+        Self { code, path, message: words(&error), errors }
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) struct Client {
 impl Client {
     pub(super) fn new(headers: HeaderMap, timeout: Duration) -> Result<Self, reqwest::Error> {
         let client = reqwest::Client::builder().default_headers(headers).timeout(timeout);
-        let client = client.redirect(reqwest::redirect::Policy::none()).build()?;
+        let client = client.redirect(reqwest::redirect::Policy::none()).no_proxy().build()?;
         Ok(Self { client, runtime: Handle::current(), told: Mutex::default() })
     }
 

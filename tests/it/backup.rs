@@ -41,9 +41,9 @@ async fn a_backup_under_load_is_whole_and_a_gateway_goes_on_from_it() {
     let ((key, shop), (later_key, later)) = (new_client("shop"), new_client("later"));
     let account =
         format!("odoo_login = \"{}\"\nodoo_key_env = \"SHOP_KEY\"\nmodels = {{ allow = [\"*\"] }}\n", odoo.login);
-    // Small segments, so that some are sealed while they are copied, and small blobs.
+    // Small segments, so that some are sealed while they are copied, and blobs.
     let more = format!(
-        "[log]\nsegment_size = \"256 KiB\"\nblob_from = \"1 KiB\"\n{shop}{account}{later}{account}delivery = \"async\"\n"
+        "[log]\nsegment_size = \"64 KiB\"\nblob_from = \"16 KiB\"\n{shop}{account}{later}{account}delivery = \"async\"\n"
     );
     let config = configuration(&odoo.url, &odoo.database, &more);
     let variables = [("SHOP_KEY", odoo.key.as_str())];
@@ -63,14 +63,15 @@ async fn a_backup_under_load_is_whole_and_a_gateway_goes_on_from_it() {
     let load = (0..CALLERS).map(|caller| {
         let (client, run, is_over, calls) = (client.clone(), run.clone(), is_over.clone(), calls.clone());
         async move {
-            let filling = "x".repeat(20_000);
+            // Beside each other: what fills lines, and what becomes a blob.
+            let fillings = ["x".repeat(8_000), format!("{caller}").repeat(20_000)];
             while !is_over.load(Relaxed) {
                 let number = calls.fetch_add(1, Relaxed);
                 if number.is_multiple_of(10) {
                     let (made, _) = create(&client, &format!("{run}-{caller}-{number}")).await;
                     assert_eq!(made["result"]["is_success"], true, "{made}");
                 }
-                let vals = json!({"payload": {"limit": 1, "search_domain": [["name", "!=", filling]]}});
+                let vals = json!({"payload": {"limit": 1, "search_domain": [["name", "!=", fillings[number % 2]]]}});
                 client.call("search_data", "res.country", vals).await;
             }
         }

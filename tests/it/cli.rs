@@ -21,7 +21,7 @@ use crate::support::{
 fn run(command: &str, config: &str) -> Output {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("gateway.toml");
-    std::fs::write(&file, config).unwrap();
+    fs::write(&file, config).unwrap();
     Command::new(PROGRAM).args([command, "--config"]).arg(file).output().unwrap()
 }
 
@@ -75,7 +75,7 @@ async fn check_says_how_many_calls_odoo_answers_at_a_time_where_that_is_fewer_th
 async fn check_shows_whether_odoo_accepts_the_account_of_each_client() {
     let odoo = odoo().await;
     let secret = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(secret.path(), &odoo.key).unwrap();
+    fs::write(secret.path(), &odoo.key).unwrap();
     let account = |name, login: &str| {
         let login = format!("odoo_login = \"{login}\"\nodoo_key_file = \"{}\"\n", secret.path().display());
         new_client(name).1 + &login

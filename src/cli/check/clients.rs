@@ -64,7 +64,8 @@ fn without_effect(config: &Config, client: &config::Client) -> Vec<Finding> {
             "add \"call_function\" to its `routes`, or take them out",
         );
     }
-    if policy.methods.is_empty() && calls_methods {
+    // The default routes have it, which nobody has asked for.
+    if policy.methods.is_empty() && calls_methods && policy.routes[..] != Route::OF_CLIENTS[..] {
         warn(
             format!("`{name}` may call `call_function`, and no method by it"),
             "list its `methods`, such as [\"sale.order.action_confirm\"]",

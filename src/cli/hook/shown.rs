@@ -106,8 +106,12 @@ fn reply_words(Reply { status, headers, body }: &Reply) -> String {
     parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
-fn refused(Refusal { code, path, message }: &Refusal) -> Value {
-    json!({"code": code, "path": path, "message": message})
+fn refused(Refusal { code, path, message, errors }: &Refusal) -> Value {
+    let mut told = json!({"code": code, "path": path, "message": message});
+    if !errors.is_empty() {
+        told["errors"] = json!(errors);
+    }
+    told
 }
 
 /// For a person.
@@ -247,6 +251,7 @@ fn call_text(number: usize, of: usize, TriedCall { made, planned, noted }: &Trie
         }
         Some(Err(refusal)) => {
             let _ = writeln!(text, "\n{}     {}", styled(BAD, "refused"), terminal::plain(&reason(refusal)));
+            text += &mistakes(&refusal.errors);
             text += &warnings(noted);
         }
     }
@@ -262,7 +267,18 @@ fn warnings(warnings: &[Value]) -> String {
     warnings.iter().map(line).collect()
 }
 
-fn reason(Refusal { code, path, message }: &Refusal) -> String {
+/// All mistakes of a payload, with what to do about each.
+fn mistakes(errors: &[Value]) -> String {
+    let mut text = String::new();
+    for mistake in errors {
+        let told = format!("{} at {}: {}", word(&mistake["code"]), word(&mistake["path"]), word(&mistake["message"]));
+        let _ = writeln!(text, "  - {}", terminal::plain(&told));
+        let _ = writeln!(text, "    {}", terminal::plain(&word(&mistake["hint"])));
+    }
+    text
+}
+
+fn reason(Refusal { code, path, message, .. }: &Refusal) -> String {
     let code = code.map(|code| format!("{code}: ")).unwrap_or_default();
     let place = path.as_ref().map(|path| format!(" (at {path})")).unwrap_or_default();
     format!("{code}{message}{place}")

@@ -13,9 +13,10 @@ use super::{
     ask::{Ask, Question},
     first_call, found_it, key_menu,
     reach::{self, Found},
+    warn,
 };
 use crate::{
-    cli::terminal::style::{WARN, styled},
+    cli::terminal::plain,
     config::Config,
     odoo::{Caller, Credential, Error, Odoo, Origin, Page, RotatedCookie, Rpc},
 };
@@ -86,7 +87,7 @@ pub(super) async fn find(ask: &Ask, found: &Found, database: &str, given: Given)
         }
         match tried(&config, found, Credential::of_login(login.clone(), secret)).await {
             Ok(account) => return Ok(Some(account)),
-            Err(error) => anstream::eprintln!("{} {}", styled(WARN, "!"), why(&error, found)),
+            Err(error) => warn(&why(&error, found)),
         }
     }
     bail!("Odoo accepted none of {TRIES} tries; nothing was written. --no-login goes on without one")
@@ -187,7 +188,7 @@ fn may(operation: &str, major: u16) -> Rpc {
 
 /// Why a login failed, and what may be wrong.
 fn why(error: &Error, found: &Found) -> String {
-    let said = error.for_operator();
+    let said = plain(&error.for_operator()).into_owned();
     match error {
         Error::WrongKey | Error::WrongLogin { .. } => format!(
             "{said}. Is the key copied whole (40 characters), is it of this user and of this database, and still valid? \

@@ -6,8 +6,8 @@ use reqwest::Url;
 
 /// The first segments of Odoo's own paths (14-20): an address that was copied from a browser ends with one of them.
 const OWN_PATHS: [&str; 9] = ["web", "odoo", "my", "jsonrpc", "xmlrpc", "json", "scoped_app", "app", "website"];
-/// Odoo's own port, where it speaks HTTP.
-const ODOOS_PORT: u16 = 8069;
+/// The port of HTTPS.
+const TLS_PORT: u16 = 443;
 
 /// The URLs to try, in this order. Without a scheme, TLS comes first, but not for this machine, an address of a local network or
 /// a port of its own, where Odoo usually speaks plain HTTP.
@@ -38,6 +38,9 @@ pub(super) fn shown(url: &Url) -> String {
 }
 
 /// The URL up to where Odoo's own paths begin.
+///
+/// # Errors
+/// As [`candidates`].
 pub(super) fn base(text: &str) -> Result<Url, String> {
     let mut url = Url::parse(text).map_err(|error| format!("`{text}` is not an address: {error}"))?;
     if !url.username().is_empty() || url.password().is_some() {
@@ -63,8 +66,7 @@ fn is_plain(url: &Url) -> bool {
         Ok(IpAddr::V6(address)) => address.is_loopback() || address.is_unique_local(),
         Err(_) => host == "localhost" || !host.contains('.'),
     };
-    // With a port that `http` has by itself, none is seen.
-    is_near || url.port().is_some_and(|port| port == ODOOS_PORT || port != 443)
+    is_near || url.port().is_some_and(|port| port != TLS_PORT)
 }
 
 #[cfg(test)]

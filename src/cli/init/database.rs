@@ -6,11 +6,9 @@ use super::{
     ask::{Ask, Question},
     found_it,
     reach::{self, Found},
+    warn,
 };
-use crate::{
-    cli::terminal::style::{WARN, styled},
-    odoo::Odoo,
-};
+use crate::{cli::terminal::plain, odoo::Odoo};
 
 const TRIES: usize = 3;
 
@@ -24,7 +22,11 @@ const NAME: Question<'_> =
 /// Odoo serves none, or not the one that is given.
 pub(super) async fn find(ask: &Ask, found: &Found, given: Option<&str>) -> anyhow::Result<String> {
     let odoo = open(found, "odoo")?;
-    let listed = odoo.list_databases().await.map_err(|error| anyhow::anyhow!(error.for_operator()))?;
+    let listed =
+        odoo.list_databases().await.map_err(|error| anyhow::anyhow!(plain(&error.for_operator()).into_owned()))?;
+    // They are shown as a menu, and the server is not known yet.
+    let is_plain = |name: &String| !name.contains(char::is_control);
+    let listed: Option<Vec<String>> = listed.map(|names| names.into_iter().filter(is_plain).collect());
     if let Some(name) = given {
         if let Err(why) = check(found, listed.as_deref(), name).await? {
             bail!("--database {name}: {why}");
@@ -59,7 +61,7 @@ async fn named(ask: &Ask, found: &Found) -> anyhow::Result<String> {
         let name = ask.text(NAME, likely.as_deref())?;
         match check(found, None, &name).await? {
             Ok(()) => return Ok(name),
-            Err(why) => anstream::eprintln!("{} {why}", styled(WARN, "!")),
+            Err(why) => warn(&why),
         }
     }
     bail!("no database was found; nothing was written")
@@ -74,7 +76,7 @@ async fn check(found: &Found, listed: Option<&[String]>, name: &str) -> anyhow::
         return Ok(Err(format!("Odoo serves no such database; it serves {}", listed.join(", "))));
     }
     let served = open(found, name)?.serves_database().await;
-    Ok(match served.map_err(|error| anyhow::anyhow!(error.for_operator()))? {
+    Ok(match served.map_err(|error| anyhow::anyhow!(plain(&error.for_operator()).into_owned()))? {
         Some(false) => Err(format!("Odoo serves no database `{name}` at this address")),
         Some(true) | None => Ok(()),
     })

@@ -10,7 +10,10 @@ use std::{
 
 use anyhow::{Context, ensure};
 
-use crate::{cli::configuration, config::Config};
+use crate::{
+    cli::{configuration, terminal::plain},
+    config::Config,
+};
 
 /// The folder of configurations of the system, where the packaged service reads its own.
 const SYSTEM: &str = "/etc";
@@ -84,6 +87,8 @@ fn text(settings: &Settings, is_of_system: bool) -> String {
     let log = if is_of_system { SYSTEM_LOG } else { "log" };
     let upstream = upstream(url, ca.as_deref(), database);
     let upstream = upstream.trim_start_matches("[upstream]\n");
+    // A comment ends with its line, whatever the server calls itself.
+    let release = plain(release);
     format!(
         "# The configuration of odoo-gateway, made by `odoo-gateway init`. What is left out has its default: the example
 # gateway.toml of odoo-gateway has every key, its default and what it does. No secret belongs into this file.
@@ -141,7 +146,7 @@ mod tests {
     fn settings() -> Settings {
         Settings {
             url: "https://erp.example.com".to_owned(),
-            release: "19.0 community".to_owned(),
+            release: "19.0\n[tls]\ncertificate = \"x\" community".to_owned(),
             database: "a \"quoted\" name".to_owned(),
             ca: None,
             server: "127.0.0.1:8080".parse().unwrap(),
@@ -157,6 +162,7 @@ mod tests {
         let config = Config::load(&path).unwrap();
         assert_eq!(config.upstream.database, "a \"quoted\" name");
         assert_eq!(config.upstream.url.as_str(), "https://erp.example.com/");
+        assert!(config.tls.certificate.is_none());
         assert_eq!(config.log.directory, folder.path().join("new/log"));
     }
 

@@ -4,8 +4,10 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use anyhow::Context;
 
-use super::ask::{Ask, Question};
-use crate::cli::terminal::style::{WARN, styled};
+use super::{
+    ask::{Ask, Question},
+    warn,
+};
 
 /// So many ports after the usual one are tried.
 const NEXT: u16 = 100;
@@ -50,7 +52,7 @@ pub(super) fn find(
     }
     let free = first_free(listener.usual, other);
     if free.port() != listener.usual && other.is_none_or(|other| other.port() != listener.usual) {
-        anstream::eprintln!("{} port {} is in use; {} is free", styled(WARN, "!"), listener.usual, free.port());
+        warn(&format!("port {} is in use; {} is free", listener.usual, free.port()));
     }
     if *ask == Ask::Nobody {
         return Ok(free);
@@ -86,7 +88,7 @@ fn is_free(address: SocketAddr) -> bool {
 
 fn warn_if_taken(address: SocketAddr) {
     if let Err(error) = TcpListener::bind(address) {
-        anstream::eprintln!("{} {address} cannot be listened on now: {error}", styled(WARN, "!"));
+        warn(&format!("{address} cannot be listened on now: {error}"));
     }
 }
 

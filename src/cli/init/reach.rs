@@ -15,10 +15,10 @@ use tokio::{
 use super::{
     address,
     ask::{Ask, Question},
-    file,
+    file, warn,
 };
 use crate::{
-    cli::terminal::style::{WARN, styled},
+    cli::terminal::plain,
     config::Config,
     odoo::{Error, Odoo, Release},
 };
@@ -83,13 +83,13 @@ impl Missed {
 pub(super) async fn find(ask: &Ask, given: Option<&str>, ca: Option<&Path>) -> anyhow::Result<Found> {
     let ca = ca.map(std::path::absolute).transpose()?;
     if let Some(text) = given {
-        return any_of(text, ca.as_deref()).await.map_err(|why| anyhow::anyhow!("--url {text}: {why}"));
+        return any_of(text, ca.as_deref()).await.map_err(|why| anyhow::anyhow!("--url {text}: {}", plain(&why)));
     }
     for _ in 0..TRIES {
         let text = ask.text(ADDRESS, None)?;
         match any_of(&text, ca.as_deref()).await {
             Ok(found) => return Ok(found),
-            Err(why) => anstream::eprintln!("{} {why}", styled(WARN, "!")),
+            Err(why) => warn(&why),
         }
     }
     bail!("no Odoo was found; nothing was written")
@@ -126,7 +126,9 @@ async fn at(mut url: Url, ca: Option<&Path>) -> Result<Found, Missed> {
             Ok(release) => return Ok(Found { url, ca: ca.map(Path::to_owned), release }),
             Err(Error::Redirected { to }) => {
                 let next = url.join(&to).ok().and_then(|to| address::base(to.as_str()).ok());
-                match next.filter(|next| *next != url) {
+                // From https to http, the credential would go unprotected.
+                let is_safe = |next: &Url| next.scheme() == "https" || url.scheme() == "http";
+                match next.filter(|next| *next != url && is_safe(next)) {
                     Some(next) => url = next,
                     None => return Err(Missed::NotOdoo { url: shown, reason: format!("it redirects to {to}") }),
                 }

@@ -51,9 +51,10 @@ impl Place {
 impl Write for Place {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::StandardError => io::stderr().write(bytes),
-            Self::File(file) => file.lock().write(bytes),
+            Self::StandardError => io::stderr().write_all(bytes)?,
+            Self::File(file) => file.lock().write_all(bytes)?,
         }
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -65,7 +66,7 @@ impl Write for Place {
 }
 
 impl MessageFile {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.looked.elapsed() >= LOOK {
             self.looked = Instant::now();
             // Where no new one can be opened, the old one still takes messages.
@@ -75,7 +76,7 @@ impl MessageFile {
                 self.file = file;
             }
         }
-        self.file.write(bytes)
+        self.file.write_all(bytes)
     }
 
     fn is_in_place(&self) -> bool {

@@ -6,14 +6,14 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 /// So many calls in a time.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Rate {
+pub(in crate::cli) struct Rate {
     between: Duration,
 }
 
 /// What was given is no rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("give a number and a time, such as 5/s, 30/min or 200/h")]
-pub(super) struct NoRate;
+pub(in crate::cli) struct NoRate;
 
 impl FromStr for Rate {
     type Err = NoRate;
@@ -34,7 +34,7 @@ impl FromStr for Rate {
 
 impl Rate {
     /// Its first tick comes at once, and no later one comes early.
-    pub(super) fn ticks(self) -> Interval {
+    pub(in crate::cli) fn ticks(self) -> Interval {
         let mut ticks = interval(self.between);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         ticks

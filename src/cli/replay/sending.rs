@@ -16,6 +16,9 @@ use crate::{
     operations::replay::{Again, Executor, Made, NotReplayable, Outcome, Selection, Tally},
 };
 
+/// The exit status of a command that was interrupted, as shells have it.
+const INTERRUPTED: i32 = 130;
+
 /// Calls on their way.
 pub(super) struct Sending<'a> {
     args: &'a Args,
@@ -57,6 +60,10 @@ impl<'a> Sending<'a> {
         tokio::spawn(async move {
             if tokio::signal::ctrl_c().await.is_ok() {
                 stop.cancel();
+                eprintln!("stopping after the call under way; Ctrl-C once more leaves it");
+            }
+            if tokio::signal::ctrl_c().await.is_ok() {
+                std::process::exit(INTERRUPTED);
             }
         });
         Ok(())
@@ -64,6 +71,12 @@ impl<'a> Sending<'a> {
 
     /// Has a call's turn, unless an end has come.
     pub(super) async fn turn(&mut self, call: Call, left_out: Option<NotReplayable>) {
+        if left_out.is_none()
+            && !self.has_ended()
+            && let Some(ticks) = &mut self.ticks
+        {
+            tokio::select! { _ = ticks.tick() => {} () = self.stop.cancelled() => {} }
+        }
         let skipped = |reason: &NotReplayable| Outcome::Skipped { reason: words(reason) };
         let made = match left_out {
             Some(reason) => Made::not_sent(skipped(&reason)),
@@ -95,9 +108,6 @@ impl<'a> Sending<'a> {
         let mut draft = self.again.draft(call).await?;
         if let Some(file) = &self.args.edit {
             self.progress.beside(|| edit::edit(file.as_deref(), &mut draft)).map_err(NotSent::Edit)?;
-        }
-        if let Some(ticks) = &mut self.ticks {
-            ticks.tick().await;
         }
         match &self.executor {
             Some(executor) => Ok(self.again.send(draft, &call.error, executor).await?),

@@ -2,17 +2,14 @@
 //!
 //! A command that writes to the terminal meanwhile does so within [`Progress::beside`]. What is shown is gone when it is dropped.
 
-use std::time::Duration;
+use std::fmt::Write;
 
-use indicatif::{ProgressBar, ProgressStyle};
-
-/// A command that is over before does not show it.
-const QUIET: Duration = Duration::from_millis(400);
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 /// What is shown.
-const FORM: &str = "{msg} {wide_bar} {pos} of {len}, {per_sec}, {eta} left";
+const FORM: &str = "{msg} {wide_bar} {pos} of {len}, {rate}, {eta} left";
 
-/// How far a command is.
+/// How far a command is. It shows with the first thing that is done, and where there are several.
 #[derive(Debug)]
 pub(in crate::cli) struct Progress(ProgressBar);
 
@@ -21,12 +18,13 @@ impl Progress {
     pub(in crate::cli) fn of_things(what: &'static str, all: u64) -> Self {
         // Hidden where standard error is no terminal.
         let bar = if all > 1 { ProgressBar::new(all) } else { ProgressBar::hidden() };
-        let bar = bar.with_message(what);
+        let rate = |state: &ProgressState, out: &mut dyn Write| {
+            let _ = write!(out, "{:.1}/s", state.per_sec());
+        };
         if let Ok(style) = ProgressStyle::with_template(FORM) {
-            bar.set_style(style.progress_chars("=> "));
+            bar.set_style(style.with_key("rate", rate).progress_chars("=> "));
         }
-        bar.enable_steady_tick(QUIET);
-        Self(bar)
+        Self(bar.with_message(what))
     }
 
     /// The same where the number is not known yet.
@@ -36,9 +34,9 @@ impl Progress {
 
     /// So many of all are done.
     pub(in crate::cli) fn at(&self, what: &'static str, done: usize, all: usize) {
-        self.0.set_message(what);
         self.0.set_length(all as u64);
         self.0.set_position(done as u64);
+        self.0.set_message(what);
     }
 
     /// So many more are done.

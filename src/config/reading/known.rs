@@ -5,7 +5,7 @@ use serde::de::{Deserialize, value::MapDeserializer};
 use super::value::{Kind, Mistake};
 use crate::config::{
     Admin, Client, Cluster, Compat, Console, ConsoleUser, Delivery, Docs, Fetch, Files, Hook, Idempotency, Limits, Log,
-    OwnCredentials, Proxy, Server, Signature, Tls, Upstream,
+    OwnCredentials, Proxy, Server, Signature, Telemetry, Tls, Upstream,
 };
 
 /// How alike two names are at least, of 0 to 1, so that one is taken for the other.
@@ -34,7 +34,7 @@ pub(super) fn sections_with(key: &str) -> Vec<&'static str> {
     sections().into_iter().filter(|(_, keys)| keys.contains(&key)).map(|(section, _)| section).collect()
 }
 
-fn sections() -> [(&'static str, &'static [&'static str]); 20] {
+fn sections() -> [(&'static str, &'static [&'static str]); 21] {
     [
         ("[server]", keys_of::<Server>()),
         ("[tls]", keys_of::<Tls>()),
@@ -51,6 +51,7 @@ fn sections() -> [(&'static str, &'static [&'static str]); 20] {
         ("[proxy]", keys_of::<Proxy>()),
         ("[limits]", keys_of::<Limits>()),
         ("[policy]", keys_of::<OwnCredentials>()),
+        ("[telemetry]", keys_of::<Telemetry>()),
         ("[[client]]", keys_of::<Client>()),
         ("[client.signature]", keys_of::<Signature>()),
         ("[client.idempotency]", keys_of::<Idempotency>()),

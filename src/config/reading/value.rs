@@ -167,6 +167,22 @@ impl<'de> Deserializer<'de> for Value<'_, '_> {
         visitor.visit_newtype_struct(self)
     }
 
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Mistake> {
+        match self.0 {
+            // It would be read as the values of the keys, one after another.
+            DeValue::Array(_) => Err(Mistake::at_root(Kind::WrongKind {
+                given: "array".to_owned(),
+                expected: "a map".to_owned(),
+            })),
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         name: &'static str,
@@ -187,7 +203,7 @@ impl<'de> Deserializer<'de> for Value<'_, '_> {
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
-        seq tuple tuple_struct map struct identifier ignored_any
+        seq tuple tuple_struct map identifier ignored_any
     }
 }
 

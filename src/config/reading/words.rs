@@ -125,6 +125,9 @@ pub(super) fn wrong_value(path: &[Step], given: &str, expected: &str, form: Opti
 
 /// What a type refuses in its own words.
 pub(super) fn refused(path: &[Step], why: &str, form: Option<&Form>) -> Said {
+    // Some name their place themselves.
+    let own = path.get(..1).map(section).unwrap_or_default();
+    let why = [place(path), own].iter().find_map(|place| why.strip_prefix(&**place)?.strip_prefix(": ")).unwrap_or(why);
     match form {
         Some(form) if form.has_unit() => (format!("{}: this is not {}", place(path), kind(form.kind)), unit(form)),
         Some(form) if form.kind != FormKind::Section => {

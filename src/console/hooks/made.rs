@@ -33,6 +33,8 @@ pub(super) struct Refused {
     pub(super) place: String,
     /// Where the mistake is in the payload.
     pub(super) path: Option<String>,
+    /// All mistakes of the payload, where there are several.
+    pub(super) all: Vec<String>,
 }
 
 /// A call that would be made.
@@ -105,9 +107,13 @@ impl Made {
 }
 
 impl From<Refusal> for Refused {
-    fn from(Refusal { code, path, message }: Refusal) -> Self {
+    fn from(Refusal { code, path, message, errors }: Refusal) -> Self {
         let (words, place) = message.split_once('\n').unwrap_or((&message, ""));
-        Self { code: code.unwrap_or("refused"), words: words.to_owned(), place: place.to_owned(), path }
+        let told = |mistake: &Value| {
+            format!("{} at {}: {}", word(&mistake["code"]), word(&mistake["path"]), word(&mistake["message"]))
+        };
+        let all = errors.iter().map(told).collect();
+        Self { code: code.unwrap_or("refused"), words: words.to_owned(), place: place.to_owned(), path, all }
     }
 }
 
@@ -147,7 +153,7 @@ mod tests {
     #[test]
     fn a_mistake_is_told_with_its_place_below() {
         let message = "the template does not compile: 2:3: `}` is due\n  {\n  ^".to_owned();
-        let refused = Refused::from(Refusal { code: Some("hook_template"), path: None, message });
+        let refused = Refused::from(Refusal { code: Some("hook_template"), path: None, message, errors: Vec::new() });
         assert_eq!(refused.words, "the template does not compile: 2:3: `}` is due");
         assert_eq!(refused.place, "  {\n  ^");
     }

@@ -99,47 +99,57 @@ impl Part {
 
     fn mask(&mut self, sentences: &Sentences<'_>) {
         let value = &mut self.value;
-        let every = |list: Option<&mut Value>, member: &str| {
-            for item in list.and_then(Value::as_array_mut).into_iter().flatten() {
-                item.get_mut(member).into_iter().for_each(|sentence| sentences.mask(sentence));
-            }
-        };
-        let every_of = |list: Option<&mut Value>, member: &str| {
-            for item in list.and_then(Value::as_array_mut).into_iter().flatten() {
-                let said = item.get_mut(member).and_then(Value::as_array_mut).into_iter().flatten();
-                said.for_each(|said| sentences.mask(said));
-            }
-        };
         match self.kind {
             Kind::Sentence => sentences.mask(value),
             Kind::Calls => {
-                every(Some(&mut *value), "message");
-                every(Some(value), "traceback");
+                mask_each(Some(&mut *value), "message", sentences);
+                mask_each(Some(value), "traceback", sentences);
             }
             Kind::Answer { .. } => {
-                for pointer in ["/messages", "/message", "/data/message"] {
-                    value.pointer_mut(pointer).into_iter().for_each(|sentence| sentences.mask(sentence));
+                mask_answer(value, sentences);
+                // The answer of each record of a list, and what a dry run of one says.
+                let records = value.get_mut("result").and_then(Value::as_array_mut).into_iter().flatten();
+                let is_answer = |record: &&mut Value| record.get("is_success").is_some_and(Value::is_boolean);
+                records.filter(is_answer).for_each(|record| mask_answer(record, sentences));
+                let refused = value.pointer_mut("/result/refused").and_then(Value::as_array_mut);
+                for record in refused.into_iter().flatten() {
+                    mask_mistake(record, sentences);
                 }
-                for pointer in ["/error/errors", "/data/errors"] {
-                    for member in ["message", "value"] {
-                        every(value.pointer_mut(pointer), member);
-                    }
-                    every_of(value.pointer_mut(pointer), "did_you_mean");
-                }
-                for pointer in ["/error/value", "/data/value"] {
-                    value.pointer_mut(pointer).into_iter().for_each(|said| sentences.mask(said));
-                }
-                for pointer in ["/error/did_you_mean", "/data/did_you_mean"] {
-                    let said = value.pointer_mut(pointer).and_then(Value::as_array_mut).into_iter().flatten();
-                    said.for_each(|said| sentences.mask(said));
-                }
-                every(value.get_mut("warnings"), "message");
-                every(value.pointer_mut("/error/left"), "why");
-                every(value.pointer_mut("/data/left"), "why");
             }
             Kind::Vals { .. } | Kind::Sent | Kind::Plan | Kind::Omitted => {}
         }
     }
+}
+
+/// Masks a member of each item of a list.
+fn mask_each(list: Option<&mut Value>, member: &str, sentences: &Sentences<'_>) {
+    for item in list.and_then(Value::as_array_mut).into_iter().flatten() {
+        item.get_mut(member).into_iter().for_each(|sentence| sentences.mask(sentence));
+    }
+}
+
+/// Masks the sentences of an answer.
+fn mask_answer(answer: &mut Value, sentences: &Sentences<'_>) {
+    for pointer in ["/messages", "/message", "/data/message"] {
+        answer.pointer_mut(pointer).into_iter().for_each(|sentence| sentences.mask(sentence));
+    }
+    mask_each(answer.get_mut("warnings"), "message", sentences);
+    for member in ["error", "data"] {
+        let Some(error) = answer.get_mut(member).filter(|error| error.is_object()) else { continue };
+        mask_each(error.get_mut("left"), "why", sentences);
+        mask_mistake(error, sentences);
+    }
+}
+
+/// Masks the sentences of an error, and of all mistakes that it lists.
+fn mask_mistake(mistake: &mut Value, sentences: &Sentences<'_>) {
+    for member in ["message", "value"] {
+        mistake.get_mut(member).into_iter().for_each(|said| sentences.mask(said));
+    }
+    let meant = mistake.get_mut("did_you_mean").and_then(Value::as_array_mut).into_iter().flatten();
+    meant.for_each(|said| sentences.mask(said));
+    let listed = mistake.get_mut("errors").and_then(Value::as_array_mut).into_iter().flatten();
+    listed.for_each(|mistake| mask_mistake(mistake, sentences));
 }
 
 /// The names that a sentence about this Odoo call may contain.

@@ -123,22 +123,30 @@ impl Redaction {
             }
         }
         for member in ["error", "data"] {
-            let Some(error) = answer.get_mut(member).filter(|error| error.is_object()) else { continue };
-            self.hide_mistake(error, secrets);
-            let listed = error.get_mut("errors").and_then(Value::as_array_mut).into_iter().flatten();
-            listed.for_each(|mistake| self.hide_mistake(mistake, secrets));
+            answer.get_mut(member).into_iter().for_each(|error| self.hide_mistakes(error, secrets));
         }
+        // The answer of each record of a list, and what a dry run of one says.
+        for record in answer.get_mut("result").and_then(Value::as_array_mut).into_iter().flatten() {
+            record.get_mut("error").into_iter().for_each(|error| self.hide_mistakes(error, secrets));
+        }
+        let refused = answer.pointer_mut("/result/refused").and_then(Value::as_array_mut).into_iter().flatten();
+        refused.for_each(|record| self.hide_mistakes(record, secrets));
+    }
+
+    /// An error, and all mistakes that it lists.
+    fn hide_mistakes(&self, error: &mut Value, secrets: &mut Secrets) {
+        self.hide_mistake(error, secrets);
+        let listed = error.get_mut("errors").and_then(Value::as_array_mut).into_iter().flatten();
+        listed.for_each(|mistake| self.hide_mistake(mistake, secrets));
     }
 
     /// A lookup that found nothing: its keys are fields of its own model.
     fn hide_mistake(&self, mistake: &mut Value, secrets: &mut Secrets) {
         let model = model_of(mistake);
         let Some(key) = mistake.get_mut("key") else { return };
-        let sent = key.clone();
         Walk { redaction: self, model: &model, secrets, through: Through::Shown }.below(key, &mut vec!["key"]);
-        if *key != sent
-            && let Some(value) = mistake.get_mut("value")
-        {
+        let is_hidden = key.as_object().is_some_and(|key| key.values().any(|value| *value == HIDDEN));
+        if is_hidden && let Some(value) = mistake.get_mut("value") {
             *value = Value::from(HIDDEN);
         }
     }

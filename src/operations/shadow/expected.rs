@@ -7,6 +7,8 @@ use super::{
     recorded::Recorded,
 };
 
+const SEVERAL_KEYS: &str = "A lookup with several keys (`{\"name\": \"A\", \"company_id\": 2}`)";
+
 /// The row of docs/differences.md that has this difference; none where it is not expected.
 pub(super) fn row(call: &Recorded, difference: &Difference) -> Option<&'static str> {
     match &difference.kind {
@@ -30,7 +32,7 @@ pub(super) fn of_code(code: &str) -> Option<&'static str> {
         "unknown_parameter" => "A parameter that nobody reads",
         "nothing_matched" => "An update that matches nothing",
         "no_match" => "A many2many record that is not found beside others",
-        "lookup_key_ignored" => "A lookup with several keys (`{\"name\": \"A\", \"company_id\": 2}`)",
+        "lookup_key_ignored" => SEVERAL_KEYS,
         "several_matched" => "An update that matches several records",
         "archived_match" => "An upsert or `auto_create` whose key an archived record holds",
         "search_key_not_written" => "The search key of an upsert that makes a record",
@@ -52,6 +54,20 @@ pub(super) fn of_refusal(code: &str) -> Option<&'static str> {
         "invalid_value" => "A value of another type than its field",
         _ => return None,
     })
+}
+
+/// What the gateway refuses at this place of `vals`: a lookup with several keys, of which the addon takes the first.
+pub(super) fn of_lookup(call: &Recorded, code: &str, path: &str) -> Option<&'static str> {
+    let mut steps = path.split(['.', '[']).map(|step| step.trim_end_matches(']'));
+    let mut place = call.vals.get(steps.next()?)?;
+    for step in steps {
+        place = match place {
+            Value::Array(items) => items.get(step.parse::<usize>().ok()?)?,
+            other => other.get(step)?,
+        };
+    }
+    let has_several = place.as_object().is_some_and(|lookup| lookup.len() > 1);
+    (has_several && matches!(code, "no_match" | "ambiguous_match" | "unknown_lookup_field")).then_some(SEVERAL_KEYS)
 }
 
 /// What the call asks for that the addon does not know.
@@ -149,6 +165,21 @@ mod tests {
         for row in rows {
             let row = row.expect("a row");
             assert!(page.lines().any(|line| line.starts_with(&format!("| {row}"))), "docs/differences.md lacks {row}");
+        }
+    }
+
+    #[test]
+    fn a_refused_lookup_with_several_keys_is_told_by_its_place() {
+        let vals = json!({"payload": {"lines": [{"a_id": {"name": "A"}}, {"a_id": {"name": "A", "ref": "B"}}]}});
+        let call = Recorded::new("1".to_owned(), Route::CreateData, "m".to_owned(), vals.as_object().unwrap().clone());
+        assert_eq!(of_lookup(&call, "no_match", "payload.lines[1].a_id"), Some(SEVERAL_KEYS));
+        for (code, path) in [
+            ("no_match", "payload.lines[0].a_id"),
+            ("no_match", "payload.lines[7].a_id"),
+            ("access_error", "payload.lines[1].a_id"),
+            ("no_match", ""),
+        ] {
+            assert_eq!(of_lookup(&call, code, path), None, "{code} {path}");
         }
     }
 

@@ -182,9 +182,10 @@ impl Report {
     }
 
     /// A write that the gateway would refuse.
-    pub(super) fn add_refusal(&mut self, call: &Recorded, code: &str, message: &str) {
+    pub(super) fn add_refusal(&mut self, call: &Recorded, (code, path): (&str, &str), message: &str) {
         self.writes.would_be_refused += 1;
-        let (verdict, addon) = match (call.was_done, expected::of_refusal(code)) {
+        let row = expected::of_refusal(code).or_else(|| expected::of_lookup(call, code, path));
+        let (verdict, addon) = match (call.was_done, row) {
             (Some(true), None) => (Verdict::Unexpected, json!("done")),
             (Some(false), _) => (Verdict::Note, json!("failed")),
             (done, Some(row)) => (Verdict::Expected(row), json!(done.map(|_| "done"))),
@@ -221,7 +222,7 @@ fn words(difference: &Difference) -> String {
         Kind::AddonRefuses => "the addon refuses it".to_owned(),
         Kind::Words => "both refuse it, in other words".to_owned(),
         Kind::Message => "another message".to_owned(),
-        Kind::Records => "other records".to_owned(),
+        Kind::Records => "records that one of them alone answers".to_owned(),
         Kind::Order => "another order of the records".to_owned(),
         Kind::Value if difference.place.is_empty() => "another result".to_owned(),
         Kind::Value => format!("another value in `{}`", difference.place),
@@ -268,7 +269,7 @@ mod tests {
     fn a_write_is_a_difference_where_the_addon_did_what_the_gateway_would_refuse() {
         let refused = |was_done: Option<bool>, code: &str| {
             let mut report = Report::default();
-            report.add_refusal(&call("a", was_done), code, "why");
+            report.add_refusal(&call("a", was_done), (code, "payload.name"), "why");
             (report.has_unexpected(), report.groups()[0].row().is_some())
         };
         assert_eq!(refused(Some(true), "access_error"), (true, false));

@@ -1,8 +1,9 @@
 //! Asks both, one call after the other, and compares.
 
-use std::{collections::HashSet, time::Duration};
+use std::collections::HashSet;
 
 use serde_json::Value;
+use tokio::time::Interval;
 
 use super::{
     addon::{self, Addon},
@@ -49,8 +50,6 @@ pub struct Shadow {
     pub gateway: Executor,
     pub who: Who,
     pub methods: Methods,
-    /// Between two calls.
-    pub pause: Duration,
 }
 
 /// Why no more calls are asked.
@@ -65,21 +64,18 @@ pub enum Stopped {
 }
 
 impl Shadow {
-    /// Asks both for each of the calls; what came of those before stays in the report where one cannot be asked.
+    /// Asks both for each of the calls, one at each tick; what came of those before stays in the report where one cannot be asked.
     ///
     /// # Errors
     /// One of the two does not answer, or does not take the caller.
-    pub async fn run(&self, calls: Vec<Recorded>, report: &mut Report) -> Result<(), Stopped> {
+    pub async fn run(&self, calls: Vec<Recorded>, mut ticks: Interval, report: &mut Report) -> Result<(), Stopped> {
         let mut asked = HashSet::new();
-        let mut is_first = true;
         for call in calls {
             if !asked.insert(call.sameness()) {
                 report.repeated += 1;
                 continue;
             }
-            if !std::mem::replace(&mut is_first, false) {
-                tokio::time::sleep(self.pause).await;
-            }
+            ticks.tick().await;
             match call.task(&self.methods) {
                 Task::Compare(read) => self.compare(&read, report).await?,
                 Task::Plan(write) => self.plan(&write, report).await?,
@@ -125,7 +121,8 @@ impl Shadow {
             report.add_plan(write, answer.result(), &answer.answered()["warnings"]);
         } else {
             let failure = answer.failure();
-            report.add_refusal(write, &failure.code, &failure.message);
+            let path = answer.answered()["error"]["path"].as_str().unwrap_or_default();
+            report.add_refusal(write, (&failure.code, path), &failure.message);
         }
         Ok(())
     }

@@ -31,6 +31,16 @@ pub struct Facts {
     pub log: Log,
     pub store: Store,
     pub queues: Vec<Queue>,
+    /// The secrets that are missing.
+    pub missing: Vec<Missing>,
+}
+
+/// A client that is not served, or a hook that can fetch nothing, since its secret is missing.
+#[derive(Debug)]
+pub struct Missing {
+    /// In words: what is degraded.
+    pub degraded: String,
+    pub why: String,
 }
 
 #[derive(Debug)]
@@ -39,6 +49,8 @@ pub struct Odoo {
     pub database: String,
     /// Its version and edition, or why it does not answer.
     pub version: Result<String, String>,
+    /// Whether it serves the configured database; none where that is not known.
+    pub has_database: Option<bool>,
     pub in_flight: u64,
     pub waiting: u64,
     /// How far its clock is from the gateway's, in words.
@@ -111,6 +123,7 @@ impl Facts {
                 url: config.upstream.url.to_string(),
                 database: service.odoo.database().to_owned(),
                 version: version.map(|release| release.to_string()).map_err(|error| error.for_operator()),
+                has_database: service.odoo.known_database(),
                 in_flight: in_flight as u64,
                 waiting: waiting as u64,
                 clock: clock(service.odoo.clock_ahead()),
@@ -125,6 +138,7 @@ impl Facts {
             },
             store: Store { kind: if service.store.is_shared() { "PostgreSQL" } else { "SQLite" }, failure },
             queues: queues.collect(),
+            missing: missing(service),
         })
     }
 
@@ -136,6 +150,18 @@ impl Facts {
     pub fn sum(&self, of: fn(&Queue) -> u64) -> u64 {
         self.queues.iter().map(of).sum()
     }
+}
+
+fn missing(service: &Service) -> Vec<Missing> {
+    let clients = service.clients.missing().map(|(client, lack)| Missing {
+        degraded: format!("The client {client} is not served: a secret is missing"),
+        why: lack.to_string(),
+    });
+    let hooks = service.hooks.missing().map(|(hook, lack)| Missing {
+        degraded: format!("The hook {hook} can fetch nothing: a secret is missing"),
+        why: lack.to_string(),
+    });
+    clients.chain(hooks).collect()
 }
 
 fn clock(ahead: SignedDuration) -> String {

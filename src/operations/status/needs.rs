@@ -53,6 +53,16 @@ fn machinery(facts: &Facts, needs: &mut Vec<Need>) {
     if let Err(why) = &facts.odoo.version {
         needs.push(need("bad", "Odoo does not answer", why, ""));
     }
+    if facts.odoo.has_database == Some(false) {
+        let words = format!(
+            "Every call fails. Look at [upstream] database (`{}`) and at --db-filter of Odoo.",
+            facts.odoo.database
+        );
+        needs.push(need("bad", "Odoo does not serve the configured database", words, ""));
+    }
+    for missing in &facts.missing {
+        needs.push(need("bad", missing.degraded.clone(), missing.why.clone(), "/clients"));
+    }
 }
 
 fn calls(facts: &Facts, day: &Overview, needs: &mut Vec<Need>) {

@@ -10,7 +10,7 @@ use crate::key_texts::mask_keys;
 
 impl Error {
     /// All mistakes, each as [`Self::told`].
-    pub fn each_told(&self) -> Value {
+    pub fn each_told(&self) -> Vec<Value> {
         self.each().iter().map(|mistake| Value::Object(mistake.told())).collect()
     }
 

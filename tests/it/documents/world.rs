@@ -1,7 +1,9 @@
 //! What the pages find when they are run: an Odoo, a gateway before it, a client with a key, and addresses in the place of those
 //! that stand in the documents.
 
-use std::{collections::BTreeMap, fs, net::TcpListener, path::Path, process::Command, sync::LazyLock};
+use std::{
+    collections::BTreeMap, fs, net::TcpListener, os::unix::fs::symlink, path::Path, process::Command, sync::LazyLock,
+};
 
 use tempfile::TempDir;
 
@@ -56,7 +58,7 @@ impl World {
     pub(super) fn place(&self, page: &Page) -> Place {
         let starts_its_own = page.text.contains(OWN_GATEWAY);
         let folder = tempfile::tempdir().unwrap();
-        std::os::unix::fs::symlink(root().join("examples"), folder.path().join("examples")).unwrap();
+        symlink(root().join("examples"), folder.path().join("examples")).unwrap();
         // Where no terminal is, curl would show its progress among the answers.
         fs::write(folder.path().join(".curlrc"), "silent\nshow-error\n").unwrap();
         let host = |url: &str| url.strip_prefix("http://").unwrap().to_owned();
@@ -66,13 +68,12 @@ impl World {
         };
         if !starts_its_own {
             let log = self.gateway.log_folder();
-            std::os::unix::fs::symlink(&log, folder.path().join("log")).unwrap();
-            let config = format!(
-                "[server]\nlisten = \"{public}\"\n[admin]\nlisten = \"{admin}\"\n[log]\ndirectory = \"{}\"\n{}",
-                log.display(),
-                self.configuration
-            );
-            fs::write(folder.path().join("gateway.toml"), config).unwrap();
+            let store = log.with_file_name("delivery");
+            for folder_of_it in [&log, &store] {
+                symlink(folder_of_it, folder.path().join(folder_of_it.file_name().unwrap())).unwrap();
+            }
+            let ports = format!("[server]\nlisten = \"{public}\"\n[admin]\nlisten = \"{admin}\"\n");
+            fs::write(folder.path().join("gateway.toml"), format!("{ports}{}", self.configuration)).unwrap();
         }
         let mut variables: BTreeMap<&'static str, String> = BTreeMap::from([
             ("PATH", format!("{}:{}", folder_of_the_program(), std::env::var("PATH").unwrap())),

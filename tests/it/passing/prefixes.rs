@@ -72,13 +72,13 @@ fn a_configuration_that_says_it_wrong_names_the_key() {
     let path = "is no beginning of a path, such as \"/web/session/\"";
     for (proxy, words) in [
         ("pass = \"some\"", "[proxy] pass: `some`: give a list such as [\"/web/session/\"], or \"all\"".to_owned()),
-        ("pass = true", "[proxy] pass is a list of beginnings of paths, or \"all\"".to_owned()),
+        ("pass = true", "[proxy] pass: give a list of beginnings of paths, or \"all\"".to_owned()),
         ("pass = \"all\"", "[proxy] pass = \"all\" needs [upstream] public_url".to_owned()),
-        ("pass = [\"web\"]", format!(":9: [proxy]: `web` {path}")),
-        ("pass = [\"/web\", \"/a/../b\"]", format!(":9: [proxy]: `/a/../b` {path}")),
-        ("pass = [\"/%77eb\"]", format!(":9: [proxy]: `/%77eb` {path}")),
-        ("deny = [\"\"]", format!(":9: [proxy]: `` {path}")),
-        ("deny = \"/web\"", ":9: ".to_owned()),
+        ("pass = [\"web\"]", format!("[proxy] pass: `web` {path}")),
+        ("pass = [\"/web\", \"/a/../b\"]", format!("[proxy] pass: `/a/../b` {path}")),
+        ("pass = [\"/%77eb\"]", format!("[proxy] pass: `/%77eb` {path}")),
+        ("deny = [\"\"]", format!("an element of [proxy] deny: `` {path}")),
+        ("deny = \"/web\"", "gateway.toml:9:8".to_owned()),
         ("denied = []", "denied".to_owned()),
     ] {
         let folder = tempfile::tempdir().unwrap();

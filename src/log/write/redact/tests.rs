@@ -233,5 +233,10 @@ fn what_a_lookup_was_for_is_hidden_where_its_key_is_secret() {
     let error = &answer["error"];
     assert_eq!(told(error), hidden);
     let listed: Vec<_> = error["errors"].as_array().unwrap().iter().map(told).collect();
-    assert_eq!(listed, [hidden.clone(), (json!("hush-hush"), json!("hush-hush")), hidden]);
+    assert_eq!(listed, [hidden.clone(), (json!("hush-hush"), json!("hush-hush")), hidden.clone()]);
+    // Of a list, each record has an answer of its own.
+    let record = json!({"is_success": false, "messages": "m", "error": no_match("res.users", "api_token")});
+    let mut answer = json!({"is_success": false, "result": [record]});
+    redaction.hide_answer("res.partner", &mut answer, &mut Secrets::default());
+    assert_eq!(told(&answer["result"][0]["error"]), hidden);
 }
