@@ -107,7 +107,10 @@ fn imports() -> Vec<Import> {
     let mut files = Vec::new();
     sources(&root().join("src"), &mut files);
     let tests = test_modules(&files);
-    let (used, inline) = (Regex::new(r"(?s)\buse ([^;]+);").unwrap(), Regex::new(r"\bcrate(?:::\w+)+").unwrap());
+    let (used, inline) = (
+        Regex::new(r"(?sm)^\s*(?:pub(?:\([^)]*\))? )?use ([^;]+);").unwrap(),
+        Regex::new(r"\bcrate(?:::\w+)+").unwrap(),
+    );
     let mut imports = Vec::new();
     for file in files {
         let of = module(&file);

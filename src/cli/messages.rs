@@ -1,7 +1,7 @@
 //! What the program says on standard error while it works: messages, and of `serve` a line for each call.
 //!
-//! Messages are written at once. Lines of calls go through a thread of their own and a short queue: where the reader is slow, lines
-//! are left out and counted, and no call ever waits for them. The interface log has every call all the same.
+//! What `serve` says goes through a thread of its own and a short queue: where the reader is slow, lines are left out and counted,
+//! and no call ever waits for them. The interface log has every call all the same. Other commands write at once.
 
 mod place;
 
@@ -40,7 +40,7 @@ use crate::{
     operations::filter,
 };
 
-/// So many lines of calls wait for their reader.
+/// So many lines wait for their reader.
 const LINES: usize = 1024;
 /// What is left of them at the end of the process gets this long.
 const LAST_WAIT: Duration = Duration::from_millis(500);
@@ -63,7 +63,7 @@ enum Calls {
     Json,
 }
 
-/// Begins to write messages to this place, and of `serve` lines of calls, the last of which the guard waits for.
+/// Begins to write messages to this place, and of `serve` lines of calls. The guard waits for the last of them.
 pub(super) fn start(messages: Messages, is_serve: bool, place: Place) -> Option<Guard> {
     let is_terminal = place.is_terminal();
     let is_json = match messages {
@@ -78,26 +78,26 @@ pub(super) fn start(messages: Messages, is_serve: bool, place: Place) -> Option<
     };
     let levels = || EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let is_call = || filter_fn(|metadata| metadata.target() == CALLS);
-    let said_to = place.clone();
-    let said = tracing_subscriber::fmt::layer().with_writer(move || Masked(said_to.clone())).with_ansi(is_terminal);
+    if !is_serve {
+        let said = tracing_subscriber::fmt::layer().with_writer(move || Masked(place.clone())).with_ansi(is_terminal);
+        let said = if is_json { said.json().boxed() } else { said.boxed() };
+        tracing_subscriber::registry().with(said.with_filter(levels().and(is_call().not()))).init();
+        return None;
+    }
+    let (lines, guard) = Lines::start(place);
+    let said = tracing_subscriber::fmt::layer().with_writer(lines.clone()).with_ansi(is_terminal);
     let said = if is_json { said.json().boxed() } else { said.boxed() };
-    let written = |lines| tracing_subscriber::fmt::layer().with_writer(lines).with_ansi(is_terminal);
-    let (of_calls, guard) = match calls {
-        Calls::None => (None, None),
-        Calls::ForPerson => {
-            let (lines, guard) = Lines::start(place);
-            (Some(written(lines).event_format(ForPerson { is_terminal }).boxed()), Some(guard))
-        }
-        Calls::Json => {
-            let (lines, guard) = Lines::start(place);
-            (Some(written(lines).json().with_current_span(false).with_span_list(false).boxed()), Some(guard))
-        }
+    let told = tracing_subscriber::fmt::layer().with_writer(lines).with_ansi(is_terminal);
+    let of_calls = match calls {
+        Calls::None => None,
+        Calls::ForPerson => Some(told.event_format(ForPerson { is_terminal }).boxed()),
+        Calls::Json => Some(told.json().with_current_span(false).with_span_list(false).boxed()),
     };
     tracing_subscriber::registry()
         .with(said.with_filter(levels().and(is_call().not())))
         .with(of_calls.map(|layer| layer.with_filter(levels().and(is_call()))))
         .init();
-    guard
+    Some(guard)
 }
 
 /// Whether standard error is the journal: systemd tells its device and its number.
@@ -109,7 +109,7 @@ fn is_journal() -> bool {
     told.is_some() && told == is
 }
 
-/// The door to the thread that writes lines of calls.
+/// The door to the thread that writes what `serve` says.
 #[derive(Clone)]
 struct Lines {
     queue: SyncSender<Order>,
@@ -140,8 +140,7 @@ impl Lines {
         let left_out = Arc::<AtomicU64>::default();
         let counted = left_out.clone();
         // Without the thread, lines are left out.
-        let _ =
-            thread::Builder::new().name("call lines".to_owned()).spawn(move || write_lines(place, &orders, &counted));
+        let _ = thread::Builder::new().name("messages".to_owned()).spawn(move || write_lines(place, &orders, &counted));
         (Self { queue: queue.clone(), left_out }, Guard(queue))
     }
 }
@@ -157,7 +156,7 @@ fn write_lines(mut place: Place, orders: &Receiver<Order>, left_out: &AtomicU64)
         }
         let all = left_out.load(Ordering::Relaxed);
         if all > told {
-            tracing::warn!(lines = all - told, "lines of calls were left out: standard error is read too slowly");
+            tracing::warn!(lines = all - told, "lines were left out here: what the gateway says is read too slowly");
             told = all;
         }
     }

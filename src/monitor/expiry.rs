@@ -94,7 +94,7 @@ mod tests {
         let now: Timestamp = "2026-11-30T00:00:00Z".parse().unwrap();
         let ends = BTreeMap::from([
             ("soon".to_owned(), now + SignedDuration::from_hours(13 * 24)),
-            ("late".to_owned(), now + SignedDuration::from_hours(15 * 24)),
+            ("late".to_owned(), now + SignedDuration::from_hours(16 * 24)),
         ]);
         let mut told = Told::default();
         let mut names = |hours| -> Vec<String> {

@@ -39,7 +39,7 @@ pub(super) async fn log(config: &config::Log) -> LogState {
                 log::Error::Damaged { .. } => {
                     "`odoo-gateway log verify` shows the damage, `odoo-gateway log repair` mends it"
                 }
-                log::Error::Newer { .. } => "use the later version of the gateway",
+                log::Error::Newer { .. } => "run the later version of the gateway",
                 log::Error::Full { .. } => "make room on the disk, or lower [log] min_free",
                 _ => "let the gateway's user write into [log] directory, or name another folder",
             };

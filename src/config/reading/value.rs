@@ -175,10 +175,9 @@ impl<'de> Deserializer<'de> for Value<'_, '_> {
     ) -> Result<V::Value, Mistake> {
         match self.0 {
             // It would be read as the values of the keys, one after another.
-            DeValue::Array(_) => Err(Mistake::at_root(Kind::WrongKind {
-                given: "array".to_owned(),
-                expected: "a map".to_owned(),
-            })),
+            DeValue::Array(_) => {
+                Err(Mistake::at_root(Kind::WrongKind { given: "array".to_owned(), expected: "a map".to_owned() }))
+            }
             _ => self.deserialize_any(visitor),
         }
     }

@@ -20,7 +20,7 @@ use super::{
     world::{Place, World},
 };
 
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(120);
 
 /// Something that is run, and what must come of it.
 struct Step {
