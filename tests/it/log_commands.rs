@@ -210,7 +210,7 @@ async fn passed_on_and_unknown_requests_are_in_the_log_without_their_queries() {
             json!(["POST /web/session/authenticate 200", null])
         ]
     );
-    assert_eq!(calls[1]["id"], json!(id(&other)));
+    assert_eq!(calls[1]["id"], json!(id(&unknown)));
     let text = gateway.log_text();
     assert!(!text.contains("s3cret") && !text.contains(&format!("\"{}\"", odoo.password)), "{text}");
     let line = gateway.lines().into_iter().find(|line| line["event"] == "request.finished").unwrap();
