@@ -12,6 +12,7 @@ mod files;
 mod front;
 mod hook;
 mod log;
+mod path;
 mod policy;
 mod problem;
 mod reading;

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use super::reading::{Path, Step};
+use super::path::{Path, Step};
 
 /// What was found, in the order of the checks.
 #[derive(Debug, Default)]

@@ -109,7 +109,8 @@ mod tests {
             assert_eq!(shown(line), due);
         }
         let text = "a = 1\nsecret = \"\"\"\nc0ffee\n\"\"\"\n";
-        assert_eq!(Place::of(text, &(19..20), &[15..29]).source, None);
+        let hidden = 15..29;
+        assert_eq!(Place::of(text, &(19..20), std::slice::from_ref(&hidden)).source, None);
     }
 
     #[test]

@@ -18,14 +18,12 @@ use toml::{
     de::{DeArray, DeString, DeTable, DeValue},
 };
 
+pub(in crate::config) use self::known::nearest;
 use self::value::{Kind, Mistake, Root};
-pub(in crate::config) use self::{
-    known::nearest,
-    value::{Path, Step},
-};
 use super::{
     Config,
     faults::Faults,
+    path::{Path, Step},
     problem::{Place, Problem, is_secret},
 };
 
@@ -127,7 +125,7 @@ impl<'i> Reading<'i> {
                 self.record(self.span(&path), message, help);
                 self.take_out(path)
             }
-            Kind::WrongKind { given, expected } => self.wrong_kind(path, &given, &expected),
+            Kind::WrongType { given, expected } => self.wrong_kind(path, &given, &expected),
             Kind::WrongValue { given, expected } => {
                 let form = form::at(&self.defaults, &path);
                 let (message, help) = words::wrong_value(&path, &given, &expected, form.as_ref());

@@ -96,5 +96,6 @@ fn hooks_stand_there_where_they_are_asked_for_with_the_body_that_they_take() {
     assert!(hook["post"]["requestBody"]["content"]["application/x-www-form-urlencoded"].is_object(), "{hook}");
     assert!(hook["get"]["requestBody"].is_null() && hook["get"]["responses"]["422"].is_object(), "{hook}");
     let others = self::document();
-    assert!(!others.to_string().contains("/hooks/"), "nobody else is told of hooks");
+    let paths = others["paths"].as_object().unwrap();
+    assert!(paths.keys().all(|path| !path.contains("/hooks/")), "nobody else is told of hooks");
 }

@@ -227,7 +227,7 @@ async fn the_admin_listener_tells_health_and_readiness_and_serves_no_calls() {
 fn completions_and_man_pages_are_made_of_the_commands() {
     let run = |args: &[&str]| Command::new(PROGRAM).args(args).output().unwrap();
     for (shell, part) in
-        [("bash", "_odoo-gateway()"), ("zsh", "#compdef odoo-gateway"), ("fish", "complete -c odoo-gateway")]
+        [("bash", "complete -F _odoo__gateway"), ("zsh", "#compdef odoo-gateway"), ("fish", "complete -c odoo-gateway")]
     {
         let script = run(&["completions", shell]);
         let text = String::from_utf8(script.stdout).unwrap();

@@ -6,8 +6,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use super::value::Step;
-use crate::config::days;
+use crate::config::{days, path::Step};
 
 /// The form of a value, with an example as it would stand in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -18,15 +18,7 @@ use toml::{
     de::{DeInteger, DeString, DeTable, DeValue},
 };
 
-/// A step on the way from the root of the file to a value.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(in crate::config) enum Step {
-    Key(String),
-    Index(usize),
-}
-
-/// The way from the root of the file to a value.
-pub(in crate::config) type Path = Vec<Step>;
+use crate::config::path::{Path, Step};
 
 /// The first mistake that is met, and where.
 #[derive(Debug)]
@@ -48,7 +40,7 @@ pub(super) enum Kind {
         known: &'static [&'static str],
     },
     /// A number where a text belongs, and the like.
-    WrongKind {
+    WrongType {
         given: String,
         expected: String,
     },
@@ -86,7 +78,7 @@ impl serde::de::Error for Mistake {
     }
 
     fn invalid_type(given: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::at_root(Kind::WrongKind { given: given.to_string(), expected: expected.to_string() })
+        Self::at_root(Kind::WrongType { given: given.to_string(), expected: expected.to_string() })
     }
 
     fn invalid_value(given: Unexpected<'_>, expected: &dyn Expected) -> Self {
@@ -176,7 +168,7 @@ impl<'de> Deserializer<'de> for Value<'_, '_> {
         match self.0 {
             // It would be read as the values of the keys, one after another.
             DeValue::Array(_) => {
-                Err(Mistake::at_root(Kind::WrongKind { given: "array".to_owned(), expected: "a map".to_owned() }))
+                Err(Mistake::at_root(Kind::WrongType { given: "array".to_owned(), expected: "a map".to_owned() }))
             }
             _ => self.deserialize_any(visitor),
         }
@@ -193,7 +185,7 @@ impl<'de> Deserializer<'de> for Value<'_, '_> {
             DeValue::Table(table) => {
                 MapAccessDeserializer::new(Entries::of(table)).deserialize_enum(name, variants, visitor)
             }
-            other => Err(Mistake::at_root(Kind::WrongKind {
+            other => Err(Mistake::at_root(Kind::WrongType {
                 given: other.type_str().to_owned(),
                 expected: "a string".to_owned(),
             })),

@@ -5,9 +5,8 @@ use toml::de::DeValue;
 use super::{
     form::{Form, FormKind},
     known::{by_likeness, nearest, sections_with},
-    value::Step,
 };
-use crate::config::problem::is_secret;
+use crate::config::{path::Step, problem::is_secret};
 
 /// What is wrong, and what to do.
 type Said = (String, Vec<String>);

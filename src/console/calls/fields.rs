@@ -42,7 +42,7 @@ const COMMON: [(&str, &str, &str); 5] = [
 ];
 
 /// Fields that are needed rarely.
-const RARE: [(&str, &str, &str); 7] = [
+const RARE: [(&str, &str, &str); 8] = [
     ("until", "Until", "a date, or date and time"),
     ("error", "Error code", "such as no_match"),
     ("caller", "Caller", "part of client or login"),
@@ -50,6 +50,7 @@ const RARE: [(&str, &str, &str); 7] = [
     ("hook", "Hook", "its name"),
     ("delivery", "Delivery", "the sender's or a call's id"),
     ("in_doubt", "Only those in doubt that nobody has settled", ""),
+    ("warnings", "Only those with warnings", ""),
 ];
 
 /// The fields of the form with what a query has, and the mistakes in it.
@@ -94,7 +95,7 @@ fn field(query: &Form, mistakes: &[Mistake], name: &'static str, label: &'static
             });
             Kind::Choice([choice("", "all routes", &chosen)].into_iter().chain(routes).collect())
         }
-        "in_doubt" => Kind::Switch { is_on: query.is_ticked(name) },
+        "in_doubt" | "warnings" => Kind::Switch { is_on: query.is_ticked(name) },
         "record" => Kind::Number,
         _ => Kind::Text,
     };

@@ -139,7 +139,7 @@ async fn session(
     let cookies = response.headers().get_all(header::SET_COOKIE).iter().filter_map(|cookie| cookie.to_str().ok());
     let pairs = cookies.filter_map(|cookie| cookie.split(';').next()).map(str::trim);
     let named = |pair: &&str| pair.split('=').next() == Some(SESSION);
-    let session = pairs.filter(named).last().and_then(|pair| HeaderValue::from_str(pair).ok());
+    let session = pairs.rev().find(named).and_then(|pair| HeaderValue::from_str(pair).ok());
     let answer: Value = response.json().await.unwrap_or_default();
     Ok(session.filter(|_| answer["result"]["uid"].is_i64()).map(sensitive))
 }

@@ -261,7 +261,9 @@ mod tests {
         report.add_read(&call("b", None), &[difference("credit")]);
         report.add_read(&call("c", None), &[]);
         assert_eq!((report.compared, report.same, report.has_unexpected()), (3, 1, true));
-        let [group] = report.groups()[..] else { panic!("{report:?}") };
+        let groups = report.groups();
+        assert_eq!(groups.len(), 1, "{report:?}");
+        let group = groups[0];
         assert_eq!((group.count, group.example.as_str(), group.what()), (2, "a", "another value in `credit`"));
     }
 

@@ -205,6 +205,7 @@ impl Drop for Shell {
 }
 
 /// Whether the script came to its end, well or not.
+#[expect(clippy::disallowed_methods, reason = "a poll with a deadline, in a thread of its own")]
 fn in_shell(script: &str, place: &Place) -> bool {
     let mut command = Command::new("sh");
     command.args(["-c", script]).current_dir(place.path()).process_group(0).envs(&place.variables);

@@ -219,9 +219,10 @@ fn a_star_stands_for_any_run_of_characters_in_one_key() {
 #[test]
 fn what_a_lookup_was_for_is_hidden_where_its_key_is_secret() {
     let redaction = Redaction::new(&["*token*".to_owned(), "shop.account:code".to_owned()]);
-    let no_match = |model: &str, key: &str| json!({"code": "no_match", "model": model, "key": {key: "hush-hush"}, "value": "hush-hush"});
+    let looked_up = |model: &str, key: &str, value: &str| json!({"code": "no_match", "model": model, "key": {key: value}, "value": value});
+    let no_match = |model: &str, key: &str| looked_up(model, key, "hush-hush");
     let listed =
-        [no_match("shop.account", "code"), no_match("res.country", "code"), no_match("res.users", "api_token")];
+        [no_match("shop.account", "code"), looked_up("res.country", "code", "BE"), no_match("res.users", "api_token")];
     let mut error = no_match("shop.account", "code");
     error["errors"] = json!(listed);
     let mut answer = json!({"is_success": false, "messages": "m", "error": error});
@@ -233,7 +234,7 @@ fn what_a_lookup_was_for_is_hidden_where_its_key_is_secret() {
     let error = &answer["error"];
     assert_eq!(told(error), hidden);
     let listed: Vec<_> = error["errors"].as_array().unwrap().iter().map(told).collect();
-    assert_eq!(listed, [hidden.clone(), (json!("hush-hush"), json!("hush-hush")), hidden.clone()]);
+    assert_eq!(listed, [hidden.clone(), (json!("BE"), json!("BE")), hidden.clone()]);
     // Of a list, each record has an answer of its own.
     let record = json!({"is_success": false, "messages": "m", "error": no_match("res.users", "api_token")});
     let mut answer = json!({"is_success": false, "result": [record]});
