@@ -185,7 +185,8 @@ impl Page {
                 &format!("{}{} nothing\n", styled(STRONG, &format!("{:INDENT$}", "needs you")), styled(GOOD, "✓"));
             return;
         }
-        self.line("needs you", "");
+        let what = if needs.len() == 1 { "one thing needs a person" } else { "these need a person" };
+        self.line("needs you", what);
         for need in needs {
             self.complaint(need.is_urgent, &need.title, &need.words);
         }

@@ -290,7 +290,7 @@ codes! {
             "a value of the wrong kind, a bad `mode`, a `null` to look up by, a file without name or with content \
              that is no base64; a name (of a model, method, field, argument, context key or language) of more than \
              200 bytes",
-            "send what the message says is due: `\"country_id\": {\"code\": \"TH\"}`, not `\"country_id\": \"TH\"`";
+            "send what the message says is due; docs/payloads.md has the forms of each type";
         UrlRefused = "url_refused", Refused, No,
             "a file's URL is not among those of `[files] allow`, leads to an address that is not public, or to no \
              file that can be taken (404, too large)",

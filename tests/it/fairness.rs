@@ -123,7 +123,7 @@ async fn strangers_whose_requests_are_passed_on_share_one_turn_however_many_sess
     let known = Client::with_header(&crowded.gateway, "x-api-key", &odoo.key);
     assert_eq!(outcome(&known.post("search_data", search("res.country", 0)).await), "ok");
     let of_crowd = async |n: usize| {
-        let stranger = Client::with_header(&crowded.gateway, "cookie", &format!("session_id={n:084}"));
+        let stranger = Client::with_header(&crowded.gateway, "cookie", &format!("session_id={}{n:02}", "5".repeat(82)));
         let answer = stranger.send("POST", "/web/session/check", http::HeaderMap::new(), Some("{}")).await;
         // Odoo has had it, and knows no such session.
         assert_eq!(answer.json["error"]["code"], Value::from(100), "{answer:?}");

@@ -231,7 +231,12 @@ async fn what_the_switches_leave_out_is_not_kept_and_not_run_again() {
     assert_eq!((&log[0]["state"], &log[0]["result"], &log[0]["odoo"]), (&json!("done"), &Value::Null, &Value::Null));
     assert_eq!((&log[1]["result"]["rows"], &log[1]["result"]["result"]), (&json!(3), &Value::Null));
     assert_eq!(log[1]["vals"]["payload"]["limit"], 3);
-    let (status, said, _) = gateway.run(&["replay", "--force", &id(&made)]);
+    let odoo = odoo().await;
+    let secret = tempfile::NamedTempFile::new().unwrap();
+    fs::write(secret.path(), &odoo.key).unwrap();
+    let secret = secret.path().to_str().unwrap();
+    let (status, said, _) =
+        gateway.run(&["replay", "--force", "--login", &odoo.login, "--secret-file", secret, &id(&made)]);
     assert!(status == Some(1) && said.contains("skipped: [log] create_data keeps no payloads"), "{said}");
 }
 

@@ -31,7 +31,7 @@ async fn jq_grep_and_zstdcat_read_live_and_sealed_segments() {
         "{ zstdcat *.jsonl.zst; cat *.jsonl; } | jq -r 'select(.event == \"call.refused\") | .error' | sort | uniq -c",
     );
     let lines = all_lines(gateway.stop().path());
-    assert!(live > 10 && sealed > 200, "{live} {sealed}");
+    assert!(live > 0 && sealed > 200, "{live} {sealed}");
     assert_eq!(grepped, 400);
     assert_eq!(codes.trim(), "400 no_credentials");
     let numbers: Vec<u64> = lines.iter().map(|line| line["seq"].as_u64().unwrap()).collect();

@@ -159,7 +159,10 @@ pub(super) async fn store(config: &Config, is_offline: bool, runs: bool) -> Vec<
         queued => format!("{place} answers; {queued} calls are queued"),
     };
     let parked = (parked > 0).then(|| {
-        let message = format!("{parked} calls wait for a person: they are dead or in doubt");
+        let message = match parked {
+            1 => "1 call needs a person: it is dead or in doubt".to_owned(),
+            parked => format!("{parked} calls need a person: they are dead or in doubt"),
+        };
         Finding::warning("store", message, "see `odoo-gateway queue ls`")
     });
     [Finding::ok("store", state)].into_iter().chain(parked).collect()

@@ -18,6 +18,8 @@ const DEADLINE: Duration = Duration::from_secs(30);
 const VERSION: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 86\r\n\r\n\
     {\"jsonrpc\": \"2.0\", \"id\": null, \"result\": {\"server_version_info\": [19, 0, 0, \"final\"]}}";
 
+const NO_SUCH_KEY: &str = "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
 const NO_PAGE: &str = "HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
 /// Stands where Odoo would.
@@ -45,6 +47,11 @@ impl Upstream {
             // The gateway asks under a host that cannot be whether Odoo is in proxy mode.
             if head.fields.iter().any(|(name, host)| name == "x-forwarded-host" && host.ends_with("..invalid")) {
                 wire.send(NO_PAGE).await;
+                continue;
+            }
+            // It asks with a key that cannot be whether there is the database.
+            if head.first.contains("/json/2/res.users/fields_get ") {
+                wire.send(NO_SUCH_KEY).await;
                 continue;
             }
             if !head.first.ends_with("/web/webclient/version_info HTTP/1.1") {

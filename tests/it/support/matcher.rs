@@ -3,6 +3,9 @@
 use regex::Regex;
 use serde_json::Value;
 
+/// What a mistake has besides its code, place and words.
+const EXPLANATIONS: [&str; 6] = ["hint", "errors", "did_you_mean", "model", "key", "value"];
+
 /// `None` where `got` is as wanted, else a sentence that says where it is not.
 pub(crate) fn difference(want: &Value, got: &Value, at: &str) -> Option<String> {
     let not = |what: &str| Some(format!("{at}: {} is not {what}", short(got)));
@@ -42,8 +45,9 @@ pub(crate) fn difference(want: &Value, got: &Value, at: &str) -> Option<String> 
         }
         (Value::Object(wanted), Value::Object(entries)) => {
             let subset = wanted.get("$subset").and_then(Value::as_object);
-            // A result may carry warnings besides what is expected of it.
-            let is_known = |key: &str| wanted.contains_key(key) || (at == "$" && key == "warnings");
+            // A result may carry warnings besides what is expected of it, and a mistake what explains it: `mistakes` has tests of that.
+            let explains = |key: &str| entries.contains_key("code") && EXPLANATIONS.contains(&key);
+            let is_known = |key: &str| wanted.contains_key(key) || (at == "$" && key == "warnings") || explains(key);
             if subset.is_none()
                 && let Some(extra) = entries.keys().find(|key| !is_known(key))
             {
