@@ -35,7 +35,7 @@ use self::{
     messages::Messages,
     terminal::style::{BAD, styled},
 };
-use crate::key_texts::mask_keys;
+use crate::{config, key_texts::mask_keys};
 
 /// The exit status of a mistake in the command line.
 const MISTAKE: i32 = 2;
@@ -155,7 +155,13 @@ pub fn run() -> ExitCode {
             let said = mask_keys(&words);
             match (is_json, error.downcast_ref().and_then(mistakes::drawn)) {
                 (true, _) => tell_json(&said),
-                (false, Some(drawn)) => anstream::eprintln!("{drawn}"),
+                (false, Some(drawn)) => {
+                    anstream::eprintln!("{drawn}");
+                    // What was to be done with the file.
+                    for context in error.chain().take_while(|cause| !cause.is::<config::Error>()) {
+                        anstream::eprintln!("{} {}", styled(BAD, "odoo-gateway:"), mask_keys(&context.to_string()));
+                    }
+                }
                 (false, None) => anstream::eprintln!("{} {said}", styled(BAD, "odoo-gateway:")),
             }
             ExitCode::FAILURE
