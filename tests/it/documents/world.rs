@@ -13,7 +13,7 @@ use super::{
 };
 use crate::support::{
     gateway::{Gateway, PROGRAM, new_client},
-    odoo::{Odoo, odoo},
+    odoo::Odoo,
 };
 
 /// What the client of the documents may do, so that their examples are about something else than its policy.
@@ -33,7 +33,7 @@ allow = ["https://cdn.shop.example/*"]
 
 /// One gateway and one Odoo for all pages.
 pub(super) struct World {
-    odoo: &'static Odoo,
+    odoo: Odoo,
     gateway: Gateway,
     key: String,
     configuration: String,
@@ -42,7 +42,8 @@ pub(super) struct World {
 impl World {
     pub(super) async fn start() -> Self {
         LazyLock::force(&PROGRAMS);
-        let odoo = odoo().await;
+        // A database of its own: the pages name records of the demo data, which other tests make once more.
+        let odoo = tokio::task::spawn_blocking(|| Odoo::up(&["--name", "documents"])).await.unwrap();
         let (key, entry) = new_client("webshop");
         let configuration = format!(
             "[upstream]\nurl = \"{}\"\ndatabase = \"{}\"\n{entry}odoo_login = \"{}\"\nodoo_key_env = \"WEBSHOP_ODOO_KEY\"\n{WEBSHOP}",
