@@ -1,4 +1,4 @@
-//! How far work on the whole log is, for a person who waits for it.
+//! How far work on the whole log is, for the person at the terminal.
 
 /// So many of all of one kind are done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

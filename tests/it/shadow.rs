@@ -102,7 +102,7 @@ async fn a_file_of_the_addons_log_shows_what_differs_and_what_is_expected_to() {
         "1 reads sent to both: 0 answered alike, 1 not",
         "2 writes not compared",
         "1 would be done, 1 would be refused",
-        "1 calls left out: `data` of the line is no JSON",
+        "1 calls left out: `data` of the line is not JSON",
         "✗ 1× call_function res.partner: another message",
         "✗ 1× create_data res.partner: the gateway would refuse it with `no_match`, which the addon did then",
         "expected, docs/differences.md: A field that the model lacks",

@@ -141,7 +141,7 @@ impl<'de> Deserializer<'de> for Value<'_, '_> {
             },
             DeValue::Float(number) => match number.as_str().parse() {
                 Ok(number) => visitor.visit_f64(number),
-                Err(_) => Err(Mistake::custom(format!("{number} is no number"))),
+                Err(_) => Err(Mistake::custom(format!("{number} is not a number"))),
             },
             DeValue::Boolean(value) => visitor.visit_bool(*value),
             // As if it stood in quotes.

@@ -55,7 +55,7 @@ impl Listed {
 pub(super) struct Asked {
     /// Also what succeeded, or may have.
     pub(super) is_free: bool,
-    /// It is known as whom they are made, whoever made them.
+    /// It is known as whom they are made, no matter who made them first.
     pub(super) has_actor: bool,
 }
 

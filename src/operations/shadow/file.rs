@@ -8,7 +8,7 @@ use crate::route::Route;
 /// Why a line is no call.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotACall {
-    #[error("the line is no JSON object")]
+    #[error("the line is not a JSON object")]
     NotJson,
     #[error("the line names no route: `route` or `function_name`, such as \"search_data\"")]
     NoRoute,
@@ -16,7 +16,7 @@ pub enum NotACall {
     NoModel,
     /// The addon's log keeps the first 2,000 characters from 18.0.3 on.
     #[error(
-        "`data` of the line is no JSON: the addon's log has cut it off (it keeps the whole as an attachment from 18.0.3 on)"
+        "`data` of the line is not JSON: the addon's log has cut it off (it keeps the whole as an attachment from 18.0.3 on)"
     )]
     CutOff,
     #[error("the line has no `vals`, and no `data` as the addon's log has it")]

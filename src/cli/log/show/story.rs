@@ -220,7 +220,7 @@ impl Story<'_> {
         call.repeated_by.iter().rev().try_for_each(|repetition| attempt(repetition.id, repetition.state))
     }
 
-    /// Last, since they are long and for those who know Odoo's source.
+    /// Last, since they are long and for readers of Odoo's source.
     fn write_tracebacks(&self, out: &mut impl Write) -> io::Result<()> {
         let made = self.of_end("odoo").as_array().map(Vec::as_slice).unwrap_or_default();
         for (number, traceback) in
