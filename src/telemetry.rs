@@ -149,7 +149,7 @@ impl Telemetry {
         span.is_recording().then(|| CallSpan { tracing: tracing.clone(), span, began })
     }
 
-    /// Sends what waits, for so long at most.
+    /// Sends the queued spans, for so long at most.
     pub async fn close(&self, within: Duration) {
         let Some(tracing) = self.0.clone() else { return };
         let closed = tokio::task::spawn_blocking(move || tracing.provider.shutdown_with_timeout(within)).await;

@@ -137,7 +137,7 @@ async fn a_collector_gets_the_spans_of_a_call_and_no_content() {
     assert_eq!((path.as_str(), &headers["x-tenant"]), ("/v1/traces", &"erp".parse().unwrap()));
     assert_eq!(text(&collector.resource.lock().unwrap(), "service.name"), "shop");
 
-    // A caller that has decided against a trace has none; a call that fails says so. The stop sends what waits.
+    // A caller that has decided against a trace has none; a call that fails says so. The stop sends the queued spans.
     let unsampled = PARENT.replace("-01", "-00").replace("4bf9", "aaaa");
     let other = Client::with_login(&gateway, &odoo.login, &odoo.password);
     other

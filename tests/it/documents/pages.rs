@@ -42,7 +42,7 @@ pub(super) fn shown_pages() -> Vec<Page> {
     paths.iter().map(|path| Page::read(path)).collect()
 }
 
-/// These and the pages for those who build the program: their links are followed.
+/// These and the pages for developers: their links are followed.
 pub(super) fn linking_pages() -> Vec<Page> {
     let further = ["CHANGELOG.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "examples/hooks/README.md"];
     let mut pages = shown_pages();
