@@ -70,7 +70,9 @@ pub(super) struct Arriving {
     share: u64,
     /// What has come when the present `patience` began.
     before: u64,
-    deadline: Pin<Box<Sleep>>,
+    /// The end of the present `patience`; none before something was waited for, since most bodies come with their heads.
+    deadline: Option<Pin<Box<Sleep>>>,
+    began: Instant,
 }
 
 impl Arriving {
@@ -87,18 +89,21 @@ impl Arriving {
             patience,
             share: limits.body_rate.as_u64().saturating_mul(patience.as_secs().max(1)),
             before: 0,
-            deadline: Box::pin(tokio::time::sleep(patience)),
+            deadline: None,
+            began: Instant::now(),
         })
     }
 
     /// Whether too little has come since the last time. What came fast before buys no silence later.
     fn is_too_slow(&mut self, context: &mut Context<'_>) -> bool {
-        while self.deadline.as_mut().poll(context).is_ready() {
+        let first = self.began + self.patience;
+        let deadline = self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(first)));
+        while deadline.as_mut().poll(context).is_ready() {
             if self.received - self.before < self.share {
                 return true;
             }
             self.before = self.received;
-            self.deadline.as_mut().reset(Instant::now() + self.patience);
+            deadline.as_mut().reset(Instant::now() + self.patience);
         }
         false
     }

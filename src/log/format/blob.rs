@@ -57,11 +57,57 @@ impl Blob {
 
 /// Replaces every text larger than `from` bytes by a marker, and the whole value where it is still larger than `whole`.
 pub(in crate::log) fn spill(value: &mut Value, from: usize, whole: usize, blobs: &mut Vec<Blob>) {
+    if (Stays { from, room: whole }).value(value, DEEP) {
+        return;
+    }
     spill_texts(value, from, blobs);
     if let Value::Array(_) | Value::Object(_) = value
         && (json_size(value) > whole || depth(value) > DEEP)
     {
         *value = json_blob(value, blobs);
+    }
+}
+
+/// Whether [`spill`] would certainly leave an object as it is: a look that writes nothing, and says no where it is not sure.
+pub(in crate::log) fn stays(object: &Map<String, Value>, from: usize, whole: usize) -> bool {
+    Stays { from, room: whole }.object(object, DEEP)
+}
+
+/// The most that one byte of a text takes in JSON: `\u0000`.
+const ESCAPED: usize = 6;
+/// The most that a number or a word takes.
+const SCALAR: usize = 32;
+/// Brackets, quotation marks, a colon and a comma.
+const SIGNS: usize = 4;
+
+/// A look at a value that nearly always stays in its line, since it is far smaller than a line may be.
+struct Stays {
+    from: usize,
+    /// What is left of the most bytes that the value may take as JSON.
+    room: usize,
+}
+
+impl Stays {
+    fn value(&mut self, value: &Value, deep: usize) -> bool {
+        match value {
+            Value::String(text) => text.len() <= self.from && self.take(ESCAPED * text.len()),
+            Value::Array(items) => deep > 0 && self.take(0) && items.iter().all(|item| self.value(item, deep - 1)),
+            Value::Object(entries) => self.object(entries, deep),
+            Value::Null | Value::Bool(_) | Value::Number(_) => self.take(SCALAR),
+        }
+    }
+
+    fn object(&mut self, entries: &Map<String, Value>, deep: usize) -> bool {
+        let mut entry = |(key, value): (&String, &Value)| {
+            key != MARK && self.take(ESCAPED * key.len()) && self.value(value, deep - 1)
+        };
+        deep > 0 && entries.iter().all(&mut entry) && self.take(0)
+    }
+
+    fn take(&mut self, bytes: usize) -> bool {
+        let left = self.room.checked_sub(bytes + SIGNS);
+        self.room = left.unwrap_or_default();
+        left.is_some()
     }
 }
 

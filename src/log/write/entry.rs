@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{
     content::Part,
     open_calls::OpenCall,
-    record::{self, Arrived, Finished, FinishedLine, PlannedLine, Received, ReceivedLine, Who, milliseconds},
+    record::{self, Arrived, Finished, FinishedLine, PlannedLine, Received, ReceivedLine, Vals, Who, milliseconds},
     secrets::Secrets,
     told,
     writer::{Acknowledgement, Purpose},
@@ -65,7 +65,7 @@ impl Log {
         let model = short(model, MODEL);
         let mut secrets = Secrets::default();
         secrets.note_name(arrived.route.name());
-        secrets.note_name(&*model);
+        secrets.note_name(&model);
         let (vals, sent) = if kept == Kept::Nothing {
             (None, None)
         } else {
@@ -83,8 +83,14 @@ impl Log {
                     Some(sent)
                 }
             };
-            let vals = Part::vals(&model, Value::Object(vals));
-            let [vals] = self.prepare([vals], &mut secrets, Purpose::Announce).await?;
+            let vals = match vals {
+                Cow::Borrowed(vals) if self.inner.content.may_hold(vals) => Vals::Lent(vals),
+                vals => {
+                    let vals = Part::vals(&model, Value::Object(vals.into_owned()));
+                    let [vals] = self.prepare([vals], &mut secrets, Purpose::Announce).await?;
+                    Vals::Own(vals)
+                }
+            };
             (Some(vals), sent)
         };
         let ts = Timestamp::now();
@@ -329,7 +335,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let log = log(folder.path(), "min_free = \"1 B\"");
         let vals = json!({"payload": {"password": "s3cret-payload"}}).as_object().cloned().unwrap();
-        let received = Received { model: "res.users", vals, sent: None, who: Who::default() };
+        let received = Received { model: "res.users", vals: Cow::Owned(vals), sent: None, who: Who::default() };
         let mut entry = log.receive(arrived(), received, Instant::now()).await.unwrap();
         entry.note_credential("s3cret-credential".into());
         assert!(entry.has_hidden());
@@ -341,7 +347,7 @@ mod tests {
     async fn a_call_that_the_log_cannot_take_is_told_when_it_is_waited_for_and_ends_as_refused() {
         let folder = tempfile::tempdir().unwrap();
         let log = log(folder.path(), "min_free = \"1 EiB\"");
-        let received = Received { model: "res.partner", vals: Map::new(), sent: None, who: Who::default() };
+        let received = Received { model: "res.partner", vals: Cow::Owned(Map::new()), sent: None, who: Who::default() };
         let mut entry = log.receive(arrived(), received, Instant::now()).await.unwrap();
         for _ in 0..2 {
             assert!(matches!(entry.announced().await, Err(Error::Full { .. })));

@@ -40,6 +40,8 @@ const CHECK: Duration = Duration::from_secs(1);
 /// anyway; with a fast one, the wait costs less than the syncs that it saves.
 const CROWD: usize = 8;
 const PACE: Duration = Duration::from_millis(1);
+/// With so many, they begin twice as far apart: each call waits for processors longer than for that.
+const THRONG: usize = 32;
 /// The free space is cached for this long, far less than it takes to fill `min_free`.
 const FREE_FOR: Duration = Duration::from_millis(100);
 
@@ -238,8 +240,14 @@ impl Thread {
     /// Waits for more lines while many calls are open.
     #[expect(clippy::disallowed_methods, reason = "it is this thread that is to wait")]
     fn gather(&mut self) {
-        if self.open.len() >= CROWD {
-            thread::sleep(PACE.saturating_sub(self.synced.elapsed()));
+        let pace = match self.open.len() {
+            ..CROWD => Duration::ZERO,
+            ..THRONG => PACE,
+            _ => 2 * PACE,
+        };
+        let left = pace.saturating_sub(self.synced.elapsed());
+        if !left.is_zero() {
+            thread::sleep(left);
         }
         self.synced = Instant::now();
     }
@@ -272,7 +280,9 @@ impl Thread {
 
     fn append(&mut self, bodies: &[&Body]) -> Result<u64, Error> {
         self.is_marked = false;
-        self.check()?;
+        // The journal looks after its segment itself.
+        self.check_failure()?;
+        self.check_lock()?;
         let before = self.journal.active();
         let outcome = self.journal.append(bodies, Timestamp::now()).map_err(|error| self.state.failed(error));
         if self.journal.active() != before {
@@ -286,11 +296,13 @@ impl Thread {
 
     /// Fails where the log has failed before, or has been moved; the latter is a failure from then on.
     fn check(&mut self) -> Result<(), Error> {
-        if let Some(failure) = self.state.failure.get() {
-            return Err(failure.clone());
-        }
+        self.check_failure()?;
         self.check_lock()?;
         self.journal.check().map_err(|error| self.state.failed(error))
+    }
+
+    fn check_failure(&self) -> Result<(), Error> {
+        self.state.failure.get().map_or(Ok(()), |failure| Err(failure.clone()))
     }
 
     /// Another gateway may hold the lock of a file that replaced this one.

@@ -6,6 +6,7 @@
 use std::{borrow::Cow, io};
 
 use serde::{Serialize, de::DeserializeOwned};
+use zstd::bulk::Compressor;
 
 use super::{
     VERSION,
@@ -166,11 +167,12 @@ impl Columns for Sealed {
 
 /// The bytes of the file; `None` where a part is too large for one.
 fn bytes_of(table: &mut Table) -> Option<Vec<u8>> {
-    let strays = packed(&table.strays().ok()?)?;
+    let mut packer = Compressor::new(LEVEL).ok()?;
+    let strays = packed(&table.strays().ok()?, &mut packer)?;
     let mut blocks = Vec::new();
     let mut lengths = Vec::new();
     for block in table.blocks() {
-        let block = packed(&block)?;
+        let block = packed(&block, &mut packer)?;
         lengths.push(u32::try_from(block.len()).ok()?);
         blocks.extend(block);
     }
@@ -190,9 +192,8 @@ fn bytes_of(table: &mut Table) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-fn packed(part: &impl Serialize) -> Option<Vec<u8>> {
-    let bytes = postcard::to_stdvec(part).ok()?;
-    zstd::bulk::compress(&bytes, LEVEL).ok()
+fn packed(part: &impl Serialize, packer: &mut Compressor<'_>) -> Option<Vec<u8>> {
+    packer.compress(&postcard::to_stdvec(part).ok()?).ok()
 }
 
 fn unpacked<T: DeserializeOwned>(bytes: &[u8]) -> io::Result<T> {
