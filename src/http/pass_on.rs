@@ -6,7 +6,7 @@ use http::request::Parts;
 use hyper::body::Incoming;
 use tracing::Instrument;
 
-use super::{Share, Site, passed::Passage, respond};
+use super::{Share, Site, passed::{Passage, Reach}, respond};
 use crate::{
     call,
     errors::Retry,
@@ -53,7 +53,7 @@ async fn pass(site: Arc<Site>, mut passage: Passage, path: Path, head: Parts, bo
         false => Passing::open(body, limits, &site.calls.memory).await,
     };
     let outcome = match body {
-        Ok(body) => match passage.begin(body.size()).await {
+        Ok(body) => match passage.begin(body.size(), Reach::of(&head, &body)).await {
             Ok(()) => site.proxy.forward(Outbound { head, body, path, origin }).await,
             Err(error) => Err(error.into()),
         },
