@@ -4,6 +4,7 @@
 //! is served is a [`Site`], which a reload replaces whole. It may import proxy, call, limits, wire and what stands below them.
 
 mod calls;
+mod carried_on;
 mod docs;
 mod pass_on;
 mod passed;
