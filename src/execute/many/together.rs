@@ -12,6 +12,7 @@ use super::{Error, unknown};
 use crate::{
     execute::{
         failed::{is_lost, no_id},
+        progress::Progress,
         run::Run,
         settle::{How, Settler},
         undo::ids_of,
@@ -35,12 +36,16 @@ struct New {
 }
 
 /// Creates the records, which are alike, and returns the id of each by its place.
-pub(super) async fn create(run: &mut Run<'_>, records: Vec<(usize, Step)>) -> Vec<(usize, Result<i64, Error>)> {
-    let mut ends = Vec::with_capacity(records.len());
+pub(super) async fn create(
+    run: &mut Run<'_>,
+    progress: &Progress,
+    records: Vec<(usize, Step)>,
+) -> Vec<(usize, Result<i64, Error>)> {
+    let mut ends = Ends { ends: Vec::with_capacity(records.len()), progress };
     let (mut open, mut alike) = (VecDeque::with_capacity(records.len()), None);
     for (place, mut step) in records {
         if let Err(failed) = run.fill(&mut step.rpc, &step.placeholders).await {
-            ends.push((place, Err(failed.into())));
+            ends.push(place, Err(failed.into()));
             continue;
         }
         let with = step.side_effects().map_or_else(Vec::new, |side_effects| side_effects.models.clone());
@@ -49,10 +54,23 @@ pub(super) async fn create(run: &mut Run<'_>, records: Vec<(usize, Step)>) -> Ve
         open.push_back(New { place, values, with });
         alike.get_or_insert((model, context));
     }
-    let Some((model, context)) = alike else { return ends };
+    let Some((model, context)) = alike else { return ends.ends };
     let mut parts = Parts { settler: run.settler(), model, context, size: FIRST_PART, ends };
     parts.create_all(open).await;
-    parts.ends
+    parts.ends.ends
+}
+
+/// What became of the records so far, by their places.
+struct Ends<'e> {
+    ends: Vec<(usize, Result<i64, Error>)>,
+    progress: &'e Progress,
+}
+
+impl Ends<'_> {
+    fn push(&mut self, place: usize, end: Result<i64, Error>) {
+        self.progress.add(&end);
+        self.ends.push((place, end));
+    }
 }
 
 /// The records while they are being created.
@@ -62,7 +80,7 @@ struct Parts<'p> {
     context: Map<String, Value>,
     /// The size of the next part.
     size: usize,
-    ends: Vec<(usize, Result<i64, Error>)>,
+    ends: Ends<'p>,
 }
 
 impl Parts<'_> {
@@ -77,7 +95,7 @@ impl Parts<'_> {
             };
             if let Err(stop) = self.create(part, &mut halves).await {
                 let rest = halves.drain(..).flatten().chain(open.drain(..));
-                self.ends.extend(rest.map(|new| (new.place, Err(stop.clone()))));
+                rest.for_each(|new| self.ends.push(new.place, Err(stop.clone())));
                 return;
             }
         }
@@ -114,7 +132,7 @@ impl Parts<'_> {
                 let ids = ids_of(&sent.answer);
                 if ids.len() == places.len() {
                     self.adapt(started);
-                    self.ends.extend(places.into_iter().zip(ids).map(|((place, _), id)| (place, Ok(id))));
+                    places.into_iter().zip(ids).for_each(|((place, _), id)| self.ends.push(place, Ok(id)));
                     return Ok(());
                 }
                 no_id(&rpc)
@@ -123,17 +141,17 @@ impl Parts<'_> {
         };
         if is_lost(&error) {
             self.size = (self.size / 4).max(1);
-            let ends = places.into_iter().map(|(place, with)| (place, Err(unknown(&error, &self.model, &with))));
-            self.ends.extend(ends);
+            let unknown = |with: &[String]| unknown(&error, &self.model, with);
+            places.into_iter().for_each(|(place, with)| self.ends.push(place, Err(unknown(&with))));
             return Ok(());
         }
         if !error.splits_batch() {
             let refused = Error::from(error);
-            self.ends.extend(places.into_iter().map(|(place, _)| (place, Err(refused.clone()))));
+            places.into_iter().for_each(|(place, _)| self.ends.push(place, Err(refused.clone())));
             return Err(refused);
         }
         if let [(place, _)] = places[..] {
-            self.ends.push((place, Err(error.into())));
+            self.ends.push(place, Err(error.into()));
             return Ok(());
         }
         let records = rpc.args.pop().map(|(_, records)| records);
