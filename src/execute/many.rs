@@ -5,6 +5,7 @@
 //! and the writes of the others, some at a time. What is wanted of the records is read of all of them together.
 
 mod atomic;
+mod pace;
 mod together;
 
 use std::collections::HashMap;
