@@ -27,6 +27,7 @@ mod outcome;
 mod parsed;
 mod planned;
 mod planner;
+mod progress;
 mod queue_room;
 mod queued;
 mod recorded;

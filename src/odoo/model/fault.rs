@@ -109,6 +109,11 @@ impl Fault {
         self.kind() == FaultKind::AccessError
     }
 
+    /// An exception of Python itself: a method was given what it does not expect, and no model refused anything for people.
+    pub(in crate::odoo) fn is_of_python(&self) -> bool {
+        self.name.starts_with("builtins.")
+    }
+
     /// Of a call that asks for what an external id names: there is no such id. Odoo 14-19 raise a ValueError there alone.
     pub(in crate::odoo) fn is_unknown_external_id(&self) -> bool {
         self.name == "builtins.ValueError"
