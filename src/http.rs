@@ -5,6 +5,8 @@
 
 mod calls;
 mod docs;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod pass_on;
 mod passed;
 mod request;

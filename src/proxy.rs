@@ -5,6 +5,8 @@
 
 mod databases;
 mod flow;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod headers;
 mod login;
 mod websocket;
