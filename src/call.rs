@@ -38,6 +38,15 @@ mod stored;
 mod stored_calls;
 mod traced;
 
+/// What the fuzz targets feed.
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing {
+    pub(crate) use super::{
+        auth::fuzzing::{credentials, signature, signed},
+        message::fuzzing::{envelope, exact_json},
+    };
+}
+
 pub use self::{
     answered::{Accepted, Answered},
     answered_before::AnsweredBefore,

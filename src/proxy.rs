@@ -6,6 +6,8 @@
 mod connections;
 mod databases;
 mod flow;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod headers;
 mod login;
 mod websocket;

@@ -61,6 +61,12 @@ impl Fault {
                 let first = self.message.lines().next().unwrap_or_default().trim();
                 format!("the database refused it with {class}: {first}; the log has its traceback").into()
             }
+            // `raise UserError('')` of a module.
+            _ if self.message.trim().is_empty() => format!(
+                "Odoo refused it with {}, without a message",
+                if class.is_empty() { "an exception" } else { class }
+            )
+            .into(),
             _ => Cow::Borrowed(&self.message),
         }
     }
@@ -290,6 +296,8 @@ mod tests {
              the log has its traceback"
         );
         assert_eq!(sentence("odoo.exceptions.UserError", "No."), "No.");
+        assert_eq!(sentence("odoo.exceptions.UserError", " "), "Odoo refused it with UserError, without a message");
+        assert_eq!(sentence("", ""), "Odoo refused it with an exception, without a message");
     }
 
     fn attribute_error(debug: &str) -> Fault {
