@@ -70,9 +70,9 @@ pub(super) struct Arriving {
     share: u64,
     /// What has come when the present `patience` began.
     before: u64,
-    /// The end of the present `patience`; none before something was waited for, since most bodies come with their heads.
-    deadline: Option<Pin<Box<Sleep>>>,
     began: Instant,
+    /// The end of the present `patience`, once something was waited for.
+    deadline: Option<Pin<Box<Sleep>>>,
 }
 
 impl Arriving {
@@ -89,8 +89,8 @@ impl Arriving {
             patience,
             share: limits.body_rate.as_u64().saturating_mul(patience.as_secs().max(1)),
             before: 0,
-            deadline: None,
             began: Instant::now(),
+            deadline: None,
         })
     }
 
@@ -200,6 +200,9 @@ impl Passing {
         let mut bytes = BytesMut::new();
         while rest.size_hint().lower() <= SHORT && bytes.len() as u64 <= SHORT {
             let Some(frame) = rest.frame().await else {
+                if bytes.is_empty() {
+                    return Ok(Self::Whole(Bytes::new()));
+                }
                 return Ok(Self::Whole(Bytes::from_owner(Counted { bytes: bytes.freeze(), _held: held })));
             };
             if let Ok(data) = frame?.into_data() {

@@ -188,30 +188,34 @@ pub(in crate::log) fn names(disk: &Disk, value: &Value, found: &mut Vec<String>)
 
 /// Puts the contents back into a value. A marker whose blob is missing or damaged stays, with `missing` added.
 pub(in crate::log) fn inflate(disk: &Disk, value: &mut Value) {
+    inflate_with(value, &|sha256| read(disk, sha256).ok());
+}
+
+/// The same, with what gives the content of a blob by its name.
+pub(in crate::log) fn inflate_with(value: &mut Value, content: &dyn Fn(&str) -> Option<Vec<u8>>) {
     if let Some((sha256, encoding)) = marker_of(value) {
-        let content = read(disk, sha256).ok();
-        let content = content.and_then(|bytes| match encoding {
+        let inner = content(sha256).and_then(|bytes| match encoding {
             Encoding::Json => serde_json::from_slice(&bytes).ok(),
             Encoding::Text => String::from_utf8(bytes).ok().map(Value::String),
         });
-        match content {
+        match inner {
             // Inner values were replaced first, so the content may have markers of its own.
-            Some(content) => {
-                *value = content;
-                inflate_within(disk, value, encoding == Encoding::Json);
+            Some(inner) => {
+                *value = inner;
+                inflate_within(value, content, encoding == Encoding::Json);
             }
             None => value["missing"] = Value::Bool(true),
         }
     } else {
-        inflate_within(disk, value, true);
+        inflate_within(value, content, true);
     }
 }
 
-fn inflate_within(disk: &Disk, value: &mut Value, may_point: bool) {
+fn inflate_within(value: &mut Value, content: &dyn Fn(&str) -> Option<Vec<u8>>, may_point: bool) {
     match value {
-        Value::Array(items) if may_point => items.iter_mut().for_each(|item| inflate(disk, item)),
+        Value::Array(items) if may_point => items.iter_mut().for_each(|item| inflate_with(item, content)),
         Value::Object(entries) if may_point && !is_from_caller(entries) => {
-            entries.values_mut().for_each(|inner| inflate(disk, inner));
+            entries.values_mut().for_each(|inner| inflate_with(inner, content));
         }
         _ => {}
     }
@@ -220,6 +224,12 @@ fn inflate_within(disk: &Disk, value: &mut Value, may_point: bool) {
 /// An object that a caller sent with the key of the markers.
 fn is_from_caller(entries: &Map<String, Value>) -> bool {
     entries.contains_key(MARK)
+}
+
+/// The content that some values have been replaced by, by its name.
+#[cfg(any(test, fuzzing))]
+pub(in crate::log) fn content_of(blobs: &[Blob], sha256: &str) -> Option<Vec<u8>> {
+    blobs.iter().find(|blob| blob.sha256 == sha256).map(|blob| blob.bytes.clone())
 }
 
 /// Whether the content of some marker is missing.
@@ -236,7 +246,12 @@ pub fn has_missing_content(value: &Value) -> bool {
 
 /// The content of a blob, verified against its name.
 pub(in crate::log) fn read(disk: &Disk, sha256: &str) -> io::Result<Vec<u8>> {
-    let bytes = zstd::decode_all(&*disk.read(&file(sha256))?)?;
+    unpacked(&disk.read(&file(sha256))?, sha256)
+}
+
+/// The content in the file of a blob with this name.
+pub(in crate::log) fn unpacked(packed: &[u8], sha256: &str) -> io::Result<Vec<u8>> {
+    let bytes = zstd::decode_all(packed)?;
     match const_hex::encode(Sha256::digest(&bytes)) == sha256 {
         true => Ok(bytes),
         false => Err(io::Error::new(io::ErrorKind::InvalidData, "its content is not what it was")),

@@ -10,7 +10,9 @@ use uuid::Uuid;
 use super::{
     content::Part,
     open_calls::OpenCall,
-    record::{self, Arrived, Finished, FinishedLine, PlannedLine, Received, ReceivedLine, Vals, Who, milliseconds},
+    record::{
+        self, Arrived, Finished, FinishedLine, PlannedLine, ProgressLine, Received, ReceivedLine, Vals, Who, milliseconds,
+    },
     secrets::Secrets,
     told,
     writer::{Acknowledgement, Purpose},
@@ -255,6 +257,25 @@ impl Entry {
         self.log.writer().submit(Body::new(Event::CallPlanned, &line), Purpose::Record).await.map(|_| ())
     }
 
+    /// Records that so many of a list of records have been written and so many have not. The line is queued, and not waited for.
+    ///
+    /// # Errors
+    /// The log has failed or has been closed.
+    pub async fn progress(&self, written: usize, failed: usize, of: usize) -> Result<(), Error> {
+        let failures = if failed > 0 { format!(", {} failed", grouped(failed)) } else { String::new() };
+        let line = ProgressLine {
+            ts: Timestamp::now(),
+            arrived: &self.arrived,
+            model: &self.model,
+            who: &self.who,
+            message: format!("{} of {} records written{failures}", grouped(written), grouped(of)),
+            written,
+            failed,
+            of,
+        };
+        self.log.writer().submit(Body::new(Event::CallProgress, &line), Purpose::Record).await.map(|_| ())
+    }
+
     /// Records the end of the call; returns once it is durable.
     ///
     /// # Errors
@@ -275,6 +296,13 @@ impl Entry {
         let event = if received.is_some() { Event::CallFinished } else { Event::CallRefused };
         self.log.record(Body::new(event, &line)).await
     }
+}
+
+/// A number with commas between thousands.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy);
+    groups.collect::<Vec<_>>().join(",")
 }
 
 /// The answer to a search, with the number of rows instead of the rows.
@@ -341,6 +369,11 @@ mod tests {
         assert!(entry.has_hidden());
         let shown = format!("{entry:?} {:?}", entry.secrets);
         assert!(shown.contains("res.users") && !shown.contains("s3cret"), "{shown}");
+    }
+
+    #[test]
+    fn thousands_are_set_apart() {
+        assert_eq!([0, 999, 1_000, 12_345_678].map(grouped), ["0", "999", "1,000", "12,345,678"]);
     }
 
     #[tokio::test]

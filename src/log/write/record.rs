@@ -216,6 +216,22 @@ pub(in crate::log) struct PlannedLine<'r> {
     pub plan: Value,
 }
 
+/// `call.progress`: how far a list of records is. It has what readers select calls by.
+#[derive(Serialize)]
+pub(in crate::log) struct ProgressLine<'r> {
+    pub ts: Timestamp,
+    #[serde(flatten)]
+    pub arrived: &'r Arrived,
+    pub model: &'r str,
+    #[serde(flatten)]
+    pub who: &'r Who,
+    pub message: String,
+    pub written: usize,
+    #[serde(skip_serializing_if = "is_none")]
+    pub failed: usize,
+    pub of: usize,
+}
+
 /// `call.finished`, and `call.refused` of a call that was never received.
 #[derive(Serialize)]
 pub(in crate::log) struct FinishedLine<'r> {

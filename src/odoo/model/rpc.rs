@@ -177,6 +177,17 @@ impl Rpc {
         Self::new(model, "web_save", Effect::Write, Some(ids), args)
     }
 
+    /// New records in one transaction, with some of their fields read back within it (Odoo 17 and later): `[{"id", …}]`. Many2ones are
+    /// read as ids.
+    ///
+    /// `web_save` passes its values on to `create`, which takes a list (17-19). The web client gives it one record alone, so that a
+    /// module's own `web_save` may take no list.
+    pub(in crate::odoo) fn create_and_read(model: &str, records: Vec<Value>, fields: &[String]) -> Self {
+        let specification: Map<String, Value> = fields.iter().map(|field| (field.clone(), json!({}))).collect();
+        let args = vec![("vals", Value::Array(records)), ("specification", Value::Object(specification))];
+        Self::new(model, "web_save", Effect::Write, Some(Vec::new()), args)
+    }
+
     /// To each record its own values, in one transaction (Odoo 19 and later): `[{"id"}]`.
     pub fn web_save_multi(model: &str, ids: Vec<i64>, records: Vec<Value>) -> Self {
         let args = vec![("vals_list", Value::Array(records)), ("specification", json!({}))];
