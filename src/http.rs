@@ -82,7 +82,7 @@ impl Front for Public {
         let most = Most { all: limits.requests.get(), each: limits.requests_per_address.get() };
         let share = match site.requests.admit(Some(address), most) {
             Ok(permit) => Arc::new(permit),
-            Err(why) => return too_many(&site, address, &request, most, why).await,
+            Err(why) => return Box::pin(too_many(&site, address, &request, most, why)).await,
         };
         let response = serve(&site, address, request, &share).await;
         response.map(|body| Guarded { body, _guard: share }.boxed_unsync())
@@ -126,7 +126,7 @@ async fn serve(site: &Arc<Site>, address: IpAddr, request: http::Request<Incomin
         Err(refusal) => refusal,
         Ok(()) => {
             if docs::is_for(site, &request) {
-                return docs::answer(site, address, request, share).await;
+                return Box::pin(docs::answer(site, address, request, share)).await;
             }
             match request::destination::of(
                 request.method(),
@@ -141,8 +141,8 @@ async fn serve(site: &Arc<Site>, address: IpAddr, request: http::Request<Incomin
                     let route = to.hook.entry.route;
                     return calls::answer_request(site, route, Some(to), address, request, share).await;
                 }
-                Ok(Destination::Call(id)) => return stored_calls::answer(site, id, address, &request).await,
-                Ok(Destination::Passed(path)) => return pass_on(site, path, address, request, share).await,
+                Ok(Destination::Call(id)) => return Box::pin(stored_calls::answer(site, id, address, &request)).await,
+                Ok(Destination::Passed(path)) => return Box::pin(pass_on(site, path, address, request, share)).await,
                 Err(refusal) => refusal,
             }
         }
@@ -151,7 +151,7 @@ async fn serve(site: &Arc<Site>, address: IpAddr, request: http::Request<Incomin
         tell_of_near_hook(site, address, request.uri().path());
     }
     let response = respond::refusal(&refusal, request.uri().path());
-    Passage::new(site, address, &request).refuse(refusal.code(), response).await
+    Box::pin(Passage::new(site, address, &request).refuse(refusal.code(), response)).await
 }
 
 /// Tells the operator that a sender knocks at a wrong path.

@@ -199,7 +199,7 @@ async fn admit(service: &Service, shown: Shown<'_>, incoming: &Incoming) -> Resu
     client.policy.decide(Touch::Route(incoming.route))?;
     // What identifies a delivery to a hook may stand in its body, which is read later.
     if let (Some(delivery), None) = (&delivery, &incoming.hook) {
-        refuse_known(service, &client.name, &delivery.key()).await?;
+        Box::pin(refuse_known(service, &client.name, &delivery.key())).await?;
     }
     let (credential, policy) = (client.credential()?.clone(), client.policy.clone());
     let flow = match incoming.by.is_queued() {

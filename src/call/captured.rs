@@ -23,7 +23,7 @@ impl Service {
             return;
         }
         // What is made of the body counts, as that of a call does.
-        memory::scope(self.memory.clone(), self.keep_captured(to, line, headers, incoming)).await;
+        Box::pin(memory::scope(self.memory.clone(), self.keep_captured(to, line, headers, incoming))).await;
     }
 
     async fn keep_captured(&self, to: &ToHook, line: &RequestLine, headers: &HeaderMap, incoming: &Incoming) {

@@ -55,7 +55,7 @@ async fn take_apart(authenticated: &mut Authenticated<'_>) -> Result<Asked, Erro
             let Call { model, vals } = call?;
             Ok(Asked { route: incoming.route, model, vals, delivery: None })
         }
-        Some(to) => delivered(authenticated, to).await,
+        Some(to) => Box::pin(delivered(authenticated, to)).await,
     }
 }
 

@@ -52,7 +52,7 @@ impl Recorded<'_> {
         let is_about_call = done.as_ref().is_err_and(Error::is_decision);
         if is_about_call && !self.caller.schemas_seen().iter().any(|schema| schema.model == *model) {
             // Without them, there is nothing that could be known.
-            let _ = self.caller.schema(model).await;
+            let _ = Box::pin(self.caller.schema(model)).await;
         }
         self.entry.note_fields(self.caller.schemas_seen());
     }
@@ -148,12 +148,12 @@ impl<'r, 's> Planned<'r, 's> {
         }
         let settling = recorded.settling();
         if let Some(earlier) = settling.earlier {
-            recorded.authenticated.service.know_answers_since(earlier.since).await?;
+            Box::pin(recorded.authenticated.service.know_answers_since(earlier.since)).await?;
         }
         loop {
             // Where other gateways may have taken its locks, the plan may be out of date. The call's deadline ends this.
             while waits && recorded.caller.confirm_locks().await.map_err(plan::Error::from)? == Taken::Anew {
-                plan = recorded.plan_anew().await?;
+                plan = Box::pin(recorded.plan_anew()).await?;
                 recorded.note_plan(&plan).await?;
             }
             let (answers, named_ids) = (plan.answers, std::mem::take(&mut plan.named_ids));
@@ -163,14 +163,14 @@ impl<'r, 's> Planned<'r, 's> {
                 }
                 let Recorded { entry, caller, .. } = &*recorded;
                 let progress = Progress::default();
-                let executed = pin!(execute::execute(caller, plan, &settling, &progress));
+                let executed = Box::pin(execute::execute(caller, plan, &settling, &progress));
                 match future::select(executed, pin!(progress::tell(entry, &progress))).await {
                     Either::Left((executed, _)) => executed,
                     Either::Right((never, _)) => match never {},
                 }
             } else {
                 let (Recorded { entry, caller, .. }, unlisted) = (&mut *recorded, Progress::default());
-                let executed = execute::execute(caller, plan, &settling, &unlisted);
+                let executed = Box::pin(execute::execute(caller, plan, &settling, &unlisted));
                 let (executed, announced) = future::join(executed, entry.announced()).await;
                 announced?;
                 executed
@@ -179,18 +179,18 @@ impl<'r, 's> Planned<'r, 's> {
                 Err(execute::Error::Refused(error)) if recorded.route.row().may_be_replanned => error,
                 executed => {
                     let mut done = executed?;
-                    explain_each(&recorded.caller, &mut done, &named_ids).await;
+                    Box::pin(explain_each(&recorded.caller, &mut done, &named_ids)).await;
                     return whole(done);
                 }
             };
-            let Some(stale) = replans.reason(&refused, &recorded.caller).await else {
-                let refused = plan::explain(&recorded.caller, refused, &named_ids).await;
+            let Some(stale) = Box::pin(replans.reason(&refused, &recorded.caller)).await else {
+                let refused = Box::pin(plan::explain(&recorded.caller, refused, &named_ids)).await;
                 return Err(replans.refusal(refused).into());
             };
-            plan = recorded.plan_anew().await?;
+            plan = Box::pin(recorded.plan_anew()).await?;
             if stale == Stale::Answers && plan.answers == answers {
                 // Nothing has changed: it would be refused again.
-                return Err(plan::explain(&recorded.caller, refused, &named_ids).await.into());
+                return Err(Box::pin(plan::explain(&recorded.caller, refused, &named_ids)).await.into());
             }
             recorded.note_plan(&plan).await?;
         }

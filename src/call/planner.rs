@@ -48,12 +48,12 @@ pub(super) async fn plan_once(
     let Config { compat, limits, .. } = config;
     let asked = Asked { model: &call.model, vals: &call.vals, compat, files, rows: limits.rows.get(), noted };
     let plan = match route {
-        Route::CreateData => plan::create_data(caller, asked).await,
-        Route::CreateUpdateData => plan::create_update_data(caller, asked).await,
-        Route::UpdateData => plan::update_data(caller, asked).await,
-        Route::DeleteData => plan::delete_data(caller, asked).await,
-        Route::SearchData => plan::search_data(caller, asked).await,
-        Route::CallFunction => plan::call_function(caller, asked).await,
+        Route::CreateData => Box::pin(plan::create_data(caller, asked)).await,
+        Route::CreateUpdateData => Box::pin(plan::create_update_data(caller, asked)).await,
+        Route::UpdateData => Box::pin(plan::update_data(caller, asked)).await,
+        Route::DeleteData => Box::pin(plan::delete_data(caller, asked)).await,
+        Route::SearchData => Box::pin(plan::search_data(caller, asked)).await,
+        Route::CallFunction => Box::pin(plan::call_function(caller, asked)).await,
     };
     plan.map_err(|error| error.in_order(&call.vals))
 }

@@ -202,7 +202,7 @@ impl<'s> Logged<'s> {
         match wish {
             Wish::Now { is_preferred } => {
                 let accepted = queued::accept(service, &mut self.entry, asked, &scope, key.as_ref(), is_preferred);
-                return accepted.await.map(Some);
+                return Box::pin(accepted).await.map(Some);
             }
             Wish::IfAway => {
                 let client = match &scope {
@@ -214,7 +214,8 @@ impl<'s> Logged<'s> {
             Wish::Never => {}
         }
         let Some(key) = key else { return Ok(None) };
-        match claim::claim(service, asked, &scope, &key, queued::may_be_queued(wish, incoming)).await? {
+        let claimed = claim::claim(service, asked, &scope, &key, queued::may_be_queued(wish, incoming));
+        match Box::pin(claimed).await? {
             Verdict::Ended(ended) => Ok(Some(ended)),
             Verdict::Make(claim) => {
                 docket.claim = Some(claim);
@@ -237,7 +238,7 @@ impl<'s> Logged<'s> {
             let until = incoming.began + service.config.limits.call_timeout;
             docket.turn = Some(service.turns.take(lane, until).await?);
         }
-        if let Some(why) = delivery.is_outdated(service, lane.as_deref()).await? {
+        if let Some(why) = Box::pin(delivery.is_outdated(service, lane.as_deref())).await? {
             return Ok(Some(Ended::Ignored { why, code: None }));
         }
         docket.newest =

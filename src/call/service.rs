@@ -107,7 +107,7 @@ async fn make(service: Arc<Service>, mut incoming: Incoming) -> Answered {
         && queued::is_away(error)
         && docket.claim.as_ref().is_none_or(|claim| claim.earlier.is_none() && !claim.has_progress)
     {
-        done = queue_instead(&service, &mut docket, *fallback).await.unwrap_or(done);
+        done = Box::pin(queue_instead(&service, &mut docket, *fallback)).await.unwrap_or(done);
     }
     let Docket { who, envelope_id, claim, warnings, entry, newest, turn, reached, .. } = docket;
     let done = done.map_err(|error| service.as_client_account(&who, error));
@@ -125,7 +125,7 @@ async fn make(service: Arc<Service>, mut incoming: Incoming) -> Answered {
     let is_refused_at_once = entry.is_none() && outcome.state != State::Done;
     let is_taken = !is_refused_at_once || outcome.class == Class::Taken;
     if let (State::Done, Some((hook, key, version))) = (outcome.state, newest)
-        && let Err(error) = service.store.note_newest(&hook, &key, version).await
+        && let Err(error) = Box::pin(service.store.note_newest(&hook, &key, version)).await
     {
         tracing::error!(call = %arrived.id, %error, "the store does not know that this event was done, so that an older one is not ignored");
     }
@@ -168,7 +168,7 @@ async fn make(service: Arc<Service>, mut incoming: Incoming) -> Answered {
     };
     let kept = async {
         if let Some(claim) = claim {
-            claim.end(&service.store, &outcome).await;
+            Box::pin(claim.end(&service.store, &outcome)).await;
         }
     };
     let (logged, ()) = future::join(logged, kept).await;
@@ -218,6 +218,9 @@ async fn queue_instead(service: &Service, docket: &mut Docket, fallback: Fallbac
 }
 
 /// The stages of a call. A panic would be a mistake of ours; it must not cost the call its line in the log.
+///
+/// What is large or rare is on the heap, here and in the stages: a future is moved where it is awaited, with all that it holds, and
+/// holds all that it may await.
 async fn carry_out(
     service: &Arc<Service>,
     incoming: &Incoming,
@@ -229,12 +232,12 @@ async fn carry_out(
         let authenticated = Authenticated::of(service, incoming).await?;
         Recorded::of(authenticated, arrived, started, trace).await
     };
-    let mut recorded = match AssertUnwindSafe(recorded).catch_unwind().await {
+    let mut recorded = match AssertUnwindSafe(Box::pin(recorded)).catch_unwind().await {
         Ok(Ok(Step::Make(recorded))) => recorded,
         Ok(Ok(Step::Several(several))) => {
             let (mut docket, several) = *several;
             // Some of its calls may be done, where it fails so.
-            let made = AssertUnwindSafe(several.make(service)).catch_unwind().await;
+            let made = AssertUnwindSafe(Box::pin(several.make(service))).catch_unwind().await;
             let (done, has_progress) = made.unwrap_or((Err(Error::Internal), true));
             if let Some(claim) = &mut docket.claim {
                 claim.has_progress |= has_progress;

@@ -69,13 +69,13 @@ pub(super) async fn answer_request(
     site.calls.capture(&incoming).await;
     let asked = Asked::of(&incoming);
     if let Some(passage) = passage
-        && let Some(answered) = shake_hands(site, &incoming, asked.as_ref(), passage).await
+        && let Some(answered) = Box::pin(shake_hands(site, &incoming, asked.as_ref(), passage)).await
     {
         return answered;
     }
     let answered = made(&site.calls, incoming, share.clone()).await;
     let reply = match asked {
-        Some(asked) => asked.respond(site, &answered).await,
+        Some(asked) => Box::pin(asked.respond(site, &answered)).await,
         None => None,
     };
     let id = answered.call_id;
