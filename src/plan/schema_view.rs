@@ -153,7 +153,7 @@ impl<'k> ModelView<'k> {
 }
 
 /// Runs `read` until every schema that it asks for has been fetched, with one round of concurrent fetches per level of
-/// the payload.
+/// the payload. It begins with that of the call's own model, where that is cached.
 ///
 /// # Errors
 /// Those of `read`, or of fetching a schema.
@@ -161,7 +161,9 @@ pub(super) async fn with_schemas<T>(
     caller: &Caller,
     mut read: impl FnMut(&SchemaView<'_>) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let (schemas, policy) = (HashMap::new(), caller.policy());
+    let known = caller.cached_schema().await;
+    let schemas = known.into_iter().map(|schema| (schema.model.clone(), schema)).collect();
+    let policy = caller.policy();
     let mut view = SchemaView { schemas, missing: RefCell::default(), denied: RefCell::default(), policy };
     loop {
         let outcome = read(&view);

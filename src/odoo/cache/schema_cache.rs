@@ -83,6 +83,11 @@ impl SchemaCache {
         }
     }
 
+    /// The cached schema, without a question to Odoo.
+    pub(in crate::odoo) async fn get(&self, viewer: Viewer, model: &str) -> Option<Arc<Schema>> {
+        self.0.get(&(viewer, model.to_owned())).await
+    }
+
     pub(in crate::odoo) async fn invalidate(&self, viewer: Viewer, model: &str) {
         self.0.invalidate(&(viewer, model.to_owned())).await;
     }

@@ -77,6 +77,11 @@ impl Caller {
         })
     }
 
+    /// The model that the call names; empty before that is known.
+    pub(super) fn own_model(&self) -> String {
+        self.context.read().model.clone()
+    }
+
     pub(super) fn has_context(&self) -> bool {
         !self.context.read().values.is_empty()
     }

@@ -30,14 +30,28 @@ impl Caller {
         self.policy.decide(Touch::Model(model))?;
         let (viewer, until) = (self.viewer(), self.options().until);
         let schema = self.odoo.schemas.get_or_fetch(viewer, model, until, || self.fetch_schema(model)).await?;
+        self.note_schema(&schema);
+        Ok(schema)
+    }
+
+    /// The schema of the call's own model where it is cached: a payload that is read with it need not be read twice.
+    pub async fn cached_schema(&self) -> Option<Arc<Schema>> {
+        let model = self.own_model();
+        if model.is_empty() || self.policy.decide(Touch::Model(&model)).is_err() {
+            return None;
+        }
+        let schema = self.odoo.schemas.get(self.viewer(), &model).await?;
+        self.note_schema(&schema);
+        Some(schema)
+    }
+
+    fn note_schema(&self, schema: &Arc<Schema>) {
         if schema.is_older_than(DOUBTLESS) {
-            self.cached_schemas_used.lock().push(model.to_owned());
+            self.cached_schemas_used.lock().push(schema.model.clone());
         }
         let mut read = self.schemas_read.lock();
-        read.retain(|known| known.model != model);
+        read.retain(|known| known.model != schema.model);
         read.push(schema.clone());
-        drop(read);
-        Ok(schema)
     }
 
     fn viewer(&self) -> Viewer {
