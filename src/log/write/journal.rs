@@ -53,7 +53,12 @@ pub(in crate::log) struct Journal<F: Fs> {
     /// The highest number that is durable.
     durable: u64,
     is_poisoned: bool,
+    /// What is written at once; kept, since it is written many times a second.
+    batch: Vec<u8>,
 }
+
+/// A batch that took more is not kept.
+const KEPT: usize = 1 << 20;
 
 /// The segment that is appended to.
 struct Active<File> {
@@ -79,7 +84,10 @@ impl<F: Fs> Journal<F> {
         match segments.last() {
             None => {
                 let active = begin(&fs, Segment(1), 0, &Header::new(now, None)).map_err(Error::Refused)?;
-                Ok((Self { fs, segment_size, active, next: 2, durable: 1, is_poisoned: false }, None))
+                Ok((
+                    Self { fs, segment_size, active, next: 2, durable: 1, is_poisoned: false, batch: Vec::new() },
+                    None,
+                ))
             }
             Some((segment, false)) => Self::resume(fs, segment_size, *segment),
             Some((segment, true)) => Self::begin_after(fs, segment_size, *segment, now).map(|journal| (journal, None)),
@@ -119,7 +127,7 @@ impl<F: Fs> Journal<F> {
         let hash = Sha256::new_with_prefix(good);
         let active = Active { segment, file, length: good.len() as u64, hash, day: day(header.ts) };
         let (next, durable) = (recovered.next, recovered.next - 1);
-        Ok((Self { fs, segment_size, active, next, durable, is_poisoned: false }, tail))
+        Ok((Self { fs, segment_size, active, next, durable, is_poisoned: false, batch: Vec::new() }, tail))
     }
 
     /// Begins a segment after a sealed one.
@@ -134,7 +142,7 @@ impl<F: Fs> Journal<F> {
         let header = Header::new(now, Some((last, const_hex::encode(Sha256::digest(&bytes)))));
         let seq = recovered.next;
         let active = begin(&fs, Segment(seq), seq - 1, &header).map_err(Error::Refused)?;
-        Ok(Self { fs, segment_size, active, next: seq + 1, durable: seq, is_poisoned: false })
+        Ok(Self { fs, segment_size, active, next: seq + 1, durable: seq, is_poisoned: false, batch: Vec::new() })
     }
 
     /// Makes the lines durable with one write and one sync, and returns the number of the first.
@@ -148,12 +156,20 @@ impl<F: Fs> Journal<F> {
         if is_full || day(now) != self.active.day {
             self.rotate(now)?;
         }
+        let mut bytes = std::mem::take(&mut self.batch);
+        bytes.clear();
+        bytes.reserve(size + 64 * bodies.len());
+        let outcome = self.append_framed(bodies, &mut bytes);
+        self.batch = if bytes.capacity() <= KEPT { bytes } else { Vec::new() };
+        outcome
+    }
+
+    fn append_framed(&mut self, bodies: &[&Body], bytes: &mut Vec<u8>) -> Result<u64, Error> {
         let first = self.next;
-        let mut bytes = Vec::with_capacity(size + 64 * bodies.len());
         for (seq, body) in (first..).zip(bodies) {
-            body.frame(seq, self.durable, &mut bytes);
+            body.frame(seq, self.durable, bytes);
         }
-        if let Err(source) = self.active.file.append(&bytes) {
+        if let Err(source) = self.active.file.append(bytes) {
             let failed = Failed { stage: Stage::Write, source };
             // A partial write must not precede the next lines.
             return match self.active.file.cut(self.active.length) {
@@ -167,7 +183,7 @@ impl<F: Fs> Journal<F> {
             return Err(self.poison(Failed { stage: Stage::Sync, source }));
         }
         self.active.length += bytes.len() as u64;
-        self.active.hash.update(&bytes);
+        self.active.hash.update(&*bytes);
         self.next += bodies.len() as u64;
         self.durable = self.next - 1;
         self.check()?;
