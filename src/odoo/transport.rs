@@ -361,15 +361,28 @@ mod tests {
         assert_eq!(retry_after(&HeaderMap::new()), None);
     }
 
-    #[tokio::test]
-    async fn what_has_no_form_in_http_is_known_not_to_have_been_sent() {
-        let text = "[upstream]\nurl = \"http://127.0.0.1:9\"\ndatabase = \"d\"";
-        let config = Config::parse(text, "gateway.toml".as_ref()).unwrap().upstream;
+    /// What becomes of a write to this address.
+    async fn error_of(upstream: &str, path: String) -> Error {
+        let text = format!("[upstream]\ndatabase = \"d\"\n{upstream}");
+        let config = Config::parse(&text, "gateway.toml".as_ref()).unwrap().upstream;
         let transport = Transport::build(&config, Arc::new(UpstreamLimit::build(&config)), Arc::default()).unwrap();
         let until = Instant::now() + Duration::from_secs(10);
         let options = RequestOptions { class: RequestClass::New, until, origin: Origin::default(), work: None };
-        let request = Request::json(format!("/{}", "x".repeat(70_000)), &"", Effect::Write);
-        let error = transport.post(request, options).await.err().unwrap();
+        transport.post(Request::json(path, &"", Effect::Write), options).await.err().unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_has_no_form_in_http_is_known_not_to_have_been_sent() {
+        let error = error_of("url = \"http://127.0.0.1:9\"", format!("/{}", "x".repeat(70_000))).await;
         assert_eq!((error.code().as_str(), error.retry()), ("not_sendable", Retry::No));
+    }
+
+    #[tokio::test]
+    async fn a_write_is_known_not_to_have_been_sent_where_no_handshake_comes_to_an_end() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("url = \"https://{}\"\nconnect_timeout = \"100ms\"", silent.local_addr().unwrap());
+        let error = error_of(&url, "/jsonrpc".to_owned()).await;
+        assert_eq!((error.code().as_str(), error.retry()), ("odoo_unreachable", Retry::Safe));
+        assert!(error.for_operator().contains("no connection within 0.1 s"), "{}", error.for_operator());
     }
 }
