@@ -27,6 +27,8 @@ mod cache;
 mod caller;
 mod created;
 mod credential;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod health;
 mod locks;
 mod model;

@@ -89,7 +89,9 @@ pub(in crate::log) fn read_segment(disk: &Disk, segment: Segment) -> io::Result<
 
 /// A sealed segment consists of frames of this many bytes, so that damage costs no more than its frame.
 const FRAME: usize = 1 << 20;
-const LEVEL: i32 = 3;
+/// Lines of one segment are so alike that a higher level gains nothing: of searches, 1 makes 14.0 bytes one at 338 MB/s, 3 makes
+/// 12.7 bytes one at 227 MB/s.
+const LEVEL: i32 = 1;
 /// The beginning of a frame (RFC 8878, section 3.1.1).
 const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
