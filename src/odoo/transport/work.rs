@@ -2,9 +2,10 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use http::StatusCode;
 use serde_json::Value;
 
-use super::concurrency_limit::{How, Kind};
+use super::concurrency_limit::{How, Kind, Place};
 use crate::odoo::model::{
     error::{Error, Why},
     rpc::Rpc,
@@ -36,6 +37,21 @@ impl Work {
         let class = |size: usize| (size / self.items / SMALL + 1).ilog2() / 2;
         let kind = Kind(hash(&(self.kind, class(request), class(answer))));
         How::Answered(kind, u32::try_from(self.items).unwrap_or(u32::MAX))
+    }
+}
+
+impl Place {
+    /// A request that was passed on has been answered with this status, or failed. Its kind is its path without numbers, which are
+    /// mostly ids.
+    pub fn note_passed(&mut self, path: &str, answer: Result<StatusCode, &Error>) {
+        self.note(match answer.map(|status| status.as_u16()) {
+            Ok(429 | 502..=504) => How::Refused,
+            Ok(status) => {
+                let letters: String = path.chars().filter(|letter| !letter.is_ascii_digit()).collect();
+                How::Answered(Kind(hash(&(letters, status))), 1)
+            }
+            Err(error) => How::of_error(error),
+        });
     }
 }
 
