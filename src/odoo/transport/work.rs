@@ -83,10 +83,10 @@ mod tests {
 
     /// The kind and the items of an answered request.
     fn answered(rpc: &Rpc, request: usize, answer: usize) -> (Kind, u32) {
-        match Work::of(rpc).answered(request, answer) {
-            How::Answered(kind, items) => (kind, items),
-            how => panic!("{how:?}"),
-        }
+        let How::Answered(kind, items) = Work::of(rpc).answered(request, answer) else {
+            unreachable!("it was answered")
+        };
+        (kind, items)
     }
 
     #[test]
