@@ -7,7 +7,7 @@ use crate::{
 };
 
 pub(super) fn all(results: &Results) -> Vec<Shown> {
-    vec![auto_limit(results), soak(results), Shown::new("kills").with_everything(everything(results, "kills"))]
+    vec![auto_limit(results), soak(results), Shown::new("kills").with_everything(everything(results, "kills", &[]))]
 }
 
 /// Throughput by each fixed limit, and by the one that finds itself.
@@ -30,24 +30,15 @@ fn auto_limit(results: &Results) -> Shown {
             what: "calls a second",
             groups,
         })
-        .with_everything(everything(results, "auto_limit"))
+        .with_everything(everything(results, "auto_limit", &[]))
 }
 
 /// Curves over the minutes of a soak.
 fn soak(results: &Results) -> Shown {
-    let rows = results.of("soak", &[]);
-    let time = |row: &Row| {
-        ["second", "seconds", "at_s", "minute"].iter().find_map(|name| {
-            row.label(name)
-                .parse::<f64>()
-                .ok()
-                .or(row.figure(name))
-                .map(|at| if *name == "minute" { at } else { at / 60.0 })
-        })
-    };
+    let rows = results.of("soak", &[("what", "sample")]);
     let curve = |name: &str, figure: &str| {
-        let mut points: Vec<(f64, f64)> =
-            rows.iter().filter_map(|row| Some((time(row)?, row.figure(figure)?))).collect();
+        let point = |row: &&Row| Some((row.figure("seconds")? / 60.0, row.figure(figure)?));
+        let mut points: Vec<(f64, f64)> = rows.iter().filter_map(point).collect();
         points.sort_by(|a, b| a.0.total_cmp(&b.0));
         (name.to_owned(), points)
     };
@@ -69,5 +60,5 @@ fn soak(results: &Results) -> Shown {
             y: Axis { what: "milliseconds", is_logarithmic: true },
             series: vec![curve("p50", "p50_ms"), curve("p99", "p99_ms")],
         })
-        .with_everything(if rows.iter().any(|row| time(row).is_some()) { None } else { everything(results, "soak") })
+        .with_everything(everything(results, "soak", &[("what", "whole run")]))
 }
