@@ -4,7 +4,10 @@
 //! is served is a [`Site`], which a reload replaces whole. It may import proxy, call, limits, wire and what stands below them.
 
 mod calls;
+mod carried_on;
 mod docs;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod pass_on;
 mod passed;
 mod request;

@@ -3,28 +3,28 @@
 //! The path goes out byte for byte as it came in (reqwest would rewrite it, hyper's client does not). Bodies are streamed
 //! both ways. What a slow caller could hold for long - an upload, a long poll, a websocket - takes no place at the gate.
 
+mod connections;
 mod databases;
 mod flow;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod headers;
 mod login;
 mod websocket;
 
 use std::{sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, Uri, header, request::Parts, uri};
-use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
+use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
-};
-use tokio::time::Instant;
+use hyper_util::client::legacy::connect::HttpConnector;
+use tokio::time::{self, Instant};
 use tokio_util::sync::CancellationToken;
 
 use self::{
-    flow::{Flowing, Offered, Watched},
+    connections::{Connection, Connections, Failed},
+    flow::{Flowing, Offered, Outgoing, Watched},
     login::{Form, Login},
 };
 use crate::{
@@ -35,18 +35,13 @@ use crate::{
     wire::{BodyError, Passing, Path, Response},
 };
 
-/// Below the time for which proxies before Odoo keep a connection (60-75 s), as in `odoo/transport.rs`.
-const POOL_IDLE: Duration = Duration::from_secs(30);
 /// Odoo's gevent server has these (16-19; before that 14, 15): they wait for something to happen.
 const WAITING: [&str; 2] = [WEBSOCKET, "/longpolling"];
 /// The only path at which Odoo goes over to another protocol (16-19).
 const WEBSOCKET: &str = "/websocket";
 
-type Outgoing = UnsyncBoxBody<Bytes, BodyError>;
-
 #[derive(Debug)]
 pub struct Proxy {
-    client: Client<HttpsConnector<HttpConnector>, Outgoing>,
     odoo: Arc<Odoo>,
     login_throttle: Arc<LoginThrottle>,
     limit: Arc<UpstreamLimit>,
@@ -61,8 +56,7 @@ pub struct Proxy {
 /// One of Odoo's ports.
 #[derive(Debug, Clone)]
 struct Target {
-    scheme: uri::Scheme,
-    authority: uri::Authority,
+    connections: Arc<Connections>,
     /// A path before Odoo's own, without a trailing slash.
     prefix: String,
     url: String,
@@ -102,14 +96,9 @@ impl Proxy {
         let tls = tls(config.ca.as_deref())?;
         let connector =
             HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(connector);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(POOL_IDLE)
-            .set_host(false)
-            .build(connector);
-        let target = |url: &reqwest::Url| Target::of(url, config).ok_or_else(|| Unusable::Address(url.to_string()));
+        let target =
+            |url: &reqwest::Url| Target::of(url, config, &connector).ok_or_else(|| Unusable::Address(url.to_string()));
         Ok(Self {
-            client,
             limit: odoo.limit(),
             odoo,
             login_throttle,
@@ -162,12 +151,12 @@ impl Proxy {
         };
         let request = target.request(head, &origin, websocket.is_some())?;
         let place = self.limit.acquire(claim, flow, Instant::now() + self.timeout).await?;
-        let answer = self.exchange(request, body, effect, &target.url).await.map_err(Error::Body)?;
+        let answer = self.exchange(request, body, effect, target).await.map_err(Error::Body)?;
         // The other port says nothing about this one.
         if !waits {
             self.limit.breaker().record(&answer);
         }
-        let mut response = answer?;
+        let (mut response, connection) = answer?;
         drop(place);
         if let Some(form) = form {
             form.read_status(response.status()).await;
@@ -177,12 +166,14 @@ impl Proxy {
         if let Some(websocket) = websocket
             && response.status() == StatusCode::SWITCHING_PROTOCOLS
         {
-            return Ok(websocket.join(response, &target.outside, self.stop.clone()));
+            return Ok(websocket.join(response, connection, &target.outside, self.stop.clone()));
         }
         headers::to_caller(response.headers_mut(), &target.outside);
+        let from = (connection, target.connections.clone());
+        let response = response.map(|body| Flowing::new(body, from, self.read_timeout));
         match login {
             Some(login) => login.read_answer(response, &self.odoo, self.timeout).await,
-            None => Ok(response.map(|body| Flowing::new(body, self.read_timeout).boxed_unsync())),
+            None => Ok(response.map(BodyExt::boxed_unsync)),
         }
     }
 
@@ -193,43 +184,53 @@ impl Proxy {
         mut request: Request<()>,
         body: Passing,
         effect: Effect,
-        url: &str,
-    ) -> Result<Result<http::Response<Incoming>, OdooError>, BodyError> {
-        let offered = Arc::<Offered>::default();
-        let body = match body {
+        target: &Target,
+    ) -> Result<Result<(http::Response<Incoming>, Connection), OdooError>, BodyError> {
+        let (body, offered) = match body {
             Passing::Whole(body) => {
                 // Where a body is expected, its absence is told (RFC 9110, section 8.6); hyper tells of what is there.
                 if body.is_empty() && matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH) {
                     request.headers_mut().insert(header::CONTENT_LENGTH, 0.into());
                 }
-                Full::new(body).map_err(|never| match never {}).boxed_unsync()
+                (Outgoing::Whole(Full::new(body)), None)
             }
-            Passing::Streamed(body) => Watched { body, offered: offered.clone() }.boxed_unsync(),
+            Passing::Streamed(body) => {
+                let offered = Arc::<Offered>::default();
+                (Outgoing::Streamed(Watched { body, offered: offered.clone() }), Some(offered))
+            }
         };
-        let answer = self.client.request(request.map(|()| body));
-        tokio::pin!(answer);
+        let is_left = async {
+            match offered {
+                None => time::sleep(self.timeout).await,
+                Some(offered) => offered.is_left(self.timeout).await,
+            }
+        };
         let answered = tokio::select! {
-            answered = answer.as_mut() => Ok(answered),
-            () = offered.is_left(self.timeout) => Err(()),
+            biased;
+            answered = target.connections.send(request.map(|()| body)) => answered,
+            () = is_left => {
+                return Ok(Err(OdooError::NoAnswer { effect, why: Why::TimedOut(self.timeout) }));
+            }
         };
         Ok(match answered {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(match body_error(&error) {
+            Ok(answer) => Ok(answer),
+            Err(Failed::Unreachable(error)) => {
+                Err(OdooError::Unreachable { url: target.url.clone(), reason: words(&*error) })
+            }
+            Err(Failed::Broken(error)) => match body_error(&error) {
                 Some(error) => return Err(error),
-                None if error.is_connect() => OdooError::Unreachable { url: url.to_owned(), reason: words(&error) },
-                None => OdooError::NoAnswer { effect, why: Why::Broken(words(&error)) },
-            }),
-            Err(()) => Err(OdooError::NoAnswer { effect, why: Why::TimedOut(self.timeout) }),
+                None => Err(OdooError::NoAnswer { effect, why: Why::Broken(words(&error)) }),
+            },
         })
     }
 }
 
 impl Target {
-    fn of(url: &reqwest::Url, config: &config::Upstream) -> Option<Self> {
+    fn of(url: &reqwest::Url, config: &config::Upstream, connector: &HttpsConnector<HttpConnector>) -> Option<Self> {
         let outside = PublicAddress::of(url, config.public_url.as_ref())?;
+        let to = Uri::builder().scheme(url.scheme()).authority(outside.inner.clone()).path_and_query("/");
         Some(Self {
-            scheme: url.scheme().parse().ok()?,
-            authority: outside.inner.clone(),
+            connections: Connections::new(to.build().ok()?, connector.clone()),
             prefix: url.path().trim_end_matches('/').to_owned(),
             url: url.as_str().trim_end_matches('/').to_owned(),
             outside,
@@ -238,13 +239,7 @@ impl Target {
 
     /// The same request, as this port gets it.
     fn request(&self, mut head: Parts, origin: &Origin, is_websocket: bool) -> Result<Request<()>, Error> {
-        let path = head.uri.path_and_query().map_or("/", uri::PathAndQuery::as_str);
-        head.uri = Uri::builder()
-            .scheme(self.scheme.clone())
-            .authority(self.authority.clone())
-            .path_and_query(format!("{}{path}", self.prefix))
-            .build()
-            .map_err(|_| Error::Internal)?;
+        head.uri = self.uri(&head.uri)?;
         head.version = http::Version::HTTP_11;
         head.extensions.clear();
         headers::to_odoo(&mut head.headers);
@@ -254,6 +249,15 @@ impl Target {
             headers::switch_to_websocket(&mut head.headers);
         }
         Ok(Request::from_parts(head, ()))
+    }
+
+    /// Path and query, byte for byte as they came, behind the path of this port.
+    fn uri(&self, asked: &Uri) -> Result<Uri, Error> {
+        let path = asked.path_and_query().cloned().unwrap_or_else(|| uri::PathAndQuery::from_static("/"));
+        if self.prefix.is_empty() {
+            return Ok(Uri::from(path));
+        }
+        Uri::try_from(format!("{}{path}", self.prefix)).map_err(|_| Error::Internal)
     }
 }
 
@@ -288,10 +292,13 @@ impl Websocket {
     fn join(
         self,
         mut response: http::Response<Incoming>,
+        connection: Connection,
         outside: &PublicAddress,
         stop: CancellationToken,
     ) -> Response {
         let odoo = hyper::upgrade::on(&mut response);
+        // It hands over what it has read and is done.
+        connection.go_on();
         headers::to_caller(response.headers_mut(), outside);
         headers::switch_to_websocket(response.headers_mut());
         tokio::spawn(websocket::splice(self.caller, odoo, stop, self.admitted));

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 
 pub use self::{
-    body::{BodyError, Passing, collect},
+    body::{BodyError, Passing, Streamed, collect},
     path::Path,
 };
 

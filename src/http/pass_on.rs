@@ -1,4 +1,4 @@
-//! Requests that are passed on to Odoo, each in a task of its own.
+//! Requests that are passed on to Odoo. What Odoo may have got is finished, also where the caller has hung up.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -6,7 +6,12 @@ use http::request::Parts;
 use hyper::body::Incoming;
 use tracing::Instrument;
 
-use super::{Share, Site, passed::Passage, respond};
+use super::{
+    Share, Site,
+    carried_on::CarriedOn,
+    passed::{Passage, Reach},
+    respond,
+};
 use crate::{
     call,
     errors::Retry,
@@ -15,7 +20,7 @@ use crate::{
     wire::{Passing, Path, Response, collect},
 };
 
-/// Passes a request on to Odoo, in a task of its own as well.
+/// Passes a request on to Odoo. Where the caller hangs up, that goes on: Odoo works on it, and its place is taken until it answers.
 pub(super) async fn pass_on(
     site: &Arc<Site>,
     path: Path,
@@ -28,10 +33,11 @@ pub(super) async fn pass_on(
     let (head, body) = request.into_parts();
     let span = tracing::info_span!("request", %id);
     let passed = pass(site.clone(), passage, path, head, body).instrument(span);
-    match site.calls.tasks.spawn(keeping(share.clone(), passed)).await {
+    match CarriedOn::new(keeping(share.clone(), passed), &site.calls.tasks).await {
         Ok(response) => response,
-        Err(error) => {
-            tracing::error!(request = %id, %error, "passing a request on failed inside the gateway");
+        // What it was has been written to the process log by then.
+        Err(_panic) => {
+            tracing::error!(request = %id, "passing a request on failed inside the gateway");
             respond::refuse(id, &call::Error::Internal)
         }
     }
@@ -53,7 +59,7 @@ async fn pass(site: Arc<Site>, mut passage: Passage, path: Path, head: Parts, bo
         false => Passing::open(body, limits, &site.calls.memory).await,
     };
     let outcome = match body {
-        Ok(body) => match passage.begin(body.size()).await {
+        Ok(body) => match passage.begin(body.size(), Reach::of(&head, &body)).await {
             Ok(()) => site.proxy.forward(Outbound { head, body, path, origin }).await,
             Err(error) => Err(error.into()),
         },

@@ -1,7 +1,8 @@
 //! The log lines of a request that is passed on to Odoo, or that is for nothing that the gateway serves.
 //!
-//! The first line is on disk before Odoo gets the request. The last one is written when the last byte of the answer has gone out,
-//! or the caller has hung up; the caller does not wait for it.
+//! The first line is on disk before Odoo gets the request; that of a request that only reads is handed to the log before, and not
+//! waited for ([`Reach`]). The last one is written when the last byte of the answer has gone out, or the caller has hung up; the
+//! caller does not wait for it.
 
 use std::{
     net::IpAddr,
@@ -12,7 +13,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, StatusCode};
+use http::{Request, StatusCode, header, request::Parts};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Frame, SizeHint};
 use uuid::Uuid;
@@ -23,11 +24,29 @@ use crate::{
     errors::Code,
     key_texts::mask_keys,
     log::{self, Passed, PassedEnd, State},
-    wire::{Body, Response},
+    wire::{Body, Passing, Response},
 };
 
 /// A path is kept up to so many characters.
 const PATH: usize = 512;
+
+/// What a request may do at Odoo, as far as its head and its body tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// It asks for a page, a file or options, and brings nothing.
+    Reads,
+    /// It may change something, now or, as a websocket does, later.
+    Writes,
+}
+
+impl Reach {
+    /// By a GET with a body, Odoo's routes of JSON write as by a POST (14-19).
+    pub(super) fn of(head: &Parts, body: &Passing) -> Self {
+        let is_empty = matches!(body, Passing::Whole(bytes) if bytes.is_empty());
+        let is_upgrade = head.headers.contains_key(header::UPGRADE);
+        if head.method.is_safe() && is_empty && !is_upgrade { Self::Reads } else { Self::Writes }
+    }
+}
 
 /// One request on its way.
 pub(super) struct Passage {
@@ -74,11 +93,13 @@ impl Passage {
     }
 
     /// Before it is passed on. Where nothing can be logged, it is not, unless the operator wants it so.
-    pub(super) async fn begin(&mut self, size: usize) -> Result<(), log::Error> {
+    pub(super) async fn begin(&mut self, size: usize, reach: Reach) -> Result<(), log::Error> {
         self.passed.size = size;
-        let announced = match self.kept() {
-            Kept::All => self.site.calls.log.receive_passed(&self.passed).await.map(Some),
-            Kept::Summary | Kept::Nothing => self.site.calls.log.check().map(|()| None),
+        let log = &self.site.calls.log;
+        let announced = match (self.kept(), reach) {
+            (Kept::All, Reach::Writes) => log.receive_passed(&self.passed).await.map(Some),
+            (Kept::All, Reach::Reads) => log.receive_reading(&self.passed).await.map(|()| None),
+            (Kept::Summary | Kept::Nothing, _) => log.check().map(|()| None),
         };
         match announced {
             Ok(received) => self.received = received,
@@ -122,20 +143,51 @@ impl Passage {
         response.map(|body| Counted { body, passage: Some(self), status, answered: 0, has_ended: false }.boxed_unsync())
     }
 
+    /// Records how it ended, and waits until that is in the log.
     async fn tell(self, state: State, error: Option<&'static str>, status: StatusCode, answer_size: u64) {
+        let Some(end) = self.end(state, error, status, answer_size) else { return };
+        let told = self.site.calls.log.finish_passed(&self.passed, self.received, end).await;
+        note_untold(&self.passed.path, told);
+    }
+
+    /// The same, without a wait.
+    fn hand_over(self, state: State, error: Option<&'static str>, status: StatusCode, answer_size: u64) {
+        let Some(end) = self.end(state, error, status, answer_size) else { return };
+        let calls = &self.site.calls;
+        match calls.log.end_passed(&self.passed, self.received, end) {
+            Ok(None) => {}
+            // At the very end of the process there is no runtime left.
+            Ok(Some(line)) => {
+                if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+                    let (log, path) = (calls.log.clone(), self.passed.path.clone());
+                    calls.tasks.spawn_on(async move { note_untold(&path, log.queue(line).await) }, &runtime);
+                }
+            }
+            Err(error) => note_untold(&self.passed.path, Err(error)),
+        }
+    }
+
+    /// Counts the end of it; what its line is to say, where it has one.
+    fn end(
+        &self,
+        state: State,
+        error: Option<&'static str>,
+        status: StatusCode,
+        answer_size: u64,
+    ) -> Option<PassedEnd> {
         let is_refused = !self.has_begun;
         let took = self.started.elapsed();
         self.site.calls.metrics.passed(status.as_u16(), error, took);
-        if !self.has_begun && !self.site.calls.refused_lines.take() {
-            return;
-        }
-        if self.kept() == Kept::Nothing && state == State::Done && error.is_none() {
-            return;
-        }
-        let end = PassedEnd { is_refused, state, status: status.as_u16(), error, answer_size, took };
-        if let Err(error) = self.site.calls.log.finish_passed(&self.passed, self.received, end).await {
-            tracing::error!(path = self.passed.path, %error, "the end of a request is not in the log");
-        }
+        let is_well = state == State::Done && error.is_none();
+        let is_kept =
+            (!is_refused || self.site.calls.refused_lines.take()) && !(is_well && self.kept() == Kept::Nothing);
+        is_kept.then_some(PassedEnd { is_refused, state, status: status.as_u16(), error, answer_size, took })
+    }
+}
+
+fn note_untold(path: &str, told: Result<(), log::Error>) {
+    if let Err(error) = told {
+        tracing::error!(path, %error, "the end of a request is not in the log");
     }
 }
 
@@ -177,12 +229,10 @@ impl hyper::body::Body for Counted {
 impl Drop for Counted {
     fn drop(&mut self) {
         let is_whole = self.has_ended || self.body.is_end_stream();
-        // At the very end of the process there is no runtime left.
-        if let (Some(passage), Ok(runtime)) = (self.passage.take(), tokio::runtime::Handle::try_current()) {
+        if let Some(passage) = self.passage.take() {
             // Odoo has done it, whatever became of the answer.
-            let (status, answered, error) = (self.status, self.answered, (!is_whole).then_some("answer_cut"));
-            let calls = passage.site.calls.tasks.clone();
-            calls.spawn_on(async move { passage.tell(State::Done, error, status, answered).await }, &runtime);
+            let error = (!is_whole).then_some("answer_cut");
+            passage.hand_over(State::Done, error, self.status, self.answered);
         }
     }
 }

@@ -6,6 +6,7 @@
 //! line is acknowledged after its sync; after a failed sync nothing is written any more.
 
 pub(super) mod acted;
+mod bell;
 pub(super) mod content;
 pub(super) mod entry;
 pub(super) mod journal;

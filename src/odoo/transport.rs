@@ -13,6 +13,7 @@ pub(in crate::odoo) mod public_address;
 pub(in crate::odoo) mod retries;
 mod server_clock;
 pub(in crate::odoo) mod tls;
+mod work;
 
 use std::{error::Error as _, path::PathBuf, sync::Arc, time::Duration};
 
@@ -23,8 +24,9 @@ use reqwest::Url;
 use serde::Serialize;
 use tokio::time::{self, Instant};
 
+pub(in crate::odoo) use self::work::Work;
 use self::{
-    concurrency_limit::{RequestClass, UpstreamLimit},
+    concurrency_limit::{How, RequestClass, UpstreamLimit},
     origin::Origin,
     public_address::PublicAddress,
     server_clock::ServerClock,
@@ -92,6 +94,8 @@ pub(in crate::odoo) struct RequestOptions {
     /// The deadline of the whole call. Once the call has begun to write, only the time-out of the single request counts.
     pub(in crate::odoo) until: Instant,
     pub(in crate::odoo) origin: Origin,
+    /// What the concurrency limit compares it with, if with anything.
+    pub(in crate::odoo) work: Option<Work>,
 }
 
 /// A complete response.
@@ -168,8 +172,8 @@ impl Transport {
     }
 
     pub(in crate::odoo) async fn post(&self, request: Request, options: RequestOptions) -> Result<Response, Error> {
-        let _permit = self.limit.acquire(options.class, options.origin.flow, options.until).await?;
-        let effect = request.effect;
+        let mut place = self.limit.acquire(options.class, options.origin.flow, options.until).await?;
+        let (effect, size) = (request.effect, request.body.len());
         // A read is abandoned at the call's deadline. A write gets the full time-out, so that its outcome becomes known.
         let reads = effect == Effect::Read && options.class != RequestClass::Begun;
         let left = options.until.saturating_duration_since(Instant::now());
@@ -181,6 +185,13 @@ impl Transport {
         let answer = time::timeout(limit, self.exchange(request, &options.origin)).await;
         let outcome = answer.unwrap_or_else(|_| Err(Error::NoAnswer { effect, why: Why::TimedOut(limit) }));
         self.limit.breaker().record(&outcome);
+        if let Some(place) = &mut place {
+            place.note(match (&outcome, options.work) {
+                (Ok(response), Some(work)) => work.answered(size, response.body.len()),
+                (Ok(_), None) => How::Unmeasured,
+                (Err(error), _) => How::of_error(error),
+            });
+        }
         self.metrics.odoo(outcome.as_ref().err().map_or("answered", |error| error.code().as_str()), started.elapsed());
         outcome
     }
@@ -349,7 +360,7 @@ mod tests {
         let config = Config::parse(text, "gateway.toml".as_ref()).unwrap().upstream;
         let transport = Transport::build(&config, Arc::new(UpstreamLimit::build(&config)), Arc::default()).unwrap();
         let until = Instant::now() + Duration::from_secs(10);
-        let options = RequestOptions { class: RequestClass::New, until, origin: Origin::default() };
+        let options = RequestOptions { class: RequestClass::New, until, origin: Origin::default(), work: None };
         let request = Request::json(format!("/{}", "x".repeat(70_000)), &"", Effect::Write);
         let error = transport.post(request, options).await.err().unwrap();
         assert_eq!((error.code().as_str(), error.retry()), ("not_sendable", Retry::No));

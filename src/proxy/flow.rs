@@ -8,8 +8,12 @@ use std::{
 };
 
 use bytes::Bytes;
+use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{self, Instant, Sleep};
+
+use super::connections::{Connection, Connections};
+use crate::wire::{BodyError, Streamed};
 
 /// Since when Odoo has had all that has come for it; none while more is waited for.
 pub(super) struct Offered(Mutex<Option<Instant>>);
@@ -34,6 +38,38 @@ impl Offered {
                 return;
             }
             time::sleep_until(until).await;
+        }
+    }
+}
+
+/// The body of a request to Odoo.
+pub(super) enum Outgoing {
+    Whole(Full<Bytes>),
+    Streamed(Watched<Streamed>),
+}
+
+impl Body for Outgoing {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self.get_mut() {
+            Self::Whole(body) => Pin::new(body).poll_frame(context).map_err(|never| match never {}),
+            Self::Streamed(body) => Pin::new(body).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(body) => body.is_end_stream(),
+            Self::Streamed(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(body) => body.size_hint(),
+            Self::Streamed(body) => body.size_hint(),
         }
     }
 }
@@ -69,14 +105,33 @@ impl<B: Body + Unpin> Body for Watched<B> {
 /// Odoo's answer on its way to the caller; fails when Odoo falls silent within it.
 pub(super) struct Flowing {
     body: Incoming,
+    /// What brings it, until it is whole.
+    from: Option<(Connection, Arc<Connections>)>,
     patience: Duration,
     /// While Odoo is waited for; a caller that takes its time is not Odoo's silence.
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
 impl Flowing {
-    pub(super) fn new(body: Incoming, patience: Duration) -> Self {
-        Self { body, patience, deadline: None }
+    pub(super) fn new(body: Incoming, from: (Connection, Arc<Connections>), patience: Duration) -> Self {
+        let mut flowing = Self { body, from: Some(from), patience, deadline: None };
+        flowing.give_back_at_end();
+        flowing
+    }
+
+    fn give_back_at_end(&mut self) {
+        if self.body.is_end_stream()
+            && let Some((connection, connections)) = self.from.take()
+        {
+            connections.give_back(connection);
+        }
+    }
+
+    fn poll_body(&mut self, context: &mut Context<'_>) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        let Some((connection, _)) = self.from.as_mut().filter(|_| polled.is_pending()) else { return polled };
+        connection.drive(context);
+        Pin::new(&mut self.body).poll_frame(context)
     }
 }
 
@@ -89,8 +144,9 @@ impl Body for Flowing {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let this = &mut *self;
-        if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(context) {
+        if let Poll::Ready(frame) = this.poll_body(context) {
             this.deadline = None;
+            this.give_back_at_end();
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
         let deadline = this.deadline.get_or_insert_with(|| Box::pin(time::sleep(this.patience)));

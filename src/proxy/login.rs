@@ -7,14 +7,13 @@ use bytes::Bytes;
 use bytesize::ByteSize;
 use http::{StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Incoming;
 use percent_encoding::percent_decode;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::{self, Instant};
 
-use super::words;
+use super::{flow::Flowing, words};
 use crate::{
     call::Error,
     limits::{LoginAttempt, LoginThrottle, network},
@@ -139,7 +138,7 @@ impl Login {
     /// remembered, as those of other callers are.
     pub(super) async fn read_answer(
         mut self,
-        response: http::Response<Incoming>,
+        response: http::Response<Flowing>,
         odoo: &Odoo,
         patience: Duration,
     ) -> Result<Response, Error> {

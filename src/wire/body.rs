@@ -70,7 +70,9 @@ pub(super) struct Arriving {
     share: u64,
     /// What has come when the present `patience` began.
     before: u64,
-    deadline: Pin<Box<Sleep>>,
+    began: Instant,
+    /// The end of the present `patience`, once something was waited for.
+    deadline: Option<Pin<Box<Sleep>>>,
 }
 
 impl Arriving {
@@ -87,18 +89,21 @@ impl Arriving {
             patience,
             share: limits.body_rate.as_u64().saturating_mul(patience.as_secs().max(1)),
             before: 0,
-            deadline: Box::pin(tokio::time::sleep(patience)),
+            began: Instant::now(),
+            deadline: None,
         })
     }
 
     /// Whether too little has come since the last time. What came fast before buys no silence later.
     fn is_too_slow(&mut self, context: &mut Context<'_>) -> bool {
-        while self.deadline.as_mut().poll(context).is_ready() {
+        let first = self.began + self.patience;
+        let deadline = self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(first)));
+        while deadline.as_mut().poll(context).is_ready() {
             if self.received - self.before < self.share {
                 return true;
             }
             self.before = self.received;
-            self.deadline.as_mut().reset(Instant::now() + self.patience);
+            deadline.as_mut().reset(Instant::now() + self.patience);
         }
         false
     }
@@ -195,6 +200,9 @@ impl Passing {
         let mut bytes = BytesMut::new();
         while rest.size_hint().lower() <= SHORT && bytes.len() as u64 <= SHORT {
             let Some(frame) = rest.frame().await else {
+                if bytes.is_empty() {
+                    return Ok(Self::Whole(Bytes::new()));
+                }
                 return Ok(Self::Whole(Bytes::from_owner(Counted { bytes: bytes.freeze(), _held: held })));
             };
             if let Ok(data) = frame?.into_data() {

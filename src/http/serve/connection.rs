@@ -18,6 +18,7 @@ use hyper::{
     body::{Frame, Incoming, SizeHint},
     server::conn::{http1, http2},
     service::service_fn,
+    upgrade::OnUpgrade,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
@@ -86,10 +87,14 @@ async fn http1<T>(
     builder.timer(TokioTimer::new()).header_read_timeout(rules.limits.header_timeout);
     builder.max_header_size(head).max_buf_size(head);
     let service = {
-        let (front, stop) = (front.clone(), stop.clone());
+        let front = front.clone();
+        // To clone a token takes a lock that all connections share.
+        let stop = Arc::new(stop.clone());
         service_fn(move |mut request: http::Request<Incoming>| {
             let (front, stop) = (front.clone(), stop.clone());
-            request.extensions_mut().insert(admitted.clone());
+            if request.extensions().get::<OnUpgrade>().is_some() {
+                request.extensions_mut().insert(admitted.clone());
+            }
             async move {
                 let mut response = front.answer(peer, request).await;
                 if stop.is_cancelled() {

@@ -1,9 +1,12 @@
 //! The thread that writes the log.
 //!
 //! Queued lines are written and synced together (group commit), so that many callers share one sync. While many calls are
-//! open, syncs are at least a millisecond apart, so that a fast disk does not sync each line by itself. Every caller gets an
-//! answer, whatever fails. Announcements are refused while the disk is nearly full, so that the ends of open calls still
-//! have room.
+//! open, syncs are at least a millisecond apart, so that a fast disk does not sync each line by itself. Every caller that
+//! waits gets an answer, whatever fails. Announcements are refused while the disk is nearly full, so that the ends of open
+//! calls still have room.
+//!
+//! A line that nobody waits for ([`Writer::hand_over`]) wakes no disk by itself: it is written with the next line that is
+//! waited for, or after [`LINGER`], together with all others of that time.
 //!
 //! A line is acknowledged only while `LOCK` and the segment are the files that this process opened. That is checked with
 //! each batch, and every second without one, so that the gateway does not report that it is ready while its lines are lost.
@@ -17,19 +20,39 @@ use std::{
 
 use jiff::Timestamp;
 use parking_lot::Mutex;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{
+    mpsc::{
+        self,
+        error::{TryRecvError, TrySendError},
+    },
+    oneshot,
+};
 
 use super::{
+    bell::{Bell, Urgency},
     journal::{self, Journal},
     open_calls::OpenCalls,
 };
 use crate::log::{
     Error,
-    format::{event::Event, fs::Disk, line::Body, lock::FolderLock, segment::Segment},
+    format::{
+        event::Event,
+        fs::{Disk, Fs},
+        line::Body,
+        lock::FolderLock,
+        segment::Segment,
+    },
 };
+
+#[cfg(test)]
+mod tests;
 
 /// The capacity of the queue; further callers wait.
 const QUEUE: usize = 1024;
+/// With so many lines in the queue, none lingers: the queue must not fill up while the thread waits for more.
+const MANY: usize = QUEUE / 2;
+/// How long a line that nobody waits for may be kept for others, so that they share one sync.
+const LINGER: Duration = Duration::from_millis(10);
 /// A batch ends when it exceeds this many bytes.
 const BATCH: usize = 1 << 20;
 /// After this long without a line, a mark records that everything before it is durable.
@@ -40,6 +63,8 @@ const CHECK: Duration = Duration::from_secs(1);
 /// anyway; with a fast one, the wait costs less than the syncs that it saves.
 const CROWD: usize = 8;
 const PACE: Duration = Duration::from_millis(1);
+/// With so many, they begin twice as far apart: each call waits for processors longer than for that.
+const THRONG: usize = 32;
 /// The free space is cached for this long, far less than it takes to fill `min_free`.
 const FREE_FOR: Duration = Duration::from_millis(100);
 
@@ -47,6 +72,7 @@ const FREE_FOR: Duration = Duration::from_millis(100);
 pub(in crate::log) struct Writer {
     lines: Mutex<Option<mpsc::Sender<Pending>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    bell: Arc<Bell>,
     state: Arc<State>,
 }
 
@@ -72,7 +98,22 @@ pub(in crate::log) enum Purpose {
 struct Pending {
     body: Body,
     purpose: Purpose,
-    written: oneshot::Sender<Result<u64, Error>>,
+    /// Where somebody waits for it.
+    written: Option<oneshot::Sender<Result<u64, Error>>>,
+}
+
+impl Pending {
+    /// How soon it is to be written.
+    fn urgency(&self) -> Urgency {
+        if self.written.is_some() { Urgency::Now } else { Urgency::Soon }
+    }
+
+    fn acknowledge(self, outcome: Result<u64, Error>) {
+        if let Some(written) = self.written {
+            // A caller that is gone needs no answer.
+            let _ = written.send(outcome);
+        }
+    }
 }
 
 /// The pending acknowledgement of a queued line.
@@ -88,23 +129,27 @@ impl Acknowledgement {
 
 impl Writer {
     /// Starts the thread, which owns the journal and holds the lock. `begun` receives every segment that is begun.
-    pub(in crate::log) fn start(
+    pub(in crate::log) fn start<F>(
         disk: Disk,
-        journal: Journal<Disk>,
+        journal: Journal<F>,
         lock: Arc<FolderLock>,
         min_free: u64,
         begun: Sender<Segment>,
         open: OpenCalls,
-    ) -> io::Result<Self> {
+    ) -> io::Result<Self>
+    where
+        F: Fs<File: Send> + Send + 'static,
+    {
         let (lines, waiting) = mpsc::channel(QUEUE);
         let state = Arc::new(State { disk, min_free, failure: OnceLock::new(), free: Mutex::default() });
-        let shared = state.clone();
-        let timer = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        let (shared, bell) = (state.clone(), Arc::<Bell>::default());
+        let heard = bell.clone();
         let thread = thread::Builder::new().name("log".to_owned()).spawn(move || {
-            Thread { journal, lock, begun, open, state: shared, is_marked: false, synced: Instant::now() }
-                .run(&timer, waiting);
+            heard.answer();
+            Thread { journal, lock, begun, open, bell: heard, state: shared, is_marked: false, synced: Instant::now() }
+                .run(waiting);
         })?;
-        Ok(Self { lines: Mutex::new(Some(lines)), thread: Mutex::new(Some(thread)), state })
+        Ok(Self { lines: Mutex::new(Some(lines)), thread: Mutex::new(Some(thread)), bell, state })
     }
 
     /// Whether work may begin: nothing has failed, and there is room for this many bytes beyond the minimum.
@@ -120,23 +165,61 @@ impl Writer {
 
     /// Queues a line. Lines are written in the order in which they are queued.
     pub(in crate::log) async fn submit(&self, body: Body, purpose: Purpose) -> Result<Acknowledgement, Error> {
-        let lines = self.lines.lock().clone().ok_or(Error::Closed)?;
         let (written, done) = oneshot::channel();
-        lines.send(Pending { body, purpose, written }).await.map_err(|_| Error::Closed)?;
+        self.queue(Pending { body, purpose, written: Some(written) }).await?;
         Ok(Acknowledgement(done))
+    }
+
+    /// Queues a line that nobody waits for. Where it cannot be written, the process log says so.
+    pub(in crate::log) async fn hand_over(&self, body: Body, purpose: Purpose) -> Result<(), Error> {
+        self.queue(Pending { body, purpose, written: None }).await
+    }
+
+    /// The same at once; gives the line back where the queue is full.
+    pub(in crate::log) fn try_hand_over(&self, body: Body, purpose: Purpose) -> Result<Option<Body>, Error> {
+        let unqueued = self.try_queue(Pending { body, purpose, written: None })?;
+        Ok(unqueued.map(|line| line.body))
     }
 
     /// Queues a line and waits, on a thread that may block.
     pub(in crate::log) fn submit_blocking(&self, body: Body, purpose: Purpose) -> Result<u64, Error> {
-        let lines = self.lines.lock().clone().ok_or(Error::Closed)?;
         let (written, done) = oneshot::channel();
-        lines.blocking_send(Pending { body, purpose, written }).map_err(|_| Error::Closed)?;
+        if let Some(line) = self.try_queue(Pending { body, purpose, written: Some(written) })? {
+            let lines = self.lines.lock().clone().ok_or(Error::Closed)?;
+            lines.blocking_send(line).map_err(|_| Error::Closed)?;
+            self.bell.ring(Urgency::Now);
+        }
         done.blocking_recv().map_err(|_| Error::Closed)?
+    }
+
+    async fn queue(&self, line: Pending) -> Result<(), Error> {
+        if let Some(line) = self.try_queue(line)? {
+            let lines = self.lines.lock().clone().ok_or(Error::Closed)?;
+            lines.send(line).await.map_err(|_| Error::Closed)?;
+            self.bell.ring(Urgency::Now);
+        }
+        Ok(())
+    }
+
+    /// Queues a line, and gives it back where the queue is full.
+    fn try_queue(&self, line: Pending) -> Result<Option<Pending>, Error> {
+        let lines = self.lines.lock();
+        let lines = lines.as_ref().ok_or(Error::Closed)?;
+        let urgency = if lines.capacity() <= QUEUE - MANY { Urgency::Now } else { line.urgency() };
+        match lines.try_send(line) {
+            Ok(()) => {
+                self.bell.ring(urgency);
+                Ok(None)
+            }
+            Err(TrySendError::Full(line)) => Ok(Some(line)),
+            Err(TrySendError::Closed(_)) => Err(Error::Closed),
+        }
     }
 
     /// Returns when every queued line is durable and the lock is released.
     pub(in crate::log) async fn close(&self) {
         drop(self.lines.lock().take());
+        self.bell.ring(Urgency::Now);
         let thread = self.thread.lock().take();
         if let Some(thread) = thread {
             let _ = tokio::task::spawn_blocking(|| thread.join()).await;
@@ -186,12 +269,38 @@ impl State {
     }
 }
 
-struct Thread {
-    journal: Journal<Disk>,
+/// Lines that are written together.
+struct Batch {
+    lines: Vec<Pending>,
+    size: usize,
+    /// That of the most urgent of them.
+    urgency: Urgency,
+}
+
+impl Batch {
+    fn has_room(&self) -> bool {
+        self.size < BATCH
+    }
+
+    /// Takes what has come.
+    fn fill(&mut self, waiting: &mut mpsc::Receiver<Pending>) {
+        while self.has_room()
+            && let Ok(next) = waiting.try_recv()
+        {
+            self.size += next.body.len();
+            self.urgency = self.urgency.max(next.urgency());
+            self.lines.push(next);
+        }
+    }
+}
+
+struct Thread<F: Fs> {
+    journal: Journal<F>,
     /// Held until the thread ends.
     lock: Arc<FolderLock>,
     begun: Sender<Segment>,
     open: OpenCalls,
+    bell: Arc<Bell>,
     state: Arc<State>,
     /// The last line is a mark.
     is_marked: bool,
@@ -199,49 +308,60 @@ struct Thread {
     synced: Instant,
 }
 
-impl Thread {
-    fn run(mut self, timer: &tokio::runtime::Runtime, mut waiting: mpsc::Receiver<Pending>) {
+impl<F: Fs> Thread<F> {
+    fn run(mut self, mut waiting: mpsc::Receiver<Pending>) {
         loop {
-            let patience = if self.is_marked { CHECK } else { IDLE };
-            let first = match waiting.try_recv() {
-                Ok(first) => Some(first),
-                Err(_) => match timer.block_on(async { tokio::time::timeout(patience, waiting.recv()).await }) {
-                    Ok(first) => first,
-                    Err(_) if self.is_marked => {
-                        // The failure is remembered and returned to every later caller.
-                        let _ = self.check();
-                        continue;
-                    }
-                    Err(_) => {
-                        self.mark();
-                        continue;
-                    }
-                },
-            };
-            let Some(first) = first else { break };
-            self.gather();
-            let mut size = first.body.len();
-            let mut batch = vec![first];
-            while size < BATCH
-                && let Ok(next) = waiting.try_recv()
-            {
-                size += next.body.len();
-                batch.push(next);
+            match waiting.try_recv() {
+                Ok(first) => {
+                    let batch = self.gather(first, &mut waiting);
+                    self.write(batch);
+                }
+                Err(TryRecvError::Disconnected) => break,
+                Err(TryRecvError::Empty) => self.wait(),
             }
-            self.write(batch);
         }
         if !self.is_marked {
             self.mark();
         }
     }
 
-    /// Waits for more lines while many calls are open.
-    #[expect(clippy::disallowed_methods, reason = "it is this thread that is to wait")]
-    fn gather(&mut self) {
-        if self.open.len() >= CROWD {
-            thread::sleep(PACE.saturating_sub(self.synced.elapsed()));
+    /// Waits for a line. Without one, what is regular is done.
+    fn wait(&mut self) {
+        let patience = if self.is_marked { CHECK } else { IDLE };
+        if self.bell.wait(Urgency::Soon, Instant::now() + patience) {
+            return;
         }
+        match self.is_marked {
+            // The failure is remembered and returned to every later caller.
+            true => drop(self.check()),
+            false => self.mark(),
+        }
+    }
+
+    /// The lines that are written together with this one: those that have come, and where nobody waits for any of them or many
+    /// calls are open, those that are about to.
+    #[expect(clippy::disallowed_methods, reason = "it is this thread that is to wait")]
+    fn gather(&mut self, first: Pending, waiting: &mut mpsc::Receiver<Pending>) -> Vec<Pending> {
+        let until = Instant::now() + LINGER;
+        let mut batch = Batch { size: first.body.len(), urgency: first.urgency(), lines: vec![first] };
+        batch.fill(waiting);
+        while batch.urgency == Urgency::Soon && batch.has_room() && self.bell.wait(Urgency::Now, until) {
+            batch.fill(waiting);
+            if batch.lines.len() >= MANY {
+                break;
+            }
+        }
+        if batch.urgency == Urgency::Now {
+            let pace = match self.open.len() {
+                ..CROWD => Duration::ZERO,
+                ..THRONG => PACE,
+                _ => 2 * PACE,
+            };
+            thread::sleep(pace.saturating_sub(self.synced.elapsed()));
+        }
+        batch.fill(waiting);
         self.synced = Instant::now();
+        batch.lines
     }
 
     fn write(&mut self, batch: Vec<Pending>) {
@@ -249,7 +369,7 @@ impl Thread {
         let (refused, batch): (Vec<_>, Vec<_>) =
             batch.into_iter().partition(|line| refusal.is_some() && line.purpose == Purpose::Announce);
         for line in refused {
-            let _ = line.written.send(Err(refusal.clone().unwrap_or(Error::Closed)));
+            line.acknowledge(Err(refusal.clone().unwrap_or(Error::Closed)));
         }
         if batch.is_empty() {
             return;
@@ -257,8 +377,7 @@ impl Thread {
         let bodies: Vec<&Body> = batch.iter().map(|line| &line.body).collect();
         let outcome = self.append(&bodies);
         for (number, line) in (0..).zip(batch) {
-            // A caller that is gone needs no answer.
-            let _ = line.written.send(outcome.clone().map(|first| first + number));
+            line.acknowledge(outcome.clone().map(|first| first + number));
         }
     }
 
@@ -272,7 +391,9 @@ impl Thread {
 
     fn append(&mut self, bodies: &[&Body]) -> Result<u64, Error> {
         self.is_marked = false;
-        self.check()?;
+        // The journal looks after its segment itself.
+        self.check_failure()?;
+        self.check_lock()?;
         let before = self.journal.active();
         let outcome = self.journal.append(bodies, Timestamp::now()).map_err(|error| self.state.failed(error));
         if self.journal.active() != before {
@@ -286,11 +407,13 @@ impl Thread {
 
     /// Fails where the log has failed before, or has been moved; the latter is a failure from then on.
     fn check(&mut self) -> Result<(), Error> {
-        if let Some(failure) = self.state.failure.get() {
-            return Err(failure.clone());
-        }
+        self.check_failure()?;
         self.check_lock()?;
         self.journal.check().map_err(|error| self.state.failed(error))
+    }
+
+    fn check_failure(&self) -> Result<(), Error> {
+        self.state.failure.get().map_or(Ok(()), |failure| Err(failure.clone()))
     }
 
     /// Another gateway may hold the lock of a file that replaced this one.

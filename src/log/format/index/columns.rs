@@ -44,7 +44,7 @@ pub(in crate::log) enum Column {
 }
 
 impl Column {
-    pub(super) const ALL: [Self; 12] = [
+    pub(in crate::log) const ALL: [Self; 12] = [
         Self::Line,
         Self::Arrived,
         Self::Took,
@@ -60,7 +60,7 @@ impl Column {
     ];
 
     /// In bytes.
-    pub(super) const fn width(self) -> usize {
+    pub(in crate::log) const fn width(self) -> usize {
         match self {
             Self::State => 1,
             Self::Route | Self::Model | Self::Client | Self::Login | Self::Hook | Self::Error | Self::Path => 2,
@@ -137,6 +137,12 @@ pub(in crate::log) struct Block {
 }
 
 impl Block {
+    /// Whether the rows of each call are there. A file may be damaged in a way that can be read.
+    pub(super) fn is_whole(&self) -> bool {
+        let ends = self.starts.iter().skip(1).map(|start| *start as usize).chain([self.rows.rows.len()]);
+        self.starts.iter().zip(ends).all(|(start, end)| *start as usize <= end)
+    }
+
     /// The rows of the call with this number in the segment.
     pub(in crate::log) fn call(&self, number: u32) -> std::ops::Range<usize> {
         let at = (number % BLOCK) as usize;
@@ -316,4 +322,16 @@ pub(in crate::log) fn value<const N: usize>(column: &[u8], number: u32) -> [u8; 
 
 fn part<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
     bytes.get(at..).and_then(<[u8]>::first_chunk).copied().unwrap_or([0; N])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_that_names_rows_which_it_does_not_have_is_not_whole() {
+        let block = |starts: &[u32]| Block { rows: Rows::default(), starts: starts.to_vec() };
+        assert!(block(&[]).is_whole() && block(&[0]).is_whole() && block(&[0, 0]).is_whole());
+        assert!(!block(&[1]).is_whole() && !block(&[3, 0]).is_whole() && !block(&[u32::MAX]).is_whole());
+    }
 }
