@@ -24,7 +24,7 @@ impl Work {
     /// New records count one by one, since the gateway puts those of several callers together; everything else counts as one item.
     pub(in crate::odoo) fn of(rpc: &Rpc) -> Self {
         let items = match (rpc.method.as_str(), &rpc.args[..]) {
-            ("create" | "web_save_multi", [(_, Value::Array(records)), ..]) => records.len().max(1),
+            ("create" | "web_save" | "web_save_multi", [(_, Value::Array(records)), ..]) => records.len().max(1),
             _ => 1,
         };
         Self { kind: hash(&(&rpc.model, &rpc.method)), items }
