@@ -11,7 +11,8 @@ use super::{
     content::Part,
     open_calls::OpenCall,
     record::{
-        self, Arrived, Finished, FinishedLine, PlannedLine, ProgressLine, Received, ReceivedLine, Vals, Who, milliseconds,
+        self, Arrived, Finished, FinishedLine, PlannedLine, ProgressLine, Received, ReceivedLine, Vals, Who,
+        milliseconds,
     },
     secrets::Secrets,
     told,
