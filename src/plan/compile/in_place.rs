@@ -25,7 +25,9 @@ pub(super) fn questions(policy: &Policy, main: &Draft, resolved: &Resolved, targ
     while let Some(draft) = drafts.pop() {
         for id in draft.questions() {
             // Few of the questions of a long list are of missing records.
-            let Some(missing) = resolved.missing_records.get(&id).filter(|missing| missing.is_certain) else { continue };
+            let Some(missing) = resolved.missing_records.get(&id).filter(|missing| missing.is_certain) else {
+                continue;
+            };
             let question = resolved.questions.get(id);
             let is_needed_once = question.uses == 1 && question.is_for_many && !resolved.is_shared(id);
             // One that must be within a domain is checked when it has been created.
