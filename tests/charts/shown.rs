@@ -38,9 +38,9 @@ fn names(rows: &[&Row], label: &str) -> Vec<String> {
 /// Columns and rows of a table.
 type Table = (Vec<String>, Vec<Vec<String>>);
 
-/// All rows of a benchmark with all labels and figures; none where nothing has been measured.
-fn everything(results: &Results, bench: &str) -> Option<Table> {
-    let rows = results.of(bench, &[]);
+/// The rows of a benchmark that have these labels, with all labels and figures; none where nothing has been measured.
+fn everything(results: &Results, bench: &str, of: &[(&str, &str)]) -> Option<Table> {
+    let rows = results.of(bench, of);
     let (mut labels, mut figures): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
     for (name, is_label) in rows.iter().flat_map(|row| row.names()) {
         let known = if is_label { &mut labels } else { &mut figures };

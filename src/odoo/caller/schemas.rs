@@ -9,7 +9,7 @@ use super::Caller;
 use crate::{
     odoo::{
         DOUBTLESS,
-        cache::schema_cache::Viewer,
+        cache::schema_cache::{Known, Viewer},
         model::{
             effect::Effect,
             error::{Error, Why},
@@ -29,9 +29,8 @@ impl Caller {
         // The cached schema may come from a caller with another policy.
         self.policy.decide(Touch::Model(model))?;
         let (viewer, until) = (self.viewer(), self.options().until);
-        let schema = self.odoo.schemas.get_or_fetch(viewer, model, until, || self.fetch_schema(model)).await?;
-        self.note_schema(&schema);
-        Ok(schema)
+        let known = self.odoo.schemas.get_or_fetch(viewer, model, until, || self.fetch_schema(model)).await?;
+        Ok(self.note_schema(known))
     }
 
     /// The schema of the call's own model where it is cached: a payload that is read with it need not be read twice.
@@ -40,31 +39,34 @@ impl Caller {
         if model.is_empty() || self.policy.decide(Touch::Model(&model)).is_err() {
             return None;
         }
-        let schema = self.odoo.schemas.get(self.viewer(), &model).await?;
-        self.note_schema(&schema);
-        Some(schema)
+        let known = self.odoo.schemas.get(self.viewer(), &model).await?;
+        Some(self.note_schema(known))
     }
 
-    fn note_schema(&self, schema: &Arc<Schema>) {
-        if schema.is_older_than(DOUBTLESS) {
+    fn note_schema(&self, known: Known) -> Arc<Schema> {
+        let is_doubtful = known.is_older_than(DOUBTLESS);
+        let schema = known.schema;
+        if is_doubtful {
             self.cached_schemas_used.lock().push(schema.model.clone());
         }
         let mut read = self.schemas_read.lock();
         read.retain(|known| known.model != schema.model);
         read.push(schema.clone());
+        drop(read);
+        schema
     }
 
     fn viewer(&self) -> Viewer {
         Viewer::of(&self.access.credential, self.identity().uid)
     }
 
-    async fn fetch_schema(&self, model: &str) -> Result<Arc<Schema>, Error> {
+    async fn fetch_schema(&self, model: &str) -> Result<Schema, Error> {
         let fields = self.call(&Rpc::fields_get(model, &schema::ATTRIBUTES)).await?;
         let fields: HashMap<String, Value> = serde_json::from_value(fields).map_err(|error| Error::NoAnswer {
             effect: Effect::Read,
             why: Why::Garbled(format!("fields_get of {model}: {error}")),
         })?;
-        Ok(Arc::new(Schema::new(model, fields)))
+        Ok(Schema::new(model, fields))
     }
 
     /// The schemas that this call has read so far, from Odoo or from the cache.

@@ -196,5 +196,5 @@ fn own_cost(results: &Results) -> Shown {
             what: "calls a second",
             groups: groups(&all, &["call", "connections"], "log", "calls_per_second"),
         })
-        .with_everything(everything(results, "own_cost"))
+        .with_everything(everything(results, "own_cost", &[]))
 }

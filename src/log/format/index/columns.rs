@@ -19,6 +19,8 @@ pub(in crate::log) const OTHER: u16 = u16::MAX;
 const NAMES: usize = 4096;
 /// In [`Column::State`]: it is a request that is not a call.
 const REQUEST: u8 = 0x80;
+/// In [`Column::State`]: it is an attempt of a call that was queued.
+const ATTEMPT: u8 = 0x40;
 
 /// A column. Numbers are little-endian, names are numbers of [`Head::names`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +31,7 @@ pub(in crate::log) enum Column {
     Arrived,
     /// In milliseconds.
     Took,
-    /// How it ended ([`state_of`]), and whether it is a request that is not a call ([`is_request`]).
+    /// How it ended ([`state_of`]), and whether it is a request that is not a call ([`is_request`]) or an attempt ([`is_attempt`]).
     State,
     Route,
     Model,
@@ -180,7 +182,8 @@ impl Filling {
         self.head.arrived = Some(widened(self.head.arrived, first.ts));
         self.head.ids = Some(widened(self.head.ids, first.id));
         let line = u32::try_from(first.seq.saturating_sub(first_of_segment)).unwrap_or(u32::MAX);
-        let kind = if first.event.is_of_request() { REQUEST } else { 0 };
+        let request = if first.event.is_of_request() { REQUEST } else { 0 };
+        let kind = request | if first.attempt_of.is_some() { ATTEMPT } else { 0 };
         let took = last.ms as f32;
         self.put(Column::Line, &line.to_le_bytes());
         self.put(Column::Arrived, &first.ts.to_le_bytes());
@@ -259,7 +262,7 @@ const fn state_number(state: State) -> u8 {
 
 /// The state in a value of [`Column::State`].
 pub(in crate::log) const fn state_of(value: u8) -> State {
-    match value & !REQUEST {
+    match value & !(REQUEST | ATTEMPT) {
         0 => State::Done,
         1 => State::Failed,
         3 => State::Queued,
@@ -272,6 +275,11 @@ pub(in crate::log) const fn state_of(value: u8) -> State {
 /// Whether a value of [`Column::State`] is of a request that is not a call.
 pub(in crate::log) const fn is_request(value: u8) -> bool {
     value & REQUEST != 0
+}
+
+/// Whether a value of [`Column::State`] is of an attempt of a call that was queued.
+pub(in crate::log) const fn is_attempt(value: u8) -> bool {
+    value & ATTEMPT != 0
 }
 
 /// Whether a call that began and ended with these lines needs nothing of any other line.
