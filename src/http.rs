@@ -80,7 +80,7 @@ impl Front for Public {
         let most = Most { all: limits.requests.get(), each: limits.requests_per_address.get() };
         let share = match site.requests.admit(Some(address), most) {
             Ok(permit) => Arc::new(permit),
-            Err(why) => return too_many(&site, address, &request, most, why).await,
+            Err(why) => return Box::pin(too_many(&site, address, &request, most, why)).await,
         };
         let response = serve(&site, address, request, &share).await;
         response.map(|body| Guarded { body, _guard: share }.boxed_unsync())
@@ -118,13 +118,14 @@ async fn too_many(
     passage.refuse(code, response).await
 }
 
-/// Answers one request of the public listener.
+/// Answers one request of the public listener. What is not passed on is on the heap: hyper moves this future as a whole, for every
+/// request, and must not carry room for the largest of what there is.
 async fn serve(site: &Arc<Site>, address: IpAddr, request: http::Request<Incoming>, share: &Share) -> Response {
     let refusal = match request::head::check(&request, &site.calls.config.limits) {
         Err(refusal) => refusal,
         Ok(()) => {
             if docs::is_for(site, &request) {
-                return docs::answer(site, address, request, share).await;
+                return Box::pin(docs::answer(site, address, request, share)).await;
             }
             match request::destination::of(
                 request.method(),
@@ -133,13 +134,13 @@ async fn serve(site: &Arc<Site>, address: IpAddr, request: http::Request<Incomin
                 &site.calls.hooks,
             ) {
                 Ok(Destination::Api(route)) => {
-                    return calls::answer_request(site, route, None, address, request, share).await;
+                    return Box::pin(calls::answer_request(site, route, None, address, request, share)).await;
                 }
                 Ok(Destination::Hook(to)) => {
                     let route = to.hook.entry.route;
-                    return calls::answer_request(site, route, Some(to), address, request, share).await;
+                    return Box::pin(calls::answer_request(site, route, Some(to), address, request, share)).await;
                 }
-                Ok(Destination::Call(id)) => return stored_calls::answer(site, id, address, &request).await,
+                Ok(Destination::Call(id)) => return Box::pin(stored_calls::answer(site, id, address, &request)).await,
                 Ok(Destination::Passed(path)) => return pass_on(site, path, address, request, share).await,
                 Err(refusal) => refusal,
             }
@@ -149,7 +150,7 @@ async fn serve(site: &Arc<Site>, address: IpAddr, request: http::Request<Incomin
         tell_of_near_hook(site, address, request.uri().path());
     }
     let response = respond::refusal(&refusal, request.uri().path());
-    Passage::new(site, address, &request).refuse(refusal.code(), response).await
+    Box::pin(Passage::new(site, address, &request).refuse(refusal.code(), response)).await
 }
 
 /// Tells the operator that a sender knocks at a wrong path.
