@@ -1,5 +1,5 @@
 //! What a benchmark measured, as JSON: one file for each benchmark, from which the charts and tables of docs/performance.md are
-//! made (`benches/charts`).
+//! made (`tests/charts`).
 //!
 //! Files are written only where `ODOO_GATEWAY_BENCH_INTO` names a folder, which for published figures is `benches/results`.
 //! A run replaces those rows of the file that have the same labels, and keeps the others, so that parts can be measured again.

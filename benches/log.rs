@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark fails by panicking")]
 
 use std::{
+    borrow::Cow,
     env,
     fs::OpenOptions,
     io::Write,
@@ -184,7 +185,7 @@ async fn call(log: &Log, number: usize) {
     let caller = Caller { credential: "key", door: "json-2", uid: 2, login: format!("user{}", number % 7) };
     let who = Who { client: None, caller: Some(caller) };
     let state = if number.is_multiple_of(50) { State::Failed } else { State::Done };
-    let received = Received { model, vals, sent: None, who };
+    let received = Received { model, vals: Cow::Owned(vals), sent: None, who };
     let mut entry = log.receive(arrived(), received, Instant::now()).await.unwrap();
     entry.announced().await.unwrap();
     entry.finish(finished(state, number as i64)).await.unwrap();

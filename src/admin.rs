@@ -102,8 +102,8 @@ impl Private {
         let Config { limits, upstream, log, .. } = &*calls.config;
         let (odoo_in_flight, odoo_waiting) = calls.odoo.load();
         let (log_waiting, log_free) = calls.log.load();
-        let breaker = calls.odoo.limit();
-        let breaker = breaker.breaker();
+        let limit = calls.odoo.limit();
+        let breaker = limit.breaker();
         let reading = Reading {
             connections: self.public.open(),
             max_connections: limits.connections.get(),
@@ -112,7 +112,7 @@ impl Private {
             body_bytes: calls.memory.held(),
             max_body_bytes: limits.bodies.as_u64(),
             odoo_in_flight,
-            max_odoo_in_flight: usize::from(upstream.max_in_flight.get()),
+            max_odoo_in_flight: limit.now().permits,
             odoo_waiting,
             max_odoo_waiting: upstream.queue,
             odoo_up: breaker.is_up(),

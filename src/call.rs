@@ -27,6 +27,7 @@ mod outcome;
 mod parsed;
 mod planned;
 mod planner;
+mod progress;
 mod queue_room;
 mod queued;
 mod recorded;
@@ -36,6 +37,15 @@ mod settling;
 mod stored;
 mod stored_calls;
 mod traced;
+
+/// What the fuzz targets feed.
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing {
+    pub(crate) use super::{
+        auth::fuzzing::{credentials, signature, signed},
+        message::fuzzing::{envelope, exact_json},
+    };
+}
 
 pub use self::{
     answered::{Accepted, Answered},

@@ -12,6 +12,7 @@ mod files;
 mod front;
 mod hook;
 mod log;
+mod max_in_flight;
 mod path;
 mod policy;
 mod problem;
@@ -43,6 +44,7 @@ pub use self::{
     front::{DATABASE_MANAGER, Limits, Pass, Proxy, Server, Tls},
     hook::{Accept, BodyForm, Fetch, Hook, SameContent},
     log::{Kept, Log, OnFailure, days},
+    max_in_flight::MaxInFlight,
     policy::{OwnCredentials, Rules},
     problem::Problem,
     signature::{Algorithm, Encoding, Form, Padding, Part, Parts, Proof, Scheme, SecretEncoding, Signature, Token},
@@ -114,7 +116,7 @@ pub struct Upstream {
     #[serde(with = "duration")]
     pub read_timeout: Duration,
     pub max_answer: ByteSize,
-    pub max_in_flight: NonZeroU16,
+    pub max_in_flight: MaxInFlight,
     /// Whether concurrent calls are batched, and how many at most.
     pub batch: bool,
     pub batch_max: NonZeroU16,

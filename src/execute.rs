@@ -15,6 +15,7 @@ mod leftover;
 mod many;
 mod marker;
 mod method;
+mod progress;
 mod run;
 mod search;
 mod settle;
@@ -29,6 +30,7 @@ use self::settle::Settler;
 pub use self::{
     leftover::Incomplete,
     marker::Marker,
+    progress::Progress,
     settle::{Earlier, Right, Settling},
 };
 use crate::{
@@ -99,11 +101,11 @@ impl From<crate::odoo::Error> for Error {
     }
 }
 
-/// Executes the plan, or renders it for a dry run.
+/// Executes the plan, or renders it for a dry run. `progress` tells how far a list of records is.
 ///
 /// # Errors
 /// Odoo or the policy refused; what had been created was deleted again, or the error names what is left.
-pub async fn execute(caller: &Caller, plan: Plan, settling: &Settling) -> Result<Done, Error> {
+pub async fn execute(caller: &Caller, plan: Plan, settling: &Settling, progress: &Progress) -> Result<Done, Error> {
     let settler = Settler { caller, settling };
     if plan.dry_run {
         let result = plan.render(caller);
@@ -117,7 +119,7 @@ pub async fn execute(caller: &Caller, plan: Plan, settling: &Settling) -> Result
             let (result, message) = save(settler, write, &mut warnings).await?;
             (result, message.to_owned(), Some(atomicity))
         }
-        Work::Many(many) => return Box::pin(many::save(settler, many, warnings)).await,
+        Work::Many(many) => return Box::pin(many::save(settler, progress, many, warnings)).await,
         Work::Search { model, domain, page, most, fields } => {
             let records = search::records(caller, &model, domain, page, most, fields).await?;
             (Value::Array(records), SEARCHED.to_owned(), None)

@@ -9,6 +9,8 @@ mod body;
 mod calls;
 mod capture;
 mod fetch;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod input;
 mod nearest;
 pub mod presets;

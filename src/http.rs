@@ -6,6 +6,8 @@
 mod calls;
 mod carried_on;
 mod docs;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod pass_on;
 mod passed;
 mod request;

@@ -18,6 +18,8 @@ mod deliver;
 mod errors;
 mod execute;
 mod fetch;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod hook;
 mod http;
 mod key_texts;
@@ -64,6 +66,3 @@ pub mod console_bench {
 pub mod locks {
     pub use crate::odoo::{NotTaken, RecordKey, SharedLock, SharedLocks};
 }
-
-/// What the fuzz target `picks` feeds.
-pub use plan::field_list;

@@ -9,6 +9,8 @@
 //! reaches a line; one process writes a log at a time; after a failed sync the log takes no further call.
 
 mod format;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod maintain;
 mod read;
 mod step;

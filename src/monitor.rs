@@ -36,22 +36,24 @@ pub async fn watch(current: Arc<Current>, stop: CancellationToken) {
     let (mut keys, mut told) = (Keys::default(), Told::default());
     let mut log_at = Instant::now();
     loop {
-        let service = current.site().calls.clone();
-        let config = &service.config;
-        if Instant::now() >= log_at {
-            let began = Instant::now();
-            note_log(&service.metrics, &config.log.directory).await;
-            log_at = Instant::now() + (began.elapsed() * SHARE).max(LOOK);
-        }
-        let certificates = certificates(config.clone()).await;
-        let clients = expiry::of_clients(&config.clients);
-        let now = Timestamp::now();
-        told.certificates(&certificates, now);
-        told.clients(&clients, now);
-        service.metrics.watch(|watched| {
-            watched.certificates = certificates.iter().map(|(name, end)| (*name, end.as_second())).collect();
-            watched.clients = seconds(&clients);
-        });
+        {
+            let service = current.site().calls.clone();
+            let config = &service.config;
+            if Instant::now() >= log_at {
+                let began = Instant::now();
+                note_log(&service.metrics, &config.log.directory).await;
+                log_at = Instant::now() + (began.elapsed() * SHARE).max(LOOK);
+            }
+            let certificates = certificates(config.clone()).await;
+            let clients = expiry::of_clients(&config.clients);
+            let now = Timestamp::now();
+            told.certificates(&certificates, now);
+            told.clients(&clients, now);
+            service.metrics.watch(|watched| {
+                watched.certificates = certificates.iter().map(|(name, end)| (*name, end.as_second())).collect();
+                watched.clients = seconds(&clients);
+            });
+        } // A service that a reload replaces ends here, not after the pause.
         if stop.run_until_cancelled(time::sleep(LOOK)).await.is_none() {
             return;
         }

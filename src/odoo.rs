@@ -27,6 +27,8 @@ mod cache;
 mod caller;
 mod created;
 mod credential;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod health;
 mod locks;
 mod model;
@@ -73,7 +75,7 @@ pub use self::{
     protocol::release::Release,
     transport::{
         Unusable,
-        concurrency_limit::{RequestClass, UpstreamLimit},
+        concurrency_limit::{Change, Limit, RequestClass, UpstreamLimit},
         origin::{Flow, Origin, TraceParent},
         public_address::PublicAddress,
         tls::{TlsError, tls},
@@ -177,7 +179,7 @@ impl Odoo {
         let auth = Arc::new(Authenticator::new(endpoint.clone()));
         let schemas = SchemaCache::new();
         let methods = Arc::<DashMap<_, _>>::default();
-        let batching = config.batch.then(|| Arc::new(Batching::build(config, metrics)));
+        let batching = config.batch.then(|| Arc::new(Batching::build(config, &limit, metrics)));
         let lookup_cache = LookupCache::build(lookup_cache).map(Arc::new);
         let forget = {
             let (auth, schemas, methods) = (auth.clone(), schemas.clone(), methods.clone());
@@ -271,7 +273,7 @@ impl Odoo {
 
     /// Watches Odoo's health for as long as it is polled.
     pub async fn watch(self: Arc<Self>) {
-        self.health.watch().await;
+        tokio::join!(self.health.watch(), self.limit.watch());
     }
 
     /// Whether Odoo is in proxy mode; none where that cannot be found out.
@@ -325,7 +327,7 @@ impl Odoo {
     /// Odoo does not answer.
     pub async fn list_databases(&self) -> Result<Option<Vec<String>>, Error> {
         let until = Instant::now() + self.timeout;
-        let options = RequestOptions { class: RequestClass::New, until, origin: Origin::default() };
+        let options = RequestOptions { class: RequestClass::New, until, origin: Origin::default(), work: None };
         match session::databases(&self.endpoint.transport, options).await {
             Ok(names) => Ok(serde_json::from_value(names).ok()),
             // A 404 without an envelope is no matter of a database here: the path is closed.

@@ -32,6 +32,8 @@ mod complete;
 mod dialect;
 mod domain;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod hints;
 mod lookup;
 mod name_limits;

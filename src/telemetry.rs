@@ -247,7 +247,7 @@ fn milliseconds(milliseconds: f64) -> Duration {
 }
 
 /// A `traceparent` that has the right form; none where an id is zero, which is invalid (W3C Trace Context, section 3.2.2).
-fn read_parent(text: &str) -> Option<SpanContext> {
+pub(crate) fn read_parent(text: &str) -> Option<SpanContext> {
     let mut parts = text.split('-').skip(1);
     let trace = TraceId::from_hex(parts.next()?).ok()?;
     let span = SpanId::from_hex(parts.next()?).ok()?;

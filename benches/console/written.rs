@@ -184,7 +184,7 @@ fn end(lines: &mut Lines<'_>, open: &mut Vec<(Timestamp, String)>, random: &mut 
 /// Has a gateway's log compress and index all segments but the last.
 pub(crate) async fn seal(config: &LogConfig) {
     let log = Log::open(config).unwrap();
-    let deadline = Instant::now() + Duration::from_secs(600);
+    let deadline = Instant::now() + Duration::from_secs(3600);
     loop {
         let open = fs::read_dir(&config.directory).unwrap();
         let open = open.filter(|file| file.as_ref().unwrap().file_name().to_string_lossy().ends_with(".jsonl"));

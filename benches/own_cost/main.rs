@@ -9,7 +9,8 @@
 //!                                                           the word it keeps them open, as a proxy before Odoo
 //!
 //! `ODOO_GATEWAY_BENCH_ROUNDS` is how many rounds there are, `ODOO_GATEWAY_BENCH_SECONDS` how long each is, and
-//! `ODOO_GATEWAY_BENCH_UNDER` what the gateway is run under, such as `valgrind --tool=callgrind`.
+//! `ODOO_GATEWAY_BENCH_UNDER` what the gateway is run under, such as `valgrind --tool=callgrind`. By default it writes a line of JSON
+//! for each call to standard error, as under a container; `ODOO_GATEWAY_MESSAGES=text` leaves them out.
 //!
 //! The log cannot be turned off. "off" is all five routes `false` in `[log]` and the folder in /dev/shm: still two lines for
 //! each call, and nothing of what is in it. "memory" is the whole log in /dev/shm: less "durable", that is what syncing costs.
@@ -17,11 +18,12 @@
 //! Stub and callers are one thread of this process and share the machine with the gateway. What they take is shown beside,
 //! and what anything else on the machine had, so that one sees who has the processors. Each round has a gateway of its own,
 //! after a second in which it warms up; the settings take turns, and what is shown is the median of the rounds, of the peak
-//! memory the highest. A segment of the log is full, and compressed, after some 30,000 calls, which no round comes to: so the
-//! goal's memory is that of a run of 100,000.
+//! memory the highest. The goal's memory is that of a run of 100,000 calls, in which many segments of the log are compressed.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark fails by panicking")]
 
+#[path = "../figures.rs"]
+mod figures;
 mod gateway;
 mod load;
 mod message;
@@ -36,6 +38,7 @@ use std::{
 };
 
 use self::{
+    figures::Figures,
     gateway::{Allocated, Build, Gateway, IN_FLIGHT, Log},
     load::{Load, Work},
     stub::Keeping,
@@ -117,6 +120,7 @@ async fn measure() {
         }
     }
     println!("{HEADINGS}");
+    let mut figures = Figures::of("own_cost");
     for (setting, rounds) in &measured {
         let Setting { work, log, connections } = setting;
         let of = |value: fn(&Round) -> f64| median(rounds.iter().map(value).collect());
@@ -135,17 +139,43 @@ async fn measure() {
             of(|round| round.memory) / MIB,
             peak / MIB,
         );
+        figures.add(
+            &labels(*setting, keeping),
+            &[
+                ("calls_per_second", of(|round| round.per_second)),
+                ("cpu_us", of(|round| round.cpu)),
+                ("allocations", counted.allocations),
+                ("allocated_kib", counted.allocated / 1024.0),
+                ("memory_mib", of(|round| round.memory) / MIB),
+                ("peak_mib", peak / MIB),
+            ],
+        );
     }
     println!();
     for (setting, rounds) in &measured {
         if setting.log == Log::Durable && setting.connections == GOAL_CONNECTIONS && Work::USUAL.contains(&setting.work)
         {
-            tell_goal(*setting, rounds, &upstream).await;
+            let long = tell_goal(*setting, rounds, &upstream).await;
+            let memory = [("memory_mib", long.memory / MIB), ("peak_mib", long.peak / MIB)];
+            figures.add(&[&labels(*setting, keeping)[..], &[("after", "100,000 calls")]].concat(), &memory);
         }
     }
+    figures.write();
 }
 
-async fn tell_goal(setting: Setting, rounds: &[Round], upstream: &str) {
+/// What was measured, in the words of the file of figures.
+fn labels(setting: Setting, keeping: Keeping) -> [(&'static str, &'static str); 4] {
+    let Setting { work, log, connections } = setting;
+    let connections = match connections {
+        1 => "1",
+        64 => "64",
+        _ => "1,000",
+    };
+    let stub = if keeping == Keeping::Closing { "closes connections" } else { "keeps connections" };
+    [("call", work.name()), ("log", log.name()), ("connections", connections), ("stub", stub)]
+}
+
+async fn tell_goal(setting: Setting, rounds: &[Round], upstream: &str) -> Round {
     let calls = median(rounds.iter().map(|round| round.per_second).collect());
     let long = round(Build::Plain, setting, upstream, (WARM_UP, GOAL_RUN)).await;
     let yes_or_no = |is_reached| if is_reached { "yes" } else { "no" };
@@ -160,6 +190,7 @@ async fn tell_goal(setting: Setting, rounds: &[Round], upstream: &str) {
         yes_or_no(long.peak <= GOAL_MEMORY),
         long.per_second,
     );
+    long
 }
 
 /// A gateway from its start to its end, which is not before so much time has passed and so many calls have been made.

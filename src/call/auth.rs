@@ -5,6 +5,8 @@
 mod callback;
 pub mod clients;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(in crate::call) mod fuzzing;
 mod headers;
 mod signature;
 

@@ -2,18 +2,19 @@
 //!
 //! Nothing is written in Odoo before the call's line is on disk. Each reason for another plan counts once (`replan`).
 
-use std::time::Instant;
+use std::{pin::pin, time::Instant};
 
-use futures_util::future;
+use futures_util::future::{self, Either};
 
 use super::{
     Error, hidden,
     planner::{plan_call, plan_once},
+    progress,
     recorded::Recorded,
     replan::{Replans, Stale},
 };
 use crate::{
-    execute::{self, Content, Done},
+    execute::{self, Content, Done, Progress},
     odoo::{self, Caller, Taken},
     plan::{self, NamedId, Plan},
 };
@@ -160,10 +161,16 @@ impl<'r, 's> Planned<'r, 's> {
                 if let Some(lease) = &recorded.lease {
                     lease.check().await?;
                 }
-                execute::execute(&recorded.caller, plan, &settling).await
+                let Recorded { entry, caller, .. } = &*recorded;
+                let progress = Progress::default();
+                let executed = pin!(execute::execute(caller, plan, &settling, &progress));
+                match future::select(executed, pin!(progress::tell(entry, &progress))).await {
+                    Either::Left((executed, _)) => executed,
+                    Either::Right((never, _)) => match never {},
+                }
             } else {
-                let Recorded { entry, caller, .. } = &mut *recorded;
-                let executed = execute::execute(caller, plan, &settling);
+                let (Recorded { entry, caller, .. }, unlisted) = (&mut *recorded, Progress::default());
+                let executed = execute::execute(caller, plan, &settling, &unlisted);
                 let (executed, announced) = future::join(executed, entry.announced()).await;
                 announced?;
                 executed

@@ -1,7 +1,7 @@
 //! How many calls may still be queued: counted in memory, since a count in the store takes longer the more there are.
 //!
 //! What the store counts is read anew every few seconds, and what was accepted here since then is added. So a cap may be passed by
-//! what other gateways accept within such a time.
+//! what other gateways accept within such a time. Counting takes a small part of the time, however long the queue is.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -14,8 +14,10 @@ use crate::{
     store::{Error, Store},
 };
 
-/// How old a count may be.
+/// How old a count may be, and a part of the time that counting may take: then a count may be older, up to the longest age.
 const AGE: Duration = Duration::from_secs(2);
+const PART: u32 = 20;
+const LONGEST_AGE: Duration = Duration::from_secs(60);
 /// How long the first count may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -26,9 +28,12 @@ pub struct QueueRoom(Mutex<Counts>);
 #[derive(Debug, Default)]
 struct Counts {
     clients: HashMap<String, u64>,
+    /// The sum of `clients`.
+    all: u64,
     /// Accepted here since the count began that is under way.
     added: HashMap<String, u64>,
-    read: Option<Instant>,
+    /// From when on they are counted anew; none where they never were counted.
+    count_at: Option<Instant>,
     is_being_read: bool,
 }
 
@@ -43,11 +48,11 @@ impl QueueRoom {
         client: &str,
         caps: &config::Delivery,
     ) -> Result<(), Error> {
-        if self.0.lock().read.is_none() {
+        if self.0.lock().count_at.is_none() {
             time::timeout(PATIENCE, self.count(store)).await.map_err(|_| too_slow())??;
         }
         let mut counts = self.0.lock();
-        if !counts.is_being_read && counts.read.is_none_or(|read| read.elapsed() > AGE) {
+        if !counts.is_being_read && counts.count_at.is_none_or(|at| at <= Instant::now()) {
             counts.is_being_read = true;
             let (room, store) = (self.clone(), store.clone());
             tokio::spawn(async move {
@@ -59,8 +64,7 @@ impl QueueRoom {
                 room.0.lock().is_being_read = false;
             });
         }
-        let (all, own) =
-            (counts.clients.values().sum::<u64>(), counts.clients.get(client).copied().unwrap_or_default());
+        let (all, own) = (counts.all, counts.clients.get(client).copied().unwrap_or_default());
         if all >= caps.queue.get() {
             return Err(Error::Full { client: None, held: all });
         }
@@ -69,30 +73,36 @@ impl QueueRoom {
         }
         *counts.clients.entry(client.to_owned()).or_default() += 1;
         *counts.added.entry(client.to_owned()).or_default() += 1;
+        counts.all += 1;
         Ok(())
     }
 
     /// Gives back the room of a call that was not queued.
     pub(super) fn give_back(&self, client: &str) {
         let mut counts = self.0.lock();
-        let Counts { clients, added, .. } = &mut *counts;
-        for counted in [clients, added] {
-            if let Some(number) = counted.get_mut(client) {
-                *number = number.saturating_sub(1);
-            }
+        let Counts { clients, added, all, .. } = &mut *counts;
+        if let Some(number) = clients.get_mut(client).filter(|number| **number > 0) {
+            *number -= 1;
+            *all = all.saturating_sub(1);
+        }
+        if let Some(number) = added.get_mut(client) {
+            *number = number.saturating_sub(1);
         }
     }
 
     async fn count(&self, store: &Store) -> Result<(), Error> {
         self.0.lock().added.clear();
+        let began = Instant::now();
         let depths = store.depths().await?;
+        let took = began.elapsed();
         let mut counts = self.0.lock();
         counts.clients = depths.into_iter().map(|depth| (depth.client, depth.queued)).collect();
         let Counts { clients, added, .. } = &mut *counts;
         for (client, number) in added.drain() {
             *clients.entry(client).or_default() += number;
         }
-        counts.read = Some(Instant::now());
+        counts.all = counts.clients.values().sum();
+        counts.count_at = Some(Instant::now() + (took * PART).clamp(AGE, LONGEST_AGE));
         Ok(())
     }
 }

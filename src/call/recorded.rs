@@ -3,7 +3,7 @@
 //! A caller that is proven without Odoo has its call recorded before Odoo is asked for the user behind it, so that the call can
 //! be replayed where Odoo is away. The body of any other caller is not looked at before Odoo has accepted its credential.
 
-use std::{sync::Arc, time::Instant};
+use std::{borrow::Cow, sync::Arc, time::Instant};
 
 use serde_json::Value;
 
@@ -137,7 +137,7 @@ impl<'s> Logged<'s> {
         let Authenticated { service, incoming, weight, body, .. } = authenticated;
         let is_read_again = incoming.hook.is_none() && weight.parsed > READ_AGAIN;
         let dry_run = arrived.dry_run || vals.get("dry_run") == Some(&Value::Bool(true));
-        let logged = if is_read_again { std::mem::take(&mut vals) } else { vals.clone() };
+        let logged = if is_read_again { Cow::Owned(std::mem::take(&mut vals)) } else { Cow::Borrowed(&vals) };
         let who = authenticated.docket.who.clone();
         let sent = delivery.as_ref().and_then(|delivery| delivery.logged(incoming));
         let received = Received { model: &model, vals: logged, sent, who };

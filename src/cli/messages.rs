@@ -25,9 +25,9 @@ use tracing::{
 };
 use tracing_subscriber::{
     EnvFilter, Layer,
-    filter::{FilterExt, filter_fn},
+    filter::{FilterExt, LevelFilter, filter_fn},
     fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter, format::Writer},
-    layer::SubscriberExt,
+    layer::{Filter, SubscriberExt},
     registry::LookupSpan,
     util::SubscriberInitExt,
 };
@@ -42,6 +42,11 @@ use crate::{
 
 /// So many lines wait for their reader.
 const LINES: usize = 1024;
+/// So many bytes of them are written at once.
+const BATCH: usize = 64 << 10;
+/// Between two writes there is this long. Lines that come meanwhile are written together: under load, a write and a wake-up for
+/// each would cost more than all else about them.
+const PACE: Duration = Duration::from_millis(2);
 /// What is left of them at the end of the process gets this long.
 const LAST_WAIT: Duration = Duration::from_millis(500);
 
@@ -76,7 +81,6 @@ pub(super) fn start(messages: Messages, is_serve: bool, place: Place) -> Option<
         (true, false, true) => Calls::ForPerson,
         _ => Calls::None,
     };
-    let levels = || EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let is_call = || filter_fn(|metadata| metadata.target() == CALLS);
     if !is_serve {
         let said = tracing_subscriber::fmt::layer().with_writer(move || Masked(place.clone())).with_ansi(is_terminal);
@@ -98,6 +102,15 @@ pub(super) fn start(messages: Messages, is_serve: bool, place: Place) -> Option<
         .with(of_calls.map(|layer| layer.with_filter(levels().and(is_call()))))
         .init();
     Some(guard)
+}
+
+/// Which messages there are: by `RUST_LOG`, else from `info` on. A filter of spans, which that may be, costs each call more than
+/// one of levels.
+fn levels<S>() -> Box<dyn Filter<S> + Send + Sync> {
+    match EnvFilter::try_from_default_env() {
+        Ok(named) => Box::new(named),
+        Err(_) => Box::new(LevelFilter::INFO),
+    }
 }
 
 /// Whether standard error is the journal: systemd tells its device and its number.
@@ -145,14 +158,16 @@ impl Lines {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "it is this thread that is to wait")]
 fn write_lines(mut place: Place, orders: &Receiver<Order>, left_out: &AtomicU64) {
-    let mut told = 0;
-    while let Ok(order) = orders.recv() {
-        match order {
-            Order::Write(line) => {
-                let _ = place.write_all(mask_keys(&String::from_utf8_lossy(&line)).as_bytes());
-            }
-            Order::Tell(tell) => drop(tell.send(())),
+    let (mut told, mut lines) = (0, Vec::new());
+    while let Ok(first) = orders.recv() {
+        let end = take_lines(first, orders, &mut lines);
+        let _ = place.write_all(mask_keys(&String::from_utf8_lossy(&lines)).as_bytes());
+        lines.clear();
+        match end {
+            Some(tell) => drop(tell.send(())),
+            None => thread::sleep(PACE),
         }
         let all = left_out.load(Ordering::Relaxed);
         if all > told {
@@ -160,6 +175,19 @@ fn write_lines(mut place: Place, orders: &Receiver<Order>, left_out: &AtomicU64)
             told = all;
         }
     }
+}
+
+/// Takes the lines that wait; whom to tell when they are written, where somebody wants to know.
+fn take_lines(first: Order, orders: &Receiver<Order>, lines: &mut Vec<u8>) -> Option<SyncSender<()>> {
+    let mut next = Some(first);
+    while let Some(order) = next {
+        match order {
+            Order::Write(line) => lines.extend_from_slice(&line),
+            Order::Tell(tell) => return Some(tell),
+        }
+        next = if lines.len() < BATCH { orders.try_recv().ok() } else { None };
+    }
+    None
 }
 
 impl Write for Lines {

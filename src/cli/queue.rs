@@ -16,7 +16,7 @@ use super::{
     Configured,
     log::{calls, list::route_in, show::the_one},
     terminal::{
-        self, Room, View,
+        self, Room, Rows, View,
         ids::ShortIds,
         mark,
         pager::Out,
@@ -180,12 +180,8 @@ pub(super) struct Ls {
     configured: Configured,
     #[command(flatten)]
     which: Which,
-    /// At most so many
-    #[arg(short = 'n', long, default_value_t = 50)]
-    limit: usize,
-    /// All of them
-    #[arg(long, conflicts_with = "limit")]
-    all: bool,
+    #[command(flatten)]
+    rows: Rows,
     /// One JSON object a line
     #[arg(long)]
     json: bool,
@@ -201,7 +197,7 @@ impl Ls {
             // What has ended well is the log's.
             filter.states = vec![State::Running, State::Queued, State::Dead, State::InDoubt];
         }
-        let calls = queue.calls(&filter, (!self.all).then_some(self.limit)).await?;
+        let calls = queue.calls(&filter, self.rows.limit()).await?;
         if self.json {
             for call in &calls {
                 println!("{}", facts(call));
@@ -215,7 +211,7 @@ impl Ls {
         }
         let mut out = Out::paged(self.view.paging);
         write!(out, "{}", list(&calls, queue.now(), self.view.room()))?;
-        if !self.all && calls.len() == self.limit {
+        if self.rows.limit() == Some(calls.len()) {
             out.note(&format!("{} calls; -n or --all shows more", calls.len()))?;
         }
         out.finish()?;

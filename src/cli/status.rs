@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     operations::status::{
-        Configuration, LogState, Need, NoStatus, Odoo, Process, Queue, Recent, Status, facts::in_words,
+        Change, Configuration, Limit, LogState, Need, NoStatus, Odoo, Process, Queue, Recent, Status, facts::in_words,
     },
     web::show,
 };
@@ -137,7 +137,7 @@ impl Page {
     }
 
     fn odoo(&mut self, odoo: &Odoo) {
-        let Odoo { url, database, version, failure, is_breaker_open, in_flight, most_in_flight, waiting } = odoo;
+        let Odoo { url, database, version, failure, is_breaker_open, in_flight, most_in_flight, waiting, limit } = odoo;
         let version = version.as_ref().map_or_else(String::new, |version| format!(", {version}"));
         self.line("Odoo", &format!("{url}, database {database}{version}"));
         if let Some(failure) = failure {
@@ -147,6 +147,15 @@ impl Page {
             self.complaint(true, "the circuit breaker is open", "Calls are refused at once until Odoo answers again.");
         }
         self.line("", &format!("{in_flight} of {most_in_flight} calls in flight, {waiting} wait for their turn"));
+        match limit {
+            Some(Limit { is_auto: true, changed: Some(Change { at, from, to, why }) }) => {
+                self.line("", &format!("found by itself: {from} to {to} at {}: {why}", local(*at)));
+            }
+            Some(Limit { is_auto: true, changed: None }) => {
+                self.line("", "the gateway finds that number by itself; it has not changed yet");
+            }
+            Some(Limit { is_auto: false, .. }) | None => {}
+        }
     }
 
     fn queue(&mut self, queue: &Queue) {
@@ -228,7 +237,7 @@ mod tests {
             "process": {"pid": 4242, "version": "0.1.0", "since": "2026-11-30T08:00:00Z", "url": "http://127.0.0.1:8080", "admin": "http://127.0.0.1:9090"},
             "configuration": {"file": "/etc/odoo-gateway/gateway.toml", "read": "2026-11-30T08:00:00Z", "has_changed": true, "refused": "line 3"},
             "calls": {"last_minute": 12, "last_5_minutes": 60, "failed": 2, "p50_ms": 12.0, "p95_ms": 80.4, "p99_ms": 120.0, "requests": 3, "most_requests": 1024},
-            "odoo": {"url": "https://odoo.example.com/a/long/path/that/goes/on", "database": "production", "version": null, "failure": "the connection was refused by whatever stands there, and nothing else answers", "is_breaker_open": true, "in_flight": 1, "most_in_flight": 8, "waiting": 2},
+            "odoo": {"url": "https://odoo.example.com/a/long/path/that/goes/on", "database": "production", "version": null, "failure": "the connection was refused by whatever stands there, and nothing else answers", "is_breaker_open": true, "in_flight": 1, "most_in_flight": 8, "waiting": 2, "limit": {"is_auto": true, "changed": {"at": "2026-11-30T11:59:00Z", "from": 6, "to": 8, "why": "Odoo does more work so"}}},
             "queue": {"store": "SQLite", "failure": null, "queued": 3, "oldest_seconds": 600, "blocked_keys": 1, "dead": 2, "in_doubt": 0, "paused": ["shop"]},
             "log": {"directory": "/var/lib/odoo-gateway/log", "since": "2026-11-01T08:00:00Z", "size": 1_048_576, "most": 10_737_418_240_u64, "free": 4_294_967_296_u64, "least_free": 1_073_741_824, "failure": null, "in_doubt": 1},
             "needs": [{"is_urgent": true, "title": "2 queued calls are dead", "words": "They are not tried again by themselves. Mend the cause, then revive or drop them."}],
@@ -241,6 +250,7 @@ mod tests {
         for part in [
             "pid 4242",
             "runs for 4 h",
+            "found by itself: 6 to 8 at ",
             "! it has been changed since",
             "✗ it does not answer",
             "✗ 2 queued calls are dead",

@@ -35,6 +35,24 @@ impl View {
     }
 }
 
+/// How many rows a list has.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(super) struct Rows {
+    /// At most so many
+    #[arg(short = 'n', long, default_value_t = 50)]
+    limit: usize,
+    /// All of them
+    #[arg(long, conflicts_with = "limit")]
+    all: bool,
+}
+
+impl Rows {
+    /// The most rows; None for all.
+    pub(super) fn limit(self) -> Option<usize> {
+        (!self.all).then_some(self.limit)
+    }
+}
+
 /// JSON to be read by a person. JSON escapes control characters by itself; what turns the direction of writing it does not.
 pub(super) fn pretty(value: &Value) -> String {
     plain_lines(&serde_json::to_string_pretty(value).unwrap_or_default())

@@ -5,6 +5,7 @@
 //! and the writes of the others, some at a time. What is wanted of the records is read of all of them together.
 
 mod atomic;
+mod pace;
 mod together;
 
 use std::collections::HashMap;
@@ -16,6 +17,7 @@ use super::{
     Atomicity, Content, Done, Error, Incomplete,
     failed::Failed,
     leftover::{Fate, Leftover},
+    progress::Progress,
     read,
     run::{self, Run},
     settle::Settler,
@@ -51,12 +53,18 @@ struct Shared {
 ///
 /// # Errors
 /// None of the records was written, all of them for the same reason, which is none of theirs.
-pub(super) async fn save(settler: Settler<'_>, many: Many, warnings: Vec<Warning>) -> Result<Done, Error> {
+pub(super) async fn save(
+    settler: Settler<'_>,
+    progress: &Progress,
+    many: Many,
+    warnings: Vec<Warning>,
+) -> Result<Done, Error> {
     let caller = settler.caller;
     let Many { wanted, shared: steps, missing, records, together, is_atomic } = many;
     if is_atomic {
         return Box::pin(save_all(settler, &wanted, steps, records, warnings)).await;
     }
+    progress.begin(records.len());
     let mut run = Run::new(settler);
     let shared = create_missing(&mut run, steps, &missing).await;
     let needs: Vec<Vec<usize>> = records
@@ -74,6 +82,7 @@ pub(super) async fn save(settler: Settler<'_>, many: Many, warnings: Vec<Warning
             },
             Err(error) => (None, Some(Err(Error::Refused(error)))),
         };
+        end.iter().for_each(|end| progress.add(end));
         open.push(record);
         ends.push(end);
         answers.push(None);
@@ -85,7 +94,7 @@ pub(super) async fn save(settler: Settler<'_>, many: Many, warnings: Vec<Warning
             answers[place] = Some((write.answer, warnings));
             records.extend(write.steps.into_iter().next().map(|step| (place, step)));
         }
-        for (place, end) in together::create(&mut run, records).await {
+        for (place, end) in together::create(&mut run, progress, records).await {
             ends[place] = Some(end.map(Written::Created));
         }
     }
@@ -95,6 +104,7 @@ pub(super) async fn save(settler: Settler<'_>, many: Many, warnings: Vec<Warning
     }
     let mut alone = stream::iter(alone).buffered(MAX_CONCURRENT);
     while let Some((place, end, answer)) = alone.next().await {
+        progress.add(&end);
         ends[place] = Some(end);
         answers[place] = Some(answer);
     }

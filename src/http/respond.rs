@@ -28,6 +28,9 @@ use crate::{
 /// Where Odoo says nothing else.
 const RETRY_AFTER_SECONDS: u32 = 5;
 
+/// Most answers are no longer, so that they are written without moving what is there.
+const USUAL: usize = 1 << 10;
+
 /// Answers a call.
 pub fn answer(answered: Answered) -> Response {
     let outcome = &answered.outcome;
@@ -99,7 +102,7 @@ pub fn refuse(id: Uuid, error: &Error) -> Response {
 
 /// Says under which id the log has this.
 pub fn name_in_log(headers: &mut HeaderMap, id: Uuid) {
-    if let Ok(id) = HeaderValue::try_from(id.to_string()) {
+    if let Ok(id) = HeaderValue::from_str(id.hyphenated().encode_lower(&mut Uuid::encode_buffer())) {
         headers.insert(CALL_ID, id);
     }
 }
@@ -142,8 +145,10 @@ pub(super) fn malformed(malformed: Malformed) -> StatusCode {
 
 /// A JSON body with its length.
 pub fn json_response(status: StatusCode, body: &impl Serialize) -> Response {
+    let mut written = Vec::with_capacity(USUAL);
     // JSON can be written of whatever was JSON.
-    let mut response = http::Response::new(full(serde_json::to_vec(body).unwrap_or_default()));
+    let _ = serde_json::to_writer(&mut written, body);
+    let mut response = http::Response::new(full(written));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response

@@ -16,5 +16,6 @@ pub(super) mod news;
 mod open_tables;
 pub(super) mod page;
 mod parallel;
+mod progress;
 pub(super) mod route;
 mod select;

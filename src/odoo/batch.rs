@@ -2,7 +2,7 @@
 //!
 //! This folder decides which calls share an RPC and when it is sent ([`batcher`]), and which new record belongs to which call
 //! ([`record_matching`]); the folder `caller` makes the RPCs. There are three kinds: new records of a model ([`creates`]),
-//! lookups by a field ([`lookups`]), equal reads ([`reads`]). It imports `model`, `auth::credential` and `cache`.
+//! lookups by a field ([`lookups`]), equal reads ([`reads`]). It imports `model`, `auth::credential`, `cache` and the concurrency limit.
 //!
 //! What must stay true: a call gets the same answer as if it had been sent alone. A read that Odoo is working on answers no
 //! call that arrived later.
@@ -17,6 +17,7 @@ pub(in crate::odoo) mod record_matching;
 use std::sync::Arc;
 
 use self::{batcher::Batcher, creates::Creates, learned::Learned, lookups::Lookups, reads::Reads};
+use super::transport::concurrency_limit::UpstreamLimit;
 use crate::{config, metrics::Metrics};
 
 /// The batchers of one Odoo, and what has been learnt about its models and users.
@@ -30,11 +31,11 @@ pub(in crate::odoo) struct Batching {
 }
 
 impl Batching {
-    pub(in crate::odoo) fn build(config: &config::Upstream, metrics: Arc<Metrics>) -> Self {
+    pub(in crate::odoo) fn build(config: &config::Upstream, limit: &Arc<UpstreamLimit>, metrics: Arc<Metrics>) -> Self {
         Self {
-            creates: Batcher::build(config),
-            lookups: Batcher::build(config),
-            reads: Batcher::build(config),
+            creates: Batcher::build(config, limit),
+            lookups: Batcher::build(config, limit),
+            reads: Batcher::build(config, limit),
             learned: Learned::new(),
             metrics,
         }

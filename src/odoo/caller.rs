@@ -46,7 +46,7 @@ use crate::{
             trace::Trace,
         },
         protocol::Protocol,
-        transport::{RequestOptions, concurrency_limit::RequestClass, origin::Origin, retries::Cost},
+        transport::{RequestOptions, Work, concurrency_limit::RequestClass, origin::Origin, retries::Cost},
     },
     policy::{Policy, Touch},
 };
@@ -93,7 +93,7 @@ impl Caller {
         until: Instant,
     ) -> Result<Self, Error> {
         let access = odoo.auth.access(credential, rotated, until).await?;
-        let options = RequestOptions { class: RequestClass::New, until, origin };
+        let options = RequestOptions { class: RequestClass::New, until, origin, work: None };
         let user = odoo.auth.identify(&access, options, &trace).await?;
         let origin = Origin { flow: origin.flow.or_user(user.identity.uid), ..origin };
         Ok(Self {
@@ -239,7 +239,7 @@ impl Caller {
         } else {
             (RequestClass::New, self.until)
         };
-        RequestOptions { class, until, origin: self.origin }
+        RequestOptions { class, until, origin: self.origin, work: None }
     }
 
     /// Makes an RPC that is safe to repeat, a second time if the first answer is lost.
@@ -263,6 +263,7 @@ impl Caller {
     }
 
     async fn send(&self, rpc: &Rpc, options: RequestOptions) -> Result<Value, Error> {
+        let options = RequestOptions { work: Some(Work::of(rpc)), ..options };
         let (auth, context) = (&self.odoo.auth, &self.identity().context);
         // Boxed, as the futures of the protocols are deeply nested.
         match Box::pin(auth.call(&self.access, rpc, context, options, &self.trace)).await {
@@ -272,7 +273,12 @@ impl Caller {
                 let by_position = Box::pin(auth.call_by_position(&self.access, uid, rpc, context, options)).await;
                 by_position.unwrap_or(Err(Error::Fault(fault)))
             }
-            outcome => outcome,
+            outcome => {
+                if matches!(&outcome, Err(Error::Fault(fault)) if fault.is_out_of_connections()) {
+                    self.odoo.limit.note_refusal();
+                }
+                outcome
+            }
         }
     }
 }

@@ -134,19 +134,29 @@ impl Calls {
         self.read(Archive::end).await
     }
 
-    /// The matching calls that have ended since, each with the line that records it; and the position behind them.
+    /// How far a list of records was, as its call told on the way; see [`Archive::progress`].
     ///
     /// # Errors
     /// The log cannot be read.
-    pub async fn ended_since(
+    pub async fn progress(&self, call: &Call) -> Result<Vec<Value>, Error> {
+        let call = call.clone();
+        self.read(move |archive| archive.progress(&call)).await
+    }
+
+    /// The matching calls that have ended since, or that tell how far they are, each with the line that says so; and the position
+    /// behind them.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn told_since(
         &self,
         mut position: FollowPosition,
         filter: &Filter,
     ) -> Result<(FollowPosition, Vec<(Call, Value)>), Error> {
         let filter = filter.clone();
         self.read(move |archive| {
-            let ended = archive.ended_since(&mut position, &filter)?;
-            Ok((position, ended))
+            let told = archive.told_since(&mut position, &filter)?;
+            Ok((position, told))
         })
         .await
     }
@@ -206,7 +216,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        log::State,
+        log::{CallState, State},
         operations::recorded::{Recorded, end},
         route::Route,
     };
@@ -263,7 +273,7 @@ mod tests {
         let passed = recorded.pass().await;
         let calls = recorded.calls();
         let query = async |filter: Filter| ids(&calls.page(Query { filter, ..Query::default() }).await.unwrap().calls);
-        let state = Some(crate::log::CallState::Failed);
+        let state = Some(CallState::Failed);
         assert_eq!(query(Filter { state, ..Filter::default() }).await, [failed]);
         let route = Some(crate::log::RecordedRoute::Passed);
         assert_eq!(query(Filter { route, ..Filter::default() }).await, [passed]);
@@ -303,11 +313,38 @@ mod tests {
         let calls = recorded.calls();
         let position = calls.end().await.unwrap();
         let later = recorded.call(State::Failed).await;
-        let (position, ended) = calls.ended_since(position, &Filter::default()).await.unwrap();
+        let (position, ended) = calls.told_since(position, &Filter::default()).await.unwrap();
         assert_eq!(ended.iter().map(|(call, _)| call.id).collect::<Vec<_>>(), [later]);
         assert_eq!(ended[0].1["event"], "call.finished");
-        let (_, ended) = calls.ended_since(position, &Filter::default()).await.unwrap();
+        let (_, ended) = calls.told_since(position, &Filter::default()).await.unwrap();
         assert!(ended.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_list_that_runs_is_followed_by_the_filter_of_its_call_and_told_of_that_call_alone() {
+        let mut recorded = Recorded::new();
+        let calls = recorded.calls();
+        let position = calls.end().await.unwrap();
+        let vals = || json!({"payload": [{}]});
+        let (id, entry) = recorded.begin(Some("webshop"), vals(), None).await;
+        let (_, other) = recorded.begin(None, vals(), None).await;
+        entry.progress(3_250, 0, 10_000).await.unwrap();
+        other.progress(1, 1, 2).await.unwrap();
+        entry.progress(9_000, 2, 10_000).await.unwrap();
+        recorded.restart().await;
+        let filter = Filter { caller: Some("webshop".to_owned()), ..Filter::default() };
+        let (_, told) = calls.told_since(position, &filter).await.unwrap();
+        let told: Vec<_> = told.iter().map(|(call, line)| (call.id, call.state, &*call.message, &line["of"])).collect();
+        let (running, of) = (CallState::Running, &json!(10_000));
+        let expected = [
+            (id, running, "3,250 of 10,000 records written", of),
+            (id, running, "9,000 of 10,000 records written, 2 failed", of),
+        ];
+        assert_eq!(told, expected);
+        // The gateway that worked on it is gone: how far it came is known.
+        let call = calls.one(&id.to_string()).await.unwrap();
+        let progress = calls.progress(&call).await.unwrap();
+        assert_eq!((call.state, progress.len(), &progress[1]["written"]), (CallState::InDoubt, 2, &json!(9_000)));
     }
 
     #[tokio::test]
@@ -320,8 +357,8 @@ mod tests {
             let filter = Filter { state: Some(state), ..Filter::default() };
             ids(&calls.page(Query { filter, ..Query::default() }).await.unwrap().calls)
         };
-        assert_eq!(of(crate::log::CallState::Failed).await, [failed]);
-        assert_eq!(of(crate::log::CallState::Ignored).await, [ignored]);
+        assert_eq!(of(CallState::Failed).await, [failed]);
+        assert_eq!(of(CallState::Ignored).await, [ignored]);
         let all = calls.statistics(Filter::default()).await.unwrap().all;
         assert_eq!((all.calls, all.failed, all.ignored), (2, 1, 1));
     }

@@ -155,7 +155,11 @@ pub fn error(text: &str) -> Result<String, NotRead> {
 
 /// A hook's name, by its name or its path.
 pub fn hook(text: &str) -> String {
-    text.strip_prefix("/hooks/").unwrap_or(text).to_owned()
+    let mut name = text.trim();
+    while let Some(behind) = name.strip_prefix("/hooks/") {
+        name = behind.trim();
+    }
+    name.to_owned()
 }
 
 fn record(text: &str) -> Result<i64, NotRead> {
@@ -196,7 +200,7 @@ fn set(filter: &mut Filter, field: &str, text: &str) -> Result<(), NotRead> {
         "since" => filter.since = Some(earliest(text)?),
         "until" => filter.until = Some(latest(text)?),
         "record" => filter.record = Some(record(text)?),
-        "hook" => filter.hook = Some(hook(text)),
+        "hook" => filter.hook = Some(hook(text)).filter(|name| !name.is_empty()),
         "delivery" => filter.delivery = Some(text.to_owned()),
         "in_doubt" => filter.in_doubt = switch(text)?,
         "warnings" => filter.warnings = switch(text)?,
@@ -243,6 +247,14 @@ mod tests {
         let (first, last) = (earliest("2026-11-23").unwrap(), latest("2026-11-23").unwrap());
         assert_eq!(last.duration_since(first).as_secs(), 86_399);
         assert!(earliest("yesterday").unwrap_err().to_string().contains("is no time"));
+    }
+
+    #[test]
+    fn a_hook_is_known_by_its_name_and_its_path_with_blanks_around_it() {
+        for text in ["shop", "/hooks/shop", " /hooks/ shop ", "/hooks//hooks/shop"] {
+            assert_eq!(read(&[("hook", text)]).unwrap().hook.as_deref(), Some("shop"), "{text}");
+        }
+        assert_eq!(read(&[("hook", "/hooks/")]).unwrap().hook, None);
     }
 
     #[test]

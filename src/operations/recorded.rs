@@ -1,6 +1,6 @@
 //! A log in a temporary folder, for the tests of the operations.
 
-use std::{net::Ipv4Addr, sync::Arc, time::Instant};
+use std::{borrow::Cow, net::Ipv4Addr, sync::Arc, time::Instant};
 
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
@@ -69,7 +69,7 @@ impl Recorded {
         };
         let who = Who { client: client.map(str::to_owned), caller: None };
         let vals: Map<String, Value> = vals.as_object().cloned().unwrap();
-        let received = Received { model: "res.partner", vals, sent: None, who };
+        let received = Received { model: "res.partner", vals: Cow::Owned(vals), sent: None, who };
         let mut entry = self.log.receive(arrived, received, Instant::now()).await.unwrap();
         entry.announced().await.unwrap();
         (id, entry)
@@ -110,7 +110,7 @@ impl Recorded {
         };
         let who = Who { client: Some("webshop".to_owned()), caller: None };
         let sent = Some(json!({"method": "POST", "path": "/hooks/shop", "headers": {}, "body": {"id": delivery_id}}));
-        let received = Received { model: "res.partner", vals: Map::new(), sent, who };
+        let received = Received { model: "res.partner", vals: Cow::Owned(Map::new()), sent, who };
         let mut entry = self.log.receive(arrived, received, Instant::now()).await.unwrap();
         entry.delivery_id(delivery_id);
         end(entry, state).await;

@@ -26,6 +26,7 @@ use crate::{
     call::Service,
     config::Config,
     log::{self, CallState, Error},
+    odoo,
 };
 
 /// So long the running gateway is waited for: it asks Odoo for its version where it does not know it.
@@ -88,6 +89,27 @@ pub struct Odoo {
     pub in_flight: u64,
     pub most_in_flight: u64,
     pub waiting: u64,
+    /// How the number of calls in flight came about; none from an older gateway.
+    #[serde(default)]
+    pub limit: Option<Limit>,
+}
+
+/// `[upstream] max_in_flight`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Limit {
+    /// The gateway finds it; else it is configured.
+    pub is_auto: bool,
+    /// How the gateway has changed it last.
+    pub changed: Option<Change>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Change {
+    pub at: Timestamp,
+    pub from: u64,
+    pub to: u64,
+    /// In words.
+    pub why: String,
 }
 
 /// Calls that are queued, of all clients.
@@ -195,6 +217,7 @@ impl Status {
             let title = "The changed configuration is not in use".to_owned();
             needs.push(Need { is_urgent: false, title, words: refused.clone() });
         }
+        let limit = service.odoo.limit().now();
         Ok(Self {
             process: Process {
                 pid: std::process::id(),
@@ -213,8 +236,9 @@ impl Status {
                 failure: facts.odoo.version.as_ref().err().cloned(),
                 is_breaker_open: !service.odoo.limit().breaker().is_up(),
                 in_flight: facts.odoo.in_flight,
-                most_in_flight: config.upstream.max_in_flight.get().into(),
+                most_in_flight: limit.permits as u64,
                 waiting: facts.odoo.waiting,
+                limit: Some(Limit::from(limit)),
             },
             log: LogState {
                 directory: absolute(&config.log.directory),
@@ -248,6 +272,19 @@ impl Queue {
                 .map(|queue| queue.client.clone())
                 .collect(),
         }
+    }
+}
+
+impl From<odoo::Limit> for Limit {
+    fn from(limit: odoo::Limit) -> Self {
+        let odoo::Limit { permits: _, is_auto, changed } = limit;
+        let changed = changed.map(|odoo::Change { at, from, to, why }| Change {
+            at,
+            from: from as u64,
+            to: to as u64,
+            why: why.words().to_owned(),
+        });
+        Self { is_auto, changed }
     }
 }
 

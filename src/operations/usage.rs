@@ -1,13 +1,14 @@
 //! How much each client and each hook was used of late: calls, how they ended, and the last one.
 //!
-//! One pass over the calls since a time; readers skip the segments of the log that are older.
+//! One pass over the columns of the calls since a time; readers skip the segments of the log that are older. Of a segment in which
+//! thousands of names occur, calls of the last of these names are not counted.
 
 use std::collections::HashMap;
 
 use jiff::Timestamp;
 
 use super::calls::Calls;
-use crate::log::{Call, CallState, Error, Filter};
+use crate::log::{Brief, CallState, Error};
 
 /// What was used since a time.
 #[derive(Debug, Clone, Default)]
@@ -49,26 +50,28 @@ impl Usage {
         self.hooks.get(name).copied().unwrap_or_default()
     }
 
-    fn add(&mut self, call: &Call) {
+    fn add(&mut self, names: &[String], call: &Brief) {
         if call.state == CallState::DryRun {
             return;
         }
-        if !call.client.is_empty() {
-            of(&mut self.clients, &call.client).add(call);
-        } else if !call.login.is_empty() {
-            self.own_credentials.add(call);
+        let name = |number: u16| names.get(usize::from(number)).map(String::as_str);
+        match (name(call.client), name(call.caller)) {
+            (Some(""), Some("")) | (None, _) => {}
+            // One of the last logins of many has no name here, and is a login.
+            (Some(""), _) => self.own_credentials.add(call),
+            (Some(client), _) => of(&mut self.clients, client).add(call),
         }
-        if !call.hook.is_empty() {
-            of(&mut self.hooks, &call.hook).add(call);
+        if let Some(hook) = name(call.hook).filter(|hook| !hook.is_empty()) {
+            of(&mut self.hooks, hook).add(call);
         }
     }
 }
 
 impl Used {
-    fn add(&mut self, call: &Call) {
-        if call.attempt_of.is_none() {
+    fn add(&mut self, call: &Brief) {
+        if !call.is_attempt {
             self.came += 1;
-            self.last = self.last.max(Some(call.ts));
+            self.last = self.last.max(Timestamp::from_microsecond(call.arrived).ok());
         }
         match call.state {
             CallState::Done => self.done += 1,
@@ -96,7 +99,7 @@ impl Calls {
     pub async fn usage(&self, since: Timestamp) -> Result<Usage, Error> {
         self.read(move |archive| {
             let mut usage = Usage::default();
-            archive.for_each(&Filter { since: Some(since), ..Filter::default() }, |call| usage.add(&call))?;
+            archive.briefs(since, |names, calls| calls.iter().for_each(|call| usage.add(names, call)))?;
             Ok(usage)
         })
         .await

@@ -107,13 +107,13 @@ fn render_many(many: &Many) -> Value {
     let mut calls: Vec<Value> = many.shared.iter().map(render_step).collect();
     let mut is_together = HashSet::new();
     for Together(places) in &many.together {
-        let steps = places.iter().filter_map(|place| many.records[*place].as_ref().ok()?.write.only_create());
-        let mut steps = steps.map(render_step);
-        let Some(mut call) = steps.next() else { continue };
+        let mut steps = places.iter().filter_map(|place| many.records[*place].as_ref().ok()?.write.only_create());
+        let Some(mut call) = steps.next().map(render_step) else { continue };
         if let Some(all) = call["args"]["vals_list"].as_array_mut() {
-            let rest = steps.by_ref().take(SHOWN_RECORDS);
+            let rest = steps.by_ref().take(SHOWN_RECORDS).map(render_step);
             let rest = rest.filter_map(|mut step| step["args"]["vals_list"].as_array_mut().map(std::mem::take));
             all.extend(rest.flatten());
+            // The others are counted alone.
             let more = steps.count();
             if more > 0 {
                 all.push(json!(format!("… ({more} more)")));

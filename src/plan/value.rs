@@ -114,17 +114,19 @@ fn convert<'v>(field: &Field, value: &'v Value, use_: Use) -> Result<Cow<'v, Val
 
 /// A text; a number becomes one, as JSON writes it.
 fn text<'v>(field: &Field, value: &'v Value, use_: Use) -> Result<Cow<'v, Value>, Unfit> {
-    let text = match value {
-        Value::String(text) => text,
-        Value::Number(number) => return Ok(Cow::Owned(json!(number.to_string()))),
+    let value = match value {
+        Value::String(_) => Cow::Borrowed(value),
+        Value::Number(number) => Cow::Owned(json!(number.to_string())),
         other => return Err(Unfit::due("a text", other)),
     };
+    let text = value.as_str().unwrap_or_default();
     match field.size {
         Some(size) if use_ == Use::Write && text.chars().count() > size => Err(Unfit::new(format!(
             "has {} characters, of which Odoo would keep {size} without a word",
             text.chars().count()
         ))),
-        _ => without_nul(text, value),
+        _ if text.contains('\0') => Err(nul()),
+        _ => Ok(value),
     }
 }
 

@@ -74,7 +74,7 @@ impl Crowd {
         let hold = Fault::Hold { reached: reached.clone(), release: release.clone() };
         let (held, number) = (rpc.to_owned(), AtomicUsize::new(0));
         self.proxy.run(move |_, rpc| {
-            if rpc != held {
+            if made(rpc) != held {
                 return Fault::Pass;
             }
             match number.fetch_add(1, Relaxed) {
@@ -101,8 +101,18 @@ impl Crowd {
 
     /// How many calls of this name Odoo has had since the last crowd came.
     fn seen(&self, call: &str) -> usize {
-        self.proxy.seen().iter().filter(|seen| *seen == call).count()
+        self.proxy.seen().iter().filter(|seen| made(seen) == call).count()
     }
+
+    /// The same, of this RPC alone.
+    fn seen_as(&self, rpc: &str) -> usize {
+        self.proxy.seen().iter().filter(|seen| *seen == rpc).count()
+    }
+}
+
+/// The name of an RPC; that of a `create` also for one that creates records and reads them.
+fn made(rpc: &str) -> String {
+    rpc.replace("/web_save", "/create")
 }
 
 /// A route and a body.
@@ -141,6 +151,30 @@ async fn records_that_come_while_one_is_made_are_made_by_one_call_and_each_calle
         assert!(create.get("batch").is_none_or(|of| *of == 11), "{line}");
     }
     assert_eq!(odoo.search_count("res.partner", json!([["name", "like", crowd.name]])).await, 13);
+}
+
+#[tokio::test]
+async fn records_made_together_are_read_by_the_call_that_makes_them_unless_a_module_takes_none_at_once() {
+    let odoo = odoo().await;
+    let crowd = Crowd::before(odoo, "").await;
+    let calls = |first: usize| (first..first + 4).map(|n| partner(json!({"name": crowd.named(n)}))).collect();
+    let first = crowd.together("res.partner/create", calls(0)).await;
+    let sent = |end: &str| crowd.seen_as(&format!("res.partner{end}"));
+    // One of the four is made alone, and read once, since others wait.
+    assert_eq!((sent("/create"), sent("/web_save"), sent("/read")), (1, 1, 1), "{:?}", crowd.proxy.seen());
+    // As a module's own `web_save` that knows one record alone: each record is made by itself, and the next ones as before Odoo 17.
+    let error = json!({"name": "builtins.TypeError", "message": "list indices must be integers"}).to_string();
+    let refused = Fault::Answer { status: "500 Internal Server Error", body: error };
+    let then = move |number| if number == 1 { refused.clone() } else { Fault::Pass };
+    let second = crowd.together_with("res.partner/create", calls(10), then).await;
+    assert_eq!((sent("/create"), sent("/web_save"), sent("/read")), (4, 1, 0), "{:?}", crowd.proxy.seen());
+    let third = crowd.together("res.partner/create", calls(20)).await;
+    assert_eq!((sent("/create"), sent("/web_save"), sent("/read")), (2, 0, 1), "{:?}", crowd.proxy.seen());
+    for (from, answers) in [(0, first), (10, second), (20, third)] {
+        for (n, answer) in answers.iter().enumerate() {
+            assert_eq!(name_of(odoo, "res.partner", id(answer)).await, crowd.named(from + n));
+        }
+    }
 }
 
 #[tokio::test]

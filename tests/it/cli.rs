@@ -62,7 +62,15 @@ async fn check_says_a_line_for_each_thing_and_exits_0_when_all_is_well() {
 async fn check_says_how_many_calls_odoo_answers_at_a_time_where_that_is_fewer_than_asked_for() {
     let odoo = odoo().await;
     let two_workers = FaultProxy::with_workers(odoo, 2).await;
-    for (wanted, said) in [(2, "up to 2 calls at a time"), (4, "max_in_flight is 4, but Odoo answers 2 at a time")] {
+    let answers = [
+        ("2", "up to 2 calls at a time"),
+        ("4", "max_in_flight is 4, but Odoo answers 2 at a time"),
+        (
+            "\"auto\"",
+            "the gateway finds how many calls Odoo takes at a time ([upstream] max_in_flight); Odoo answers 2 at a time",
+        ),
+    ];
+    for (wanted, said) in answers {
         let config = configuration(&two_workers.url, &odoo.database, &format!("max_in_flight = {wanted}"));
         // In a thread of its own: the workers are on this one.
         let checked = tokio::task::spawn_blocking(move || run("check", &config)).await.unwrap();

@@ -9,6 +9,7 @@ mod answers;
 mod blocks;
 mod book;
 mod configurations;
+mod faults;
 mod links;
 mod pages;
 mod script;

@@ -126,6 +126,24 @@ async fn lookups_that_differ_in_one_of_several_keys_are_one_query() {
 }
 
 #[tokio::test]
+async fn a_value_that_many_records_have_costs_a_long_list_some_queries_and_not_one_for_each_value() {
+    let (odoo, gateway) = (odoo().await, Gateway::start().await);
+    let (client, mark) = (Client::with_bearer(&gateway).await, unique("list"));
+    let alike = std::iter::repeat_n(7, 280);
+    let tags: Vec<Value> = (0..60).chain(alike).map(|n| json!({"name": format!("{mark} {n}")})).collect();
+    odoo.call("res.partner.category", "create", json!([tags]), json!({})).await.unwrap();
+    let payload: Vec<Value> = (0..60)
+        .map(|n| json!({"name": format!("{mark} {n}"), "category_id": {"records": [{"name": format!("{mark} {n}")}]}}))
+        .collect();
+    let answer = client.call("create_data", "res.partner", json!({"payload": payload, "strict": true})).await;
+    let results = answer["result"].as_array().unwrap();
+    let refused: Vec<usize> = (0..60).filter(|n| results[*n]["is_success"] != true).collect();
+    assert_eq!(refused, [7], "{answer}");
+    let searches = gateway.last_methods().iter().filter(|method| *method == "search_read").count();
+    assert!(searches < 20, "{searches}");
+}
+
+#[tokio::test]
 async fn what_auto_create_makes_for_several_keys_matches_all_of_them_or_is_taken_back() {
     let (odoo, gateway) = (odoo().await, Gateway::start().await);
     let client = Client::with_session(&gateway).await;

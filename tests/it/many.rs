@@ -1,6 +1,12 @@
 //! Many records in one request: what it costs in calls to Odoo, and what becomes of each record where a call fails.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::Relaxed},
+};
+
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::{
@@ -9,6 +15,7 @@ use crate::{
         fault::{Fault, FaultProxy},
         gateway::{CHANGED, Gateway, SETTLES_AT_ONCE},
         odoo::{Odoo, odoo},
+        poll,
     },
     undo::FAULTS,
 };
@@ -68,6 +75,70 @@ async fn two_hundred_new_records_with_two_lookups_each_are_three_calls() {
     assert_eq!(odoo.search_count("res.partner", json!([["function", "=", mark]])).await, 20);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_list_tells_in_the_log_how_far_it_is_while_it_runs_and_afterwards() {
+    let (odoo, mark) = (odoo().await, mark());
+    let proxy = FaultProxy::before(odoo).await;
+    let gateway = Gateway::before(&proxy.url, &odoo.database, "");
+    let client = Client::with_bearer(&gateway).await;
+    let (reached, release): (Arc<Notify>, Arc<Notify>) = Default::default();
+    let (hold, parts) = (Fault::Hold { reached: reached.clone(), release: release.clone() }, AtomicUsize::new(0));
+    proxy.run(move |_, rpc| match rpc.ends_with("/create") && parts.fetch_add(1, Relaxed) == 1 {
+        true => hold.clone(),
+        false => Fault::Pass,
+    });
+    let payload: Vec<Value> = (0..253).map(|n| json!({"name": format!("{mark} {n}")})).collect();
+    let vals = json!({"payload": payload});
+    let calling = tokio::spawn(async move { client.call("create_data", "res.partner", vals).await });
+    reached.notified().await;
+    poll(|| gateway.log_text().contains("\"call.progress\"")).await;
+    let [running] = &gateway.run_json(&["log", "ls", "--json", "--state", "running"])[..] else { panic!("one call") };
+    let shown = gateway.run(&["log", "show", running["id"].as_str().unwrap()]).1;
+    assert!(shown.contains("250 of 253 records written\n"), "{shown}");
+    release.notify_one();
+    assert_eq!(calling.await.unwrap()["is_success"], true);
+    let shown = gateway.run_json(&["log", "show", "--json", running["id"].as_str().unwrap()]);
+    let [progress] = &shown[0]["progress"].as_array().unwrap()[..] else { panic!("{shown:?}") };
+    assert_eq!(
+        (&progress["written"], &progress["of"], &progress["model"], &progress["failed"]),
+        (&json!(250), &json!(253), &json!("res.partner"), &Value::Null)
+    );
+    let followed: Vec<Value> = gateway.lines().into_iter().filter(|line| line["id"] == running["id"]).collect();
+    let events: Vec<&str> = followed.iter().map(|line| line["event"].as_str().unwrap()).collect();
+    assert_eq!(events, ["call.received", "call.planned", "call.progress", "call.finished"]);
+}
+
+/// The answer to a `create` that Odoo does not see: as ids, the numbers at the ends of the names.
+fn ids_by_name(request: &mut Value) -> Option<String> {
+    let id = |values: &Value| values["name"].as_str()?.rsplit(' ').next()?.parse::<u64>().ok();
+    let ids: Vec<u64> = request["vals_list"].as_array()?.iter().filter_map(id).collect();
+    Some(json!(ids).to_string())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parts_of_a_list_that_meet_in_one_row_follow_one_another_and_none_is_refused_for_it() {
+    let (odoo, mark) = (odoo().await, mark());
+    let proxy = FaultProxy::before(odoo).await;
+    let gateway = Gateway::before(&proxy.url, &odoo.database, "retries = 0");
+    let client = Client::with_bearer(&gateway).await;
+    let conflict = r#"{"name": "psycopg2.errors.SerializationFailure", "message": "could not serialize", "debug": ""}"#;
+    let conflict = Fault::Answer { status: "500 Internal Server Error", body: conflict.to_owned() };
+    let parts = AtomicUsize::new(0);
+    proxy.run(move |_, rpc| match rpc.ends_with("/create") {
+        // One of the two that follow the first.
+        true if parts.fetch_add(1, Relaxed) == 2 => conflict.clone(),
+        true => Fault::Edit { ask: ids_by_name, answer: |_, _| {} },
+        false => Fault::Pass,
+    });
+    let payload: Vec<Value> = (1..=1_300).map(|n| json!({"name": format!("{mark} {n}")})).collect();
+    let answer = client.call("create_data", "res.partner", json!({"payload": payload})).await;
+    let results = answer["result"].as_array().unwrap();
+    let ids: Vec<Option<u64>> = results.iter().map(|one| one["result"]["id"].as_u64()).collect();
+    assert_eq!(ids, (1..=1_300).map(Some).collect::<Vec<_>>(), "{}", answer["messages"]);
+    // 250, twice 500, the one of them once more, and the rest.
+    assert_eq!(methods(&gateway), ["create"; 5]);
+}
+
 #[tokio::test]
 async fn one_bad_record_among_many_costs_few_calls_and_leaves_the_others() {
     let (odoo, gateway) = (odoo().await, Gateway::start().await);
@@ -121,10 +192,10 @@ async fn records_whose_answer_was_lost_are_found_each_and_sent_again_where_none_
         (Fault::ResetBefore, false, 2),
         (Fault::ResetBefore, true, 2),
     ] {
-        let (mark, count) = (mark(), std::sync::atomic::AtomicUsize::new(0));
+        let (mark, count) = (mark(), AtomicUsize::new(0));
         let script = fault.clone();
         proxy.run(move |_, rpc| {
-            let is_first = rpc.ends_with("/create") && count.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0;
+            let is_first = rpc.ends_with("/create") && count.fetch_add(1, Relaxed) == 0;
             if is_first { script.clone() } else { Fault::Pass }
         });
         // Two of them are equal.

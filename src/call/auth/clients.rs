@@ -31,6 +31,8 @@ pub struct Clients {
     all: Vec<Client>,
     /// Their places, by the SHA-256 of their keys.
     by_key: HashMap<[u8; 32], usize>,
+    /// Their places, by their names: a call looks its client up several times, and there may be thousands.
+    by_name: HashMap<Arc<str>, usize>,
 }
 
 #[derive(Debug)]
@@ -94,7 +96,9 @@ impl Clients {
     /// A secret is there, and is none of its kind.
     pub fn load(entries: &[config::Client]) -> Result<Self, Unusable> {
         let by_key = entries.iter().enumerate().filter_map(|(place, entry)| Some((entry.key_sha256?, place)));
-        Ok(Self { by_key: by_key.collect(), all: entries.iter().map(Client::load).collect::<Result<_, _>>()? })
+        let all = entries.iter().map(Client::load).collect::<Result<Vec<_>, _>>()?;
+        let by_name = all.iter().enumerate().map(|(place, client)| (client.name.clone(), place));
+        Ok(Self { by_key: by_key.collect(), by_name: by_name.collect(), all })
     }
 
     /// The client with this key.
@@ -103,7 +107,7 @@ impl Clients {
     }
 
     pub fn by_name(&self, name: &str) -> Option<&Client> {
-        self.all.iter().find(|client| *client.name == *name)
+        self.by_name.get(name).and_then(|place| self.all.get(*place))
     }
 
     /// The secrets that are missing, each with the client that is not served because of it.

@@ -7,6 +7,8 @@
 //! `way` reads what a request claims, `text` puts together what is signed, `in_body` knows the schemes whose signature is within
 //! the body, `token` and `keys` compare, `sign` does what a sender does, `value` reads headers and times.
 
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzzing;
 mod in_body;
 mod keys;
 mod refused;

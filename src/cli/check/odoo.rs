@@ -7,10 +7,12 @@ use tokio::time::Instant;
 use super::{certificates, clients, finding::Finding};
 use crate::{
     call::auth::clients::Clients,
-    config::{Config, ProtocolChoice},
+    config::{Config, MaxInFlight, ProtocolChoice},
     odoo::{Capacity, NO_PROXY_MODE, Odoo},
 };
 
+/// So many requests at a time are asked for where the number is not configured.
+const ASKED_FOR: u16 = 16;
 /// A clock that is further away than this confuses people who compare times.
 const SKEW_SECONDS: u64 = 30;
 
@@ -43,7 +45,10 @@ pub(super) async fn findings(
     });
     add(proxy_mode(odoo, config).await);
     add(clock(odoo));
-    add(in_flight(odoo, upstream.max_in_flight.get()).await);
+    add(match upstream.max_in_flight {
+        MaxInFlight::Fixed(number) => in_flight(odoo, number.get()).await,
+        MaxInFlight::Auto => found_in_flight(odoo).await,
+    });
     for client in clients.into_iter().flat_map(Clients::iter) {
         for finding in clients::account(odoo, client, config.limits.call_timeout).await {
             add(finding);
@@ -106,6 +111,19 @@ fn clock(odoo: &Odoo) -> Finding {
             "keep both by NTP, such as systemd-timesyncd or chrony",
         ),
     }
+}
+
+/// The limit finds itself. What Odoo answers at a time is told all the same, since it tells how many workers there are.
+async fn found_in_flight(odoo: &Odoo) -> Finding {
+    let answered = match odoo.capacity(ASKED_FOR).await {
+        Capacity::NotMeasured => String::new(),
+        Capacity::Fewer(fewer) => format!("; Odoo answers {fewer} at a time"),
+        Capacity::Enough => format!("; Odoo answers {ASKED_FOR} at a time, or more"),
+    };
+    Finding::ok(
+        "in flight",
+        format!("the gateway finds how many calls Odoo takes at a time ([upstream] max_in_flight){answered}"),
+    )
 }
 
 async fn in_flight(odoo: &Odoo, wanted: u16) -> Finding {

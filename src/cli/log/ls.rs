@@ -7,7 +7,7 @@ use clap::Args;
 use super::{
     Configured, Which, calls,
     list::list,
-    terminal::{View, pager::Out},
+    terminal::{Rows, View, pager::Out},
 };
 use crate::{
     log::{Cursor, Page},
@@ -20,12 +20,8 @@ pub(in crate::cli) struct Ls {
     configured: Configured,
     #[command(flatten)]
     which: Which,
-    /// At most so many
-    #[arg(short = 'n', long, default_value_t = 50)]
-    limit: usize,
-    /// All of them
-    #[arg(long, conflicts_with = "limit")]
-    all: bool,
+    #[command(flatten)]
+    rows: Rows,
     /// Go on where an earlier listing with the same conditions ended: the cursor that it named
     #[arg(long, value_name = "CURSOR")]
     after: Option<Cursor>,
@@ -38,8 +34,7 @@ pub(in crate::cli) struct Ls {
 
 impl Ls {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
-        let limit = (!self.all).then_some(self.limit);
-        let query = Query { filter: self.which.filter(), limit, cursor: self.after };
+        let query = Query { filter: self.which.filter(), limit: self.rows.limit(), cursor: self.after };
         let Page { calls, next } = calls(&self.configured)?.page(query).await?;
         let mut out = if self.json { Out::direct() } else { Out::paged(self.view.paging) };
         match (self.json, calls.is_empty()) {

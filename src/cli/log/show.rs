@@ -63,11 +63,15 @@ impl Show {
         let log = calls(&self.configured)?;
         let call = the_one(&log, &self.id).await?;
         let lines = log.lines(&call).await?;
+        let progress = if may_tell_progress(&call) { log.progress(&call).await? } else { Vec::new() };
         let delivery = if is_of_delivery(&call) { log.delivery(&call).await? } else { Vec::new() };
         if self.json {
             let mut shown = json!({"call": call, "lines": lines});
             if is_of_delivery(&call) {
                 shown["delivery"] = json!(delivery);
+            }
+            if !progress.is_empty() {
+                shown["progress"] = json!(progress);
             }
             println!("{shown}");
             return Ok(ExitCode::SUCCESS);
@@ -76,7 +80,7 @@ impl Show {
         let is_full = self.full || is_read_by_program;
         let detail = Detail { is_full, has_tracebacks: self.traceback || is_read_by_program };
         let mut out = Out::paged(self.paging);
-        Story { call: &call, lines: &lines, detail }.write(&mut out)?;
+        Story { call: &call, lines: &lines, progress: &progress, detail }.write(&mut out)?;
         write_delivery(&mut out, &call, &delivery)?;
         let next = next::commands(&call, &self.configured, is_read_by_program);
         if !next.is_empty() {
@@ -88,6 +92,14 @@ impl Show {
         out.finish()?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// A list of records that was written in less than so many milliseconds has told nothing on the way.
+const TELLS_AFTER: f64 = 2_000.0;
+
+/// Whether the call may have told how far it was.
+fn may_tell_progress(call: &Call) -> bool {
+    call.duration_ms.is_none_or(|ms| ms >= TELLS_AFTER)
 }
 
 /// Whether other calls may be of the same delivery.

@@ -23,10 +23,10 @@ pub(crate) struct Tail {
     /// So many of the calls that are there
     #[arg(short = 'n', long, default_value_t = 10)]
     lines: usize,
-    /// Go on with those to come, a line for each, as they end
+    /// Go on with those to come, a line for each, as they end; and how far long lists of records are
     #[arg(short, long)]
     follow: bool,
-    /// One JSON object a line: of a call that is there the summary, of one to come the line of its end
+    /// One JSON object a line: of a call that is there the summary, of one to come the line of its end, or of its progress
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -59,9 +59,9 @@ impl Tail {
         }
         out.flush()?;
         loop {
-            let ended;
-            (position, ended) = log.ended_since(position, &filter).await?;
-            for (call, line) in ended {
+            let told;
+            (position, told) = log.told_since(position, &filter).await?;
+            for (call, line) in told {
                 match self.json {
                     true => writeln!(out, "{line}")?,
                     // The terminal may have been made wider or narrower.

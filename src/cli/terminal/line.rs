@@ -83,7 +83,8 @@ impl Told<'_> {
             taken += gap.len() + width(&words);
         }
         // What went well needs no sentence.
-        let is_told = matches!(self.state, CallState::Failed | CallState::InDoubt | CallState::Ignored);
+        let is_told =
+            matches!(self.state, CallState::Failed | CallState::InDoubt | CallState::Ignored | CallState::Running);
         let left = room.beside(taken + GAP.len());
         if is_told && !self.message.is_empty() && left >= LEAST_OF_SENTENCE {
             line += GAP;

@@ -57,11 +57,57 @@ impl Blob {
 
 /// Replaces every text larger than `from` bytes by a marker, and the whole value where it is still larger than `whole`.
 pub(in crate::log) fn spill(value: &mut Value, from: usize, whole: usize, blobs: &mut Vec<Blob>) {
+    if (Stays { from, room: whole }).value(value, DEEP) {
+        return;
+    }
     spill_texts(value, from, blobs);
     if let Value::Array(_) | Value::Object(_) = value
         && (json_size(value) > whole || depth(value) > DEEP)
     {
         *value = json_blob(value, blobs);
+    }
+}
+
+/// Whether [`spill`] would certainly leave an object as it is: a look that writes nothing, and says no where it is not sure.
+pub(in crate::log) fn stays(object: &Map<String, Value>, from: usize, whole: usize) -> bool {
+    Stays { from, room: whole }.object(object, DEEP)
+}
+
+/// The most that one byte of a text takes in JSON: `\u0000`.
+const ESCAPED: usize = 6;
+/// The most that a number or a word takes.
+const SCALAR: usize = 32;
+/// Brackets, quotation marks, a colon and a comma.
+const SIGNS: usize = 4;
+
+/// A look at a value that nearly always stays in its line, since it is far smaller than a line may be.
+struct Stays {
+    from: usize,
+    /// What is left of the most bytes that the value may take as JSON.
+    room: usize,
+}
+
+impl Stays {
+    fn value(&mut self, value: &Value, deep: usize) -> bool {
+        match value {
+            Value::String(text) => text.len() <= self.from && self.take(ESCAPED * text.len()),
+            Value::Array(items) => deep > 0 && self.take(0) && items.iter().all(|item| self.value(item, deep - 1)),
+            Value::Object(entries) => self.object(entries, deep),
+            Value::Null | Value::Bool(_) | Value::Number(_) => self.take(SCALAR),
+        }
+    }
+
+    fn object(&mut self, entries: &Map<String, Value>, deep: usize) -> bool {
+        let mut entry = |(key, value): (&String, &Value)| {
+            key != MARK && self.take(ESCAPED * key.len()) && self.value(value, deep - 1)
+        };
+        deep > 0 && entries.iter().all(&mut entry) && self.take(0)
+    }
+
+    fn take(&mut self, bytes: usize) -> bool {
+        let left = self.room.checked_sub(bytes + SIGNS);
+        self.room = left.unwrap_or_default();
+        left.is_some()
     }
 }
 
@@ -142,30 +188,34 @@ pub(in crate::log) fn names(disk: &Disk, value: &Value, found: &mut Vec<String>)
 
 /// Puts the contents back into a value. A marker whose blob is missing or damaged stays, with `missing` added.
 pub(in crate::log) fn inflate(disk: &Disk, value: &mut Value) {
+    inflate_with(value, &|sha256| read(disk, sha256).ok());
+}
+
+/// The same, with what gives the content of a blob by its name.
+pub(in crate::log) fn inflate_with(value: &mut Value, content: &dyn Fn(&str) -> Option<Vec<u8>>) {
     if let Some((sha256, encoding)) = marker_of(value) {
-        let content = read(disk, sha256).ok();
-        let content = content.and_then(|bytes| match encoding {
+        let inner = content(sha256).and_then(|bytes| match encoding {
             Encoding::Json => serde_json::from_slice(&bytes).ok(),
             Encoding::Text => String::from_utf8(bytes).ok().map(Value::String),
         });
-        match content {
+        match inner {
             // Inner values were replaced first, so the content may have markers of its own.
-            Some(content) => {
-                *value = content;
-                inflate_within(disk, value, encoding == Encoding::Json);
+            Some(inner) => {
+                *value = inner;
+                inflate_within(value, content, encoding == Encoding::Json);
             }
             None => value["missing"] = Value::Bool(true),
         }
     } else {
-        inflate_within(disk, value, true);
+        inflate_within(value, content, true);
     }
 }
 
-fn inflate_within(disk: &Disk, value: &mut Value, may_point: bool) {
+fn inflate_within(value: &mut Value, content: &dyn Fn(&str) -> Option<Vec<u8>>, may_point: bool) {
     match value {
-        Value::Array(items) if may_point => items.iter_mut().for_each(|item| inflate(disk, item)),
+        Value::Array(items) if may_point => items.iter_mut().for_each(|item| inflate_with(item, content)),
         Value::Object(entries) if may_point && !is_from_caller(entries) => {
-            entries.values_mut().for_each(|inner| inflate(disk, inner));
+            entries.values_mut().for_each(|inner| inflate_with(inner, content));
         }
         _ => {}
     }
@@ -174,6 +224,12 @@ fn inflate_within(disk: &Disk, value: &mut Value, may_point: bool) {
 /// An object that a caller sent with the key of the markers.
 fn is_from_caller(entries: &Map<String, Value>) -> bool {
     entries.contains_key(MARK)
+}
+
+/// The content that some values have been replaced by, by its name.
+#[cfg(any(test, fuzzing))]
+pub(in crate::log) fn content_of(blobs: &[Blob], sha256: &str) -> Option<Vec<u8>> {
+    blobs.iter().find(|blob| blob.sha256 == sha256).map(|blob| blob.bytes.clone())
 }
 
 /// Whether the content of some marker is missing.
@@ -190,7 +246,12 @@ pub fn has_missing_content(value: &Value) -> bool {
 
 /// The content of a blob, verified against its name.
 pub(in crate::log) fn read(disk: &Disk, sha256: &str) -> io::Result<Vec<u8>> {
-    let bytes = zstd::decode_all(&*disk.read(&file(sha256))?)?;
+    unpacked(&disk.read(&file(sha256))?, sha256)
+}
+
+/// The content in the file of a blob with this name.
+pub(in crate::log) fn unpacked(packed: &[u8], sha256: &str) -> io::Result<Vec<u8>> {
+    let bytes = zstd::decode_all(packed)?;
     match const_hex::encode(Sha256::digest(&bytes)) == sha256 {
         true => Ok(bytes),
         false => Err(io::Error::new(io::ErrorKind::InvalidData, "its content is not what it was")),

@@ -23,6 +23,8 @@ pub enum Event {
     SegmentDropped,
     CallReceived,
     CallPlanned,
+    /// How far a list of records is while its call runs.
+    CallProgress,
     CallFinished,
     CallRefused,
     CallSettled,
@@ -34,7 +36,7 @@ pub enum Event {
 }
 
 impl Event {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 17] = [
         Self::Segment,
         Self::Start,
         Self::Mark,
@@ -44,6 +46,7 @@ impl Event {
         Self::SegmentDropped,
         Self::CallReceived,
         Self::CallPlanned,
+        Self::CallProgress,
         Self::CallFinished,
         Self::CallRefused,
         Self::CallSettled,
@@ -65,6 +68,7 @@ impl Event {
             Self::SegmentDropped => "segment.dropped",
             Self::CallReceived => "call.received",
             Self::CallPlanned => "call.planned",
+            Self::CallProgress => "call.progress",
             Self::CallFinished => "call.finished",
             Self::CallRefused => "call.refused",
             Self::CallSettled => "call.settled",

@@ -259,6 +259,12 @@ impl Disk {
 pub(in crate::log) struct Range(File);
 
 impl Range {
+    /// Parts of an open file.
+    #[cfg(any(test, fuzzing))]
+    pub(in crate::log) fn of(file: File) -> Self {
+        Self(file)
+    }
+
     pub(in crate::log) fn length(&self) -> io::Result<u64> {
         Ok(self.0.metadata()?.len())
     }

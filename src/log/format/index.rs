@@ -22,7 +22,7 @@ use super::{
 
 const FOLDER: &str = "index";
 /// Must change whenever the content of the files does.
-const VERSION: u32 = 7;
+const VERSION: u32 = 8;
 
 pub(in crate::log) fn file(segment: Segment) -> String {
     format!("{FOLDER}/{:020}.idx", segment.0)

@@ -4,6 +4,8 @@
 //! `,"crc":`, so it can be verified without a JSON parser and removed by `sed`. The content is one JSON object. It contains
 //! no newline, since JSON escapes it in texts.
 
+use std::io::Write;
+
 use serde::Serialize;
 
 use super::event::Event;
@@ -15,6 +17,8 @@ const CRC: &[u8] = b",\"crc\":\"";
 const END: &[u8] = b"\"}\n";
 const DIGITS: usize = 8;
 const EVENT: &[u8] = b",\"event\":\"";
+/// Most contents are no longer, so that they are written without moving what is there.
+const USUAL: usize = 2 << 10;
 
 /// The content of a line without its number: a JSON object whose first member is `event`.
 #[derive(Debug, Clone)]
@@ -28,8 +32,9 @@ impl Body {
             #[serde(flatten)]
             content: &'c C,
         }
+        let mut bytes = Vec::with_capacity(USUAL);
         #[expect(clippy::expect_used, reason = "every key is a text and every value a plain one")]
-        let bytes = serde_json::to_vec(&Whole { event: event.name(), content }).expect("a line that is JSON");
+        serde_json::to_writer(&mut bytes, &Whole { event: event.name(), content }).expect("a line that is JSON");
         Self(bytes)
     }
 
@@ -41,14 +46,14 @@ impl Body {
     pub(in crate::log) fn frame(&self, seq: u64, durable: u64, line: &mut Vec<u8>) {
         let start = line.len();
         line.extend_from_slice(START);
-        line.extend_from_slice(seq.to_string().as_bytes());
+        // A write into memory does not fail.
+        let _ = write!(line, "{seq}");
         line.extend_from_slice(DURABLE);
-        line.extend_from_slice(durable.to_string().as_bytes());
-        line.push(b',');
+        let _ = write!(line, "{durable},");
         line.extend_from_slice(&self.0[1..self.0.len() - 1]);
-        let crc = crc32fast::hash(&line[start..]);
+        let digits = checksum(&line[start..]);
         line.extend_from_slice(CRC);
-        line.extend_from_slice(format!("{crc:08x}").as_bytes());
+        line.extend_from_slice(&digits);
         line.extend_from_slice(END);
     }
 }
@@ -72,7 +77,7 @@ impl<'b> Line<'b> {
         let (content, tail) = bytes.split_at(checked);
         let digits = tail.strip_prefix(CRC)?.strip_suffix(END)?;
         // Compared as text, so that no other spelling of the number passes.
-        if digits != format!("{:08x}", crc32fast::hash(content)).as_bytes() {
+        if digits != checksum(content) {
             return None;
         }
         let (seq, rest) = number(rest)?;
@@ -109,6 +114,14 @@ impl<'b> Line<'b> {
         };
         last.saturating_add(1)
     }
+}
+
+/// The checksum of what stands before it in a line, as the line has it.
+fn checksum(content: &[u8]) -> [u8; DIGITS] {
+    let mut digits = [0; DIGITS];
+    // There is room for the digits of four bytes.
+    let _ = const_hex::encode_to_slice(crc32fast::hash(content).to_be_bytes(), &mut digits);
+    digits
 }
 
 fn number(bytes: &[u8]) -> Option<(u64, &[u8])> {

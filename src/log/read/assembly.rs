@@ -89,6 +89,7 @@ impl Assembly {
                 return self.complete(&met, is_live, filter, each);
             }
             Event::OperatorActed
+            | Event::CallProgress
             | Event::Segment
             | Event::Mark
             | Event::Gap

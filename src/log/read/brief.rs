@@ -17,7 +17,7 @@ use crate::log::{
     format::{
         index::{
             self,
-            columns::{Column, Columns, Head, OTHER, is_request, state_of, value},
+            columns::{Column, Columns, Head, OTHER, is_attempt, is_request, state_of, value},
             rows::Rows,
         },
         lock::is_in_use,
@@ -35,12 +35,17 @@ pub struct Brief {
     /// When it arrived, in microseconds since 1970.
     pub arrived: i64,
     pub state: CallState,
+    /// It is an attempt of a call that was queued.
+    pub is_attempt: bool,
     /// In milliseconds; `None` of a call that has no end.
     pub took: Option<f32>,
     pub route: u16,
     pub model: u16,
+    /// The client; the empty name where it is none.
+    pub client: u16,
     /// The client, or else the Odoo login.
     pub caller: u16,
+    pub hook: u16,
     pub error: u16,
     /// The place in the payload that the error names, without positions in lists.
     pub path: u16,
@@ -130,7 +135,7 @@ fn calls(columns: &dyn Columns, since: i64) -> io::Result<Vec<Brief>> {
     let numbers = |column| columns.column(column);
     let (arrived, took, states) = (numbers(Column::Arrived)?, numbers(Column::Took)?, numbers(Column::State)?);
     let (routes, models, ids) = (numbers(Column::Route)?, numbers(Column::Model)?, numbers(Column::Id)?);
-    let (clients, logins) = (numbers(Column::Client)?, numbers(Column::Login)?);
+    let (clients, logins, hooks) = (numbers(Column::Client)?, numbers(Column::Login)?, numbers(Column::Hook)?);
     let (errors, paths) = (numbers(Column::Error)?, numbers(Column::Path)?);
     let name = |names: &Cow<'_, [u8]>, call| u16::from_le_bytes(value(names, call));
     let brief = |call: u32| {
@@ -141,11 +146,14 @@ fn calls(columns: &dyn Columns, since: i64) -> io::Result<Vec<Brief>> {
             id: Uuid::from_u128(u128::from_le_bytes(value(&ids, call))),
             arrived: at,
             state: CallState::recorded(Some(state_of(state))),
+            is_attempt: is_attempt(state),
             took: Some(f32::from_le_bytes(value(&took, call))),
             route: name(&routes, call),
             model: name(&models, call),
+            client,
             // The first name is empty.
             caller: if client == 0 { name(&logins, call) } else { client },
+            hook: name(&hooks, call),
             error: name(&errors, call),
             path: name(&paths, call),
         })
@@ -168,10 +176,13 @@ impl Strays {
             id: Uuid::from_u128(call.first.row.id),
             arrived: call.ts(),
             state: call.state,
+            is_attempt: call.first.row.attempt_of.is_some(),
             took: call.took().map(|took| took as f32),
             route: self.number(call.route().name()),
             model: self.number(call.model()),
+            client: self.number(call.client()),
             caller: self.number(caller),
+            hook: self.number(call.hook()),
             error: self.number(call.error()),
             path: self.number(call.path()),
         };

@@ -1,4 +1,4 @@
-//! Follows the log: the calls that end after a position, in the order of their last lines.
+//! Follows the log: the calls that end after a position, and how far long lists are, in the order of their lines.
 
 use std::io;
 
@@ -12,6 +12,7 @@ use super::{
 use crate::log::{
     Error,
     format::{
+        event::Event,
         index::rows::Rows,
         line::Line,
         segment::{Segment, read_segment},
@@ -36,12 +37,13 @@ impl Archive {
         Ok(FollowPosition { segment, offset: whole_lines(&bytes) as u64 })
     }
 
-    /// The matching calls that have ended since, each with its last line; advances the position.
+    /// The matching calls that have ended since, each with its last line, and those that run, with each line that tells how far a
+    /// list is; advances the position.
     ///
     /// # Errors
     /// The folder of the log cannot be read.
-    pub fn ended_since(&self, position: &mut FollowPosition, filter: &Filter) -> Result<Vec<(Call, Value)>, Error> {
-        let mut ended = Vec::new();
+    pub fn told_since(&self, position: &mut FollowPosition, filter: &Filter) -> Result<Vec<(Call, Value)>, Error> {
+        let mut told = Vec::new();
         let mut segments = self.segments()?;
         segments.retain(|(segment, _)| *segment >= position.segment);
         for (segment, _) in &segments {
@@ -58,23 +60,25 @@ impl Archive {
             };
             let bytes = &bytes[..whole_lines(&bytes)];
             position.offset += bytes.len() as u64;
-            let index = Rows::of(bytes);
+            let index = Rows::with_progress(bytes);
             for row in &index.rows {
-                if !row.event.is_end() || row.carried_from.is_some() {
-                    continue;
-                }
+                let state = match row.event {
+                    _ if row.carried_from.is_some() => continue,
+                    Event::CallProgress => CallState::Running,
+                    event if event.is_end() => CallState::recorded(row.state),
+                    _ => continue,
+                };
                 let first = IndexedLine { index: &index, row, segment: *segment };
-                let state = CallState::recorded(row.state);
                 let view = View { first, last: None, planned: None, settled: None, state, repetitions: &[] };
                 let line = bytes.get(usize::try_from(row.offset).unwrap_or(usize::MAX)..).and_then(Line::at);
                 if filter.admits(&view)
                     && let Some(line) = line.and_then(|line| line.parse())
                 {
-                    ended.push((view.to_call(), line));
+                    told.push((view.to_call(), line));
                 }
             }
         }
-        Ok(ended)
+        Ok(told)
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::{io, sync::Arc};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     record::OdooCall,
@@ -158,7 +158,7 @@ fn note_names(call: &Value, secrets: &mut Secrets) {
         secrets.note_name(call[member].as_str().unwrap_or_default());
     }
     let ids = ["ids", "records"].into_iter().flat_map(|member| call[member].as_array().into_iter().flatten());
-    ids.for_each(|id| secrets.note_name(id.to_string()));
+    ids.for_each(|id| secrets.note_name(&id.to_string()));
 }
 
 /// Prepares values for lines. Cheap to clone.
@@ -173,6 +173,11 @@ impl Content {
     pub(in crate::log) fn new(patterns: &[String], blobs: Arc<Blobs>, blob_from: u64) -> Self {
         let blob_from = usize::try_from(blob_from).unwrap_or(usize::MAX);
         Self { redaction: Arc::new(Redaction::new(patterns)), blobs, blob_from }
+    }
+
+    /// Whether a line may hold the `vals` of a call as they are: nothing in them is hidden, and nothing is too large.
+    pub(in crate::log) fn may_hold(&self, vals: &Map<String, Value>) -> bool {
+        self.redaction.shows_all_of(vals) && blob::stays(vals, self.blob_from, MEMBER)
     }
 
     /// What a sender sent, as a line would have it.

@@ -10,7 +10,10 @@ use uuid::Uuid;
 use super::{
     content::Part,
     open_calls::OpenCall,
-    record::{self, Arrived, Finished, FinishedLine, PlannedLine, Received, ReceivedLine, Who, milliseconds},
+    record::{
+        self, Arrived, Finished, FinishedLine, PlannedLine, ProgressLine, Received, ReceivedLine, Vals, Who,
+        milliseconds,
+    },
     secrets::Secrets,
     told,
     writer::{Acknowledgement, Purpose},
@@ -65,7 +68,7 @@ impl Log {
         let model = short(model, MODEL);
         let mut secrets = Secrets::default();
         secrets.note_name(arrived.route.name());
-        secrets.note_name(&*model);
+        secrets.note_name(&model);
         let (vals, sent) = if kept == Kept::Nothing {
             (None, None)
         } else {
@@ -83,8 +86,14 @@ impl Log {
                     Some(sent)
                 }
             };
-            let vals = Part::vals(&model, Value::Object(vals));
-            let [vals] = self.prepare([vals], &mut secrets, Purpose::Announce).await?;
+            let vals = match vals {
+                Cow::Borrowed(vals) if self.inner.content.may_hold(vals) => Vals::Lent(vals),
+                vals => {
+                    let vals = Part::vals(&model, Value::Object(vals.into_owned()));
+                    let [vals] = self.prepare([vals], &mut secrets, Purpose::Announce).await?;
+                    Vals::Own(vals)
+                }
+            };
             (Some(vals), sent)
         };
         let ts = Timestamp::now();
@@ -249,6 +258,25 @@ impl Entry {
         self.log.writer().submit(Body::new(Event::CallPlanned, &line), Purpose::Record).await.map(|_| ())
     }
 
+    /// Records that so many of a list of records have been written and so many have not. The line is queued, and not waited for.
+    ///
+    /// # Errors
+    /// The log has failed or has been closed.
+    pub async fn progress(&self, written: usize, failed: usize, of: usize) -> Result<(), Error> {
+        let failures = if failed > 0 { format!(", {} failed", grouped(failed)) } else { String::new() };
+        let line = ProgressLine {
+            ts: Timestamp::now(),
+            arrived: &self.arrived,
+            model: &self.model,
+            who: &self.who,
+            message: format!("{} of {} records written{failures}", grouped(written), grouped(of)),
+            written,
+            failed,
+            of,
+        };
+        self.log.writer().submit(Body::new(Event::CallProgress, &line), Purpose::Record).await.map(|_| ())
+    }
+
     /// Records the end of the call; returns once it is durable.
     ///
     /// # Errors
@@ -269,6 +297,13 @@ impl Entry {
         let event = if received.is_some() { Event::CallFinished } else { Event::CallRefused };
         self.log.record(Body::new(event, &line)).await
     }
+}
+
+/// A number with commas between thousands.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy);
+    groups.collect::<Vec<_>>().join(",")
 }
 
 /// The answer to a search, with the number of rows instead of the rows.
@@ -329,7 +364,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let log = log(folder.path(), "min_free = \"1 B\"");
         let vals = json!({"payload": {"password": "s3cret-payload"}}).as_object().cloned().unwrap();
-        let received = Received { model: "res.users", vals, sent: None, who: Who::default() };
+        let received = Received { model: "res.users", vals: Cow::Owned(vals), sent: None, who: Who::default() };
         let mut entry = log.receive(arrived(), received, Instant::now()).await.unwrap();
         entry.note_credential("s3cret-credential".into());
         assert!(entry.has_hidden());
@@ -337,11 +372,16 @@ mod tests {
         assert!(shown.contains("res.users") && !shown.contains("s3cret"), "{shown}");
     }
 
+    #[test]
+    fn thousands_are_set_apart() {
+        assert_eq!([0, 999, 1_000, 12_345_678].map(grouped), ["0", "999", "1,000", "12,345,678"]);
+    }
+
     #[tokio::test]
     async fn a_call_that_the_log_cannot_take_is_told_when_it_is_waited_for_and_ends_as_refused() {
         let folder = tempfile::tempdir().unwrap();
         let log = log(folder.path(), "min_free = \"1 EiB\"");
-        let received = Received { model: "res.partner", vals: Map::new(), sent: None, who: Who::default() };
+        let received = Received { model: "res.partner", vals: Cow::Owned(Map::new()), sent: None, who: Who::default() };
         let mut entry = log.receive(arrived(), received, Instant::now()).await.unwrap();
         for _ in 0..2 {
             assert!(matches!(entry.announced().await, Err(Error::Full { .. })));

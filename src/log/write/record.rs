@@ -3,6 +3,7 @@
 //! Every value that a caller or Odoo sent passes [`super::content`] before it reaches a line.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeSet, HashSet},
     fmt,
     net::IpAddr,
@@ -51,7 +52,8 @@ pub struct Arrived {
 #[derive(Clone)]
 pub struct Received<'c> {
     pub model: &'c str,
-    pub vals: Map<String, Value>,
+    /// Lent where the call goes on with them: they are copied only where the line must not hold them as they are.
+    pub vals: Cow<'c, Map<String, Value>>,
     /// What the sender of a hook sent and the template turned into `vals`. These are empty where the template failed or has
     /// not been run.
     pub sent: Option<Value>,
@@ -189,9 +191,19 @@ pub(in crate::log) struct ReceivedLine<'r> {
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub redacted: &'r BTreeSet<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub vals: Option<Value>,
+    pub vals: Option<Vals<'r>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sent: Option<Value>,
+}
+
+/// What is asked, as a line holds it.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(in crate::log) enum Vals<'r> {
+    /// Redacted, with markers in the place of what is large.
+    Own(Value),
+    /// The call's own, in which there is nothing of that.
+    Lent(&'r Map<String, Value>),
 }
 
 /// `call.planned`: the Odoo calls that are about to be made.
@@ -202,6 +214,22 @@ pub(in crate::log) struct PlannedLine<'r> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub caller: Option<&'r Caller>,
     pub plan: Value,
+}
+
+/// `call.progress`: how far a list of records is. It has what readers select calls by.
+#[derive(Serialize)]
+pub(in crate::log) struct ProgressLine<'r> {
+    pub ts: Timestamp,
+    #[serde(flatten)]
+    pub arrived: &'r Arrived,
+    pub model: &'r str,
+    #[serde(flatten)]
+    pub who: &'r Who,
+    pub message: String,
+    pub written: usize,
+    #[serde(skip_serializing_if = "is_none")]
+    pub failed: usize,
+    pub of: usize,
 }
 
 /// `call.finished`, and `call.refused` of a call that was never received.
@@ -309,8 +337,12 @@ mod tests {
         let finished =
             Finished { state: State::Failed, result, error: Some("access_error"), message, warnings: 0, detail, odoo };
         let vals = json!({"payload": {"password": "s3cret"}}).as_object().cloned().unwrap();
-        let received =
-            Received { model: "res.users", vals, sent: Some(json!({"token": "s3cret"})), who: Who::default() };
+        let received = Received {
+            model: "res.users",
+            vals: Cow::Owned(vals),
+            sent: Some(json!({"token": "s3cret"})),
+            who: Who::default(),
+        };
         let shown = format!("{finished:?} {received:?}");
         assert!(shown.contains("res.users") && shown.contains("access_error"), "{shown}");
         assert!(!shown.contains("s3cret"), "{shown}");

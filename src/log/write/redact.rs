@@ -8,7 +8,7 @@
 //! [`super::secrets`].
 
 use aho_corasick::AhoCorasick;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::secrets::{HIDDEN, Secrets};
 use crate::literal;
@@ -84,6 +84,34 @@ impl Redaction {
         }
     }
 
+    /// Whether surely nothing would be hidden in the `vals` of a call on any model: a look at the keys, which says no where it is
+    /// not sure. So a line may hold them as they are.
+    pub(in crate::log) fn shows_all_of(&self, vals: &Map<String, Value>) -> bool {
+        vals.iter().all(|(key, value)| {
+            let is_text_of_domain = key == "search_domain" && value.is_string();
+            !is_text_of_domain && self.surely_shows(key) && self.shows_all_within(value)
+        })
+    }
+
+    fn shows_all_within(&self, value: &Value) -> bool {
+        match value {
+            Value::Array(items) => {
+                let is_shown_condition = match &items[..] {
+                    [Value::String(key), Value::String(_), _] => self.surely_shows(key),
+                    _ => true,
+                };
+                is_shown_condition && items.iter().all(|item| self.shows_all_within(item))
+            }
+            Value::Object(entries) => self.shows_all_of(entries),
+            _ => true,
+        }
+    }
+
+    /// Whether no pattern can match a path that ends with this key.
+    fn surely_shows(&self, key: &str) -> bool {
+        key.is_ascii() && self.hints.as_ref().is_some_and(|hints| !hints.is_match(key))
+    }
+
     /// What a sender sent in its own format.
     pub(in crate::log) fn hide_sent(&self, sent: &mut Value, secrets: &mut Secrets) {
         Walk { redaction: self, model: "", secrets, through: Through::Sent }.below(sent, &mut Vec::new());
@@ -153,7 +181,7 @@ impl Redaction {
 
     /// The whole path of a key, if its value is secret.
     fn secret_path(&self, model: &str, path: &[&str], key: &str) -> Option<Vec<String>> {
-        if key.is_ascii() && self.hints.as_ref().is_some_and(|hints| !hints.is_match(key)) {
+        if self.surely_shows(key) {
             return None;
         }
         let path = whole(path, key);

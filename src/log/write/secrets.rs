@@ -6,12 +6,14 @@
 //! under a field of a model that the call touched, and names and ids in a sentence stay.
 
 use std::{
+    cell::OnceCell,
     collections::{BTreeMap, BTreeSet, HashSet},
     fmt,
     sync::Arc,
 };
 
 use aho_corasick::{AhoCorasick, MatchKind};
+use memchr::memmem;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
@@ -23,6 +25,9 @@ use crate::{
 pub(in crate::log) const HIDDEN: &str = "***";
 /// A shorter text may occur in a sentence for other reasons.
 const MASKED_FROM: usize = 4;
+/// So few texts are looked for one after another, which costs less than to prepare a search for all. Most calls have one, their
+/// credential, and no sentence has it.
+const FEW: usize = 8;
 /// The number of paths that are recorded, since callers choose them.
 const PATHS: usize = 100;
 
@@ -54,8 +59,10 @@ impl Secrets {
     }
 
     /// Registers a model, a method or an id, which is not masked.
-    pub(in crate::log) fn note_name(&mut self, name: impl Into<String>) {
-        self.names.insert(name.into());
+    pub(in crate::log) fn note_name(&mut self, name: &str) {
+        if !self.names.contains(name) {
+            self.names.insert(name.to_owned());
+        }
     }
 
     pub(in crate::log) fn note_sender(&mut self) {
@@ -112,20 +119,14 @@ impl Secrets {
         hide_texts(value, texts);
     }
 
-    /// The masking of sentences, which searches for all texts in one pass.
+    /// The masking of sentences.
     pub(in crate::log) fn sentences(&self) -> Sentences<'_> {
         let is_known = |key: &str| self.is_of_sender || self.schemas.iter().any(|schema| schema.field(key).is_some());
         let hidden = self.texts.iter().filter(|(key, _)| is_known(key)).flat_map(|(_, texts)| texts);
         let credential = self.credential.as_ref().map(ExposeSecret::expose_secret);
         let credential = credential.filter(|secret| secret.len() >= MASKED_FROM);
-        let mut hidden = hidden.map(String::as_str).chain(credential).peekable();
-        // The longest match first, so that no text leaves its end behind. A set that is too large to search for is not
-        // masked.
-        let searcher = hidden.peek().is_some().then(|| {
-            let kind = MatchKind::LeftmostLongest;
-            AhoCorasick::builder().match_kind(kind).build(hidden).ok()
-        });
-        Sentences { searcher: searcher.flatten(), secrets: self }
+        let hidden = hidden.map(String::as_str).chain(credential).collect();
+        Sentences { hidden, searcher: OnceCell::new(), secrets: self }
     }
 
     fn is_name(&self, word: &str) -> bool {
@@ -158,7 +159,9 @@ fn hide_texts(value: &mut Value, texts: &BTreeSet<String>) {
 
 /// Masks sentences.
 pub(in crate::log) struct Sentences<'s> {
-    searcher: Option<AhoCorasick>,
+    hidden: Vec<&'s str>,
+    /// Searches for all of them in one pass; made where a sentence may have one of them.
+    searcher: OnceCell<Option<AhoCorasick>>,
     secrets: &'s Secrets,
 }
 
@@ -166,7 +169,7 @@ impl Sentences<'_> {
     /// Masks redacted texts and texts in the form of a key in a sentence. Other values stay as they are.
     pub(in crate::log) fn mask(&self, sentence: &mut Value) {
         let Value::String(text) = sentence else { return };
-        if let Some(searcher) = self.searcher.as_ref().filter(|searcher| searcher.is_match(text.as_str())) {
+        if let Some(searcher) = self.searcher(text).filter(|searcher| searcher.is_match(text.as_str())) {
             let mut masked = String::new();
             searcher.replace_all_with(text, &mut masked, |found, said, masked| {
                 let is_named = self.is_named(text, found.start(), found.end());
@@ -178,6 +181,20 @@ impl Sentences<'_> {
         if let std::borrow::Cow::Owned(masked) = mask_keys(text) {
             *text = masked;
         }
+    }
+
+    /// The search for all texts, where this one may have one of them.
+    fn searcher(&self, text: &str) -> Option<&AhoCorasick> {
+        let has_one = || self.hidden.iter().any(|hidden| memmem::find(text.as_bytes(), hidden.as_bytes()).is_some());
+        if self.hidden.len() <= FEW && !has_one() {
+            return None;
+        }
+        let searcher = self.searcher.get_or_init(|| {
+            // The longest match first, so that no text leaves its end behind. A set that is too large to search for is not
+            // masked.
+            AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&self.hidden).ok()
+        });
+        searcher.as_ref()
     }
 
     /// Whether the match is, or lies within, an id or the name of a model, method or field.

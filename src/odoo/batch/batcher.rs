@@ -32,7 +32,10 @@ use tokio::{
 use self::key_queue::{KeyQueue, Limits, Ready};
 use crate::{
     config,
-    odoo::model::error::{Error, Queue},
+    odoo::{
+        model::error::{Error, Queue},
+        transport::concurrency_limit::UpstreamLimit,
+    },
 };
 
 /// A batch holds no more jobs than Odoo has lately done in this part of the request time-out, so that many slow jobs do not
@@ -65,8 +68,8 @@ pub(in crate::odoo) trait BatchKind: 'static {
 pub(in crate::odoo) struct Batcher<K: BatchKind> {
     queues: DashMap<K::Key, KeyQueue<K>>,
     tickets: AtomicU64,
-    /// The number of concurrent batches per key: half of the concurrency limit.
-    max_concurrent: usize,
+    /// Half of its permits is the number of concurrent batches per key.
+    limit: Arc<UpstreamLimit>,
     max_size: usize,
     /// How long a batch should take at most.
     max_duration: Duration,
@@ -129,11 +132,11 @@ pub(in crate::odoo) struct Followers<K: BatchKind> {
 }
 
 impl<K: BatchKind> Batcher<K> {
-    pub(in crate::odoo) fn build(config: &config::Upstream) -> Arc<Self> {
+    pub(in crate::odoo) fn build(config: &config::Upstream, limit: &Arc<UpstreamLimit>) -> Arc<Self> {
         Arc::new(Self {
             queues: DashMap::new(),
             tickets: AtomicU64::new(0),
-            max_concurrent: usize::from(config.max_in_flight.get()).div_ceil(2),
+            limit: limit.clone(),
             max_size: usize::from(config.batch_max.get()),
             max_duration: config.timeout / PART_OF_TIMEOUT,
             max_waiting: config.queue,
@@ -241,7 +244,7 @@ impl<K: BatchKind> Batcher<K> {
     fn limits(&self, queue: &KeyQueue<K>) -> Limits {
         let affordable = self.max_duration.as_nanos() / queue.time_per_job.as_nanos().max(1);
         let max_size = self.max_size.min(usize::try_from(affordable).unwrap_or(usize::MAX));
-        Limits { max_concurrent: self.max_concurrent, max_size }
+        Limits { max_concurrent: self.limit.permits().div_ceil(2), max_size }
     }
 
     /// The batch of these jobs, and the channel to its leader.
@@ -258,7 +261,11 @@ impl<K: BatchKind> Batcher<K> {
     fn end(self: &Arc<Self>, ended: &Slot<K>) {
         let Entry::Occupied(mut entry) = self.queues.entry(ended.key.clone()) else { return };
         let queue = entry.get_mut();
-        queue.end(ended.jobs, ended.size, ended.since.elapsed());
+        let (limits, took) = (self.limits(queue), ended.since.elapsed());
+        if ended.jobs > 1 && queue.is_full(limits) {
+            self.limit.hold_back(took);
+        }
+        queue.end(ended.jobs, ended.size, took);
         let limits = self.limits(queue);
         let ready = queue.after_end(limits);
         if !queue.is_worth_keeping() {

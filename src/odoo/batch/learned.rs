@@ -12,6 +12,9 @@ pub(in crate::odoo) type UserModel = (i64, String);
 
 /// How long it is remembered whether a user can read its own records: rights change.
 const READERS_FRESH: Duration = Duration::from_secs(60);
+/// How long new records of a model are created and read by two RPCs, once one RPC for both has failed: it may have failed for what
+/// the records were.
+const APART_FOR: Duration = Duration::from_secs(600);
 const MAX_ENTRIES: u64 = 10_000;
 
 #[derive(Debug)]
@@ -22,6 +25,8 @@ pub(in crate::odoo) struct Learned {
     can_read_own: Cache<UserModel, bool>,
     /// Whether the model has always returned the ids of new records in the order of the records.
     returns_in_order: Cache<String, bool>,
+    /// One RPC that creates several records of the model and reads them has failed.
+    read_apart: Cache<String, ()>,
 }
 
 impl Learned {
@@ -30,6 +35,7 @@ impl Learned {
             unbatched: Cache::new(MAX_ENTRIES),
             can_read_own: Cache::builder().max_capacity(MAX_ENTRIES).time_to_live(READERS_FRESH).build(),
             returns_in_order: Cache::new(MAX_ENTRIES),
+            read_apart: Cache::builder().max_capacity(MAX_ENTRIES).time_to_live(APART_FOR).build(),
         }
     }
 
@@ -51,6 +57,20 @@ impl Learned {
         self.can_read_own.insert(key, can_read).await;
     }
 
+    /// Forgets whether the user can read the records that it creates.
+    pub(in crate::odoo) async fn doubt_reader(&self, key: &UserModel) {
+        self.can_read_own.invalidate(key).await;
+    }
+
+    /// Whether new records of the model are created and read by two RPCs.
+    pub(in crate::odoo) fn is_read_apart(&self, model: &str) -> bool {
+        self.read_apart.contains_key(model)
+    }
+
+    pub(in crate::odoo) async fn read_apart(&self, model: &str) {
+        self.read_apart.insert(model.to_owned(), ()).await;
+    }
+
     /// Whether the model is known to return ids in the order of the records.
     pub(in crate::odoo) async fn returns_in_order(&self, model: &str) -> bool {
         self.returns_in_order.get(model).await == Some(true)
@@ -67,6 +87,7 @@ impl Learned {
         self.unbatched.invalidate_all();
         self.can_read_own.invalidate_all();
         self.returns_in_order.invalidate_all();
+        self.read_apart.invalidate_all();
     }
 }
 
@@ -91,10 +112,12 @@ mod tests {
         learned.stop_batching(key()).await;
         learned.note_reader(key(), true).await;
         learned.note_order("m", true).await;
+        learned.read_apart("m").await;
         learned.forget_all();
         let left =
             (learned.is_unbatched(&key()), learned.can_read_own(&key()).await, learned.returns_in_order("m").await);
         assert_eq!(left, (false, None, false));
+        assert!(!learned.is_read_apart("m"));
     }
 
     #[tokio::test]

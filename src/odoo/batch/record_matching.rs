@@ -3,7 +3,7 @@
 //! A match value is a value that was sent for a stored text, integer or many2one, normalized so that it does not depend on what
 //! Odoo and its modules most often change: case, spaces and punctuation.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
@@ -72,16 +72,15 @@ pub(in crate::odoo) fn match_records(
     rows: &[Value],
     fields: &[String],
 ) -> Vec<Option<i64>> {
-    let row_of = |id: &i64| rows.iter().find(|row| row["id"].as_i64() == Some(*id)).unwrap_or(&Value::Null);
-    let rows: Vec<&Value> = ids.iter().map(row_of).collect();
+    let by_id: HashMap<i64, &Value> = rows.iter().filter_map(|row| Some((row["id"].as_i64()?, row))).collect();
+    let rows: Vec<&Value> = ids.iter().map(|id| by_id.get(id).copied().unwrap_or(&Value::Null)).collect();
+    // Nearly always. What follows compares each record with each row.
+    if match_values.iter().zip(&rows).all(|(own, row)| own.matches(row, fields)) {
+        return ids.iter().copied().map(Some).collect();
+    }
     let candidates =
         |own: &MatchValues| (0..rows.len()).filter(|&at| own.matches(rows[at], fields)).collect::<Vec<_>>();
     let candidates: Vec<Vec<usize>> = match_values.iter().map(candidates).collect();
-    let in_order: Vec<bool> = candidates.iter().enumerate().map(|(own, fitting)| fitting.contains(&own)).collect();
-    let strays = in_order.iter().filter(|fits| !**fits).count();
-    if strays == 0 {
-        return ids.iter().copied().map(Some).collect();
-    }
     let is_only_one = |own: usize, at: usize| {
         candidates[own] == [at] && (0..match_values.len()).all(|other| other == own || !candidates[other].contains(&at))
     };

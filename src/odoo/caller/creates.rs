@@ -27,6 +27,9 @@ use crate::{
     policy::Touch,
 };
 
+/// The first version with an RPC that creates records and reads them.
+const CREATES_AND_READS: u16 = 17;
+
 impl Caller {
     /// Makes one RPC. The creation of a single record may share one `create` with those of other calls; every other RPC is sent
     /// as it is. The result is that of the RPC alone: for a create, a list of one id.
@@ -106,7 +109,8 @@ impl Caller {
         let is_readable = |name: &str, _: &Field| self.policy.decide(Touch::Read { model, field: name }).is_ok();
         let match_values: Vec<MatchValues> =
             records.iter().map(|values| MatchValues::of(values, &schema, is_readable)).collect();
-        let assigned = self.tell_apart(model, &match_values, &ids).await.transpose()?;
+        let fields = record_matching::distinguishing_fields(&match_values);
+        let assigned = self.tell_apart(model, &match_values, &fields, &ids, None).await.transpose()?;
         Ok(assigned.and_then(|assigned| assigned.into_iter().collect()))
     }
 
@@ -141,7 +145,14 @@ impl Caller {
         let (values, match_values): (Vec<Value>, Vec<MatchValues>) =
             jobs.into_iter().map(|job| (job.values, job.match_values)).unzip();
         let batch_size = match_values.len();
-        let all = Rpc { context: rpc.context.clone(), ..Rpc::create(&rpc.model, values) };
+        let fields = record_matching::distinguishing_fields(&match_values);
+        // One RPC where there is one for both: reading them afterwards costs Odoo another request.
+        let are_read = !fields.is_empty() && self.creates_and_reads(batching, &rpc.model);
+        let create = match are_read {
+            true => Rpc::create_and_read(&rpc.model, values, &fields),
+            false => Rpc::create(&rpc.model, values),
+        };
+        let all = Rpc { context: rpc.context.clone(), ..create };
         let started = Instant::now();
         followers.begin();
         let outcome = self.send_batch(rpc, &all, batch_size).await;
@@ -151,15 +162,20 @@ impl Caller {
         let created = match outcome {
             Ok(answer) => {
                 self.has_begun.store(true, Relaxed);
-                self.assign(batching, &rpc.model, &match_values, all.written(&answer)).await
+                let ids = all.written(&answer);
+                let rows = are_read.then_some(answer);
+                self.assign(batching, &rpc.model, &match_values, &fields, ids, rows).await
             }
             Err(error) if self.is_own_deadline(&error) => {
                 followers.rejoin();
                 return self.note_created(rpc, batch_size, started, Err(error));
             }
             Err(error) if error.retry() == Retry::Unsafe || !error.splits_batch() => vec![Err(error); batch_size],
-            Err(_) => {
+            Err(error) => {
                 followers.answer((1..batch_size).map(|_| None));
+                if are_read {
+                    self.note_refused_reading(batching, &rpc.model, &error).await;
+                }
                 // It is not known whose record Odoo refused, and its message is not for the others.
                 let mut refused = shown(rpc, batch_size);
                 refused["refused"] = json!(true);
@@ -192,16 +208,35 @@ impl Caller {
         }
     }
 
-    /// The id of each record of a batch.
+    /// Whether the new records of a batch are read by the RPC that creates them.
+    fn creates_and_reads(&self, batching: &Batching, model: &str) -> bool {
+        let version = self.odoo.endpoint.known_release().map(|release| release.major);
+        version.is_some_and(|version| version >= CREATES_AND_READS) && !batching.learned.is_read_apart(model)
+    }
+
+    /// Notes what a refusal may mean where records were to be created and read by one RPC: the user may have lost the right to read
+    /// them, or a module's own `web_save` takes no list.
+    async fn note_refused_reading(&self, batching: &Batching, model: &str, error: &Error) {
+        let Error::Fault(fault) = error else { return };
+        if fault.is_access_error() {
+            batching.learned.doubt_reader(&self.with_model(model)).await;
+        } else if fault.is_of_python() {
+            batching.learned.read_apart(model).await;
+        }
+    }
+
+    /// The id of each record of a batch. `rows` are the records, where they have been read already.
     async fn assign(
         &self,
         batching: &Batching,
         model: &str,
         match_values: &[MatchValues],
+        fields: &[String],
         ids: Vec<i64>,
+        rows: Option<Value>,
     ) -> Vec<Result<i64, Error>> {
         let in_order = || ids.iter().copied().map(Some).collect::<Vec<_>>();
-        let assigned = match self.tell_apart(model, match_values, &ids).await {
+        let assigned = match self.tell_apart(model, match_values, fields, &ids, rows).await {
             Some(Ok(assigned)) => {
                 batching.learned.note_order(model, assigned == in_order()).await;
                 assigned
@@ -225,24 +260,30 @@ impl Caller {
         &self,
         model: &str,
         match_values: &[MatchValues],
+        fields: &[String],
         ids: &[i64],
+        rows: Option<Value>,
     ) -> Option<Result<Vec<Option<i64>>, Error>> {
         if ids.len() != match_values.len() {
             return None;
         }
-        let fields = record_matching::distinguishing_fields(match_values);
         if fields.is_empty() {
             // The records are all equal.
             return Some(Ok(ids.iter().copied().map(Some).collect()));
         }
-        let mut read = Rpc::read(model, ids.to_vec(), json!(fields));
-        // Many2ones as ids alone: their names cost Odoo a query each.
-        read.kwargs.insert("load".to_owned(), json!(""));
-        let rows = match self.call_again(&read).await {
-            Ok(rows) => rows,
-            Err(error) => return Some(Err(error)),
+        let rows = match rows {
+            Some(rows) => rows,
+            None => {
+                let mut read = Rpc::read(model, ids.to_vec(), json!(fields));
+                // Many2ones as ids alone: their names cost Odoo a query each.
+                read.kwargs.insert("load".to_owned(), json!(""));
+                match self.call_again(&read).await {
+                    Ok(rows) => rows,
+                    Err(error) => return Some(Err(error)),
+                }
+            }
         };
-        Some(Ok(record_matching::match_records(match_values, ids, rows.as_array()?, &fields)))
+        Some(Ok(record_matching::match_records(match_values, ids, rows.as_array()?, fields)))
     }
 
     /// Records the outcome in this call's trace, and returns it in the form of `create`.

@@ -29,10 +29,11 @@ impl Caller {
         // The cached schema may come from a caller with another policy.
         self.policy.decide(Touch::Model(model))?;
         let (viewer, until) = (self.viewer(), self.options().until);
-        let schema = self.odoo.schemas.get_or_fetch(viewer, model, until, || self.fetch_schema(model)).await?;
-        if schema.is_older_than(DOUBTLESS) {
+        let known = self.odoo.schemas.get_or_fetch(viewer, model, until, || self.fetch_schema(model)).await?;
+        if known.is_older_than(DOUBTLESS) {
             self.cached_schemas_used.lock().push(model.to_owned());
         }
+        let schema = known.schema;
         let mut read = self.schemas_read.lock();
         read.retain(|known| known.model != model);
         read.push(schema.clone());
@@ -44,13 +45,13 @@ impl Caller {
         Viewer::of(&self.access.credential, self.identity().uid)
     }
 
-    async fn fetch_schema(&self, model: &str) -> Result<Arc<Schema>, Error> {
+    async fn fetch_schema(&self, model: &str) -> Result<Schema, Error> {
         let fields = self.call(&Rpc::fields_get(model, &schema::ATTRIBUTES)).await?;
         let fields: HashMap<String, Value> = serde_json::from_value(fields).map_err(|error| Error::NoAnswer {
             effect: Effect::Read,
             why: Why::Garbled(format!("fields_get of {model}: {error}")),
         })?;
-        Ok(Arc::new(Schema::new(model, fields)))
+        Ok(Schema::new(model, fields))
     }
 
     /// The schemas that this call has read so far, from Odoo or from the cache.

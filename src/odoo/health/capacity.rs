@@ -43,6 +43,7 @@ impl Health {
                 class: RequestClass::Probe,
                 until: Instant::now() + within,
                 origin: Origin::default(),
+                work: None,
             };
             Release::ask(&endpoint.transport, endpoint.choice, &endpoint.database, options).await.is_ok()
         };

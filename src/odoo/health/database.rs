@@ -39,7 +39,7 @@ impl Health {
 
     async fn ask_for_database(&self, until: Instant) -> Result<Option<bool>, Error> {
         let (transport, database) = (&self.endpoint.transport, &*self.endpoint.database);
-        let options = RequestOptions { class: RequestClass::Probe, until, origin: Origin::default() };
+        let options = RequestOptions { class: RequestClass::Probe, until, origin: Origin::default(), work: None };
         if self.endpoint.version(until).await? < JSON2_SINCE {
             let exists = json_rpc::database_exists(transport, database, options).await;
             // The service may not be reachable from here.

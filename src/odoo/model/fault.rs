@@ -61,6 +61,12 @@ impl Fault {
                 let first = self.message.lines().next().unwrap_or_default().trim();
                 format!("the database refused it with {class}: {first}; the log has its traceback").into()
             }
+            // `raise UserError('')` of a module.
+            _ if self.message.trim().is_empty() => format!(
+                "Odoo refused it with {}, without a message",
+                if class.is_empty() { "an exception" } else { class }
+            )
+            .into(),
             _ => Cow::Borrowed(&self.message),
         }
     }
@@ -107,6 +113,11 @@ impl Fault {
     /// The user lacks the right to the model, a field or a record.
     pub fn is_access_error(&self) -> bool {
         self.kind() == FaultKind::AccessError
+    }
+
+    /// An exception of Python itself: a method was given what it does not expect, and no model refused anything for people.
+    pub(in crate::odoo) fn is_of_python(&self) -> bool {
+        self.name.starts_with("builtins.")
     }
 
     /// Of a call that asks for what an external id names: there is no such id. Odoo 14-19 raise a ValueError there alone.
@@ -285,6 +296,8 @@ mod tests {
              the log has its traceback"
         );
         assert_eq!(sentence("odoo.exceptions.UserError", "No."), "No.");
+        assert_eq!(sentence("odoo.exceptions.UserError", " "), "Odoo refused it with UserError, without a message");
+        assert_eq!(sentence("", ""), "Odoo refused it with an exception, without a message");
     }
 
     fn attribute_error(debug: &str) -> Fault {

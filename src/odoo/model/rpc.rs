@@ -3,7 +3,7 @@
 //! Arguments have both a position and a name: `call_kw` takes them by position, which is the same in every version (names changed
 //! between 14 and 19), JSON-2 takes them by name.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use serde_json::{Map, Value, json};
 
@@ -177,6 +177,17 @@ impl Rpc {
         Self::new(model, "web_save", Effect::Write, Some(ids), args)
     }
 
+    /// New records in one transaction, with some of their fields read back within it (Odoo 17 and later): `[{"id", …}]`. Many2ones are
+    /// read as ids.
+    ///
+    /// `web_save` passes its values on to `create`, which takes a list (17-19). The web client gives it one record alone, so that a
+    /// module's own `web_save` may take no list.
+    pub(in crate::odoo) fn create_and_read(model: &str, records: Vec<Value>, fields: &[String]) -> Self {
+        let specification: Map<String, Value> = fields.iter().map(|field| (field.clone(), json!({}))).collect();
+        let args = vec![("vals", Value::Array(records)), ("specification", Value::Object(specification))];
+        Self::new(model, "web_save", Effect::Write, Some(Vec::new()), args)
+    }
+
     /// To each record its own values, in one transaction (Odoo 19 and later): `[{"id"}]`.
     pub fn web_save_multi(model: &str, ids: Vec<i64>, records: Vec<Value>) -> Self {
         let args = vec![("vals_list", Value::Array(records)), ("specification", json!({}))];
@@ -262,9 +273,12 @@ impl Rpc {
 
     /// The RPC as it is shown to people: long texts are shortened, empty arguments omitted.
     pub fn render(&self) -> Value {
-        let mut shown = json!({"model": self.model, "method": self.method});
+        // With room for what the log adds.
+        let mut shown = Map::with_capacity(8);
+        shown.insert("model".to_owned(), json!(self.model));
+        shown.insert("method".to_owned(), json!(self.method));
         if let Some(ids) = &self.ids {
-            shown["ids"] = json!(ids);
+            shown.insert("ids".to_owned(), json!(ids));
         }
         let mut room = SHOWN_VALUES;
         let args = self.args.iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (*name, value));
@@ -272,12 +286,12 @@ impl Rpc {
         let args: Map<String, Value> =
             args.map(|(name, value)| (name.to_owned(), shortened(value, &mut room))).collect();
         if !args.is_empty() {
-            shown["args"] = Value::Object(args);
+            shown.insert("args".to_owned(), Value::Object(args));
         }
         if !self.context.is_empty() {
-            shown["context"] = Value::Object(self.context.clone());
+            shown.insert("context".to_owned(), Value::Object(self.context.clone()));
         }
-        shown
+        Value::Object(shown)
     }
 
     /// Whether it creates records, and answers their ids: `create`, or `web_save` on no records.
@@ -303,9 +317,11 @@ impl Rpc {
 
     /// Everything that is sent, as a text: RPCs with equal keys are the same for one user.
     #[expect(clippy::expect_used, reason = "texts, numbers and JSON values can always be written as JSON")]
-    pub(in crate::odoo) fn sharing_key(&self) -> String {
+    pub(in crate::odoo) fn sharing_key(&self) -> Arc<[u8]> {
         let Self { model, method, ids, args, kwargs, context, effect: _, repeatable: _, reach: _ } = self;
-        serde_json::to_string(&(model, method, ids, args, kwargs, context)).expect("JSON values")
+        let mut key = Vec::with_capacity(256);
+        serde_json::to_writer(&mut key, &(model, method, ids, args, kwargs, context)).expect("JSON values");
+        key.into()
     }
 }
 
@@ -323,7 +339,7 @@ fn shortened(value: &Value, room: &mut usize) -> Value {
             None => value.clone(),
         },
         Value::Array(items) => {
-            let mut shown = Vec::new();
+            let mut shown = Vec::with_capacity(items.len().min(*room + 1));
             for (number, item) in items.iter().enumerate() {
                 if *room == 0 {
                     shown.push(json!(format!("… ({} more)", items.len() - number)));
@@ -334,7 +350,7 @@ fn shortened(value: &Value, room: &mut usize) -> Value {
             Value::Array(shown)
         }
         Value::Object(entries) => {
-            let mut shown = Map::new();
+            let mut shown = Map::with_capacity(entries.len().min(*room + 1));
             for (number, (key, value)) in entries.iter().enumerate() {
                 if *room == 0 {
                     shown.insert("…".to_owned(), json!(format!("{} more", entries.len() - number)));

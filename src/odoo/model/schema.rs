@@ -7,8 +7,8 @@ mod described;
 
 use std::{
     collections::HashMap,
+    hash::{BuildHasher, RandomState},
     sync::Arc,
-    time::{Duration, Instant},
 };
 
 use serde::Deserialize;
@@ -18,15 +18,14 @@ pub(in crate::odoo) use self::described::ATTRIBUTES;
 use self::described::{Described, bonds};
 
 /// The fields of one model, as one user sees them.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Schema {
     pub model: String,
     fields: HashMap<String, Field>,
-    read_at: Instant,
 }
 
 /// A field, as far as planning needs to know it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Field {
     pub kind: Kind,
     /// The value that `read` gives is the value that `search` compares: true for stored fields and plain copies of them.
@@ -50,7 +49,7 @@ pub struct Field {
 }
 
 /// Fields of a record that users define in another record (Odoo 16 and later).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Properties {
     /// The values; with the location of the definitions, where `fields_get` names it.
     Values(Option<DefinitionField>),
@@ -59,14 +58,14 @@ pub enum Properties {
 }
 
 /// The location of definitions: a field of the record that a many2one of the same record leads to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct DefinitionField {
     pub link: String,
     pub field: String,
 }
 
 /// How closely a many2one binds the record that it leads to. `fields_get` does not tell, but the other fields show it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Bond {
     #[default]
     Loose,
@@ -84,7 +83,7 @@ pub enum Bond {
 /// A field that is computed without an inverse is readonly unless its definition says otherwise. One with an inverse that is
 /// readonly all the same cannot be distinguished from it: the stored `account.move.amount_total` is the only one of some 7,600
 /// fields in Odoo 19, and one of three in 14. A field that can be edited in a form and is not stored is not recognised either.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kept {
     Yes,
     /// Stored and computed: a new record gets the computed value; in an existing record the sent value stays until the next
@@ -95,7 +94,7 @@ pub enum Kept {
 }
 
 /// The type of a field, by what can be done with its value.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Kind {
     Many2one(String),
     One2many(String),
@@ -123,7 +122,7 @@ pub enum Kind {
 pub type Choices = Option<Arc<[Choice]>>;
 
 /// One choice of a selection.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
 pub struct Choice {
     pub value: String,
     /// Its name in the user's language.
@@ -142,7 +141,7 @@ impl Schema {
             (name, field)
         };
         let fields = described.into_iter().map(field).collect();
-        Self { model: model.to_owned(), fields, read_at: Instant::now() }
+        Self { model: model.to_owned(), fields }
     }
 
     /// How much memory the schema takes, as an estimate.
@@ -151,8 +150,11 @@ impl Schema {
         size_of::<Self>() + self.model.len() + self.fields.iter().map(field).sum::<usize>()
     }
 
-    pub(in crate::odoo) fn is_older_than(&self, age: Duration) -> bool {
-        self.read_at.elapsed() > age
+    /// A number that is the same for equal schemas, and another for almost all others.
+    pub(in crate::odoo) fn hash_by(&self, hasher: &RandomState) -> u64 {
+        let fields = self.fields.iter().map(|field| hasher.hash_one(field));
+        // The order of the fields is any.
+        fields.fold(hasher.hash_one(&self.model), u64::wrapping_add)
     }
 
     pub fn names(&self) -> impl Iterator<Item = &str> {

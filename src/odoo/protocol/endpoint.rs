@@ -82,7 +82,7 @@ impl Endpoint {
     }
 
     async fn ask(&self, class: RequestClass, until: Instant) -> Result<Release, Error> {
-        let options = RequestOptions { class, until, origin: Origin::default() };
+        let options = RequestOptions { class, until, origin: Origin::default(), work: None };
         Release::ask(&self.transport, self.choice, &self.database, options).await
     }
 }

@@ -1,5 +1,7 @@
 //! The JSON-RPC 2.0 envelope, as `/web/…` and `/jsonrpc` use it (Odoo 14-19).
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -14,9 +16,10 @@ use crate::odoo::{
 
 /// The answer to a method that returns None has neither `result` nor `error` (Odoo 14-19): that is null.
 #[derive(Deserialize)]
-struct Envelope {
+struct Envelope<'a> {
     /// Present in every answer of Odoo, unlike those of a proxy in front of it.
-    jsonrpc: String,
+    #[serde(borrow)]
+    jsonrpc: Cow<'a, str>,
     #[serde(default)]
     result: Value,
     error: Option<Failure>,
@@ -48,7 +51,7 @@ pub(in crate::odoo) fn wrap<P: Serialize>(params: &P) -> Wrapped<'_, P> {
 /// The envelope contains an error, or the answer is none of Odoo's.
 pub(in crate::odoo) fn open(response: &Response, database: &str, effect: Effect) -> Result<Value, Error> {
     // Odoo 14 and 15 answer an unknown model with HTTP 404 and the usual envelope.
-    let envelope: Envelope =
+    let envelope: Envelope<'_> =
         serde_json::from_slice(&response.body).map_err(|error| match response.status.as_u16() {
             200..=299 => Error::NoAnswer { effect, why: Why::Garbled(error.to_string()) },
             404 => Error::NoSuchDatabase(database.to_owned()),

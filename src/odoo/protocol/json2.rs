@@ -40,7 +40,7 @@ pub(in crate::odoo) fn database_header(database: &str) -> Result<HeaderValue, Er
     HeaderValue::try_from(database).map_err(|_| Error::NoSuchDatabase(database.to_owned()))
 }
 
-fn open(response: &Response, database: &str, effect: Effect) -> Result<Value, Error> {
+pub(in crate::odoo) fn open(response: &Response, database: &str, effect: Effect) -> Result<Value, Error> {
     let garbled = |error: serde_json::Error| Error::NoAnswer { effect, why: Why::Garbled(error.to_string()) };
     if response.status.is_success() {
         return serde_json::from_slice(&response.body).map_err(garbled);

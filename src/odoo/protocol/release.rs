@@ -60,7 +60,7 @@ impl Release {
     }
 
     /// From `{"server_version": "19.0", "server_version_info": [19, 0, 0, "final", 0, ""]}` (Odoo 14-19).
-    fn read(answer: &Value) -> Option<Self> {
+    pub(in crate::odoo) fn read(answer: &Value) -> Option<Self> {
         let info = &answer["server_version_info"];
         // Odoo Online names the releases between two versions `saas~18`.
         let major = info[0].as_u64().map_or_else(|| info[0].as_str().unwrap_or_default().to_owned(), |n| n.to_string());

@@ -49,7 +49,7 @@ pub(in crate::odoo) fn answer(body: &[u8]) -> Result<Answer, String> {
     }
 }
 
-fn to_xml(value: &Value) -> Result<Xml, &'static str> {
+pub(in crate::odoo) fn to_xml(value: &Value) -> Result<Xml, &'static str> {
     Ok(match value {
         Value::Null => Xml::Nil,
         Value::Bool(value) => Xml::Boolean(*value),

@@ -94,7 +94,7 @@ async fn post(
     }
 }
 
-enum Refusal {
+pub(in crate::odoo) enum Refusal {
     Fault(Fault),
     /// The method was executed, and returned None.
     Nothing,
@@ -103,7 +103,7 @@ enum Refusal {
 }
 
 /// The meaning of a fault's number and text (14-19).
-fn refusal(code: i32, text: String) -> Refusal {
+pub(in crate::odoo) fn refusal(code: i32, text: String) -> Refusal {
     let fault = |name: &str| {
         Refusal::Fault(Fault { name: format!("odoo.exceptions.{name}"), message: text.clone(), debug: String::new() })
     };

@@ -43,7 +43,10 @@ fn part(random: &mut Rng, models: usize, until: Timestamp) -> (Vec<String>, Vec<
             took: (state != CallState::Running).then(|| random.f32() * 500.0),
             route: number(random.choice(["create_data", "update_data"]).unwrap()),
             model: number(&format!("model.{model}")),
+            is_attempt: false,
+            client: number(""),
             caller: number(random.choice(["webshop", "crm", ""]).unwrap()),
+            hook: number(""),
             error: number(error),
             path: number(random.choice(["payload.name", ""]).unwrap()),
         }
@@ -171,6 +174,9 @@ fn ten_thousand_names_that_a_sender_makes_up_are_counted_together() {
                 model: number,
                 // It has no name: there were too many for the index.
                 caller: u16::MAX,
+                is_attempt: false,
+                client: u16::MAX,
+                hook: u16::MAX,
                 error: number,
                 path: number,
             })

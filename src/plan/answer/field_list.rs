@@ -53,6 +53,10 @@ pub fn parse(value: &Value) -> Result<Vec<ListedField>, Error> {
     let mut fields = Vec::new();
     for item in items {
         let Value::String(text) = item else { return Err(Error::NotAText(kind_of(item))) };
+        if is_plain(text) {
+            merge(&mut fields, ListedField { name: text.clone(), within: Vec::new() });
+            continue;
+        }
         let chars: Vec<char> = text.chars().collect();
         let mut parser = Parser { text, chars: &chars, at: 0 };
         let field = parser.field(0)?;
@@ -62,6 +66,12 @@ pub fn parse(value: &Value) -> Result<Vec<ListedField>, Error> {
         merge(&mut fields, field);
     }
     Ok(fields)
+}
+
+/// Whether a text is nothing but a name, as nearly all are.
+fn is_plain(text: &str) -> bool {
+    let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    !text.is_empty() && text.len() <= MAX_NAME && text.bytes().all(is_of_name)
 }
 
 fn merge(fields: &mut Vec<ListedField>, field: ListedField) {

@@ -1,9 +1,10 @@
 //! One query for the values of one field, which tells the records that have each value.
 //!
 //! Rows are matched to the values by their value in the field. Where Odoo matched a row on other grounds than equality,
-//! or one of the values matches a large part of the table, the values are asked for one by one instead.
+//! or one of the values matches a large part of the table, the values are asked for by halves, and in the end one by one: among
+//! thousands of values, one such value costs some queries more and not thousands.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use futures_util::future;
 use serde_json::{Value, json};
@@ -19,7 +20,11 @@ use crate::{
 
 /// The number of concurrent queries of one call.
 pub(super) const MAX_CONCURRENT: usize = 4;
-/// The number of rows beyond one for each value, above which the values are asked for one by one.
+/// The maximum number of values of one query. More cost Odoo no less for each, and make its answers large.
+const MAX_VALUES: usize = 1_000;
+/// Values of a query that told nothing of them are asked for one by one, rather than by halves, where they are no more than this.
+const ONE_BY_ONE: usize = 4;
+/// The number of rows beyond one for each value, above which the values are asked for by halves.
 const SPARE_ROWS: u64 = 200;
 /// A value that more records have than this is refused, even where several may be linked.
 pub(in crate::plan) const MAX_MATCHES: usize = 100;
@@ -32,6 +37,14 @@ pub(super) struct Query {
     pub(super) folded: Vec<String>,
 }
 
+/// What a query for several values told.
+struct Group {
+    /// By the number of the value.
+    told: Vec<(usize, FoundRecords)>,
+    /// The numbers of the values of which it told nothing.
+    open: Vec<usize>,
+}
+
 impl Query {
     /// Asks for each of the values, and returns the records that have it, in order.
     ///
@@ -42,37 +55,53 @@ impl Query {
             return self.ask_external_ids(caller, &values).await;
         }
         let mut found: Vec<Option<FoundRecords>> = vec![None; values.len()];
-        if values.len() > 1 && self.by.comparison != Comparison::Name {
-            let rpc = self.rpc(&values);
-            let rows = rows::records(&rpc, caller.call(&rpc).await?)?;
-            if (rows.len() as u64) < limit(&values) {
-                let mut by_value: HashMap<String, Vec<&Value>> = HashMap::new();
-                for row in &rows {
-                    by_value.entry(self.compared(&row[&self.by.field])).or_default().push(row);
-                }
-                let compared: Vec<String> = values.iter().map(|value| self.compared(value)).collect();
-                // A row that fits no value was matched by Odoo on other grounds than equality, so Odoo has to tell
-                // which. Where case is ignored, the comparison is the gateway's.
-                let has_strangers =
-                    self.by.comparison == Comparison::Equal && by_value.keys().any(|value| !compared.contains(value));
-                for (found, value) in found.iter_mut().zip(&compared) {
-                    let rows = by_value.get(value);
-                    if rows.is_some() || !has_strangers {
-                        *found = Some(self.choose(&rpc, rows.into_iter().flatten().copied())?);
-                    }
-                }
+        let numbers: Vec<usize> = (0..values.len()).collect();
+        // A name is asked for by itself.
+        let together = if self.by.comparison == Comparison::Name { 1 } else { MAX_VALUES };
+        let mut groups: VecDeque<Vec<usize>> = numbers.chunks(together).map(<[usize]>::to_vec).collect();
+        while !groups.is_empty() {
+            let some: Vec<Vec<usize>> = groups.drain(..MAX_CONCURRENT.min(groups.len())).collect();
+            let asked = some.into_iter().map(|group| self.ask_group(caller, &values, group));
+            for Group { told, open } in future::try_join_all(asked).await? {
+                told.into_iter().for_each(|(number, records)| found[number] = Some(records));
+                groups.extend(split(&open));
             }
         }
-        let rest: Vec<usize> = (0..values.len()).filter(|&number| found[number].is_none()).collect();
-        for some in rest.chunks(MAX_CONCURRENT) {
-            let alone = some.iter().map(|&number| self.ask_one(caller, number, &values[number]));
-            for (number, records) in future::try_join_all(alone).await? {
-                found[number] = Some(records);
-            }
-        }
-        #[expect(clippy::expect_used, reason = "what the first query does not answer is asked for alone")]
+        #[expect(clippy::expect_used, reason = "a group is split until each value is told, at the latest by itself")]
         let found = found.into_iter().map(|ids| ids.expect("every value has been asked for")).collect();
         Ok(found)
+    }
+
+    /// Asks for the values with these numbers by one query; a value alone is always told.
+    async fn ask_group(&self, caller: &Caller, values: &[Value], numbers: Vec<usize>) -> Result<Group, Error> {
+        if let [number] = numbers[..] {
+            let told = vec![self.ask_one(caller, number, &values[number]).await?];
+            return Ok(Group { told, open: Vec::new() });
+        }
+        let asked: Vec<Value> = numbers.iter().map(|&number| values[number].clone()).collect();
+        let rpc = self.rpc(&asked);
+        let rows = rows::records(&rpc, caller.call(&rpc).await?)?;
+        if rows.len() as u64 >= limit(&asked) {
+            return Ok(Group { told: Vec::new(), open: numbers });
+        }
+        let mut by_value: HashMap<String, Vec<&Value>> = HashMap::new();
+        for row in &rows {
+            by_value.entry(self.compared(&row[&self.by.field])).or_default().push(row);
+        }
+        let compared: Vec<String> = asked.iter().map(|value| self.compared(value)).collect();
+        let known: HashSet<&str> = compared.iter().map(String::as_str).collect();
+        // A row that fits no value was matched by Odoo on other grounds than equality, so Odoo has to tell
+        // which. Where case is ignored, the comparison is the gateway's.
+        let has_strangers =
+            self.by.comparison == Comparison::Equal && by_value.keys().any(|value| !known.contains(value.as_str()));
+        let mut group = Group { told: Vec::with_capacity(numbers.len()), open: Vec::new() };
+        for (number, value) in numbers.into_iter().zip(&compared) {
+            match by_value.get(value) {
+                None if has_strangers => group.open.push(number),
+                rows => group.told.push((number, self.choose(&rpc, rows.into_iter().flatten().copied())?)),
+            }
+        }
+        Ok(group)
     }
 
     async fn ask_one(&self, caller: &Caller, number: usize, value: &Value) -> Result<(usize, FoundRecords), Error> {
@@ -137,6 +166,7 @@ impl Query {
             let rows = rows::records(&rpc, caller.call(&rpc).await?)?;
             found = rows::ids(&rpc, &rows)?;
         }
+        let found: HashSet<i64> = found.into_iter().collect();
         let records = |named: Option<(i64, bool)>| FoundRecords {
             ids: named.map(|(id, _)| id).filter(|id| found.contains(id)).into_iter().collect(),
             archived: Vec::new(),
@@ -245,6 +275,12 @@ impl Query {
 /// A term that is true of archived records and of others.
 pub(in crate::plan) fn any_activity(active: &str) -> Value {
     json!([active, "in", [true, false]])
+}
+
+/// The groups in which values are asked for of which a query told nothing.
+fn split(open: &[usize]) -> impl Iterator<Item = Vec<usize>> {
+    let size = if open.len() <= ONE_BY_ONE { 1 } else { open.len().div_ceil(2) };
+    open.chunks(size).map(<[usize]>::to_vec)
 }
 
 fn limit(values: &[Value]) -> u64 {

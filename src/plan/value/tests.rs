@@ -98,6 +98,7 @@ fn what_is_not_unambiguous_is_refused() {
         ("char", json!(true)),
         ("char", json!("a\0b")),
         ("code", json!("BEL")),
+        ("code", json!(123)),
         ("html", json!(5)),
         ("html", json!("\0")),
         ("date", json!("04/03/2026")),

@@ -231,7 +231,7 @@ fn wrong_with(step: &Step, output: &str, place: &Place) -> Option<String> {
         Shown::Text(text) => differs(text, &said),
         Shown::Json(shown) => match serde_json::from_str(&said) {
             Ok(answer) => as_shown(shown, &answer),
-            Err(error) => Some(format!("the output is no JSON: {error}")),
+            Err(error) => Some(format!("the output is not JSON: {error}")),
         },
     });
     wrong.map(|wrong| format!("{}: {wrong}\n--- {}\n--- said:\n{said}", step.place, step.script.trim()))

@@ -134,7 +134,7 @@ impl Verifier {
     fn adyen(&self, body: &[u8]) -> Result<Signed, NotSigned> {
         const DUE: NotSigned = NotSigned::Body("JSON with `notificationItems`");
         let mut notification: Value = serde_json::from_slice(body).map_err(|_| DUE)?;
-        let items = notification["notificationItems"].as_array_mut().ok_or(DUE)?;
+        let items = notification.get_mut("notificationItems").and_then(Value::as_array_mut).ok_or(DUE)?;
         for item in items {
             let request = item.get_mut("NotificationRequestItem").and_then(Value::as_object_mut).ok_or(DUE)?;
             let data = request.entry("additionalData").or_insert_with(|| Value::Object(serde_json::Map::new()));

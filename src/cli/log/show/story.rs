@@ -24,12 +24,16 @@ use crate::{
     operations::calls::line_of,
 };
 
+/// So many lines of progress are shown, the last ones.
+const PROGRESS: usize = 5;
 /// So many lines of a traceback are shown, the last ones: they have the exception.
 const TRACEBACK: usize = 6;
 
 pub(super) struct Story<'c> {
     pub(super) call: &'c Call,
     pub(super) lines: &'c [Value],
+    /// The lines that told how far a list of records was.
+    pub(super) progress: &'c [Value],
     pub(super) detail: Detail,
 }
 
@@ -41,6 +45,7 @@ impl Story<'_> {
         self.write_warnings(out)?;
         self.write_asked(out)?;
         self.write_plan(out)?;
+        self.write_progress(out)?;
         self.write_rpcs(out)?;
         self.section(out, "answer", self.of_end("result"))?;
         if let Some(detail) = self.of_end("detail").as_str() {
@@ -182,6 +187,20 @@ impl Story<'_> {
         }
         for (number, rpc) in (1..).zip(planned["calls"].as_array().into_iter().flatten()) {
             writeln!(out, "  {number}. {}", plan::rpc_words(rpc))?;
+        }
+        Ok(())
+    }
+
+    /// How far a list of records was, the latest last.
+    fn write_progress(&self, out: &mut impl Write) -> io::Result<()> {
+        if self.progress.is_empty() {
+            return Ok(());
+        }
+        writeln!(out, "\n{}", styled(STRONG, "progress"))?;
+        let shown = if self.detail.is_full { self.progress.len() } else { PROGRESS };
+        for line in &self.progress[self.progress.len().saturating_sub(shown)..] {
+            let ts = line["ts"].as_str().and_then(|ts| ts.parse().ok()).map(local).unwrap_or_default();
+            writeln!(out, "  {ts}  {}", plain(line["message"].as_str().unwrap_or_default()))?;
         }
         Ok(())
     }

@@ -54,3 +54,26 @@ fn a_blob_stays_as_long_as_lines_name_it() {
     inflate(&blobs.disk, &mut value);
     assert_eq!(value["missing"], true);
 }
+
+#[test]
+fn what_surely_stays_is_never_taken_out() {
+    let nested = |depth: usize| (0..depth).fold(json!(1), |inner, _| json!([inner]));
+    let mut stay = 0;
+    for value in [
+        json!({"a": "x".repeat(20), "b": [1, 2.5, null, true], "c": {"d": "\u{1}\""}}),
+        json!({"a": "x".repeat(21)}),
+        json!({"a": {"$blob": 1}}),
+        json!({"a": nested(99)}),
+        json!({"a": nested(100)}),
+        json!({"a": vec!["\u{1}".repeat(10); 30]}),
+        json!({"a": vec![-1.234_567_890_123_456_7e-300; 60]}),
+    ] {
+        let (mut spilt, mut out) = (value.clone(), Vec::new());
+        let stays = stays(value.as_object().unwrap(), 20, 2_000);
+        spill_texts(&mut spilt, 20, &mut out);
+        let is_as_it_was = spilt == value && json_size(&value) <= 2_000 && depth(&value) <= DEEP;
+        assert!(!stays || is_as_it_was, "{value}");
+        stay += usize::from(stays);
+    }
+    assert_eq!(stay, 3);
+}

@@ -19,6 +19,8 @@ pub(in crate::log) const OTHER: u16 = u16::MAX;
 const NAMES: usize = 4096;
 /// In [`Column::State`]: it is a request that is not a call.
 const REQUEST: u8 = 0x80;
+/// In [`Column::State`]: it is an attempt of a call that was queued.
+const ATTEMPT: u8 = 0x40;
 
 /// A column. Numbers are little-endian, names are numbers of [`Head::names`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +31,7 @@ pub(in crate::log) enum Column {
     Arrived,
     /// In milliseconds.
     Took,
-    /// How it ended ([`state_of`]), and whether it is a request that is not a call ([`is_request`]).
+    /// How it ended ([`state_of`]), and whether it is a request that is not a call ([`is_request`]) or an attempt ([`is_attempt`]).
     State,
     Route,
     Model,
@@ -42,7 +44,7 @@ pub(in crate::log) enum Column {
 }
 
 impl Column {
-    pub(super) const ALL: [Self; 12] = [
+    pub(in crate::log) const ALL: [Self; 12] = [
         Self::Line,
         Self::Arrived,
         Self::Took,
@@ -58,7 +60,7 @@ impl Column {
     ];
 
     /// In bytes.
-    pub(super) const fn width(self) -> usize {
+    pub(in crate::log) const fn width(self) -> usize {
         match self {
             Self::State => 1,
             Self::Route | Self::Model | Self::Client | Self::Login | Self::Hook | Self::Error | Self::Path => 2,
@@ -135,6 +137,12 @@ pub(in crate::log) struct Block {
 }
 
 impl Block {
+    /// Whether the rows of each call are there. A file may be damaged in a way that can be read.
+    pub(super) fn is_whole(&self) -> bool {
+        let ends = self.starts.iter().skip(1).map(|start| *start as usize).chain([self.rows.rows.len()]);
+        self.starts.iter().zip(ends).all(|(start, end)| *start as usize <= end)
+    }
+
     /// The rows of the call with this number in the segment.
     pub(in crate::log) fn call(&self, number: u32) -> std::ops::Range<usize> {
         let at = (number % BLOCK) as usize;
@@ -174,7 +182,8 @@ impl Filling {
         self.head.arrived = Some(widened(self.head.arrived, first.ts));
         self.head.ids = Some(widened(self.head.ids, first.id));
         let line = u32::try_from(first.seq.saturating_sub(first_of_segment)).unwrap_or(u32::MAX);
-        let kind = if first.event.is_of_request() { REQUEST } else { 0 };
+        let request = if first.event.is_of_request() { REQUEST } else { 0 };
+        let kind = request | if first.attempt_of.is_some() { ATTEMPT } else { 0 };
         let took = last.ms as f32;
         self.put(Column::Line, &line.to_le_bytes());
         self.put(Column::Arrived, &first.ts.to_le_bytes());
@@ -253,7 +262,7 @@ const fn state_number(state: State) -> u8 {
 
 /// The state in a value of [`Column::State`].
 pub(in crate::log) const fn state_of(value: u8) -> State {
-    match value & !REQUEST {
+    match value & !(REQUEST | ATTEMPT) {
         0 => State::Done,
         1 => State::Failed,
         3 => State::Queued,
@@ -266,6 +275,11 @@ pub(in crate::log) const fn state_of(value: u8) -> State {
 /// Whether a value of [`Column::State`] is of a request that is not a call.
 pub(in crate::log) const fn is_request(value: u8) -> bool {
     value & REQUEST != 0
+}
+
+/// Whether a value of [`Column::State`] is of an attempt of a call that was queued.
+pub(in crate::log) const fn is_attempt(value: u8) -> bool {
+    value & ATTEMPT != 0
 }
 
 /// Whether a call that began and ended with these lines needs nothing of any other line.
@@ -308,4 +322,16 @@ pub(in crate::log) fn value<const N: usize>(column: &[u8], number: u32) -> [u8; 
 
 fn part<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
     bytes.get(at..).and_then(<[u8]>::first_chunk).copied().unwrap_or([0; N])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_that_names_rows_which_it_does_not_have_is_not_whole() {
+        let block = |starts: &[u32]| Block { rows: Rows::default(), starts: starts.to_vec() };
+        assert!(block(&[]).is_whole() && block(&[0]).is_whole() && block(&[0, 0]).is_whole());
+        assert!(!block(&[1]).is_whole() && !block(&[3, 0]).is_whole() && !block(&[u32::MAX]).is_whole());
+    }
 }

@@ -6,6 +6,7 @@
 use std::{borrow::Cow, io};
 
 use serde::{Serialize, de::DeserializeOwned};
+use zstd::bulk::Compressor;
 
 use super::{
     VERSION,
@@ -90,10 +91,14 @@ impl OfSealed {
 impl Sealed {
     /// The index in the file; `None` where there is none or it is of another version.
     fn open(disk: &Disk, segment: Segment) -> io::Result<Option<Self>> {
-        let file = match disk.range(&name_of(segment)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            file => file?,
-        };
+        match disk.range(&name_of(segment)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            file => Self::read(file?),
+        }
+    }
+
+    /// The index in an open file; `None` where it is of another version.
+    pub(in crate::log) fn read(file: Range) -> io::Result<Option<Self>> {
         let start = file.at_most(0, GUESS)?;
         let number = |at: usize| start.get(at..).and_then(<[u8]>::first_chunk).map(|bytes| u32::from_le_bytes(*bytes));
         let (Some(VERSION), Some(length)) = (number(0), number(4)) else { return Ok(None) };
@@ -109,7 +114,7 @@ impl Sealed {
         Ok(is_whole.then_some(sealed))
     }
 
-    fn read(&self, (at, length): (u64, usize)) -> io::Result<Vec<u8>> {
+    fn part(&self, (at, length): (u64, usize)) -> io::Result<Vec<u8>> {
         let bytes = self.file.at_most(self.body + at, length)?;
         if bytes.len() == length { Ok(bytes) } else { Err(damaged()) }
     }
@@ -141,36 +146,38 @@ impl Columns for Sealed {
     fn column(&self, column: Column) -> io::Result<Cow<'_, [u8]>> {
         let calls = self.head.calls as usize;
         let before: usize = Column::ALL[..column as usize].iter().map(|before| before.width() * calls).sum();
-        self.read((self.columns_at() + before as u64, column.width() * calls)).map(Cow::Owned)
+        self.part((self.columns_at() + before as u64, column.width() * calls)).map(Cow::Owned)
     }
 
     fn records(&self) -> io::Result<Cow<'_, [u8]>> {
-        self.read((self.records_at(), 12 * self.head.records as usize)).map(Cow::Owned)
+        self.part((self.records_at(), 12 * self.head.records as usize)).map(Cow::Owned)
     }
 
     fn keys(&self) -> io::Result<Cow<'_, [u8]>> {
-        self.read((self.keys_at(), 8 * self.head.keys as usize)).map(Cow::Owned)
+        self.part((self.keys_at(), 8 * self.head.keys as usize)).map(Cow::Owned)
     }
 
     fn block(&self, number: u32) -> io::Result<Block> {
         let (before, rest) = self.head.blocks.split_at_checked(number as usize).ok_or_else(damaged)?;
         let length = *rest.first().ok_or_else(damaged)? as usize;
         let before: u64 = before.iter().map(|length| u64::from(*length)).sum();
-        unpacked(&self.read((self.blocks_at() + before, length))?)
+        let block: Block = unpacked(&self.part((self.blocks_at() + before, length))?)?;
+        if block.is_whole() { Ok(block) } else { Err(damaged()) }
     }
 
     fn strays(&self) -> io::Result<Rows> {
-        unpacked(&self.read((0, self.head.strays as usize))?)
+        unpacked(&self.part((0, self.head.strays as usize))?)
     }
 }
 
 /// The bytes of the file; `None` where a part is too large for one.
-fn bytes_of(table: &mut Table) -> Option<Vec<u8>> {
-    let strays = packed(&table.strays().ok()?)?;
+pub(in crate::log) fn bytes_of(table: &mut Table) -> Option<Vec<u8>> {
+    let mut packer = Compressor::new(LEVEL).ok()?;
+    let strays = packed(&table.strays().ok()?, &mut packer)?;
     let mut blocks = Vec::new();
     let mut lengths = Vec::new();
     for block in table.blocks() {
-        let block = packed(&block)?;
+        let block = packed(&block, &mut packer)?;
         lengths.push(u32::try_from(block.len()).ok()?);
         blocks.extend(block);
     }
@@ -190,9 +197,8 @@ fn bytes_of(table: &mut Table) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-fn packed(part: &impl Serialize) -> Option<Vec<u8>> {
-    let bytes = postcard::to_stdvec(part).ok()?;
-    zstd::bulk::compress(&bytes, LEVEL).ok()
+fn packed(part: &impl Serialize, packer: &mut Compressor<'_>) -> Option<Vec<u8>> {
+    packer.compress(&postcard::to_stdvec(part).ok()?).ok()
 }
 
 fn unpacked<T: DeserializeOwned>(bytes: &[u8]) -> io::Result<T> {

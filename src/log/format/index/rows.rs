@@ -202,9 +202,18 @@ impl<'de: 'l, 'l> Deserialize<'de> for Place<'l> {
 impl Rows {
     /// The rows of all whole lines in a segment's bytes.
     pub(in crate::log) fn of(bytes: &[u8]) -> Self {
+        Self::of_events(bytes, is_indexed)
+    }
+
+    /// The same with the lines that tell how far a call is, which an index does not have.
+    pub(in crate::log) fn with_progress(bytes: &[u8]) -> Self {
+        Self::of_events(bytes, |event| is_indexed(event) || event == Event::CallProgress)
+    }
+
+    fn of_events(bytes: &[u8], is_wanted: fn(Event) -> bool) -> Self {
         let mut making = Making::default();
         for (at, line) in later_lines(bytes) {
-            making.add(&line, at as u64);
+            making.add_wanted(&line, at as u64, is_wanted);
         }
         making.rows
     }
@@ -237,6 +246,8 @@ fn is_indexed(event: Event) -> bool {
         | Event::RequestFinished
         | Event::RequestRefused
         | Event::OperatorActed => true,
+        // Readers of one call look for them (`read/progress`).
+        Event::CallProgress => false,
         Event::Segment | Event::Mark | Event::Gap | Event::Recovered | Event::Repaired | Event::SegmentDropped => false,
     }
 }
@@ -251,9 +262,13 @@ pub(super) struct Making {
 impl Making {
     /// Adds a line, if readers need it; returns its time in microseconds.
     pub(super) fn add(&mut self, line: &Line<'_>, offset: u64) -> Option<i64> {
+        self.add_wanted(line, offset, is_indexed)
+    }
+
+    fn add_wanted(&mut self, line: &Line<'_>, offset: u64, is_wanted: fn(Event) -> bool) -> Option<i64> {
         let members = line.parse::<Members<'_>>()?;
         let ts = members.ts.as_microsecond();
-        let Some(event) = Event::named(&members.event).filter(|event| is_indexed(*event)) else { return Some(ts) };
+        let Some(event) = Event::named(&members.event).filter(|event| is_wanted(*event)) else { return Some(ts) };
         let path = match &members.error {
             Some(_) if event.is_end() => place_of(line),
             _ => String::new(),

@@ -145,6 +145,11 @@ impl<K: BatchKind> KeyQueue<K> {
         !self.waiting.is_empty() && self.running_batches < if K::CONCURRENT { limits.max_concurrent } else { 1 }
     }
 
+    /// Whether as many batches run as the concurrency limit allows, so that a higher limit would allow one more.
+    pub(super) fn is_full(&self, limits: Limits) -> bool {
+        K::CONCURRENT && self.running_batches >= limits.max_concurrent
+    }
+
     fn linger_time(&self) -> Duration {
         match (self.running_batches, K::CONCURRENT) {
             (0, true) => MAX_LINGER.min(self.last_took / LINGER_IDLE),

@@ -20,10 +20,12 @@ fn batcher(max_size: usize, max_waiting: usize) -> Arc<Batcher<Sums>> {
 }
 
 fn batcher_of<K: BatchKind>(max_concurrent: usize, max_size: usize, max_waiting: usize) -> Arc<Batcher<K>> {
+    let text = format!("[upstream]\nurl = \"http://o\"\ndatabase = \"d\"\nmax_in_flight = {}", 2 * max_concurrent);
+    let limit = UpstreamLimit::build(&config::Config::parse(&text, "gateway.toml".as_ref()).unwrap().upstream);
     Arc::new(Batcher {
         queues: DashMap::new(),
         tickets: AtomicU64::new(0),
-        max_concurrent,
+        limit: Arc::new(limit),
         max_size,
         max_duration: Duration::from_secs(10),
         max_waiting,

@@ -155,6 +155,12 @@ impl FairQueue {
         (state.in_use, state.new.len)
     }
 
+    /// Whether anybody waits for a permit.
+    pub(super) fn is_waited_for(&self) -> bool {
+        let state = self.lock();
+        state.new.len + state.begun.len > 0
+    }
+
     /// Changes the number of permits. Additional ones go to the waiters; surplus ones end as they are released.
     pub(super) fn resize(self: &Arc<Self>, permits: usize) {
         let mut granted = Vec::new();
