@@ -120,7 +120,8 @@ async fn too_many(
     passage.refuse(code, response).await
 }
 
-/// Answers one request of the public listener.
+/// Answers one request of the public listener. What is not passed on is on the heap: hyper moves this future as a whole, for every
+/// request, and must not carry room for the largest of what there is.
 async fn serve(site: &Arc<Site>, address: IpAddr, request: http::Request<Incoming>, share: &Share) -> Response {
     let refusal = match request::head::check(&request, &site.calls.config.limits) {
         Err(refusal) => refusal,
@@ -135,14 +136,14 @@ async fn serve(site: &Arc<Site>, address: IpAddr, request: http::Request<Incomin
                 &site.calls.hooks,
             ) {
                 Ok(Destination::Api(route)) => {
-                    return calls::answer_request(site, route, None, address, request, share).await;
+                    return Box::pin(calls::answer_request(site, route, None, address, request, share)).await;
                 }
                 Ok(Destination::Hook(to)) => {
                     let route = to.hook.entry.route;
-                    return calls::answer_request(site, route, Some(to), address, request, share).await;
+                    return Box::pin(calls::answer_request(site, route, Some(to), address, request, share)).await;
                 }
                 Ok(Destination::Call(id)) => return Box::pin(stored_calls::answer(site, id, address, &request)).await,
-                Ok(Destination::Passed(path)) => return Box::pin(pass_on(site, path, address, request, share)).await,
+                Ok(Destination::Passed(path)) => return pass_on(site, path, address, request, share).await,
                 Err(refusal) => refusal,
             }
         }

@@ -98,12 +98,14 @@ impl Proxy {
             HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(connector);
         let target =
             |url: &reqwest::Url| Target::of(url, config, &connector).ok_or_else(|| Unusable::Address(url.to_string()));
+        let main = target(&config.url)?;
+        let waiting = config.websocket_url.as_ref().map_or_else(|| Ok(main.clone()), target)?;
         Ok(Self {
             limit: odoo.limit(),
             odoo,
             login_throttle,
-            main: target(&config.url)?,
-            waiting: target(config.websocket_url.as_ref().unwrap_or(&config.url))?,
+            main,
+            waiting,
             timeout: config.timeout,
             read_timeout: config.read_timeout,
             guards_databases: !proxy.names_databases(),
@@ -129,11 +131,11 @@ impl Proxy {
             let Passing::Whole(body) = &body else { return Err(Error::Internal) };
             if login::is_login(&path) {
                 let checked = Login::check(body, &self.odoo, &self.login_throttle, origin.address, self.timeout);
-                login = Some(checked.await?);
+                login = Some(Box::pin(checked).await?);
             } else if login::is_form(&path) {
                 // Odoo shows the page by any other method.
                 if head.method == Method::POST {
-                    form = Some(Form::check(body, &self.odoo, origin.address, self.timeout).await?);
+                    form = Some(Box::pin(Form::check(body, &self.odoo, origin.address, self.timeout)).await?);
                 }
             } else {
                 databases::check(body)?;
@@ -161,7 +163,7 @@ impl Proxy {
         }
         let (mut response, connection) = answer?;
         if let Some(form) = form {
-            form.read_status(response.status()).await;
+            Box::pin(form.read_status(response.status())).await;
         }
         // Each hop has a version of its own (RFC 9110, section 2.5): by Odoo's HTTP/1.0, callers would lose their connection.
         *response.version_mut() = http::Version::HTTP_11;
@@ -174,7 +176,7 @@ impl Proxy {
         let from = (connection, target.connections.clone());
         let response = response.map(|body| Flowing::new(body, from, self.read_timeout));
         match login {
-            Some(login) => login.read_answer(response, &self.odoo, self.timeout).await,
+            Some(login) => Box::pin(login.read_answer(response, &self.odoo, self.timeout)).await,
             None => Ok(response.map(BodyExt::boxed_unsync)),
         }
     }

@@ -2,8 +2,9 @@
 
 use std::{net::IpAddr, sync::Arc};
 
+use bytes::Bytes;
 use http::request::Parts;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use tracing::Instrument;
 
 use super::{
@@ -31,7 +32,8 @@ pub(super) async fn pass_on(
     let passage = Passage::new(site, address, &request);
     let id = passage.id();
     let (head, body) = request.into_parts();
-    let span = tracing::info_span!("request", %id);
+    // Where a body is read, as of a login, more is said in the process log than the lines here, which name the request themselves.
+    let span = if site.proxy.reads_body(&path) { tracing::info_span!("request", %id) } else { tracing::Span::none() };
     let passed = pass(site.clone(), passage, path, head, body).instrument(span);
     match CarriedOn::new(keeping(share.clone(), passed), &site.calls.tasks).await {
         Ok(response) => response,
@@ -54,9 +56,11 @@ async fn pass(site: Arc<Site>, mut passage: Passage, path: Path, head: Parts, bo
     let id = passage.id();
     let origin = Origin { address: Some(passage.address()), ..Origin::default() };
     let limits = &site.calls.config.limits;
+    // What is rare or long is on the heap, so that a request for a page takes little room.
     let body = match site.proxy.reads_body(&path) {
-        true => collect(body, limits, &site.calls.memory).await.map(Passing::Whole),
-        false => Passing::open(body, limits, &site.calls.memory).await,
+        true => Box::pin(collect(body, limits, &site.calls.memory)).await.map(Passing::Whole),
+        false if body.is_end_stream() => Ok(Passing::Whole(Bytes::new())),
+        false => Box::pin(Passing::open(body, limits, &site.calls.memory)).await,
     };
     let outcome = match body {
         Ok(body) => match passage.begin(body.size(), Reach::of(&head, &body)).await {
@@ -70,7 +74,7 @@ async fn pass(site: Arc<Site>, mut passage: Passage, path: Path, head: Parts, bo
         Err(error) => {
             let (code, is_unknown) = (error.code(), error.retry() == Retry::Unsafe);
             let response = respond::refuse(id, &error);
-            passage.fail(code, is_unknown, response.status()).await;
+            Box::pin(passage.fail(code, is_unknown, response.status())).await;
             response
         }
     }

@@ -97,14 +97,18 @@ impl Passage {
         self.passed.size = size;
         let log = &self.site.calls.log;
         let announced = match (self.kept(), reach) {
-            (Kept::All, Reach::Writes) => log.receive_passed(&self.passed).await.map(Some),
-            (Kept::All, Reach::Reads) => log.receive_reading(&self.passed).await.map(|()| None),
+            (Kept::All, Reach::Writes) => Box::pin(log.receive_passed(&self.passed)).await.map(Some),
+            (Kept::All, Reach::Reads) => match log.receive_reading(&self.passed) {
+                Ok(None) => Ok(None),
+                Ok(Some(line)) => Box::pin(log.queue(line)).await.map(|()| None),
+                Err(error) => Err(error),
+            },
             (Kept::Summary | Kept::Nothing, _) => log.check().map(|()| None),
         };
         match announced {
             Ok(received) => self.received = received,
             Err(error) if self.site.calls.log.may_pass_unlogged() => {
-                tracing::warn!(path = self.passed.path, %error, "a request is passed on that is not in the log");
+                tracing::warn!(request = %self.passed.id, path = self.passed.path, %error, "a request is passed on that is not in the log");
             }
             Err(error) => return Err(error),
         }
@@ -147,7 +151,7 @@ impl Passage {
     async fn tell(self, state: State, error: Option<&'static str>, status: StatusCode, answer_size: u64) {
         let Some(end) = self.end(state, error, status, answer_size) else { return };
         let told = self.site.calls.log.finish_passed(&self.passed, self.received, end).await;
-        note_untold(&self.passed.path, told);
+        note_untold(&self.passed, told);
     }
 
     /// The same, without a wait.
@@ -159,11 +163,11 @@ impl Passage {
             // At the very end of the process there is no runtime left.
             Ok(Some(line)) => {
                 if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-                    let (log, path) = (calls.log.clone(), self.passed.path.clone());
-                    calls.tasks.spawn_on(async move { note_untold(&path, log.queue(line).await) }, &runtime);
+                    let (log, passed, tasks) = (calls.log.clone(), self.passed, calls.tasks.clone());
+                    tasks.spawn_on(async move { note_untold(&passed, log.queue(line).await) }, &runtime);
                 }
             }
-            Err(error) => note_untold(&self.passed.path, Err(error)),
+            Err(error) => note_untold(&self.passed, Err(error)),
         }
     }
 
@@ -185,9 +189,9 @@ impl Passage {
     }
 }
 
-fn note_untold(path: &str, told: Result<(), log::Error>) {
+fn note_untold(passed: &Passed, told: Result<(), log::Error>) {
     if let Err(error) = told {
-        tracing::error!(path, %error, "the end of a request is not in the log");
+        tracing::error!(request = %passed.id, path = passed.path, %error, "the end of a request is not in the log");
     }
 }
 

@@ -92,7 +92,7 @@ impl Connections {
                 },
             }
         }
-        let mut connection = self.connect().await?;
+        let mut connection = Box::pin(self.connect()).await?;
         match connection.send(request).await {
             Ok(response) => Ok((response, connection)),
             Err(error) => Err(Failed::Broken(error.into_error())),

@@ -115,14 +115,14 @@ pub(super) struct Flowing {
 impl Flowing {
     pub(super) fn new(body: Incoming, from: (Connection, Arc<Connections>), patience: Duration) -> Self {
         let mut flowing = Self { body, from: Some(from), patience, deadline: None };
-        flowing.give_back_at_end();
+        if flowing.body.is_end_stream() {
+            flowing.give_back();
+        }
         flowing
     }
 
-    fn give_back_at_end(&mut self) {
-        if self.body.is_end_stream()
-            && let Some((connection, connections)) = self.from.take()
-        {
+    fn give_back(&mut self) {
+        if let Some((connection, connections)) = self.from.take() {
             connections.give_back(connection);
         }
     }
@@ -146,7 +146,10 @@ impl Body for Flowing {
         let this = &mut *self;
         if let Poll::Ready(frame) = this.poll_body(context) {
             this.deadline = None;
-            this.give_back_at_end();
+            // Behind data there may be more, unless its length is known; behind trailers and a failure there is nothing.
+            if !matches!(&frame, Some(Ok(frame)) if frame.is_data()) || this.body.is_end_stream() {
+                this.give_back();
+            }
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
         let deadline = this.deadline.get_or_insert_with(|| Box::pin(time::sleep(this.patience)));

@@ -149,15 +149,19 @@ pub async fn collect(body: Incoming, limits: &Limits, memory: &Arc<Memory>) -> R
     while let Some(frame) = body.frame().await {
         if let Ok(data) = frame?.into_data() {
             make_room(&mut held, bytes.len() + data.len())?;
-            // Of a body that comes as announced, the memory is taken in a few steps rather than by doubling.
-            if bytes.capacity() - bytes.len() < data.len() {
-                let more = announced.saturating_sub(bytes.len()).min(bytes.len().saturating_mul(7));
-                bytes.reserve(more.max(data.len()));
-            }
-            bytes.extend_from_slice(&data);
+            add(&mut bytes, &data, announced);
         }
     }
     Ok(Bytes::from_owner(Counted { bytes: bytes.freeze(), _held: held }))
+}
+
+/// Adds what has come. Of a body that comes as announced, the memory is taken in a few steps rather than by doubling.
+fn add(bytes: &mut BytesMut, data: &[u8], announced: usize) {
+    if bytes.capacity() - bytes.len() < data.len() {
+        let more = announced.saturating_sub(bytes.len()).min(bytes.len().saturating_mul(7));
+        bytes.reserve(more.max(data.len()));
+    }
+    bytes.extend_from_slice(data);
 }
 
 /// Room for the first `size` bytes of a body. Those that are held already count.
@@ -197,6 +201,7 @@ impl Passing {
     pub async fn open(body: Incoming, limits: &Limits, memory: &Arc<Memory>) -> Result<Self, BodyError> {
         let mut rest = Arriving::new(body, limits)?;
         let mut held = memory.hold_nothing();
+        let announced = usize::try_from(rest.size_hint().lower()).unwrap_or(usize::MAX);
         let mut bytes = BytesMut::new();
         while rest.size_hint().lower() <= SHORT && bytes.len() as u64 <= SHORT {
             let Some(frame) = rest.frame().await else {
@@ -207,7 +212,7 @@ impl Passing {
             };
             if let Ok(data) = frame?.into_data() {
                 make_room(&mut held, bytes.len() + data.len())?;
-                bytes.extend_from_slice(&data);
+                add(&mut bytes, &data, announced);
             }
         }
         let first =

@@ -37,14 +37,15 @@ impl Log {
         self.writer().submit(announcement(passed), Purpose::Announce).await?.wait().await
     }
 
-    /// Announces a request that only reads: its line is handed over, and not waited for. It waits for a place in the queue alone.
+    /// Announces a request that only reads: its line is handed over, and not waited for. Where the queue is full, the line comes
+    /// back, for [`Self::queue`].
     ///
     /// # Errors
     /// The log has failed, is full, or has been closed, as far as that is known.
-    pub async fn receive_reading(&self, passed: &Passed) -> Result<(), Error> {
+    pub fn receive_reading(&self, passed: &Passed) -> Result<Option<Unqueued>, Error> {
         self.check()?;
         // It is passed on whatever becomes of the line, which is therefore that of something that happens.
-        self.writer().hand_over(announcement(passed), Purpose::Record).await
+        Ok(self.writer().try_hand_over(announcement(passed), Purpose::Record)?.map(Unqueued))
     }
 
     /// Records the end of a request.

@@ -353,9 +353,9 @@ impl<F: Fs> Thread<F> {
         }
         if batch.urgency == Urgency::Now {
             let pace = match self.open.len() {
-                ..CROWD => Duration::ZERO,
-                ..THRONG => PACE,
-                _ => 2 * PACE,
+                THRONG.. => 2 * PACE,
+                CROWD..THRONG => PACE,
+                _ => Duration::ZERO,
             };
             thread::sleep(pace.saturating_sub(self.synced.elapsed()));
         }
