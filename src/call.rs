@@ -15,6 +15,8 @@ mod delivery;
 mod docket;
 mod ended;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod hidden;
 mod idempotency;
 mod incoming;
@@ -37,15 +39,6 @@ mod settling;
 mod stored;
 mod stored_calls;
 mod traced;
-
-/// What the fuzz targets feed.
-#[cfg(any(test, fuzzing))]
-pub(crate) mod fuzzing {
-    pub(crate) use super::{
-        auth::fuzzing::{credentials, signature, signed},
-        message::fuzzing::{envelope, exact_json},
-    };
-}
 
 pub use self::{
     answered::{Accepted, Answered},

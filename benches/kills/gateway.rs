@@ -2,10 +2,10 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Lines},
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -79,6 +79,8 @@ impl Folder {
 pub(crate) struct Gateway {
     pub(crate) address: SocketAddr,
     process: Child,
+    /// What it says; closed, it would end the gateway.
+    _said: Lines<BufReader<ChildStdout>>,
 }
 
 impl Gateway {
@@ -98,7 +100,9 @@ impl Gateway {
         let Some(address) = first.strip_prefix("listening on http://") else {
             panic!("the gateway did not start: {}", folder.messages());
         };
-        Self { address: address.parse().unwrap(), process }
+        let address = address.parse().unwrap();
+        assert!(said.next().is_some_and(|line| line.is_ok()), "the gateway did not start: {}", folder.messages());
+        Self { address, process, _said: said }
     }
 
     /// Ends it as the operating system does when memory is short.

@@ -2,9 +2,9 @@
 
 use std::{
     fs::{self, File},
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Lines},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -55,6 +55,8 @@ pub(crate) struct Taken {
 pub(crate) struct Gateway {
     pub(crate) address: String,
     process: Child,
+    /// What it says; closed, it would end the gateway.
+    _said: Lines<BufReader<ChildStdout>>,
     config: String,
     folder: TempDir,
 }
@@ -81,10 +83,11 @@ impl Gateway {
             .stderr(File::create(folder.path().join("messages")).unwrap())
             .spawn()
             .unwrap();
-        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let address = lines.find_map(|line| line.strip_prefix("listening on http://").map(str::to_owned));
-        let address = address.expect("the gateway did not start");
-        Self { address, process, config, folder }
+        let mut said = BufReader::new(process.stdout.take().unwrap()).lines();
+        let first = said.next().and_then(Result::ok).unwrap_or_default();
+        let address = first.strip_prefix("listening on http://").expect("the gateway did not start").to_owned();
+        assert!(said.next().is_some_and(|line| line.is_ok()), "the gateway did not start");
+        Self { address, process, _said: said, config, folder }
     }
 
     /// Has it read a changed configuration, by a signal.
