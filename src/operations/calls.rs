@@ -273,7 +273,7 @@ mod tests {
         let passed = recorded.pass().await;
         let calls = recorded.calls();
         let query = async |filter: Filter| ids(&calls.page(Query { filter, ..Query::default() }).await.unwrap().calls);
-        let state = Some(crate::log::CallState::Failed);
+        let state = Some(CallState::Failed);
         assert_eq!(query(Filter { state, ..Filter::default() }).await, [failed]);
         let route = Some(crate::log::RecordedRoute::Passed);
         assert_eq!(query(Filter { route, ..Filter::default() }).await, [passed]);
@@ -357,8 +357,8 @@ mod tests {
             let filter = Filter { state: Some(state), ..Filter::default() };
             ids(&calls.page(Query { filter, ..Query::default() }).await.unwrap().calls)
         };
-        assert_eq!(of(crate::log::CallState::Failed).await, [failed]);
-        assert_eq!(of(crate::log::CallState::Ignored).await, [ignored]);
+        assert_eq!(of(CallState::Failed).await, [failed]);
+        assert_eq!(of(CallState::Ignored).await, [ignored]);
         let all = calls.statistics(Filter::default()).await.unwrap().all;
         assert_eq!((all.calls, all.failed, all.ignored), (2, 1, 1));
     }
