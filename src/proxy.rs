@@ -152,12 +152,14 @@ impl Proxy {
         let request = target.request(head, &origin, websocket.is_some())?;
         let place = self.limit.acquire(claim, flow, Instant::now() + self.timeout).await?;
         let answer = self.exchange(request, body, effect, target).await.map_err(Error::Body)?;
+        if let Some(mut place) = place {
+            place.note_passed(path.as_str(), answer.as_ref().map(|(response, _)| response.status()));
+        }
         // The other port says nothing about this one.
         if !waits {
             self.limit.breaker().record(&answer);
         }
         let (mut response, connection) = answer?;
-        drop(place);
         if let Some(form) = form {
             form.read_status(response.status()).await;
         }

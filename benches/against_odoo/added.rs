@@ -2,6 +2,7 @@
 //! for the disk, by a second gateway whose log is in memory.
 
 use crate::{
+    figures::Figures,
     load::Bench,
     report::{Goal, Limit, median},
     request::{Credential, Peer},
@@ -13,7 +14,7 @@ const PEERS: [Peer; 3] = [Peer::Bare, Peer::Gateway, Peer::GatewayInMemory];
 const CALLS: usize = 60;
 const WARM_UP: usize = 30;
 
-pub(crate) async fn added(bench: &Bench, rounds: usize) -> Vec<Goal> {
+pub(crate) async fn added(bench: &Bench, rounds: usize, figures: &mut Figures) -> Vec<Goal> {
     println!(
         "\nTime added to the same bare call, 1 client, session, call by call in turn; ms, medians of {rounds} × {CALLS} pairs"
     );
@@ -40,6 +41,16 @@ pub(crate) async fn added(bench: &Bench, rounds: usize) -> Vec<Goal> {
             p50(0),
             p50(1),
             p50(2)
+        );
+        figures.add(
+            &[("work", &*work.name()), ("credential", "session"), ("peer", "added")],
+            &[
+                ("bare_p50_ms", p50(0)),
+                ("durable_p50_ms", p50(1)),
+                ("memory_p50_ms", p50(2)),
+                ("added_ms", added),
+                ("syncs_ms", syncs),
+            ],
         );
         goals.push(Goal { what, figure: without_syncs, limit: Limit::AtMost(2.0) });
     }

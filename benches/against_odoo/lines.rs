@@ -1,6 +1,7 @@
 //! What a line more costs: the same order with ever more lines, through the gateway and bare, call by call in turn.
 
 use crate::{
+    figures::Figures,
     load::Bench,
     report::{Goal, Limit, median},
     request::{Credential, Peer},
@@ -11,7 +12,7 @@ use crate::{
 const SIZES: [(usize, usize); 4] = [(1, 4), (10, 4), (100, 2), (1000, 1)];
 const PEERS: [Peer; 2] = [Peer::Gateway, Peer::Bare];
 
-pub(crate) async fn lines(bench: &Bench, rounds: usize) -> Goal {
+pub(crate) async fn lines(bench: &Bench, rounds: usize, figures: &mut Figures) -> Goal {
     println!("\nOrders by their lines, 1 client, session; p50 of {rounds} rounds in ms");
     println!("{:>8}{:>12}{:>12}{:>12}", "lines", "gateway", "bare", "ratio");
     // The first round warms up.
@@ -27,6 +28,8 @@ pub(crate) async fn lines(bench: &Bench, rounds: usize) -> Goal {
     for (size, (lines, _)) in SIZES.into_iter().enumerate() {
         let ratio = gateway[size] / bare[size];
         println!("{lines:>8}{:>12.1}{:>12.1}{ratio:>12.2}", gateway[size], bare[size]);
+        let row = [("gateway_p50_ms", gateway[size]), ("bare_p50_ms", bare[size])];
+        figures.add(&[("work", "order by its lines"), ("lines", &*lines.to_string())], &row);
     }
     let (gateway, bare) = (slope(&gateway), slope(&bare));
     println!("{:>8}{gateway:>12.3}{bare:>12.3}{:>12.2}   ms for each line, from 10 to 1000", "slope", gateway / bare);

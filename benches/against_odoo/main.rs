@@ -4,12 +4,15 @@
 //!
 //!     cargo bench --bench against_odoo                     all of it, about 45 minutes
 //!     cargo bench --bench against_odoo -- create search    parts: create, order, upsert, search, method (the table of works),
+//!                                                          lists (a list of 1,000 and of 10,000 payloads in one request
+//!                                                          beside Odoo's own create of the same),
 //!                                                          bulk (Odoo's own bulk create beside 64 creating clients),
 //!                                                          lines (what a line more costs), added (what the gateway adds),
 //!                                                          races (calls at the same moment for one record: counts)
 //!
 //! ODOO_GATEWAY_BENCH_ROUNDS (5) and ODOO_GATEWAY_BENCH_SECONDS (3) say how many rounds of each peer and how long, and
-//! ODOO_GATEWAY_BENCH_CLIENTS (1,16,64) how many clients (of orders no more than 16). The lines of an order name
+//! ODOO_GATEWAY_BENCH_CLIENTS (1,16,64) how many clients (of orders no more than 16); ODOO_GATEWAY_BENCH_LISTS (1000,10000) how
+//! long the lists, whose rounds are three at most. The lines of an order name
 //! ODOO_GATEWAY_BENCH_PRODUCTS (1) products, each of which is a lookup; there are two more. ODOO_GATEWAY_BENCH_UPSTREAM is put
 //! at the end of the gateway's `[upstream]` section.
 //!
@@ -24,7 +27,10 @@
 
 mod added;
 mod client;
+#[path = "../figures.rs"]
+mod figures;
 mod lines;
+mod lists;
 mod load;
 mod machine;
 mod races;
@@ -44,6 +50,7 @@ use std::{
 };
 
 use client::Way;
+use figures::Figures;
 use load::Bench;
 use machine::Machine;
 use report::{Cell, goals, print_goals};
@@ -60,12 +67,14 @@ const WORKS: [(&str, Work); 5] = [
     ("search", Work::Search),
     ("method", Work::Method),
 ];
-const OTHER_PARTS: [&str; 4] = ["bulk", "lines", "added", "races"];
+const OTHER_PARTS: [&str; 5] = ["bulk", "lists", "lines", "added", "races"];
 /// Before each round that counts, and seen by all of Odoo's workers: the peer before has left their caches as it needs them
 /// (the addon clears them all).
 const SETTLE: Duration = Duration::from_millis(200);
 const SETTLING_CLIENTS: usize = 6;
 const BULK_CLIENTS: usize = 16;
+/// A list of 10,000 takes most of a minute.
+const LIST_ROUNDS: usize = 3;
 const MEMORY: &str = "/dev/shm";
 
 /// On one thread: the other core is for those who are measured.
@@ -88,15 +97,23 @@ async fn main() {
     let span = bench.machine.span();
     let cells = works(&bench, rounds, is_wanted).await;
     let mut goals = goals(&cells, BULK);
+    let mut figures = Figures::of("against_odoo");
+    cells.iter().for_each(|cell| cell.note(BULK, &mut figures));
+    if is_wanted("lists") {
+        let sizes: String = setting("LISTS", "1000,10000");
+        let sizes: Vec<usize> = sizes.split(',').map(|number| number.parse().unwrap()).collect();
+        goals.extend(lists::lists(&bench, &durable, &sizes, rounds.min(LIST_ROUNDS), &mut figures).await);
+    }
     if is_wanted("added") {
-        goals.extend(added::added(&bench, rounds).await);
+        goals.extend(added::added(&bench, rounds, &mut figures).await);
     }
     if is_wanted("lines") {
-        goals.push(lines::lines(&bench, rounds).await);
+        goals.push(lines::lines(&bench, rounds, &mut figures).await);
     }
     if is_wanted("races") {
-        races::races(&bench).await;
+        races::races(&bench, &mut figures).await;
     }
+    figures.write();
     print_goals(&goals);
     bench.machine.report(&span, bench.calls.get());
     println!("{} records are in Odoo, each under the id that was answered.", bench.world.check().await);

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     client::Client,
+    figures::Figures,
     load::Bench,
     request::{Credential, Peer, Request},
 };
@@ -31,16 +32,24 @@ struct Outcome {
     records: u64,
 }
 
-pub(crate) async fn races(bench: &Bench) {
+pub(crate) async fn races(bench: &Bench, figures: &mut Figures) {
     println!("\nCalls at the same moment for the same record, by key; records made, calls that failed of all calls");
     for (name, peers) in SERVERS {
         for clients in [2, 8] {
-            upserts(bench, peers, KEYS, clients).await.print(name, &format!("{KEYS} keys, {clients} upserts of each"));
+            upserts(bench, peers, KEYS, clients).await.print(
+                name,
+                &format!("{KEYS} keys, {clients} upserts of each"),
+                figures,
+            );
         }
-        upserts(bench, peers, 1, 64).await.print(name, "1 key, 64 upserts");
-        parents(bench, peers).await.print(name, "16 creates, auto_create of one parent");
-        barcodes(bench, peers).await.print(name, "8 upserts of one unique barcode");
-        orders(bench, peers).await.print(name, &format!("{ORDER_ROUNDS} x 2 updates of one order, {LINES} lines"));
+        upserts(bench, peers, 1, 64).await.print(name, "1 key, 64 upserts", figures);
+        parents(bench, peers).await.print(name, "16 creates, auto_create of one parent", figures);
+        barcodes(bench, peers).await.print(name, "8 upserts of one unique barcode", figures);
+        orders(bench, peers).await.print(
+            name,
+            &format!("{ORDER_ROUNDS} x 2 updates of one order, {LINES} lines"),
+            figures,
+        );
     }
 }
 
@@ -135,7 +144,10 @@ impl Outcome {
         self.failed.extend(answers.into_iter().flatten());
     }
 
-    fn print(&self, server: &str, what: &str) {
+    fn print(&self, server: &str, what: &str, figures: &mut Figures) {
+        let row =
+            [("records", self.records as f64), ("failed", self.failed.len() as f64), ("calls", self.calls as f64)];
+        figures.add(&[("work", "race"), ("race", what), ("peer", server)], &row);
         let mut codes = self.failed.clone();
         codes.sort_unstable();
         codes.dedup();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    figures::Figures,
     load::Round,
     request::{Credential, Peer},
     works::Work,
@@ -42,6 +43,36 @@ impl Cell {
             print!("|{p50:>7.2}{rate:>8.2} ");
         }
         println!();
+    }
+
+    /// Adds a row for each peer; that of the gateway has its ratios to the others.
+    pub(crate) fn note(&self, bulk_records: usize, figures: &mut Figures) {
+        let (work, clients) = (self.work.name(), self.clients.to_string());
+        for (peer, rounds) in &self.rounds {
+            let labels = [
+                ("work", &*work),
+                ("credential", self.credential.name()),
+                ("clients", &*clients),
+                ("peer", peer.name()),
+            ];
+            let records = if *peer == Peer::Bulk { bulk_records as f64 } else { 1.0 };
+            let rate = median(rounds.iter().map(Round::per_second));
+            let mut row = vec![
+                ("calls_per_second", rate),
+                ("records_per_second", rate * records),
+                ("p50_ms", median(rounds.iter().map(Round::p50))),
+                ("p99_ms", p99(rounds)),
+            ];
+            if *peer == Peer::Gateway {
+                row.extend([
+                    ("calls_to_addon_ratio", self.ratio(Peer::Addon, Round::per_second)),
+                    ("p50_to_addon_ratio", self.ratio(Peer::Addon, Round::p50)),
+                    ("calls_to_bare_ratio", self.ratio(Peer::Bare, Round::per_second)),
+                    ("p50_to_bare_ratio", self.ratio(Peer::Bare, Round::p50)),
+                ]);
+            }
+            figures.add(&labels, &row);
+        }
     }
 
     /// The gateway to another peer: the median of the rounds' ratios.

@@ -51,7 +51,7 @@ impl Odoo {
 pub(crate) struct Gateway {
     pub(crate) url: String,
     process: Child,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Gateway {
@@ -76,7 +76,43 @@ impl Gateway {
         let url = lines.find_map(|line| line.strip_prefix("listening on ").map(str::to_owned));
         let admin = lines.next();
         assert!(admin.is_some(), "the gateway did not start");
-        Self { url: url.unwrap(), process, _folder: folder }
+        Self { url: url.unwrap(), process, folder }
+    }
+}
+
+impl Gateway {
+    /// The end of the last call for a model, as the log has it.
+    pub(crate) fn last_call(&self, model: &str) -> Value {
+        let run = |arguments: &[&str]| {
+            let run = Command::new(env!("CARGO_BIN_EXE_odoo-gateway"))
+                .args(["log"])
+                .args(arguments)
+                .args(["--json", "--config"])
+                .arg(self.folder.path().join("gateway.toml"))
+                .output()
+                .unwrap();
+            assert!(run.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&run.stderr));
+            run.stdout
+        };
+        let last: Value = serde_json::from_slice(&run(&["tail", "--model", model, "-n", "1"])).unwrap();
+        let shown: Value = serde_json::from_slice(&run(&["show", last["id"].as_str().unwrap()])).unwrap();
+        shown["lines"].as_array().unwrap().last().unwrap().clone()
+    }
+
+    /// The memory that it has now.
+    pub(crate) fn resident_mib(&self) -> f64 {
+        self.memory("VmRSS:")
+    }
+
+    /// The most that it has had since it was started.
+    pub(crate) fn peak_mib(&self) -> f64 {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, what: &str) -> f64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(what)).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0
     }
 }
 

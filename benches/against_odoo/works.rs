@@ -22,6 +22,8 @@ pub(crate) enum Work {
     Search,
     /// The same without the currency.
     PlainSearch,
+    /// Partners of a list (`lists` makes its calls).
+    List,
     /// `address_get` of a partner that is looked up.
     Method,
 }
@@ -51,6 +53,7 @@ impl Work {
             Self::Upsert => "upsert".to_owned(),
             Self::Search => "search".to_owned(),
             Self::PlainSearch => "search, one model".to_owned(),
+            Self::List => "list".to_owned(),
             Self::Method => "method".to_owned(),
         }
     }
@@ -58,7 +61,7 @@ impl Work {
     /// The model that it makes records of, and the field that holds their names.
     pub(crate) fn makes(self) -> Option<(&'static str, &'static str)> {
         match self {
-            Self::Create | Self::PlainCreate | Self::Upsert => Some(("res.partner", "name")),
+            Self::Create | Self::PlainCreate | Self::Upsert | Self::List => Some(("res.partner", "name")),
             Self::Order(_) => Some(("sale.order", "client_order_ref")),
             Self::Search | Self::PlainSearch | Self::Method => None,
         }
@@ -73,6 +76,7 @@ impl Work {
             Self::Upsert => upsert(peer, world, name, last),
             Self::Search | Self::PlainSearch => self.search(peer, world, turn),
             Self::Method => method(peer, world),
+            Self::List => unreachable!("`lists` makes its calls"),
         }
     }
 

@@ -32,6 +32,7 @@ pub(crate) struct World {
     pub(crate) company: i64,
     pub(crate) countries: Vec<Record>,
     pub(crate) tags: Vec<Record>,
+    pub(crate) industries: Vec<Record>,
     pub(crate) dollar: Record,
     /// Those whose currency is in use: the addon sees no others.
     pub(crate) dollar_countries: Vec<Country>,
@@ -62,6 +63,8 @@ impl World {
         let countries = read("res.country", json!([]), json!(["code"])).await;
         let countries = countries.as_array().unwrap().iter().filter(|row| row["code"].is_string());
         let countries: Vec<Record> = countries.take(50).map(|row| named(row, "code")).collect();
+        let industries = read("res.partner.industry", json!([]), json!(["name"])).await;
+        let industries: Vec<Record> = industries.as_array().unwrap().iter().map(|row| named(row, "name")).collect();
         let dollar = read("res.currency", json!([["name", "=", "USD"]]), json!(["name"])).await;
         let dollar = named(&dollar[0], "name");
         let dollar_countries =
@@ -98,7 +101,20 @@ impl World {
             products.push(make("product.product", "default_code", format!("D{run}.{number}"), product).await);
         }
         let series = RefCell::default();
-        Self { odoo, run, company, countries, tags, dollar, dollar_countries, partner, term, products, series }
+        Self {
+            odoo,
+            run,
+            company,
+            countries,
+            tags,
+            industries,
+            dollar,
+            dollar_countries,
+            partner,
+            term,
+            products,
+            series,
+        }
     }
 
     /// A new name for a record, which tells who makes it and in which work.

@@ -139,6 +139,8 @@ impl Gateway {
             .args(["serve", "--config"])
             .arg(file)
             .env(PASSWORD, "secret")
+            // As in the packages (packaging/systemd, packaging/docker).
+            .env("MIMALLOC_PURGE_DELAY", "10")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(File::create(&messages).unwrap())

@@ -7,6 +7,7 @@
 //! This folder imports `model` and `auth::credential` only; it knows neither protocols nor logins.
 
 pub(in crate::odoo) mod circuit_breaker;
+mod client;
 pub(in crate::odoo) mod concurrency_limit;
 pub(in crate::odoo) mod origin;
 pub(in crate::odoo) mod public_address;
@@ -15,17 +16,20 @@ mod server_clock;
 pub(in crate::odoo) mod tls;
 mod work;
 
-use std::{error::Error as _, path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use bytesize::ByteSize;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
 use reqwest::Url;
 use serde::Serialize;
 use tokio::time::{self, Instant};
 
 pub(in crate::odoo) use self::work::Work;
 use self::{
+    client::{Client, SendError},
     concurrency_limit::{How, RequestClass, UpstreamLimit},
     origin::Origin,
     public_address::PublicAddress,
@@ -40,18 +44,19 @@ use crate::{
     odoo::model::error::{Error, Queue, Why},
 };
 
-/// Odoo closes a connection after each answer; a proxy before it keeps one for 60-75 s. Staying below that keeps us from
-/// writing into a connection that is being closed.
-const POOL_IDLE: Duration = Duration::from_secs(30);
 /// The maximum number of characters of a page's title in an error.
 const TITLE: usize = 80;
+/// Most requests are no longer, so that they are written without moving what is there.
+const USUAL: usize = 1 << 10;
+/// How many headers a request has at most.
+const HEADERS: usize = 12;
 /// Nobody waits longer before another try.
 const LONGEST_AFTER: Duration = Duration::from_secs(3600);
 
 /// The HTTP client and the address of Odoo.
 #[derive(Debug)]
 pub(in crate::odoo) struct Transport {
-    client: reqwest::Client,
+    client: Client,
     /// The file of certificate authorities, if one is configured.
     ca: Option<(PathBuf, CaDigest)>,
     /// Scheme, host, port and path prefix.
@@ -68,8 +73,6 @@ pub(in crate::odoo) struct Transport {
 /// Why the connection to Odoo cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
-    #[error(transparent)]
-    Client(#[from] reqwest::Error),
     #[error(transparent)]
     Tls(#[from] TlsError),
     #[error("`{0}` is no address of an Odoo")]
@@ -110,13 +113,10 @@ impl Request {
     /// A request with a JSON body.
     #[expect(clippy::expect_used, reason = "the bodies are made of texts, numbers and JSON values, with texts as keys")]
     pub(in crate::odoo) fn json(path: impl Into<String>, body: &impl Serialize, effect: Effect) -> Self {
-        Self {
-            path: path.into(),
-            headers: Vec::new(),
-            content_type: HeaderValue::from_static("application/json"),
-            body: serde_json::to_vec(body).expect("a body that can be written as JSON"),
-            effect,
-        }
+        let mut written = Vec::with_capacity(USUAL);
+        serde_json::to_writer(&mut written, body).expect("a body that can be written as JSON");
+        let content_type = HeaderValue::from_static("application/json");
+        Self { path: path.into(), headers: Vec::new(), content_type, body: written, effect }
     }
 
     pub(in crate::odoo) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -132,20 +132,13 @@ impl Transport {
         metrics: Arc<Metrics>,
     ) -> Result<Self, Unusable> {
         let (tls, digest) = tls::load(config.ca.as_deref())?;
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .http1_only()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(config.connect_timeout)
-            .pool_idle_timeout(POOL_IDLE)
-            .user_agent(concat!("odoo-gateway/", env!("CARGO_PKG_VERSION")))
-            .build()?;
         let unusable = || Unusable::Address(config.url.clone());
+        let public_address = PublicAddress::of(&config.url, config.public_url.as_ref()).ok_or_else(unusable)?;
+        let client = Client::build(&config.url, public_address.inner.clone(), tls, config.connect_timeout);
         Ok(Self {
-            client,
+            client: client.ok_or_else(unusable)?,
             ca: config.ca.clone().zip(digest),
-            public_address: PublicAddress::of(&config.url, config.public_url.as_ref()).ok_or_else(unusable)?,
+            public_address,
             base: config.url.clone(),
             timeout: config.timeout,
             read_timeout: config.read_timeout,
@@ -204,9 +197,8 @@ impl Transport {
         let mut headers = HeaderMap::new();
         self.public_address.set_headers(&mut headers, &Origin::default());
         headers.insert("x-forwarded-host", HeaderValue::from_static(HOST));
-        let mut url = self.base.clone();
-        url.set_path(&format!("{}/", self.base.path().trim_end_matches('/')));
-        let answer = time::timeout(within, self.client.get(url).headers(headers).send()).await.ok()?.ok()?;
+        let sent = self.client.send(Method::GET, "/", headers, Bytes::new());
+        let answer = time::timeout(within, sent).await.ok()?.ok()?;
         let location = answer.headers().get(header::LOCATION).and_then(|to| to.to_str().ok()).unwrap_or_default();
         match answer.status().as_u16() {
             400 => Some(true),
@@ -217,13 +209,13 @@ impl Transport {
 
     async fn exchange(&self, request: Request, origin: &Origin) -> Result<Response, Error> {
         let Request { path, headers, content_type, body, effect } = request;
-        let mut headers: HeaderMap = headers.into_iter().collect();
+        let own = headers;
+        let mut headers = HeaderMap::with_capacity(HEADERS);
+        headers.extend(own);
         headers.insert(header::CONTENT_TYPE, content_type);
         self.public_address.set_headers(&mut headers, origin);
-        let mut url = self.base.clone();
-        url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
-        let request = self.client.post(url).headers(headers).body(body);
-        let response = request.send().await.map_err(|error| self.request_error(effect, &error))?;
+        let sent = self.client.send(Method::POST, &path, headers, body.into()).await;
+        let response = sent.map_err(|error| self.send_error(effect, &error))?;
         self.clock.note(response.headers());
         let status = response.status();
         if let (true, Some(to)) = (status.is_redirection(), response.headers().get(header::LOCATION)) {
@@ -237,7 +229,7 @@ impl Transport {
         let after = retry_after(response.headers());
         let is_page =
             response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
-        let body = self.body(response, effect).await?;
+        let body = self.body(response.into_body(), effect).await?;
         match status.as_u16() {
             429 => Err(Error::Overloaded { status: 429, after }),
             // Some proxies also answer 503 when Odoo goes away in the middle of a call, so for a write the outcome is unknown.
@@ -256,39 +248,57 @@ impl Transport {
     }
 
     /// Reads the whole body, within the maximum size and the read time-out.
-    async fn body(&self, mut response: reqwest::Response, effect: Effect) -> Result<Bytes, Error> {
+    async fn body(&self, mut body: Incoming, effect: Effect) -> Result<Bytes, Error> {
         let cap = self.max_answer.as_u64();
         let too_large = |size: u64| size > cap;
-        if response.content_length().is_some_and(too_large) {
+        if too_large(body.size_hint().lower()) {
             return Err(Error::AnswerTooLarge { effect, cap: self.max_answer });
         }
-        let mut body = BytesMut::new();
-        loop {
-            let chunk = time::timeout(self.read_timeout, response.chunk()).await;
-            let chunk = chunk.map_err(|_| Error::NoAnswer { effect, why: Why::TimedOut(self.read_timeout) })?;
-            let Some(chunk) = chunk.map_err(|error| self.request_error(effect, &error))? else { break };
-            body.extend_from_slice(&chunk);
-            if too_large(body.len() as u64) {
-                return Err(Error::AnswerTooLarge { effect, cap: self.max_answer });
+        let first = self.piece(&mut body, effect).await?.unwrap_or_default();
+        let read = if body.is_end_stream() {
+            // A short answer comes in one piece, which is not copied.
+            first
+        } else {
+            let mut read = BytesMut::from(first);
+            while let Some(piece) = self.piece(&mut body, effect).await? {
+                read.extend_from_slice(&piece);
+                if too_large(read.len() as u64) {
+                    return Err(Error::AnswerTooLarge { effect, cap: self.max_answer });
+                }
             }
-        }
-        memory::take_answer(&body, effect == Effect::Write).map_err(|full| no_room(full, effect))?;
-        Ok(body.freeze())
+            read.freeze()
+        };
+        memory::take_answer(&read, effect == Effect::Write).map_err(|full| no_room(full, effect))?;
+        Ok(read)
     }
 
-    fn request_error(&self, effect: Effect, error: &reqwest::Error) -> Error {
-        // HTTP has no form for the URL or a header.
-        if error.is_builder() {
-            return Error::Unsendable { reason: root_cause(error) };
+    /// The next bytes of a body; none at its end.
+    async fn piece(&self, body: &mut Incoming, effect: Effect) -> Result<Option<Bytes>, Error> {
+        loop {
+            let frame = time::timeout(self.read_timeout, body.frame()).await;
+            let frame = frame.map_err(|_| Error::NoAnswer { effect, why: Why::TimedOut(self.read_timeout) })?;
+            let Some(frame) = frame else { return Ok(None) };
+            // Anything else is a trailer.
+            if let Ok(data) = frame.map_err(|error| broken(effect, &error))?.into_data() {
+                return Ok(Some(data));
+            }
         }
-        if error.is_connect() {
-            return Error::Unreachable {
+    }
+
+    fn send_error(&self, effect: Effect, error: &SendError) -> Error {
+        match error {
+            SendError::NoForm(error) => Error::Unsendable { reason: root_cause(error) },
+            SendError::Exchange(error) if error.is_connect() => Error::Unreachable {
                 url: self.base.as_str().trim_end_matches('/').to_owned(),
                 reason: root_cause(error),
-            };
+            },
+            SendError::Exchange(error) => broken(effect, error),
         }
-        Error::NoAnswer { effect, why: Why::Broken(root_cause(error)) }
     }
+}
+
+fn broken(effect: Effect, error: &(dyn std::error::Error + 'static)) -> Error {
+    Error::NoAnswer { effect, why: Why::Broken(root_cause(error)) }
 }
 
 fn no_room(full: Full, effect: Effect) -> Error {
@@ -301,16 +311,13 @@ fn no_room(full: Full, effect: Effect) -> Error {
     }
 }
 
-/// The message of the innermost cause. The outer message of reqwest names the URL and little else.
-fn root_cause(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
+/// The message of the innermost cause. The outer ones of hyper name the stage and little else.
+fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
     while let Some(source) = cause.source() {
         cause = source;
     }
-    match error.source() {
-        Some(_) => cause.to_string(),
-        None => "no reason given".to_owned(),
-    }
+    cause.to_string()
 }
 
 /// The time that a `Retry-After` in seconds says (RFC 9110, section 10.2.3), up to an hour. A date is not looked at: the clocks may

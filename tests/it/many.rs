@@ -108,6 +108,37 @@ async fn a_long_list_tells_in_the_log_how_far_it_is_while_it_runs_and_afterwards
     assert_eq!(events, ["call.received", "call.planned", "call.progress", "call.finished"]);
 }
 
+/// The answer to a `create` that Odoo does not see: as ids, the numbers at the ends of the names.
+fn ids_by_name(request: &mut Value) -> Option<String> {
+    let id = |values: &Value| values["name"].as_str()?.rsplit(' ').next()?.parse::<u64>().ok();
+    let ids: Vec<u64> = request["vals_list"].as_array()?.iter().filter_map(id).collect();
+    Some(json!(ids).to_string())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parts_of_a_list_that_meet_in_one_row_follow_one_another_and_none_is_refused_for_it() {
+    let (odoo, mark) = (odoo().await, mark());
+    let proxy = FaultProxy::before(odoo).await;
+    let gateway = Gateway::before(&proxy.url, &odoo.database, "retries = 0");
+    let client = Client::with_bearer(&gateway).await;
+    let conflict = r#"{"name": "psycopg2.errors.SerializationFailure", "message": "could not serialize", "debug": ""}"#;
+    let conflict = Fault::Answer { status: "500 Internal Server Error", body: conflict.to_owned() };
+    let parts = AtomicUsize::new(0);
+    proxy.run(move |_, rpc| match rpc.ends_with("/create") {
+        // One of the two that follow the first.
+        true if parts.fetch_add(1, Relaxed) == 2 => conflict.clone(),
+        true => Fault::Edit { ask: ids_by_name, answer: |_, _| {} },
+        false => Fault::Pass,
+    });
+    let payload: Vec<Value> = (1..=1_300).map(|n| json!({"name": format!("{mark} {n}")})).collect();
+    let answer = client.call("create_data", "res.partner", json!({"payload": payload})).await;
+    let results = answer["result"].as_array().unwrap();
+    let ids: Vec<Option<u64>> = results.iter().map(|one| one["result"]["id"].as_u64()).collect();
+    assert_eq!(ids, (1..=1_300).map(Some).collect::<Vec<_>>(), "{}", answer["messages"]);
+    // 250, twice 500, the one of them once more, and the rest.
+    assert_eq!(methods(&gateway), ["create"; 5]);
+}
+
 #[tokio::test]
 async fn one_bad_record_among_many_costs_few_calls_and_leaves_the_others() {
     let (odoo, gateway) = (odoo().await, Gateway::start().await);

@@ -349,6 +349,7 @@ async fn status_says_how_the_gateway_is_and_that_none_runs() {
     assert_eq!((&status["running"], &status["configuration"]["has_changed"]), (&json!(true), &json!(false)));
     assert!(status["process"]["admin"] == gateway.admin && status["process"]["url"] == gateway.url, "{status}");
     assert!(status["odoo"]["version"].as_str().unwrap().starts_with("19"), "{status}");
+    assert_eq!(status["odoo"]["limit"], json!({"is_auto": true, "changed": null}));
     let (code, page, said) = gateway.run(&["status"]);
     let pid = format!("pid {}", status["process"]["pid"]);
     assert!(code == Some(0) && page.contains(&pid) && page.contains("2 in the last minute"), "{page}{said}");

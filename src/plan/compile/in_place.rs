@@ -24,13 +24,14 @@ pub(super) fn questions(policy: &Policy, main: &Draft, resolved: &Resolved, targ
     let mut drafts = vec![main];
     while let Some(draft) = drafts.pop() {
         for id in draft.questions() {
+            // Few of the questions of a long list are of missing records.
+            let Some(missing) = resolved.missing_records.get(&id).filter(|missing| missing.is_certain) else {
+                continue;
+            };
             let question = resolved.questions.get(id);
             let is_needed_once = question.uses == 1 && question.is_for_many && !resolved.is_shared(id);
             // One that must be within a domain is checked when it has been created.
-            let is_needed_once = is_needed_once && policy.domain(&question.model).is_none();
-            if let Some(missing) =
-                resolved.missing_records.get(&id).filter(|missing| missing.is_certain && is_needed_once)
-            {
+            if is_needed_once && policy.domain(&question.model).is_none() {
                 in_place.insert(id);
                 drafts.push(&missing.draft);
             }
