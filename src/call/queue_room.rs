@@ -17,7 +17,7 @@ use crate::{
 /// How old a count may be, and a part of the time that counting may take: then a count may be older, up to the longest age.
 const AGE: Duration = Duration::from_secs(2);
 const PART: u32 = 20;
-const LONGEST_AGE: Duration = Duration::from_secs(60);
+const LONGEST_AGE: Duration = Duration::from_secs(10);
 /// How long the first count may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 

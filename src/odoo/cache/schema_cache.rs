@@ -176,8 +176,9 @@ impl SchemaCache {
 mod tests {
     use std::collections::HashMap;
 
-    use super::*;
     use serde_json::json;
+
+    use super::*;
 
     fn until() -> Instant {
         Instant::now() + Duration::from_secs(60)
