@@ -6,6 +6,7 @@
 mod connections;
 mod databases;
 mod flow;
+mod flowing;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod headers;
@@ -24,7 +25,8 @@ use tokio_util::sync::CancellationToken;
 
 use self::{
     connections::{Connection, Connections, Failed},
-    flow::{Flowing, Offered, Outgoing, Watched},
+    flow::{Offered, Outgoing, Watched},
+    flowing::Flowing,
     login::{Form, Login},
 };
 use crate::{

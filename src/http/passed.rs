@@ -240,3 +240,31 @@ impl Drop for Counted {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+
+    use super::*;
+
+    #[test]
+    fn a_request_reads_where_it_brings_nothing_and_cannot_write_later() {
+        for (method, upgrade, body, expected) in [
+            (Method::GET, None, "", Reach::Reads),
+            (Method::HEAD, None, "", Reach::Reads),
+            (Method::OPTIONS, None, "", Reach::Reads),
+            (Method::GET, Some("websocket"), "", Reach::Writes),
+            (Method::GET, None, "{}", Reach::Writes),
+            (Method::POST, None, "", Reach::Writes),
+            (Method::DELETE, None, "", Reach::Writes),
+        ] {
+            let mut request = Request::builder().method(&method);
+            if let Some(protocol) = upgrade {
+                request = request.header(header::UPGRADE, protocol);
+            }
+            let (head, ()) = request.body(()).unwrap().into_parts();
+            let body = Passing::Whole(Bytes::from_static(body.as_bytes()));
+            assert_eq!(Reach::of(&head, &body), expected, "{method} {upgrade:?}");
+        }
+    }
+}

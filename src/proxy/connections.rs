@@ -223,7 +223,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::{odoo::tls, proxy::flow::Flowing};
+    use crate::{odoo::tls, proxy::flowing::Flowing};
 
     async fn start() -> (TcpListener, Arc<Connections>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::{self, Instant};
 
-use super::{flow::Flowing, words};
+use super::{flowing::Flowing, words};
 use crate::{
     call::Error,
     limits::{LoginAttempt, LoginThrottle, network},
