@@ -124,7 +124,8 @@ fn read(call: &Call, answer: &Message, shared: &Shared) -> Sent {
     let why = refusal(&body).unwrap_or(&Value::Null);
     let code = why["code"].as_str().map_or_else(|| format!("{status} {body}"), str::to_owned);
     match why["retry"].as_str() {
-        Some("no" | "unknown") => Sent::Refused(code),
-        _ => Sent::NotNow(code),
+        Some("safe") => Sent::NotNow(code),
+        // A call that ended five gateways is left to a person: it may have been done.
+        _ => Sent::Refused(code),
     }
 }
