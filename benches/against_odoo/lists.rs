@@ -89,7 +89,7 @@ pub(crate) async fn lists(
             let rate = median(rates_of.iter().copied());
             let ratio = median(rates[0].iter().zip(rates_of).map(|(gateway, other)| gateway / other));
             println!("{:>8} of Odoo's create by {part:>6}: {rate:>6.0}/s; gateway {ratio:.2} of it", "");
-            add("bare", &*part.to_string(), &[("records_per_second", rate), ("gateway_to_this_ratio", ratio)]);
+            add("bare", &part.to_string(), &[("records_per_second", rate), ("gateway_to_this_ratio", ratio)]);
             best = best.max(rate);
         }
         goals.push(Goal {

@@ -70,6 +70,7 @@ impl Gateway {
     }
 
     /// From a SIGHUP to the word that the configuration is in use.
+    #[expect(clippy::disallowed_methods, reason = "a benchmark has nothing else to do meanwhile")]
     pub(crate) fn reload(&self) -> Duration {
         let reloads = || fs::read_to_string(&self.messages).unwrap().matches(RELOADED).count();
         let (before, started) = (reloads(), Instant::now());
@@ -104,6 +105,7 @@ impl Drop for Gateway {
 }
 
 /// Runs a command of the program with the configuration of this folder. It must succeed.
+#[expect(clippy::disallowed_methods, reason = "a benchmark has nothing else to do meanwhile")]
 pub(crate) fn run(folder: &Path, words: &[&str]) -> Ran {
     let (said, complained) = (folder.join("said"), folder.join("complained"));
     let started = Instant::now();

@@ -58,7 +58,7 @@ impl<F: Future<Output: Send> + Send + 'static> Drop for CarriedOn<F> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{iter, time::Duration};
 
     use tokio::{sync::oneshot, time};
 
@@ -88,7 +88,11 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_told_and_its_work_is_not_tried_again() {
         let tasks = TaskTracker::new();
-        assert!(CarriedOn::new(async { None::<()>.expect("a fault of the gateway's own") }, &tasks).await.is_err());
+        assert!(
+            CarriedOn::new(async { iter::empty::<()>().next().expect("a fault of the gateway's own") }, &tasks)
+                .await
+                .is_err()
+        );
         tasks.close();
         tasks.wait().await;
     }
