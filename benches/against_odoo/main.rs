@@ -77,7 +77,7 @@ const BULK_CLIENTS: usize = 16;
 const LIST_ROUNDS: usize = 3;
 const MEMORY: &str = "/dev/shm";
 
-/// On one thread: the other core is for those who are measured.
+/// On one thread: the other core is for what is measured.
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let wanted: Vec<String> = env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();

@@ -39,7 +39,7 @@ const AUTO: &str = "auto";
 const WORKERS: [&str; 5] = ["1", "2", "4", "8", "threads"];
 const WORKS: [&str; 2] = ["create", "search"];
 
-/// On one thread: the other core is for those who are measured.
+/// On one thread: the other core is for what is measured.
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let wanted: Vec<String> = env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();

@@ -118,7 +118,7 @@ impl Gateway {
     }
 }
 
-/// What is in a folder of a log, for those who read it without the gateway.
+/// What a folder of a log holds, read without the gateway.
 pub(crate) fn segments(log: &Path) -> Vec<(String, Vec<u8>)> {
     let mut names: Vec<String> =
         fs::read_dir(log).unwrap().filter_map(|entry| entry.unwrap().file_name().into_string().ok()).collect();

@@ -1,4 +1,4 @@
-//! Those who call: some properly, some slowly, some that go before they are answered.
+//! Callers: some properly, some slowly, some that go before they are answered.
 
 use std::{
     sync::{

@@ -1,4 +1,4 @@
-//! The cache of schemas. It is bounded by their size in memory, and equal schemas are held once, whoever sees them: most users of
+//! The cache of schemas. It is bounded by their size in memory, and equal schemas of several users are held once: most users of
 //! an Odoo see the same fields of most models.
 //!
 //! What `fields_get` returns depends on the user's groups, and for sessions also on the session: fields of the group

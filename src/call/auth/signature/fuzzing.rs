@@ -80,7 +80,7 @@ pub(crate) fn signature(scheme: u8, lines: &str, body: &[u8]) {
     let (line, headers) = head(lines);
     match verifier.verify(&line, &headers, body) {
         Err(refused) => assert!(!refused.to_string().is_empty()),
-        // Whoever finds a token has found the secret, which a text in the corpus may be.
+        // A token that matches shows that the secret was found: a text of the corpus may be it.
         Ok(taken) => assert!(matches!(verifier.way, Way::Token(_)) && taken.is_none(), "taken without the secret"),
     }
     let _ = verifier.hidden();

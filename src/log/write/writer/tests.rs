@@ -1,4 +1,4 @@
-//! A disk that hangs: who waits for it, and who does not.
+//! A disk that hangs: which lines wait for it, and which do not.
 
 use std::{fs::File, io, sync::mpsc::channel, time::Duration};
 
@@ -149,7 +149,7 @@ async fn a_disk_that_hangs_holds_up_what_is_waited_for_and_nothing_else() {
         fixture.writer.hand_over(line(number), Purpose::Record).await.unwrap();
     }
     assert!(time::timeout(SHORTLY, announced.wait()).await.is_err());
-    // What waits for the disk is bounded.
+    // The lines that wait for the disk are bounded in number.
     let beyond = async {
         for number in 0.. {
             fixture.writer.hand_over(line(QUEUE as u64 + number), Purpose::Record).await.unwrap();
