@@ -19,7 +19,9 @@ const PARTNER: &str = "res.partner";
 const LANES: usize = 20;
 /// How long an Odoo that is back has for one call, at worst.
 const EACH: Duration = Duration::from_millis(500);
-const DELIVERY: &str = "[delivery]\nrate = 1000\nlongest_request = \"4s\"\nlease = \"5s\"";
+/// `longest_request` is a promise of Odoo's: on a busy machine a create may take more than four seconds, and one that outlives it is
+/// made twice.
+const DELIVERY: &str = "[delivery]\nrate = 1000\nlongest_request = \"10s\"\nlease = \"5s\"";
 
 /// How long Odoo is away, and how many calls come in a second.
 fn load() -> (Duration, u32) {
