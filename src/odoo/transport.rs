@@ -255,6 +255,9 @@ impl Transport {
             return Err(Error::AnswerTooLarge { effect, cap: self.max_answer });
         }
         let first = self.piece(&mut body, effect).await?.unwrap_or_default();
+        if too_large(first.len() as u64) {
+            return Err(Error::AnswerTooLarge { effect, cap: self.max_answer });
+        }
         let read = if body.is_end_stream() {
             // A short answer comes in one piece, which is not copied.
             first
@@ -347,6 +350,8 @@ fn title(page: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
     use super::*;
     use crate::{config::Config, errors::Retry};
 
@@ -375,6 +380,22 @@ mod tests {
     async fn what_has_no_form_in_http_is_known_not_to_have_been_sent() {
         let error = error_of("url = \"http://127.0.0.1:9\"", format!("/{}", "x".repeat(70_000))).await;
         assert_eq!((error.code().as_str(), error.retry()), ("not_sendable", Retry::No));
+    }
+
+    #[tokio::test]
+    async fn an_answer_of_a_single_piece_is_held_against_the_largest_one_too() {
+        let odoo = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let upstream = format!("url = \"http://{}\"\nmax_answer = \"1 KiB\"", odoo.local_addr().unwrap());
+        let answers = async {
+            let (mut caller, _) = odoo.accept().await.unwrap();
+            assert!(caller.read(&mut [0; 4096]).await.unwrap() > 0);
+            let answer =
+                format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n7d0\r\n{:02000}\r\n0\r\n\r\n", 0);
+            caller.write_all(answer.as_bytes()).await.unwrap();
+            caller
+        };
+        let (error, _caller) = tokio::join!(error_of(&upstream, "/jsonrpc".to_owned()), answers);
+        assert_eq!(error.code().as_str(), "answer_too_large");
     }
 
     #[tokio::test]
