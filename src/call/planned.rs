@@ -2,9 +2,9 @@
 //!
 //! Nothing is written in Odoo before the call's line is on disk. Each reason for another plan counts once (`replan`).
 
-use std::{pin::pin, time::Instant};
+use std::time::Instant;
 
-use futures_util::future::{self, Either};
+use futures_util::future;
 
 use super::{
     Error, hidden,
@@ -16,7 +16,7 @@ use super::{
 use crate::{
     execute::{self, Content, Done, Progress},
     odoo::{self, Caller, Taken},
-    plan::{self, NamedId, Plan},
+    plan::{self, NamedId, Plan, Work},
 };
 
 /// A recorded call with its plan.
@@ -162,12 +162,9 @@ impl<'r, 's> Planned<'r, 's> {
                     lease.check().await?;
                 }
                 let Recorded { entry, caller, .. } = &*recorded;
-                let progress = Progress::default();
+                let (is_list, progress) = (matches!(plan.work, Work::Many(_)), Progress::default());
                 let executed = Box::pin(execute::execute(caller, plan, &settling, &progress));
-                match future::select(executed, pin!(progress::tell(entry, &progress))).await {
-                    Either::Left((executed, _)) => executed,
-                    Either::Right((never, _)) => match never {},
-                }
+                if is_list { progress::told(executed, entry, &progress).await } else { executed.await }
             } else {
                 let (Recorded { entry, caller, .. }, unlisted) = (&mut *recorded, Progress::default());
                 let executed = Box::pin(execute::execute(caller, plan, &settling, &unlisted));

@@ -3,8 +3,9 @@
 //! A line is written every few seconds, and more rarely the longer the call takes, so that there are some hundred at most. It is
 //! not waited for, and one that the log does not take changes nothing of the call.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, pin::pin, time::Duration};
 
+use futures_util::future::{self, Either};
 use tokio::time::{Instant, sleep};
 
 use crate::{execute::Progress, log::Entry};
@@ -14,8 +15,16 @@ const EVERY: Duration = Duration::from_secs(2);
 /// The time between two lines is at least this part of what the call has taken so far.
 const PART: u32 = 20;
 
+/// Writes a list, and tells meanwhile how far it is.
+pub(super) async fn told<T>(written: impl Future<Output = T> + Unpin, entry: &Entry, progress: &Progress) -> T {
+    match future::select(written, pin!(tell(entry, progress))).await {
+        Either::Left((written, _)) => written,
+        Either::Right((never, _)) => match never {},
+    }
+}
+
 /// Tells again and again how far the list is. It never ends by itself.
-pub(super) async fn tell(entry: &Entry, progress: &Progress) -> Infallible {
+async fn tell(entry: &Entry, progress: &Progress) -> Infallible {
     let (started, mut told) = (Instant::now(), None);
     loop {
         sleep(pause(started.elapsed())).await;
