@@ -207,9 +207,10 @@ fn answer(request: &Message<'_>, records: &Records) -> Option<(Value, &'static s
             );
             Value::Object(fields)
         }
-        "create" => {
+        // Of the two, `web_save` makes those records that go together.
+        "create" | "web_save" => {
             let number = records.requests.fetch_add(1, Relaxed);
-            let all = named(0, "vals_list");
+            let all = if method == "create" { named(0, "vals_list") } else { named(1, "vals") };
             let all = serde_json::from_value(if all.is_array() { all } else { json!([all]) }).unwrap();
             match (number % LOST, (number / LOST) % 2) {
                 (7, 0) => return None,
@@ -217,7 +218,15 @@ fn answer(request: &Message<'_>, records: &Records) -> Option<(Value, &'static s
                     records.create(all);
                     return None;
                 }
-                _ => records.create(all),
+                _ => {}
+            }
+            let ids = records.create(all);
+            match named(2, "specification").as_object() {
+                Some(read) => {
+                    let fields: Vec<&str> = read.keys().map(String::as_str).collect();
+                    records.search(&[json!(["id", "in", ids])], &fields, usize::MAX)
+                }
+                None => ids,
             }
         }
         "search_read" | "web_search_read" => {

@@ -119,6 +119,14 @@ impl Answers {
                 let ids: Vec<i64> = records.iter().map(|record| id_of(&record["ref"])).collect();
                 serde_json::to_string(&ids).unwrap()
             }
+            // Records that are made together, with what tells them apart.
+            b"web_save" => {
+                self.asked.creates.fetch_add(1, Relaxed);
+                let body: Value = serde_json::from_slice(request.body).unwrap();
+                let records = &body["params"]["args"][1];
+                let records = records.as_array().map_or(std::slice::from_ref(records), Vec::as_slice);
+                rows(records.iter().map(|record| id_of(&record["ref"])))
+            }
             b"read" => {
                 let body: Value = serde_json::from_slice(request.body).unwrap();
                 let ids = body["params"]["args"][0].as_array().unwrap();

@@ -247,11 +247,14 @@ fn answer(request: &Message, state: &mut State) -> (Value, &'static str) {
             json!(true)
         }
         "web_save" => {
-            let (mut ids, values) = (arguments.ids(), arguments.get(1, "vals"));
-            let values = values.as_object().unwrap();
-            match ids.is_empty() {
-                true => ids.push(state.create(values.clone())),
-                false => state.write(&ids, values),
+            let mut ids = arguments.ids();
+            match arguments.get(1, "vals") {
+                // Records that are made together.
+                Value::Array(records) => {
+                    ids.extend(records.iter().map(|values| state.create(values.as_object().unwrap().clone())));
+                }
+                values if ids.is_empty() => ids.push(state.create(values.as_object().unwrap().clone())),
+                values => state.write(&ids, values.as_object().unwrap()),
             }
             let fields = arguments.get(2, "specification");
             state.rows(&ids, &fields.as_object().unwrap().keys().cloned().collect::<Vec<_>>())

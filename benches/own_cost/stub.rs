@@ -4,10 +4,13 @@
 //! The record that a search for the `ref` R12345678 finds, or that is made with it, has the id 12345678. So every answer
 //! shows whether it belongs to its question, also where several records were made by one call.
 
-use std::{fmt::Write, io};
+use std::{
+    fmt::{Display, Write},
+    io,
+};
 
 use memchr::memmem;
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use tokio::{
     io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
@@ -40,6 +43,8 @@ const FIELDS: [(&str, &str); 12] = [
     ("credit_limit", "float"),
     ("date", "date"),
 ];
+
+const NOT_FOUND: &[u8] = b"HTTP/1.1 404 NOT FOUND\r\nContent-Length: 0\r\n\r\n";
 
 /// How it ends a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,6 +112,18 @@ struct Record<'b> {
     reference: &'b str,
 }
 
+impl Record<'_> {
+    /// The number in its reference.
+    fn id(&self) -> &str {
+        self.reference.strip_prefix('R').unwrap()
+    }
+}
+
+/// A record, as it is read.
+fn row(id: impl Display) -> String {
+    format!(r#"{{"id": {id}, "name": "Customer {id}", "ref": "R{id}"}}"#)
+}
+
 impl Answers {
     fn new(keeping: Keeping) -> Self {
         let fields: Vec<String> = FIELDS
@@ -136,18 +153,27 @@ impl Answers {
             b"create" => {
                 let Body { params: Params { args: (records,) } } =
                     serde_json::from_slice::<Body<(Vec<Record<'_>>,)>>(request.body).unwrap();
-                let ids: Vec<&str> = records.iter().map(|record| record.reference.strip_prefix('R').unwrap()).collect();
+                let ids: Vec<&str> = records.iter().map(Record::id).collect();
                 self.made = answer(self.keeping, &format!("[{}]", ids.join(", ")));
+                self.made.as_bytes()
+            }
+            // Records that are made together, with what tells them apart.
+            b"web_save" => {
+                let Body { params: Params { args: ([], records, _) } } =
+                    serde_json::from_slice::<Body<([(); 0], Vec<Record<'_>>, IgnoredAny)>>(request.body).unwrap();
+                let rows: Vec<String> = records.iter().map(|record| row(record.id())).collect();
+                self.made = answer(self.keeping, &format!("[{}]", rows.join(", ")));
                 self.made.as_bytes()
             }
             b"read" => {
                 let Body { params: Params { args: (ids, _) } } =
                     serde_json::from_slice::<Body<(Vec<u32>, Vec<&str>)>>(request.body).unwrap();
-                let row = |id: &u32| format!(r#"{{"id": {id}, "name": "Customer {id}", "ref": "R{id}"}}"#);
                 let rows: Vec<String> = ids.iter().map(row).collect();
                 self.made = answer(self.keeping, &format!("[{}]", rows.join(", ")));
                 self.made.as_bytes()
             }
+            // The gateway looks whether Odoo is in proxy mode.
+            b"" => NOT_FOUND,
             b"version_info" => &self.version,
             b"get_session_info" => &self.session,
             b"authenticate" => &self.login,
