@@ -9,7 +9,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
@@ -84,6 +84,8 @@ struct State {
     away: Mutex<Duration>,
     /// How many RPCs are here at the moment, and the most that ever were.
     load: (AtomicUsize, AtomicUsize),
+    /// The longest that Odoo has worked on a request.
+    slowest: Mutex<Duration>,
 }
 
 impl FaultProxy {
@@ -124,6 +126,7 @@ impl FaultProxy {
             left: Notify::new(),
             away: Mutex::default(),
             load: Default::default(),
+            slowest: Mutex::default(),
         });
         let shared = state.clone();
         tokio::spawn(async move {
@@ -194,6 +197,11 @@ impl FaultProxy {
     /// The most RPCs that were here at a time.
     pub(crate) fn most_at_a_time(&self) -> usize {
         self.state.load.1.load(Relaxed)
+    }
+
+    /// The longest that Odoo has worked on a request, whether or not its answer was waited for.
+    pub(crate) fn slowest(&self) -> Duration {
+        *self.state.slowest.lock().unwrap()
     }
 
     /// The RPCs of the run so far, as `model/method`.
@@ -361,9 +369,12 @@ async fn read_request(stream: &mut TcpStream) -> std::io::Result<Option<(String,
 
 /// Odoo's whole answer; Odoo closes the connection behind it.
 async fn ask_odoo(state: &State, request: &[u8]) -> std::io::Result<Vec<u8>> {
+    let asked = Instant::now();
     let mut odoo = TcpStream::connect(&state.odoo).await?;
     odoo.write_all(request).await?;
     let mut answer = Vec::new();
     odoo.read_to_end(&mut answer).await?;
+    let mut slowest = state.slowest.lock().unwrap();
+    *slowest = (*slowest).max(asked.elapsed());
     Ok(answer)
 }
