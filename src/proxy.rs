@@ -17,10 +17,10 @@ use std::{sync::Arc, time::Duration};
 
 use http::{HeaderMap, Method, Request, StatusCode, Uri, header, request::Parts, uri};
 use http_body_util::{BodyExt, Full};
-use hyper::{body::Incoming, upgrade::OnUpgrade};
+use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
-use tokio::time::{self, Instant};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::{
@@ -28,11 +28,12 @@ use self::{
     flow::{Offered, Outgoing, Watched},
     flowing::Flowing,
     login::{Form, Login},
+    websocket::Websocket,
 };
 use crate::{
     call::{Error, auth::session_of},
     config,
-    limits::{LoginThrottle, Permit, network},
+    limits::{LoginThrottle, network},
     odoo::{Effect, Error as OdooError, Odoo, Origin, PublicAddress, RequestClass, TlsError, UpstreamLimit, Why, tls},
     wire::{BodyError, Passing, Path, Response},
 };
@@ -82,6 +83,27 @@ pub struct Outbound {
     pub origin: Origin,
 }
 
+/// A body that asks for more than its path says.
+enum Checked {
+    Nothing,
+    Login(Box<Login>),
+    Form(Box<Form>),
+}
+
+/// A request as Odoo gets it.
+struct Prepared<'p> {
+    target: &'p Target,
+    /// It waits for something to happen.
+    waits: bool,
+    path: Path,
+    request: Box<Request<Outgoing>>,
+    /// Of a body that is streamed.
+    offered: Option<Arc<Offered>>,
+    websocket: Option<Websocket>,
+    effect: Effect,
+    class: RequestClass,
+}
+
 impl Proxy {
     /// Requests that are passed on take their turn at the same gate as the gateway's own calls.
     pub fn build(
@@ -127,35 +149,19 @@ impl Proxy {
 
     /// Sends the request to Odoo and gives its answer, whose body is streamed.
     pub async fn forward(&self, outbound: Outbound) -> Result<Response, Error> {
-        let Outbound { mut head, body, path, origin } = outbound;
-        let (mut login, mut form) = (None, None);
-        if self.reads_body(&path) {
-            let Passing::Whole(body) = &body else { return Err(Error::Internal) };
-            if login::is_login(&path) {
-                let checked = Login::check(body, &self.odoo, &self.login_throttle, origin.address, self.timeout);
-                login = Some(Box::pin(checked).await?);
-            } else if login::is_form(&path) {
-                // Odoo shows the page by any other method.
-                if head.method == Method::POST {
-                    form = Some(Box::pin(Form::check(body, &self.odoo, origin.address, self.timeout)).await?);
-                }
-            } else {
-                databases::check(body)?;
-            }
-        }
-        let waits = WAITING.iter().any(|waiting| path.as_str().strip_prefix(waiting).is_some_and(ends_segment));
-        let target = if waits { &self.waiting } else { &self.main };
-        let websocket = Websocket::asked(&mut head).filter(|_| path.trimmed() == WEBSOCKET);
-        let effect = if head.method.is_safe() { Effect::Read } else { Effect::Write };
-        let claim =
-            if waits || matches!(body, Passing::Streamed(_)) { RequestClass::Stream } else { RequestClass::New };
-        let flow = match origin.address {
-            Some(address) => self.odoo.flow(session_of(&head.headers).as_ref(), network(address)).await,
-            None => origin.flow,
+        // What is rare or long is on the heap: a future is as large as the largest of what it may wait for.
+        let checked = match self.reads_body(&outbound.path) {
+            true => Box::pin(self.check_body(&outbound)).await?,
+            false => Checked::Nothing,
         };
-        let request = target.request(head, &origin, websocket.is_some())?;
-        let place = self.limit.acquire(claim, flow, Instant::now() + self.timeout).await?;
-        let answer = self.exchange(request, body, effect, target).await.map_err(Error::Body)?;
+        let address = outbound.origin.address;
+        let flow = match address {
+            Some(address) => self.odoo.flow(session_of(&outbound.head.headers).as_ref(), network(address)).await,
+            None => outbound.origin.flow,
+        };
+        let Prepared { target, waits, path, request, offered, websocket, effect, class } = self.prepare(outbound)?;
+        let place = self.limit.acquire(class, flow, Instant::now() + self.timeout).await?;
+        let answer = self.exchange(request, offered, effect, target).await.map_err(Error::Body)?;
         if let Some(mut place) = place {
             place.note_passed(path.as_str(), answer.as_ref().map(|(response, _)| response.status()));
         }
@@ -164,9 +170,6 @@ impl Proxy {
             self.limit.breaker().record(&answer);
         }
         let (mut response, connection) = answer?;
-        if let Some(form) = form {
-            Box::pin(form.read_status(response.status())).await;
-        }
         // Each hop has a version of its own (RFC 9110, section 2.5): by Odoo's HTTP/1.0, callers would lose their connection.
         *response.version_mut() = http::Version::HTTP_11;
         if let Some(websocket) = websocket
@@ -177,21 +180,42 @@ impl Proxy {
         headers::to_caller(response.headers_mut(), &target.outside);
         let from = (connection, target.connections.clone());
         let response = response.map(|body| Flowing::new(body, from, self.read_timeout));
-        match login {
-            Some(login) => Box::pin(login.read_answer(response, &self.odoo, self.timeout)).await,
-            None => Ok(response.map(BodyExt::boxed_unsync)),
+        match checked {
+            Checked::Nothing => {}
+            Checked::Login(login) => return Box::pin(login.read_answer(response, &self.odoo, self.timeout)).await,
+            Checked::Form(form) => Box::pin(form.read_status(response.status())).await,
         }
+        Ok(response.map(BodyExt::boxed_unsync))
     }
 
-    /// The head of Odoo's answer, or what went wrong with the caller's body. Odoo's time is that since it has had all that has
-    /// come for it.
-    async fn exchange(
-        &self,
-        mut request: Request<()>,
-        body: Passing,
-        effect: Effect,
-        target: &Target,
-    ) -> Result<Result<(http::Response<Incoming>, Connection), OdooError>, BodyError> {
+    /// Reads what is asked for in the body, where that is there.
+    async fn check_body(&self, outbound: &Outbound) -> Result<Checked, Error> {
+        let Outbound { head, body: Passing::Whole(body), path, origin } = outbound else { return Err(Error::Internal) };
+        if login::is_login(path) {
+            let checked = Login::check(body, &self.odoo, &self.login_throttle, origin.address, self.timeout).await?;
+            return Ok(Checked::Login(Box::new(checked)));
+        }
+        if login::is_form(path) {
+            // Odoo shows the page by any other method.
+            return Ok(match head.method == Method::POST {
+                true => Checked::Form(Box::new(Form::check(body, &self.odoo, origin.address, self.timeout).await?)),
+                false => Checked::Nothing,
+            });
+        }
+        databases::check(body)?;
+        Ok(Checked::Nothing)
+    }
+
+    /// The request as Odoo gets it, and what is known of it beforehand.
+    fn prepare(&self, outbound: Outbound) -> Result<Prepared<'_>, Error> {
+        let Outbound { mut head, body, path, origin } = outbound;
+        let waits = WAITING.iter().any(|waiting| path.as_str().strip_prefix(waiting).is_some_and(ends_segment));
+        let target = if waits { &self.waiting } else { &self.main };
+        let websocket = Websocket::asked(&mut head).filter(|_| path.trimmed() == WEBSOCKET);
+        let effect = if head.method.is_safe() { Effect::Read } else { Effect::Write };
+        let class =
+            if waits || matches!(body, Passing::Streamed(_)) { RequestClass::Stream } else { RequestClass::New };
+        let mut request = target.request(head, &origin, websocket.is_some())?;
         let (body, offered) = match body {
             Passing::Whole(body) => {
                 // Where a body is expected, its absence is told (RFC 9110, section 8.6); hyper tells of what is there.
@@ -205,24 +229,33 @@ impl Proxy {
                 (Outgoing::Streamed(Watched { body, offered: offered.clone() }), Some(offered))
             }
         };
-        let is_left = async {
-            match offered {
-                None => time::sleep(self.timeout).await,
-                Some(offered) => offered.is_left(self.timeout).await,
-            }
-        };
-        let answered = tokio::select! {
-            biased;
-            answered = target.connections.send(request.map(|()| body)) => answered,
-            () = is_left => {
-                return Ok(Err(OdooError::NoAnswer { effect, why: Why::TimedOut(self.timeout) }));
-            }
+        let request = Box::new(request.map(|()| body));
+        Ok(Prepared { target, waits, path, request, offered, websocket, effect, class })
+    }
+
+    /// The head of Odoo's answer, or what went wrong with the caller's body. Odoo's time is that since it has had all that has
+    /// come for it.
+    async fn exchange(
+        &self,
+        request: Box<Request<Outgoing>>,
+        offered: Option<Arc<Offered>>,
+        effect: Effect,
+        target: &Target,
+    ) -> Result<Result<(http::Response<Incoming>, Connection), OdooError>, BodyError> {
+        let answered = match offered {
+            None => target.connections.send(request, Some(self.timeout)).await,
+            Some(offered) => tokio::select! {
+                biased;
+                answered = target.connections.send(request, None) => answered,
+                () = offered.is_left(self.timeout) => Err(Failed::TimedOut),
+            },
         };
         Ok(match answered {
             Ok(answer) => Ok(answer),
             Err(Failed::Unreachable(error)) => {
                 Err(OdooError::Unreachable { url: target.url.clone(), reason: words(&*error) })
             }
+            Err(Failed::TimedOut) => Err(OdooError::NoAnswer { effect, why: Why::TimedOut(self.timeout) }),
             Err(Failed::Broken(error)) => match body_error(&error) {
                 Some(error) => return Err(error),
                 None => Err(OdooError::NoAnswer { effect, why: Why::Broken(words(&error)) }),
@@ -236,7 +269,7 @@ impl Target {
         let outside = PublicAddress::of(url, config.public_url.as_ref())?;
         let to = Uri::builder().scheme(url.scheme()).authority(outside.inner.clone()).path_and_query("/");
         Some(Self {
-            connections: Connections::new(to.build().ok()?, connector.clone()),
+            connections: Connections::new(to.build().ok()?, connector.clone(), config.timeout),
             prefix: url.path().trim_end_matches('/').to_owned(),
             url: url.as_str().trim_end_matches('/').to_owned(),
             outside,
@@ -279,37 +312,6 @@ fn join_cookies(headers: &mut HeaderMap) {
 
 fn ends_segment(rest: &str) -> bool {
     rest.is_empty() || rest.starts_with('/')
-}
-
-/// A caller that wants a websocket.
-struct Websocket {
-    caller: OnUpgrade,
-    /// The connection stays counted while the websocket lives.
-    admitted: Option<Arc<Permit>>,
-}
-
-impl Websocket {
-    fn asked(head: &mut Parts) -> Option<Self> {
-        let is_wanted = headers::wants_websocket(&head.headers);
-        let caller = head.extensions.remove::<OnUpgrade>()?;
-        is_wanted.then(|| Self { caller, admitted: head.extensions.remove::<Arc<Permit>>() })
-    }
-
-    fn join(
-        self,
-        mut response: http::Response<Incoming>,
-        connection: Connection,
-        outside: &PublicAddress,
-        stop: CancellationToken,
-    ) -> Response {
-        let odoo = hyper::upgrade::on(&mut response);
-        // It hands over what it has read and is done.
-        connection.go_on();
-        headers::to_caller(response.headers_mut(), outside);
-        headers::switch_to_websocket(response.headers_mut());
-        tokio::spawn(websocket::splice(self.caller, odoo, stop, self.admitted));
-        response.map(|_| Full::default().map_err(|never| match never {}).boxed_unsync())
-    }
 }
 
 /// What went wrong with the caller's own body, if that is why the request failed.

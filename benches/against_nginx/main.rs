@@ -17,6 +17,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark fails by panicking")]
 
+mod bare;
 mod bodies;
 #[path = "../figures.rs"]
 mod figures;
@@ -57,6 +58,7 @@ impl Run {
 }
 
 fn main() {
+    bare::serve_if_asked();
     // One crypto provider for every TLS connection.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let mut run = Run {

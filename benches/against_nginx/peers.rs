@@ -12,7 +12,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use super::tls;
+use super::{bare, tls};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_odoo-gateway");
 /// Where Debian has it, which is not on everybody's PATH.
@@ -47,6 +47,9 @@ impl Peers {
         let mut peers = Self { all: vec![direct], tls: Vec::new(), running: Vec::new(), said: Vec::new(), folder };
         peers.start_nginx("nginx", upstream, "off");
         peers.start_nginx("nginx, log", upstream, "access.log");
+        let (process, address) = bare::start(upstream);
+        peers.all.push(Peer { name: "bare hyper", address, processes: vec![process.id()] });
+        peers.running.push(process);
         for (name, passed) in [("gateway", "false"), ("gateway, log", "true")] {
             let plain = peers.start_gateway(name, upstream, passed, "");
             let keys = format!(
@@ -111,8 +114,9 @@ impl Peers {
         let (master, deadline) = (nginx.id(), Instant::now() + Duration::from_secs(10));
         self.running.push(nginx);
         let address = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
-        while TcpStream::connect(address(encrypted)).is_err() || children(master).is_empty() {
-            assert!(Instant::now() < deadline, "nginx: {}", fs::read_to_string(&messages).unwrap());
+        wait_for(address(encrypted), || format!("nginx: {}", fs::read_to_string(&messages).unwrap()));
+        while children(master).is_empty() {
+            assert!(Instant::now() < deadline, "nginx has no workers: {}", fs::read_to_string(&messages).unwrap());
             std::thread::yield_now();
         }
         let processes: Vec<u32> = children(master).into_iter().chain([master]).collect();
@@ -205,6 +209,15 @@ fn children(process: u32) -> Vec<u32> {
     listed.split_ascii_whitespace().map(|child| child.parse().unwrap()).collect()
 }
 
-fn free_port() -> u16 {
+/// Comes back when something listens.
+pub(crate) fn wait_for(address: SocketAddr, failed: impl Fn() -> String) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while TcpStream::connect(address).is_err() {
+        assert!(Instant::now() < deadline, "{}", failed());
+        std::thread::yield_now();
+    }
+}
+
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

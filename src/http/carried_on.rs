@@ -14,26 +14,31 @@ use tokio::runtime::Handle;
 use tokio_util::task::{TaskTracker, task_tracker::TaskTrackerToken};
 
 /// Work that ends whether or not it is waited for; gives what the work gives, or its panic.
-pub(super) struct CarriedOn<F: Future<Output: Send> + Send + 'static> {
+pub(super) struct CarriedOn<F: Future<Output: Send> + Send + Unpin + 'static, K: Clone + Send + 'static> {
     /// Until it has ended.
-    work: Option<Pin<Box<F>>>,
+    work: Option<F>,
+    /// Kept until the work has ended, or this has been dropped.
+    kept: K,
     /// A stop waits for it.
     counted: TaskTrackerToken,
 }
 
-impl<F: Future<Output: Send> + Send + 'static> CarriedOn<F> {
-    /// It counts as one of these tasks.
-    pub(super) fn new(work: F, tasks: &TaskTracker) -> Self {
-        Self { work: Some(Box::pin(work)), counted: tasks.token() }
+impl<F: Future<Output: Send> + Send + Unpin + 'static, K: Clone + Send + 'static> CarriedOn<F, K> {
+    /// It counts as one of these tasks. Work that goes on keeps `kept`.
+    pub(super) fn new(work: F, kept: K, tasks: &TaskTracker) -> Self {
+        Self { work: Some(work), kept, counted: tasks.token() }
     }
 }
 
-impl<F: Future<Output: Send> + Send + 'static> Future for CarriedOn<F> {
+// What is pinned is behind the work, which can be moved.
+impl<F: Future<Output: Send> + Send + Unpin + 'static, K: Clone + Send + 'static> Unpin for CarriedOn<F, K> {}
+
+impl<F: Future<Output: Send> + Send + Unpin + 'static, K: Clone + Send + 'static> Future for CarriedOn<F, K> {
     type Output = Result<F::Output, Box<dyn Any + Send>>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(work) = &mut self.work else { return Poll::Pending };
-        let polled = match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
+        let polled = match catch_unwind(AssertUnwindSafe(|| Pin::new(work).poll(context))) {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(done)) => Ok(done),
             Err(panic) => Err(panic),
@@ -43,14 +48,14 @@ impl<F: Future<Output: Send> + Send + 'static> Future for CarriedOn<F> {
     }
 }
 
-impl<F: Future<Output: Send> + Send + 'static> Drop for CarriedOn<F> {
+impl<F: Future<Output: Send> + Send + Unpin + 'static, K: Clone + Send + 'static> Drop for CarriedOn<F, K> {
     fn drop(&mut self) {
         // At the very end of the process there is no runtime left.
         if let (Some(work), Ok(runtime)) = (self.work.take(), Handle::try_current()) {
-            let counted = self.counted.clone();
+            let kept = (self.kept.clone(), self.counted.clone());
             runtime.spawn(async move {
                 drop(work.await);
-                drop(counted);
+                drop(kept);
             });
         }
     }
@@ -70,10 +75,11 @@ mod tests {
         let (go, gone) = oneshot::channel::<()>();
         let (done, is_done) = oneshot::channel();
         let mut work = Box::pin(CarriedOn::new(
-            async move {
+            Box::pin(async move {
                 gone.await.unwrap();
                 done.send(7).unwrap();
-            },
+            }),
+            (),
             &tasks,
         ));
         assert!(time::timeout(Duration::from_millis(1), work.as_mut()).await.is_err());
@@ -89,9 +95,13 @@ mod tests {
     async fn a_panic_is_told_and_its_work_is_not_tried_again() {
         let tasks = TaskTracker::new();
         assert!(
-            CarriedOn::new(async { iter::empty::<()>().next().expect("a fault of the gateway's own") }, &tasks)
-                .await
-                .is_err()
+            CarriedOn::new(
+                Box::pin(async { iter::empty::<()>().next().expect("a fault of the gateway's own") }),
+                (),
+                &tasks
+            )
+            .await
+            .is_err()
         );
         tasks.close();
         tasks.wait().await;

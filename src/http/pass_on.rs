@@ -34,8 +34,9 @@ pub(super) async fn pass_on(
     let (head, body) = request.into_parts();
     // Where a body is read, as of a login, more is said in the process log than the lines here, which name the request themselves.
     let span = if site.proxy.reads_body(&path) { tracing::info_span!("request", %id) } else { tracing::Span::none() };
-    let passed = pass(site.clone(), passage, path, head, body).instrument(span);
-    match CarriedOn::new(keeping(share.clone(), passed), &site.calls.tasks).await {
+    // On the heap at once: a future is copied whole whenever it is moved.
+    let passed = Box::pin(pass(site.clone(), passage, path, head, body)).instrument(span);
+    match CarriedOn::new(passed, share.clone(), &site.calls.tasks).await {
         Ok(response) => response,
         // What it was has been written to the process log by then.
         Err(_panic) => {
@@ -43,13 +44,6 @@ pub(super) async fn pass_on(
             respond::refuse(id, &call::Error::Internal)
         }
     }
-}
-
-/// Drops `kept` when the work is done, even where its caller has hung up.
-async fn keeping<K, T>(kept: K, work: impl Future<Output = T>) -> T {
-    let done = work.await;
-    drop(kept);
-    done
 }
 
 async fn pass(site: Arc<Site>, mut passage: Passage, path: Path, head: Parts, body: Incoming) -> Response {

@@ -27,7 +27,7 @@ use crate::{
     wire::{Body, Passing, Response},
 };
 
-/// A path is kept up to so many characters.
+/// A path is kept up to so many bytes.
 const PATH: usize = 512;
 
 /// What a request may do at Odoo, as far as its head and its body tell.
@@ -60,7 +60,7 @@ pub(super) struct Passage {
 
 impl Passage {
     pub(super) fn new<B: hyper::body::Body>(site: &Arc<Site>, address: IpAddr, request: &Request<B>) -> Self {
-        let cut = |text: &str| text.chars().take(PATH).collect();
+        let cut = |text: &str| text[..text.floor_char_boundary(PATH)].to_owned();
         let path = site.calls.hooks.without_token(request.uri().path());
         let passed = Passed {
             id: Uuid::now_v7(),

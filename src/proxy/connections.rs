@@ -12,7 +12,7 @@ use std::{
     future::poll_fn,
     pin::{Pin, pin},
     sync::{Arc, Weak},
-    task::{Context, Waker},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -27,7 +27,7 @@ use hyper::{
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector;
 use parking_lot::Mutex;
-use tokio::time::{self, Instant};
+use tokio::time::{self, Instant, Sleep};
 use tower::Service as _;
 
 use super::flow::Outgoing;
@@ -44,6 +44,8 @@ const MOST_IDLE: usize = 1_024;
 pub(super) struct Connections {
     to: Uri,
     connector: HttpsConnector<HttpConnector>,
+    /// For a connection, with its TLS handshake.
+    patience: Duration,
     waiting: Mutex<Waiting>,
 }
 
@@ -59,6 +61,8 @@ struct Waiting {
 pub(super) struct Connection {
     sender: SendRequest<Outgoing>,
     driver: Driver,
+    /// Of the request that it carries. To move it further away takes no lock, as a timer for each request would.
+    deadline: Pin<Box<Sleep>>,
 }
 
 /// What reads and writes; none when the connection has ended.
@@ -70,41 +74,55 @@ pub(super) enum Failed {
     /// No connection was made.
     Unreachable(Box<dyn std::error::Error + Send + Sync>),
     Broken(hyper::Error),
+    TimedOut,
+}
+
+/// Why there is no head of an answer.
+enum NoHead {
+    Failed(Box<TrySendError<Request<Outgoing>>>),
+    TimedOut,
 }
 
 impl Connections {
     /// Connections to the scheme, host and port of this address.
-    pub(super) fn new(to: Uri, connector: HttpsConnector<HttpConnector>) -> Arc<Self> {
-        Arc::new(Self { to, connector, waiting: Mutex::default() })
+    pub(super) fn new(to: Uri, connector: HttpsConnector<HttpConnector>, patience: Duration) -> Arc<Self> {
+        Arc::new(Self { to, connector, patience, waiting: Mutex::default() })
     }
 
-    /// Sends a request; gives the head of its answer, and the connection that brings the rest.
+    /// Sends a request; gives the head of its answer, and the connection that brings the rest. Odoo has `patience` for the head,
+    /// where that is limited.
     pub(super) async fn send(
         self: &Arc<Self>,
-        mut request: Request<Outgoing>,
+        request: Box<Request<Outgoing>>,
+        patience: Option<Duration>,
     ) -> Result<(Response<Incoming>, Connection), Failed> {
+        let mut unsent = request;
         while let Some(mut connection) = self.take() {
-            match connection.send(request).await {
+            match connection.send(*unsent, patience).await {
                 Ok(response) => return Ok((response, connection)),
-                Err(mut error) => match error.take_message() {
-                    Some(unsent) => request = unsent,
+                Err(NoHead::TimedOut) => return Err(Failed::TimedOut),
+                Err(NoHead::Failed(mut error)) => match error.take_message() {
+                    Some(message) => unsent = message.into(),
                     None => return Err(Failed::Broken(error.into_error())),
                 },
             }
         }
         let mut connection = Box::pin(self.connect()).await?;
-        match connection.send(request).await {
+        match connection.send(*unsent, patience).await {
             Ok(response) => Ok((response, connection)),
-            Err(error) => Err(Failed::Broken(error.into_error())),
+            Err(NoHead::TimedOut) => Err(Failed::TimedOut),
+            Err(NoHead::Failed(error)) => Err(Failed::Broken(error.into_error())),
         }
     }
 
     async fn connect(&self) -> Result<Connection, Failed> {
         let mut connector = self.connector.clone();
         poll_fn(|context| connector.poll_ready(context)).await.map_err(Failed::Unreachable)?;
-        let stream = connector.call(self.to.clone()).await.map_err(Failed::Unreachable)?;
+        let connected = time::timeout(self.patience, connector.call(self.to.clone())).await;
+        let stream = connected.map_err(|elapsed| Failed::Unreachable(elapsed.into()))?.map_err(Failed::Unreachable)?;
         let (sender, connection) = Builder::new().handshake(stream).await.map_err(Failed::Broken)?;
-        Ok(Connection { sender, driver: Driver(Some(Box::pin(connection.with_upgrades()))) })
+        let driver = Driver(Some(Box::pin(connection.with_upgrades())));
+        Ok(Connection { sender, driver, deadline: Box::pin(time::sleep(IDLE)) })
     }
 
     /// The latest of those that wait and can be used.
@@ -159,16 +177,31 @@ async fn sweep(connections: Weak<Connections>) {
 }
 
 impl Connection {
-    async fn send(
+    /// The request is handed over at once, so that what is waited for has no room for it.
+    fn send(
         &mut self,
         request: Request<Outgoing>,
-    ) -> Result<Response<Incoming>, TrySendError<Request<Outgoing>>> {
-        let mut answer = pin!(self.sender.try_send_request(request));
-        poll_fn(|context| {
-            self.driver.drive(context);
-            answer.as_mut().poll(context)
-        })
-        .await
+        patience: Option<Duration>,
+    ) -> impl Future<Output = Result<Response<Incoming>, NoHead>> {
+        let Self { sender, driver, deadline } = self;
+        let answer = sender.try_send_request(request);
+        if let Some(patience) = patience {
+            deadline.as_mut().reset(Instant::now() + patience);
+        }
+        async move {
+            let mut answer = pin!(answer);
+            poll_fn(|context| {
+                driver.drive(context);
+                match answer.as_mut().poll(context) {
+                    Poll::Ready(answered) => Poll::Ready(answered.map_err(|error| NoHead::Failed(Box::new(error)))),
+                    Poll::Pending if patience.is_some() => {
+                        deadline.as_mut().poll(context).map(|()| Err(NoHead::TimedOut))
+                    }
+                    Poll::Pending => Poll::Pending,
+                }
+            })
+            .await
+        }
     }
 
     /// Reads and writes as much as can be. The task is woken when there is more to do.
@@ -184,7 +217,7 @@ impl Connection {
 
     /// Goes on by itself, with what is left to do.
     pub(super) fn go_on(self) {
-        let Self { sender, driver } = self;
+        let Self { sender, driver, .. } = self;
         // Without a sender it ends when nothing is left.
         drop(sender);
         if let Some(connection) = driver.0 {
@@ -231,7 +264,7 @@ mod tests {
         connector.enforce_http(false);
         let builder = HttpsConnectorBuilder::new().with_tls_config(tls(None).unwrap()).https_or_http().enable_http1();
         let to = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
-        (listener, Connections::new(to, builder.wrap_connector(connector)))
+        (listener, Connections::new(to, builder.wrap_connector(connector), Duration::from_secs(60)))
     }
 
     async fn answer(odoo: &mut TcpStream) {
@@ -245,7 +278,7 @@ mod tests {
 
     async fn ask(connections: &Arc<Connections>) {
         let request = Request::get("/web?a=%2f").body(Outgoing::Whole(Full::default())).unwrap();
-        let (response, connection) = connections.send(request).await.unwrap();
+        let (response, connection) = connections.send(Box::new(request), None).await.unwrap();
         let from = (connection, connections.clone());
         let body = Flowing::new(response.into_body(), from, Duration::from_secs(60)).collect().await.unwrap();
         assert_eq!(body.to_bytes(), "ok");

@@ -9,7 +9,12 @@ use std::{
     time::Duration,
 };
 
-use hyper::upgrade::{OnUpgrade, Upgraded};
+use http::request::Parts;
+use http_body_util::{BodyExt, Full};
+use hyper::{
+    body::Incoming,
+    upgrade::{OnUpgrade, Upgraded},
+};
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -17,14 +22,48 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use super::{connections::Connection, headers};
+use crate::{limits::Permit, odoo::PublicAddress, wire::Response};
+
 /// Odoo itself ends one after an hour (16-19).
 const IDLE: Duration = Duration::from_secs(4_200);
 /// How long a side may take nothing.
 const STUCK: Duration = Duration::from_secs(60);
 const BUFFER: usize = 16 << 10;
 
+/// A caller that wants a websocket.
+pub(super) struct Websocket {
+    caller: OnUpgrade,
+    /// The connection stays counted while the websocket lives.
+    admitted: Option<Arc<Permit>>,
+}
+
+impl Websocket {
+    pub(super) fn asked(head: &mut Parts) -> Option<Self> {
+        let is_wanted = headers::wants_websocket(&head.headers);
+        let caller = head.extensions.remove::<OnUpgrade>()?;
+        is_wanted.then(|| Self { caller, admitted: head.extensions.remove::<Arc<Permit>>() })
+    }
+
+    pub(super) fn join(
+        self,
+        mut response: http::Response<Incoming>,
+        connection: Connection,
+        outside: &PublicAddress,
+        stop: CancellationToken,
+    ) -> Response {
+        let odoo = hyper::upgrade::on(&mut response);
+        // It hands over what it has read and is done.
+        connection.go_on();
+        headers::to_caller(response.headers_mut(), outside);
+        headers::switch_to_websocket(response.headers_mut());
+        tokio::spawn(splice(self.caller, odoo, stop, self.admitted));
+        response.map(|_| Full::default().map_err(|never| match never {}).boxed_unsync())
+    }
+}
+
 /// Runs until it is over. What is `kept` is dropped then.
-pub(super) async fn splice<K>(caller: OnUpgrade, odoo: OnUpgrade, stop: CancellationToken, kept: K) {
+async fn splice<K>(caller: OnUpgrade, odoo: OnUpgrade, stop: CancellationToken, kept: K) {
     let both = async {
         let (caller, odoo) = (open(caller).await?, open(odoo).await?);
         let ((from_caller, to_caller), (from_odoo, to_odoo)) = (tokio::io::split(caller), tokio::io::split(odoo));
