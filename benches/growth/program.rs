@@ -43,6 +43,7 @@ pub(crate) fn config(upstream: &str, sections: &str) -> String {
         "[server]\nlisten = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n[console]\nloopback = true\n\
          [upstream]\nurl = \"{upstream}\"\ndatabase = \"bench\"\nmax_in_flight = 64\nqueue = 20000\nprotocol = \"session\"\n\
          [limits]\nconnections = 20000\nconnections_per_address = 20000\nrequests = 20000\nrequests_per_address = 20000\n\
+         header_timeout = \"10m\"\n\
          {sections}"
     )
 }
