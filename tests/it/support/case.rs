@@ -44,7 +44,7 @@ pub(crate) async fn run(
         if let Some(expected) = step.get("expect_gateway").or(step.get("expect")) {
             let expected = if step.get("http").is_some() { json!({"$subset": expected}) } else { expected.clone() };
             if let Some(difference) = difference(&expected, &got, "$") {
-                return Err(in_step(difference));
+                return Err(in_step(format!("{difference}; the answer: {got}")));
             }
         }
         if got["messages"].as_str().unwrap_or_default().contains("Traceback") {
