@@ -1,5 +1,5 @@
-//! The smallest proxy that hyper makes: its server, hyper-util's client, and nothing of the gateway. What it costs is what no gateway
-//! on hyper can come below.
+//! The smallest proxy that hyper makes: its server, hyper-util's client, and nothing of the gateway. It tells what hyper has a
+//! part in of what the gateway costs, which drives its connections to Odoo itself.
 //!
 //! It is this program itself, started again with [`UPSTREAM`] set, as a process of its own.
 

@@ -12,7 +12,7 @@
 //! is durable, two lines for each request. "off" is `access_log off` and `[log] passed = false`.
 //!
 //! Callers and upstream are two threads of this process, the same for all, and share the machine with what is measured; "direct"
-//! is without anything between them. `ODOO_GATEWAY_BENCH_ROUNDS` is how many rounds there are (5), and
+//! is without anything between them, "bare hyper" the smallest proxy of hyper's. `ODOO_GATEWAY_BENCH_ROUNDS` is how many rounds there are (5), and
 //! `ODOO_GATEWAY_BENCH_SECONDS` how long each is (2). What is shown is the median of the rounds, of memory the highest.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark fails by panicking")]
