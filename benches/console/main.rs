@@ -105,7 +105,7 @@ async fn log() {
     let filters: Vec<(&str, Filter)> = vec![
         ("no filter", none()),
         ("state=failed", Filter { state: Some(CallState::Failed), ..none() }),
-        ("error=lock_timeout (about ten)", Filter { error: text("lock_timeout"), ..none() }),
+        ("error=odoo_timeout (about ten)", Filter { error: text("odoo_timeout"), ..none() }),
         ("error=no_such_code", Filter { error: text("no_such_code"), ..none() }),
         ("record=17 (the earliest)", Filter { record: Some(17), ..none() }),
         ("caller=supp", Filter { caller: text("supp"), ..none() }),

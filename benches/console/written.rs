@@ -33,14 +33,14 @@ const ROUTES: [&str; 6] =
 const CLIENTS: [&str; 8] = ["webshop", "crm", "pos", "warehouse", "edi", "marketing", "billing", "support"];
 const CODES: [&str; 10] = [
     "no_match",
-    "ambiguous",
+    "ambiguous_match",
     "missing_parameter",
     "validation_error",
     "access_error",
-    "policy_denied",
-    "upstream_unavailable",
+    "model_not_allowed",
+    "odoo_unreachable",
     "invalid_value",
-    "lock_timeout",
+    "odoo_timeout",
     "rate_limited",
 ];
 
@@ -145,7 +145,7 @@ fn begin_call(
     let tail = match random.u32(..1000) {
         kind if kind < 25 || is_rare => {
             let code = match is_rare {
-                true => "lock_timeout",
+                true => "odoo_timeout",
                 false => CODES[random.usize(..CODES.len() - 2).min(random.usize(..CODES.len() - 2))],
             };
             format!(

@@ -28,8 +28,8 @@ const SETTLED: Duration = Duration::from_secs(3);
 const LISTS: [(&str, &[&str]); 7] = [
     ("log ls", &[]),
     ("log ls, a state", &["--state", "failed"]),
-    ("log ls, a rare error code", &["--error", "lock_timeout"]),
-    ("log ls, an error code that no call has", &["--error", "no_such_code"]),
+    ("log ls, a rare error code", &["--error", "odoo_timeout"]),
+    ("log ls, an error code that no call has", &["--error", "other_database"]),
     ("log ls, a record of the first calls", &["--record", "17"]),
     ("log ls, a text that many have", &["--text", "Customer"]),
     ("log ls, a text of one old call", &["--text", "REF-4711\""]),
