@@ -126,7 +126,7 @@ pub enum How {
 
 #[derive(Debug)]
 enum Phase {
-    /// The limit rests.
+    /// The limit rests, for so long under load.
     Resting { until: Seconds, drifts: u8 },
     /// Another limit is on trial, or the one before it is measured again in between.
     Trying { to: usize, is_on_trial: bool, differences: Vec<(f64, f64)> },
@@ -276,10 +276,12 @@ impl Adaptive {
         self.window = Window::new(now, settling, self.latency);
     }
 
-    /// What is being measured is not to be compared with what comes.
+    /// What is being measured is not to be compared with what comes. A trial that is cut short is followed by a rest, and a silence is no
+    /// part of one: calls that come in bursts would meet a trial in each.
     fn forget_measurements(&mut self, now: Seconds) {
-        if !matches!(self.phase, Phase::Resting { .. }) {
-            self.phase = Phase::Resting { until: now, drifts: 0 };
+        match &mut self.phase {
+            Phase::Resting { until, .. } => *until += now - self.at,
+            Phase::Trying { .. } => self.phase = Phase::Resting { until: now + RESTS.0, drifts: 0 },
         }
         self.known = None;
         self.open_window(now, false);

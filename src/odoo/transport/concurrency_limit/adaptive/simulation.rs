@@ -211,7 +211,9 @@ impl Simulation {
                 self.joined(rpc.caller, joined);
             }
             let sort = self.mix[rpc.sort];
-            rpc.left = (sort.fixed + sort.each * rpc.items as f64) * rpc.chance * self.odoo.slowness;
+            // The chances of many items are near their mean together.
+            let chance = 1.0 + (rpc.chance - 1.0) / (rpc.items as f64).sqrt();
+            rpc.left = (sort.fixed + sort.each * rpc.items as f64) * chance * self.odoo.slowness;
             rpc.sent = self.now;
             rpc.is_refused = running + 1 > self.odoo.refuses_above;
             self.in_flight += 1;
