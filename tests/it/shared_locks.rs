@@ -144,6 +144,20 @@ async fn what_a_caller_that_gave_up_would_have_got_is_free_again() {
     poll(|| given_out(&postgres) == "0").await;
 }
 
+/// Its time may end while PostgreSQL is being asked once more, which has answered until then.
+#[tokio::test]
+async fn a_caller_whose_time_ends_is_told_that_the_lock_is_busy() {
+    let postgres = Postgres::start().await;
+    let (one, other) = (gateway(&postgres), gateway(&postgres));
+    let _lock = take(&one, 1).await;
+    drop(take(&other, 2).await);
+    for patience in 0..60 {
+        let until = Instant::now() + Duration::from_millis(100 + patience);
+        let gave_up = other.take(key(1), until).await;
+        assert!(matches!(gave_up, Err(NotTaken::Busy)), "{patience}: {gave_up:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_lock_whose_session_was_cut_is_not_held_and_another_gateway_has_it() {
     let postgres = Postgres::start().await;

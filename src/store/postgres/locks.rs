@@ -38,6 +38,8 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(64);
 const LONGEST_OF_NEXT: Duration = Duration::from_millis(8);
 /// How long a call waits for a PostgreSQL that does not answer, as while it restarts.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// A PostgreSQL that has answered within this time is there: a call whose time ends meanwhile has met a busy lock.
+const ANSWERED_LATELY: Duration = Duration::from_secs(1);
 
 /// The locks that this gateway shares with others.
 #[derive(Debug, Clone)]
@@ -67,24 +69,28 @@ impl AdvisoryLocks {
     async fn wait_for(&self, stripe: Stripe, until: Instant) -> Result<Taken, NotTaken> {
         let mut place: Option<Place> = None;
         let mut unanswered_until = None;
+        let mut busy_at: Option<Instant> = None;
         let mut pauses = Pauses::default();
         loop {
             let asked = time::timeout_at(until, self.ask(stripe, Trial::Waits(place.take()))).await;
-            let why_not = match asked.unwrap_or_else(|_| Err("PostgreSQL has not answered in time".to_owned())) {
-                Ok(Attempt::Taken(taken)) => return Ok(taken),
-                Ok(Attempt::Next(own)) => {
+            let why_not = match asked {
+                Ok(Ok(Attempt::Taken(taken))) => return Ok(taken),
+                Ok(Ok(Attempt::Next(own))) => {
                     place = Some(own);
                     NotTaken::Busy
                 }
-                Ok(Attempt::Busy) => NotTaken::Busy,
-                Err(reason) => NotTaken::Unavailable(reason),
+                Ok(Ok(Attempt::Busy)) => NotTaken::Busy,
+                Ok(Err(reason)) => NotTaken::Unavailable(reason),
+                Err(_) if busy_at.is_some_and(|at| at.elapsed() < ANSWERED_LATELY) => NotTaken::Busy,
+                Err(_) => NotTaken::Unavailable("PostgreSQL has not answered in time".to_owned()),
             };
             let end = match why_not {
                 NotTaken::Busy => {
-                    unanswered_until = None;
+                    (unanswered_until, busy_at) = (None, Some(Instant::now()));
                     until
                 }
                 NotTaken::Unavailable(_) => {
+                    busy_at = None;
                     until.min(*unanswered_until.get_or_insert_with(|| Instant::now() + PATIENCE))
                 }
             };
