@@ -97,7 +97,7 @@ impl Call {
             Kind::Passed => return post(&format!("/stub/{reference}"), "", b"{}"),
             Kind::Hook | Kind::StoredHook => {
                 // A text that is large for the log, which keeps it in a blob.
-                let body = json!({"name": "a customer with a name ".repeat(20), "ref": reference}).to_string();
+                let body = json!({"name": format!("customer {reference} ").repeat(30), "ref": reference}).to_string();
                 let mac = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes()), body.as_bytes());
                 let signature = format!("X-Hub-Signature-256: sha256={}\r\n", const_hex::encode(mac));
                 let hook = if *kind == Kind::Hook { "answered" } else { "stored" };

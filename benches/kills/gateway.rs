@@ -43,7 +43,7 @@ impl Folder {
              [limits]\nconnections_per_address = 4096\nrequests = 4096\nrequests_per_address = 4096\n\
              [log]\nsegment_size = \"64 KiB\"\nmax_total = \"8 MiB\"\nblob_from = \"256 B\"\n\
              [delivery]\nlongest_request = \"200ms\"\nlease = \"3s\"\nrate = 1000\n\
-             [proxy]\npass = [\"/stub/*\"]\n\
+             [proxy]\npass = [\"/stub/\"]\n\
              [[client]]\nname = \"shop\"\nkey_sha256 = \"{CLIENT_KEY_SHA256}\"\n{client}\
              routes = [\"create_data\", \"create_update_data\", \"update_data\", \"search_data\", \"call_function\", \"delete_data\"]\n\
              [[client]]\nname = \"sender\"\n{client}[client.signature]\nscheme = \"github\"\nsecret_env = \"KILLS_SECRET\"\n{}{}",
@@ -53,6 +53,12 @@ impl Folder {
         fs::write(folder.path().join("gateway.toml"), config).unwrap();
         fs::write(folder.path().join("hook.jq"), "{payload: {name: .name, ref: .ref}}").unwrap();
         Self(folder)
+    }
+
+    /// Leaves it there, to be looked at.
+    pub(crate) fn keep(mut self) {
+        self.0.disable_cleanup(true);
+        println!("its log and store are in {}", self.0.path().display());
     }
 
     pub(crate) fn log(&self) -> PathBuf {

@@ -91,7 +91,12 @@ async fn run(kills: u32) -> ExitCode {
     gateway.stop();
     log.check(&folder, &shared);
     verify(&folder);
-    report(kills, &shared, &log, given_up, began.elapsed())
+    let is_right = report(kills, &shared, &log, given_up, began.elapsed());
+    if is_right {
+        return ExitCode::SUCCESS;
+    }
+    folder.keep();
+    ExitCode::FAILURE
 }
 
 /// A gateway takes some time to start, in which the Odoo of this process must answer it.
@@ -170,7 +175,8 @@ impl Log {
                 let Line { event, id } = serde_json::from_slice(line).unwrap();
                 self.lines += 1;
                 self.torn += u64::from(event == "log.recovered");
-                if matches!(&*event, "call.finished" | "call.refused" | "request.finished") {
+                // The end of what is passed on is written behind the answer, and its beginning is durable before Odoo gets it.
+                if matches!(&*event, "call.finished" | "call.refused" | "request.received") {
                     self.ended.extend(id);
                 }
             }
@@ -181,7 +187,8 @@ impl Log {
     }
 }
 
-fn report(kills: u32, shared: &Shared, log: &Log, given_up: usize, took: Duration) -> ExitCode {
+/// Whether all is right.
+fn report(kills: u32, shared: &Shared, log: &Log, given_up: usize, took: Duration) -> bool {
     let (state, ledger) = (shared.odoo.lock().unwrap(), shared.ledger.lock().unwrap());
     let Ledger { calls, repeated, refused, .. } = &*ledger;
     let mut kinds = BTreeMap::<Kind, (u64, u64)>::new();
@@ -190,12 +197,12 @@ fn report(kills: u32, shared: &Shared, log: &Log, given_up: usize, took: Duratio
         let (all, done) = kinds.entry(call.kind).or_default();
         *all += 1;
         *done += u64::from(*is_done);
-        match call.wrong(&state, *is_done) {
-            Some(Wrong::Lost) => lost += 1,
-            Some(Wrong::Doubled) => doubled += 1,
-            None => continue,
+        let Some(wrong) = call.wrong(&state, *is_done) else { continue };
+        match wrong {
+            Wrong::Lost => lost += 1,
+            Wrong::Doubled => doubled += 1,
         }
-        println!("wrong: {call:?}, answered as done: {is_done}");
+        println!("{wrong:?}: {call:?}, answered as done: {is_done}");
     }
     let in_doubt = ledger.calls.iter().filter(|(call, is_done)| call.kind.is_repeated() && !is_done).count();
     for (kind, (all, done)) in &kinds {
@@ -230,6 +237,5 @@ fn report(kills: u32, shared: &Shared, log: &Log, given_up: usize, took: Duratio
         ],
     );
     figures.write();
-    let is_right = lost == 0 && doubled == 0 && log.missing == 0;
-    if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    lost == 0 && doubled == 0 && log.missing == 0
 }

@@ -55,7 +55,7 @@ impl State {
         self.last += 1;
         let id = self.last;
         let lines = values.remove("child_ids");
-        let now = Timestamp::now().strftime("%Y-%m-%d %H:%M:%S").to_string();
+        let now = now();
         if let Some(reference) = values.get("ref").and_then(Value::as_str) {
             *self.created.entry(reference.to_owned()).or_default() += 1;
             self.by_ref.entry(reference.to_owned()).or_default().push(id);
@@ -88,6 +88,7 @@ impl State {
         for id in ids {
             let mut values = values.clone();
             let lines = values.remove("child_ids");
+            values.insert("write_date".to_owned(), json!(now()));
             self.records.get_mut(id).expect("a record that is written").extend(values);
             self.add_lines(*id, lines);
         }
@@ -158,6 +159,11 @@ impl State {
     }
 }
 
+/// As Odoo writes it.
+fn now() -> String {
+    Timestamp::now().strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
 /// The Odoo that this process is.
 pub(crate) type Odoo = Arc<Mutex<State>>;
 
@@ -183,7 +189,11 @@ async fn serve(stream: TcpStream, odoo: Odoo) -> io::Result<()> {
         on_its_way().await;
         let (result, header) = answer(&request, &mut odoo.lock().unwrap());
         on_its_way().await;
-        let body = json!({"jsonrpc": "2.0", "id": null, "result": result}).to_string();
+        let body = match result {
+            Ok(result) => json!({"jsonrpc": "2.0", "id": null, "result": result}),
+            Err(error) => json!({"jsonrpc": "2.0", "id": null, "error": error}),
+        };
+        let body = body.to_string();
         let date = Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT");
         let head = format!(
             "HTTP/1.1 200 OK\r\nDate: {date}\r\nContent-Type: application/json\r\n{header}Content-Length: {}\r\n\r\n",
@@ -209,19 +219,31 @@ impl Arguments {
             .map_or_else(|| ids.as_i64().into_iter().collect(), |ids| ids.iter().filter_map(Value::as_i64).collect())
     }
 
+    /// Whether a method is called on the model, with no list of records at all.
+    fn is_on_model(&self) -> bool {
+        self.get(0, "ids").is_null()
+    }
+
     fn names(&self, place: usize, name: &str) -> Vec<String> {
         let names = self.get(place, name);
         names.as_array().into_iter().flatten().map(|name| name.as_str().unwrap().to_owned()).collect()
     }
 }
 
-/// The answer, with a header of its own.
-fn answer(request: &Message, state: &mut State) -> (Value, &'static str) {
+/// What Odoo answers to the call of a record's method without records (14-19). The method has not run.
+fn without_records() -> Value {
+    let raised = "  File \"/odoo/api.py\", line 517, in call_kw\n    ids, args = args[0], args[1:]\nIndexError: list index out of range\n";
+    let data = json!({"name": "builtins.IndexError", "message": "list index out of range", "debug": raised});
+    json!({"code": 0, "message": "Odoo Server Error", "data": data})
+}
+
+/// The result or the error, with a header of its own.
+fn answer(request: &Message, state: &mut State) -> (Result<Value, Value>, &'static str) {
     state.requests += 1;
     let path = request.word(1).to_owned();
     if let Some(reference) = path.strip_prefix("/stub/") {
         *state.passed.entry(reference.to_owned()).or_default() += 1;
-        return (json!(null), "");
+        return (Ok(json!(null)), "");
     }
     let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
     let arguments = Arguments(body["params"].clone());
@@ -231,7 +253,9 @@ fn answer(request: &Message, state: &mut State) -> (Value, &'static str) {
     let result = match method {
         "version_info" => json!({"server_version": "19.0", "server_version_info": [19, 0, 0, "final", 0, ""]}),
         "get_session_info" => user,
-        "authenticate" => return (user, "Set-Cookie: session_id=0123456789abcdef0123456789abcdef01234567; Path=/\r\n"),
+        "authenticate" => {
+            return (Ok(user), "Set-Cookie: session_id=0123456789abcdef0123456789abcdef01234567; Path=/\r\n");
+        }
         "fields_get" => fields(),
         "create" => {
             let all = arguments.get(0, "vals_list");
@@ -263,6 +287,7 @@ fn answer(request: &Message, state: &mut State) -> (Value, &'static str) {
             state.unlink(&arguments.ids());
             json!(true)
         }
+        "action_confirm" if arguments.is_on_model() => return (Err(without_records()), ""),
         "action_confirm" => {
             for id in arguments.ids() {
                 let reference = state.records[&id]["ref"].as_str().unwrap().to_owned();
@@ -279,7 +304,7 @@ fn answer(request: &Message, state: &mut State) -> (Value, &'static str) {
         _ if request.body.is_empty() => json!(null),
         _ => panic!("the stub does not know {path}: {body}"),
     };
-    (result, "")
+    (Ok(result), "")
 }
 
 fn fields() -> Value {
