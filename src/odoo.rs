@@ -219,6 +219,11 @@ impl Odoo {
         self.created.note_earlier(model, ids);
     }
 
+    /// Takes back that records belong to a call: an attempt of it made them whose end is not known, and the next one looks for them.
+    pub fn free_created(&self, model: &str, ids: &[i64]) {
+        self.created.free(model, ids);
+    }
+
     pub fn database(&self) -> &str {
         &self.endpoint.database
     }

@@ -3,15 +3,19 @@
 //!
 //! They are read from the log, and from the store where gateways share one, when a call is settled that an earlier process had begun;
 //! no further back than that, and each part of the past once.
+//!
+//! The log may have the end of an attempt that the store has not: they are written side by side, and a process may be killed between.
+//! So what earlier attempts of a call made is taken back before the call is settled: it is its own.
 
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
+use uuid::Uuid;
 
 use super::{Error, Outcome, Service};
 use crate::{
-    log::{self, Archive, Filter},
+    log::{self, Archive, Call, Filter},
     odoo::Odoo,
     store::Store,
 };
@@ -35,13 +39,31 @@ impl Service {
         if known.is_none_or(|known| known > since) {
             let from = since.saturating_sub(MORE).unwrap_or(since);
             let (folder, odoo) = (self.config.log.directory.clone(), self.odoo.clone());
-            let read = tokio::task::spawn_blocking(move || note_of_log(&Archive::open(&folder)?, from, &odoo)).await;
+            let past = Filter { since: Some(from), until: *known, ..Filter::default() };
+            let read = tokio::task::spawn_blocking(move || note_of_log(&Archive::open(&folder)?, &past, &odoo)).await;
             read.map_err(|_| Error::Internal)??;
             *known = Some(from);
         }
         drop(known);
         // Others go on to answer calls.
         if self.store.is_shared() { self.note_of_store(since).await } else { Ok(()) }
+    }
+
+    /// Takes back what is known of the records of a stored call's earlier attempts, or of one step of it.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub(super) async fn free_answers_of(&self, stored: Uuid, step: Option<u32>) -> Result<(), Error> {
+        let (folder, odoo) = (self.config.log.directory.clone(), self.odoo.clone());
+        let read = tokio::task::spawn_blocking(move || {
+            for attempt in attempts_of(&Archive::open(&folder)?, stored, step)? {
+                for (model, id) in &attempt.records {
+                    odoo.free_created(model, &[*id]);
+                }
+            }
+            Ok::<_, log::Error>(())
+        });
+        Ok(read.await.map_err(|_| Error::Internal)??)
     }
 
     async fn note_of_store(&self, since: Timestamp) -> Result<(), Error> {
@@ -61,11 +83,31 @@ impl Service {
     }
 }
 
-fn note_of_log(archive: &Archive, since: Timestamp, odoo: &Arc<Odoo>) -> Result<(), log::Error> {
-    let filter = Filter { since: Some(since), ..Filter::default() };
-    archive.for_each(&filter, |call| {
+fn note_of_log(archive: &Archive, past: &Filter, odoo: &Arc<Odoo>) -> Result<(), log::Error> {
+    archive.for_each(past, |call| {
         for (model, id) in &call.records {
             odoo.note_created(model, &[*id]);
         }
     })
+}
+
+/// The attempts to make a stored call, or one step of it.
+fn attempts_of(archive: &Archive, stored: Uuid, step: Option<u32>) -> Result<Vec<Call>, log::Error> {
+    let since = stored.get_timestamp().and_then(|at| Timestamp::from_second(i64::try_from(at.to_unix().0).ok()?).ok());
+    let since = since.and_then(|since| since.checked_sub(MORE).ok());
+    let linked = |to: Uuid| {
+        let filter = Filter { delivery: Some(to.to_string()), since, ..Filter::default() };
+        let mut calls = Vec::new();
+        archive.for_each(&filter, |call| calls.push(call)).map(|()| calls)
+    };
+    let calls = linked(stored)?;
+    let Some(step) = step else { return Ok(calls.into_iter().filter(|call| call.step == 0).collect()) };
+    // The steps of a delivery that was taken over are linked to the attempt that made them.
+    let (steps, attempts): (Vec<Call>, Vec<Call>) = calls.into_iter().partition(|call| call.step > 0);
+    let mut all = steps;
+    for attempt in attempts.iter().filter(|attempt| attempt.id != stored) {
+        all.extend(linked(attempt.id)?);
+    }
+    all.retain(|call| call.step == step);
+    Ok(all)
 }

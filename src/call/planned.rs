@@ -148,7 +148,12 @@ impl<'r, 's> Planned<'r, 's> {
         }
         let settling = recorded.settling();
         if let Some(earlier) = settling.earlier {
-            Box::pin(recorded.authenticated.service.know_answers_since(earlier.since)).await?;
+            let service = recorded.authenticated.service;
+            Box::pin(service.know_answers_since(earlier.since)).await?;
+            if let Some(lease) = &recorded.lease {
+                let step = recorded.authenticated.incoming.by.step().map(|step| step.number);
+                Box::pin(service.free_answers_of(lease.ticket().id, step)).await?;
+            }
         }
         loop {
             // Where other gateways may have taken its locks, the plan may be out of date. The call's deadline ends this.

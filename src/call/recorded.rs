@@ -218,6 +218,10 @@ impl<'s> Logged<'s> {
         match Box::pin(claimed).await? {
             Verdict::Ended(ended) => Ok(Some(ended)),
             Verdict::Make(claim) => {
+                let (stored, before) = (claim.lease.ticket().id, claim.earlier.map_or(0, |earlier| earlier.attempts));
+                if stored != incoming.id {
+                    self.entry.takes_over(stored, before.saturating_add(1));
+                }
                 docket.claim = Some(claim);
                 Ok(None)
             }

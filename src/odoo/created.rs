@@ -138,6 +138,15 @@ impl CreatedRecords {
         table.keep_small();
     }
 
+    /// Takes back that these records belong to a call.
+    pub(in crate::odoo) fn free(&self, model: &str, ids: &[i64]) {
+        let mut table = self.0.lock();
+        let Some(known) = table.models.get_mut(model).map(|model| &mut model.known) else { return };
+        let freed = ids.iter().filter(|id| known.remove(id)).count();
+        table.ids -= freed;
+        table.drop_if_empty(model);
+    }
+
     /// Notes records that a call is answered with.
     fn note(&self, model: &str, ids: &[i64]) {
         let mut table = self.0.lock();
@@ -276,6 +285,10 @@ mod tests {
         assert_eq!((records.look("m", 7).known, records.bound("m")), (vec![8], Some(8)));
         records.note_earlier("m", &[9]);
         assert_eq!((records.look("m", 7).known, records.bound("m")), (vec![8, 9], Some(8)));
+        // An attempt that ended without a word made it, and the next one looks for it.
+        let mut sought = records.seek("m", vec![1]);
+        records.free("m", &[9, 10]);
+        assert_eq!((records.look("m", 7).known, sought.take(&[vec![7, 8, 9]])), (vec![8], Some(vec![9])));
     }
 
     #[tokio::test]

@@ -257,7 +257,8 @@ impl<'i> View<'i> {
     /// Whether the call is of the delivery with this identity, its sender's or the id under which it was accepted.
     pub(in crate::log) fn is_of_delivery(&self, identity: &str) -> bool {
         let has_id = |id: Uuid| {
-            let ids = [Some(self.first.row.id), self.first.row.attempt_of, self.end().row.repeat_of];
+            let attempt_of = self.first.row.attempt_of.or(self.end().row.attempt_of);
+            let ids = [Some(self.first.row.id), attempt_of, self.end().row.repeat_of];
             ids.contains(&Some(id.as_u128()))
         };
         self.delivery_id() == identity || identity.parse().is_ok_and(has_id)
@@ -321,8 +322,9 @@ impl<'i> View<'i> {
             replay_of: first.row.replay_of.map(Uuid::from_u128),
             hook: self.hook().to_owned(),
             delivery_id: self.delivery_id().to_owned(),
-            attempt_of: first.row.attempt_of.map(Uuid::from_u128),
-            attempt: first.row.attempt,
+            // Only the last line of a call that takes over another one has them.
+            attempt_of: first.row.attempt_of.or(end.row.attempt_of).map(Uuid::from_u128),
+            attempt: first.row.attempt.max(end.row.attempt),
             step: first.row.step,
             repeat_of: end.row.repeat_of.map(Uuid::from_u128),
             repeated_by: self.repetitions.to_vec(),

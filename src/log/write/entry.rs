@@ -197,6 +197,12 @@ impl Entry {
         self.repeat_of = first;
     }
 
+    /// Notes that it takes over a stored call that attempts before it have begun, as the attempt with this number. The last line
+    /// has it.
+    pub fn takes_over(&mut self, stored: Uuid, attempt: u32) {
+        (self.arrived.attempt_of, self.arrived.attempt) = (Some(stored), Some(attempt));
+    }
+
     /// Whether it is planned only.
     pub fn is_dry_run(&self) -> bool {
         self.arrived.dry_run

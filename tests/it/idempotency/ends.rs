@@ -1,8 +1,11 @@
 //! Ends: which are kept, and what becomes of a key whose call ended without a word.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering::SeqCst},
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
 };
 
 use futures_util::future;
@@ -150,6 +153,48 @@ async fn what_a_killed_gateway_has_sent_for_a_client_is_found_by_its_workers() {
     let known = create(&client, "k-1", &contact(&name)).await;
     assert!(is_replay(&known), "{known:?}");
     assert_eq!(contacts_named(&name).await, 1);
+}
+
+/// A gateway is killed after the end of a call is in its log, and before it is in its store: the next gateway makes the call once more, and
+/// knows by then that Odoo has the record. So it goes on, over several kills, whether a worker or the caller takes the call over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_whose_end_is_in_the_log_and_not_in_the_store_is_not_made_twice() {
+    let odoo = odoo().await;
+    for by_worker in [true, false] {
+        let (mut gateway, key) = shop(odoo, &odoo.url, AT_ONCE, "");
+        let name = unique();
+        let mut made = Vec::new();
+        for kill in 0..3 {
+            let client = if by_worker { caller(&gateway, &key) } else { Client::with_bearer(&gateway).await };
+            poll_for(async || {
+                let answer = create(&client, "k-1", &contact(&name)).await;
+                let is_done = outcome(&answer) == "ok";
+                assert!(is_done || answer.json.to_string().contains("\"retry\":\"safe\""), "{answer:?}");
+                made.extend(is_done.then(|| answer.json["result"]["result"]["id"].clone()));
+                is_done
+            })
+            .await;
+            assert_eq!(contacts_named(&name).await, 1, "by a worker: {by_worker}, kill {kill}");
+            let folder = gateway.kill();
+            forget_ends(&folder.path().join("delivery/store.sqlite")).await;
+            gateway = Gateway::again_with(folder, &[("ODOO_KEY", &odoo.key)]).unwrap();
+        }
+        assert!(made.iter().all(|id| *id == made[0]), "{made:?}");
+        let lines = gateway.lines();
+        let first = lines.iter().find(|line| line["event"] == "call.received").unwrap();
+        let second = lines.iter().find(|line| line["event"] == "call.finished" && line["attempt"] == 2).unwrap();
+        assert_eq!(second["attempt_of"], first["id"], "by a worker: {by_worker}");
+    }
+}
+
+/// Makes the calls of a store those of a gateway that was killed before it could write their ends.
+async fn forget_ends(file: &Path) {
+    sqlx::any::install_default_drivers();
+    let mut store = sqlx::AnyConnection::connect(&format!("sqlite://{}", file.display())).await.unwrap();
+    let forget = "UPDATE calls SET state = 'running', outcome = NULL, closed = NULL, expires = NULL, lease_until = 0, \
+                  unfinished = attempts";
+    let changed = sqlx::raw_sql(forget).execute(&mut store).await.unwrap();
+    assert_eq!(changed.rows_affected(), 1);
 }
 
 #[tokio::test]

@@ -209,7 +209,7 @@ impl Filling {
             self.head.records += 1;
         }
         let delivery = Some(rows.word(last.delivery_id)).filter(|id| !id.is_empty()).map(hash_of_text);
-        let others = [first.attempt_of, last.repeat_of].map(|id| id.map(hash_of_id));
+        let others = [first.attempt_of.or(last.attempt_of), last.repeat_of].map(|id| id.map(hash_of_id));
         for hash in [delivery].into_iter().chain(others).flatten() {
             self.keys.extend(hash.to_le_bytes());
             self.keys.extend(number.to_le_bytes());
