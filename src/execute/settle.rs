@@ -18,6 +18,7 @@ mod candidates;
 mod changed;
 mod compare;
 mod created;
+mod lines;
 mod looks;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -203,8 +204,6 @@ impl Settler<'_> {
             }
             // Nothing was sent now; what the earlier attempt has done can be looked for later.
             Outcome::Unread(error) => Err(error),
-            // This call's plan was made of the records as they are.
-            Outcome::Unknown(_) if !rpc.creates() => Ok(None),
             Outcome::Unknown(why) => Err(self.unsettled(rpc, sending, why, abandoned(rpc)).await),
         }
     }

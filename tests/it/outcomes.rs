@@ -201,15 +201,21 @@ async fn an_update_is_read_back_and_written_again_where_it_was_not_done() {
             let written = json!([["function", "=", name], ["color", "=", 7], ["comment", "like", "seen"]]);
             assert_eq!((odoo.search_count("res.partner", written).await, bench.sent("/write")), (json!(1), writes));
         }
-        // A line would be there twice.
-        for (fault, is_done) in [(Fault::ResetAfter, true), (Fault::ResetBefore, false)] {
-            let name = unique();
-            odoo.create("res.partner", json!({"name": name})).await;
-            bench.cut("/write", 1, fault);
-            let line = format!("line of {name}");
-            let answer = update(&name, json!({"function": name, "child_ids": [{"name": line}]})).await;
-            assert_eq!(outcome(&answer), if is_done { "ok" } else { "outcome_unknown" }, "{answer:?}");
-            assert_eq!((bench.count(&line).await, bench.sent("/write")), (json!(i32::from(is_done)), 1));
+        // A line is looked for below its record, also where the update has nothing else.
+        for (fault, writes) in [(Fault::ResetAfter, 1), (Fault::ResetBefore, 2)] {
+            for alone in [true, false] {
+                let name = unique();
+                odoo.create("res.partner", json!({"name": name})).await;
+                bench.cut("/write", 1, fault.clone());
+                let line = format!("line of {name}");
+                let mut payload = json!({"child_ids": {"mode": "add", "records": [{"name": line}]}});
+                if !alone {
+                    payload["function"] = json!(name);
+                }
+                let answer = update(&name, payload).await;
+                assert_eq!(outcome(&answer), "ok", "{answer:?}");
+                assert_eq!((bench.count(&line).await, bench.sent("/write")), (json!(1), writes), "alone: {alone}");
+            }
         }
     }
 }

@@ -14,11 +14,11 @@ use crate::{
 };
 
 /// How far Odoo's clock may be from what its answers say: a record from before is not the create's.
-const ALLOWANCE: SignedDuration = SignedDuration::from_secs(3);
+pub(super) const ALLOWANCE: SignedDuration = SignedDuration::from_secs(3);
 /// How far the search reaches back: an equal record from between the two may be the create's.
 const DOUBTFUL: SignedDuration = SignedDuration::from_mins(5);
 /// The user that Odoo's modules create records as where the caller's own rights do not reach (14-19).
-const SYSTEM: i64 = 1;
+pub(super) const SYSTEM: i64 = 1;
 /// The records that one search looks through, beside those that are looked for.
 const MOST: u64 = 10_000;
 /// The most ids that a search names to leave them out.
@@ -153,7 +153,7 @@ fn left_out(look: &Look) -> Vec<Value> {
 }
 
 /// A time before `time`, as Odoo writes it.
-fn odoo_time(time: Timestamp, before: SignedDuration) -> String {
+pub(super) fn odoo_time(time: Timestamp, before: SignedDuration) -> String {
     time.saturating_sub(before).unwrap_or(time).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Outcome, Settler,
     compare::{Likeness, Written},
+    lines::Lines,
     looks::Looking,
     may_pass,
 };
@@ -19,8 +20,8 @@ use crate::{
 const ALLOWANCE: SignedDuration = SignedDuration::from_secs(3);
 
 impl Settler<'_> {
-    /// What became of an update. Values that cannot be compared count as written where the record was changed since, by this user,
-    /// and what can be compared is as it was written.
+    /// What became of an update. One that adds lines is known by them ([`super::lines`]). Other values that cannot be compared count as
+    /// written where the record was changed since, by this user, and what can be compared is as it was written.
     pub(super) async fn updated(&self, rpc: &Rpc, sending: Sending, looking: Looking) -> Outcome {
         let schema = match self.caller.schema(&rpc.model).await {
             Ok(schema) => schema,
@@ -28,19 +29,31 @@ impl Settler<'_> {
         };
         let changes = changes(rpc);
         let written: Vec<(i64, Written)> =
-            changes.into_iter().map(|(id, values)| (id, Written::of(self.caller, &schema, values))).collect();
+            changes.iter().map(|(id, values)| (*id, Written::of(self.caller, &schema, values))).collect();
+        let adds_lines = written.iter().any(|(_, written)| written.creates_lines);
         let mut looks = looking.begin();
         loop {
             let is_last = looks.is_last();
-            let problem = match self.is_written(rpc, &schema, sending, &written).await {
-                Ok(true) => return Outcome::Done(Vec::new()),
-                Ok(false) if is_last && written.iter().any(|(_, written)| written.creates_lines) => {
-                    return Outcome::Unknown(
-                        "its records have other values, and lines cannot be written twice".to_owned(),
-                    );
+            let lines = match adds_lines {
+                true => self.added_lines(rpc, &schema, sending, &changes).await.map(Some),
+                false => Ok(None),
+            };
+            let is_written = match lines {
+                Ok(Some(Lines::Added)) => Ok((true, None)),
+                Ok(Some(Lines::NotAdded)) => Ok((false, None)),
+                Ok(Some(Lines::Unclear(why))) => {
+                    self.is_written(rpc, &schema, sending, &written).await.map(|is_written| (is_written, Some(why)))
                 }
-                Ok(false) if is_last => return Outcome::NotDone,
-                Ok(false) => None,
+                Ok(None) => self.is_written(rpc, &schema, sending, &written).await.map(|is_written| (is_written, None)),
+                Err(error) => Err(error),
+            };
+            let problem = match is_written {
+                Ok((true, _)) => return Outcome::Done(Vec::new()),
+                Ok((false, Some(why))) if is_last => {
+                    return Outcome::Unknown(format!("lines cannot be written twice, and {why}"));
+                }
+                Ok((false, None)) if is_last => return Outcome::NotDone,
+                Ok((false, _)) => None,
                 Err(error) if may_pass(&error) => Some(error),
                 Err(error) => return Outcome::Unread(error),
             };

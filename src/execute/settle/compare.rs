@@ -159,13 +159,21 @@ pub(super) fn creates_lines(values: &Value) -> bool {
 }
 
 /// Whether a value has a command that creates a record: `[0, …, {values}]`, at whatever depth.
-fn creates(value: &Value) -> bool {
+pub(super) fn creates(value: &Value) -> bool {
     let Value::Array(items) = value else { return false };
     match &items[..] {
-        // Python takes false and 0.0 for 0.
-        [number, _, Value::Object(_)] if number.as_f64() == Some(0.0) || *number == json!(false) => true,
+        _ if created_by(value).is_some() => true,
         [_, _, Value::Object(values)] => values.values().any(creates),
         items => items.iter().any(creates),
+    }
+}
+
+/// The values of the record that a command creates, if it is such a command.
+pub(super) fn created_by(command: &Value) -> Option<&Map<String, Value>> {
+    match &command.as_array()?[..] {
+        // Python takes false and 0.0 for 0.
+        [number, _, Value::Object(values)] if number.as_f64() == Some(0.0) || *number == json!(false) => Some(values),
+        _ => None,
     }
 }
 
