@@ -1,7 +1,7 @@
 //! What became of the lines that an update adds: they are searched for below their record, by the user, the time and their values.
 //!
 //! What must stay true: lines are taken for those of the update only where each of them is there, as often as it was sent; and for not
-//! added only where none is there that is like one of them.
+//! added only where none is there that is like one of them, the search was not cut, and the user sees lines of the model at all.
 
 use serde_json::{Map, Value, json};
 
@@ -11,6 +11,7 @@ use super::{
     compare::{self, Likeness, Written},
 };
 use crate::{
+    execute::undo::ids_of,
     odoo::{Error as OdooError, Kind, Page, Rpc, Schema, Sending},
     plan,
 };
@@ -62,7 +63,15 @@ impl Settler<'_> {
             if !["create_uid", "create_date"].into_iter().all(is_dated) || !written.iter().all(Written::is_telling) {
                 return Ok(Lines::Unclear(format!("nothing tells the new lines of `{}` from others", added.model)));
             }
-            let mut rows = self.new_lines(rpc, sending, added, &written).await?;
+            let most = MOST + u64::try_from(written.len()).unwrap_or(MOST);
+            let mut rows = self.new_lines(rpc, sending, added, &written, most).await?;
+            if rows.len() as u64 >= most {
+                return Ok(Lines::Unclear(format!("too many lines of `{}` were created meanwhile", added.model)));
+            }
+            // A record rule may hide its lines.
+            if rows.is_empty() && !self.sees_any_of(&added.model).await? {
+                return Ok(Lines::Unclear(format!("this user sees no lines of `{}`", added.model)));
+            }
             for ((record, _), written) in added.lines.iter().zip(&written) {
                 sent += 1;
                 let is_it = |row: &Value| {
@@ -93,6 +102,7 @@ impl Settler<'_> {
         sending: Sending,
         added: &Added<'_>,
         written: &[Written],
+        most: u64,
     ) -> Result<Vec<Value>, OdooError> {
         let mut records: Vec<i64> = added.lines.iter().map(|(record, _)| *record).collect();
         records.dedup();
@@ -104,13 +114,17 @@ impl Settler<'_> {
             ["create_uid", "in", [self.caller.identity().uid, SYSTEM]],
             ["create_date", ">=", odoo_time(sending.since, ALLOWANCE)],
         ]);
-        let most = MOST + u64::try_from(added.lines.len()).unwrap_or(MOST);
         let page = Page { limit: Some(most), order: Some("id desc".to_owned()), ..Page::default() };
         let mut read = Rpc::search_read(&added.model, domain, json!(fields), page).reaching_all();
         read.context.clone_from(&rpc.context);
         let read = read.with_context("active_test", false);
         let rows = self.caller.call(&read).await?;
         plan::records(&read, rows)
+    }
+
+    async fn sees_any_of(&self, model: &str) -> Result<bool, OdooError> {
+        let any = Rpc::search_read(model, json!([]), json!(["id"]), Page::first(1)).reaching_all();
+        Ok(!ids_of(&self.caller.call(&any.with_context("active_test", false)).await?).is_empty())
     }
 }
 
