@@ -6,13 +6,13 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::Caller;
 use crate::odoo::model::{
     effect::Effect,
     error::{Error, Why},
-    rpc::Rpc,
+    rpc::{Page, Rpc},
 };
 
 /// A default for a field of the records that an RPC creates.
@@ -64,16 +64,21 @@ impl Caller {
 
     /// The codes of the languages that are installed. The caller's policy is not asked: nothing of it is answered but the codes.
     ///
+    /// They are searched for: `res.lang.get_installed` answers from a cache that Odoo 14 clears before it commits a new language. A
+    /// reader between the two fills it with the languages from before, and there it stays.
+    ///
     /// # Errors
     /// The RPC fails, or gives no list.
     pub async fn installed_languages(&self) -> Result<Vec<String>, Error> {
-        let rpc = Rpc::method("res.lang", "get_installed", None, Map::new()).reads();
+        let page = Page { order: Some("code".to_owned()), ..Page::default() };
+        let rpc = Rpc::search_read("res.lang", json!([["active", "=", true]]), json!(["code"]), page).reaching_all();
         let answer = self.read(&rpc).await?;
-        let codes =
-            answer.as_array().map(|rows| rows.iter().filter_map(|row| row[0].as_str()).map(str::to_owned).collect());
+        let codes = answer
+            .as_array()
+            .map(|rows| rows.iter().filter_map(|row| row["code"].as_str()).map(str::to_owned).collect());
         codes.ok_or_else(|| Error::NoAnswer {
             effect: Effect::Read,
-            why: Why::Garbled("res.lang.get_installed gave no list".to_owned()),
+            why: Why::Garbled("the search for languages gave no list".to_owned()),
         })
     }
 
