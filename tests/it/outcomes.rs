@@ -153,6 +153,39 @@ async fn a_record_that_odoo_creates_late_is_waited_for() {
 }
 
 #[tokio::test]
+async fn a_record_is_found_and_its_absence_is_certain_however_many_the_user_creates_meanwhile() {
+    let (odoo, model) = (odoo().await, "res.partner.category");
+    let bench = Bench::before(odoo, SHORT).await;
+    let count = async |name: &str| odoo.search_count(model, json!([["name", "=", name]])).await;
+    let writes = || bench.sent("res.partner.category/web_save");
+    // Others, of which nothing is known, come between the lost answer and the look for its record.
+    let (looks, released) = (Arc::<Notify>::default(), Arc::<Notify>::default());
+    let hold = Fault::Hold { reached: looks.clone(), release: released.clone() };
+    let (lost, held) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    bench.proxy.run(move |_, rpc| match rpc {
+        "res.partner.category/web_save" if lost.fetch_add(1, Relaxed) == 0 => Fault::ResetAfter,
+        "res.partner.category/search_read" if held.fetch_add(1, Relaxed) == 0 => hold.clone(),
+        _ => Fault::Pass,
+    });
+    let many = async {
+        looks.notified().await;
+        let others: Vec<Value> = (0..10_500).map(|number| json!({"name": format!("other {number}")})).collect();
+        odoo.call(model, "create", json!([others]), json!({})).await.unwrap();
+        released.notify_one();
+    };
+    let name = unique();
+    let (answer, ()) = join(bench.create(model, json!({"name": name})), many).await;
+    assert_eq!(record(&answer)["name"], name.as_str(), "{answer:?}");
+    assert_eq!((count(&name).await, writes()), (json!(1), 1));
+
+    let name = unique();
+    bench.cut("/web_save", 1, Fault::ResetBefore);
+    let answer = bench.create(model, json!({"name": name})).await;
+    assert_eq!(record(&answer)["name"], name.as_str(), "{answer:?}");
+    assert_eq!((count(&name).await, writes()), (json!(1), 2));
+}
+
+#[tokio::test]
 async fn an_upsert_creates_one_record_and_updates_the_one_that_others_made_meanwhile() {
     for odoo in [odoo().await, odoo_14().await] {
         let bench = Bench::before(odoo, SHORT).await;

@@ -1,12 +1,13 @@
 //! The search for new records that may be those of a create whose answer was lost.
 //!
-//! One search finds the records that the caller's user has created since, apart from those that other calls were answered with.
+//! One search finds the records that the caller's user has created since, apart from those that other calls were answered with, in
+//! pages from the newest record to the oldest. Only records that are like one of those that are looked for are kept.
 //! What must stay true: the search misses no record that the create may have made, so its bounds are wider than what is taken.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::compare::Written;
+use super::compare::{Likeness, Written};
 use crate::{
     execute::undo::ids_of,
     odoo::{Caller, Error as OdooError, Look, Page, Rpc, Schema, Sending},
@@ -19,8 +20,10 @@ pub(super) const ALLOWANCE: SignedDuration = SignedDuration::from_secs(3);
 const DOUBTFUL: SignedDuration = SignedDuration::from_mins(5);
 /// The user that Odoo's modules create records as where the caller's own rights do not reach (14-19).
 pub(super) const SYSTEM: i64 = 1;
-/// The records that one search looks through, beside those that are looked for.
-const MOST: u64 = 10_000;
+/// The records of a page, beside those that are looked for; so many are kept at most.
+const PAGE: usize = 10_000;
+/// The pages of a search: more records than Odoo creates in the ten minutes that a search looks through.
+const PAGES: usize = 10;
 /// The most ids that a search names to leave them out.
 const MOST_LEFT_OUT: usize = 2_000;
 
@@ -42,13 +45,14 @@ pub(super) struct Search<'s> {
     language: Option<&'s Value>,
     fields: Vec<String>,
     sending: Sending,
-    most: u64,
+    page: usize,
 }
 
 /// What a search has found.
 #[derive(Debug)]
 pub(super) struct Seen {
-    pub(super) rows: Vec<Value>,
+    /// The records that are like one of those that are looked for.
+    rows: Vec<Value>,
     /// There may be more.
     pub(super) is_cut: bool,
 }
@@ -79,12 +83,28 @@ impl<'s> Search<'s> {
         }
         fields.sort_unstable();
         fields.dedup();
-        let most = MOST + 2 * u64::try_from(records.len()).unwrap_or(MOST);
-        Ok(Self { caller, model, language: rpc.context.get("lang"), fields, sending, most })
+        let page = PAGE + 2 * records.len();
+        Ok(Self { caller, model, language: rpc.context.get("lang"), fields, sending, page })
     }
 
-    /// Looks for records.
-    pub(super) async fn look(&self) -> Result<Seen, OdooError> {
+    /// Looks for records that are like one of these.
+    pub(super) async fn look(&self, written: &[Written]) -> Result<Seen, OdooError> {
+        let (domain, mut kept, mut below) = (self.domain(), Vec::new(), None);
+        for _ in 0..PAGES {
+            let rows = self.page(&domain, below).await?;
+            let is_last = rows.len() < self.page;
+            below = rows.last().and_then(|row| row["id"].as_i64());
+            let is_like = |row: &Value| written.iter().any(|one| one.likeness(row) >= Likeness::Similar);
+            kept.extend(rows.into_iter().filter(is_like));
+            if is_last || kept.len() >= self.page {
+                return Ok(Seen { rows: kept, is_cut: !is_last });
+            }
+        }
+        Ok(Seen { rows: kept, is_cut: true })
+    }
+
+    /// The records that the user has created since, apart from those that are known.
+    fn domain(&self) -> Vec<Value> {
         let mut domain = vec![json!(["create_uid", "in", [self.caller.identity().uid, SYSTEM]])];
         match self.sending.above {
             Some(above) => domain.push(json!(["id", ">", above])),
@@ -94,16 +114,22 @@ impl<'s> Search<'s> {
             domain.push(json!(["create_date", "<=", odoo_time(until, -DOUBTFUL)]));
         }
         domain.extend(left_out(&self.known()));
-        let page = Page { limit: Some(self.most), order: Some("id desc".to_owned()), ..Page::default() };
+        domain
+    }
+
+    /// The newest records below this id.
+    async fn page(&self, domain: &[Value], below: Option<i64>) -> Result<Vec<Value>, OdooError> {
+        let mut domain = domain.to_vec();
+        domain.extend(below.map(|below| json!(["id", "<", below])));
+        let limit = u64::try_from(self.page).ok();
+        let page = Page { limit, order: Some("id desc".to_owned()), ..Page::default() };
         let rpc = Rpc::search_read(self.model, Value::Array(domain), json!(self.fields), page).reaching_all();
         let mut rpc = rpc.with_context("active_test", false);
         if let Some(language) = self.language {
             rpc = rpc.with_context("lang", language.clone());
         }
         let rows = self.caller.call(&rpc).await?;
-        let rows = plan::records(&rpc, rows)?;
-        let is_cut = rows.len() as u64 >= self.most;
-        Ok(Seen { rows, is_cut })
+        plan::records(&rpc, rows)
     }
 
     /// The records of a search that belong to no call. Those that were being created when it was made must have ended.

@@ -83,7 +83,7 @@ impl Quest<'_> {
         let absence = match &self.search {
             Err(_) => None,
             Ok(search) => {
-                let seen = search.look().await?;
+                let seen = search.look(&self.written).await?;
                 // Records that other creates have made are known to be theirs once those have ended.
                 let (caller, model) = (self.settler.caller, &self.rpc.model);
                 if !caller.creates_have_ended(model, self.looking.deadline).await {
