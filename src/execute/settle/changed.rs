@@ -1,10 +1,10 @@
 //! What became of an update or a deletion: the records are read, or searched for.
 
-use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
 
 use super::{
     Outcome, Settler,
+    candidates::{ALLOWANCE, odoo_time},
     compare::{Likeness, Written},
     lines::Lines,
     looks::Looking,
@@ -16,8 +16,13 @@ use crate::{
     plan,
 };
 
-/// How far Odoo's clock may be from what its answers say.
-const ALLOWANCE: SignedDuration = SignedDuration::from_secs(3);
+/// What one look tells of an update.
+enum Seen {
+    Written,
+    NotWritten,
+    /// Why its lines, which must not be written twice, do not tell.
+    Unclear(String),
+}
 
 impl Settler<'_> {
     /// What became of an update. One that adds lines is known by them ([`super::lines`]). Other values that cannot be compared count as
@@ -30,30 +35,16 @@ impl Settler<'_> {
         let changes = changes(rpc);
         let written: Vec<(i64, Written)> =
             changes.iter().map(|(id, values)| (*id, Written::of(self.caller, &schema, values))).collect();
-        let adds_lines = written.iter().any(|(_, written)| written.creates_lines);
         let mut looks = looking.begin();
         loop {
             let is_last = looks.is_last();
-            let lines = match adds_lines {
-                true => self.added_lines(rpc, &schema, sending, &changes).await.map(Some),
-                false => Ok(None),
-            };
-            let is_written = match lines {
-                Ok(Some(Lines::Added)) => Ok((true, None)),
-                Ok(Some(Lines::NotAdded)) => Ok((false, None)),
-                Ok(Some(Lines::Unclear(why))) => {
-                    self.is_written(rpc, &schema, sending, &written).await.map(|is_written| (is_written, Some(why)))
-                }
-                Ok(None) => self.is_written(rpc, &schema, sending, &written).await.map(|is_written| (is_written, None)),
-                Err(error) => Err(error),
-            };
-            let problem = match is_written {
-                Ok((true, _)) => return Outcome::Done(Vec::new()),
-                Ok((false, Some(why))) if is_last => {
+            let problem = match self.look_at(rpc, &schema, sending, &changes, &written).await {
+                Ok(Seen::Written) => return Outcome::Done(Vec::new()),
+                Ok(Seen::Unclear(why)) if is_last => {
                     return Outcome::Unknown(format!("lines cannot be written twice, and {why}"));
                 }
-                Ok((false, None)) if is_last => return Outcome::NotDone,
-                Ok((false, _)) => None,
+                Ok(Seen::NotWritten) if is_last => return Outcome::NotDone,
+                Ok(Seen::Unclear(_) | Seen::NotWritten) => None,
                 Err(error) if may_pass(&error) => Some(error),
                 Err(error) => return Outcome::Unread(error),
             };
@@ -61,6 +52,30 @@ impl Settler<'_> {
                 return not_yet(problem);
             }
         }
+    }
+
+    /// Looks once at the lines that an update adds and, where these do not tell, at its records.
+    async fn look_at(
+        &self,
+        rpc: &Rpc,
+        schema: &Schema,
+        sending: Sending,
+        changes: &[(i64, &Map<String, Value>)],
+        written: &[(i64, Written)],
+    ) -> Result<Seen, OdooError> {
+        let mut unclear = None;
+        if written.iter().any(|(_, written)| written.creates_lines) {
+            match self.added_lines(rpc, schema, sending, changes).await? {
+                Lines::Added => return Ok(Seen::Written),
+                Lines::NotAdded => return Ok(Seen::NotWritten),
+                Lines::Unclear(why) => unclear = Some(why),
+            }
+        }
+        Ok(match (self.is_written(rpc, schema, sending, written).await?, unclear) {
+            (true, _) => Seen::Written,
+            (false, Some(why)) => Seen::Unclear(why),
+            (false, None) => Seen::NotWritten,
+        })
     }
 
     async fn is_written(
@@ -79,8 +94,7 @@ impl Settler<'_> {
         fields.sort_unstable();
         fields.dedup();
         let rows = self.rows(rpc, json!(fields)).await?;
-        let earliest = sending.since.saturating_sub(ALLOWANCE).unwrap_or(sending.since);
-        let earliest = earliest.strftime("%Y-%m-%d %H:%M:%S").to_string();
+        let earliest = odoo_time(sending.since, ALLOWANCE);
         let is_written = |(id, written): &(i64, Written)| {
             let Some(row) = rows.iter().find(|row| row["id"].as_i64() == Some(*id)) else { return false };
             let is_touched = is_traced
