@@ -93,12 +93,9 @@ fn note_of_log(archive: &Archive, past: &Filter, odoo: &Arc<Odoo>) -> Result<(),
 
 /// The attempts to make a stored call, or one step of it.
 fn attempts_of(archive: &Archive, stored: Uuid, step: Option<u32>) -> Result<Vec<Call>, log::Error> {
-    let since = stored.get_timestamp().and_then(|at| Timestamp::from_second(i64::try_from(at.to_unix().0).ok()?).ok());
-    let since = since.and_then(|since| since.checked_sub(MORE).ok());
     let linked = |to: Uuid| {
-        let filter = Filter { delivery: Some(to.to_string()), since, ..Filter::default() };
         let mut calls = Vec::new();
-        archive.for_each(&filter, |call| calls.push(call)).map(|()| calls)
+        archive.for_each(&Filter::of_delivery(to), |call| calls.push(call)).map(|()| calls)
     };
     let calls = linked(stored)?;
     let Some(step) = step else { return Ok(calls.into_iter().filter(|call| call.step == 0).collect()) };

@@ -4,7 +4,6 @@ use std::{collections::HashMap, path::Path, sync::Arc};
 
 use jiff::Timestamp;
 use serde_json::Value;
-use uuid::Uuid;
 
 use super::{blocking, statistics::Statistics};
 use crate::log::{Archive, Call, Cursor, Error, Event, Filter, FollowPosition, Page, Place};
@@ -36,12 +35,6 @@ pub enum NotOne {
     Several { part: String, calls: usize },
     #[error(transparent)]
     Log(#[from] Error),
-}
-
-/// Shortly before the time that an id of a call tells, so that a listing ends there.
-fn came_in(id: Uuid) -> Option<Timestamp> {
-    let (seconds, _) = id.get_timestamp()?.to_unix();
-    Timestamp::from_second(i64::try_from(seconds).ok()?.saturating_sub(60)).ok()
 }
 
 /// The line of a call that records this event.
@@ -95,7 +88,7 @@ impl Calls {
     /// The log cannot be read.
     pub async fn delivery(&self, of: &Call) -> Result<Vec<Call>, Error> {
         let root = of.attempt_of.or(of.repeat_of).unwrap_or(of.id);
-        let filter = Filter { delivery: Some(root.to_string()), since: came_in(root), ..Filter::default() };
+        let filter = Filter::of_delivery(root);
         let mut calls = self.page(Query { filter, ..Query::default() }).await?.calls;
         calls.reverse();
         Ok(calls)
@@ -213,6 +206,7 @@ mod tests {
     use std::collections::HashSet;
 
     use serde_json::json;
+    use uuid::Uuid;
 
     use super::*;
     use crate::{

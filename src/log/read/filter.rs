@@ -1,6 +1,7 @@
 //! The conditions by which calls are selected.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
 
 use super::call::{CallState, View};
 use crate::log::read::route::RecordedRoute;
@@ -31,7 +32,22 @@ pub struct Filter {
     pub warnings: bool,
 }
 
+/// How much further back than its id tells the lines of a call are looked for: clocks are set back.
+const EARLIER: SignedDuration = SignedDuration::from_mins(10);
+
+/// When a call came in, as its id tells it, in milliseconds; none where it is no id of version 7.
+pub(in crate::log) fn came_in(id: Uuid) -> Option<Timestamp> {
+    let (seconds, nanoseconds) = id.get_timestamp()?.to_unix();
+    Timestamp::new(i64::try_from(seconds).ok()?, i32::try_from(nanoseconds).ok()?).ok()
+}
+
 impl Filter {
+    /// A call with its attempts and repetitions, of which none is older.
+    pub fn of_delivery(id: Uuid) -> Self {
+        let since = came_in(id).and_then(|came_in| came_in.checked_sub(EARLIER).ok());
+        Self { delivery: Some(id.to_string()), since, ..Self::default() }
+    }
+
     /// Whether no condition is set but the time.
     pub fn is_of_time_alone(&self) -> bool {
         let Self {

@@ -5,13 +5,12 @@
 
 use std::{collections::HashSet, fmt, io, str::FromStr};
 
-use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{
     archive::{Archive, lines_with, needle},
     call::{Call, CallState, IndexedLine, View},
-    filter::Filter,
+    filter::{Filter, came_in},
 };
 use crate::log::{
     Error,
@@ -185,10 +184,6 @@ impl News {
 
 /// The last line of a call has the time of its end; its id has that at which it came in, in milliseconds.
 fn as_it_came(mut call: Call) -> Call {
-    if let Some(time) = call.id.get_timestamp() {
-        let (seconds, nanoseconds) = time.to_unix();
-        let came = i64::try_from(seconds).ok().zip(i32::try_from(nanoseconds).ok());
-        call.ts = came.and_then(|(seconds, nanoseconds)| Timestamp::new(seconds, nanoseconds).ok()).unwrap_or(call.ts);
-    }
+    call.ts = came_in(call.id).unwrap_or(call.ts);
     call
 }
