@@ -44,8 +44,10 @@ const CALLERS: usize = 16;
 const KILLS: u32 = 1_000;
 /// The longest that a gateway lives, in milliseconds.
 const LONGEST: u64 = 250;
-/// After so many kills, the whole log is verified.
+/// After so many kills, the whole log is verified, and a person has those calls tried again that were given up.
 const VERIFIED: u32 = 100;
+/// A command tries so many calls again.
+const RETRIED: usize = 100;
 
 fn main() -> ExitCode {
     let kills = std::env::args().skip(1).find_map(|word| word.parse().ok()).unwrap_or(KILLS);
@@ -60,7 +62,7 @@ async fn run(kills: u32) -> ExitCode {
     let shared =
         Shared { odoo, ledger: Arc::default(), address, next: Arc::new(AtomicU64::new(1)), is_over: Arc::default() };
     let callers: Vec<_> = (0..CALLERS).map(|_| tokio::spawn(callers::run(shared.clone()))).collect();
-    let (mut log, began) = (Log::default(), Instant::now());
+    let (mut log, mut given_up, began) = (Log::default(), HashSet::new(), Instant::now());
     for kill in 1..=kills {
         let gateway = start(&folder).await;
         told.send_replace(Some(gateway.address));
@@ -72,6 +74,7 @@ async fn run(kills: u32) -> ExitCode {
         log.check(&folder, &shared);
         if kill % VERIFIED == 0 {
             verify(&folder);
+            given_up.extend(retry_poison(&folder, &stored(&folder)));
             let known = shared.ledger.lock().unwrap().calls.len();
             println!(
                 "{kill} kills, {known} calls, {} missing in the log, {:.0} s",
@@ -87,11 +90,15 @@ async fn run(kills: u32) -> ExitCode {
     for caller in callers {
         caller.await.unwrap();
     }
-    let given_up = queue_ended(&folder).await;
+    let left = queue_ended(&folder, &mut given_up).await;
     gateway.stop();
     log.check(&folder, &shared);
     verify(&folder);
-    let is_right = report(kills, &shared, &log, given_up, began.elapsed());
+    for call in &left {
+        println!("left to a person: {call:?}");
+    }
+    let kept = Kept { given_up: given_up.len(), left: left.len() };
+    let is_right = report(kills, &shared, &log, &kept, began.elapsed());
     if is_right {
         return ExitCode::SUCCESS;
     }
@@ -117,30 +124,37 @@ struct Stored {
     error: Option<String>,
 }
 
+/// The calls that are queued or run, or wait for a person.
 fn stored(folder: &Folder) -> Vec<Stored> {
-    let (is_well, out, said) = folder.run(&["queue", "ls", "--all", "--json"]);
+    let (is_well, out, said) = folder.run(&["queue", "ls", "--json"]);
     assert!(is_well, "{said}");
     out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Waits until no call is queued. A call that ended five gateways is given up, and left to a person, who has it tried again;
-/// gives their number.
-async fn queue_ended(folder: &Folder) -> usize {
-    let (deadline, mut given_up) = (Instant::now() + Duration::from_secs(120), HashSet::new());
+/// A call that ended five gateways is given up, and left to a person, who has it tried again; gives the ids of such calls.
+fn retry_poison(folder: &Folder, stored: &[Stored]) -> Vec<String> {
+    let is_poison = |call: &&Stored| call.state == "dead" && call.error.as_deref() == Some("poison");
+    let poison: Vec<String> = stored.iter().filter(is_poison).map(|call| call.id.clone()).collect();
+    for some in poison.chunks(RETRIED) {
+        let words = [&["queue", "retry", "--yes"][..], &some.iter().map(String::as_str).collect::<Vec<_>>()].concat();
+        let (is_well, _, said) = folder.run(&words);
+        assert!(is_well, "{said}");
+    }
+    poison
+}
+
+/// Waits until no call is queued, and has those tried again that are given up; gives the calls that are left.
+async fn queue_ended(folder: &Folder, given_up: &mut HashSet<String>) -> Vec<Stored> {
+    let deadline = Instant::now() + Duration::from_secs(120);
     loop {
         let left = stored(folder);
+        let poison = retry_poison(folder, &left);
         let open: Vec<&Stored> = left.iter().filter(|call| matches!(&*call.state, "queued" | "running")).collect();
-        let dead = left.iter().filter(|call| call.state == "dead");
-        let poison: Vec<&Stored> = dead.filter(|call| call.error.as_deref() == Some("poison")).collect();
         if open.is_empty() && poison.is_empty() {
-            return given_up.len();
+            return left;
         }
         assert!(Instant::now() < deadline, "{open:?}");
-        given_up.extend(poison.iter().map(|call| call.id.clone()));
-        for call in poison {
-            let (is_well, _, said) = folder.run(&["queue", "retry", &call.id, "--yes"]);
-            assert!(is_well, "{said}");
-        }
+        given_up.extend(poison);
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
@@ -187,8 +201,16 @@ impl Log {
     }
 }
 
+/// What the store has kept for a person.
+struct Kept {
+    /// Calls that ended five gateways and were tried again.
+    given_up: usize,
+    /// Calls that wait for a person at the end.
+    left: usize,
+}
+
 /// Whether all is right.
-fn report(kills: u32, shared: &Shared, log: &Log, given_up: usize, took: Duration) -> bool {
+fn report(kills: u32, shared: &Shared, log: &Log, kept: &Kept, took: Duration) -> bool {
     let (state, ledger) = (shared.odoo.lock().unwrap(), shared.ledger.lock().unwrap());
     let Ledger { calls, repeated, refused, .. } = &*ledger;
     let mut kinds = BTreeMap::<Kind, (u64, u64)>::new();
@@ -204,15 +226,16 @@ fn report(kills: u32, shared: &Shared, log: &Log, given_up: usize, took: Duratio
         }
         println!("{wrong:?}: {call:?}, answered as done: {is_done}");
     }
-    let in_doubt = ledger.calls.iter().filter(|(call, is_done)| call.kind.is_repeated() && !is_done).count();
+    let Kept { given_up, left } = kept;
+    let unsuccessful = ledger.calls.iter().filter(|(call, is_done)| call.kind.is_repeated() && !is_done).count();
     for (kind, (all, done)) in &kinds {
         println!("{kind:?}: {all} calls, {done} answered as done");
     }
     println!("answers that were no success: {refused:?}");
     println!(
         "{kills} kills in {:.0} s: {} calls, {repeated} sent again, {} requests to Odoo, {} lines of the log in {} segments, {} \
-         torn tails put aside; {given_up} given up after five gateways and tried again; {in_doubt} repeated calls without a \
-         success; {lost} lost, {doubled} doubled, {} missing in the log",
+         torn tails put aside; {given_up} given up after five gateways and tried again; {left} \
+         left to a person at the end; {unsuccessful} repeated calls without a success; {lost} lost, {doubled} doubled, {} missing in the log",
         took.as_secs_f64(),
         calls.len(),
         state.requests,
@@ -231,6 +254,8 @@ fn report(kills: u32, shared: &Shared, log: &Log, given_up: usize, took: Duratio
             ("sent_again", *repeated as f64),
             ("lost", count(lost)),
             ("doubled", count(doubled)),
+            ("given_up_and_tried_again", count(*given_up)),
+            ("left_to_a_person", count(*left)),
             ("missing_in_log", log.missing as f64),
             ("torn_tails", log.torn as f64),
             ("segments", log.segments as f64),
