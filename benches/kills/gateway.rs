@@ -1,6 +1,7 @@
 //! The gateway that is killed: the built program, over and over with the same folder.
 
 use std::{
+    collections::HashSet,
     fs,
     io::{BufRead, BufReader, Lines},
     net::SocketAddr,
@@ -124,15 +125,27 @@ impl Gateway {
     }
 }
 
-/// What a folder of a log holds, read without the gateway.
-pub(crate) fn segments(log: &Path) -> Vec<(String, Vec<u8>)> {
-    let mut names: Vec<String> =
+/// The segments of a log, by name, read without the gateway; those that are `known` to be whole are left out. A sealed segment
+/// is whole, and gets no more lines.
+pub(crate) fn segments(log: &Path, known: &HashSet<String>) -> Vec<Segment> {
+    let mut files: Vec<String> =
         fs::read_dir(log).unwrap().filter_map(|entry| entry.unwrap().file_name().into_string().ok()).collect();
-    names.retain(|name| name.ends_with(".jsonl") || name.ends_with(".jsonl.zst"));
-    names.sort_unstable();
+    files.retain(|file| file.ends_with(".jsonl") || file.ends_with(".jsonl.zst"));
+    files.sort_unstable();
+    let name = |file: &str| file.split('.').next().unwrap_or_default().to_owned();
     // Where a segment is there twice, both are the same, and the first one is not compressed.
-    names.dedup_by_key(|name| name.split('.').next().unwrap_or_default().to_owned());
-    names.into_iter().map(|name| (name.split('.').next().unwrap_or_default().to_owned(), read(log, &name))).collect()
+    files.dedup_by_key(|file| name(file));
+    let unknown = files.into_iter().filter(|file| !known.contains(&name(file)));
+    unknown
+        .map(|file| Segment { name: name(&file), is_whole: file.ends_with(".zst"), bytes: read(log, &file) })
+        .collect()
+}
+
+/// What a segment held when it was read.
+pub(crate) struct Segment {
+    pub(crate) name: String,
+    pub(crate) is_whole: bool,
+    pub(crate) bytes: Vec<u8>,
 }
 
 fn read(log: &Path, name: &str) -> Vec<u8> {

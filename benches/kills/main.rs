@@ -36,7 +36,7 @@ use self::{
     callers::{Ledger, Shared},
     calls::{Kind, Wrong},
     figures::Figures,
-    gateway::{Folder, Gateway, segments},
+    gateway::{Folder, Gateway, Segment, segments},
     odoo::Odoo,
 };
 
@@ -164,6 +164,8 @@ async fn queue_ended(folder: &Folder, given_up: &mut HashSet<String>) -> Vec<Sto
 struct Log {
     /// How many bytes of each segment have been read.
     read: HashMap<String, usize>,
+    /// The segments that have been read to their ends.
+    whole: HashSet<String>,
     ended: HashSet<String>,
     lines: u64,
     segments: u64,
@@ -179,8 +181,11 @@ impl Log {
             event: String,
             id: Option<String>,
         }
-        for (segment, bytes) in segments(&folder.log()) {
-            let from = self.read.entry(segment).or_insert_with(|| {
+        for Segment { name, is_whole, bytes } in segments(&folder.log(), &self.whole) {
+            if is_whole {
+                self.whole.insert(name.clone());
+            }
+            let from = self.read.entry(name).or_insert_with(|| {
                 self.segments += 1;
                 0
             });

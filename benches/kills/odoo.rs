@@ -32,6 +32,8 @@ pub(crate) struct State {
     records: BTreeMap<i64, Record>,
     last: i64,
     by_ref: HashMap<String, Vec<i64>>,
+    /// The lines of each record.
+    lines: HashMap<i64, Vec<i64>>,
     /// How often a record was created with each `ref`, those that are gone too.
     pub(crate) created: HashMap<String, u32>,
     /// How often the method was called of the record with each `ref`.
@@ -59,6 +61,9 @@ impl State {
         if let Some(reference) = values.get("ref").and_then(Value::as_str) {
             *self.created.entry(reference.to_owned()).or_default() += 1;
             self.by_ref.entry(reference.to_owned()).or_default().push(id);
+        }
+        if let Some(parent) = values.get("parent_id").and_then(Value::as_i64) {
+            self.lines.entry(parent).or_default().push(id);
         }
         for (name, value) in [
             ("id", json!(id)),
@@ -123,8 +128,8 @@ impl State {
             }
             ("id", "=" | "in") => Some(values.iter().filter_map(Value::as_i64).collect()),
             ("parent_id", "=" | "in") => {
-                let is_of = |record: &&Record| values.contains(&record.get("parent_id").cloned().unwrap_or_default());
-                Some(self.records.values().filter(is_of).filter_map(|record| record["id"].as_i64()).collect())
+                let lines = values.iter().filter_map(|value| self.lines.get(&value.as_i64()?));
+                Some(lines.flatten().copied().collect())
             }
             // The latest come last.
             ("create_date" | "write_date", ">" | ">=") => {
