@@ -176,7 +176,8 @@ pub(super) struct Settle {
     pub(super) keep: i64,
 }
 
-const SETTLE: &str = "UPDATE calls SET state = $1, outcome = $2, error = NULL, request = NULL, holder = NULL, closed = $3, expires = $4, \
+const SETTLE: &str = "UPDATE calls SET state = $1, outcome = $2, error = NULL, request = NULL, holder = NULL, closed = $3, \
+                      expires = $3 + COALESCE(keep, $4), \
                       idempotency_key = CASE WHEN $5 = 1 THEN idempotency_key ELSE NULL END \
                       WHERE id = $6 AND (state = 'in_doubt' OR (state = 'running' AND lease_until <= $3))";
 
@@ -191,7 +192,7 @@ impl Operation for Settle {
                 .bind(state.as_str())
                 .bind(self.outcome.clone())
                 .bind(tx.now)
-                .bind(tx.now.saturating_add(self.keep))
+                .bind(self.keep)
                 .bind(i64::from(is_done))
                 .bind(self.id.to_string());
             Ok(settle.execute(&mut *tx.connection).await?.rows_affected() == 1)

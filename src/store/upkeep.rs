@@ -27,8 +27,9 @@ async fn mend_times(tx: &mut Tx<'_>) -> Result<(), SqlError> {
     Ok(())
 }
 
-/// Deletes calls whose time is over. Before, a call that only its caller can make again, and whose gateway has said nothing for an
-/// hour, is in doubt: so that a person sees it, and that it ends. The reply is how many were deleted.
+/// Deletes calls whose time is over. Of those that wait for a person the key alone is forgotten, where it is to be known for less
+/// time: nothing that was accepted goes before a person has had the time to see it. Before, a call that only its caller can make again, and whose gateway has said nothing for an
+/// hour, is in doubt: so that a person sees it, and that it ends. The reply is how many calls and keys there were.
 pub(super) struct Expire {
     /// Milliseconds.
     pub(super) keep: i64,
@@ -37,8 +38,11 @@ pub(super) struct Expire {
 const ABANDONED: &str = "UPDATE calls SET state = 'in_doubt', error = 'outcome_unknown', holder = NULL, closed = $1, expires = $2 \
                          WHERE state = 'running' AND client IS NULL AND lease_until <= $3";
 
-const EXPIRE: &str = "DELETE FROM calls WHERE seq IN (SELECT seq FROM calls WHERE expires <= $1 \
-                      AND state IN ('done', 'dead', 'in_doubt', 'dropped') LIMIT $2)";
+const FORGET: &str = "UPDATE calls SET idempotency_key = NULL, keep = NULL, expires = closed + $1 WHERE seq IN \
+                      (SELECT seq FROM calls WHERE expires <= $2 AND state IN ('dead', 'in_doubt') AND keep < $1 LIMIT $3)";
+
+const EXPIRE: &str = "DELETE FROM calls WHERE seq IN (SELECT seq FROM calls WHERE expires <= $1 AND (state IN ('done', 'dropped') \
+                      OR (state IN ('dead', 'in_doubt') AND (keep IS NULL OR keep >= $2))) LIMIT $3)";
 
 /// After so long, an older event of its key does not come any more.
 const EXPIRE_NEWEST: &str = "DELETE FROM newest WHERE (hook, event_key) IN (SELECT hook, event_key FROM newest \
@@ -57,8 +61,10 @@ impl Operation for Expire {
             abandoned.bind(tx.now.saturating_sub(LONGEST_PAUSE_MS)).execute(&mut *tx.connection).await?;
             let newest = sqlx::query(EXPIRE_NEWEST).bind(tx.now.saturating_sub(self.keep)).bind(AT_ONCE);
             newest.execute(&mut *tx.connection).await?;
-            let expire = sqlx::query(EXPIRE).bind(tx.now).bind(AT_ONCE);
-            Ok(expire.execute(&mut *tx.connection).await?.rows_affected())
+            let forget = sqlx::query(FORGET).bind(self.keep).bind(tx.now).bind(AT_ONCE);
+            let forgotten = forget.execute(&mut *tx.connection).await?.rows_affected();
+            let expire = sqlx::query(EXPIRE).bind(tx.now).bind(self.keep).bind(AT_ONCE);
+            Ok(forgotten + expire.execute(&mut *tx.connection).await?.rows_affected())
         }
         .boxed()
     }
@@ -123,5 +129,5 @@ impl Operation for Release {
 
 /// The statements of upkeep, for a look at how SQLite carries them out.
 #[cfg(test)]
-pub(super) const STATEMENTS: [&str; 7] =
-    [FAR_RUNNING, FAR_IN_DOUBT, FAR_CALLBACKS, ABANDONED, EXPIRE, EXPIRE_NEWEST, LEFT_BEHIND];
+pub(super) const STATEMENTS: [&str; 8] =
+    [FAR_RUNNING, FAR_IN_DOUBT, FAR_CALLBACKS, ABANDONED, FORGET, EXPIRE, EXPIRE_NEWEST, LEFT_BEHIND];

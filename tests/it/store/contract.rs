@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use odoo_gateway::store::{Accepted, Clock, Delivery, End, Filter, Place, State, Store};
+use odoo_gateway::store::{Accepted, Clock, Delivery, End, Filter, NewCall, Place, State, Store};
 
 use super::{BEGIN, call, queued};
 
@@ -19,6 +19,7 @@ pub(super) async fn holds(store: &Store, clock: &Clock) {
     calls_are_retried_and_dropped_by_filter(store).await;
     a_paused_client_is_not_claimed(store).await;
     ends_are_told_once(store, clock).await;
+    what_waits_for_a_person_outlives_its_key(store, clock).await;
     what_is_old_is_deleted(store, clock).await;
 }
 
@@ -244,6 +245,36 @@ async fn ends_are_told_once(store: &Store, clock: &Clock) {
     assert!(store.end_callback(&again, None).await.unwrap());
     assert!(store.claim_callback().await.unwrap().is_none());
 }
+/// Such as a delivery without an id, whose content is known for as long as its signature could be sent again.
+async fn what_waits_for_a_person_outlives_its_key(store: &Store, clock: &Clock) {
+    let lane = || Place::Lane("signed".to_owned());
+    let signed = || NewCall { keep: Some(Duration::from_secs(60)), ..call(Some("signed"), lane()) };
+    let ends = [
+        End::Dead { outcome: b"no".to_vec(), error: "no_match".to_owned() },
+        End::InDoubt { outcome: b"perhaps".to_vec(), error: "outcome_unknown".to_owned() },
+    ];
+    let mut waiting = Vec::new();
+    for end in ends {
+        let call = signed();
+        assert_eq!(store.accept(call.clone(), false).await.unwrap(), Accepted::New(None), "its key is known");
+        let claimed = store.claim("shop").await.unwrap().unwrap();
+        assert!(store.finish(&claimed.ticket, end, None).await.unwrap());
+        assert!(matches!(store.accept(signed(), false).await.unwrap(), Accepted::Closed { .. }));
+        clock.set(clock.now() + 61_000);
+        while store.expire().await.unwrap() > 0 {}
+        waiting.push(call);
+    }
+    for call in &waiting {
+        let kept = store.find(call.id).await.unwrap().expect("it is deleted before a person has seen it");
+        assert_eq!((kept.key, kept.state.is_closed()), (None, true));
+    }
+    let dead = Filter { ids: vec![waiting[0].id], ..Filter::default() };
+    assert_eq!(store.retry(&dead).await.unwrap(), 1);
+    let claimed = store.claim("shop").await.unwrap().unwrap();
+    assert_eq!(claimed.request, waiting[0].request);
+    assert!(store.finish(&claimed.ticket, End::Done { outcome: Vec::new() }, None).await.unwrap());
+}
+
 
 async fn what_is_old_is_deleted(store: &Store, clock: &Clock) {
     while store.adopt().await.unwrap() > 0 {}
@@ -254,3 +285,6 @@ async fn what_is_old_is_deleted(store: &Store, clock: &Clock) {
     assert_eq!(store.newest("shop", "k").await.unwrap(), None);
     assert!(matches!(store.accept(call(Some("k1"), Place::AtOnce), true).await.unwrap(), Accepted::New(_)));
 }
+    let open = queued("open for eight days");
+    assert_eq!(store.accept(open.clone(), false).await.unwrap(), Accepted::New(None));
+    assert!(left.iter().any(|call| call.id == open.id), "{left:?}");
