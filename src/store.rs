@@ -29,7 +29,12 @@ mod schema;
 mod sqlite;
 mod upkeep;
 
-use std::{collections::BTreeSet, path::Path, sync::Once, time::Duration};
+use std::{
+    collections::BTreeSet,
+    path::Path,
+    sync::{Arc, Once},
+    time::Duration,
+};
 
 use tokio::time;
 use uuid::Uuid;
@@ -153,17 +158,24 @@ impl Store {
         self.spans.lease
     }
 
-    /// Stores a call, unless its key is known. With `takes_over`, a call with this key that nobody holds any more, or that is in
-    /// doubt, is given to this caller.
+    /// Stores a call, unless its key is known, or the call is stored already. With `takes_over`, a call with this key that nobody
+    /// holds any more, or that is in doubt, is given to this caller.
     ///
     /// # Errors
-    /// The store does not answer; nothing was kept.
-    pub async fn accept(&self, call: NewCall, takes_over: bool) -> Result<Accepted, Error> {
+    /// The store does not answer; nothing was kept, but where the error is [`Error::Unconfirmed`]. Then the same call may be
+    /// stored again: it is in the store once.
+    pub async fn accept(&self, call: impl Into<Arc<NewCall>>, takes_over: bool) -> Result<Accepted, Error> {
         let lease = millis(self.spans.lease);
-        let client = call.client.clone();
-        let accepted = self.write(accept::Accept { call, holder: Uuid::new_v4(), lease, takes_over }).await?;
-        if let (Accepted::New(None), Some(client)) = (&accepted, client) {
-            self.arrivals.note(client);
+        let call = call.into();
+        let accept = accept::Accept { call: call.clone(), holder: Uuid::new_v4(), lease, takes_over };
+        let accepted = self.write(accept).await?;
+        let is_queued = match &accepted {
+            Accepted::New(ticket) => ticket.is_none(),
+            Accepted::Open { id, state } => *id == call.id && *state == State::Queued,
+            _ => false,
+        };
+        if let (true, Some(client)) = (is_queued, &call.client) {
+            self.arrivals.note(client.clone());
         }
         Ok(accepted)
     }

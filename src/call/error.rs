@@ -105,13 +105,23 @@ pub enum Error {
         "the store has no call with this id of yours: a call that has no idempotency key and is not queued is in the log alone, and an end is kept for `[delivery] keep`"
     )]
     UnknownCall,
+    /// A call without a key that is perhaps in the queue.
+    #[error(
+        "{error}; whether it has taken the call {id} is not known, and it is not safe to send it again, since it has no idempotency key: GET /api/calls/{id} tells"
+    )]
+    MayBeQueued { id: Uuid, error: store::Error },
     /// A queued call that is given up, since nothing came of it in time.
     #[error(
-        "the call could not be delivered within the {} h of [delivery] max_age{}; nothing was written",
+        "the call could not be delivered within the {} h of [delivery] max_age{}; {}",
         max_age.as_secs_f64() / 3600.0,
-        last.map(|code| format!(", at last for `{}`", code.as_str())).unwrap_or_default()
+        last.map(|code| format!(", at last for `{}`", code.as_str())).unwrap_or_default(),
+        if *is_unsettled {
+            "the gateway ended while it made the call, so that it may have been done: look into Odoo"
+        } else {
+            "nothing was written"
+        }
     )]
-    TooOld { max_age: Duration, last: Option<Code> },
+    TooOld { max_age: Duration, last: Option<Code>, is_unsettled: bool },
     /// A queued call that is given up, since the gateway ended whenever it made it.
     #[error(
         "the gateway has ended {unfinished} times while it made this call, which is made no more; look into Odoo whether it was done"
@@ -205,6 +215,7 @@ impl Error {
             Self::UnknownHook(_) => Code::UnknownHook,
             Self::LaneBusy => Code::LaneBusy,
             Self::UnknownCall => Code::UnknownCall,
+            Self::MayBeQueued { .. } => Code::MayBeQueued,
             Self::TooOld { .. } => Code::TooOld,
             Self::Poison { .. } => Code::Poison,
             Self::HiddenValues(_) => Code::HiddenValues,
@@ -218,7 +229,7 @@ impl Error {
             Self::Plan(plan::Error::Odoo(error)) => error.retry(),
             Self::Plan(plan::Error::Overtaken(_)) => Retry::Safe,
             Self::Auth(error) => error.retry(),
-            Self::Incomplete(_) => Retry::Unsafe,
+            Self::Incomplete(_) | Self::TooOld { is_unsettled: true, .. } => Retry::Unsafe,
             error => error.code().retry(),
         }
     }

@@ -4,13 +4,15 @@
 //! a `[[client]]` can have that: of other callers nobody but themselves has the credential. Searches and dry runs are answered at
 //! once whatever is preferred, since there is nothing to deliver; RFC 7240, section 2, lets a preference be ignored.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, HeaderName};
 use tokio::time;
 
 use super::{
     Error, Service,
     auth::clients::Client,
-    claim::{self, replayed, too_slow},
+    claim::{self, replayed},
     ended::Ended,
     idempotency::{Asked, Key, Scope},
     incoming::{By, Incoming, Presented},
@@ -20,7 +22,7 @@ use crate::{
     config::{Accept, Mode, WhenDown},
     hook::Hook,
     log::Entry,
-    store::{Accepted, NewCall, Place, State},
+    store::{self, Accepted, NewCall, Place, State},
 };
 
 /// RFC 7240, section 2.
@@ -135,13 +137,26 @@ async fn put(
     let (id, client) = (call.id, call.client.clone().unwrap_or_default());
     let delivery = &service.config.delivery;
     service.room.take(&service.store, &client, delivery).await?;
-    let accepted = time::timeout(claim::PATIENCE, service.store.accept(call, false)).await;
-    let accepted = accepted.map_err(|_| too_slow()).and_then(|accepted| accepted);
-    if !matches!(accepted, Ok(Accepted::New(_))) {
+    let call = Arc::new(call);
+    let accepted = match store(service, &call).await {
+        // It may be there. To store it again waits for what is being written, and finds it.
+        Err(store::Error::Unconfirmed(_)) => store(service, &call).await.map_err(|error| match &call.key {
+            Some(_) => Error::Store(error),
+            None => Error::MayBeQueued { id, error },
+        }),
+        accepted => accepted.map_err(Error::Store),
+    };
+    let is_new = match &accepted {
+        Ok(Accepted::New(_)) => true,
+        Ok(Accepted::Open { id: known, .. }) => *known == id,
+        _ => false,
+    };
+    if !is_new {
         service.room.give_back(&client);
     }
     match accepted? {
         Accepted::New(_) => Ok(Ended::Queued { id, state: State::Queued, is_repeat: false, is_preferred }),
+        Accepted::Open { state, .. } if is_new => Ok(Ended::Queued { id, state, is_repeat: false, is_preferred }),
         Accepted::Reused { id } if is_delivery => Err(replayed(id, State::Done)),
         Accepted::Open { id, state } | Accepted::Closed { id, state, .. } if is_delivery => Err(replayed(id, state)),
         Accepted::Reused { id } => Err(Error::KeyReused { of: id }),
@@ -150,6 +165,12 @@ async fn put(
         // It was not to be taken over.
         Accepted::TakenOver { .. } => Err(Error::Internal),
     }
+}
+
+/// Stores a call, within the time that a call has for that.
+async fn store(service: &Service, call: &Arc<NewCall>) -> Result<Accepted, store::Error> {
+    let accepted = time::timeout(claim::PATIENCE, service.store.accept(call.clone(), false)).await;
+    accepted.unwrap_or_else(|_| Err(store::Error::Unconfirmed("it gave no answer in time".to_owned())))
 }
 
 impl Fallback {

@@ -43,18 +43,15 @@ pub(super) async fn make(shared: &Shared, service: &Arc<Service>, claimed: Claim
         Some(ended) => (StoredRequest::of_bytes(&claimed.request).ok().and_then(|request| request.hook), ended),
         None => {
             let (hook, outcome) = carry_out(service, &claimed, lease.clone()).await;
-            let next = match retry::next(&outcome, tried, chance()) {
-                // An attempt before this one may have done what this one was refused.
-                Next::Dead if unsettled(&claimed).is_some() => Next::InDoubt,
-                next => next,
-            };
+            let next = retry::next(&outcome, tried, chance());
             let is_away = outcome.error.is_some_and(|refusal| retry::is_away(refusal.code));
             if is_away {
                 pass.was_not_answered()
             } else {
                 pass.was_answered()
             }
-            (hook, Ended { outcome, next })
+            let is_unsettled = unsettled(&claimed).is_some();
+            (hook, if is_unsettled { in_doubt(outcome, next, tried) } else { Ended { outcome, next } })
         }
     };
     let client = &claimed.client;
@@ -98,10 +95,24 @@ fn given_up(claimed: &Claimed, tried: Tried) -> Option<Ended> {
         return Some(Ended { outcome, next: Next::Dead });
     }
     if tried.age > tried.max_age {
-        let outcome = Outcome::refused(&call::Error::TooOld { max_age: tried.max_age, last: None });
-        return Some(Ended { outcome, next: Next::TooOld });
+        let is_unsettled = unsettled(claimed).is_some();
+        let outcome = Outcome::refused(&call::Error::TooOld { max_age: tried.max_age, last: None, is_unsettled });
+        return Some(Ended { outcome, next: if is_unsettled { Next::InDoubt } else { Next::TooOld } });
     }
     None
+}
+
+/// The end of an attempt of a call that one before it may have done: what this one was refused, that one may have written.
+fn in_doubt(outcome: Outcome, next: Next, tried: Tried) -> Ended {
+    match next {
+        Next::Dead => Ended { outcome, next: Next::InDoubt },
+        Next::TooOld => {
+            let last = outcome.error.map(|refusal| refusal.code);
+            let error = call::Error::TooOld { max_age: tried.max_age, last, is_unsettled: true };
+            Ended { outcome: Outcome::refused(&error), next: Next::InDoubt }
+        }
+        next => Ended { outcome, next },
+    }
 }
 
 /// What attempts before this one may have done; none where all of them have ended with a word of their own, and wrote nothing.
@@ -162,7 +173,7 @@ fn end(ended: Ended, id: Uuid, tried: Tried) -> (End, &'static str) {
         Next::TooOld => {
             let last = code.filter(|code| *code != Code::TooOld);
             tracing::warn!(call = %id, last = error(), "a queued call could not be delivered in time");
-            let outcome = Outcome::refused(&call::Error::TooOld { max_age: tried.max_age, last });
+            let outcome = Outcome::refused(&call::Error::TooOld { max_age: tried.max_age, last, is_unsettled: false });
             (End::Dead { outcome: outcome.to_bytes(), error: Code::TooOld.as_str().to_owned() }, "dead")
         }
         Next::InDoubt => {

@@ -387,10 +387,15 @@ codes! {
         QueueFull = "queue_full", Unavailable, Safe,
             "as many calls are queued as `[delivery] queue` allows, or `queue_per_client` for this client",
             "send it again later; the operator looks why the queue does not get shorter";
-        TooOld = "too_old", GatewayTimeout, No,
+        MayBeQueued = "may_be_queued", GatewayTimeout, Unsafe,
+            "the store did not say whether it has taken the call into the queue, and the call has no idempotency key",
+            "ask for it by `GET /api/calls/ID`; with an `Idempotency-Key` it is safe to send it again";
+        TooOld = "too_old", GatewayTimeout, No|Unsafe,
             "only of a queued call: it could not be delivered within `[delivery] max_age`; the message has the last reason, and \
-             nothing was written",
-            "`odoo-gateway queue retry` has it tried again";
+             nothing was written, but where `retry` is `unsafe`: then the gateway ended while it made the call, which may have \
+             been done",
+            "`odoo-gateway queue retry` has it tried again; where `retry` is `unsafe`, look in Odoo, and put on record by \
+             `odoo-gateway log settle` what you find";
         Poison = "poison", Internal, Unsafe,
             "only of a queued call: the gateway ended five times while it made the call, and makes it no more",
             "look into Odoo whether it was done; please report it with the call's id";

@@ -1,6 +1,7 @@
-//! A call is stored, unless its key is known: then what is known of it is told.
+//! A call is stored, unless its key is known: then what is known of it is told. A call that is stored already, by its id, is not
+//! stored a second time: where it was not told that it is, it may be stored again.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::{FutureExt, future::BoxFuture};
 use sqlx::{Error as SqlError, Row, any::AnyRow};
@@ -15,7 +16,7 @@ use super::{
 
 /// Stores a call.
 pub(super) struct Accept {
-    pub(super) call: NewCall,
+    pub(super) call: Arc<NewCall>,
     pub(super) holder: Uuid,
     /// Milliseconds.
     pub(super) lease: i64,
@@ -31,6 +32,9 @@ const INSERT: &str = "INSERT INTO calls (id, caller, client, idempotency_key, di
 
 const FIND: &str = "SELECT id, digest, state, lane, holder, lease_until, outcome, attempts, unfinished, first_attempt, \
                     last_attempt, progress FROM calls WHERE caller = $1 AND idempotency_key = $2";
+
+const FIND_STORED: &str = "SELECT id, digest, state, lane, holder, lease_until, outcome, attempts, unfinished, \
+                           first_attempt, last_attempt, progress FROM calls WHERE id = $1";
 
 const TAKE_OVER: &str = "UPDATE calls SET state = 'running', holder = $1, lease_until = $2, attempts = attempts + 1, \
                          unfinished = unfinished + 1, last_attempt = $3, closed = NULL, expires = NULL, outcome = NULL, \
@@ -59,8 +63,11 @@ impl Operation for Accept {
                 };
                 return Ok(Accepted::New(ticket));
             }
-            // Another gateway stored the key a moment ago.
-            self.known(tx).await?.ok_or_else(|| SqlError::Protocol("a call's id is taken".to_owned()))
+            // Another gateway stored the key a moment ago, or this one the call.
+            match self.known(tx).await? {
+                Some(known) => Ok(known),
+                None => self.stored_before(tx).await,
+            }
         }
         .boxed()
     }
@@ -118,10 +125,13 @@ impl Accept {
                 None => Accepted::New(Some(ticket)),
             }));
         }
-        Ok(Some(match known.outcome {
-            Some(outcome) if known.state.is_closed() => Accepted::Closed { id: known.id, state: known.state, outcome },
-            _ => Accepted::Open { id: known.id, state: known.state },
-        }))
+        Ok(Some(known.told()))
+    }
+
+    /// What is known of the call itself, which was stored before.
+    async fn stored_before(&self, tx: &mut Tx<'_>) -> Result<Accepted, SqlError> {
+        let find = sqlx::query(FIND_STORED).bind(self.call.id.to_string());
+        Ok(Known::of(&find.fetch_one(&mut *tx.connection).await?)?.told())
     }
 
     async fn take_over(&self, tx: &mut Tx<'_>, known: &Known) -> Result<bool, SqlError> {
@@ -137,7 +147,7 @@ impl Accept {
     }
 }
 
-/// What the store knows of a key.
+/// What the store knows of a call.
 struct Known {
     id: Uuid,
     digest: [u8; 32],
@@ -157,6 +167,13 @@ impl Known {
             lease_until: found.try_get("lease_until")?,
             outcome: found.try_get("outcome")?,
         })
+    }
+
+    fn told(self) -> Accepted {
+        match self.outcome {
+            Some(outcome) if self.state.is_closed() => Accepted::Closed { id: self.id, state: self.state, outcome },
+            _ => Accepted::Open { id: self.id, state: self.state },
+        }
     }
 }
 
@@ -184,4 +201,4 @@ pub(super) fn earlier(found: &AnyRow, tx: &Tx<'_>) -> Result<Option<Earlier>, Sq
 
 /// The statements of this file that look for rows, for a look at how SQLite carries them out.
 #[cfg(test)]
-pub(super) const STATEMENTS: [&str; 3] = [FIND, TAKE_OVER, JOIN_LANE];
+pub(super) const STATEMENTS: [&str; 4] = [FIND, FIND_STORED, TAKE_OVER, JOIN_LANE];

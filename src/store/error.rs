@@ -11,6 +11,9 @@ pub enum Error {
     /// It cannot be read or written now.
     #[error("the store of keys and queued calls does not answer: {0}")]
     Unavailable(String),
+    /// It was to write something, and has not said whether it did: that may be there, or come yet.
+    #[error("the store of keys and queued calls does not answer: {0}")]
+    Unconfirmed(String),
     /// There is no room for another call.
     #[error("{held} calls are queued{}, and no more are taken", of_client(.client.as_deref()))]
     Full { client: Option<String>, held: u64 },
@@ -33,9 +36,11 @@ impl Error {
     pub(crate) fn code(&self) -> Code {
         match self {
             Self::Full { .. } => Code::QueueFull,
-            Self::Unavailable(_) | Self::Newer { .. } | Self::InUse(..) | Self::Unusable { .. } => {
-                Code::StoreUnavailable
-            }
+            Self::Unavailable(_)
+            | Self::Unconfirmed(_)
+            | Self::Newer { .. }
+            | Self::InUse(..)
+            | Self::Unusable { .. } => Code::StoreUnavailable,
         }
     }
 }

@@ -72,7 +72,7 @@ impl Postgres {
         loop {
             tries += 1;
             let ended = time::timeout(PATIENCE * 2, self.attempt(operation)).await;
-            match ended.unwrap_or_else(|_| Err(Error::Unavailable("no answer in time".to_owned()).into())) {
+            match ended.unwrap_or_else(|_| Err(Error::Unconfirmed("no answer in time".to_owned()).into())) {
                 Ok(reply) => return Ok(reply),
                 Err(Attempt::Overtaken) if tries < TRIES => time::sleep(Duration::from_millis(5 << tries)).await,
                 Err(Attempt::Overtaken) => return Err(Error::Unavailable("others write the same".to_owned())),
@@ -87,7 +87,11 @@ impl Postgres {
         let mut transaction = Connection::begin(&mut *connection).await?;
         let mut tx = Tx { connection: &mut transaction, dialect: Dialect::Postgres, now: self.clock.now(), began: 0 };
         let reply = operation.run(&mut tx).await?;
-        transaction.commit().await?;
+        transaction.commit().await.map_err(|error| match error.as_database_error() {
+            Some(_) => Attempt::from(error),
+            // It may have been committed before the connection broke.
+            None => Attempt::Failed(Error::Unconfirmed(error.to_string())),
+        })?;
         Ok(reply)
     }
 

@@ -3,6 +3,7 @@
 //! `ODOO_GATEWAY_TEST_ROUNDS` is the number of rounds of upserts through both.
 
 mod exactly_once;
+mod unconfirmed;
 
 use std::{
     collections::HashMap,

@@ -1,6 +1,7 @@
 //! Gateways that are killed, hang, or come back late.
 
 use std::{
+    fs,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -21,6 +22,7 @@ use crate::support::{
     gateway::Gateway,
     odoo::odoo,
     poll_for,
+    tls::Authority,
 };
 
 const PARTNER: &str = "res.partner";
@@ -70,6 +72,42 @@ async fn a_call_that_is_too_old_is_given_up_until_a_person_has_it_tried_again() 
     let dead = Filter { states: vec![State::Dead], ..Filter::default() };
     assert_eq!(shop.store.retry(&dead).await.unwrap(), 1);
     shop.until(call.id, State::Done).await;
+}
+
+#[tokio::test]
+async fn a_call_that_is_too_old_is_in_doubt_where_its_gateway_died_while_it_made_it() {
+    let odoo = odoo().await;
+    let (config, key) = with_shop(odoo, &odoo.url, "[delivery]\nmax_age = \"30m\"", "");
+    let folder = folder_with(&config, &odoo.key);
+    let (clock, call) = (an_hour_ago(), create("k", PARTNER, "too old, perhaps done"));
+    let store = Store::in_folder(&folder.path().join("delivery"), SPANS, clock).await.unwrap();
+    store.accept(call.clone(), false).await.unwrap();
+    assert!(store.claim("shop").await.unwrap().is_some());
+    drop(store);
+    let shop = Shop::with(Gateway::again(folder).unwrap(), key).await;
+    shop.until(call.id, State::InDoubt).await;
+    let found = shop.find(call.id).await;
+    assert_eq!(found.error.as_deref(), Some("too_old"));
+    let outcome = String::from_utf8(found.outcome.unwrap()).unwrap();
+    assert!(outcome.contains("unsafe") && !outcome.contains("nothing was written"), "{outcome}");
+}
+
+/// A name that the resolver does not know, and a certificate that nobody here trusts, may be right in a minute.
+#[tokio::test]
+async fn a_call_waits_while_odoos_name_or_certificate_is_wrong_and_is_made_when_it_is_right() {
+    let odoo = odoo().await;
+    let unknown = Authority::new();
+    for wrong in ["http://odoo.invalid".to_owned(), unknown.before(odoo).await] {
+        let mut shop = Shop::before(odoo, &wrong, "", "").await;
+        let id = shop.queue("k", PARTNER, "not yet").await;
+        poll_for(async || shop.gateway().get_admin("/ready").await.0 == 503).await;
+        assert_eq!(shop.state(id).await, State::Queued, "{wrong}");
+        let file = shop.gateway().config_file();
+        let right = fs::read_to_string(&file).unwrap().replace(&wrong, &odoo.url);
+        fs::write(&file, right).unwrap();
+        shop.kill_and_restart();
+        shop.until(id, State::Done).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

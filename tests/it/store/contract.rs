@@ -9,6 +9,7 @@ use super::{BEGIN, call, queued};
 /// Runs all of it on a store that is empty. The clock is the store's.
 pub(super) async fn holds(store: &Store, clock: &Clock) {
     a_key_is_known_again_with_its_outcome(store).await;
+    a_call_that_is_stored_again_is_there_once(store).await;
     a_key_is_taken_over_when_its_holder_is_gone(store, clock).await;
     what_is_given_back_is_as_it_was_before(store, clock).await;
     a_lane_goes_one_after_another_and_others_beside_it(store, clock).await;
@@ -18,8 +19,8 @@ pub(super) async fn holds(store: &Store, clock: &Clock) {
     what_an_attempt_without_an_end_has_done_is_to_be_found_out_until_the_call_is_done(store, clock).await;
     calls_are_retried_and_dropped_by_filter(store).await;
     a_paused_client_is_not_claimed(store).await;
-    ends_are_told_once(store, clock).await;
     what_waits_for_a_person_outlives_its_key(store, clock).await;
+    ends_are_told_once(store, clock).await;
     what_is_old_is_deleted(store, clock).await;
 }
 
@@ -54,6 +55,18 @@ async fn a_key_is_known_again_with_its_outcome(store: &Store) {
     let freed = self::ticket(store.accept(call(Some("k2"), Place::AtOnce), true).await.unwrap());
     assert!(store.finish(&freed, End::Free, None).await.unwrap());
     assert!(matches!(store.accept(call(Some("k2"), Place::AtOnce), true).await.unwrap(), Accepted::New(Some(_))));
+}
+
+async fn a_call_that_is_stored_again_is_there_once(store: &Store) {
+    let call = queued("again");
+    assert_eq!(store.accept(call.clone(), false).await.unwrap(), Accepted::New(None));
+    let again = store.accept(call.clone(), false).await.unwrap();
+    assert_eq!(again, Accepted::Open { id: call.id, state: State::Queued });
+    let claimed = store.claim("shop").await.unwrap().unwrap();
+    assert!(store.claim("shop").await.unwrap().is_none(), "it is there twice");
+    assert!(store.finish(&claimed.ticket, End::Done { outcome: b"done".to_vec() }, None).await.unwrap());
+    let again = store.accept(call.clone(), false).await.unwrap();
+    assert_eq!(again, Accepted::Closed { id: call.id, state: State::Done, outcome: b"done".to_vec() });
 }
 
 /// An attempt that wrote nothing does not put off the time after which nothing of the one before can appear.
@@ -232,19 +245,6 @@ async fn a_paused_client_is_not_claimed(store: &Store) {
     assert!(store.finish(&claimed.ticket, End::Done { outcome: Vec::new() }, told).await.unwrap());
 }
 
-async fn ends_are_told_once(store: &Store, clock: &Clock) {
-    let untold = store.claim_callback().await.unwrap().unwrap();
-    assert_eq!((untold.client.as_str(), &untold.body[..], untold.attempts), ("shop", &b"{}"[..], 0));
-    assert!(store.claim_callback().await.unwrap().is_none());
-    assert!(store.end_callback(&untold, Some(Duration::from_secs(5))).await.unwrap());
-    assert!(store.claim_callback().await.unwrap().is_none());
-    clock.set(clock.now() + 5_000);
-    let again = store.claim_callback().await.unwrap().unwrap();
-    assert_eq!(again.attempts, 1);
-    assert!(!store.end_callback(&untold, None).await.unwrap());
-    assert!(store.end_callback(&again, None).await.unwrap());
-    assert!(store.claim_callback().await.unwrap().is_none());
-}
 /// Such as a delivery without an id, whose content is known for as long as its signature could be sent again.
 async fn what_waits_for_a_person_outlives_its_key(store: &Store, clock: &Clock) {
     let lane = || Place::Lane("signed".to_owned());
@@ -275,16 +275,29 @@ async fn what_waits_for_a_person_outlives_its_key(store: &Store, clock: &Clock) 
     assert!(store.finish(&claimed.ticket, End::Done { outcome: Vec::new() }, None).await.unwrap());
 }
 
+async fn ends_are_told_once(store: &Store, clock: &Clock) {
+    let untold = store.claim_callback().await.unwrap().unwrap();
+    assert_eq!((untold.client.as_str(), &untold.body[..], untold.attempts), ("shop", &b"{}"[..], 0));
+    assert!(store.claim_callback().await.unwrap().is_none());
+    assert!(store.end_callback(&untold, Some(Duration::from_secs(5))).await.unwrap());
+    assert!(store.claim_callback().await.unwrap().is_none());
+    clock.set(clock.now() + 5_000);
+    let again = store.claim_callback().await.unwrap().unwrap();
+    assert_eq!(again.attempts, 1);
+    assert!(!store.end_callback(&untold, None).await.unwrap());
+    assert!(store.end_callback(&again, None).await.unwrap());
+    assert!(store.claim_callback().await.unwrap().is_none());
+}
 
 async fn what_is_old_is_deleted(store: &Store, clock: &Clock) {
     while store.adopt().await.unwrap() > 0 {}
+    let open = queued("open for eight days");
+    assert_eq!(store.accept(open.clone(), false).await.unwrap(), Accepted::New(None));
     clock.set(clock.now().max(BEGIN) + 8 * 86_400_000);
     while store.expire().await.unwrap() > 0 {}
     let left = store.list(Filter::default(), 0, 100).await.unwrap();
+    assert!(left.iter().any(|call| call.id == open.id), "{left:?}");
     assert!(left.iter().all(|call| !call.state.is_closed()), "{left:?}");
     assert_eq!(store.newest("shop", "k").await.unwrap(), None);
     assert!(matches!(store.accept(call(Some("k1"), Place::AtOnce), true).await.unwrap(), Accepted::New(_)));
 }
-    let open = queued("open for eight days");
-    assert_eq!(store.accept(open.clone(), false).await.unwrap(), Accepted::New(None));
-    assert!(left.iter().any(|call| call.id == open.id), "{left:?}");

@@ -74,6 +74,11 @@ impl Postgres {
         format!("postgres://gateway@localhost:{PORT}/gateway?host={}", self.folder.display())
     }
 
+    /// The socket at which it listens.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.folder.join(format!(".s.PGSQL.{PORT}"))
+    }
+
     /// Starts it on what it left, and waits until it answers.
     pub(crate) async fn start_again(&mut self) {
         assert!(self.server.is_none(), "it runs");
