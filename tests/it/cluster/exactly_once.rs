@@ -30,9 +30,18 @@ use crate::support::{
 const CLIENTS: usize = 32;
 /// A caller that has no answer by then asks again, at the other gateway.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Longer than the Odoo of the tests works on a create while the machine is busy. With the lease it is longer than a gateway is
-/// suspended, too: what one sends that stood still for longer, just before it sent, nobody can tell from a second create.
-const SETTINGS: &str = "[limits]\ncall_timeout = \"60s\"\n[delivery]\nlease = \"4s\"\nlongest_request = \"12s\"";
+/// How long the Odoo of the tests works on a create at most, while the machine is busy.
+const LONGEST_REQUEST: Duration = Duration::from_secs(12);
+
+/// Of gateways of which one may be suspended for so long. `longest_request` is as long, too: what a gateway sends that stood still
+/// for longer, just before it sent, nobody can tell from a second create.
+fn settings(suspended: Duration) -> String {
+    let longest = LONGEST_REQUEST.max(suspended).as_secs();
+    format!("[limits]\ncall_timeout = \"60s\"\n[delivery]\nlease = \"4s\"\nlongest_request = \"{longest}s\"")
+}
+
+/// The methods by which a create is made, alone or with others.
+const CREATING: [&str; 2] = ["res.partner/create", "res.partner/web_save"];
 
 /// What the callers know: whom to call, and what they were answered.
 struct Callers {
@@ -141,14 +150,14 @@ impl Callers {
 async fn keyed_creates_are_made_once_while_answers_are_lost_and_gateways_are_killed_and_suspended() {
     let given = env::var("ODOO_GATEWAY_TEST_CLUSTER").unwrap_or_else(|_| "240,8".to_owned());
     let (wanted, suspended) = given.split_once(',').expect("a number of creates, and of seconds");
-    let (wanted, suspended): (usize, u64) = (wanted.parse().unwrap(), suspended.parse().unwrap());
+    let (wanted, suspended) = (wanted.parse().unwrap(), Duration::from_secs(suspended.parse().unwrap()));
     let (odoo, postgres) = (odoo().await, Postgres::start().await);
     let proxy = FaultProxy::before(odoo).await;
     // One answer of twenty is lost after Odoo has committed, and one request of forty before Odoo has it.
     let (creates, cut) = (AtomicUsize::new(0), std::sync::Arc::<[AtomicUsize; 2]>::default());
     let counted = cut.clone();
     proxy.run(move |_, rpc| {
-        if rpc != "res.partner/create" {
+        if !CREATING.contains(&rpc) {
             return Fault::Pass;
         }
         match creates.fetch_add(1, Relaxed) {
@@ -163,7 +172,8 @@ async fn keyed_creates_are_made_once_while_answers_are_lost_and_gateways_are_kil
             _ => Fault::Pass,
         }
     });
-    let start = || shared(&postgres, &proxy.url, odoo, SETTINGS);
+    let settings = settings(suspended);
+    let start = || shared(&postgres, &proxy.url, odoo, &settings);
     let ((first, first_client), (second, second_client)) = (start(), start());
     let callers = Callers::of([first_client, second_client]);
     let begun = Instant::now();
@@ -175,12 +185,12 @@ async fn keyed_creates_are_made_once_while_answers_are_lost_and_gateways_are_kil
         callers.gateways.lock().unwrap()[0] = Client::with_login(&again, &odoo.login, &odoo.key);
         callers.until(wanted * 2 / 5).await;
         second.signal("STOP");
-        time::sleep(Duration::from_secs(suspended)).await;
+        time::sleep(suspended).await;
         second.signal("CONT");
         again
     };
     let (_, _again) = future::join(callers.crowd(wanted), disasters).await;
-    let rpcs = proxy.seen().iter().filter(|rpc| *rpc == "res.partner/create").count();
+    let rpcs = proxy.seen().iter().filter(|rpc| CREATING.contains(&rpc.as_str())).count();
     let [after, before] = &*cut;
     let (after, before) = (after.load(Relaxed), before.load(Relaxed));
     println!("{:?}, {rpcs} RPCs: {after} answers cut after the commit, {before} requests before Odoo", begun.elapsed());
@@ -192,7 +202,8 @@ async fn keyed_creates_are_made_once_while_answers_are_lost_and_gateways_are_kil
 async fn keyed_creates_are_made_once_while_postgresql_is_restarted_killed_and_suspended() {
     const CREATES: usize = 300;
     let (odoo, mut postgres) = (odoo().await, Postgres::start().await);
-    let start = || shared(&postgres, &odoo.url, odoo, SETTINGS);
+    let settings = settings(Duration::ZERO);
+    let start = || shared(&postgres, &odoo.url, odoo, &settings);
     let ((_first, first_client), (_second, second_client)) = (start(), start());
     let callers = Callers::of([first_client, second_client]);
     let disasters = async {
