@@ -72,7 +72,8 @@ impl Records {
         ids.collect()
     }
 
-    fn search(&self, domain: &[Value], fields: &[&str], limit: usize) -> Value {
+    /// In the order of their ids, or the latest first.
+    fn search(&self, domain: &[Value], fields: &[&str], limit: usize, latest_first: bool) -> Value {
         self.searches.fetch_add(1, Relaxed);
         let made = self.made.lock().unwrap();
         // The records are in the order of their times, and many of them are old.
@@ -83,8 +84,12 @@ impl Records {
         });
         let first =
             since.map_or(0, |since| made.partition_point(|record| record["create_date"].as_str() < Some(since)));
-        let found = made[first..].iter().filter(|record| matches(domain, record)).take(limit);
-        found.map(|record| row(record, fields)).collect()
+        let found = made[first..].iter().filter(|record| matches(domain, record));
+        if latest_first {
+            found.rev().take(limit).map(|record| row(record, fields)).collect()
+        } else {
+            found.take(limit).map(|record| row(record, fields)).collect()
+        }
     }
 }
 
@@ -224,7 +229,7 @@ fn answer(request: &Message<'_>, records: &Records) -> Option<(Value, &'static s
             match named(2, "specification").as_object() {
                 Some(read) => {
                     let fields: Vec<&str> = read.keys().map(String::as_str).collect();
-                    records.search(&[json!(["id", "in", ids])], &fields, usize::MAX)
+                    records.search(&[json!(["id", "in", ids])], &fields, usize::MAX, false)
                 }
                 None => ids,
             }
@@ -233,12 +238,17 @@ fn answer(request: &Message<'_>, records: &Records) -> Option<(Value, &'static s
             let (domain, fields) = (named(0, "domain"), names(&named(1, "fields")));
             let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
             let limit = kwargs["limit"].as_u64().filter(|limit| *limit > 0).unwrap_or(u64::MAX);
-            records.search(domain.as_array().unwrap(), &fields, usize::try_from(limit).unwrap())
+            let latest_first = match kwargs["order"].as_str() {
+                None | Some("id") => false,
+                Some("id desc") => true,
+                Some(order) => panic!("the stub does not know the order {order}"),
+            };
+            records.search(domain.as_array().unwrap(), &fields, usize::try_from(limit).unwrap(), latest_first)
         }
         "read" => {
             let (ids, fields) = (named(0, "ids"), names(&named(1, "fields")));
             let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
-            records.search(&[json!(["id", "in", ids])], &fields, usize::MAX)
+            records.search(&[json!(["id", "in", ids])], &fields, usize::MAX, false)
         }
         _ if request.body.is_empty() => json!(null),
         _ => panic!("the stub does not know {method}"),

@@ -126,7 +126,7 @@ struct Stored {
 
 /// The calls that are queued or run, or wait for a person.
 fn stored(folder: &Folder) -> Vec<Stored> {
-    let (is_well, out, said) = folder.run(&["queue", "ls", "--json"]);
+    let (is_well, out, said) = folder.run(&["queue", "ls", "--json", "--limit", "1000000"]);
     assert!(is_well, "{said}");
     out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }

@@ -108,13 +108,15 @@ impl State {
         }
     }
 
-    /// The ids of the records in a domain. Those that a condition on `ref`, id or time leaves are looked at.
-    fn search(&self, domain: &[Value], limit: usize) -> Vec<i64> {
+    /// The ids of the records in a domain, in their order or the latest first. Those that a condition on `ref`, id or time leaves are
+    /// looked at.
+    fn search(&self, domain: &[Value], limit: usize, latest_first: bool) -> Vec<i64> {
         let narrow = conjuncts(domain).into_iter().find_map(|term| self.candidates(term));
-        let all: Box<dyn Iterator<Item = i64>> = match narrow {
+        let all: Box<dyn DoubleEndedIterator<Item = i64>> = match narrow {
             Some(ids) => Box::new(ids.into_iter()),
             None => Box::new(self.records.keys().copied()),
         };
+        let all: Box<dyn Iterator<Item = i64>> = if latest_first { Box::new(all.rev()) } else { all };
         all.filter(|id| self.records.get(id).is_some_and(|record| matches(domain, record))).take(limit).collect()
     }
 
@@ -150,7 +152,7 @@ impl State {
             let value = match name.as_str() {
                 "create_uid" | "write_uid" => json!([UID, "Web shop"]),
                 "parent_id" => record.get(name).map_or(json!(false), |id| json!([id, "A parent"])),
-                "child_ids" => json!(self.search(&[json!(["parent_id", "=", id])], usize::MAX)),
+                "child_ids" => json!(self.search(&[json!(["parent_id", "=", id])], usize::MAX, false)),
                 "display_name" => record.get("name").cloned().unwrap_or(json!(false)),
                 name => record.get(name).cloned().unwrap_or(json!(false)),
             };
@@ -302,7 +304,13 @@ fn answer(request: &Message, state: &mut State) -> (Result<Value, Value>, &'stat
         }
         "search_read" => {
             let limit = arguments.get(3, "limit").as_u64().filter(|limit| *limit > 0).unwrap_or(u64::MAX);
-            let found = state.search(arguments.get(0, "domain").as_array().unwrap(), usize::try_from(limit).unwrap());
+            let latest_first = match arguments.get(4, "order").as_str() {
+                None | Some("id" | "active desc, id") => false,
+                Some("id desc") => true,
+                Some(order) => panic!("the stub does not know the order {order}"),
+            };
+            let domain = arguments.get(0, "domain");
+            let found = state.search(domain.as_array().unwrap(), usize::try_from(limit).unwrap(), latest_first);
             state.rows(&found, &arguments.names(1, "fields"))
         }
         "read" => state.rows(&arguments.ids(), &arguments.names(1, "fields")),
