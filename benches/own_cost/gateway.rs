@@ -106,7 +106,8 @@ pub(crate) struct Allocated {
 
 impl Gateway {
     pub(crate) fn start(build: Build, log: Log, upstream: &str) -> Self {
-        Self::start_with(build, log, upstream, "")
+        // Of the calls that are queued none is refused, however long it goes on.
+        Self::start_with(build, log, upstream, "queue = 10000000\nqueue_per_client = 10000000\n")
     }
 
     /// The same, with more in `[delivery]`.

@@ -3,9 +3,10 @@
 use std::{
     net::SocketAddr,
     sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
     },
+    time::{Duration, Instant},
 };
 
 use memchr::memmem;
@@ -83,27 +84,35 @@ impl Work {
 
 /// Callers at work.
 pub(crate) struct Load {
-    calls: Arc<AtomicU64>,
+    /// How long each call took that has been answered.
+    took: Arc<Mutex<Vec<Duration>>>,
     is_over: Arc<AtomicBool>,
     callers: Vec<JoinHandle<()>>,
 }
 
 impl Load {
     pub(crate) async fn start(gateway: SocketAddr, work: Work, connections: usize) -> Self {
-        let (calls, is_over) = (Arc::<AtomicU64>::default(), Arc::<AtomicBool>::default());
+        let (took, is_over) = (Arc::<Mutex<Vec<Duration>>>::default(), Arc::<AtomicBool>::default());
         let next = Arc::new(AtomicU32::new(FIRST));
         let mut callers = Vec::new();
         for _ in 0..connections {
             let stream = TcpStream::connect(gateway).await.unwrap();
             stream.set_nodelay(true).unwrap();
-            callers.push(tokio::spawn(call(stream, work, next.clone(), calls.clone(), is_over.clone())));
+            callers.push(tokio::spawn(call(stream, work, next.clone(), took.clone(), is_over.clone())));
         }
-        Self { calls, is_over, callers }
+        Self { took, is_over, callers }
     }
 
     /// How many calls have been answered.
-    pub(crate) fn calls(&self) -> u64 {
-        self.calls.load(Relaxed)
+    pub(crate) fn calls(&self) -> usize {
+        self.took.lock().unwrap().len()
+    }
+
+    /// How long the calls behind the first `calls` took, the quickest first.
+    pub(crate) fn took_behind(&self, calls: usize) -> Vec<Duration> {
+        let mut took = self.took.lock().unwrap()[calls..].to_vec();
+        took.sort_unstable();
+        took
     }
 
     /// Waits for the answers that are due.
@@ -119,15 +128,17 @@ async fn call(
     mut stream: TcpStream,
     work: Work,
     next: Arc<AtomicU32>,
-    calls: Arc<AtomicU64>,
+    took: Arc<Mutex<Vec<Duration>>>,
     is_over: Arc<AtomicBool>,
 ) {
     let mut incoming = Incoming::default();
     let mut request = work.request();
     while !is_over.load(Relaxed) {
         let number = next.fetch_add(1, Relaxed);
+        let began = Instant::now();
         stream.write_all(request.with(number)).await.unwrap();
         let answer = incoming.next(&mut stream).await.unwrap().expect("the gateway hung up");
+        let lasted = began.elapsed();
         // The record's id is the number that was sent (stub.rs); that of the envelope follows a comma.
         let id = [b"{\"id\":".as_slice(), &digits(number)].concat();
         let is_done = answer.head.starts_with(b"HTTP/1.1 200 ")
@@ -138,6 +149,6 @@ async fn call(
             _ => is_done,
         };
         assert!(is_right, "call {number}: {}", String::from_utf8_lossy(answer.body));
-        calls.fetch_add(1, Relaxed);
+        took.lock().unwrap().push(lasted);
     }
 }

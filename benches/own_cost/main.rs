@@ -48,15 +48,14 @@ const WARM_UP: Duration = Duration::from_secs(1);
 const POLLED: Duration = Duration::from_millis(100);
 const CONNECTIONS: [usize; 3] = [1, 64, 1_000];
 const MIB: f64 = 1_048_576.0;
-const HEADINGS: &str =
-    "call    log       conns   calls/s  CPU us/call  stub+load  others %  allocs/call   KiB/call  memory MiB  peak MiB";
+const HEADINGS: &str = "call    log       conns   calls/s   p50 ms   p99 ms  CPU us/call  stub+load  others %  allocs/call   KiB/call  memory MiB  peak MiB";
 
 /// The goal: with so many connections and a durable log, so many calls a second within so much memory.
 const GOAL_CONNECTIONS: usize = 64;
 const GOAL_CALLS: f64 = 8_000.0;
 const GOAL_MEMORY: f64 = 64.0 * MIB;
 /// After so many calls, some segments of the log have been full.
-const GOAL_RUN: u64 = 100_000;
+const GOAL_RUN: usize = 100_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Setting {
@@ -69,6 +68,9 @@ struct Setting {
 #[derive(Debug, Clone, Copy)]
 struct Round {
     per_second: f64,
+    /// How long a call took, in milliseconds.
+    p50: f64,
+    p99: f64,
     /// Processor time of a call in microseconds: the gateway's, and that of stub and callers.
     cpu: f64,
     own_cpu: f64,
@@ -127,10 +129,12 @@ async fn measure() {
         let peak = rounds.iter().map(|round| round.peak).fold(0.0, f64::max);
         let counted = round(Build::Counting, *setting, &upstream, (length, 0)).await;
         println!(
-            "{:<7} {:<8} {connections:>6} {:>9.0} {:>12.1} {:>10.1} {:>9.0} {:>12.1} {:>10.1} {:>11.1} {:>9.1}",
+            "{:<7} {:<8} {connections:>6} {:>9.0} {:>8.2} {:>8.2} {:>12.1} {:>10.1} {:>9.0} {:>12.1} {:>10.1} {:>11.1} {:>9.1}",
             work.name(),
             log.name(),
             of(|round| round.per_second),
+            of(|round| round.p50),
+            of(|round| round.p99),
             of(|round| round.cpu),
             of(|round| round.own_cpu),
             100.0 * of(|round| round.others),
@@ -143,6 +147,8 @@ async fn measure() {
             &labels(*setting, keeping),
             &[
                 ("calls_per_second", of(|round| round.per_second)),
+                ("p50_ms", of(|round| round.p50)),
+                ("p99_ms", of(|round| round.p99)),
                 ("cpu_us", of(|round| round.cpu)),
                 ("allocations", counted.allocations),
                 ("allocated_kib", counted.allocated / 1024.0),
@@ -194,7 +200,7 @@ async fn tell_goal(setting: Setting, rounds: &[Round], upstream: &str) -> Round 
 }
 
 /// A gateway from its start to its end, which is not before so much time has passed and so many calls have been made.
-async fn round(build: Build, setting: Setting, upstream: &str, (length, least): (Duration, u64)) -> Round {
+async fn round(build: Build, setting: Setting, upstream: &str, (length, least): (Duration, usize)) -> Round {
     let Setting { work, log, connections } = setting;
     let mut gateway = Gateway::start(build, log, upstream);
     let load = Load::start(gateway.address, work, connections).await;
@@ -214,15 +220,19 @@ async fn round(build: Build, setting: Setting, upstream: &str, (length, least): 
     }
     let after = seen();
     let (memory, peak) = gateway.memory();
+    let took = load.took_behind(before.1);
     load.stop().await;
     let calls = (after.1 - before.1) as f64;
     assert!(calls > 0.0, "there was no answer in {length:?}");
+    let slowest_of = |percent: usize| took[(took.len() - 1) * percent / 100].as_secs_f64() * 1e3;
     let microseconds = |time: Duration| time.as_secs_f64() * 1e6 / calls;
     let (cpu, own_cpu) = (after.2.0 - before.2.0, after.2.1 - before.2.1);
     let ((busy, all), (busy_before, all_before)) = (after.2.2, before.2.2);
     let others = (busy - busy_before).saturating_sub(cpu + own_cpu);
     Round {
         per_second: calls / (after.0 - before.0).as_secs_f64(),
+        p50: slowest_of(50),
+        p99: slowest_of(99),
         cpu: microseconds(cpu),
         own_cpu: microseconds(own_cpu),
         memory,
