@@ -4,6 +4,7 @@
 //! The records that a model's RPCs reach are restricted by a forced [`Domain`]. The folder imports neither payloads nor
 //! Odoo.
 
+mod context;
 mod domain;
 mod generic;
 mod pattern;
@@ -40,6 +41,8 @@ pub struct Policy {
     pub domains: BTreeMap<String, Domain>,
     /// By model: the fields, or dotted paths, that Odoo's search by name reads. Only the operator can know them.
     pub name_search: BTreeMap<String, Vec<String>>,
+    /// Flags of a context that may be sent though some fields must not be read. Only the operator can know what they do.
+    pub context_flags: Vec<String>,
     pub most: Most,
     /// Whether the gateway fetches files for it that it names by their URL.
     pub files_by_url: bool,
@@ -75,6 +78,11 @@ pub enum Touch<'t> {
     Default(&'t str),
     /// Setting a default for a field that the model of the call does not have.
     ForeignDefault(&'t str),
+    /// Naming records in a context (`active_ids`), of which whatever Odoo runs may answer any field; of this model, where the
+    /// context says it.
+    Active(Option<&'t str>),
+    /// Any other key of a context.
+    Flag(&'t str),
     Method {
         model: &'t str,
         method: &'t str,
@@ -188,6 +196,8 @@ impl Policy {
                 self.denied(Kind::NeverWrite, what, "models, fields or records are narrowed".to_owned())
             }
             Touch::ForeignDefault(_) => Ok(()),
+            Touch::Active(model) => self.decide_active(model),
+            Touch::Flag(key) => self.decide_flag(key),
             Touch::Method { model, method } => {
                 self.decide_model(model)?;
                 self.decide_method(model, method)
@@ -312,6 +322,38 @@ impl Policy {
             Some(name) if self.name_search(model).is_none() => {
                 let denied = self.denial(Kind::NeverRead, String::new(), format!("`never_read` has \"{name}\""));
                 Err(self.by_name(model, &denied))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn decide_active(&self, model: Option<&str>) -> Result<(), Denied> {
+        if self.is_open() {
+            return Ok(());
+        }
+        let Some(model) = model else {
+            let what = "name records in a context without their model (`active_model`)".to_owned();
+            return self.denied(Kind::Models, what, "models, fields or records are narrowed".to_owned());
+        };
+        self.decide(Touch::Model(model))?;
+        self.decide(Touch::Unchecked(model))?;
+        match self.never_read.iter().find(|name| name.model_matches(model)) {
+            None => Ok(()),
+            Some(name) => {
+                let what = format!("name records of `{model}` in a context, of which Odoo may answer any field");
+                self.denied(Kind::NeverRead, what, format!("`never_read` has \"{name}\""))
+            }
+        }
+    }
+
+    fn decide_flag(&self, key: &str) -> Result<(), Denied> {
+        match self.never_read.first() {
+            Some(name) if !context::is_harmless(key) && !self.context_flags.iter().any(|known| known == key) => {
+                let rule = format!(
+                    "`never_read` has \"{name}\", and with it Odoo may answer a field within another one; list it in \
+                     `context_flags` if it does not"
+                );
+                self.denied(Kind::NeverRead, format!("set `{key}` in a context"), rule)
             }
             _ => Ok(()),
         }

@@ -74,6 +74,8 @@ macro_rules! with_rules {
             #[serde(default)]
             name_search: std::collections::BTreeMap<String, Vec<String>>,
             #[serde(default)]
+            context_flags: Vec<String>,
+            #[serde(default)]
             max_records: crate::config::policy::MaxRecords,
             requests_per_second: Option<std::num::NonZeroU32>,
             in_flight: Option<std::num::NonZeroUsize>,
@@ -88,11 +90,11 @@ macro_rules! with_rules {
             /// change.
             fn rules(&self, holder: String, write: Option<u64>) -> Result<crate::config::policy::Rules, String> {
                 let Self {
-                    routes, models, never_read, never_write, methods, domains, name_search, max_records,
+                    routes, models, never_read, never_write, methods, domains, name_search, context_flags, max_records,
                     requests_per_second, in_flight, files_by_url, addresses, ..
                 } = self.clone();
                 crate::config::policy::Keys {
-                    routes, models, never_read, never_write, methods, domains, name_search, max_records,
+                    routes, models, never_read, never_write, methods, domains, name_search, context_flags, max_records,
                     requests_per_second, in_flight, files_by_url, addresses,
                 }
                 .rules(holder, write)
@@ -111,6 +113,7 @@ pub(super) struct Keys {
     pub(super) methods: Vec<Name>,
     pub(super) domains: BTreeMap<String, Domain>,
     pub(super) name_search: BTreeMap<String, Vec<String>>,
+    pub(super) context_flags: Vec<String>,
     pub(super) max_records: MaxRecords,
     pub(super) requests_per_second: Option<NonZeroU32>,
     pub(super) in_flight: Option<NonZeroUsize>,
@@ -134,6 +137,7 @@ impl Keys {
             methods: self.methods,
             domains,
             name_search,
+            context_flags: self.context_flags,
             most: Most {
                 read: max_records.read.map(NonZeroU64::get),
                 write: max_records.write.map(NonZeroU64::get).or(write),

@@ -167,7 +167,8 @@ impl SchemaView<'_> {
     /// Checks the texts in which files, messages and the like name the model of the record they belong to. A text alone
     /// touches that model too, since the id may be stored already.
     pub(super) fn attached(&self, view: ModelView<'_>, values: &Map<String, Value>, at: &str) -> Result<(), Error> {
-        if view.kind("res_id").is_none() && !values.contains_key("res_id") {
+        // A message may be to several records (`mail.compose.message`, 17 and later).
+        if ["res_id", "res_ids"].iter().all(|ids| view.kind(ids).is_none() && !values.contains_key(*ids)) {
             return Ok(());
         }
         for key in NAME_THE_OWNER {

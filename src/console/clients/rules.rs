@@ -47,6 +47,9 @@ pub(super) fn rules(rules: &Rules) -> Vec<Rule> {
         all.push(Rule::lists("Fields it may not write", &policy.never_write, ""));
     }
     all.extend(by_name(&policy.name_search));
+    if !policy.context_flags.is_empty() {
+        all.push(Rule::lists("Flags of a context it may send", &policy.context_flags, ""));
+    }
     let files = if policy.files_by_url { "Fetched by the gateway" } else { "Not fetched" };
     all.push(Rule::says("Files named by their URL", files));
     all.push(Rule::lists("Addresses it may call from", &rules.addresses, "Any"));

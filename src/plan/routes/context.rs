@@ -13,6 +13,7 @@ use crate::{
         schema_view::{SchemaView, with_schemas},
         wording::{shown, wrong},
     },
+    policy::{Denied, Policy, Touch},
 };
 
 /// The first version that refuses an unknown language by itself (`Environment.lang`).
@@ -63,10 +64,25 @@ pub(super) async fn check(caller: &Caller, model: &str, context: &Map<String, Va
         };
         with_schemas(caller, judge).await?;
     }
+    decide_keys(caller.policy(), context)
+        .map_err(|(key, source)| Error::Denied { path: format!("{path}.{key}"), source })?;
     match context.get("lang").and_then(Value::as_str) {
         Some(language) => check_language(caller, language, path).await,
         None => Ok(()),
     }
+}
+
+/// Decides on what a context names and asks for, but for its defaults: gives the key that is denied.
+fn decide_keys<'c>(policy: &Policy, context: &'c Map<String, Value>) -> Result<(), (&'c str, Denied)> {
+    let model = context.get("active_model").and_then(Value::as_str);
+    for key in context.keys().filter(|key| !key.starts_with("default_")) {
+        let touch = match key.as_str() {
+            "active_model" | "active_id" | "active_ids" | "active_domain" => Touch::Active(model),
+            flag => Touch::Flag(flag),
+        };
+        policy.decide(touch).map_err(|denied| (key.as_str(), denied))?;
+    }
+    Ok(())
 }
 
 /// Checks that Odoo has a language, where it would ignore one that it does not have.

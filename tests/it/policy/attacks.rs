@@ -204,3 +204,70 @@ async fn a_field_that_is_never_read_is_not_told_letter_by_letter_by_searches_for
         assert!(told >= least, "Odoo {}: {told} of 10", odoo.version);
     }
 }
+
+#[tokio::test]
+async fn a_flag_of_a_context_has_no_field_answered_that_must_not_be_read() {
+    for odoo in [odoo().await, odoo_14().await] {
+        let secret = format!("{}@example.com", Uuid::new_v4().simple());
+        let partner = odoo.create("res.partner", json!({"name": "zq", "email": secret})).await;
+        let hidden = "never_read = [\"res.partner.email\"]\n";
+        let policies = [everything(), hidden.to_owned(), format!("{hidden}context_flags = [\"show_email\"]\n")];
+        let (_gateway, clients) = clients(odoo, &policies);
+        let ask = async |client: usize, context: Value| {
+            let payload = json!({"search_domain": [["id", "=", partner]], "search_field": ["display_name"]});
+            clients[client].call("search_data", "res.partner", json!({"context": context, "payload": payload})).await
+        };
+        let flagged = json!({"show_email": true});
+        // Odoo 14 has stored the name.
+        let told = ask(0, flagged.clone()).await.to_string().contains(&secret);
+        assert_eq!(told, odoo.version > 14, "Odoo {}", odoo.version);
+        let refused = ask(1, flagged.clone()).await;
+        assert_eq!(code(&refused), "field_not_readable", "Odoo {}: {refused}", odoo.version);
+        assert_eq!(refused["error"]["path"], "context.show_email", "{refused}");
+        assert_eq!(code(&ask(1, json!({"lang": "en_US", "active_test": false})).await), "ok");
+        // What the operator says of a flag is believed.
+        assert_eq!(code(&ask(2, flagged).await), "ok");
+        assert_eq!(code(&ask(2, json!({"show_vat": true})).await), "field_not_readable");
+    }
+}
+
+#[tokio::test]
+async fn a_record_that_a_context_or_a_message_names_is_decided_like_one_of_a_payload() {
+    for odoo in [odoo().await, odoo_14().await] {
+        let policies = [
+            of_models(&["mail.*"]),
+            of_models(&["mail.*", "res.partner"]),
+            format!(
+                "{}\ndomains = {{ \"res.partner\" = [[\"id\", \"=\", 1]] }}",
+                of_models(&["mail.*", "res.partner"])
+            ),
+            everything(),
+        ];
+        let (_gateway, clients) = clients(odoo, &policies);
+        let search = json!({"search_domain": [["id", "=", 1]], "search_field": ["id"]});
+        for (context, expected) in [
+            (
+                json!({"active_model": "res.partner", "active_id": 1}),
+                ["model_not_allowed", "ok", "outside_domain", "ok"],
+            ),
+            (
+                json!({"active_model": "res.users"}),
+                ["model_not_allowed", "model_not_allowed", "model_not_allowed", "ok"],
+            ),
+            (json!({"active_ids": [1]}), ["model_not_allowed", "model_not_allowed", "model_not_allowed", "ok"]),
+            (json!({"tracking_disable": true}), ["ok", "ok", "ok", "ok"]),
+        ] {
+            for (client, expected) in clients.iter().zip(expected) {
+                let vals = json!({"context": context, "payload": search});
+                let answer = client.call("search_data", "mail.message", vals).await;
+                assert_eq!(code(&answer), expected, "Odoo {}: {context}: {answer}", odoo.version);
+            }
+        }
+        let ids = if odoo.version < 17 { json!({"res_id": 5}) } else { json!({"res_ids": "[5]"}) };
+        let mut payload = json!({"model": "res.country", "composition_mode": "comment"});
+        payload.as_object_mut().unwrap().extend(ids.as_object().unwrap().clone());
+        let vals = json!({"payload": payload, "result_field": ["subject"]});
+        let answer = clients[0].call("create_data", "mail.compose.message", vals).await;
+        assert_eq!(code(&answer), "model_not_allowed", "Odoo {}: {answer}", odoo.version);
+    }
+}
