@@ -213,12 +213,12 @@ impl Store {
         self.write(Finish { ticket: ticket.clone(), end, keep: millis(self.spans.keep), callback }).await
     }
 
-    /// Whether it answers, within a short time.
+    /// Whether it answers, within a short time, as it would answer a write.
     ///
     /// # Errors
     /// It does not.
     pub async fn check(&self) -> Result<(), Error> {
-        let found = time::timeout(CHECK, self.find(Uuid::nil())).await;
+        let found = time::timeout(CHECK, self.write(Find { id: Uuid::nil() })).await;
         found.unwrap_or_else(|_| Err(Error::Unavailable(format!("no answer within {} s", CHECK.as_secs())))).map(drop)
     }
 

@@ -3,11 +3,11 @@
 //! One task writes. It takes every operation that waits, runs them in one transaction, and answers them when that is on disk: so
 //! the cost of a sync is shared by all calls that come meanwhile. Where an operation fails, the transaction is rolled back and each
 //! is run alone. Readers have connections of their own. A lock file keeps a second gateway out; `sqlite3` and the command line may
-//! open the file beside it.
+//! open the file beside it. Nothing is acknowledged whose file has been moved or deleted, which SQLite does not notice.
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -38,6 +38,9 @@ const BUSY: Duration = Duration::from_secs(5);
 const READERS: u32 = 3;
 /// How long a lock of another process is waited for.
 const LOCKED: Duration = Duration::from_secs(1);
+
+const ELSEWHERE: &str =
+    "its file is not where it was opened any more; put it back, or restart the gateway with another one";
 
 /// A store in a file.
 #[derive(Debug)]
@@ -91,7 +94,8 @@ impl Sqlite {
             .connect_lazy(&url(&path))
             .map_err(|error| unusable(&error))?;
         let (queue, waiting) = mpsc::channel(WAITING);
-        tokio::spawn(Writer { path, connection: Some(writer), clock: clock.clone(), began }.run(waiting));
+        let opened = identity(&path).map_err(|error| unusable(&error))?;
+        tokio::spawn(Writer { path, opened, connection: Some(writer), clock: clock.clone(), began }.run(waiting));
         Ok(Self { queue, readers, clock, began, _lock: lock })
     }
 }
@@ -123,6 +127,11 @@ pub fn holder(folder: &Path) -> Option<Holder> {
     let path = folder.join(LOCK);
     let file = OpenOptions::new().write(true).open(&path).ok()?;
     matches!(file.try_lock(), Err(TryLockError::WouldBlock)).then(|| Holder::of(&path))
+}
+
+/// What tells a file from any other one while it is open: its device and inode.
+fn identity(path: &Path) -> std::io::Result<(u64, u64)> {
+    std::fs::metadata(path).map(|file| (file.dev(), file.ino()))
 }
 
 fn url(path: &Path) -> String {
@@ -211,6 +220,7 @@ impl<O: Operation> Waiting for Queued<O> {
 /// The one that writes.
 struct Writer {
     path: PathBuf,
+    opened: (u64, u64),
     /// None after an error, until it is opened again.
     connection: Option<AnyConnection>,
     clock: Clock,
@@ -224,8 +234,8 @@ impl Writer {
             match self.commit(&mut together).await {
                 Ok(()) => together.drain(..).for_each(|operation| operation.answer(Ok(()))),
                 // Each would wait as long again, with its caller.
-                Err(Failed::ToBegin(error)) => {
-                    let error = Error::from(error);
+                Err(failed @ (Failed::ToBegin(_) | Failed::Moved | Failed::MovedSince)) => {
+                    let error = Error::from(failed);
                     together.drain(..).for_each(|operation| operation.answer(Err(error.clone())));
                 }
                 Err(Failed::Within(_)) => {
@@ -241,6 +251,10 @@ impl Writer {
 
     /// Runs operations in one transaction.
     async fn commit(&mut self, operations: &mut [Box<dyn Waiting>]) -> Result<(), Failed> {
+        // A file that is not there would be made anew, without what was in it.
+        if !self.is_in_place() {
+            return Err(Failed::Moved);
+        }
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => connect(&self.path).await.map_err(Failed::ToBegin)?,
@@ -254,7 +268,12 @@ impl Writer {
         }
         sqlx::raw_sql("COMMIT").execute(&mut connection).await.map_err(Failed::Within)?;
         self.connection = Some(connection);
-        Ok(())
+        if self.is_in_place() { Ok(()) } else { Err(Failed::MovedSince) }
+    }
+
+    /// Whether the file is where it was opened.
+    fn is_in_place(&self) -> bool {
+        identity(&self.path).is_ok_and(|file| file == self.opened)
     }
 }
 
@@ -263,12 +282,18 @@ enum Failed {
     /// The file cannot be opened or written, or another process has it: that is so for every operation.
     ToBegin(SqlError),
     Within(SqlError),
+    /// The file is no longer where it was opened.
+    Moved,
+    /// It was moved while it was written: what was written comes back with it.
+    MovedSince,
 }
 
 impl From<Failed> for Error {
     fn from(failed: Failed) -> Self {
         match failed {
             Failed::ToBegin(error) | Failed::Within(error) => error.into(),
+            Failed::Moved => Self::Unavailable(ELSEWHERE.to_owned()),
+            Failed::MovedSince => Self::Unconfirmed(ELSEWHERE.to_owned()),
         }
     }
 }

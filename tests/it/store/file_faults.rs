@@ -96,6 +96,29 @@ async fn a_file_that_another_process_holds_is_told_to_be_away_and_used_again_aft
 }
 
 #[tokio::test]
+async fn nothing_is_acknowledged_while_the_folder_of_the_store_is_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let (here, elsewhere) = (folder.path().join("delivery"), folder.path().join("elsewhere"));
+    let open = in_folder(&here, &Clock::virtual_at(BEGIN)).await;
+    let first = store(&open).await.unwrap();
+    fs::rename(&here, &elsewhere).unwrap();
+    for _ in 0..2 {
+        let refused = store(&open).await.unwrap_err();
+        assert!(refused.to_string().contains("not where it was opened"), "{refused}");
+        assert!(open.check().await.is_err(), "it is said to be ready");
+    }
+    // Another one in its place is not taken for it.
+    fs::create_dir(&here).unwrap();
+    fs::copy(elsewhere.join("store.sqlite"), here.join("store.sqlite")).unwrap();
+    store(&open).await.unwrap_err();
+    fs::remove_dir_all(&here).unwrap();
+    fs::rename(&elsewhere, &here).unwrap();
+    store(&open).await.unwrap();
+    assert!(open.find(first).await.unwrap().is_some());
+    assert_eq!(open.list(Filter::default(), 0, 10).await.unwrap().len(), 2, "what was refused is there");
+}
+
+#[tokio::test]
 async fn a_store_on_a_full_disk_refuses_and_goes_on_when_there_is_room() {
     let disk = SmallDisk::of(512);
     let own = in_folder(disk.path(), &Clock::virtual_at(BEGIN)).await;
