@@ -5,7 +5,8 @@ use std::fmt::Write;
 /// A number with as many digits as are worth reading.
 pub(crate) fn number(value: f64) -> String {
     let digits = match value.abs() {
-        0.0 | 100.0.. => 0,
+        100.0.. => 0,
+        _ if value.fract() == 0.0 => 0,
         10.0..100.0 => 1,
         _ => 2,
     };
