@@ -86,7 +86,14 @@ impl Postgres {
         self.prepare(&mut connection).await?;
         let mut transaction = Connection::begin(&mut *connection).await?;
         let mut tx = Tx { connection: &mut transaction, dialect: Dialect::Postgres, now: self.clock.now(), began: 0 };
-        let reply = operation.run(&mut tx).await?;
+        let reply = match operation.run(&mut tx).await {
+            Ok(reply) => reply,
+            Err(error) => {
+                // Dropped, it would keep its locks for a while, and another worker would pass over what it has locked.
+                let _ = transaction.rollback().await;
+                return Err(error.into());
+            }
+        };
         transaction.commit().await.map_err(|error| match error.as_database_error() {
             Some(_) => Attempt::from(error),
             // It may have been committed before the connection broke.
